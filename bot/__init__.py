@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Slack: the team's face."""

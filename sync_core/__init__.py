@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The service that keeps the stock of several Shopify stores equal."""

@@ -1,0 +1,225 @@
+"""The words of the trade, as frozen values.
+
+A *pool* has one shared quantity; each of its *levels* has a book. Everything else follows.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NewType
+
+Alias = NewType("Alias", str)  # what people call a store: eu, us
+ItemId = NewType("ItemId", int)  # a store's inventory item
+LocationId = NewType("LocationId", int)  # a store's location
+LevelId = NewType("LevelId", int)
+PoolId = NewType("PoolId", int)
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+GREATEST = 2_000_000_000  # what a store can hold of one item, either sign
+
+
+class Role(StrEnum):
+    """What a store is to the others."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Mode(StrEnum):
+    """How a destination is connected to the source."""
+
+    TWO_WAY = "two-way"
+    ONE_WAY = "one-way"
+    OFF = "off"
+
+
+class Suspension(StrEnum):
+    """Why a level is left alone. Unknown is never zero."""
+
+    MISSING = "missing"  # the item is gone, or was never stocked there
+    UNTRACKED = "untracked"  # its quantity means nothing
+    INACTIVE = "inactive"  # the location is closed, or does not stock it
+    BUNDLE = "bundle"  # made of other items; a store lets nobody write it
+    GIFT_CARD = "gift_card"
+    REFUSED = "refused"  # the store would not take our adjustment
+    UNFINISHED = "unfinished"  # an adjustment may or may not have happened, and its key has expired
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether a level that comes back from this must meet its pool anew."""
+        return self in {Suspension.MISSING, Suspension.UNTRACKED}
+
+
+class Source(StrEnum):
+    """Where an observation came from."""
+
+    WEBHOOK = "webhook"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a quantity is kept: the identity of a level, whatever its product is called."""
+
+    store: Alias
+    item: ItemId
+    location: LocationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """`available` of a level as a webhook reported it."""
+
+    spot: Spot
+    available: int | None  # None: untracked, so it means nothing
+    updated_at: datetime | None  # whole seconds, by the store's clock
+    delivery: int | None = None  # which webhook said so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a read by id found at a spot. `trouble` says why a quantity cannot be believed."""
+
+    spot: Spot
+    available: int | None = None
+    updated_at: datetime | None = None
+    trouble: Suspension | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """A delta that is written down, perhaps sent, not yet settled."""
+
+    id: int
+    batch: int
+    level: LevelId
+    delta: int
+    meeting: int  # the level's meeting when it was planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One inventory item at one location in one store."""
+
+    id: LevelId
+    spot: Spot
+    role: Role
+    mode: Mode  # of its store's connection; the source's is two-way
+    buffer: int = 0  # units kept back from this store
+    pack: int = 1  # shared units in one of this store's
+    book: int | None = None  # what it shows, as far as we have accounted for it
+    first_book: int | None = None  # where this meeting began
+    first_shared: int | None = None  # what the pool had agreed on when this meeting was called
+    met: bool = False  # shares the pool's quantity
+    meeting: int = 0  # goes up when the level must meet its pool anew
+    open: bool = False  # an adjustment is under way
+    due: bool = False  # the pool has moved since this level was planned
+    suspended: Suspension | None = None
+    seen_at: datetime = NEVER  # `updated_at` of the last accounted observation (store's clock)
+    written_at: datetime = NEVER  # `createdAt` of our last settled write (store's clock)
+    heard_at: datetime = NEVER  # newest `updated_at` anybody told us of (store's clock)
+    accounted_at: datetime = NEVER  # when we last accounted for a change (our clock)
+    settled_at: datetime = NEVER  # when we last settled a write (our clock)
+    last_delta: int = 0  # of our last settled write
+    look_at: datetime | None = None  # a look is wanted, not before this (our clock)
+    look_since: datetime | None = None  # since when it has been wanted
+    look_mark: int = 0  # goes up with every wish for a look
+    later: int | None = None  # newest value heard while an adjustment was open
+    later_at: datetime = NEVER  # its `updated_at`
+    version: int = 0  # goes up whenever the book moves or an adjustment opens
+
+    @property
+    def active(self) -> bool:
+        """Whether this level takes part in its pool's life."""
+        return self.mode is not Mode.OFF and self.suspended is None
+
+    @property
+    def counts(self) -> bool:
+        """Whether its own changes move the pool."""
+        return self.role is Role.SOURCE or self.mode is Mode.TWO_WAY
+
+    @property
+    def awaits_look(self) -> bool:
+        """Whether nothing may be decided about it before it is read by id."""
+        return self.look_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The levels that share stock: matched variants at one place."""
+
+    id: PoolId
+    title: str  # a merchant wrote it: escape it wherever it is shown
+    shared: int | None = None  # None before the first agreement
+    first_shared: int | None = None  # what was first agreed on
+    levels: tuple[Level, ...] = ()
+
+    def level(self, wanted: LevelId) -> Level:
+        """Return the level of that id."""
+        return next(each for each in self.levels if each.id == wanted)
+
+    def at(self, spot: Spot) -> Level:
+        """Return the level at that spot."""
+        return next(each for each in self.levels if each.spot == spot)
+
+    def with_level(self, level: Level) -> "Pool":
+        """Return the pool with one of its levels replaced."""
+        return replace(
+            self, levels=tuple(level if each.id == level.id else each for each in self.levels)
+        )
+
+    def with_levels(self, levels: Iterable[Level]) -> "Pool":
+        """Return the pool with other levels."""
+        return replace(self, levels=tuple(levels))
+
+    def others(self, level: Level) -> Iterator[Level]:
+        """Yield every level but that one."""
+        return (each for each in self.levels if each.id != level.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """A change that somebody else made to a level, once accounted for."""
+
+    pool: PoolId
+    level: LevelId
+    meeting: int
+    delta: int  # in the level's own units
+    counted: int  # by how much it moved `shared`
+    shared: int | None  # after it
+    seen_at: datetime | None  # by the store's clock
+    source: Source
+    delivery: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a decision made of a pool."""
+
+    pool: Pool
+    movements: tuple[Movement, ...] = ()
+    news: tuple["News", ...] = ()
+
+
+class Severity(StrEnum):
+    """How bad it is, as a word."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """Something that people must be told: the seed of a notice.
+
+    `subject` names the one thing that it is about; a later piece of news with the same kind and
+    subject continues the same story, and `over` ends it.
+    """
+
+    kind: str
+    subject: str
+    severity: Severity = Severity.INFO
+    facts: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+    over: bool = False

@@ -1,0 +1,96 @@
+"""Everything the core raises on purpose.
+
+TipoError
+├── BadSettings       a setting is missing or wrong; says which and what to write
+├── NotAllowed        somebody asked for what the rules forbid
+├── DatabaseTooNew    written by a newer Tipo; this one must not touch it
+└── StoreError        a store did not do what we asked
+    ├── NoAnswer      it may have happened: send the same bytes again
+    ├── NotSent       it certainly did not happen: try again later
+    │   └── Throttled the store's budget is used up: wait `wait` seconds
+    ├── StillRunning  the same key is being worked on: wait, then the same bytes again
+    ├── KeySpent      nothing happened under this key and nothing will: send under a new key
+    ├── KeyMisused    the store knows the key with other bytes: our own fault, stop
+    ├── RowsRefused   nothing happened: take these rows out, send the rest
+    ├── Refused       nothing happened, and asking again will not help
+    ├── AccessLost    the token is dead or lacks a scope: hold the store, tell people once
+    └── WrongShop     another shop answers at this address: hold the store
+"""
+
+from collections.abc import Mapping
+
+LONGEST = 256  # characters of somebody else's text that we pass on
+
+
+def cut(text: str) -> str:
+    """Return a foreign text as one printable line of at most 256 characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST]).split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+class TipoError(Exception):
+    """Something that Tipo says on purpose."""
+
+
+class BadSettings(TipoError):
+    """A setting is missing or wrong."""
+
+
+class NotAllowed(TipoError):
+    """Somebody asked for what the rules forbid."""
+
+
+class DatabaseTooNew(TipoError):
+    """The database was written by a newer Tipo."""
+
+
+class StoreError(TipoError):
+    """A store did not do what we asked."""
+
+
+class NoAnswer(StoreError):
+    """No answer, or none that can be read: it may have happened."""
+
+
+class NotSent(StoreError):
+    """It did not reach the store, or the store said so: it did not happen."""
+
+
+class Throttled(NotSent):
+    """The store's budget is used up."""
+
+    def __init__(self, message: str, *, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait  # seconds
+
+
+class StillRunning(StoreError):
+    """The same key is being worked on right now."""
+
+
+class KeySpent(StoreError):
+    """An earlier attempt under this key failed for good; nothing was written."""
+
+
+class KeyMisused(StoreError):
+    """The store knows this key with other parameters."""
+
+
+class RowsRefused(StoreError):
+    """The store refuses some rows of a batch; nothing of the batch was written."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        super().__init__("; ".join(f"row {row}: {why}" for row, why in reasons.items()))
+        self.reasons = dict(reasons)  # row number in the batch, from 0 → the store's words
+
+
+class Refused(StoreError):
+    """The store refuses the request as such; nothing happened."""
+
+
+class AccessLost(StoreError):
+    """The store does not accept our token, or not for this."""
+
+
+class WrongShop(StoreError):
+    """Another shop than the one we know answers at this address."""
