@@ -3,12 +3,31 @@
 `Store` is one Shopify store; `Records` is the database. Each says how it fails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from sync_core.domain.values import Alias, ItemId, LocationId, Reading
+from sync_core.domain.acts import Act, Heard
+from sync_core.domain.arrange import Arrangement, Places
+from sync_core.domain.match import Key
+from sync_core.domain.values import (
+    Adjustment,
+    Alias,
+    ItemId,
+    LevelId,
+    LocationId,
+    Look,
+    Mode,
+    News,
+    Outcome,
+    Pool,
+    PoolId,
+    Reading,
+    Role,
+    Spot,
+    Variant,
+)
 
 T = TypeVar("T")
 
@@ -43,25 +62,6 @@ class ShopFacts:
     scopes: frozenset[str]
     api_version: str  # the version that answered
     time: datetime | None  # the store's clock, from the answer's Date header
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """What is sold, as one store describes it."""
-
-    store: Alias
-    variant_id: int
-    product_id: int
-    item: ItemId
-    handle: str
-    title: str  # the product's
-    options: tuple[tuple[str, str], ...]  # (name, value), in the product's order
-    sku: str
-    barcode: str
-    tracked: bool
-    bundle: bool
-    gift_card: bool
-    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,3 +146,190 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One webhook as received."""
+
+    store: Alias
+    webhook_id: str
+    topic: str
+    body: bytes
+    received_at: datetime
+    id: int = 0  # 0 until it is in the database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Adjustments of one store, written down under one idempotency key."""
+
+    id: int
+    store: Alias
+    key: str
+    body: bytes
+    rows: int
+    attempts: int
+    first_sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreState:
+    """What we know of a store."""
+
+    alias: Alias
+    domain: str
+    role: Role
+    mode: Mode
+    shop_id: str | None
+    name: str | None
+    scopes: frozenset[str]
+    catalogue_at: datetime | None
+    caught_up_to: datetime | None
+    last_delivery_at: datetime | None
+    last_left: datetime | None
+    held_since: datetime | None
+    held_why: str | None
+
+
+Reader = Callable[[Alias, str, bytes], Heard]
+"""Says what a delivery reports, from its store, topic and body. Raises ValueError."""
+
+WriteDown = Callable[[Alias, str, Sequence[Change]], bytes]
+"""Returns the bytes of a batch, from its store, key and changes."""
+
+
+class Ledger(Protocol):
+    """The database within one transaction: all that is done here happens, or none of it."""
+
+    # -- the inbox
+    def receive(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep deliveries that are not known yet."""
+
+    def unhandled(self, limit: int) -> list[Delivery]:
+        """Return the oldest deliveries nobody has handled; no other process gets them."""
+
+    def handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
+        """Tick deliveries off."""
+
+    def forget(self, *, before: datetime) -> int:
+        """Delete handled deliveries that came before then; return how many."""
+
+    # -- pools and levels
+    def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:
+        """Return the pools that have a level there, locked."""
+
+    def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
+        """Return pools by id, locked."""
+
+    def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
+        """Return the pool of each level, locked."""
+
+    def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+        """Keep what has become of pools, with the movements and the news."""
+
+    def tell(self, news: Iterable[News], *, now: datetime) -> None:
+        """Keep news: a notice each, and the finding that it opens, changes or closes."""
+
+    def looks(self, store: Alias, *, now: datetime, limit: int) -> list[Look]:
+        """Return the looks that are due at a store, the longest wanted first."""
+
+    def next_look(self, store: Alias) -> datetime | None:
+        """Return when the next look is due."""
+
+    # -- batches
+    def writable(self, store: Alias, limit: int) -> list[PoolId]:
+        """Return pools with a level in that store that is due and may be written."""
+
+    def has_unsent(self, store: Alias) -> bool:
+        """Whether a batch waits that was never sent."""
+
+    def write_down(
+        self,
+        store: Alias,
+        key: str,
+        body: bytes,
+        rows: Sequence[tuple[LevelId, int, int]],
+        *,
+        now: datetime,
+    ) -> int:
+        """Keep a batch and its adjustments (level, delta, meeting); return its id."""
+
+    def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
+        """Take the next open batch for sending, and note that it may be sent from now on."""
+
+    def release(self, batch: int, *, until: datetime) -> None:
+        """Let an open batch be claimed again from then on."""
+
+    def close_batch(
+        self, batch: int, state: str, *, now: datetime, written_at: datetime | None = None
+    ) -> list[Adjustment]:
+        """Close an open batch; return its open adjustments by row, none if it was not open."""
+
+    def close_adjustments(
+        self, which: Iterable[int], state: str, *, now: datetime, why: str | None = None
+    ) -> set[int]:
+        """Close open adjustments; return those that were open."""
+
+    # -- stores, connections, catalogue
+    def store(self, alias: Alias) -> StoreState:
+        """Return what we know of a store."""
+
+    def left(self, store: Alias, *, now: datetime) -> None:
+        """Note that a batch leaves."""
+
+    def hold(self, store: Alias, why: str, *, now: datetime) -> None:
+        """Send nothing to a store until it is let go; tell people once."""
+
+    def let_go(self, store: Alias, *, now: datetime) -> None:
+        """Send to the store again; tell people that it is over."""
+
+    def meet_shop(self, store: Alias, facts: ShopFacts) -> None:
+        """Keep what a store says of itself, and its locations."""
+
+    def caught_up(self, store: Alias, *, to: datetime) -> None:
+        """Note that every change before then has been looked at."""
+
+    def places(self) -> Places:
+        """Return the location map."""
+
+    def save_places(self, places: Places) -> None:
+        """Keep the location map."""
+
+    def save_variants(self, variants: Sequence[Variant], keys: Sequence[Key | None]) -> None:
+        """Keep what stores sell."""
+
+    def variants_of(self, store: Alias, product: int) -> list[Variant]:
+        """Return what we know of a product."""
+
+    def drop_variants(self, store: Alias, items: Iterable[ItemId]) -> None:
+        """Forget variants that are gone."""
+
+    def variants_with(self, keys: Iterable[Key] | None) -> list[Variant]:
+        """Return the variants with these keys, or all."""
+
+    def spots(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[Spot, PoolId]:
+        """Return which spots of those items are in which pool."""
+
+    def arrange(self, arrangement: Arrangement, *, now: datetime) -> None:
+        """Make new pools, and give levels to pools."""
+
+    def catalogue_read(self, store: Alias, *, now: datetime) -> None:
+        """Note that a store's catalogue has been read whole."""
+
+    def save_acts(self, acts: Iterable[Act]) -> None:
+        """Keep what orders and refunds say."""
+
+    # -- settings that processes leave for each other
+    def setting(self, name: str) -> str | None:
+        """Return a word left by a process."""
+
+    def set(self, name: str, value: str | None) -> None:
+        """Leave a word, or take it away."""
+
+
+class Records(Protocol):
+    """The database."""
+
+    async def step(self, work: Callable[[Ledger], T]) -> T:
+        """Do work in one transaction and commit it. It may be run again after a conflict."""

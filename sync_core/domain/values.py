@@ -88,6 +88,36 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """What is sold, as one store describes it."""
+
+    store: Alias
+    variant_id: int
+    product_id: int
+    item: ItemId
+    handle: str
+    title: str  # the product's
+    options: tuple[tuple[str, str], ...]  # (name, value), in the product's order
+    sku: str
+    barcode: str
+    tracked: bool
+    bundle: bool
+    gift_card: bool
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A read by id of one level, as it was when the read began."""
+
+    level: LevelId
+    spot: Spot
+    began: datetime
+    version: int
+    mark: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
     """A delta that is written down, perhaps sent, not yet settled."""
 

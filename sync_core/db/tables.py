@@ -1,0 +1,345 @@
+"""The tables. Their constraints make wrong states impossible, whoever forgets to check.
+
+Rows have no methods; `rows.py` turns them into the values of the domain and back.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+OPEN = text("state = 'open'")
+NEW = text("handled_at IS NULL")
+WANTED = text("look_at IS NOT NULL")
+DUE = text("due")
+STANDING = text("closed_at IS NULL")
+
+Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware time in UTC, whatever the database makes of time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Store UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Return UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class StoreRow(SQLModel, table=True):
+    """What we have learned of a store."""
+
+    __tablename__: ClassVar[str] = "store"
+
+    alias: str = Field(primary_key=True)
+    domain: str = Field(unique=True)
+    role: str
+    shop_id: str | None = None  # another one at the same address stops the store
+    name: str | None = None
+    scopes: str = ""
+    catalogue_at: datetime | None = Field(None, sa_type=Utc)  # last read whole
+    caught_up_to: datetime | None = Field(None, sa_type=Utc)  # start of the last full catch-up
+    last_delivery_at: datetime | None = Field(None, sa_type=Utc)
+    last_left: datetime | None = Field(None, sa_type=Utc)  # when a batch was last planned
+    held_since: datetime | None = Field(None, sa_type=Utc)  # nothing is sent meanwhile
+    held_why: str | None = None
+
+
+class ConnectionRow(SQLModel, table=True):
+    """Source ↔ one destination."""
+
+    __tablename__: ClassVar[str] = "connection"
+    __table_args__ = (
+        CheckConstraint("mode IN ('two-way', 'one-way', 'off')", name="mode_is_known"),
+    )
+
+    destination: str = Field(primary_key=True, foreign_key="store.alias")
+    mode: str = "off"
+    since: datetime | None = Field(None, sa_type=Utc)
+    by: str = ""
+
+
+class PlaceRow(SQLModel, table=True):
+    """Locations that belong together, one per store."""
+
+    __tablename__: ClassVar[str] = "place"
+
+    id: int | None = Field(None, primary_key=True)
+    name: str = Field(unique=True)
+
+
+class LocationRow(SQLModel, table=True):
+    """A store's location; a place has at most one of each store."""
+
+    __tablename__: ClassVar[str] = "location"
+    __table_args__ = (UniqueConstraint("place_id", "store", name="one_location_per_store"),)
+
+    store: str = Field(primary_key=True, foreign_key="store.alias")
+    location: int = Field(primary_key=True, sa_type=BigInteger)
+    name: str
+    active: bool
+    owned: bool
+    place_id: int | None = Field(None, foreign_key="place.id")
+
+
+class VariantRow(SQLModel, table=True):
+    """What a store sells, as its catalogue says."""
+
+    __tablename__: ClassVar[str] = "variant"
+    __table_args__ = (
+        Index("variant_product", "store", "product_id"),
+        Index("variant_key", "key"),
+        Index("variant_sku", "sku"),
+    )
+
+    store: str = Field(primary_key=True, foreign_key="store.alias")
+    item: int = Field(primary_key=True, sa_type=BigInteger)
+    variant_id: int = Field(sa_type=BigInteger)
+    product_id: int = Field(sa_type=BigInteger)
+    handle: str
+    title: str
+    options: list[Any] = Field(sa_type=JSON)
+    sku: str
+    barcode: str
+    tracked: bool
+    bundle: bool
+    gift_card: bool
+    status: str
+    key: str | None = None  # what it is matched by, in its normal form
+
+
+class PoolRow(SQLModel, table=True):
+    """The levels that share stock."""
+
+    __tablename__: ClassVar[str] = "pool"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    place_id: int = Field(foreign_key="place.id")
+    title: str
+    shared: int | None = Field(None, sa_type=BigInteger)
+    first_shared: int | None = Field(None, sa_type=BigInteger)
+
+
+class LevelRow(SQLModel, table=True):
+    """One inventory item at one location in one store. In one pool, and once."""
+
+    __tablename__: ClassVar[str] = "level"
+    __table_args__ = (
+        UniqueConstraint("store", "item", "location", name="one_level_per_spot"),
+        UniqueConstraint("pool_id", "store", name="one_level_per_store"),
+        Index("level_wanted", "store", "look_at", sqlite_where=WANTED, postgresql_where=WANTED),
+        Index("level_due", "store", sqlite_where=DUE, postgresql_where=DUE),
+        CheckConstraint("pack > 0", name="pack_is_positive"),
+        CheckConstraint("NOT met OR book IS NOT NULL", name="met_has_a_book"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
+    store: str = Field(foreign_key="store.alias")
+    item: int = Field(sa_type=BigInteger)
+    location: int = Field(sa_type=BigInteger)
+    buffer: int = 0
+    pack: int = 1
+    book: int | None = Field(None, sa_type=BigInteger)
+    first_book: int | None = Field(None, sa_type=BigInteger)
+    first_shared: int | None = Field(None, sa_type=BigInteger)
+    met: bool = False
+    meeting: int = 0
+    open: bool = False
+    due: bool = False
+    suspended: str | None = None
+    seen_at: datetime = Field(sa_type=Utc)
+    written_at: datetime = Field(sa_type=Utc)
+    heard_at: datetime = Field(sa_type=Utc)
+    accounted_at: datetime = Field(sa_type=Utc)
+    settled_at: datetime = Field(sa_type=Utc)
+    last_delta: int = Field(0, sa_type=BigInteger)
+    look_at: datetime | None = Field(None, sa_type=Utc)
+    look_since: datetime | None = Field(None, sa_type=Utc)
+    look_mark: int = 0
+    later: int | None = Field(None, sa_type=BigInteger)
+    later_at: datetime = Field(sa_type=Utc)
+    version: int = 0
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One webhook as received."""
+
+    __tablename__: ClassVar[str] = "delivery"
+    __table_args__ = (
+        UniqueConstraint("store", "webhook_id", name="each_once"),
+        Index("delivery_new", "id", sqlite_where=NEW, postgresql_where=NEW),
+        Index("delivery_age", "received_at"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    store: str = Field(foreign_key="store.alias")
+    webhook_id: str
+    topic: str
+    body: bytes = Field(sa_type=LargeBinary)
+    received_at: datetime = Field(sa_type=Utc)
+    handled_at: datetime | None = Field(None, sa_type=Utc)
+
+
+class MovementRow(SQLModel, table=True):
+    """A change that somebody else made. Written once, never altered."""
+
+    __tablename__: ClassVar[str] = "movement"
+    __table_args__ = (
+        Index("movement_pool", "pool_id", "id"),
+        Index("movement_at", "at"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
+    level_id: int = Field(sa_type=Big, foreign_key="level.id")
+    meeting: int
+    delta: int = Field(sa_type=BigInteger)
+    counted: int = Field(sa_type=BigInteger)
+    shared: int | None = Field(None, sa_type=BigInteger)
+    at: datetime = Field(sa_type=Utc)  # our clock
+    seen_at: datetime | None = Field(None, sa_type=Utc)  # the store's
+    source: str
+    delivery_id: int | None = Field(None, sa_type=Big)
+
+
+class BatchRow(SQLModel, table=True):
+    """Up to 250 adjustments of one store under one idempotency key."""
+
+    __tablename__: ClassVar[str] = "batch"
+    __table_args__ = (
+        Index("batch_open", "store", sqlite_where=OPEN, postgresql_where=OPEN),
+        CheckConstraint(
+            "state IN ('open', 'settled', 'refused', 'doubtful')", name="batch_state_is_known"
+        ),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    store: str = Field(foreign_key="store.alias")
+    key: str = Field(unique=True)
+    body: bytes = Field(sa_type=LargeBinary)  # the very bytes that are sent, again and again
+    state: str = "open"
+    planned_at: datetime = Field(sa_type=Utc)
+    first_sent_at: datetime | None = Field(None, sa_type=Utc)
+    last_sent_at: datetime | None = Field(None, sa_type=Utc)
+    attempts: int = 0
+    claimed_until: datetime | None = Field(None, sa_type=Utc)  # nobody else sends it meanwhile
+    closed_at: datetime | None = Field(None, sa_type=Utc)
+    written_at: datetime | None = Field(None, sa_type=Utc)  # by the store's clock
+
+
+class AdjustmentRow(SQLModel, table=True):
+    """One adjustment. At most one per level is open."""
+
+    __tablename__: ClassVar[str] = "adjustment"
+    __table_args__ = (
+        Index("one_open", "level_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("adjustment_batch", "batch_id"),
+        Index("adjustment_level", "level_id", "id"),
+        CheckConstraint("delta <> 0", name="delta_is_something"),
+        CheckConstraint(
+            "state IN ('open', 'settled', 'refused', 'replaced', 'doubtful')",
+            name="adjustment_state_is_known",
+        ),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    level_id: int = Field(sa_type=Big, foreign_key="level.id")
+    batch_id: int = Field(sa_type=Big, foreign_key="batch.id")
+    delta: int = Field(sa_type=BigInteger)
+    meeting: int
+    state: str = "open"
+    why: str | None = None
+    planned_at: datetime = Field(sa_type=Utc)
+    closed_at: datetime | None = Field(None, sa_type=Utc)
+
+
+class FindingRow(SQLModel, table=True):
+    """Something that cannot be settled without a person, or an incident that lasts."""
+
+    __tablename__: ClassVar[str] = "finding"
+    __table_args__ = (
+        Index(
+            "one_standing",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=STANDING,
+            postgresql_where=STANDING,
+        ),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    kind: str
+    subject: str
+    severity: str
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    opened_at: datetime = Field(sa_type=Utc)
+    closed_at: datetime | None = Field(None, sa_type=Utc)
+
+
+class NoticeRow(SQLModel, table=True):
+    """Something that people must be told; it waits here until they have been."""
+
+    __tablename__: ClassVar[str] = "notice"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    kind: str
+    subject: str
+    severity: str
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    over: bool = False
+    at: datetime = Field(sa_type=Utc)
+
+
+class ActRow(SQLModel, table=True):
+    """What an order, a cancellation or a refund says of one variant."""
+
+    __tablename__: ClassVar[str] = "act"
+    __table_args__ = (
+        UniqueConstraint("store", "kind", "ref", "line", name="each_act_once"),
+        Index("act_variant", "store", "variant_id", "at"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    store: str = Field(foreign_key="store.alias")
+    kind: str  # sale, cancellation, refund
+    ref: int = Field(sa_type=BigInteger)  # the order's or the refund's id
+    line: int = Field(sa_type=BigInteger)
+    order_id: int = Field(sa_type=BigInteger)
+    name: str  # "#1042", empty where the store did not say
+    variant_id: int = Field(sa_type=BigInteger)
+    quantity: int  # units, always positive
+    location: int | None = Field(None, sa_type=BigInteger)
+    at: datetime = Field(sa_type=Utc)
+
+
+class SettingRow(SQLModel, table=True):
+    """A word that the processes leave for each other."""
+
+    __tablename__: ClassVar[str] = "setting"
+
+    name: str = Field(primary_key=True)
+    value: str = Field(sa_type=Text)

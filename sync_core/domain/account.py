@@ -1,0 +1,411 @@
+"""Account for what others did to a level. Rules 3, 4, 5 and 10 of the design.
+
+What to do with a webhook's value:
+
+    the level               value            its updated_at            verdict
+    ----------------------  ---------------  ------------------------  -------
+    is not ours to follow   any              any                       IGNORE
+    is suspended            any              any                       LOOK
+    has no book, or none    any              any                       LOOK
+    has an open adjustment  any              any                       LATER
+    awaits a look           any              any                       LATER
+    neither                 equals the book  any                       REST
+    neither                 differs          after all that we know    ACCEPT
+    neither                 differs          anything else, or none    LOOK
+
+LATER remembers the newest value and judges it when the adjustment is settled or the look is
+done: most often it is our own write, come back before the answer, and costs nothing.
+
+What to do with a read by id:
+
+    the reading                                              verdict
+    -------------------------------------------------------  -------
+    has trouble                                              SUSPEND
+    the level moved since the read began                     SOON
+    began within 2 s of our last write or accounted change   SOON
+    visibly stale, within 60 s of our write or the wish      AGAIN
+    anything else                                            ACCEPT
+
+Stock is a counter: changes that happen at the same time add up. No winner, no lost sale.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from sync_core.domain.meet import meet
+from sync_core.domain.shown import owed
+from sync_core.domain.values import (
+    NEVER,
+    Adjustment,
+    Level,
+    Look,
+    Mode,
+    Movement,
+    News,
+    Observation,
+    Outcome,
+    Pool,
+    Reading,
+    Severity,
+    Source,
+    Suspension,
+)
+
+
+class Verdict(Enum):
+    """The one thing to do with a value."""
+
+    IGNORE = auto()
+    REST = auto()
+    ACCEPT = auto()
+    LATER = auto()
+    LOOK = auto()
+    SUSPEND = auto()
+    SOON = auto()
+    AGAIN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a read by id may lag behind; seconds."""
+
+    quiet: timedelta = timedelta(seconds=2)  # after our last write or accounted change
+    stale: timedelta = timedelta(seconds=10)  # before a stale reading is repeated
+    truth: timedelta = timedelta(seconds=60)  # after which what is read is the truth
+    suspended: timedelta = timedelta(hours=1)  # between looks at a suspended level
+
+
+PATIENCE = Patience()
+
+
+def judge(level: Level, value: int | None, updated_at: datetime | None) -> Verdict:
+    """Return what to do with a webhook's value: the first table."""
+    if level.mode is Mode.OFF:
+        return Verdict.IGNORE
+    if level.open or (level.awaits_look and level.suspended is None):
+        return Verdict.LATER
+    if level.suspended is not None or level.book is None or value is None:
+        return Verdict.LOOK
+    if value == level.book:
+        return Verdict.REST  # most often our own write, come back
+    if updated_at is not None and updated_at > max(level.seen_at, level.written_at):
+        return Verdict.ACCEPT
+
+    # Late, or within the same whole second. Perhaps old, perhaps a sale: never drop it, look.
+    return Verdict.LOOK
+
+
+def hear(pool: Pool, seen: Observation, *, now: datetime, patience: Patience = PATIENCE) -> Outcome:
+    """Account for what a webhook reported of one of the pool's levels."""
+    level = pool.at(seen.spot)
+    verdict = judge(level, seen.available, seen.updated_at)
+    level = replace(level, heard_at=max(level.heard_at, seen.updated_at or NEVER))
+    match verdict:
+        case Verdict.IGNORE:
+            return Outcome(pool=pool)
+        case Verdict.LATER:
+            return Outcome(pool=pool.with_level(_remember(level, seen, now=now)))
+        case Verdict.LOOK:
+            return Outcome(pool=pool.with_level(wish(level, now=now, patience=patience)))
+        case Verdict.ACCEPT if seen.available is not None:
+            return meet(_move(pool, level, seen, now=now, source=Source.WEBHOOK))
+        case _:
+            return Outcome(pool=pool.with_level(level))
+
+
+def wish(level: Level, *, now: datetime, patience: Patience = PATIENCE) -> Level:
+    """Return the level with a look wanted as soon as a read can be believed."""
+    soon = max(now, max(level.settled_at, level.accounted_at) + patience.quiet)
+    if level.suspended is not None:
+        soon = now + patience.stale
+    return replace(
+        level,
+        look_at=soon if level.look_at is None or level.suspended else level.look_at,
+        look_since=level.look_since or now,
+        look_mark=level.look_mark + 1,
+    )
+
+
+def weigh(level: Level, reading: Reading, look: Look, *, patience: Patience = PATIENCE) -> Verdict:
+    """Return what to do with a read by id: the second table."""
+    if reading.trouble is not None or reading.available is None:
+        return Verdict.SUSPEND
+    if level.open or level.version != look.version:
+        return Verdict.SOON
+    if look.began < max(level.settled_at, level.accounted_at) + patience.quiet:
+        return Verdict.SOON
+    if look.began < max(level.settled_at, level.look_since or NEVER) + patience.truth and _is_stale(
+        level, reading
+    ):
+        return Verdict.AGAIN
+    return Verdict.ACCEPT
+
+
+def _is_stale(level: Level, reading: Reading) -> bool:
+    """Return whether a reading is older than something we already know."""
+    undone = (
+        level.book is not None
+        and level.last_delta != 0
+        and reading.available == level.book - level.last_delta
+    )
+    if reading.updated_at is None:
+        return undone
+    known = max(level.written_at, level.heard_at)
+    return reading.updated_at < known or (undone and reading.updated_at <= level.written_at)
+
+
+def looked(
+    pool: Pool, reading: Reading, look: Look, *, now: datetime, patience: Patience = PATIENCE
+) -> Outcome:
+    """Account for a read by id."""
+    level = pool.at(reading.spot)
+    if level.mode is Mode.OFF or not level.awaits_look:
+        return Outcome(pool=pool)
+    match weigh(level, reading, look, patience=patience):
+        case Verdict.SUSPEND:
+            why = reading.trouble or Suspension.UNTRACKED
+            return suspend(pool, level, why, now=now, patience=patience)
+        case Verdict.SOON:
+            quiet = max(level.settled_at, level.accounted_at) + patience.quiet
+            return Outcome(pool=pool.with_level(replace(level, look_at=max(now, quiet))))
+        case Verdict.AGAIN:
+            return Outcome(pool=pool.with_level(replace(level, look_at=now + patience.stale)))
+        case _:
+            heard = level.look_mark != look.mark
+            return _believe(pool, level, reading, heard=heard, now=now, patience=patience)
+
+
+def _believe(
+    pool: Pool, level: Level, reading: Reading, *, heard: bool, now: datetime, patience: Patience
+) -> Outcome:
+    """Take a reading for true; `heard`: webhooks came in while it was under way."""
+    if reading.available is None:  # weigh() has seen to it
+        return Outcome(pool=pool)
+    if level.suspended is Suspension.UNFINISHED:
+        # Both numbers are possible: only a person can say what became of the write.
+        patient = replace(level, look_at=now + patience.suspended)
+        return Outcome(pool=pool.with_level(patient))
+    level, news = _come_back(level)
+    level = replace(
+        level,
+        look_at=None,
+        look_since=None,
+        heard_at=max(level.heard_at, reading.updated_at or NEVER),
+        later=level.later if heard else None,
+        later_at=level.later_at if heard else NEVER,
+    )
+    seen = Observation(spot=level.spot, available=reading.available, updated_at=reading.updated_at)
+    outcome = _move(pool, level, seen, now=now, source=Source.LOOK)
+    outcome = replace(outcome, news=(*news, *outcome.news))
+    level = outcome.pool.level(level.id)
+    if level.later is not None and not owed(level, outcome.pool.shared):
+        outcome = _then(outcome, _judge_later(outcome.pool, level, now=now))
+    # What is owed is written now, and `later` is judged when that is settled: an item that never
+    # rests gets one write and one look in turn, and neither starves.
+    return meet(outcome)
+
+
+def _come_back(level: Level) -> tuple[Level, tuple[News, ...]]:
+    """Lift a suspension, now that the level can be read."""
+    if level.suspended is None:
+        return level, ()
+    news = News(kind="suspended", subject=f"level:{level.id}", over=True)
+    back = replace(level, suspended=None, due=True)
+    return (start_over(back) if level.suspended.starts_over else back), (news,)
+
+
+def start_over(level: Level, *, shared: int | None = None) -> Level:
+    """Return the level before a new first meeting; `shared`: what its pool holds by now.
+
+    An open adjustment stays open and is settled as ever, without moving the new book.
+    """
+    return replace(
+        level,
+        book=None,
+        first_book=None,
+        first_shared=shared,
+        met=False,
+        meeting=level.meeting + 1,
+        due=False,
+        later=None,
+        later_at=NEVER,
+        version=level.version + 1,
+    )
+
+
+def _move(pool: Pool, level: Level, seen: Observation, *, now: datetime, source: Source) -> Outcome:
+    """Move the book to what was seen, and the pool by the difference if the level counts."""
+    if seen.available is None or seen.available == level.book:
+        return Outcome(pool=pool.with_level(level))
+    before = level.book
+    level = replace(
+        level,
+        book=seen.available,
+        first_book=seen.available if before is None else level.first_book,
+        seen_at=max(level.seen_at, seen.updated_at or NEVER),
+        accounted_at=level.accounted_at if before is None else now,
+        version=level.version + 1,
+    )
+    pool = pool.with_level(level)
+    if before is None or not level.met or pool.shared is None:
+        return Outcome(pool=pool)
+    delta = seen.available - before
+    counted = delta * level.pack if level.counts else 0
+    moved = move_shared(pool, counted)
+    movement = Movement(
+        pool=pool.id,
+        level=level.id,
+        meeting=level.meeting,
+        delta=delta,
+        counted=counted,
+        shared=moved.shared,
+        seen_at=seen.updated_at,
+        source=source,
+        delivery=seen.delivery,
+    )
+    return Outcome(pool=moved, movements=(movement,), news=oversold(pool, moved))
+
+
+def move_shared(pool: Pool, by: int) -> Pool:
+    """Return the pool with `shared` moved, and every level due that may owe something now."""
+    if by == 0 or pool.shared is None:
+        return pool
+    shared = pool.shared + by
+    return replace(
+        pool,
+        shared=shared,
+        levels=tuple(
+            replace(each, due=True) if each.met and (each.open or owed(each, shared)) else each
+            for each in pool.levels
+        ),
+    )
+
+
+def oversold(before: Pool, after: Pool) -> tuple[News, ...]:
+    """Return the news that a pool has fallen below zero, sunk further, or come back."""
+    was, now = before.shared or 0, after.shared or 0
+    subject = f"pool:{after.id}"
+    if now < 0 and now < was:
+        facts: dict[str, str | int | float | bool | None] = {"title": after.title, "units": -now}
+        return (News(kind="oversold", subject=subject, severity=Severity.CRITICAL, facts=facts),)
+    if was < 0 <= now:
+        return (News(kind="oversold", subject=subject, over=True),)
+    return ()
+
+
+def refuse(pool: Pool, undone: Adjustment, *, why: str, now: datetime) -> Outcome:
+    """Close an adjustment that the store will not take, and leave its level alone."""
+    level = replace(pool.level(undone.level), open=False)
+    outcome = suspend(pool.with_level(level), level, Suspension.REFUSED, now=now)
+    return replace(outcome, news=_with_facts(outcome.news, said=why, delta=undone.delta))
+
+
+def expire(pool: Pool, doubtful: Adjustment, *, now: datetime) -> Outcome:
+    """Give up on an adjustment whose key has expired: both numbers are possible now."""
+    level = replace(pool.level(doubtful.level), open=False)
+    outcome = suspend(pool.with_level(level), level, Suspension.UNFINISHED, now=now)
+    written = None if level.book is None else level.book + doubtful.delta
+    return replace(
+        outcome,
+        news=_with_facts(outcome.news, delta=doubtful.delta, if_written=written),
+    )
+
+
+def _with_facts(news: tuple[News, ...], **facts: str | int | None) -> tuple[News, ...]:
+    """Return the news with more facts each."""
+    return tuple(replace(each, facts={**each.facts, **facts}) for each in news)
+
+
+def settle(pool: Pool, done: Adjustment, *, written_at: datetime, now: datetime) -> Outcome:
+    """Account for our own write, now that the store says that it is done."""
+    level = replace(pool.level(done.level), open=False)
+    if level.meeting == done.meeting and level.book is not None:
+        level = replace(level, book=level.book + done.delta)
+    level = replace(
+        level,
+        written_at=max(level.written_at, written_at),
+        heard_at=max(level.heard_at, written_at),
+        settled_at=now,
+        last_delta=done.delta,
+        version=level.version + 1,
+    )
+    outcome = Outcome(pool=pool.with_level(level))
+    if level.later is None or level.awaits_look:
+        return outcome
+    return meet(_then(outcome, _judge_later(outcome.pool, level, now=now)))
+
+
+def unwritten(pool: Pool, undone: Adjustment, *, now: datetime) -> Outcome:
+    """Close an adjustment that certainly did not happen; what is owed stays owed."""
+    level = replace(pool.level(undone.level), open=False, due=True)
+    level = replace(level, version=level.version + 1)
+    outcome = Outcome(pool=pool.with_level(level))
+    if level.later is None or level.awaits_look:
+        return outcome
+    return meet(_then(outcome, _judge_later(outcome.pool, level, now=now)))
+
+
+def suspend(
+    pool: Pool, level: Level, why: Suspension, *, now: datetime, patience: Patience = PATIENCE
+) -> Outcome:
+    """Leave a level alone until it can be read again; the pool's other levels go on."""
+    again = now + patience.suspended
+    changed = level.suspended is not why
+    level = replace(
+        level,
+        suspended=why,
+        look_at=again,
+        look_since=level.look_since or now,
+        later=None,
+        later_at=NEVER,
+        version=level.version + 1 if changed else level.version,
+    )
+    news = News(
+        kind="suspended",
+        subject=f"level:{level.id}",
+        severity=Severity.WARNING,
+        facts={
+            "title": pool.title,
+            "store": level.spot.store,
+            "why": why.value,
+            "book": level.book,
+            "shared": pool.shared,
+        },
+    )
+    return Outcome(pool=pool.with_level(level), news=(news,) if changed else ())
+
+
+def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
+    """Keep the newest value heard, to be judged later; note that something was heard."""
+    if seen.available is None:
+        return wish(level, now=now)
+    heard = seen.updated_at or NEVER
+    if level.awaits_look:
+        level = replace(level, look_mark=level.look_mark + 1)
+    if level.later is None or heard > level.later_at:
+        return replace(level, later=seen.available, later_at=heard)
+    if heard == level.later_at and seen.available != level.later:
+        # Two values within one second: which came last is anybody's guess. NEVER makes it a look.
+        return replace(level, later=seen.available, later_at=NEVER)
+    return level
+
+
+def _judge_later(pool: Pool, level: Level, *, now: datetime) -> Outcome:
+    """Judge what was heard while an adjustment was open or a look under way."""
+    seen = Observation(
+        spot=level.spot,
+        available=level.later,
+        updated_at=None if level.later_at == NEVER else level.later_at,
+    )
+    level = replace(level, later=None, later_at=NEVER)
+    return hear(pool.with_level(level), seen, now=now)
+
+
+def _then(first: Outcome, second: Outcome) -> Outcome:
+    """Return two outcomes as one."""
+    return Outcome(
+        pool=second.pool,
+        movements=(*first.movements, *second.movements),
+        news=(*first.news, *second.news),
+    )

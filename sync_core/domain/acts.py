@@ -1,0 +1,84 @@
+"""What a store reports: a level that moved, a product that changed, an order, a refund."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sync_core.domain.values import Alias, ItemId, Observation
+
+
+class ActKind(StrEnum):
+    """What people did in a store."""
+
+    SALE = "sale"
+    CANCELLATION = "cancellation"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What an order, a cancellation or a refund says of one of its lines."""
+
+    store: Alias
+    kind: ActKind
+    ref: int  # the order's or the refund's id
+    line: int
+    order_id: int
+    name: str  # "#1042"; empty where the store does not say
+    variant_id: int
+    quantity: int  # units, positive
+    location: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardVariant:
+    """A variant as a product webhook describes it."""
+
+    variant_id: int
+    item: ItemId
+    sku: str
+    barcode: str
+    options: tuple[str, ...]  # the values, in the product's order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductHeard:
+    """A product webhook: enough to see whether anything that matters has changed."""
+
+    store: Alias
+    product_id: int
+    handle: str
+    title: str
+    status: str
+    variants: tuple[HeardVariant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductGone:
+    """A product was deleted."""
+
+    store: Alias
+    product_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActsHeard:
+    """An order, a cancellation or a refund."""
+
+    acts: tuple[Act, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uninstalled:
+    """The app was taken out of a store: its token is dead already."""
+
+    store: Alias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """A topic that says nothing to us."""
+
+
+Heard = Observation | ProductHeard | ProductGone | ActsHeard | Uninstalled | Nothing

@@ -1,0 +1,26 @@
+"""What a level must show, and what it owes.
+
+    shared            with a buffer of b    with packs of p
+    ----------------  --------------------  ---------------
+    more than b       shared - b            rounded down
+    0 to b            0                     rounded down
+    below 0           shared                rounded down
+
+Below zero nothing is kept back: an oversold unit is owed to a customer, whatever the buffer.
+"""
+
+from sync_core.domain.values import Level
+
+
+def shown(level: Level, shared: int) -> int:
+    """Return what a level must show when its pool agrees on `shared`."""
+    if level.buffer and shared >= 0:
+        shared = max(0, shared - level.buffer)
+    return shared // level.pack
+
+
+def owed(level: Level, shared: int | None) -> int:
+    """Return the delta that must still be written to a level; 0 while nothing is agreed."""
+    if shared is None or level.book is None or not level.met:
+        return 0
+    return shown(level, shared) - level.book
