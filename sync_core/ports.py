@@ -212,6 +212,9 @@ class Ledger(Protocol):
     def handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
         """Tick deliveries off."""
 
+    def oldest_unhandled(self) -> datetime | None:
+        """Return when the oldest delivery came that nobody has handled."""
+
     def forget(self, *, before: datetime) -> int:
         """Delete handled deliveries that came before then; return how many."""
 
@@ -258,6 +261,9 @@ class Ledger(Protocol):
     def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
         """Take the next open batch for sending, and note that it may be sent from now on."""
 
+    def next_claim(self, store: Alias) -> datetime | None:
+        """Return from when on an open batch may be claimed; None when none is open."""
+
     def release(self, batch: int, *, until: datetime) -> None:
         """Let an open batch be claimed again from then on."""
 
@@ -272,6 +278,21 @@ class Ledger(Protocol):
         """Close open adjustments; return those that were open."""
 
     # -- stores, connections, catalogue
+    def enlist(self, alias: Alias, domain: str, role: Role) -> None:
+        """Make a store of the settings known to the database."""
+
+    def stores(self) -> list[StoreState]:
+        """Return what we know of each store, the source first."""
+
+    def call_meeting(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
+        """Change a connection's mode: all its levels meet their pools anew."""
+
+    def free_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store that belong to no place."""
+
+    def suspend_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
+        """Have items looked at that the store says are gone."""
+
     def store(self, alias: Alias) -> StoreState:
         """Return what we know of a store."""
 

@@ -1,0 +1,291 @@
+"""Stores, connections, places, variants: who there is, and what belongs together."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, case, delete, func, insert, select, tuple_, update
+
+from sync_core.db.room import chunks
+from sync_core.db.rows import (
+    CONNECTION,
+    LEVEL,
+    STORE,
+    new_level,
+    store_state,
+    variant_columns,
+    variant_of,
+)
+from sync_core.db.stock import POOL, Stock
+from sync_core.db.tables import LocationRow, PlaceRow, SettingRow, VariantRow
+from sync_core.domain.arrange import Arrangement, Place, Places
+from sync_core.domain.match import Key
+from sync_core.domain.values import (
+    NEVER,
+    Alias,
+    ItemId,
+    LocationId,
+    Mode,
+    News,
+    PoolId,
+    Role,
+    Severity,
+    Spot,
+    Suspension,
+    Variant,
+)
+from sync_core.ports import ShopFacts, StoreState
+
+PLACE: Table = PlaceRow.__table__  # type: ignore[attr-defined]
+LOCATION: Table = LocationRow.__table__  # type: ignore[attr-defined]
+VARIANT: Table = VariantRow.__table__  # type: ignore[attr-defined]
+SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
+
+
+class Catalogue(Stock):
+    """The part of the ledger that holds stores and what they sell."""
+
+    # -- stores
+    def enlist(self, alias: Alias, domain: str, role: Role) -> None:
+        """Make a store of the settings known to the database."""
+        self.upsert(STORE, [{"alias": alias, "domain": domain, "role": role.value}])
+        if role is Role.DESTINATION:
+            self.insert_new(CONNECTION, [{"destination": alias, "mode": "off", "by": ""}])
+        else:
+            self.run(delete(CONNECTION).where(CONNECTION.c.destination == alias))
+
+    def _states(self) -> Select[Any]:
+        return select(STORE, CONNECTION.c.mode).outerjoin(
+            CONNECTION, CONNECTION.c.destination == STORE.c.alias
+        )
+
+    def store(self, alias: Alias) -> StoreState:
+        """Return what we know of a store."""
+        return store_state(self.run(self._states().where(STORE.c.alias == alias)).one())
+
+    def stores(self) -> list[StoreState]:
+        """Return what we know of each store, the source first."""
+        first = case((STORE.c.role == Role.SOURCE.value, 0), else_=1)
+        query = self._states().order_by(first, STORE.c.alias)
+        return [store_state(row) for row in self.run(query)]
+
+    def left(self, store: Alias, *, now: datetime) -> None:
+        """Note that a batch leaves."""
+        self.run(update(STORE).where(STORE.c.alias == store).values(last_left=now))
+
+    def hold(self, store: Alias, why: str, *, now: datetime) -> None:
+        """Send nothing to a store until it is let go; tell people once."""
+        self.run(
+            update(STORE)
+            .where(STORE.c.alias == store)
+            .values(held_since=func.coalesce(STORE.c.held_since, now), held_why=why)
+        )
+        facts: dict[str, str | int | float | bool | None] = {"store": store, "why": why}
+        held = News(kind="held", subject=f"store:{store}", severity=Severity.CRITICAL, facts=facts)
+        self.tell([held], now=now)
+
+    def let_go(self, store: Alias, *, now: datetime) -> None:
+        """Send to the store again; tell people that it is over."""
+        let_go = update(STORE).where(STORE.c.alias == store, STORE.c.held_since.is_not(None))
+        if self.run(let_go.values(held_since=None, held_why=None)).rowcount:
+            self.tell([News(kind="held", subject=f"store:{store}", over=True)], now=now)
+
+    def meet_shop(self, store: Alias, facts: ShopFacts) -> None:
+        """Keep what a store says of itself, and its locations."""
+        self.run(
+            update(STORE)
+            .where(STORE.c.alias == store)
+            .values(shop_id=facts.shop_id, name=facts.name, scopes=" ".join(sorted(facts.scopes)))
+        )
+        rows = [
+            {
+                "store": store,
+                "location": each.id,
+                "name": each.name,
+                "active": each.active,
+                "owned": each.owned,
+            }
+            for each in facts.locations
+        ]
+        if rows:
+            self.upsert(LOCATION, rows)
+
+    def caught_up(self, store: Alias, *, to: datetime) -> None:
+        """Note that every change before then has been looked at."""
+        self.run(update(STORE).where(STORE.c.alias == store).values(caught_up_to=to))
+
+    def catalogue_read(self, store: Alias, *, now: datetime) -> None:
+        """Note that a store's catalogue has been read whole."""
+        self.run(update(STORE).where(STORE.c.alias == store).values(catalogue_at=now))
+
+    # -- modes
+    def call_meeting(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
+        """Change a connection's mode: all its levels meet their pools anew.
+
+        Open adjustments stay open and are settled as ever. The statement does to every level
+        at once what `account.start_over` does to one.
+        """
+        self.run(
+            update(CONNECTION)
+            .where(CONNECTION.c.destination == store)
+            .values(mode=mode.value, since=now, by=by)
+        )
+        shared = select(POOL.c.shared).where(POOL.c.id == LEVEL.c.pool_id).scalar_subquery()
+        theirs = LEVEL.c.store == store
+        values: dict[str, Any] = {
+            "book": None,
+            "first_book": None,
+            "first_shared": shared,
+            "met": False,
+            "meeting": LEVEL.c.meeting + 1,
+            "due": False,
+            "suspended": None,
+            "later": None,
+            "later_at": NEVER,
+            "version": LEVEL.c.version + 1,
+            "look_at": None if mode is Mode.OFF else now,
+            "look_since": None if mode is Mode.OFF else now,
+            "look_mark": LEVEL.c.look_mark + 1,
+        }
+        self.run(update(LEVEL).where(theirs).values(values))
+        if mode is Mode.OFF:
+            return
+        # A source level that never met anybody has to be read, too.
+        source = select(STORE.c.alias).where(STORE.c.role == Role.SOURCE.value).scalar_subquery()
+        partners = select(LEVEL.c.pool_id).where(theirs)
+        unmet = LEVEL.c.met.is_(False) & (LEVEL.c.store == source)
+        here = LEVEL.c.pool_id.in_(partners)
+        self.run(update(LEVEL).where(unmet, here).values(values))
+
+    # -- places
+    def places(self) -> Places:
+        """Return the location map."""
+        found: dict[int, dict[Alias, LocationId]] = {}
+        for row in self.run(select(LOCATION).where(LOCATION.c.place_id.is_not(None))):
+            found.setdefault(row.place_id, {})[Alias(row.store)] = LocationId(row.location)
+        rows = self.run(select(PLACE).order_by(PLACE.c.id)).all()
+        return tuple(
+            Place(id=row.id, name=row.name, locations=found.get(row.id, {})) for row in rows
+        )
+
+    def free_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store that belong to no place."""
+        query = select(LOCATION).where(
+            LOCATION.c.place_id.is_(None), LOCATION.c.active, LOCATION.c.owned
+        )
+        found: dict[Alias, list[tuple[LocationId, str]]] = {}
+        for row in self.run(query.order_by(LOCATION.c.location)):
+            found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
+        return found
+
+    def save_places(self, places: Places) -> None:
+        """Keep the location map: places that have no id yet are new."""
+        for place in places:
+            number = place.id
+            if not number:
+                new = insert(PLACE).values(name=place.name).returning(PLACE.c.id)
+                number = int(self.run(new).scalar_one())
+            for store, location in place.locations.items():
+                self.run(
+                    update(LOCATION)
+                    .where(LOCATION.c.store == store, LOCATION.c.location == location)
+                    .values(place_id=number)
+                )
+
+    # -- variants
+    def save_variants(self, variants: Sequence[Variant], keys: Sequence[Key | None]) -> None:
+        """Keep what stores sell."""
+        rows = [
+            variant_columns(variant, None if key is None else json.dumps(key))
+            for variant, key in zip(variants, keys, strict=True)
+        ]
+        if rows:
+            self.upsert(VARIANT, rows)
+
+    def variants_of(self, store: Alias, product: int) -> list[Variant]:
+        """Return what we know of a product."""
+        query = select(VARIANT).where(VARIANT.c.store == store, VARIANT.c.product_id == product)
+        return [variant_of(row) for row in self.run(query)]
+
+    def drop_variants(self, store: Alias, items: Iterable[ItemId]) -> None:
+        """Forget variants that are gone."""
+        for some in chunks(list(items), 500):
+            gone = delete(VARIANT).where(VARIANT.c.store == store, VARIANT.c.item.in_(some))
+            self.run(gone)
+
+    def variants_with(self, keys: Iterable[Key] | None) -> list[Variant]:
+        """Return the variants with these keys, or all."""
+        if keys is None:
+            return [variant_of(row) for row in self.run(select(VARIANT))]
+        texts = [json.dumps(key) for key in keys]
+        return [
+            variant_of(row)
+            for some in chunks(texts, 500)
+            for row in self.run(select(VARIANT).where(VARIANT.c.key.in_(some)))
+        ]
+
+    # -- pools
+    def spots(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[Spot, PoolId]:
+        """Return every spot of the pools that those items are in."""
+        pairs = [(store, item) for store, some in items.items() for item in some]
+        pools: set[int] = set()
+        for some in chunks(pairs, 300):
+            where = tuple_(LEVEL.c.store, LEVEL.c.item).in_(some)
+            pools.update(self.run(select(LEVEL.c.pool_id).where(where)).scalars())
+        found: dict[Spot, PoolId] = {}
+        for numbers in chunks(sorted(pools), 500):
+            for row in self.run(select(LEVEL).where(LEVEL.c.pool_id.in_(numbers))):
+                spot = Spot(
+                    store=Alias(row.store),
+                    item=ItemId(row.item),
+                    location=LocationId(row.location),
+                )
+                found[spot] = PoolId(row.pool_id)
+        return found
+
+    def arrange(self, arrangement: Arrangement, *, now: datetime) -> None:
+        """Make new pools, and give levels to pools; the new ones are looked at."""
+        wanted = {"look_at": now, "look_since": now, "look_mark": 1}
+        rows = [new_level(pool, spot, **wanted) for pool, spot in arrangement.joining]
+        for some in chunks(arrangement.new, 500):
+            made = [{"place_id": each.place, "title": each.title} for each in some]
+            new = insert(POOL).returning(POOL.c.id, sort_by_parameter_order=True)
+            numbers = list(self.run(new, made).scalars())
+            rows += [
+                new_level(number, spot, **wanted)
+                for number, each in zip(numbers, some, strict=True)
+                for spot in each.spots
+            ]
+        for few in chunks(rows, 500):
+            self.run(insert(LEVEL), list(few))
+        joined = {pool for pool, _ in arrangement.joining}
+        for pool in sorted(joined):
+            shared = select(POOL.c.shared).where(POOL.c.id == pool).scalar_subquery()
+            unmet = LEVEL.c.met.is_(False) & LEVEL.c.book.is_(None) & (LEVEL.c.pool_id == pool)
+            self.run(update(LEVEL).where(unmet).values(first_shared=shared))
+
+    def suspend_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
+        """Have items looked at that the store says are gone."""
+        for some in chunks(list(items), 500):
+            self.run(
+                update(LEVEL)
+                .where(LEVEL.c.store == store, LEVEL.c.item.in_(some))
+                .where(LEVEL.c.suspended.is_distinct_from(Suspension.UNFINISHED.value))
+                .values(look_at=now, look_since=now, look_mark=LEVEL.c.look_mark + 1)
+            )
+
+    # -- settings that processes leave for each other
+    def setting(self, name: str) -> str | None:
+        """Return a word left by a process."""
+        found: str | None = self.run(
+            select(SETTING.c.value).where(SETTING.c.name == name)
+        ).scalar_one_or_none()
+        return found
+
+    def set(self, name: str, value: str | None) -> None:
+        """Leave a word, or take it away."""
+        if value is None:
+            self.run(delete(SETTING).where(SETTING.c.name == name))
+        else:
+            self.upsert(SETTING, [{"name": name, "value": value}])

@@ -1,0 +1,62 @@
+"""Findings and notices: what people must be told, and what still stands."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from sync_core.db.room import Room
+from sync_core.db.tables import FindingRow, NoticeRow
+from sync_core.domain.values import News, Pool, PoolId
+
+FINDING: Table = FindingRow.__table__  # type: ignore[attr-defined]
+NOTICE: Table = NoticeRow.__table__  # type: ignore[attr-defined]
+
+QUIET = {"differs"}  # told as a sum, not one by one
+
+
+class NewsRoom(Room):
+    """The part of the ledger that holds what people must know."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._loaded: dict[PoolId, Pool] = {}
+
+    def tell(self, news: Iterable[News], *, now: datetime) -> None:
+        """Keep news: a notice each, and the finding that it opens, changes or closes."""
+        for each in news:
+            standing = self.run(
+                select(FINDING.c.id, FINDING.c.facts).where(
+                    FINDING.c.kind == each.kind,
+                    FINDING.c.subject == each.subject,
+                    FINDING.c.closed_at.is_(None),
+                )
+            ).first()
+            if each.over and standing is not None:
+                closed = update(FINDING).where(FINDING.c.id == standing.id)
+                self.run(closed.values(closed_at=now))
+                self._notify(each, now, facts={**standing.facts, **each.facts})
+            elif not each.over and standing is None:
+                row = {"kind": each.kind, "subject": each.subject, "facts": dict(each.facts)}
+                severity = each.severity.value
+                self.run(insert(FINDING).values(**row, severity=severity, opened_at=now))
+                self._notify(each, now, facts=dict(each.facts))
+            elif not each.over and standing is not None and standing.facts != dict(each.facts):
+                changed = update(FINDING).where(FINDING.c.id == standing.id)
+                self.run(changed.values(facts=dict(each.facts), severity=each.severity.value))
+                self._notify(each, now, facts=dict(each.facts))
+
+    def _notify(self, news: News, now: datetime, *, facts: dict[str, object]) -> None:
+        """Add a notice, unless this kind is told as a sum."""
+        if news.kind in QUIET:
+            return
+        self.run(
+            insert(NOTICE).values(
+                kind=news.kind,
+                subject=news.subject,
+                severity=news.severity.value,
+                facts=facts,
+                over=news.over,
+                at=now,
+            )
+        )

@@ -1,0 +1,125 @@
+"""Row ↔ value, as explicit functions."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from sync_core.db.tables import ConnectionRow, LevelRow, StoreRow
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    Level,
+    LevelId,
+    LocationId,
+    Mode,
+    Role,
+    Spot,
+    Suspension,
+    Variant,
+)
+from sync_core.ports import StoreState
+
+LEVEL = LevelRow.__table__  # type: ignore[attr-defined]
+STORE = StoreRow.__table__  # type: ignore[attr-defined]
+CONNECTION = ConnectionRow.__table__  # type: ignore[attr-defined]
+
+# What a step may change of a level. Its identity and its pool never change.
+MUTABLE = (
+    "buffer", "pack", "book", "first_book", "first_shared", "met", "meeting", "open", "due",
+    "seen_at", "written_at", "heard_at", "accounted_at", "settled_at", "last_delta",
+    "look_at", "look_since", "look_mark", "later", "later_at", "version",
+)  # fmt: skip
+LEVEL_COLUMNS = (
+    LEVEL.c.id, LEVEL.c.store, LEVEL.c.item, LEVEL.c.location, LEVEL.c.suspended,
+    *(LEVEL.c[name] for name in MUTABLE), STORE.c.role, CONNECTION.c.mode,
+)  # fmt: skip
+
+
+def level_of(row: Row[Any]) -> Level:
+    """Return a level from the columns `LEVEL_COLUMNS`."""
+    number, store, item, location, suspended, *rest = row[: 5 + len(MUTABLE)]
+    role, mode = row[5 + len(MUTABLE) : 7 + len(MUTABLE)]
+    return Level(
+        id=LevelId(number),
+        spot=Spot(store=Alias(store), item=ItemId(item), location=LocationId(location)),
+        role=Role(role),
+        mode=Mode.TWO_WAY if mode is None else Mode(mode),
+        suspended=None if suspended is None else Suspension(suspended),
+        **dict(zip(MUTABLE, rest, strict=True)),
+    )
+
+
+def level_changes(level: Level) -> dict[str, Any]:
+    """Return what an UPDATE of a level sets, with its id as `key`."""
+    changes = {name: getattr(level, name) for name in MUTABLE}
+    suspended = None if level.suspended is None else level.suspended.value
+    return {"key": level.id, "suspended": suspended, **changes}
+
+
+def new_level(pool: int, spot: Spot, **given: Any) -> dict[str, Any]:
+    """Return the columns of a level that has not met its pool yet."""
+    fresh = Level(id=LevelId(0), spot=spot, role=Role.SOURCE, mode=Mode.OFF, **given)
+    columns = level_changes(fresh)
+    del columns["key"]
+    where = {"store": spot.store, "item": spot.item, "location": spot.location}
+    return {"pool_id": pool, **where, **columns}
+
+
+def store_state(row: Row[Any]) -> StoreState:
+    """Return what we know of a store, from its row and its connection's mode."""
+    found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return StoreState(
+        alias=Alias(found["alias"]),
+        domain=found["domain"],
+        role=Role(found["role"]),
+        mode=Mode.TWO_WAY if found["mode"] is None else Mode(found["mode"]),
+        shop_id=found["shop_id"],
+        name=found["name"],
+        scopes=frozenset(found["scopes"].split()),
+        catalogue_at=found["catalogue_at"],
+        caught_up_to=found["caught_up_to"],
+        last_delivery_at=found["last_delivery_at"],
+        last_left=found["last_left"],
+        held_since=found["held_since"],
+        held_why=found["held_why"],
+    )
+
+
+def variant_columns(variant: Variant, key: str | None) -> dict[str, Any]:
+    """Return the columns of a variant."""
+    return {
+        "store": variant.store,
+        "item": variant.item,
+        "variant_id": variant.variant_id,
+        "product_id": variant.product_id,
+        "handle": variant.handle,
+        "title": variant.title,
+        "options": [list(pair) for pair in variant.options],
+        "sku": variant.sku,
+        "barcode": variant.barcode,
+        "tracked": variant.tracked,
+        "bundle": variant.bundle,
+        "gift_card": variant.gift_card,
+        "status": variant.status,
+        "key": key,
+    }
+
+
+def variant_of(row: Row[Any]) -> Variant:
+    """Return a variant from its whole row."""
+    found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Variant(
+        store=Alias(found["store"]),
+        variant_id=found["variant_id"],
+        product_id=found["product_id"],
+        item=ItemId(found["item"]),
+        handle=found["handle"],
+        title=found["title"],
+        options=tuple((name, value) for name, value in found["options"]),
+        sku=found["sku"],
+        barcode=found["barcode"],
+        tracked=found["tracked"],
+        bundle=found["bundle"],
+        gift_card=found["gift_card"],
+        status=found["status"],
+    )

@@ -1,0 +1,194 @@
+"""Pools, levels, movements: loaded whole, saved only where they changed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, bindparam, insert, select, tuple_, update
+
+from sync_core.db.news import NewsRoom
+from sync_core.db.room import chunks
+from sync_core.db.rows import CONNECTION, LEVEL, LEVEL_COLUMNS, STORE, level_changes, level_of
+from sync_core.db.tables import MovementRow, PoolRow
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    Level,
+    LevelId,
+    LocationId,
+    Look,
+    Mode,
+    Movement,
+    Outcome,
+    Pool,
+    PoolId,
+    Spot,
+)
+
+POOL: Table = PoolRow.__table__  # type: ignore[attr-defined]
+MOVEMENT: Table = MovementRow.__table__  # type: ignore[attr-defined]
+FOLLOWED = CONNECTION.c.mode.is_(None) | (CONNECTION.c.mode != Mode.OFF.value)
+
+
+class Stock(NewsRoom):
+    """The part of the ledger that holds quantities."""
+
+    def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
+        """Return pools by id, locked in the order of their ids."""
+        found: dict[PoolId, Pool] = {}
+        for some in chunks(sorted(set(wanted)), 500):
+            query = select(POOL).where(POOL.c.id.in_(some)).order_by(POOL.c.id).with_for_update()
+            rows = self.run(query).all()
+            levels = self._levels(LEVEL.c.pool_id.in_(some))
+            for row in rows:
+                pool = Pool(
+                    id=PoolId(row.id),
+                    title=row.title,
+                    shared=row.shared,
+                    first_shared=row.first_shared,
+                    levels=tuple(levels.get(row.id, ())),
+                )
+                found[pool.id] = pool
+                self._loaded[pool.id] = pool
+        return found
+
+    def _levels(self, condition: Any) -> dict[int, list[Level]]:
+        """Return levels by pool."""
+        query = self._joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).where(condition).order_by(LEVEL.c.id)
+        found: dict[int, list[Level]] = {}
+        for pool, *rest in self.run(query):
+            found.setdefault(pool, []).append(level_of(rest))  # type: ignore[arg-type]
+        return found
+
+    def _joined(self, *columns: Any) -> Select[Any]:
+        """Select from levels with their store and connection."""
+        return (
+            select(*columns)
+            .select_from(LEVEL)
+            .join(STORE, STORE.c.alias == LEVEL.c.store)
+            .outerjoin(CONNECTION, CONNECTION.c.destination == LEVEL.c.store)
+        )
+
+    def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:
+        """Return the pools that have a level there, locked."""
+        by_spot: dict[Spot, PoolId] = {}
+        keys = [(each.store, each.item, each.location) for each in set(spots)]
+        where = tuple_(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
+        for some in chunks(keys, 300):
+            query = select(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location, LEVEL.c.pool_id)
+            for store, item, location, pool in self.run(query.where(where.in_(some))):
+                spot = Spot(store=Alias(store), item=ItemId(item), location=LocationId(location))
+                by_spot[spot] = PoolId(pool)
+        pools = self.pools(by_spot.values())
+        return {spot: pools[pool] for spot, pool in by_spot.items()}
+
+    def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
+        """Return the pool of each level, locked."""
+        by_level: dict[LevelId, PoolId] = {}
+        for some in chunks(list(set(levels)), 500):
+            query = select(LEVEL.c.id, LEVEL.c.pool_id).where(LEVEL.c.id.in_(some))
+            by_level.update((LevelId(level), PoolId(pool)) for level, pool in self.run(query))
+        pools = self.pools(by_level.values())
+        return {level: pools[pool] for level, pool in by_level.items()}
+
+    def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+        """Keep what has become of pools, with the movements and the news."""
+        outcomes = list(outcomes)
+        last = {each.pool.id: each.pool for each in outcomes}  # the last word on each pool
+        self._save_pools(list(last.values()))
+        self._save_movements([move for each in outcomes for move in each.movements], now)
+        self.tell([news for each in outcomes for news in each.news], now=now)
+
+    def _save_pools(self, pools: Sequence[Pool]) -> None:
+        """Update the pools and levels that differ from what was loaded."""
+        moved: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        for pool in pools:
+            before = self._loaded[pool.id]
+            if (pool.shared, pool.first_shared) != (before.shared, before.first_shared):
+                moved.append(
+                    {"key": pool.id, "shared": pool.shared, "first_shared": pool.first_shared}
+                )
+            known = {each.id: each for each in before.levels}
+            changed += [level_changes(each) for each in pool.levels if each != known[each.id]]
+            self._loaded[pool.id] = pool
+        if moved:
+            self._update(POOL, moved)
+        if changed:
+            self._update(LEVEL, changed)
+
+    def _update(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Update rows by their ids, given as `key`."""
+        values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "key"}
+        self.run(update(table).where(table.c.id == bindparam("key")).values(values), rows)
+
+    def _save_movements(self, movements: Sequence[Movement], now: datetime) -> None:
+        """Add movements to the history."""
+        rows = [
+            {
+                "pool_id": each.pool,
+                "level_id": each.level,
+                "meeting": each.meeting,
+                "delta": each.delta,
+                "counted": each.counted,
+                "shared": each.shared,
+                "at": now,
+                "seen_at": each.seen_at,
+                "source": each.source.value,
+                "delivery_id": each.delivery,
+            }
+            for each in movements
+        ]
+        if rows:
+            self.run(insert(MOVEMENT), rows)
+
+    def looks(self, store: Alias, *, now: datetime, limit: int) -> list[Look]:
+        """Return the looks that are due at a store, the longest wanted first."""
+        columns = (LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.look_mark)
+        query = (
+            self._joined(*columns)
+            .where(LEVEL.c.store == store, LEVEL.c.look_at <= now, LEVEL.c.open.is_(False))
+            .where(FOLLOWED)
+            .order_by(LEVEL.c.look_at)
+            .limit(limit)
+        )
+        return [
+            Look(
+                level=LevelId(level),
+                spot=Spot(store=store, item=ItemId(item), location=LocationId(location)),
+                began=now,
+                version=version,
+                mark=mark,
+            )
+            for level, item, location, version, mark in self.run(query)
+        ]
+
+    def next_look(self, store: Alias) -> datetime | None:
+        """Return when the next look is due."""
+        query = (
+            self._joined(LEVEL.c.look_at)
+            .where(LEVEL.c.store == store, LEVEL.c.look_at.is_not(None), LEVEL.c.open.is_(False))
+            .where(FOLLOWED)
+            .order_by(LEVEL.c.look_at)
+            .limit(1)
+        )
+        found: datetime | None = self.run(query).scalar()
+        return found
+
+    def writable(self, store: Alias, limit: int) -> list[PoolId]:
+        """Return pools with a level in that store that is due and may be written."""
+        query = (
+            self._joined(LEVEL.c.pool_id)
+            .where(
+                LEVEL.c.store == store,
+                LEVEL.c.due,
+                LEVEL.c.met,
+                LEVEL.c.open.is_(False),
+                LEVEL.c.look_at.is_(None),
+                LEVEL.c.suspended.is_(None),
+                FOLLOWED,
+            )
+            .order_by(LEVEL.c.id)
+            .limit(limit)
+        )
+        return [PoolId(row.pool_id) for row in self.run(query)]

@@ -1,0 +1,109 @@
+"""Catch up: ask a store what has changed, and look at what we did not know.
+
+The list comes from a search that may lag: the windows overlap, and nothing is learned from it
+but where to look.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sync_core.domain.account import wish
+from sync_core.domain.values import NEVER, LocationId, Mode, News, Outcome, Reading, Severity
+from sync_core.ports import Ledger, Store
+from sync_core.workers.context import Context
+
+log = logging.getLogger(__name__)
+
+LATE = timedelta(seconds=30)  # a webhook that has not come by then was lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaughtUp:
+    """What a round found."""
+
+    listed: int
+    unknown: int  # levels that had changed without our knowing
+
+
+class CatcherUp:
+    """Finds changes of one store that no webhook told."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+
+    async def round(self) -> CaughtUp:
+        """Ask for all that changed since the last round began, with an overlap.
+
+        Raises:
+            StoreError: If the store does not answer; the next round asks for the same again.
+        """
+        context, alias = self._context, self._store.alias
+        began = context.clock.now()
+        state = await context.records.step(lambda ledger: ledger.store(alias))
+        places = await context.records.step(lambda ledger: ledger.places())
+        since = (state.caught_up_to or began) - context.pace.overlap
+        listed = unknown = 0
+        for place in places:
+            if alias in place.locations:
+                found = await self._location(place.locations[alias], since, began)
+                listed, unknown = listed + found.listed, unknown + found.unknown
+        await context.records.step(lambda ledger: self._finish(ledger, began, unknown))
+        if unknown:
+            context.work.ring()
+        return CaughtUp(listed=listed, unknown=unknown)
+
+    async def _location(self, location: LocationId, since: datetime, began: datetime) -> CaughtUp:
+        """Go through all pages of one location."""
+        listed = unknown = 0
+        after: str | None = None
+        while True:
+            page = await self._store.changed(location, since, after)
+            rows = page.rows
+            listed += len(rows)
+            unknown += await self._context.records.step(partial(self._compare, rows, began))
+            after = page.after
+            if after is None:
+                return CaughtUp(listed=listed, unknown=unknown)
+
+    def _compare(self, readings: Sequence[Reading], began: datetime, ledger: Ledger) -> int:
+        """Have a look at every level whose listed value is not its book."""
+        pools = ledger.pools_at(each.spot for each in readings)
+        latest = {pool.id: pool for pool in pools.values()}
+        outcomes: list[Outcome] = []
+        unknown = 0
+        for each in readings:
+            if each.spot not in pools:
+                continue
+            pool = latest[pools[each.spot].id]
+            level = pool.at(each.spot)
+            if level.mode is Mode.OFF or level.awaits_look or level.open:
+                continue
+            if each.trouble is not None or each.available != level.book:
+                late = each.updated_at is not None and began - each.updated_at > LATE
+                unknown += late and (each.updated_at or NEVER) > level.settled_at
+                wanted = wish(level, now=began, patience=self._context.pace.patience)
+                latest[pool.id] = pool.with_level(wanted)
+                outcomes.append(Outcome(pool=latest[pool.id]))
+        ledger.save(outcomes, now=began)
+        return unknown
+
+    def _finish(self, ledger: Ledger, began: datetime, unknown: int) -> None:
+        """Note how far we are; say so when webhooks do not come."""
+        alias = self._store.alias
+        ledger.caught_up(alias, to=began)
+        if unknown and self._context.pace.poll is None:
+            missed = News(
+                kind="webhooks_missed",
+                subject=f"store:{alias}",
+                severity=Severity.WARNING,
+                facts={"store": alias, "levels": unknown},
+            )
+            ledger.tell([missed], now=began)
+        elif not unknown:
+            ledger.tell(
+                [News(kind="webhooks_missed", subject=f"store:{alias}", over=True)], now=began
+            )

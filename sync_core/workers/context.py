@@ -1,0 +1,46 @@
+"""What every worker is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+
+from sync_core.clock import Clock, Ids
+from sync_core.domain.account import PATIENCE, Patience
+from sync_core.domain.match import MatchBy
+from sync_core.domain.values import Alias
+from sync_core.ports import Reader, Records, Store
+from sync_core.workers.bell import Bell, Bells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often and how much; seconds, and rows at a time."""
+
+    patience: Patience = PATIENCE
+    catch_up: float = 600.0  # between looks for missed changes; 0 is off
+    overlap: timedelta = timedelta(minutes=10)  # a store's list of changes may lag behind
+    poll: float | None = None  # without webhooks, stores are asked so often
+    fold: int = 1000
+    look: int = 100
+    claim: timedelta = timedelta(seconds=60)  # longer than any request may take
+    greatest_backoff: float = 60.0
+    told_after: timedelta = timedelta(minutes=2)  # an unreachable store becomes news
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The world as the workers see it."""
+
+    records: Records
+    stores: Mapping[Alias, Store]
+    source: Alias
+    clock: Clock
+    ids: Ids
+    luck: Random
+    read: Reader
+    match_by: MatchBy
+    pace: Pace = field(default_factory=Pace)
+    inbox: Bell = field(default_factory=Bell)  # deliveries wait
+    work: Bells = field(default_factory=Bells)  # stores have batches or looks
+    products: Bells = field(default_factory=Bells)  # catalogues have to be read

@@ -1,0 +1,150 @@
+"""Fold what has arrived into the books, and write down what follows, in one commit.
+
+What has arrived is accounted for before anything is planned: a burst becomes full batches, and
+changes of one item in two stores become one write each.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_core.domain.account import hear
+from sync_core.domain.acts import ActsHeard, Heard, ProductGone, ProductHeard, Uninstalled
+from sync_core.domain.match import normal
+from sync_core.domain.values import Alias, Observation, Outcome, PoolId
+from sync_core.ports import Delivery, Ledger
+from sync_core.workers.context import Context
+from sync_core.workers.planning import write_down_all
+
+log = logging.getLogger(__name__)
+
+PRODUCTS = "products_to_read"  # the setting that lists products whose description has changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What a round did."""
+
+    taken: int
+    written: int  # batches written down
+    products: bool  # the catalogue has changed
+
+
+class Folder:
+    """Turns deliveries into movements, as they come."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self) -> None:
+        """Fold for ever."""
+        while True:
+            while (await self.round()).taken:
+                pass
+            await self._context.inbox.wait(1.0)
+
+    async def round(self) -> Folded:
+        """Fold what waits, at most 1,000 deliveries; wake who has work by it."""
+        context = self._context
+        folded = await context.records.step(self._fold)
+        if folded.taken:
+            context.work.ring()
+        if folded.products:
+            context.products.ring()
+        return folded
+
+    def _fold(self, ledger: Ledger) -> Folded:
+        context = self._context
+        now = context.clock.now()
+        deliveries = ledger.unhandled(context.pace.fold)
+        heard = [(each, self._read(each)) for each in deliveries]
+        account(ledger, [said for _, said in heard if isinstance(said, Observation)], context, now)
+        products = False
+        for delivery, said in heard:
+            products |= _note(ledger, delivery, said, now)
+        ledger.handled([each.id for each in deliveries], now=now)
+        written = 0
+        if len(deliveries) < context.pace.fold:
+            written = write_down_all(ledger, context.stores.values(), context.ids, now=now)
+        return Folded(taken=len(deliveries), written=written, products=products)
+
+    def _read(self, delivery: Delivery) -> Heard | None:
+        """Return what a delivery says; what cannot be read is logged and ticked off."""
+        try:
+            said = self._context.read(delivery.store, delivery.topic, delivery.body)
+        except ValueError:
+            log.exception(
+                "delivery %s of %s cannot be read",
+                delivery.id,
+                delivery.store,
+                extra={"act": "delivery_unreadable", "store": delivery.store},
+            )
+            return None
+        if isinstance(said, Observation):
+            return Observation(
+                spot=said.spot,
+                available=said.available,
+                updated_at=said.updated_at,
+                delivery=delivery.id,
+            )
+        return said
+
+
+def account(ledger: Ledger, seen: Sequence[Observation], context: Context, now: datetime) -> None:
+    """Account for observations in the order in which they came."""
+    pools = ledger.pools_at(each.spot for each in seen)
+    latest = {pool.id: pool for pool in pools.values()}
+    outcomes: list[Outcome] = []
+    for each in seen:
+        if each.spot in pools:
+            number: PoolId = pools[each.spot].id
+            outcome = hear(latest[number], each, now=now, patience=context.pace.patience)
+            latest[number] = outcome.pool
+            outcomes.append(outcome)
+    ledger.save(outcomes, now=now)
+
+
+def _note(ledger: Ledger, delivery: Delivery, said: Heard | None, now: datetime) -> bool:
+    """Keep what is not a quantity; return whether the catalogue must be read."""
+    match said:
+        case ActsHeard(acts=acts):
+            ledger.save_acts(acts)
+        case Uninstalled():
+            ledger.hold(delivery.store, "the app was uninstalled from the store", now=now)
+        case ProductHeard() if _is_news(ledger, said):
+            remember_product(ledger, delivery.store, said.product_id)
+            return True
+        case ProductGone(product_id=product):
+            remember_product(ledger, delivery.store, product)
+            return True
+        case _:
+            pass
+    return False
+
+
+def _is_news(ledger: Ledger, said: ProductHeard) -> bool:
+    """Whether a product webhook says anything new: most only mean that stock has moved."""
+    known = ledger.variants_of(said.store, said.product_id)
+    described = {
+        (each.item, normal(each.sku), normal(each.barcode), tuple(map(normal, each.options)))
+        for each in said.variants
+    }
+    ours = {
+        (
+            each.item,
+            normal(each.sku),
+            normal(each.barcode),
+            tuple(normal(value) for _, value in each.options),
+        )
+        for each in known
+    }
+    named = {(normal(each.handle), each.title, each.status.upper()) for each in known}
+    return described != ours or named != {(normal(said.handle), said.title, said.status.upper())}
+
+
+def remember_product(ledger: Ledger, store: Alias, product: int) -> None:
+    """Note that a product has to be read again."""
+    name = f"{PRODUCTS}:{store}"
+    noted: Iterable[str] = (ledger.setting(name) or "").split()
+    ledger.set(name, " ".join(dict.fromkeys((*noted, str(product)))))

@@ -1,0 +1,59 @@
+"""Look: read by id what cannot be told from webhooks."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from sync_core.domain.account import looked
+from sync_core.domain.values import LevelId, LocationId, Look, Reading
+from sync_core.ports import Ledger, Store
+from sync_core.workers.context import Context
+from sync_core.workers.planning import write_down_all
+
+
+class Looker:
+    """Reads one store's levels that await a look."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+
+    async def round(self) -> float | None:
+        """Look at what is due, at most 100 levels; return the seconds until more is due.
+
+        Raises:
+            StoreError: If the store does not answer; the looks stay due.
+        """
+        context = self._context
+        alias = self._store.alias
+        now = context.clock.now()
+        looks = await context.records.step(
+            lambda ledger: ledger.looks(alias, now=now, limit=context.pace.look)
+        )
+        if not looks:
+            due = await context.records.step(lambda ledger: ledger.next_look(alias))
+            return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
+        by_location: dict[LocationId, list[Look]] = {}
+        for each in looks:
+            by_location.setdefault(each.spot.location, []).append(each)
+        for location, some in by_location.items():
+            readings = await self._store.read([each.spot.item for each in some], location)
+            found = dict(zip((each.level for each in some), readings, strict=True))
+            await context.records.step(partial(self._account, some, found))
+        context.work.ring()
+        return 0.0
+
+    def _account(
+        self, looks: Sequence[Look], readings: Mapping[LevelId, Reading], ledger: Ledger
+    ) -> None:
+        """Account for what was read, and write down what follows."""
+        context = self._context
+        now = context.clock.now()
+        pools = ledger.pools_of(each.level for each in looks)
+        patience = context.pace.patience
+        # These are levels of one store, and a pool has one of each: no outcome builds on another.
+        outcomes = [
+            looked(pools[each.level], readings[each.level], each, now=now, patience=patience)
+            for each in looks
+        ]
+        ledger.save(outcomes, now=now)
+        write_down_all(ledger, context.stores.values(), context.ids, now=now)

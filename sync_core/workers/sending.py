@@ -1,0 +1,201 @@
+"""Send what is written down, and settle what the store has done.
+
+the store says                 then
+-----------------------------  ------------------------------------------------------
+done                           the books move
+these rows, never              they are left alone and said so; the rest goes on, new key
+nothing was written, new key   all is owed again
+I know the key otherwise       our own fault: the levels stop, a person decides
+the batch as a whole, never    all is owed again, and the store is held
+later; or nothing at all       the same bytes again, later
+who are you?                   the store is held, and asked again every minute
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sync_core.domain.account import expire, refuse, settle, unwritten
+from sync_core.domain.plan import SPACING, is_doubtful
+from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool
+from sync_core.errors import (
+    AccessLost,
+    KeyMisused,
+    KeySpent,
+    NoAnswer,
+    NotSent,
+    Refused,
+    RowsRefused,
+    StillRunning,
+    StoreError,
+    Throttled,
+    cut,
+)
+from sync_core.ports import Batch, Ledger, Store
+from sync_core.workers.context import Context
+from sync_core.workers.planning import PAUSED, write_down, write_down_all
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Writes to one store: one batch at a time, each until the store has answered."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+        self._failures = 0
+        self._resting_until: datetime | None = None
+
+    async def round(self) -> float | None:
+        """Send one batch if there is one; return the seconds until there may be more.
+
+        0: at once. None: when the bell rings.
+        """
+        now = self._context.clock.now()
+        if self._resting_until is not None and now < self._resting_until:
+            return (self._resting_until - now).total_seconds()
+        batch = await self._context.records.step(self._claim)
+        if batch is None:
+            return await self._context.records.step(self._wait)
+        if is_doubtful(first_sent_at=batch.first_sent_at, now=self._context.clock.now()):
+            await self._context.records.step(lambda ledger: self._give_up(ledger, batch))
+            return 0.0
+        await self._send(batch)
+        return 0.0
+
+    def _claim(self, ledger: Ledger) -> Batch | None:
+        """Write down what may leave now, and take the next batch."""
+        context = self._context
+        now = context.clock.now()
+        state = ledger.store(self._store.alias)
+        if state.held_since is not None:
+            return None
+        write_down_all(ledger, [self._store], context.ids, now=now)
+        return ledger.claim(self._store.alias, now=now, until=now + context.pace.claim)
+
+    def _wait(self, ledger: Ledger) -> float | None:
+        """Return how long there is certainly nothing to send."""
+        now = self._context.clock.now()
+        state = ledger.store(self._store.alias)
+        if state.held_since is not None:
+            return None
+        times = [ledger.next_claim(self._store.alias)]
+        paused = ledger.setting(PAUSED) is not None
+        if not paused and state.last_left is not None and ledger.writable(self._store.alias, 1):
+            times.append(state.last_left + SPACING)
+        waits = [(each - now).total_seconds() for each in times if each is not None]
+        return max(0.01, min(waits)) if waits else None
+
+    async def _send(self, batch: Batch) -> None:
+        """Send a batch, and do what its answer asks for."""
+        records, alias = self._context.records, self._store.alias
+        try:
+            written_at = await self._store.send(batch.body)
+        except RowsRefused as refused:
+            reasons = refused.reasons
+            await records.step(lambda ledger: self._split(ledger, batch, reasons))
+        except KeySpent:
+            await records.step(lambda ledger: self._plan_anew(ledger, batch))
+        except KeyMisused:
+            log.exception("a key is known otherwise", extra={"act": "key_misused", "store": alias})
+            await records.step(lambda ledger: self._give_up(ledger, batch))
+        except (AccessLost, Refused) as exc:
+            said = exc
+            await records.step(lambda ledger: self._hold(ledger, batch, said))
+            return
+        except (Throttled, StillRunning, NotSent, NoAnswer) as exc:
+            await self._rest(batch, exc)
+            return
+        else:
+            await records.step(lambda ledger: self._settle(ledger, batch, written_at))
+        await self._answered()
+
+    async def _rest(self, batch: Batch, exc: StoreError) -> None:
+        """Keep the batch open, to be sent again with the same bytes."""
+        context = self._context
+        now = context.clock.now()
+        if isinstance(exc, Throttled):
+            wait = exc.wait
+        else:
+            self._failures += 1
+            longest = min(context.pace.greatest_backoff, 0.5 * 2 ** min(self._failures, 10))
+            wait = context.luck.uniform(longest / 2, longest)
+            log.warning(
+                "no answer from %s, again in %.1f s",
+                self._store.alias,
+                wait,
+                extra={"act": "no_answer", "store": self._store.alias, "why": cut(str(exc))},
+            )
+        until = now + timedelta(seconds=wait)
+        self._resting_until = until
+        await context.records.step(lambda ledger: ledger.release(batch.id, until=until))
+
+    async def _answered(self) -> None:
+        """Note that the store is there, and wake who has work by what it said."""
+        self._failures = 0
+        self._resting_until = None
+        self._context.work.ring()
+
+    def _close(
+        self, ledger: Ledger, batch: Batch, state: str
+    ) -> tuple[list[Adjustment], Mapping[LevelId, Pool], datetime]:
+        """Close a batch; return its adjustments and the pools of their levels, locked."""
+        now = self._context.clock.now()
+        open_ones = ledger.close_batch(batch.id, state, now=now)
+        return open_ones, ledger.pools_of(each.level for each in open_ones), now
+
+    def _settle(self, ledger: Ledger, batch: Batch, written_at: datetime) -> None:
+        """Move the books by what the store has done, and write down what follows."""
+        now = self._context.clock.now()
+        done = ledger.close_batch(batch.id, "settled", now=now, written_at=written_at)
+        pools = ledger.pools_of(each.level for each in done)
+        hit = ledger.close_adjustments([each.id for each in done], "settled", now=now)
+        # A batch has one level of a pool: no outcome builds on another.
+        outcomes = [
+            settle(pools[each.level], each, written_at=written_at, now=now)
+            for each in done
+            if each.id in hit
+        ]
+        ledger.save(outcomes, now=now)
+        write_down_all(ledger, self._context.stores.values(), self._context.ids, now=now)
+
+    def _split(self, ledger: Ledger, batch: Batch, reasons: Mapping[int, str]) -> None:
+        """Leave the refused rows alone, and send the rest under a new key."""
+        rows, pools, now = self._close(ledger, batch, "refused")
+        outcomes: list[Outcome] = []
+        for number, each in enumerate(rows):
+            pool = pools[each.level]
+            if number in reasons:
+                why = cut(reasons[number])
+                ledger.close_adjustments([each.id], "refused", now=now, why=why)
+                outcomes.append(refuse(pool, each, why=why, now=now))
+            else:
+                outcomes.append(unwritten(pool, each, now=now))
+        rest = [each.id for number, each in enumerate(rows) if number not in reasons]
+        ledger.close_adjustments(rest, "replaced", now=now)
+        ledger.save(outcomes, now=now)
+        write_down(ledger, self._store, self._context.ids, now=now)
+
+    def _plan_anew(self, ledger: Ledger, batch: Batch) -> None:
+        """Nothing was written under this key: all is owed again."""
+        rows, pools, now = self._close(ledger, batch, "refused")
+        ledger.close_adjustments([each.id for each in rows], "replaced", now=now)
+        outcomes = [unwritten(pools[each.level], each, now=now) for each in rows]
+        ledger.save(outcomes, now=now)
+
+    def _give_up(self, ledger: Ledger, batch: Batch) -> None:
+        """Nobody can say whether it was written: the levels stop, and people are told both."""
+        rows, pools, now = self._close(ledger, batch, "doubtful")
+        ledger.close_adjustments([each.id for each in rows], "doubtful", now=now)
+        outcomes = [expire(pools[each.level], each, now=now) for each in rows]
+        ledger.save(outcomes, now=now)
+
+    def _hold(self, ledger: Ledger, batch: Batch, said: StoreError) -> None:
+        """Send nothing more until the store is itself again; nothing of the batch is lost."""
+        now = self._context.clock.now()
+        if isinstance(said, Refused):
+            self._plan_anew(ledger, batch)
+        else:
+            ledger.release(batch.id, until=now)
+        ledger.hold(self._store.alias, cut(str(said)), now=now)
