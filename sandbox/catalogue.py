@@ -1,0 +1,137 @@
+"""What is there at all: renaming, deleting, untracking, opening and closing."""
+
+from sandbox.goods import Item, Level, Location, Product, Variant, whole
+from sandbox.stockroom import Stockroom
+
+
+class Catalogue(Stockroom):
+    """A stockroom whose goods and places come and go."""
+
+    def rename(self, product: int | str, handle: str) -> None:
+        """Give a product another handle."""
+        self.begin()
+        found = self.product(product)
+        found.handle = self._free_handle(handle)
+        self._touch(found)
+
+    def set_status(self, product: int | str, status: str) -> None:
+        """Make a product ACTIVE, DRAFT, ARCHIVED or UNLISTED."""
+        self.begin()
+        found = self.product(product)
+        found.status = status
+        self._touch(found)
+
+    def set_sku(self, item: int | str, sku: str | None) -> None:
+        """Change the SKU of a variant."""
+        self.begin()
+        found = self.item(item)
+        found.variant.sku = sku
+        found.variant.updated_at = found.updated_at = whole(self.now())
+        self.emit("inventory_items/update", found)
+        self._touch(found.variant.product)
+
+    def set_bundle(self, item: int | str, *, bundle: bool = True) -> None:
+        """Make a variant a bundle, whose quantities nobody can write, or a plain one again."""
+        self.begin()
+        found = self.item(item).variant
+        found.bundle = bundle
+        self._touch(found.product)
+
+    def track(self, item: int | str, *, tracked: bool) -> None:
+        """Track an item's quantities, or no longer."""
+        self.begin()
+        found = self.item(item)
+        found.tracked = tracked
+        found.updated_at = whole(self.now())
+        self.emit("inventory_items/update", found)
+
+    def untrack(self, item: int | str) -> None:
+        """Stop tracking an item: its quantities mean nothing from now on."""
+        self.track(item, tracked=False)
+
+    def delete_variant(self, variant: int) -> None:
+        """Delete a variant, its item and its levels."""
+        self.begin()
+        gone = self.variants[variant]
+        self._forget(gone)
+        gone.product.variants.remove(gone)
+        self._touch(gone.product)
+
+    def delete_product(self, product: int | str) -> None:
+        """Delete a product with all its variants."""
+        self.begin()
+        gone = self.product(product)
+        for variant in gone.variants:
+            self._forget(variant)
+        del self.products[gone.id]
+        self.emit("products/delete", gone)
+
+    def delete_item(self, item: int | str) -> None:
+        """Delete the variant that an inventory item belongs to."""
+        self.delete_variant(self.item(item).variant.id)
+
+    def _forget(self, variant: Variant) -> None:
+        del self.variants[variant.id]
+        del self.items[variant.item.id]
+        self.emit("inventory_items/delete", variant.item)
+
+    def _touch(self, product: Product) -> None:
+        product.updated_at = whole(self.now())
+        self.emit("products/update", product)
+
+    def connect(self, item: int | str, location: int) -> Level:
+        """Stock an item at a location from now on."""
+        self.begin()
+        level = self.open_level(self.item(item), self.location(location), active=False)
+        if not level.now.active:
+            level.switch(self.now(), active=True)
+            self.emit("inventory_levels/connect", level)
+        return level
+
+    def disconnect(self, item: int | str, location: int) -> None:
+        """Stop stocking an item at a location; the level keeps its quantities, hidden."""
+        self.begin()
+        level = self.level(item, location)
+        if level.now.active:
+            level.switch(self.now(), active=False)
+            self.emit("inventory_levels/disconnect", level)
+
+    def close_location(self, location: int) -> None:
+        """Deactivate a location."""
+        self.begin()
+        found = self.location(location)
+        found.active, found.deactivated_at = False, whole(self.now())
+        self._tell(found, "locations/deactivate")
+
+    def reopen_location(self, location: int) -> None:
+        """Activate a location again."""
+        self.begin()
+        found = self.location(location)
+        found.active, found.deactivated_at = True, None
+        self._tell(found, "locations/activate")
+
+    def delete_location(self, location: int) -> None:
+        """Delete a location and the levels there."""
+        self.begin()
+        gone = self.locations.pop(location)
+        for item in self.items.values():
+            item.levels.pop(location, None)
+        self.emit("locations/delete", gone)
+
+    def rename_location(self, location: int, name: str) -> None:
+        """Give a location another name."""
+        self.begin()
+        found = self.location(location)
+        found.name = name
+        self._tell(found, "locations/update")
+
+    def _tell(self, location: Location, topic: str) -> None:
+        location.updated_at = whole(self.now())
+        self.emit(topic, location)
+
+    def twins(self, item: Item) -> int:
+        """Return how many other items have the same SKU."""
+        sku = item.variant.sku
+        if not sku:
+            return 0
+        return sum(each.variant.sku == sku for each in self.items.values()) - 1

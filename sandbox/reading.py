@@ -1,0 +1,452 @@
+"""What can be asked: the resolvers of queries and of the types."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from sandbox.goods import (
+    NAMES,
+    ON_HAND,
+    Item,
+    Level,
+    Line,
+    Location,
+    Order,
+    Product,
+    Refund,
+    Variant,
+    gid,
+    number_of,
+)
+from sandbox.post import Subscription
+from sandbox.premises import Change, Export, Group
+from sandbox.search import Fields, Page, page, refuse, search
+from sandbox.visit import Visit
+
+Resolver = Callable[..., Any]
+Args = dict[str, Any]
+KINDS: dict[type, str] = {
+    Item: "InventoryItem",
+    Level: "InventoryLevel",
+    Location: "Location",
+    Product: "Product",
+    Variant: "ProductVariant",
+    Order: "Order",
+    Line: "LineItem",
+    Refund: "Refund",
+    Export: "BulkOperation",
+    Group: "InventoryAdjustmentGroup",
+    Subscription: "WebhookSubscription",
+}
+VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")
+MOST_IDS = 250
+FILE_LIFE = 604800  # seconds that an export's address stays valid
+
+
+def kind_of(thing: object, *_: object) -> str:
+    """Name the GraphQL type of a thing."""
+    return KINDS[type(thing)]
+
+
+def by_id(thing: Any) -> list[Any]:
+    """Sort by id."""
+    return [thing.number if isinstance(thing, Level) else thing.id]
+
+
+def by_update(thing: Any) -> list[Any]:
+    """Sort by the time of the last change."""
+    return [thing.updated_at.isoformat(), thing.id]
+
+
+def connect(
+    info: GraphQLResolveInfo,
+    things: Iterable[Any],
+    args: Args,
+    fields: Fields | None = None,
+    key: Callable[[Any], list[Any]] = by_id,
+) -> Page:
+    """Answer a connection: search, sort, cut."""
+    visit: Visit = info.context
+    first = visit.first(args.get("first"))
+    kept = search(things, args.get("query"), fields, visit.warnings) if fields else things
+    reverse, after = args.get("reverse", False), None if visit.bulk else args.get("after")
+    found = page(kept, key, first=first, after=after, reverse=reverse)
+    if info.path.prev is None or info.path.prev.prev is None:
+        visit.asked += first or 0
+        visit.served += len(found.edges)
+    return found
+
+
+def find(visit: Visit, global_id: str) -> object | None:
+    """Return the thing with a global id, or None."""
+    shop = visit.shop
+    shelves: dict[str, dict[int, Any]] = {
+        "InventoryItem": shop.items,
+        "Location": shop.locations,
+        "Product": shop.products,
+        "ProductVariant": shop.variants,
+        "Order": shop.orders,
+        "BulkOperation": shop.exports,
+        "WebhookSubscription": shop.post.subscriptions,
+    }
+    kind = global_id.removeprefix("gid://shopify/").partition("/")[0]
+    if kind == "InventoryLevel":
+        return next((level for level in shop.levels() if level.gid == global_id), None)
+    number = number_of(global_id, kind)
+    if number is None or kind not in KINDS.values():
+        refuse(f"Invalid global id '{global_id}'", "INVALID_FIELD_ARGUMENTS")
+    return shelves.get(kind, {}).get(number)
+
+
+def _one(kind: str) -> Resolver:
+    def resolve(_root: object, info: GraphQLResolveInfo, id: str) -> object | None:  # noqa: A002
+        found = find(info.context, id)
+        return found if found is None or kind_of(found) == kind else None
+
+    return resolve
+
+
+def _nodes(_root: object, info: GraphQLResolveInfo, ids: list[str]) -> list[object | None]:
+    if len(ids) > MOST_IDS:
+        message = f"The input array size of {len(ids)} is greater than the maximum allowed of 250."
+        refuse(message, "MAX_INPUT_SIZE_EXCEEDED")
+    return [find(info.context, each) for each in ids]
+
+
+def _locations(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+    info.context.need("read_locations", "locations")
+    shown = [
+        each
+        for each in info.context.shop.locations.values()
+        if (each.active or args["includeInactive"]) and (not each.service or args["includeLegacy"])
+    ]
+    named = args["sortKey"] == "NAME"
+    return connect(info, shown, args, key=(lambda x: [x.name, x.id]) if named else by_id)
+
+
+def _location(_root: object, info: GraphQLResolveInfo, id: str | None = None) -> object | None:  # noqa: A002
+    if id is None:
+        return next(iter(info.context.shop.locations.values()), None)
+    return find(info.context, id)
+
+
+VARIANT_FIELDS: Fields = {
+    "id": lambda x: x.id,
+    "sku": lambda x: x.sku or "",
+    "barcode": lambda x: x.barcode or "",
+    "product_id": lambda x: x.product.id,
+    "product_status": lambda x: x.product.status,
+    "updated_at": lambda x: x.updated_at,
+    "title": lambda x: x.title,
+}
+PRODUCT_FIELDS: Fields = {
+    "id": lambda x: x.id,
+    "handle": lambda x: x.handle,
+    "status": lambda x: x.status,
+    "title": lambda x: x.title,
+    "updated_at": lambda x: x.updated_at,
+}
+ORDER_FIELDS: Fields = {
+    "id": lambda x: x.id,
+    "name": lambda x: x.name,
+    "updated_at": lambda x: x.updated_at,
+    "created_at": lambda x: x.created_at,
+}
+EXPORT_FIELDS: Fields = {
+    "id": lambda x: x.id,
+    "status": lambda x: x.status,
+    "operation_type": lambda x: x.type,
+    "created_at": lambda x: x.created_at,
+}
+
+
+def _level_fields(visit: Visit) -> Fields:
+    return {
+        "updated_at": visit.searched,
+        "inventory_item_id": lambda x: x.item.id,
+        "location_id": lambda x: x.location.id,
+        "id": lambda x: x.number,
+    }
+
+
+def _orders(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+    info.context.need("read_orders", "orders")
+    key = by_update if args["sortKey"] == "UPDATED_AT" else by_id
+    return connect(info, info.context.shop.orders.values(), args, ORDER_FIELDS, key)
+
+
+def _seen(level: Level | None, visit: Visit, *, inactive: bool) -> bool:
+    return level is not None and (
+        inactive or (visit.standing(level).active and level.location.active)
+    )
+
+
+def _levels(things: Iterable[Level], info: GraphQLResolveInfo, args: Args) -> Page:
+    visit: Visit = info.context
+    shown = [each for each in things if _seen(each, visit, inactive=args["includeInactive"])]
+    return connect(info, shown, args, _level_fields(visit))
+
+
+def _levels_there(place: Location, info: GraphQLResolveInfo, **args: Any) -> Page:
+    items = info.context.shop.items.values()
+    return _levels((x.levels[place.id] for x in items if place.id in x.levels), info, args)
+
+
+def _level_of(item: Item, info: GraphQLResolveInfo, **args: Any) -> Level | None:
+    level = item.levels.get(number_of(args["locationId"], "Location") or 0)
+    return level if _seen(level, info.context, inactive=args["includeInactive"]) else None
+
+
+def _level_at(place: Location, info: GraphQLResolveInfo, **args: Any) -> Level | None:
+    item = info.context.shop.items.get(number_of(args["inventoryItemId"], "InventoryItem") or 0)
+    level = item.levels.get(place.id) if item else None
+    return level if _seen(level, info.context, inactive=args["includeInactive"]) else None
+
+
+def _quantities(level: Level, info: GraphQLResolveInfo, names: list[str]) -> list[Args]:
+    standing = info.context.standing(level)
+    for name in names:
+        if name not in {*NAMES, "on_hand"}:
+            refuse("The specified quantity name is invalid.", "INVALID_FIELD_ARGUMENTS")
+    return [
+        {
+            "id": f"gid://shopify/InventoryQuantity/{level.number}?name={name}",
+            "name": name,
+            "quantity": standing.quantity(name),
+            "updatedAt": standing.touched.get(name),
+        }
+        for name in names
+    ]
+
+
+def _changes(group: Group, info: GraphQLResolveInfo, **args: Any) -> list[Change]:
+    names = args.get("quantityNames")
+    return [each for each in group.changes if names is None or each.name in names]
+
+
+def _total(variants: Iterable[Variant], visit: Visit, more: timedelta = timedelta(0)) -> int:
+    levels = [level for variant in variants for level in variant.item.levels.values()]
+    shown = [visit.standing(each, more) for each in levels if each.location.active]
+    return sum(each.quantity("available") for each in shown if each.active)
+
+
+def _quantity_names(_root: object, _info: GraphQLResolveInfo) -> list[Args]:
+    rows = [
+        {"name": name, "belongsTo": ["on_hand"] if name in ON_HAND else [], "comprises": []}
+        for name in NAMES
+    ]
+    whole = {"name": "on_hand", "belongsTo": [], "comprises": list(ON_HAND)}
+    return [{**row, "isInUse": True, "displayName": row["name"]} for row in [*rows, whole]]
+
+
+def _shop(_root: object, info: GraphQLResolveInfo) -> Args:
+    shop = info.context.shop
+    return {
+        "id": gid("Shop", shop.id),
+        "name": shop.name,
+        "myshopifyDomain": shop.domain,
+        "ianaTimezone": shop.timezone,
+        "timezoneOffset": shop.now().astimezone(shop.post.zone).strftime("%z"),
+        "url": f"https://{shop.domain}",
+        "plan": {
+            "publicDisplayName": "Development",
+            "shopifyPlus": False,
+            "partnerDevelopment": True,
+        },
+    }
+
+
+def _installation(_root: object, info: GraphQLResolveInfo) -> Args:
+    scopes = [{"handle": each, "description": each} for each in info.context.shop.access.scopes]
+    app = {"id": gid("App", 1), "handle": "tipo", "title": "Tipo"}
+    return {"id": gid("AppInstallation", 1), "accessScopes": scopes, "app": app}
+
+
+def _versions(_root: object, _info: GraphQLResolveInfo) -> list[Args]:
+    handles = [*((each, True) for each in VERSIONS), ("2027-01", False), ("unstable", False)]
+    return [{"handle": x, "displayName": x, "supported": ok} for x, ok in handles]
+
+
+def _subscriptions(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+    topics, uri = args.get("topics"), args.get("uri")
+    shown = [
+        each
+        for each in info.context.shop.post.subscriptions.values()
+        if (not topics or each.topic in topics) and uri in {None, each.uri}
+    ]
+    return connect(info, shown, args)
+
+
+def _file_url(export: Export, shop: Any, *, partial: bool) -> str | None:
+    ready = "FAILED" if partial else "COMPLETED"
+    if export.status != ready or not export.file:
+        return None
+    query = f"X-Goog-Expires={FILE_LIFE}&X-Goog-Signature={export.signature}"
+    return f"{shop.files_url}/bulk/{export.id}.jsonl?{query}"
+
+
+def _fulfilment(order: Order, _info: GraphQLResolveInfo) -> str:
+    open_units = sum(line.unfulfilled for line in order.lines)
+    if not open_units:
+        return "FULFILLED"
+    whole = sum(line.current for line in order.lines)
+    return "UNFULFILLED" if open_units >= whole else "PARTIALLY_FULFILLED"
+
+
+def _payment(order: Order, _info: GraphQLResolveInfo) -> str:
+    back = sum(each.quantity for each in order.refunds)
+    if not back:
+        return "PAID" if order.paid else "PENDING"
+    sold = sum(line.quantity for line in order.lines)
+    return "REFUNDED" if back >= sold else "PARTIALLY_REFUNDED"
+
+
+def _refund_lines(refund: Refund, info: GraphQLResolveInfo, **args: Any) -> Page:
+    info.context.first(args.get("first"))
+    return page([refund], by_id, first=None)
+
+
+def _all(shelf: str, fields: Fields) -> Resolver:
+    def resolve(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+        return connect(info, getattr(info.context.shop, shelf).values(), args, fields)
+
+    return resolve
+
+
+def _count(shelf: str, fields: Fields) -> Resolver:
+    def resolve(_root: object, info: GraphQLResolveInfo, **args: Any) -> Args:
+        things = getattr(info.context.shop, shelf).values()
+        found = search(things, args.get("query"), fields, info.context.warnings)
+        return {"count": len(found), "precision": "EXACT"}
+
+    return resolve
+
+
+ITEM_FIELDS: Fields = {
+    "id": lambda x: x.id,
+    "sku": lambda x: x.variant.sku or "",
+    "updated_at": lambda x: x.updated_at,
+    "tracked": lambda x: str(x.tracked),
+}
+
+QUERIES: dict[str, Resolver] = {
+    "bulkOperation": _one("BulkOperation"),
+    "bulkOperations": _all("exports", EXPORT_FIELDS),
+    "currentAppInstallation": _installation,
+    "inventoryItem": _one("InventoryItem"),
+    "inventoryItems": _all("items", ITEM_FIELDS),
+    "inventoryLevel": _one("InventoryLevel"),
+    "inventoryProperties": lambda _root, _info: {},
+    "location": _location,
+    "locations": _locations,
+    "node": lambda _root, info, id: find(info.context, id),  # noqa: A006
+    "nodes": _nodes,
+    "order": _one("Order"),
+    "orders": _orders,
+    "product": _one("Product"),
+    "productVariant": _one("ProductVariant"),
+    "productVariants": _all("variants", VARIANT_FIELDS),
+    "productVariantsCount": _count("variants", VARIANT_FIELDS),
+    "products": _all("products", PRODUCT_FIELDS),
+    "productsCount": _count("products", PRODUCT_FIELDS),
+    "publicApiVersions": _versions,
+    "shop": _shop,
+    "webhookSubscription": _one("WebhookSubscription"),
+    "webhookSubscriptions": _subscriptions,
+}
+TYPES: dict[str, dict[str, Resolver]] = {
+    "InventoryProperties": {"quantityNames": _quantity_names},
+    "InventoryAdjustmentGroup": {
+        "app": lambda _group, _info: {"id": gid("App", 1), "title": "Tipo"},
+        "changes": _changes,
+    },
+    "InventoryChange": {
+        "item": lambda change, _info: change.level.item,
+        "location": lambda change, _info: change.level.location,
+    },
+    "InventoryItem": {
+        "duplicateSkuCount": lambda item, info: info.context.shop.twins(item),
+        "inventoryLevel": _level_of,
+        "inventoryLevels": lambda item, info, **args: _levels(item.levels.values(), info, args),
+        "requiresShipping": lambda _item, _info: True,
+        "sku": lambda item, _info: item.variant.sku,
+        "variants": lambda item, info, **args: connect(info, [item.variant], args),
+    },
+    "InventoryLevel": {
+        "id": lambda level, _info: level.gid,
+        "canDeactivate": lambda level, _info: len(level.item.levels) > 1,
+        "isActive": lambda level, info: info.context.standing(level).active,
+        "quantities": _quantities,
+        "updatedAt": lambda level, info: info.context.standing(level).updated_at,
+    },
+    "Location": {
+        "deactivatedAt": lambda x, _info: x.deactivated_at and f"{x.deactivated_at:%FT%TZ}",
+        "fulfillsOnlineOrders": lambda x, _info: x.fulfils_online,
+        "hasActiveInventory": lambda x, info: any(
+            each.location is x and each.now.active for each in info.context.shop.levels()
+        ),
+        "inventoryLevel": _level_at,
+        "inventoryLevels": _levels_there,
+        "isActive": lambda x, _info: x.active,
+        "isFulfillmentService": lambda x, _info: x.service,
+        "shipsInventory": lambda x, _info: x.fulfils_online,
+    },
+    "Product": {
+        "isGiftCard": lambda x, _info: x.gift_card,
+        "totalInventory": lambda x, info: _total(x.variants, info.context, timedelta(seconds=5)),
+        "variants": lambda x, info, **args: connect(info, x.variants, args),
+    },
+    "ProductVariant": {
+        "displayName": lambda x, _info: f"{x.product.title} - {x.title}",
+        "inventoryItem": lambda x, _info: x.item,
+        "inventoryPolicy": lambda x, _info: x.policy,
+        "inventoryQuantity": lambda x, info: _total([x], info.context),
+        "position": lambda x, _info: x.product.variants.index(x) + 1,
+        "requiresComponents": lambda x, _info: x.bundle,
+        "selectedOptions": lambda x, _info: [
+            {"name": name, "value": value} for name, value in x.options.items()
+        ],
+    },
+    "Order": {
+        "cancelReason": lambda x, _info: x.cancel_reason and x.cancel_reason.upper(),
+        "displayFinancialStatus": _payment,
+        "displayFulfillmentStatus": _fulfilment,
+        "lineItems": lambda x, info, **args: connect(info, x.lines, args),
+        "refunds": lambda x, _info, first=None: x.refunds[:first],
+        "retailLocation": lambda x, _info: x.till,
+        "sourceName": lambda x, _info: x.source,
+        "test": lambda _x, _info: False,
+    },
+    "LineItem": {
+        "currentQuantity": lambda x, _info: x.current,
+        "name": lambda x, _info: f"{x.variant.product.title} - {x.variant.title}",
+        "product": lambda x, _info: x.variant.product,
+        "refundableQuantity": lambda x, _info: x.current,
+        "restockable": lambda x, _info: x.location.active,
+        "sku": lambda x, _info: x.variant.sku,
+        "title": lambda x, _info: x.variant.product.title,
+        "unfulfilledQuantity": lambda x, _info: x.unfulfilled,
+    },
+    "Refund": {"refundLineItems": _refund_lines},
+    "RefundLineItem": {
+        "id": lambda x, _info: gid("RefundLineItem", x.line_id),
+        "lineItem": lambda x, _info: x.line,
+        "restockType": lambda x, _info: x.restock_type.upper(),
+        "restocked": lambda x, _info: x.restock_type != "no_restock",
+    },
+    "BulkOperation": {
+        "fileSize": lambda x, _info: len(x.file) if x.file else None,
+        "url": lambda x, info: _file_url(x, info.context.shop, partial=False),
+        "partialDataUrl": lambda x, info: _file_url(x, info.context.shop, partial=True),
+    },
+    "WebhookSubscription": {
+        "apiVersion": lambda _x, info: {
+            "handle": info.context.shop.post.version,
+            "displayName": info.context.shop.post.version,
+            "supported": True,
+        },
+        "callbackUrl": lambda x, _info: x.uri,
+    },
+}

@@ -1,0 +1,47 @@
+"""One request's view of the shop: how far its reads lag, and what it has been told."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sandbox.goods import Level, Standing
+from sandbox.premises import Premises
+from sandbox.search import check_first, refuse
+
+
+@dataclass(slots=True)
+class Visit:
+    """What resolvers need to know."""
+
+    shop: Premises
+    lag: timedelta
+    bulk: bool = False  # `first` is ignored
+    asked: int = 0
+    served: int = 0
+    refused: bool = False  # a mutation that ended in user errors
+    busy: bool = False  # pretend that the first request with this key still runs
+    warnings: list[Any] = field(default_factory=list)
+
+    def standing(self, level: Level, more: timedelta = timedelta(0)) -> Standing:
+        """Return what this request sees of a level."""
+        if not self.lag and not more:
+            return level.now
+        return level.at(self.shop.now() - self.lag - more)
+
+    def searched(self, level: Level) -> datetime:
+        """Return the `updated_at` that the search index knows."""
+        return self.standing(level, timedelta(seconds=self.shop.faults.search_lag)).updated_at
+
+    def first(self, first: int | None) -> int | None:
+        """Return how many are wanted; all of them in an export."""
+        return None if self.bulk else check_first(first)
+
+    def need(self, scope: str, what: str) -> None:
+        """Refuse what the app's scopes do not cover."""
+        if scope not in self.shop.access.scopes:
+            refuse(
+                f"Access denied for {what} field. Required access: `{scope}` access scope.",
+                "ACCESS_DENIED",
+                documentation="https://shopify.dev/api/usage/access-scopes",
+                requiredAccess=f"`{scope}` access scope.",
+            )
