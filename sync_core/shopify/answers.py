@@ -1,0 +1,354 @@
+"""Say what an HTTP answer means.
+
+    HTTP status           top-level error code              meaning
+    --------------------  --------------------------------  -----------------------------------
+    3xx, 430              -                                 NotSent: try again later
+    401, 402, 403, 423    ACCESS_DENIED, SHOP_INACTIVE      AccessLost
+    404                   -                                 WrongShop: nobody is at that address
+    429                   THROTTLED                         Throttled
+    408, 5xx, odd         INTERNAL_SERVER_ERROR, unknown    NoAnswer: it may have happened
+    other 4xx             MAX_COST_EXCEEDED and bad asking  Refused
+    200, but not JSON     -                                 NoAnswer: cut off on the way
+    200                   none, but no data                 NoAnswer
+
+Looked at in this order: status, top-level errors, the errors of a mutation, its data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from sync_core.domain.values import GREATEST
+from sync_core.errors import (
+    AccessLost,
+    KeyMisused,
+    KeySpent,
+    NoAnswer,
+    NotSent,
+    Refused,
+    RowsRefused,
+    StillRunning,
+    StoreError,
+    Throttled,
+    WrongShop,
+    cut,
+)
+from sync_core.ports import Budget
+from sync_core.shopify.documents import MOST_ROWS
+from sync_core.shopify.fields import as_number, as_text, as_time, date_header, decoded
+
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds; a store may say what it likes
+
+_LOST = {"ACCESS_DENIED", "SHOP_INACTIVE"}
+_BAD = {
+    "BAD_REQUEST",
+    "INVALID_FIELD_ARGUMENTS",
+    "INVALID_VARIABLE",
+    "PARSE_ERROR",
+    "RESOURCE_NOT_FOUND",
+}
+_DENIED: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "the store does not accept our token (401)",
+    HTTPStatus.PAYMENT_REQUIRED: "the store is frozen, its bill is unpaid (402)",
+    HTTPStatus.FORBIDDEN: "the store forbids our app to do this (403)",
+    HTTPStatus.LOCKED: "the store is locked (423)",
+}
+SECURITY = 430  # Shopify's own: taken for an attack
+
+
+class TooCostly(Refused):
+    """One request asked for more points than a request may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back over HTTP. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def date(self) -> datetime | None:
+        """The store's clock."""
+        return date_header(self.headers.get("date"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One top-level error."""
+
+    code: str
+    message: str
+    depth: int  # of its path
+
+    def __str__(self) -> str:
+        return cut(f"{self.code}: {self.message}" if self.code else self.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that is GraphQL."""
+
+    data: Mapping[str, Any] | None
+    faults: tuple[Fault, ...]
+    asked: float | None  # points that the request may have cost
+    budget: Budget | None
+    warnings: tuple[str, ...]  # of searches
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the store's budget was too small for it."""
+        return any(each.code == "THROTTLED" for each in self.faults)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the store can afford this request."""
+        if self.budget is None or self.asked is None:
+            return 2 * SHORTEST_WAIT
+        return _bounded((self.asked - self.budget.available) / self.budget.restore)
+
+
+def reply(answer: Answer) -> Reply:
+    """Return the GraphQL of an answer.
+
+    Raises:
+        StoreError: It has none; which error, says the table above.
+    """
+    if answer.status != HTTPStatus.OK:
+        raise _by_status(answer)
+    try:
+        body = decoded(answer.body)
+    except ValueError as exc:
+        raise NoAnswer("the answer is not JSON, or was cut off") from exc
+    if not isinstance(body, dict):
+        raise NoAnswer("the answer is no GraphQL")
+    data = body.get("data")
+    extensions = _mapping(body.get("extensions"))
+    cost = _mapping(extensions.get("cost"))
+    return Reply(
+        data=data if isinstance(data, dict) else None,
+        faults=_faults(body.get("errors")),
+        asked=as_number(cost.get("requestedQueryCost")),
+        budget=_budget(_mapping(cost.get("throttleStatus"))),
+        warnings=_warnings(extensions.get("search")),
+    )
+
+
+def data_of(given: Reply) -> Mapping[str, Any]:
+    """Return the data of an answer without a single error.
+
+    Raises:
+        StoreError: There is an error; partial data is no data.
+    """
+    if given.faults:
+        raise _by_code(given)
+    if given.data is None:
+        raise NoAnswer("the answer has neither data nor errors")
+    return given.data
+
+
+def written_at(given: Reply, deltas: tuple[int, ...], fallback: datetime) -> datetime:
+    """Return when an Adjust was written, by the store's clock.
+
+    Raises:
+        StoreError: It was not, or nobody knows.
+    """
+    payload = _mapping((given.data or {}).get("inventoryAdjustQuantities"))
+    group = _mapping(payload.get("inventoryAdjustmentGroup"))
+    time = as_time(group.get("createdAt"))
+    # An error below the payload concerns a field that we asked to see: the writing was done.
+    if any(each.depth <= 1 for each in given.faults) or (given.faults and time is None):
+        raise _by_code(given)
+    nothing = payload.get("inventoryAdjustmentGroup", "absent") is None
+    errors = payload.get("userErrors")
+    if not isinstance(errors, list):
+        raise NoAnswer("the answer to a writing says neither yes nor no")
+    if errors:
+        raise refusal(errors, rows=len(deltas))
+    if time is None and not any(deltas) and nothing:
+        return fallback  # nothing to write, nothing written
+    if time is None:
+        raise NoAnswer("the answer to a writing does not say when it was written")
+    return time
+
+
+def refusal(errors: list[Any], *, rows: int) -> StoreError:
+    """Say what the user errors of an Adjust mean; in any case nothing was written.
+
+        code                                         row    meaning
+        -------------------------------------------  -----  ------------------------------------
+        IDEMPOTENCY_KEY_PARAMETER_MISMATCH           any    KeyMisused
+        IDEMPOTENCY_CONCURRENT_REQUEST               any    StillRunning
+        IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED          any    KeySpent
+        SERVICE_UNAVAILABLE                          any    KeySpent: later, under a new key
+        ADJUST_QUANTITIES_FAILED                     none   KeySpent: later, under a new key
+        any other, or null                           known  RowsRefused
+        any other, or null                           none   Refused
+
+    A store that says "try again" has failed this attempt, and whether that uses up the key is not
+    known: a new key is right either way, since the store has said that nothing was written.
+    """
+    found = [_user_error(each, rows) for each in errors]
+    words = cut("; ".join(dict.fromkeys(why for _, _, why in found)))
+    codes = {code for code, _, _ in found}
+    for code, meaning in _BY_KEY.items():
+        if code in codes:
+            return meaning(words)
+    reasons: dict[int, list[str]] = {}
+    for _, row, why in found:
+        if row is not None and why not in reasons.setdefault(row, []):
+            reasons[row].append(why)
+    if reasons:
+        return RowsRefused({row: cut("; ".join(why)) for row, why in sorted(reasons.items())})
+    return KeySpent(words) if "ADJUST_QUANTITIES_FAILED" in codes else Refused(words)
+
+
+_BY_KEY: dict[str, type[StoreError]] = {
+    "IDEMPOTENCY_KEY_PARAMETER_MISMATCH": KeyMisused,
+    "IDEMPOTENCY_CONCURRENT_REQUEST": StillRunning,
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED": KeySpent,
+    "SERVICE_UNAVAILABLE": KeySpent,
+}
+
+
+def complaints(payload: object) -> str:
+    """Return the user errors of another mutation as one line; empty when there are none.
+
+    Raises:
+        NoAnswer: It does not say whether there are any.
+    """
+    errors = _mapping(payload).get("userErrors")
+    if not isinstance(errors, list):
+        raise NoAnswer("the answer says neither yes nor no")
+    return cut("; ".join(_user_error(each, 0)[2] for each in errors))
+
+
+def retry_after(answer: Answer) -> float:
+    """Return the seconds that a store wants us to wait."""
+    given = answer.headers.get("retry-after", "")
+    try:
+        return _bounded(float(given))
+    except ValueError:
+        pass
+    until = date_header(given)
+    now = answer.date
+    return _bounded((until - now).total_seconds()) if until and now else 2 * SHORTEST_WAIT
+
+
+def _bounded(seconds: float) -> float:
+    # Written so that NaN, too, becomes the shortest wait.
+    return min(seconds, LONGEST_WAIT) if seconds > SHORTEST_WAIT else SHORTEST_WAIT
+
+
+def _by_status(answer: Answer) -> StoreError:
+    status = answer.status
+    known: dict[int, StoreError] = {
+        HTTPStatus.NOT_FOUND: WrongShop("no shop answers at this address (404)"),
+        HTTPStatus.REQUEST_TIMEOUT: NoAnswer("the store gave up waiting (408)"),
+        HTTPStatus.TOO_MANY_REQUESTS: Throttled("too many (429)", wait=retry_after(answer)),
+        SECURITY: NotSent("the store took the request for an attack (430)"),
+    }
+    if status in known:
+        return known[status]
+    if status in _DENIED:
+        return AccessLost(_with_words(_DENIED[status], answer))
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return NotSent(f"the store sends us elsewhere ({status}), and we do not follow")
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Refused(_with_words(f"the store refuses the request ({status})", answer))
+    return NoAnswer(f"the store answered {status}")
+
+
+def _with_words(why: str, answer: Answer) -> str:
+    try:
+        body = decoded(answer.body)
+    except ValueError:
+        return why  # most often a page for people
+    errors = _mapping(body).get("errors")
+    return f"{why}: {cut(errors)}" if isinstance(errors, str) else why
+
+
+def _by_code(given: Reply) -> StoreError:
+    words = cut("; ".join(map(str, given.faults)))
+    codes = {each.code for each in given.faults}
+    if "INTERNAL_SERVER_ERROR" in codes:
+        return NoAnswer(words)
+    if "THROTTLED" in codes:
+        return Throttled(words, wait=given.wait)
+    if codes & _LOST:
+        return AccessLost(words)
+    if codes == {"MAX_COST_EXCEEDED"}:
+        return TooCostly(words)
+    return Refused(words) if all(map(_is_bad, given.faults)) else NoAnswer(words)
+
+
+def _is_bad(fault: Fault) -> bool:
+    # A validation error has a code in camel case: undefinedField, argumentLiteralsIncompatible.
+    camel = fault.code.isidentifier() and fault.code[0].islower()
+    return fault.code in _BAD or fault.code == "MAX_COST_EXCEEDED" or camel
+
+
+def _faults(errors: object) -> tuple[Fault, ...]:
+    if not errors:
+        return ()
+    return tuple(map(_fault, errors if isinstance(errors, list) else [errors]))
+
+
+def _fault(error: object) -> Fault:
+    given = _mapping(error)
+    path = given.get("path")
+    return Fault(
+        code=as_text(_mapping(given.get("extensions")).get("code")),
+        message=as_text(given.get("message")) or as_text(error) or "an error without words",
+        depth=len(path) if isinstance(path, list) else 0,
+    )
+
+
+def _budget(status: Mapping[str, Any]) -> Budget | None:
+    available = _points(status.get("currentlyAvailable"))
+    maximum = as_number(status.get("maximumAvailable"))
+    restore = as_number(status.get("restoreRate"))
+    if available is None or not maximum or not restore:
+        return None
+    return Budget(available=available, maximum=maximum, restore=restore)
+
+
+def _points(value: object) -> float | None:
+    # A bucket in debt is an empty one.
+    if isinstance(value, int | float) and not isinstance(value, bool) and -GREATEST < value < 0:
+        return 0.0
+    return as_number(value)
+
+
+def _warnings(search: object) -> tuple[str, ...]:
+    found: list[str] = []
+    for each in search if isinstance(search, list) else ():
+        given = _mapping(each).get("warnings")
+        for warning in given if isinstance(given, list) else ():
+            code = as_text(_mapping(warning).get("code"))
+            found.append(cut(f"{code}: {as_text(_mapping(warning).get('message'))}"))
+    return tuple(found)
+
+
+def _row_number(digits: str, rows: int) -> int | None:
+    """Return which row a path names; None if it names none of ours."""
+    known = digits.isdigit() and len(digits) <= len(str(MOST_ROWS))
+    return int(digits) if known and int(digits) < rows else None
+
+
+def _user_error(error: object, rows: int) -> tuple[str, int | None, str]:
+    given = _mapping(error)
+    code, message = as_text(given.get("code")), as_text(given.get("message"))
+    path = given.get("field")
+    steps = [str(each) for each in path] if isinstance(path, list) else []
+    numbers = (each for each in steps if each.isascii() and each.isdigit())
+    row = _row_number(next(numbers, ""), rows)
+    why = ": ".join(filter(None, (code, message))) or "an error without words"
+    return code, row, cut(why)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,231 @@
+"""Tokens: a permanent one, or one that lives a day and is asked for anew in time."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import httpx
+
+from sync_core.clock import Clock
+from sync_core.domain.values import Alias
+from sync_core.errors import (
+    AccessLost,
+    BadSettings,
+    NoAnswer,
+    NotSent,
+    StoreError,
+    Throttled,
+    WrongShop,
+)
+from sync_core.shopify.answers import SECURITY, Answer, retry_after
+from sync_core.shopify.fields import as_number, as_text, decoded
+from sync_core.shopify.wire import Wire
+
+log = logging.getLogger(__name__)
+
+DAY = timedelta(hours=24)
+EARLY = timedelta(hours=4)  # before its end, a token is renewed
+REST = timedelta(seconds=5)  # between two failing attempts, however many requests want one
+AGAIN = timedelta(minutes=1)  # after a failed renewal while the old token still works
+
+_WHY = {
+    "shop_not_permitted": "the app and the store are not in the same organization",
+    "app_not_installed": "the app is not installed in the store",
+    "application_cannot_be_found": "the store knows no app with this client id and secret",
+    "invalid_client": "the client id and the client secret do not belong together",
+    "unsupported_grant_type": "the app may not use the client-credentials grant",
+}
+
+
+class Auth(Protocol):
+    """Where the access token of a store comes from."""
+
+    async def token(self) -> str:
+        """Return a token that should work.
+
+        Raises:
+            AccessLost: The store gives us none.
+            WrongShop: Nobody answers for it.
+            NotSent: There is none, and none can be had just now.
+        """
+
+    async def renew(self, refused: str) -> str:
+        """Return another token than the one that the store has just refused.
+
+        Raises:
+            AccessLost: There is no other.
+            WrongShop: Nobody answers for it.
+            NotSent: None can be had just now.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class PermanentToken:
+    """The token of an app that was made in the store's own admin."""
+
+    def __init__(self, token: str) -> None:
+        if not _is_fit(token):
+            raise BadSettings("ACCESS_TOKEN is empty, or has letters in it that no token has")
+        self._token = token
+
+    async def token(self) -> str:
+        """Return the one token."""
+        return self._token
+
+    async def renew(self, refused: str) -> str:  # noqa: ARG002 - a promise of Auth
+        """Refuse: there is no other."""
+        raise AccessLost("the store does not accept our permanent token: give it a new one")
+
+    async def close(self) -> None:
+        """Do nothing: there are no connections."""
+
+
+class ClientCredentials:
+    """The token of a Dev Dashboard app: lives 24 h, and a new one may be had at any time."""
+
+    def __init__(
+        self,
+        *,
+        alias: Alias,
+        api_url: str,
+        client: tuple[str, str],  # id and secret
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._alias = alias
+        self._url = f"{api_url.rstrip('/')}/admin/oauth/access_token"
+        self._client = client
+        self._clock = clock
+        self._wire = Wire(transport)
+        self._lock = asyncio.Lock()  # many requests, one renewal
+        self._token = ""
+        self._ends = self._renew_at = clock.now()
+        self._failure: StoreError | None = None  # of the last attempt,
+        self._failed_until = self._ends  # and until when to believe it
+
+    async def token(self) -> str:
+        """Return the token; ask for a new one well before it ends."""
+        if self._is_fresh() or (self._lock.locked() and self._works()):
+            return self._token  # somebody else may be renewing it
+        async with self._lock:
+            if self._is_fresh():
+                return self._token  # somebody else was faster
+            try:
+                await self._ask()
+            except (AccessLost, WrongShop, NotSent) as exc:
+                if not self._works():
+                    raise
+                self._renew_at = self._clock.now() + AGAIN
+                log.warning(
+                    "The token could not be renewed yet: %s",
+                    exc,
+                    extra={"act": "token_kept", "store": self._alias},
+                )
+            return self._token
+
+    async def renew(self, refused: str) -> str:
+        """Return a new token, unless somebody has just got one."""
+        async with self._lock:
+            if refused == self._token:
+                self._token = ""
+                await self._ask()
+            elif not self._token:
+                await self._ask()
+            return self._token
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._wire.close()
+
+    def _is_fresh(self) -> bool:
+        return bool(self._token) and self._clock.now() < self._renew_at
+
+    def _works(self) -> bool:
+        return bool(self._token) and self._clock.now() < self._ends
+
+    async def _ask(self) -> None:
+        if self._failure is not None and self._clock.now() < self._failed_until:
+            raise self._failure
+        try:
+            await self._ask_now()
+        except StoreError as exc:
+            self._failure, self._failed_until = exc, self._clock.now() + REST
+            raise
+        self._failure = None
+
+    async def _ask_now(self) -> None:
+        client_id, secret = self._client
+        form = urlencode(
+            {
+                "grant_type": "client_credentials",
+                "client_id": client_id,
+                "client_secret": secret,
+            }
+        ).encode()
+        asked_at = self._clock.now()
+        try:
+            kind = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = await self._wire.post(self._url, form, kind)
+        except NoAnswer as exc:
+            raise NotSent(f"no answer to our request for a token: {exc}") from exc
+        self._keep(granted(answer), asked_at)
+
+    def _keep(self, grant: tuple[str, timedelta], asked_at: datetime) -> None:
+        self._token, life = grant
+        self._ends = asked_at + life
+        self._renew_at = self._ends - min(EARLY, life / 2)
+        log.info("A new token.", extra={"act": "token_renewed", "store": self._alias})
+
+
+def granted(answer: Answer) -> tuple[str, timedelta]:
+    """Return a token and how long it lives.
+
+    Raises:
+        AccessLost: The store gives us none.
+        WrongShop: No shop is at that address.
+        NotSent: Perhaps later.
+    """
+    status = answer.status
+    if status == HTTPStatus.NOT_FOUND:
+        raise WrongShop("no shop answers at this address (404)")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise Throttled("too many requests for a token (429)", wait=retry_after(answer))
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in {
+        HTTPStatus.REQUEST_TIMEOUT,
+        SECURITY,
+    }:
+        raise AccessLost(f"the store gives us no token ({status}): {_words(answer.body)}")
+    if status != HTTPStatus.OK:
+        raise NotSent(f"the store gave us no token just now ({status})")
+    given = _object(answer.body)
+    token = as_text(given.get("access_token"))
+    if not _is_fit(token):
+        raise NotSent("the store's answer has no token in it")
+    life = as_number(given.get("expires_in"))
+    return token, min(timedelta(seconds=min(life, 1e9)), DAY) if life else DAY
+
+
+def _words(body: bytes) -> str:
+    """Say why, in our own words: the store's are a page for people, or a code."""
+    text = body[:100_000].decode("utf-8", "replace")
+    for code, why in _WHY.items():
+        if code in text:
+            return f"{code}: {why}"
+    return "it does not say why; check the client id, the client secret and the app's scopes"
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        given = decoded(body)
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _is_fit(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token

@@ -1,0 +1,212 @@
+"""Every GraphQL text that we send. Foreign texts travel in variables, never inside these."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+API_VERSION = "2026-10"
+MOST_ROWS = 250  # in any array or page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One operation, and what we take it to cost until a store has said it."""
+
+    name: str
+    text: str
+    cost: float = 10.0  # points for the request as such
+    each: float = 0.0  # points for each row asked for
+    rows: int = MOST_ROWS  # how many to ask for at first
+
+    def guess(self, rows: int) -> float:
+        """Return what a request for so many rows may cost."""
+        return self.cost + self.each * rows
+
+
+ADJUST = Document(
+    name="Adjust",
+    cost=13.0,
+    text="""\
+mutation Adjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
+  inventoryAdjustQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id createdAt reason referenceDocumentUri app { id }
+      changes { name delta quantityAfterChange item { id } location { id } } }
+    userErrors { code field message }
+  }
+}
+""",
+)
+
+READ = Document(
+    name="Read",
+    cost=2.0,
+    each=7.0,
+    rows=100,
+    text="""\
+query Read($ids: [ID!]!, $location: ID!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem {
+      id tracked
+      inventoryLevel(locationId: $location, includeInactive: true) {
+        isActive quantities(names: ["available"]) { name quantity updatedAt }
+      }
+      variants(first: 1) { nodes { requiresComponents product { isGiftCard } } }
+    }
+  }
+}
+""",
+)
+
+CHANGED = Document(
+    name="Changed",
+    cost=4.0,
+    each=3.0,
+    text="""\
+query Changed($location: ID!, $query: String!, $first: Int!, $after: String) {
+  location(id: $location) {
+    inventoryLevels(query: $query, includeInactive: true, first: $first, after: $after) {
+      nodes {
+        isActive quantities(names: ["available"]) { name quantity updatedAt }
+        item { id tracked }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+""",
+)
+
+VARIANT = """
+fragment Sold on ProductVariant {
+  id sku barcode requiresComponents
+  selectedOptions { name value }
+  inventoryItem { id tracked }
+}
+"""
+
+VARIANTS = Document(
+    name="Variants",
+    cost=4.0,
+    each=4.0,
+    rows=200,
+    text="""\
+query Variants($first: Int!, $after: String) {
+  productVariants(first: $first, after: $after, sortKey: ID) {
+    nodes { ...Sold product { id handle title status isGiftCard } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + VARIANT,
+)
+
+PRODUCT = Document(
+    name="Product",
+    cost=4.0,
+    each=3.0,
+    text="""\
+query Product($id: ID!, $first: Int!, $after: String) {
+  product(id: $id) {
+    id handle title status isGiftCard
+    variants(first: $first, after: $after, sortKey: ID) {
+      nodes { ...Sold }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+    + VARIANT,
+)
+
+SETUP = Document(
+    name="Setup",
+    cost=20.0,
+    each=1.0,
+    text="""\
+query Setup($first: Int!, $after: String) {
+  shop { id name myshopifyDomain }
+  currentAppInstallation { accessScopes { handle } }
+  locations(first: $first, after: $after, includeInactive: true, includeLegacy: true, sortKey: ID) {
+    nodes { id name isActive isFulfillmentService }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+""",
+)
+
+SUBSCRIPTIONS = Document(
+    name="Subscriptions",
+    cost=4.0,
+    each=1.0,
+    text="""\
+query Subscriptions($first: Int!, $after: String) {
+  webhookSubscriptions(first: $first, after: $after, sortKey: ID) {
+    nodes { id topic uri }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+""",
+)
+
+SUBSCRIBE = Document(
+    name="Subscribe",
+    text="""\
+mutation Subscribe($topic: WebhookSubscriptionTopic!, $subscription: WebhookSubscriptionInput!) {
+  webhookSubscriptionCreate(topic: $topic, webhookSubscription: $subscription) {
+    webhookSubscription { id topic uri }
+    userErrors { field message }
+  }
+}
+""",
+)
+
+UNSUBSCRIBE = Document(
+    name="Unsubscribe",
+    text="""\
+mutation Unsubscribe($id: ID!) {
+  webhookSubscriptionDelete(id: $id) {
+    deletedWebhookSubscriptionId
+    userErrors { field message }
+  }
+}
+""",
+)
+
+ALL = (
+    ADJUST,
+    READ,
+    CHANGED,
+    VARIANTS,
+    PRODUCT,
+    SETUP,
+    SUBSCRIPTIONS,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+)
+
+
+def quoted(text: str) -> str:
+    """Return a text as one term of Shopify's search language."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def changed_since(time: datetime) -> str:
+    """Return the search for what changed at that time or later."""
+    stamp = time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()
+    return f"updated_at:>={quoted(stamp + 'Z')}"
+
+
+# Enum words with an underscore that a topic keeps after its slash.
+_WHOLE = {
+    "APP_SCOPES_UPDATE": "app/scopes_update",
+    "ORDERS_PARTIALLY_FULFILLED": "orders/partially_fulfilled",
+}
+
+
+def topic_enum(topic: str) -> str:
+    """Return inventory_levels/update as INVENTORY_LEVELS_UPDATE."""
+    return topic.replace("/", "_").upper()
+
+
+def topic_name(enum: str) -> str:
+    """Return INVENTORY_LEVELS_UPDATE as inventory_levels/update."""
+    return _WHOLE.get(enum) or "/".join(enum.lower().rsplit("_", 1))
