@@ -28,6 +28,7 @@ from sync_core.domain.values import (
     Spot,
     Variant,
 )
+from sync_core.domain.views import Entry, Finding, Meeting, Notice, Overview, PoolView
 
 T = TypeVar("T")
 
@@ -340,6 +341,28 @@ class Ledger(Protocol):
 
     def save_acts(self, acts: Iterable[Act]) -> None:
         """Keep what orders and refunds say."""
+
+    # -- what people are shown
+    def overview(self, *, now: datetime) -> Overview:
+        """Return everything at a glance."""
+
+    def find(self, words: str, *, limit: int = 50) -> list[PoolId]:
+        """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
+
+    def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
+        """Return pools for people, in the order asked for."""
+
+    def history(self, pool: PoolId, *, limit: int) -> list[Entry]:
+        """Return the latest lines of a pool's history, oldest first."""
+
+    def meeting(self, store: Alias) -> Meeting:
+        """Return how far a store's first meeting has come."""
+
+    def findings(self, *, limit: int = 200) -> list[Finding]:
+        """Return what stands, the newest first."""
+
+    def notices(self, *, after: int, limit: int = 100) -> list[Notice]:
+        """Return notices in order, those after that number."""
 
     # -- settings that processes leave for each other
     def setting(self, name: str) -> str | None:

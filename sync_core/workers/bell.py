@@ -35,6 +35,10 @@ class Bells:
         self._bells.append(bell)
         return bell
 
+    def clear(self) -> None:
+        """Forget who listened."""
+        self._bells.clear()
+
     def ring(self) -> None:
         """Ring every bell."""
         for bell in self._bells:

@@ -1,6 +1,6 @@
 """What every worker is given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -40,6 +40,8 @@ class Context:
     luck: Random
     read: Reader
     match_by: MatchBy
+    public_url: str | None  # where stores reach us
+    topics: Callable[[Iterable[str]], Sequence[str]]  # what to subscribe to, by our scopes
     pace: Pace = field(default_factory=Pace)
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks

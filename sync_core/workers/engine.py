@@ -19,11 +19,13 @@ from sync_core.workers.context import Context
 from sync_core.workers.folding import Folder
 from sync_core.workers.looking import Looker
 from sync_core.workers.sending import Sender
+from sync_core.workers.subscribing import Subscriber
 
 log = logging.getLogger(__name__)
 
 BELL = "bell"  # the setting that other processes change to wake this one
 LISTEN = 0.5  # seconds between looks at it
+HOURLY = timedelta(hours=1)  # between looks at our subscriptions
 HELD = 60.0  # seconds between questions to a store that does not accept us
 
 
@@ -39,6 +41,8 @@ class Engine:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        self._context.work.clear()
+        self._context.products.clear()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._folder.run(), name="folder")
             group.create_task(self._listen(), name="listener")
@@ -78,12 +82,17 @@ class Engine:
         """Know the store, its catalogue and its changes; catch up as often as wanted."""
         pace = self._context.pace
         bell = self._context.products.hear()
-        next_catch_up = self._context.clock.now()
+        subscriber = Subscriber(self._context, store)
+        next_check = next_catch_up = self._context.clock.now()
         while True:
             try:
                 await self._introduce(store)
                 await self._cataloguer.read_products(store)
                 now = self._context.clock.now()
+                if now >= next_check:
+                    lost = await subscriber.round()
+                    next_check = now + HOURLY
+                    next_catch_up = now if lost else next_catch_up
                 every = pace.poll or pace.catch_up
                 if every and now >= next_catch_up:
                     await CatcherUp(self._context, store).round()

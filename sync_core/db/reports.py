@@ -1,0 +1,413 @@
+"""What people are shown, read from the database."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import quantiles
+from typing import Any
+
+from sqlalchemy import case, func, or_, select
+
+from sync_core.db.batches import ADJUSTMENT, BATCH
+from sync_core.db.catalogue import PLACE, VARIANT, Catalogue
+from sync_core.db.inbox import ACT, DELIVERY
+from sync_core.db.news import FINDING, NOTICE
+from sync_core.db.rows import LEVEL
+from sync_core.db.stock import MOVEMENT, POOL
+from sync_core.domain.acts import Act, ActKind
+from sync_core.domain.causes import NEAR, explain
+from sync_core.domain.shown import owed
+from sync_core.domain.values import Alias, Pool, PoolId, Role
+from sync_core.domain.views import (
+    Difference,
+    Entry,
+    Finding,
+    LevelView,
+    Meeting,
+    Notice,
+    Overview,
+    PoolView,
+    StoreView,
+)
+
+PAUSED = "paused"
+SERVING = "serving"
+MOST_HITS = 50
+
+
+class Reports(Catalogue):
+    """The part of the ledger that answers people."""
+
+    # -- at a glance
+    def overview(self, *, now: datetime) -> Overview:
+        """Return everything at a glance."""
+        counts = select(
+            func.count(),
+            func.count(POOL.c.shared),
+            func.coalesce(func.sum(case((POOL.c.shared < 0, 1), else_=0)), 0),
+        )
+        pools, agreed, oversold = self.run(counts.select_from(POOL)).one()
+        waiting = DELIVERY.c.handled_at.is_(None)
+        unhandled, oldest = self.run(
+            select(func.count(), func.min(DELIVERY.c.received_at)).where(waiting)
+        ).one()
+        standing = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
+        kinds = {row[0]: row[1] for row in self.run(standing.group_by(FINDING.c.kind))}
+        serving = self.setting(SERVING)
+        return Overview(
+            stores=self._store_views(now),
+            pools=pools,
+            agreed=agreed,
+            differing=kinds.get("differs", 0),
+            oversold=oversold,
+            findings=sum(kinds.values()),
+            unhandled=unhandled,
+            oldest_unhandled_at=oldest,
+            paused=self.setting(PAUSED),
+            serving_at=None if serving is None else datetime.fromisoformat(serving),
+        )
+
+    def _store_views(self, now: datetime) -> tuple[StoreView, ...]:
+        def number(condition: Any) -> Any:
+            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+        query = select(
+            LEVEL.c.store,
+            func.count(),
+            number(LEVEL.c.met),
+            number(LEVEL.c.due),
+            number(LEVEL.c.look_at.is_not(None) & LEVEL.c.suspended.is_(None)),
+            number(LEVEL.c.suspended.is_not(None)),
+            number(LEVEL.c.open),
+        ).group_by(LEVEL.c.store)
+        counts = {row[0]: row[1:] for row in self.run(query)}
+        views = []
+        for state in self.stores():
+            levels, met, due, looks, suspended, opened = counts.get(state.alias, (0,) * 6)
+            p50, p95 = self._delays(state.alias, now)
+            views.append(
+                StoreView(
+                    alias=state.alias,
+                    domain=state.domain,
+                    role=state.role,
+                    mode=None if state.role is Role.SOURCE else state.mode,
+                    levels=levels,
+                    met=met,
+                    due=due,
+                    looks=looks,
+                    suspended=suspended,
+                    open=opened,
+                    last_delivery_at=state.last_delivery_at,
+                    held_why=state.held_why,
+                    seconds_p50=p50,
+                    seconds_p95=p95,
+                )
+            )
+        return tuple(views)
+
+    def _delays(self, store: Alias, now: datetime) -> tuple[float | None, float | None]:
+        """Return the usual and the long delay of the last hour's batches; seconds."""
+        query = (
+            select(BATCH.c.planned_at, BATCH.c.closed_at)
+            .where(BATCH.c.store == store, BATCH.c.state == "settled")
+            .order_by(BATCH.c.id.desc())
+            .limit(500)
+        )
+        hour = now - timedelta(hours=1)
+        seconds = [
+            (row.closed_at - row.planned_at).total_seconds()
+            for row in self.run(query)
+            if row.closed_at >= hour
+        ]
+        if not seconds:
+            return None, None
+        cuts = quantiles([*seconds, seconds[-1]], n=20, method="inclusive")
+        return cuts[9], cuts[18]
+
+    # -- products
+    def find(self, words: str, *, limit: int = MOST_HITS) -> list[PoolId]:
+        """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
+        words = " ".join(words.split())
+        exact = or_(
+            func.lower(VARIANT.c.handle) == words.lower(),
+            func.lower(VARIANT.c.sku) == words.lower(),
+            VARIANT.c.barcode == words,
+        )
+        found = self._pools_where(exact, limit)
+        if found or not words:
+            return found
+        every = [POOL.c.title.icontains(word, autoescape=True) for word in words.split()]
+        query = select(POOL.c.id).where(*every).order_by(POOL.c.title, POOL.c.id).limit(limit)
+        return [PoolId(row[0]) for row in self.run(query)]
+
+    def _pools_where(self, condition: Any, limit: int) -> list[PoolId]:
+        query = (
+            select(LEVEL.c.pool_id)
+            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .where(condition)
+            .distinct()
+            .order_by(LEVEL.c.pool_id)
+            .limit(limit)
+        )
+        return [PoolId(row[0]) for row in self.run(query)]
+
+    def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
+        """Return pools for people, in the order asked for."""
+        pools = self.pools(wanted)
+        place_of = {
+            row.id: row.name
+            for row in self.run(
+                select(POOL.c.id, PLACE.c.name)
+                .join(PLACE, PLACE.c.id == POOL.c.place_id)
+                .where(POOL.c.id.in_(wanted))
+            )
+        }
+        moved = {
+            row[0]: row[1]
+            for row in self.run(
+                select(MOVEMENT.c.pool_id, func.max(MOVEMENT.c.at))
+                .where(MOVEMENT.c.pool_id.in_(wanted))
+                .group_by(MOVEMENT.c.pool_id)
+            )
+        }
+        names = self._names(wanted)
+        opened = self._open_deltas(wanted)
+        return [
+            self._pool_view(pools[each], place_of[each], moved.get(each), names, opened)
+            for each in wanted
+            if each in pools
+        ]
+
+    def _names(self, wanted: Sequence[PoolId]) -> dict[int, tuple[str, str]]:
+        """Return handle and SKU by level."""
+        query = (
+            select(LEVEL.c.id, VARIANT.c.handle, VARIANT.c.sku)
+            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .where(LEVEL.c.pool_id.in_(wanted))
+        )
+        return {row.id: (row.handle, row.sku) for row in self.run(query)}
+
+    def _open_deltas(self, wanted: Sequence[PoolId]) -> dict[int, int]:
+        query = (
+            select(ADJUSTMENT.c.level_id, ADJUSTMENT.c.delta)
+            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
+            .where(LEVEL.c.pool_id.in_(wanted), ADJUSTMENT.c.state == "open")
+        )
+        return {row.level_id: row.delta for row in self.run(query)}
+
+    def _pool_view(
+        self,
+        pool: Pool,
+        place: str,
+        moved_at: datetime | None,
+        names: dict[int, tuple[str, str]],
+        opened: dict[int, int],
+    ) -> PoolView:
+        levels = tuple(
+            LevelView(
+                id=each.id,
+                store=each.spot.store,
+                item=each.spot.item,
+                location=each.spot.location,
+                place=place,
+                mode=each.mode,
+                book=each.book,
+                shows=None,
+                owed=owed(each, pool.shared),
+                met=each.met,
+                suspended=each.suspended,
+                open_delta=opened.get(each.id),
+                waits_for_look=each.awaits_look,
+                sku=names.get(each.id, ("", ""))[1],
+            )
+            for each in sorted(pool.levels, key=lambda level: level.role is not Role.SOURCE)
+        )
+        handle = next((names[each.id][0] for each in levels if each.id in names), "")
+        return PoolView(
+            id=pool.id,
+            title=pool.title,
+            handle=handle,
+            place=place,
+            shared=pool.shared,
+            moved_at=moved_at,
+            levels=levels,
+        )
+
+    # -- history
+    def history(self, pool: PoolId, *, limit: int) -> list[Entry]:
+        """Return the latest lines of a pool's history, oldest first."""
+        moves = self.run(
+            select(MOVEMENT, LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
+            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+            .where(MOVEMENT.c.pool_id == pool)
+            .order_by(MOVEMENT.c.id.desc())
+            .limit(limit)
+        ).all()
+        acts = self._acts(pool, [row.seen_at or row.at for row in moves])
+        entries = [self._moved(row, acts) for row in reversed(moves)]
+        writes = self.run(
+            select(ADJUSTMENT, LEVEL.c.store)
+            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
+            .where(LEVEL.c.pool_id == pool, ADJUSTMENT.c.state != "replaced")
+            .order_by(ADJUSTMENT.c.id.desc())
+            .limit(limit)
+        )
+        for row in writes:
+            took = None if row.closed_at is None else (row.closed_at - row.planned_at)
+            entries.append(
+                Entry(
+                    at=row.closed_at or row.planned_at,
+                    store=Alias(row.store),
+                    kind="adjustment",
+                    delta=row.delta,
+                    shared=None,
+                    state=row.state,
+                    cause=row.why or "",
+                    seconds=None if took is None else took.total_seconds(),
+                    ref=row.id,
+                )
+            )
+        entries.sort(key=lambda each: (each.at, each.kind != "movement"))
+        return entries[-limit:]
+
+    def _moved(self, row: Any, acts: dict[str, list[Act]]) -> Entry:
+        """Return a movement as a line, and use up the acts that explain it."""
+        theirs = acts[row.store]
+        cause, used = explain(row.delta, row.seen_at or row.at, theirs)
+        for each in used:
+            theirs.remove(each)
+        return Entry(
+            at=row.at,
+            store=Alias(row.store),
+            kind="movement",
+            delta=row.delta,
+            shared=row.shared,
+            state="counted" if row.counted else "not counted",
+            cause=cause,
+            ref=row.id,
+        )
+
+    def _acts(self, pool: PoolId, times: Sequence[datetime]) -> dict[str, list[Act]]:
+        """Return what stores told of a pool's variants around those times, by store."""
+        found: dict[str, list[Act]] = defaultdict(list)
+        if not times:
+            return found
+        query = (
+            select(ACT)
+            .join(
+                VARIANT,
+                (VARIANT.c.store == ACT.c.store) & (VARIANT.c.variant_id == ACT.c.variant_id),
+            )
+            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
+            .where(LEVEL.c.pool_id == pool)
+            .where(ACT.c.at.between(min(times) - NEAR, max(times) + NEAR))
+            .order_by(ACT.c.at, ACT.c.id)
+            .limit(5000)
+        )
+        for row in self.run(query):
+            found[row.store].append(
+                Act(
+                    store=Alias(row.store),
+                    kind=ActKind(row.kind),
+                    ref=row.ref,
+                    line=row.line,
+                    order_id=row.order_id,
+                    name=row.name,
+                    variant_id=row.variant_id,
+                    quantity=row.quantity,
+                    location=row.location,
+                    at=row.at,
+                )
+            )
+        return found
+
+    # -- meetings
+    def meeting(self, store: Alias) -> Meeting:
+        """Return how far a store's first meeting has come."""
+        theirs = LEVEL.c.store == store
+        query = select(LEVEL, POOL.c.title, POOL.c.shared).join(POOL, POOL.c.id == LEVEL.c.pool_id)
+        rows = self.run(query.where(theirs, LEVEL.c.met.is_(False))).all()
+        total = int(self.run(select(func.count()).select_from(LEVEL).where(theirs)).scalar_one())
+        suspended = [row for row in rows if row.suspended is not None]
+        known = [row for row in rows if row.suspended is None and row.look_at is None]
+        differing = [row for row in known if row.book is not None]
+        facts = self._standing("differs", [f"level:{row.id}" for row in differing])
+        told = [(row, facts.get(f"level:{row.id}", {})) for row in differing]
+        worst = sorted(
+            told,
+            key=lambda pair: -abs((pair[1].get("should_show") or 0) - (pair[0].book or 0)),
+        )
+        return Meeting(
+            store=store,
+            levels=total,
+            agreed=total - len(rows),
+            differing=len(differing),
+            waiting=len(rows) - len(suspended) - len(differing),
+            suspended=len(suspended),
+            alone=self.alone(store),
+            worst=tuple(
+                Difference(
+                    pool=PoolId(row.pool_id),
+                    title=row.title,
+                    store=store,
+                    shows=row.book,
+                    should_show=said.get("should_show"),
+                )
+                for row, said in worst[:10]
+            ),
+        )
+
+    def alone(self, store: Alias) -> int:
+        """Return how many of a store's variants are in no pool."""
+        pooled = select(LEVEL.c.item).where(LEVEL.c.store == store)
+        query = select(func.count()).select_from(VARIANT)
+        return int(
+            self.run(
+                query.where(VARIANT.c.store == store, VARIANT.c.item.not_in(pooled))
+            ).scalar_one()
+        )
+
+    def _standing(self, kind: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the facts of standing findings by subject."""
+        wanted = set(subjects)
+        query = select(FINDING.c.subject, FINDING.c.facts).where(
+            FINDING.c.kind == kind, FINDING.c.closed_at.is_(None)
+        )
+        return {row.subject: row.facts for row in self.run(query) if row.subject in wanted}
+
+    # -- what people must know
+    def findings(self, *, limit: int = 200) -> list[Finding]:
+        """Return what stands, the newest first."""
+        query = (
+            select(FINDING)
+            .where(FINDING.c.closed_at.is_(None))
+            .order_by(FINDING.c.id.desc())
+            .limit(limit)
+        )
+        return [
+            Finding(
+                id=row.id,
+                kind=row.kind,
+                subject=row.subject,
+                severity=row.severity,
+                facts=row.facts,
+                opened_at=row.opened_at,
+            )
+            for row in self.run(query)
+        ]
+
+    def notices(self, *, after: int, limit: int = 100) -> list[Notice]:
+        """Return notices in order, those after that number."""
+        query = select(NOTICE).where(NOTICE.c.id > after).order_by(NOTICE.c.id).limit(limit)
+        return [
+            Notice(
+                id=row.id,
+                kind=row.kind,
+                subject=row.subject,
+                severity=row.severity,
+                facts=row.facts,
+                over=row.over,
+                at=row.at,
+            )
+            for row in self.run(query)
+        ]

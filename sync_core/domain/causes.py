@@ -1,0 +1,41 @@
+"""Say why a level moved.
+
+    the movement, and what its store told us of the same variant   cause
+    -------------------------------------------------------------  -----------------------------
+    one or a few acts in a row within two minutes add up to it     their orders, by name
+    nothing does, and it rose                                      restock or edit
+    nothing does, and it fell                                      changed in the store
+
+A cause is for people only: no quantity depends on it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sync_core.domain.acts import Act, ActKind
+
+NEAR = timedelta(minutes=2)  # a store puts an order and its stock movement together
+WORDS = {
+    ActKind.SALE: "order {name}",
+    ActKind.CANCELLATION: "order {name} cancelled",
+    ActKind.REFUND: "refund of order {name}",
+}
+SIGN = {ActKind.SALE: -1, ActKind.CANCELLATION: 1, ActKind.REFUND: 1}
+
+
+def explain(delta: int, at: datetime, acts: Sequence[Act]) -> tuple[str, tuple[Act, ...]]:
+    """Return the cause of a movement in words, and the acts that it uses up."""
+    near = [each for each in acts if abs(each.at - at) <= NEAR]
+    for start in range(len(near)):
+        total = 0
+        for end in range(start, len(near)):
+            total += SIGN[near[end].kind] * near[end].quantity
+            if total == delta:
+                used = tuple(near[start : end + 1])
+                return ", ".join(_words(each) for each in used), used
+    return ("restock or edit" if delta > 0 else "changed in the store"), ()
+
+
+def _words(act: Act) -> str:
+    """Return what an act is called."""
+    return WORDS[act.kind].format(name=act.name or f"{act.order_id}")

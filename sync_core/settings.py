@@ -1,0 +1,205 @@
+"""The settings: from the environment, `.env` or `tipo.toml`, in this order."""
+
+import re
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from sync_core.domain.match import MatchBy
+from sync_core.domain.values import Alias, Role
+from sync_core.errors import BadSettings
+
+DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
+ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+
+
+def _address(url: str) -> str:
+    """Return an http(s) address without its last slash."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+        raise ValueError("must be an address such as https://tipo.example.com")
+    return url.rstrip("/")
+
+
+def _zone(name: str) -> str:
+    """Return the name of a time zone that exists."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise ValueError("must be a time zone such as Europe/Berlin") from exc
+    return name
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Strict(BaseModel):
+    """A group of settings; a misspelt one is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StoreSettings(Strict):
+    """One Shopify store."""
+
+    domain: str
+    role: Role
+    access_token: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    webhook_secrets: list[SecretStr] = Field(default_factory=list)
+    api_url: Address | None = None
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> "StoreSettings":
+        if not DOMAIN.fullmatch(self.domain):
+            raise ValueError("DOMAIN must look like urbanwear-eu.myshopify.com")
+        if self.access_token is None and (self.client_id is None or self.client_secret is None):
+            raise ValueError("ACCESS_TOKEN is needed, or CLIENT_ID and CLIENT_SECRET")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where the store answers."""
+        return self.api_url or f"https://{self.domain}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What its webhooks may be signed with; an empty secret is none."""
+        given = self.webhook_secrets or ([self.client_secret] if self.client_secret else [])
+        return tuple(each.get_secret_value() for each in given if each.get_secret_value())
+
+
+class SlackSettings(Strict):
+    """The Slack workspace."""
+
+    bot_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    app_token: SecretStr | None = None
+    channel: str | None = None
+    approvers: list[str] = Field(default_factory=list)
+    api_url: str = "https://slack.com/api/"
+
+
+class NightlySettings(Strict):
+    """When the stores are compared."""
+
+    at: time = time(2, 30)
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+
+class CatchUpSettings(Strict):
+    """How often missed changes are looked for."""
+
+    every: float = Field(600.0, ge=0)  # seconds; 0 is off
+
+
+class Settings(BaseSettings):
+    """All settings. Names: `TIPO_` and `__` between levels."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIPO_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        toml_file="tipo.toml",
+        extra="ignore",
+    )
+
+    database_url: SecretStr = SecretStr("sqlite:///tipo.db")
+    stores: dict[str, StoreSettings] = Field(default_factory=dict)
+    public_url: Address | None = None
+    match_by: MatchBy = MatchBy.HANDLE
+    slack: SlackSettings = Field(default_factory=SlackSettings)
+    nightly: NightlySettings = Field(default_factory=NightlySettings)
+    catch_up: CatchUpSettings = Field(default_factory=CatchUpSettings)
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    log_format: Literal["text", "json"] = "text"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment first, then `.env`, then `tipo.toml`."""
+        toml = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "Settings":
+        for alias in self.stores:
+            if not ALIAS.fullmatch(alias):
+                raise ValueError(f"the store alias {alias!r} must be a short word such as eu")
+        roles = [store.role for store in self.stores.values()]
+        if self.stores and roles.count(Role.SOURCE) != 1:
+            raise ValueError(
+                "exactly one store must have ROLE source, the others destination; "
+                f"{roles.count(Role.SOURCE)} have it"
+            )
+        domains = [store.domain for store in self.stores.values()]
+        if len(set(domains)) < len(domains):
+            raise ValueError("two stores have the same DOMAIN; each needs its own")
+        return self
+
+    @property
+    def source(self) -> Alias:
+        """The alias of the source."""
+        found = (name for name, store in self.stores.items() if store.role is Role.SOURCE)
+        return Alias(next(found))
+
+
+def load(**given: object) -> Settings:
+    """Return the settings.
+
+    Raises:
+        BadSettings: If one is missing or wrong; the message names each and says what to write.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        raise BadSettings("\n".join(_words(each) for each in exc.errors())) from exc
+    except (ValueError, OSError) as exc:  # a broken tipo.toml, or JSON that is none
+        where = f" ({Path('tipo.toml').resolve()})" if "toml" in type(exc).__module__ else ""
+        raise BadSettings(f"the settings cannot be read{where}: {exc}") from exc
+
+
+def needed(settings: Settings) -> Settings:
+    """Return the settings if they name stores to keep equal.
+
+    Raises:
+        BadSettings: If they do not.
+    """
+    if len(settings.stores) < 2:  # noqa: PLR2004
+        raise BadSettings(
+            "at least two stores are needed; set TIPO_STORES__EU__DOMAIN, "
+            "TIPO_STORES__EU__ROLE and TIPO_STORES__EU__ACCESS_TOKEN, and the same for another"
+        )
+    return settings
+
+
+def _words(error: object) -> str:
+    """Return what is wrong with one setting, without its value: it may be a secret."""
+    details = dict(error)  # type: ignore[call-overload]
+    name = "__".join(str(part) for part in details["loc"]).upper()
+    message = str(details["msg"]).removeprefix("Value error, ")
+    return f"TIPO_{name}: {message}" if name else message

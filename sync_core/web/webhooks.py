@@ -1,0 +1,151 @@
+"""`POST /webhooks/shopify`, as a plain ASGI application.
+
+    what arrives                            answer
+    --------------------------------------  ------
+    another method                          405
+    no or an unknown shop domain            404
+    more than 2 MiB, said or sent           413
+    a body that takes more than 5 s         408
+    no, a wrong or somebody else's HMAC     401
+    no topic or no webhook id               400
+    not JSON, or JSON of a wrong shape      400
+    the database cannot keep it             503, and the store sends it again
+    anything else, once it is in the        200
+    database, known or new
+
+A refusal is one line in the log; nothing of it is stored.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from prometheus_client import Counter
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from sync_core.clock import Clock
+from sync_core.domain.values import Alias
+from sync_core.errors import cut
+from sync_core.ports import Delivery, Reader
+from sync_core.web.receiver import Full, Receiver
+
+log = logging.getLogger(__name__)
+
+LARGEST = 2 * 1024 * 1024  # bytes
+SLOWEST = 5.0  # seconds for a body to arrive; a store gives up then, too
+LONGEST_NAME = 200  # characters of a topic or an id
+
+Verify = Callable[[Alias, bytes, str], bool]
+"""Whether a body is signed by a store: its alias, the raw bytes, the header."""
+
+RECEIVED = Counter("tipo_deliveries", "Webhooks by store and answer", ["store", "answer"])
+
+
+class Refusal(Exception):
+    """A request that gets an answer other than 200."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Webhooks:
+    """The webhook endpoint."""
+
+    def __init__(
+        self,
+        *,
+        domains: Mapping[str, Alias],
+        verify: Verify,
+        read: Reader,
+        receiver: Receiver,
+        clock: Clock,
+    ) -> None:
+        self._domains = domains
+        self._verify = verify
+        self._read = read
+        self._receiver = receiver
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = Headers(scope=scope)
+        alias = self._domains.get(headers.get("x-shopify-shop-domain", "").strip().lower())
+        try:
+            if scope["method"] != "POST":
+                raise Refusal(405, "only POST is answered here")  # noqa: TRY301
+            if alias is None:
+                raise Refusal(404, "no store of that domain is known here")  # noqa: TRY301
+            await self._receiver.keep(await self._accept(alias, headers, receive))
+        except Refusal as refusal:
+            await self._refuse(refusal, alias, (scope, receive, send))
+        except Exception as exc:
+            log.exception("a delivery cannot be kept", extra={"act": "delivery_not_kept"})
+            late = "too many wait" if isinstance(exc, Full) else "it cannot be kept now"
+            await self._refuse(Refusal(503, late), alias, (scope, receive, send))
+        else:
+            RECEIVED.labels(store=alias, answer="200").inc()
+            await PlainTextResponse("ok\n")(scope, receive, send)
+
+    async def _accept(self, alias: Alias, headers: Headers, receive: Receive) -> Delivery:
+        """Return a delivery that is signed, whole and readable."""
+        body = await _body(headers, receive)
+        if not self._verify(alias, body, headers.get("x-shopify-hmac-sha256", "")):
+            raise Refusal(401, "the signature is not this store's")
+        topic = headers.get("x-shopify-topic", "")
+        webhook_id = headers.get("x-shopify-webhook-id", "")
+        if not 0 < len(topic) <= LONGEST_NAME or not 0 < len(webhook_id) <= LONGEST_NAME:
+            raise Refusal(400, "the headers name no topic or no webhook id")
+        try:
+            self._read(alias, topic, body)
+        except ValueError as exc:
+            raise Refusal(400, f"the body cannot be read: {exc}") from exc
+        return Delivery(
+            store=alias,
+            webhook_id=webhook_id,
+            topic=topic,
+            body=body,
+            received_at=self._clock.now(),
+        )
+
+    async def _refuse(
+        self, refusal: Refusal, alias: Alias | None, asgi: tuple[Scope, Receive, Send]
+    ) -> None:
+        """Answer with a refusal, and log it once."""
+        store = alias or "unknown"
+        RECEIVED.labels(store=store, answer=str(refusal.status)).inc()
+        why = cut(str(refusal))
+        log.warning(
+            "webhook refused with %d: %s",
+            refusal.status,
+            why,
+            extra={"act": "webhook_refused", "store": store, "status": refusal.status},
+        )
+        await PlainTextResponse(f"{why}\n", status_code=refusal.status)(*asgi)
+
+
+async def _body(headers: Headers, receive: Receive) -> bytes:
+    """Return the whole body, if it is small enough and comes soon enough."""
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > LARGEST:
+        raise Refusal(413, "the body is larger than 2 MiB")
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(SLOWEST):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refusal(400, "the sender has gone")
+                part: bytes = message.get("body", b"")
+                size += len(part)
+                if size > LARGEST:
+                    raise Refusal(413, "the body is larger than 2 MiB")
+                parts.append(part)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise Refusal(408, "the body took more than 5 s") from None
+    return b"".join(parts)

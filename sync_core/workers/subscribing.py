@@ -1,0 +1,70 @@
+"""Keep our webhook subscriptions: stores delete them after eight failures."""
+
+import logging
+from collections.abc import Sequence
+
+from sync_core.domain.values import News, Severity
+from sync_core.errors import Refused, cut
+from sync_core.ports import Ledger, Store
+from sync_core.workers.context import Context
+
+log = logging.getLogger(__name__)
+
+PATH = "/webhooks/shopify"
+
+
+class Subscriber:
+    """Registers what is missing at one store."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+        self._complete = False  # they were all there once, so a missing one was deleted
+
+    async def round(self) -> list[str]:
+        """Subscribe to the topics that are missing; return them.
+
+        Raises:
+            StoreError: If the store does not answer.
+        """
+        context, alias = self._context, self._store.alias
+        if context.public_url is None:
+            return []
+        uri = context.public_url + PATH
+        state = await context.records.step(lambda ledger: ledger.store(alias))
+        held = {each.topic for each in await self._store.subscriptions() if each.uri == uri}
+        missing = [topic for topic in context.topics(state.scopes) if topic not in held]
+        refused: list[str] = []
+        for topic in missing:
+            try:
+                await self._store.subscribe(topic, uri)
+            except Refused as exc:
+                refused.append(f"{topic}: {cut(str(exc))}")
+        lost = missing if self._complete else []
+        self._complete = not refused
+        await context.records.step(lambda ledger: self._tell(ledger, lost, refused))
+        if missing:
+            log.info(
+                "%s sends us %d more topics",
+                alias,
+                len(missing) - len(refused),
+                extra={"act": "subscribed", "store": alias},
+            )
+        return missing
+
+    def _tell(self, ledger: Ledger, lost: Sequence[str], refused: Sequence[str]) -> None:
+        """Tell people what was missing; a lost subscription means that changes were missed."""
+        alias = self._store.alias
+        now = self._context.clock.now()
+        subject = f"store:{alias}"
+        if lost or refused:
+            facts: dict[str, str | int | float | bool | None] = {
+                "store": alias,
+                "lost": ", ".join(lost),
+                "refused": "; ".join(refused),
+            }
+            severity = Severity.CRITICAL if refused else Severity.WARNING
+            gone = News(kind="webhooks_gone", subject=subject, severity=severity, facts=facts)
+            ledger.tell([gone], now=now)
+        else:
+            ledger.tell([News(kind="webhooks_gone", subject=subject, over=True)], now=now)
