@@ -9,7 +9,6 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
@@ -22,7 +21,7 @@ from graphql import (
 
 from sandbox.goods import number_of, whole
 from sandbox.post import SCOPES, Subscription, address_error, topic_of
-from sandbox.visit import Visit
+from sandbox.visit import Info, Visit
 
 Payload = dict[str, Any]
 AT_ONCE = 5
@@ -34,7 +33,7 @@ MOST_DEEP = 2
 # Webhooks
 
 
-def subscribe(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+def subscribe(_root: object, info: Info, **args: Any) -> Payload:
     """Create a subscription."""
     shop, given, topic = info.context.shop, args["webhookSubscription"], args["topic"]
     scopes = SCOPES.get(topic_of(topic).partition("/")[0], ())
@@ -42,9 +41,9 @@ def subscribe(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
         message = "You cannot create a webhook subscription with the specified topic"
         return _refused(["webhookSubscription", "topic"], message)
     uri = given.get("uri") or given.get("callbackUrl") or ""
-    message = _address_error(info.context, uri, topic)
-    if message:
-        return _refused(["webhookSubscription", "callbackUrl"], message)
+    wrong = _address_error(info.context, uri, topic)
+    if wrong:
+        return _refused(["webhookSubscription", "callbackUrl"], wrong)
     at = whole(shop.now())
     made = Subscription(
         id=shop.next_id("WebhookSubscription"), topic=topic, uri=uri, created_at=at, updated_at=at
@@ -54,7 +53,7 @@ def subscribe(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
     return {"webhookSubscription": made, "userErrors": []}
 
 
-def resubscribe(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+def resubscribe(_root: object, info: Info, **args: Any) -> Payload:
     """Change a subscription."""
     shop, given = info.context.shop, args["webhookSubscription"]
     found = shop.post.subscriptions.get(number_of(args["id"], "WebhookSubscription") or 0)
@@ -69,7 +68,7 @@ def resubscribe(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload
     return {"webhookSubscription": found, "userErrors": []}
 
 
-def unsubscribe(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+def unsubscribe(_root: object, info: Info, **args: Any) -> Payload:
     """Delete a subscription."""
     number = number_of(args["id"], "WebhookSubscription") or 0
     if info.context.shop.post.subscriptions.pop(number, None) is None:
@@ -101,7 +100,7 @@ def _refused(field: list[str] | None, message: str, code: str | None = None) -> 
 # Exports
 
 
-def run_query(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+def run_query(_root: object, info: Info, **args: Any) -> Payload:
     """Start an export."""
     shop, query = info.context.shop, args["query"]
     shop.advance()
@@ -116,7 +115,7 @@ def run_query(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
     return {"bulkOperation": shop.start_export(query), "userErrors": []}
 
 
-def cancel(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+def cancel(_root: object, info: Info, **args: Any) -> Payload:
     """Stop an export, by and by."""
     shop = info.context.shop
     found = shop.exports.get(number_of(args["id"], "BulkOperation") or 0)

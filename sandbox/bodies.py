@@ -20,7 +20,7 @@ def render(topic: str, subject: object, zone: tzinfo) -> Body:
     """Return the body of a message; times are in the shop's own zone."""
 
     def time(moment: datetime | None) -> str | None:
-        return moment and moment.astimezone(zone).isoformat(timespec="seconds")
+        return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
 
     if isinstance(subject, dict):
         return {key: time(v) if isinstance(v, datetime) else v for key, v in subject.items()}

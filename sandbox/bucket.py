@@ -1,8 +1,8 @@
 """The leaky bucket, and what a request costs.
 
 An object costs 1, a scalar nothing, a mutation 10. A list of n at the top costs n^0.85 times its
-node, one inside another list n^0.25 times; `nodes(ids:)` costs 0.75 a node. Shopify does not publish
-its formula: this one only has the same order of magnitude.
+node, one inside another list n^0.25 times; `nodes(ids:)` costs 0.75 a node. Shopify does not
+publish its formula: this one only has the same order of magnitude.
 """
 
 import math

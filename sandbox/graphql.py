@@ -54,7 +54,7 @@ def schema() -> GraphQLSchema:
     for name, write in (("DateTime", _time), ("UnsignedInt64", str)):
         scalar = built.type_map[name]
         if isinstance(scalar, GraphQLScalarType):
-            scalar.coerce_output_value = write  # type: ignore[method-assign]
+            scalar.coerce_output_value = write
     return built
 
 

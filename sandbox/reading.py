@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from graphql import GraphQLResolveInfo
-
 from sandbox.goods import (
     NAMES,
     ON_HAND,
@@ -23,7 +21,7 @@ from sandbox.goods import (
 from sandbox.post import Subscription
 from sandbox.premises import Change, Export, Group
 from sandbox.search import Fields, Page, page, refuse, search
-from sandbox.visit import Visit
+from sandbox.visit import Info, Visit
 
 Resolver = Callable[..., Any]
 Args = dict[str, Any]
@@ -61,7 +59,7 @@ def by_update(thing: Any) -> list[Any]:
 
 
 def connect(
-    info: GraphQLResolveInfo,
+    info: Info,
     things: Iterable[Any],
     args: Args,
     fields: Fields | None = None,
@@ -101,21 +99,21 @@ def find(visit: Visit, global_id: str) -> object | None:
 
 
 def _one(kind: str) -> Resolver:
-    def resolve(_root: object, info: GraphQLResolveInfo, id: str) -> object | None:  # noqa: A002
+    def resolve(_root: object, info: Info, id: str) -> object | None:  # noqa: A002
         found = find(info.context, id)
         return found if found is None or kind_of(found) == kind else None
 
     return resolve
 
 
-def _nodes(_root: object, info: GraphQLResolveInfo, ids: list[str]) -> list[object | None]:
+def _nodes(_root: object, info: Info, ids: list[str]) -> list[object | None]:
     if len(ids) > MOST_IDS:
         message = f"The input array size of {len(ids)} is greater than the maximum allowed of 250."
         refuse(message, "MAX_INPUT_SIZE_EXCEEDED")
     return [find(info.context, each) for each in ids]
 
 
-def _locations(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+def _locations(_root: object, info: Info, **args: Any) -> Page:
     info.context.need("read_locations", "locations")
     shown = [
         each
@@ -126,7 +124,7 @@ def _locations(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
     return connect(info, shown, args, key=(lambda x: [x.name, x.id]) if named else by_id)
 
 
-def _location(_root: object, info: GraphQLResolveInfo, id: str | None = None) -> object | None:  # noqa: A002
+def _location(_root: object, info: Info, id: str | None = None) -> object | None:  # noqa: A002
     if id is None:
         return next(iter(info.context.shop.locations.values()), None)
     return find(info.context, id)
@@ -171,7 +169,7 @@ def _level_fields(visit: Visit) -> Fields:
     }
 
 
-def _orders(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+def _orders(_root: object, info: Info, **args: Any) -> Page:
     info.context.need("read_orders", "orders")
     key = by_update if args["sortKey"] == "UPDATED_AT" else by_id
     return connect(info, info.context.shop.orders.values(), args, ORDER_FIELDS, key)
@@ -183,29 +181,29 @@ def _seen(level: Level | None, visit: Visit, *, inactive: bool) -> bool:
     )
 
 
-def _levels(things: Iterable[Level], info: GraphQLResolveInfo, args: Args) -> Page:
+def _levels(things: Iterable[Level], info: Info, args: Args) -> Page:
     visit: Visit = info.context
     shown = [each for each in things if _seen(each, visit, inactive=args["includeInactive"])]
     return connect(info, shown, args, _level_fields(visit))
 
 
-def _levels_there(place: Location, info: GraphQLResolveInfo, **args: Any) -> Page:
+def _levels_there(place: Location, info: Info, **args: Any) -> Page:
     items = info.context.shop.items.values()
     return _levels((x.levels[place.id] for x in items if place.id in x.levels), info, args)
 
 
-def _level_of(item: Item, info: GraphQLResolveInfo, **args: Any) -> Level | None:
+def _level_of(item: Item, info: Info, **args: Any) -> Level | None:
     level = item.levels.get(number_of(args["locationId"], "Location") or 0)
     return level if _seen(level, info.context, inactive=args["includeInactive"]) else None
 
 
-def _level_at(place: Location, info: GraphQLResolveInfo, **args: Any) -> Level | None:
+def _level_at(place: Location, info: Info, **args: Any) -> Level | None:
     item = info.context.shop.items.get(number_of(args["inventoryItemId"], "InventoryItem") or 0)
     level = item.levels.get(place.id) if item else None
     return level if _seen(level, info.context, inactive=args["includeInactive"]) else None
 
 
-def _quantities(level: Level, info: GraphQLResolveInfo, names: list[str]) -> list[Args]:
+def _quantities(level: Level, info: Info, names: list[str]) -> list[Args]:
     standing = info.context.standing(level)
     for name in names:
         if name not in {*NAMES, "on_hand"}:
@@ -221,7 +219,7 @@ def _quantities(level: Level, info: GraphQLResolveInfo, names: list[str]) -> lis
     ]
 
 
-def _changes(group: Group, info: GraphQLResolveInfo, **args: Any) -> list[Change]:
+def _changes(group: Group, _info: Info, **args: Any) -> list[Change]:
     names = args.get("quantityNames")
     return [each for each in group.changes if names is None or each.name in names]
 
@@ -232,7 +230,7 @@ def _total(variants: Iterable[Variant], visit: Visit, more: timedelta = timedelt
     return sum(each.quantity("available") for each in shown if each.active)
 
 
-def _quantity_names(_root: object, _info: GraphQLResolveInfo) -> list[Args]:
+def _quantity_names(_root: object, _info: Info) -> list[Args]:
     rows = [
         {"name": name, "belongsTo": ["on_hand"] if name in ON_HAND else [], "comprises": []}
         for name in NAMES
@@ -241,7 +239,7 @@ def _quantity_names(_root: object, _info: GraphQLResolveInfo) -> list[Args]:
     return [{**row, "isInUse": True, "displayName": row["name"]} for row in [*rows, whole]]
 
 
-def _shop(_root: object, info: GraphQLResolveInfo) -> Args:
+def _shop(_root: object, info: Info) -> Args:
     shop = info.context.shop
     return {
         "id": gid("Shop", shop.id),
@@ -258,18 +256,18 @@ def _shop(_root: object, info: GraphQLResolveInfo) -> Args:
     }
 
 
-def _installation(_root: object, info: GraphQLResolveInfo) -> Args:
+def _installation(_root: object, info: Info) -> Args:
     scopes = [{"handle": each, "description": each} for each in info.context.shop.access.scopes]
     app = {"id": gid("App", 1), "handle": "tipo", "title": "Tipo"}
     return {"id": gid("AppInstallation", 1), "accessScopes": scopes, "app": app}
 
 
-def _versions(_root: object, _info: GraphQLResolveInfo) -> list[Args]:
+def _versions(_root: object, _info: Info) -> list[Args]:
     handles = [*((each, True) for each in VERSIONS), ("2027-01", False), ("unstable", False)]
     return [{"handle": x, "displayName": x, "supported": ok} for x, ok in handles]
 
 
-def _subscriptions(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+def _subscriptions(_root: object, info: Info, **args: Any) -> Page:
     topics, uri = args.get("topics"), args.get("uri")
     shown = [
         each
@@ -287,7 +285,7 @@ def _file_url(export: Export, shop: Any, *, partial: bool) -> str | None:
     return f"{shop.files_url}/bulk/{export.id}.jsonl?{query}"
 
 
-def _fulfilment(order: Order, _info: GraphQLResolveInfo) -> str:
+def _fulfilment(order: Order, _info: Info) -> str:
     open_units = sum(line.unfulfilled for line in order.lines)
     if not open_units:
         return "FULFILLED"
@@ -295,7 +293,7 @@ def _fulfilment(order: Order, _info: GraphQLResolveInfo) -> str:
     return "UNFULFILLED" if open_units >= whole else "PARTIALLY_FULFILLED"
 
 
-def _payment(order: Order, _info: GraphQLResolveInfo) -> str:
+def _payment(order: Order, _info: Info) -> str:
     back = sum(each.quantity for each in order.refunds)
     if not back:
         return "PAID" if order.paid else "PENDING"
@@ -303,20 +301,20 @@ def _payment(order: Order, _info: GraphQLResolveInfo) -> str:
     return "REFUNDED" if back >= sold else "PARTIALLY_REFUNDED"
 
 
-def _refund_lines(refund: Refund, info: GraphQLResolveInfo, **args: Any) -> Page:
+def _refund_lines(refund: Refund, info: Info, **args: Any) -> Page:
     info.context.first(args.get("first"))
     return page([refund], by_id, first=None)
 
 
 def _all(shelf: str, fields: Fields) -> Resolver:
-    def resolve(_root: object, info: GraphQLResolveInfo, **args: Any) -> Page:
+    def resolve(_root: object, info: Info, **args: Any) -> Page:
         return connect(info, getattr(info.context.shop, shelf).values(), args, fields)
 
     return resolve
 
 
 def _count(shelf: str, fields: Fields) -> Resolver:
-    def resolve(_root: object, info: GraphQLResolveInfo, **args: Any) -> Args:
+    def resolve(_root: object, info: Info, **args: Any) -> Args:
         things = getattr(info.context.shop, shelf).values()
         found = search(things, args.get("query"), fields, info.context.warnings)
         return {"count": len(found), "precision": "EXACT"}

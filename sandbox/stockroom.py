@@ -1,7 +1,8 @@
 """The stockroom: where quantities are, and the one method that moves them.
 
-Stockroom -> Catalogue (what is there at all) -> Counter (orders) -> Shop (tokens, webhooks, HTTP). Every change goes through `move`,
-which writes the log and tells whoever listens; what the API may do with it is decided elsewhere.
+Stockroom -> Catalogue (what is there at all) -> Counter (orders) -> Premises (tokens, webhooks)
+-> Shop (the door). Every change goes through `move`, which writes the log and tells whoever
+listens; what the API may do with it is decided elsewhere.
 """
 
 from collections import Counter as Tally
@@ -219,7 +220,7 @@ class Stockroom:
 
     # Moving
 
-    def move(  # noqa: PLR0913  the log wants to know it all
+    def move(
         self,
         level: Level,
         deltas: Mapping[str, int],

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
+
+from graphql import GraphQLResolveInfo
 
 from sandbox.goods import Level, Standing
 from sandbox.premises import Premises
@@ -45,3 +47,6 @@ class Visit:
                 documentation="https://shopify.dev/api/usage/access-scopes",
                 requiredAccess=f"`{scope}` access scope.",
             )
+
+
+Info: TypeAlias = GraphQLResolveInfo[Visit]

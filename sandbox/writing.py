@@ -6,15 +6,15 @@ A batch is all or nothing: first each row is checked, then, if no row has an err
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from graphql import FieldNode, GraphQLError, GraphQLResolveInfo, StringValueNode, VariableNode
+from graphql import FieldNode, GraphQLError, Node, StringValueNode, ValueNode, VariableNode
 
 from sandbox.goods import ADJUSTABLE, REASONS, Item, Level, Location, number_of, whole
 from sandbox.idempotency import MESSAGES, KeyState, fingerprint
 from sandbox.premises import Change, Group
 from sandbox.search import refuse
-from sandbox.visit import Visit
+from sandbox.visit import Info, Visit
 
 Payload = dict[str, Any]
 Args = dict[str, Any]
@@ -56,7 +56,7 @@ class Refusals:
 def keyed(work: Callable[[Visit, Args, str], Payload]) -> Callable[..., Payload]:
     """Require `@idempotent`, and do the work once per key."""
 
-    def resolve(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+    def resolve(_root: object, info: Info, **args: Any) -> Payload:
         visit: Visit = info.context
         visit.need("write_inventory", info.field_name)
         key = _key(info)
@@ -94,33 +94,35 @@ def _again(visit: Visit, payload: Mapping[str, Any]) -> Payload:
     return {**payload, "inventoryAdjustmentGroup": fresh}
 
 
-def _key(info: GraphQLResolveInfo) -> str:
+def _key(info: Info) -> str:
+    """Return the key of the directive that stands on the field."""
     node = info.field_nodes[0]
     for directive in node.directives or ():
         if directive.name.value == "idempotent":
-            value = (directive.arguments or ())[0].value
-            if isinstance(value, VariableNode):
-                key = _variable(info, value.name.value)
-            else:
-                key = value.value if isinstance(value, StringValueNode) else ""
-            if not isinstance(key, str) or not key.strip():
+            key = _text(info, (directive.arguments or ())[0].value)
+            if not key.strip():
                 _stop("The idempotency key can't be blank.", "BAD_REQUEST", node)
             return key
     message = "The @idempotent directive is required for this mutation but was not provided."
     raise GraphQLError(message, [node], extensions={"code": "BAD_REQUEST"})
 
 
-def _variable(info: GraphQLResolveInfo, name: str) -> object:
-    values = info.variable_values
-    coerced = values if isinstance(values, dict) else values.coerced
-    return coerced.get(name)
+def _text(info: Info, value: ValueNode) -> str:
+    if isinstance(value, VariableNode):
+        return str(_variable(info, value.name.value))
+    return value.value if isinstance(value, StringValueNode) else ""
 
 
-def _stop(message: str, code: str, *nodes: Any) -> None:
+def _variable(info: Info, variable: str) -> object:
+    """Return what a variable stands for."""
+    return info.variable_values.coerced.get(variable)
+
+
+def _stop(message: str, code: str, *nodes: Node) -> NoReturn:
     raise GraphQLError(message, list(nodes), extensions={"code": code})
 
 
-def _require_change_from(info: GraphQLResolveInfo, args: Args) -> None:
+def _require_change_from(info: Info, args: Args) -> None:
     given = args.get("input", {})
     for name, kind in (
         ("changes", "InventoryChangeInput"),
@@ -135,7 +137,7 @@ def _require_change_from(info: GraphQLResolveInfo, args: Args) -> None:
             _stop(message, "INVALID_FIELD_ARGUMENTS", *_places(info))
 
 
-def _places(info: GraphQLResolveInfo) -> list[Any]:
+def _places(info: Info) -> list[Node]:
     """Return the field, and the variable that its input comes from."""
     node: FieldNode = info.field_nodes[0]
     names = {a.value.name.value for a in node.arguments or () if isinstance(a.value, VariableNode)}
@@ -313,7 +315,7 @@ def activate(visit: Visit, args: Args, key: str) -> Payload:
     return {"inventoryLevel": level, "userErrors": []}
 
 
-def deactivate(_root: object, info: GraphQLResolveInfo, **args: Any) -> Payload:
+def deactivate(_root: object, info: Info, **args: Any) -> Payload:
     """Stop stocking an item at a location; no key is asked for."""
     visit: Visit = info.context
     visit.need("write_inventory", info.field_name)
