@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from random import Random
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -30,6 +31,7 @@ SCOPES = {
 }
 
 
+@cache
 def topic_of(name: str) -> str:
     """Turn INVENTORY_LEVELS_UPDATE into inventory_levels/update."""
     for head in ("app", "bulk_operations", "inventory_items", "inventory_levels", "locations"):

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.shop import Shop
 
+TOKEN = "shpat_sandbox"  # noqa: S105  opens nothing
 HOOK = "https://tipo.example.com/webhooks/shopify"
 ADJUST = """mutation Adjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
   inventoryAdjustQuantities(input: $input) @idempotent(key: $key) {
@@ -21,8 +22,10 @@ SET = """mutation Set($input: InventorySetQuantitiesInput!, $key: String!) {
 READ = """query Read($ids: [ID!]!, $location: ID!) {
   nodes(ids: $ids) { ... on InventoryItem { id tracked
     inventoryLevel(locationId: $location, includeInactive: true) { id isActive updatedAt
-      quantities(names: ["available", "on_hand", "committed"]) { name quantity updatedAt } } } } }"""
-SUBSCRIBE = """mutation S($topic: WebhookSubscriptionTopic!, $subscription: WebhookSubscriptionInput!) {
+      quantities(names: ["available", "on_hand", "committed"]) {
+        name quantity updatedAt } } } } }"""
+SUBSCRIBE = """mutation S(
+  $topic: WebhookSubscriptionTopic!, $subscription: WebhookSubscriptionInput!) {
   webhookSubscriptionCreate(topic: $topic, webhookSubscription: $subscription) {
     webhookSubscription { id topic uri name includeFields } userErrors { field message } } }"""
 
@@ -49,8 +52,8 @@ class Caller:
         self.location_gid = f"gid://shopify/Location/{location}"
         self.last = None
 
-    def __call__(self, query, version="2026-10", token="shpat_sandbox", **variables):
-        body = json.dumps({"query": query, "variables": variables}).encode()
+    def __call__(self, text, /, version="2026-10", token=TOKEN, **variables):
+        body = json.dumps({"query": text, "variables": variables}).encode()
         headers = {"X-Shopify-Access-Token": token, "Content-Type": "application/json"}
         path = f"/admin/api/{version}/graphql.json"
         self.last = self.shop.handle("POST", path, headers, body)

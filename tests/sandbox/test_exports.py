@@ -6,7 +6,8 @@ import pytest
 
 NESTED = """{ productVariants { edges { node { id sku product { id handle }
   inventoryItem { id tracked inventoryLevels(includeInactive: true) { edges { node {
-    id location { id } item { id } quantities(names: ["available"]) { name quantity } } } } } } } } }"""
+    id location { id } item { id }
+    quantities(names: ["available"]) { name quantity } } } } } } } } }"""
 START = """mutation B($query: String!) { bulkOperationRunQuery(query: $query) {
   bulkOperation { id status } userErrors { field message code } } }"""
 POLL = """query P($id: ID!) { bulkOperation(id: $id) { id status errorCode objectCount

@@ -1,11 +1,14 @@
 """The demo's world, by httpx in process and over the ASGI app."""
 
+import anyio
 import httpx
 import pytest
 
-from sandbox.server import build_app
+from sandbox.faults import Answer
+from sandbox.server import Courier, build_app
 from sandbox.transport import ShopTransport
 from sandbox.world import JACKET, build_world, environment
+from tests.sandbox.conftest import SUBSCRIBE, Caller
 
 
 @pytest.fixture
@@ -73,3 +76,36 @@ async def test_customers_and_faults_come_by_the_control_api(world):
             assert answer.status_code == status
         many = {"item": "SFDJ-M", "quantity": 500}
         assert (await client.post("/control/us/sell", json=many)).status_code == 409
+
+
+@pytest.mark.parametrize(("status", "left"), [(200, 0), (302, 1), (500, 1)])
+async def test_the_courier_delivers_and_notes_how_it_went(world, status, left):
+    shop = world["us"]
+    item = shop.item("SFDJ-M").id
+    app = Caller(shop, item, next(iter(shop.locations)))
+    app(
+        SUBSCRIBE,
+        token="shpat_sandbox_us",  # noqa: S106  opens nothing
+        topic="INVENTORY_LEVELS_UPDATE",
+        subscription={"uri": "http://127.0.0.1:8080/webhooks/shopify"},
+    )
+    shop.sell(item, 5)
+    came = []
+
+    def take(request):
+        came.append(request)
+        return httpx.Response(status)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as client:
+        with anyio.move_on_after(0.02):
+            await Courier(world, client).run()
+    assert [each.headers["X-Shopify-Shop-Domain"] for each in came] == [shop.domain]
+    assert len(shop.outbox) == left
+
+
+async def test_a_dropped_answer_breaks_the_connection(world):
+    world["eu"].faults.next = [Answer.DROP_BEFORE]
+    transport = httpx.ASGITransport(build_app(world))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        answer = await client.post("/eu/admin/oauth/access_token")
+    assert answer.headers["content-length"] != str(len(answer.content))
