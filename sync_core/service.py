@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync_core.clock import Clock, Ids
+from sync_core.domain.arrange import Places
 from sync_core.domain.values import Alias, ItemId, LocationId, Mode, PoolId, Role
 from sync_core.domain.views import Entry, Finding, Meeting, Notice, Overview, PoolView
 from sync_core.errors import NotAllowed, StoreError
-from sync_core.ports import Ledger, Records, Store
+from sync_core.ports import Ledger, Records, Store, StoreState
 from sync_core.workers.engine import BELL
 from sync_core.workers.planning import PAUSED
 
@@ -45,6 +46,14 @@ class Service:
         """Return how far the first meeting of each destination, or of one, has come."""
         wanted = await self._destinations(alias)
         return await self._records.step(lambda ledger: [ledger.meeting(each) for each in wanted])
+
+    async def stores(self) -> list[StoreState]:
+        """Return what we know of each store, the source first."""
+        return await self._records.step(lambda ledger: ledger.stores())
+
+    async def places(self) -> tuple[Places, dict[Alias, list[tuple[LocationId, str]]]]:
+        """Return the location map, and the open locations of each store that are not on it."""
+        return await self._records.step(lambda ledger: (ledger.places(), ledger.free_locations()))
 
     async def stock(self, words: str, *, live: bool = True, limit: int = 50) -> list[PoolView]:
         """Return the pools that some words mean; with live quantities if they are few."""
@@ -121,7 +130,7 @@ class Service:
 
     async def _destinations(self, alias: Alias | None) -> list[Alias]:
         """Return one destination, or all."""
-        states = await self._records.step(lambda ledger: ledger.stores())
+        states = await self.stores()
         known = [each.alias for each in states if each.role is Role.DESTINATION]
         if alias is None:
             return known

@@ -1,0 +1,1 @@
+"""The demo: two stores, one Tipo, and a day in five scenes."""

@@ -1,0 +1,49 @@
+"""The command line: `tipo`."""
+
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+from sync_core.cli import mode, serving, status
+from sync_core.cli.running import Commands
+
+app = typer.Typer(
+    name="tipo",
+    cls=Commands,
+    help="Keep the stock of two or more Shopify stores equal.",
+    epilog="Settings come from TIPO_* variables, from .env or tipo.toml. `tipo doctor` checks all.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("tipo"))
+        raise typer.Exit
+
+
+@app.callback()
+def _tipo(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Keep the stock of two or more Shopify stores equal."""
+
+
+for part in (serving, mode, status):
+    part.register(app)
+for entry in entry_points(group="tipo.commands"):
+    # Faces and sandbox announce themselves: the core knows neither.
+    entry.load()(app)
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    app(prog_name="tipo")

@@ -1,0 +1,5 @@
+"""`python -m sync_core.cli`, where no console script is installed."""
+
+from sync_core.cli import main
+
+main()

@@ -1,0 +1,221 @@
+"""`tipo mode`: shows how the stores are connected, or changes it after a preflight."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from sync_core.app import Parts
+from sync_core.cli.printing import console, say, say_json, show
+from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, using, who
+from sync_core.domain.values import Alias, Mode
+from sync_core.domain.views import Meeting, Overview
+
+POLL = 0.2  # seconds between looks at how far a meeting has come
+SETTLING = 2.0  # seconds from the last catalogue read to its pools, at most
+
+PROMISE = {
+    Mode.TWO_WAY: (
+        "The first meeting reads every level. Equal ones are adopted and kept equal from then on, "
+        "in both directions; different ones are left alone and listed. Nothing is written by it."
+    ),
+    Mode.ONE_WAY: (
+        "The first meeting reads every level. Equal ones are adopted; from then on changes of the "
+        "source are written to the destination, and the destination's own are written nowhere. "
+        "Different ones are left alone and listed. Nothing is written by the meeting."
+    ),
+    Mode.OFF: "Nothing is counted and nothing written any more; turning it on is a first meeting.",
+}
+
+Wanted = Annotated[Mode | None, typer.Argument(help="The new mode; nothing shows the present one.")]
+Which = Annotated[
+    str | None, typer.Argument(help="The destination's alias; all destinations if not given.")
+]
+TimeOut = Annotated[
+    float, typer.Option("--time-out", min=0, help="Seconds to wait for the first meeting's end.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("mode")(mode)
+
+
+def mode(
+    wanted: Wanted = None,
+    alias: Which = None,
+    *,
+    yes: Yes = False,
+    time_out: TimeOut = 300.0,
+    as_json: AsJson = False,
+) -> None:
+    """Show how the stores are connected, or change it: two-way, one-way, off.
+
+    A change is a new first meeting: levels that agree are adopted, levels that differ are left
+    alone and listed. Waits for its end if `tipo serve` runs. Exit 1 if levels differ, or if the
+    meeting has not ended in time.
+    """
+    if wanted is None:
+        using(lambda parts: _show(parts, as_json=as_json))
+        return
+    destination = None if alias is None else Alias(alias.lower())
+    before = using(lambda parts: _preflight(parts, destination), create=True)
+    if not as_json or not yes:
+        _print_preflight(*before, wanted)
+    if not confirm(f"Set {_names(before[1])} to {wanted}?", yes=yes):
+        say("Nothing was changed.")
+        return
+    using(lambda parts: _change(parts, wanted, destination, time_out, as_json=as_json))
+
+
+async def _show(parts: Parts, *, as_json: bool) -> None:
+    overview, meetings = await parts.service.overview(), await parts.service.meetings()
+    if as_json:
+        say_json({"modes": _modes(overview), "meetings": meetings})
+        return
+    modes = _modes(overview)
+    show(
+        ("destination", "mode", "levels", "agreed", "differing", "waiting", "suspended", "alone"),
+        (
+            (
+                each.store,
+                modes[each.store],
+                each.levels,
+                each.agreed,
+                each.differing,
+                each.waiting,
+                each.suspended,
+                each.alone,
+            )
+            for each in meetings
+        ),
+    )
+    if overview.pools == 0:
+        say("\nThe catalogue has not been read yet: `tipo serve` reads it when it starts.")
+    elif all(each == Mode.OFF for each in modes.values()):
+        say("\nNothing is kept equal yet: `tipo mode two-way` begins.")
+
+
+def _modes(overview: Overview) -> dict[Alias, Mode]:
+    return {each.alias: each.mode for each in overview.stores if each.mode is not None}
+
+
+async def _preflight(parts: Parts, alias: Alias | None) -> tuple[Overview, list[Meeting]]:
+    return await parts.service.overview(), await parts.service.meetings(alias)
+
+
+def _names(meetings: Sequence[Meeting]) -> str:
+    return " and ".join(each.store for each in meetings)
+
+
+def _print_preflight(overview: Overview, meetings: Sequence[Meeting], wanted: Mode) -> None:
+    """Say what is there and what will happen."""
+    out, modes = console(err=True), _modes(overview)
+    for each in meetings:
+        out.print(
+            f"{each.store}: {modes[each.store]} now; {each.levels} of its levels have a partner, "
+            f"{each.alone} of its variants are alone",
+            soft_wrap=True,
+        )
+    if overview.pools == 0:
+        out.print(
+            "The catalogue has not been read yet; `tipo serve` reads it and then lets them meet.",
+            soft_wrap=True,
+        )
+    out.print(PROMISE[wanted], soft_wrap=True)
+
+
+async def _change(
+    parts: Parts, wanted: Mode, alias: Alias | None, time_out: float, *, as_json: bool
+) -> None:
+    """Give the order, wait for the meeting, and say how it went."""
+    changed = await parts.service.set_mode(wanted, by=who(), alias=alias)
+    serving = await parts.service.is_serving()
+    ended = wanted is Mode.OFF or (serving and await _wait(parts, alias, time_out))
+    meetings = await parts.service.meetings(alias)
+    overview = await parts.service.overview()
+    differing = sum(each.differing for each in meetings)
+    if as_json:
+        say_json(
+            {
+                "changed": changed,
+                "mode": wanted,
+                "modes": _modes(overview),
+                "serving": serving,
+                "ended": ended,
+                "pools": overview.pools,
+                "meetings": meetings,
+            }
+        )
+    else:
+        say(f"{' and '.join(changed)}: {wanted}")
+        _print_result(overview, meetings, wanted, serving=serving, ended=ended)
+    if differing or (serving and not ended):
+        raise typer.Exit(BAD_NEWS)
+
+
+async def _wait(parts: Parts, alias: Alias | None, time_out: float) -> bool:
+    """Return whether every level has met its pool, or cannot, before the time is out."""
+    out = console(err=True)
+    watched = out.status("The stores meet …") if out.is_terminal else nullcontext()
+    try:
+        async with asyncio.timeout(time_out):
+            with watched as line:
+                await _catalogue(parts)
+                while True:
+                    meetings = await parts.service.meetings(alias)
+                    waiting = sum(each.waiting for each in meetings)
+                    if not waiting:
+                        return True
+                    if line is not None:
+                        line.update(f"The stores meet: {waiting} levels to go …")
+                    await parts.clock.sleep(POLL)
+    except TimeoutError:
+        return False
+
+
+async def _catalogue(parts: Parts) -> None:
+    """Wait until the catalogues have been read, and what matches is in pools."""
+    while not all(each.catalogue_at for each in await parts.service.stores()):
+        await _must_serve(parts)
+        await parts.clock.sleep(POLL)
+    waited = 0.0
+    while not (await parts.service.overview()).pools and waited < SETTLING:
+        await parts.clock.sleep(POLL)
+        waited += POLL
+
+
+async def _must_serve(parts: Parts) -> None:
+    if not await parts.service.is_serving():
+        raise CannotWork("`tipo serve` has stopped; the mode is set, start it again to go on")
+
+
+def _print_result(
+    overview: Overview, meetings: Sequence[Meeting], wanted: Mode, *, serving: bool, ended: bool
+) -> None:
+    """Say how the first meeting went."""
+    if wanted is Mode.OFF:
+        return
+    if not serving:
+        say("`tipo serve` does not run: the first meeting happens when it starts.")
+        return
+    if ended and overview.pools == 0:
+        say("No product of one store has a partner in another: see TIPO_MATCH_BY.")
+        return
+    for each in meetings:
+        say(
+            f"{each.store}: {each.agreed} agreed, {each.differing} differing, "
+            f"{each.suspended} suspended, {each.alone} alone"
+        )
+    worst = [one for each in meetings for one in each.worst]
+    if worst:
+        show(
+            ("differs", "store", "shows", "should show"),
+            ((one.title, one.store, one.shows, one.should_show) for one in worst),
+        )
+        say("These are left alone. Correct the quantity in one store, then say `tipo mode` again.")
+    if not ended:
+        waiting = sum(each.waiting for each in meetings)
+        say(f"Not ended in time: {waiting} levels wait; `tipo mode` and `tipo status` tell more.")

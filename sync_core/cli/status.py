@@ -1,0 +1,116 @@
+"""`tipo status`, `tipo pause` and `tipo resume`."""
+
+import typer
+
+from sync_core.app import Parts
+from sync_core.cli.printing import ago, say, say_json, show
+from sync_core.cli.running import AsJson, Yes, confirm, using, who
+from sync_core.domain.views import Overview, StoreView
+
+HEADINGS = (
+    *("store", "role", "mode", "levels", "met", "due", "under way", "to read", "suspended"),
+    *("last webhook", "usual delay", "long delay"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status")(status)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+
+
+def status(*, as_json: AsJson = False) -> None:
+    """Show the stores, their modes, what is under way and what stands."""
+    using(lambda parts: _status(parts, as_json=as_json))
+
+
+async def _status(parts: Parts, *, as_json: bool) -> None:
+    overview, serving = await parts.service.overview(), await parts.service.is_serving()
+    findings = await parts.service.findings(limit=10)
+    if as_json:
+        say_json({"serving": serving, "overview": overview, "findings": findings})
+        return
+    now = parts.clock.now()
+    if serving:
+        say("`tipo serve` runs.")
+    else:
+        say(f"`tipo serve` does not run: last seen {ago(overview.serving_at, now)}.")
+    if overview.paused:
+        say(f"Paused by {overview.paused}: nothing is written; `tipo resume` writes the sum.")
+    show(
+        HEADINGS,
+        (
+            (
+                each.alias,
+                each.role,
+                each.mode,
+                each.levels,
+                each.met,
+                each.due,
+                each.open,
+                each.looks,
+                each.suspended,
+                ago(each.last_delivery_at, now),
+                _seconds(each.seconds_p50),
+                _seconds(each.seconds_p95),
+            )
+            for each in overview.stores
+        ),
+    )
+    for line in _remarks(overview):
+        say(line)
+    if findings:
+        show(
+            ("finding", "what", "about", "since"),
+            ((each.id, each.kind, each.subject, ago(each.opened_at, now)) for each in findings),
+        )
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f} s"
+
+
+def _remarks(overview: Overview) -> list[str]:
+    """Return what deserves a sentence."""
+    counts = (
+        f"{overview.pools} pools, {overview.agreed} agreed, {overview.differing} levels differ, "
+        f"{overview.oversold} oversold, {overview.findings} findings, "
+        f"{overview.unhandled} deliveries wait."
+    )
+    remarks = [counts]
+    remarks += [_held(each) for each in overview.stores if each.held_why]
+    if overview.pools == 0:
+        remarks.append("The catalogue has not been read yet: `tipo serve` reads it.")
+    elif all(each.mode in {None, "off"} for each in overview.stores):
+        remarks.append("Nothing is kept equal yet: `tipo mode two-way` begins.")
+    return remarks
+
+
+def _held(store: StoreView) -> str:
+    return f"{store.alias} is held, nothing is sent to it: {store.held_why}; see `tipo doctor`."
+
+
+def pause(*, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Stop writing to all stores; go on counting."""
+    if not confirm("Stop writing to all stores?", yes=yes):
+        say("Nothing was changed.")
+        return
+    using(lambda parts: parts.service.pause(by=who()))
+    _changed("Paused: nothing is written. `tipo resume` writes the sum.", "paused", as_json=as_json)
+
+
+def resume(*, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Write again: the sum of what is owed to each level."""
+    if not confirm("Write what is owed to all stores?", yes=yes):
+        say("Nothing was changed.")
+        return
+    using(lambda parts: parts.service.resume())
+    _changed("Resumed: what is owed is written.", "resumed", as_json=as_json)
+
+
+def _changed(sentence: str, word: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"done": word})
+    else:
+        say(sentence)
