@@ -70,10 +70,17 @@ def _variant(variant: Variant, time: Time) -> Body:
         "barcode": variant.barcode,
         "inventory_policy": variant.policy.lower(),
         "inventory_item_id": variant.item.id,
+        **_options(variant),
         "inventory_quantity": sum(level.available for level in active),
         "updated_at": time(variant.updated_at),
         "admin_graphql_api_id": gid("ProductVariant", variant.id),
     }
+
+
+def _options(variant: Variant) -> Body:
+    """Return option1 to option3, as the REST bodies have them."""
+    values = [*variant.options.values(), None, None, None]
+    return {f"option{place}": values[place - 1] for place in (1, 2, 3)}
 
 
 def _product(product: Product, time: Time) -> Body:

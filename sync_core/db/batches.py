@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 
 from sync_core.db.room import Room, chunks
 from sync_core.db.tables import AdjustmentRow, BatchRow
@@ -13,16 +13,25 @@ from sync_core.ports import Batch
 BATCH: Table = BatchRow.__table__  # type: ignore[attr-defined]
 ADJUSTMENT: Table = AdjustmentRow.__table__  # type: ignore[attr-defined]
 
+# What every round asks is built once: putting a statement together costs more than running it.
+OPEN = (BATCH.c.store == bindparam("store")) & (BATCH.c.state == "open")
+UNSENT = select(BATCH.c.id).where(OPEN, BATCH.c.first_sent_at.is_(None)).limit(1)
+CLAIMABLE = (
+    select(BATCH)
+    .where(OPEN, BATCH.c.claimed_until.is_(None) | (BATCH.c.claimed_until <= bindparam("now")))
+    .order_by(BATCH.c.attempts, BATCH.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN)
+
 
 class Batches(Room):
     """The part of the ledger that holds what we write to stores."""
 
     def has_unsent(self, store: Alias) -> bool:
         """Whether a batch waits that was never sent."""
-        query = select(BATCH.c.id).where(
-            BATCH.c.store == store, BATCH.c.state == "open", BATCH.c.first_sent_at.is_(None)
-        )
-        return self.run(query.limit(1)).first() is not None
+        return self.run(UNSENT, {"store": store}).first() is not None
 
     def write_down(
         self,
@@ -56,15 +65,7 @@ class Batches(Room):
 
     def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
         """Take the next open batch for sending, and note that it may be sent from now on."""
-        free = BATCH.c.claimed_until.is_(None) | (BATCH.c.claimed_until <= now)
-        query = (
-            select(BATCH)
-            .where(BATCH.c.store == store, BATCH.c.state == "open", free)
-            .order_by(BATCH.c.attempts, BATCH.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        row = self.run(query).first()
+        row = self.run(CLAIMABLE, {"store": store, "now": now}).first()
         if row is None:
             return None
         self.run(
@@ -98,10 +99,7 @@ class Batches(Room):
 
     def next_claim(self, store: Alias) -> datetime | None:
         """Return from when on an open batch may be claimed."""
-        query = select(func.min(BATCH.c.claimed_until)).where(
-            BATCH.c.store == store, BATCH.c.state == "open"
-        )
-        found: datetime | None = self.run(query).scalar()
+        found: datetime | None = self.run(NEXT_CLAIM, {"store": store}).scalar()
         return found
 
     def close_batch(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, case, delete, func, insert, select, tuple_, update
 
 from sync_core.db.room import chunks
 from sync_core.db.rows import (
@@ -42,6 +42,13 @@ LOCATION: Table = LocationRow.__table__  # type: ignore[attr-defined]
 VARIANT: Table = VariantRow.__table__  # type: ignore[attr-defined]
 SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 
+# What every round asks is built once: putting a statement together costs more than running it.
+STATES = select(STORE, CONNECTION.c.mode).outerjoin(
+    CONNECTION, CONNECTION.c.destination == STORE.c.alias
+)
+ONE_STATE = STATES.where(STORE.c.alias == bindparam("alias"))
+ONE_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
+
 
 class Catalogue(Stock):
     """The part of the ledger that holds stores and what they sell."""
@@ -55,19 +62,14 @@ class Catalogue(Stock):
         else:
             self.run(delete(CONNECTION).where(CONNECTION.c.destination == alias))
 
-    def _states(self) -> Select[Any]:
-        return select(STORE, CONNECTION.c.mode).outerjoin(
-            CONNECTION, CONNECTION.c.destination == STORE.c.alias
-        )
-
     def store(self, alias: Alias) -> StoreState:
         """Return what we know of a store."""
-        return store_state(self.run(self._states().where(STORE.c.alias == alias)).one())
+        return store_state(self.run(ONE_STATE, {"alias": alias}).one())
 
     def stores(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""
         first = case((STORE.c.role == Role.SOURCE.value, 0), else_=1)
-        query = self._states().order_by(first, STORE.c.alias)
+        query = STATES.order_by(first, STORE.c.alias)
         return [store_state(row) for row in self.run(query)]
 
     def left(self, store: Alias, *, now: datetime) -> None:
@@ -278,9 +280,7 @@ class Catalogue(Stock):
     # -- settings that processes leave for each other
     def setting(self, name: str) -> str | None:
         """Return a word left by a process."""
-        found: str | None = self.run(
-            select(SETTING.c.value).where(SETTING.c.name == name)
-        ).scalar_one_or_none()
+        found: str | None = self.run(ONE_SETTING, {"name": name}).scalar_one_or_none()
         return found
 
     def set(self, name: str, value: str | None) -> None:

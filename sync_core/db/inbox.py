@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, bindparam, delete, select, update
 
 from sync_core.db.room import Room, chunks
 from sync_core.db.rows import STORE
@@ -14,6 +14,15 @@ from sync_core.ports import Delivery
 
 DELIVERY: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
 ACT: Table = ActRow.__table__  # type: ignore[attr-defined]
+
+# What every round asks is built once: putting a statement together costs more than running it.
+UNHANDLED = (
+    select(DELIVERY)
+    .where(DELIVERY.c.handled_at.is_(None))
+    .order_by(DELIVERY.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 
 
 class Inbox(Room):
@@ -38,13 +47,6 @@ class Inbox(Room):
 
     def unhandled(self, limit: int) -> list[Delivery]:
         """Return the oldest deliveries nobody has handled; no other process gets them."""
-        query = (
-            select(DELIVERY)
-            .where(DELIVERY.c.handled_at.is_(None))
-            .order_by(DELIVERY.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
         return [
             Delivery(
                 id=row.id,
@@ -54,7 +56,7 @@ class Inbox(Room):
                 body=row.body,
                 received_at=row.received_at,
             )
-            for row in self.run(query)
+            for row in self.run(UNHANDLED, {"most": limit})
         ]
 
     def handled(self, deliveries: Iterable[int], *, now: datetime) -> None:

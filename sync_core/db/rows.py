@@ -1,5 +1,6 @@
 """Row ↔ value, as explicit functions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -35,7 +36,7 @@ LEVEL_COLUMNS = (
 )  # fmt: skip
 
 
-def level_of(row: Row[Any]) -> Level:
+def level_of(row: Sequence[Any]) -> Level:
     """Return a level from the columns `LEVEL_COLUMNS`."""
     number, store, item, location, suspended, *rest = row[: 5 + len(MUTABLE)]
     role, mode = row[5 + len(MUTABLE) : 7 + len(MUTABLE)]

@@ -4,11 +4,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, insert, select, tuple_, update
+from sqlalchemy import Select, Table, Update, bindparam, insert, select, tuple_, update
 
 from sync_core.db.news import NewsRoom
 from sync_core.db.room import chunks
-from sync_core.db.rows import CONNECTION, LEVEL, LEVEL_COLUMNS, STORE, level_changes, level_of
+from sync_core.db.rows import (
+    CONNECTION,
+    LEVEL,
+    LEVEL_COLUMNS,
+    MUTABLE,
+    STORE,
+    level_changes,
+    level_of,
+)
 from sync_core.db.tables import MovementRow, PoolRow
 from sync_core.domain.values import (
     Alias,
@@ -28,6 +36,63 @@ from sync_core.domain.values import (
 POOL: Table = PoolRow.__table__  # type: ignore[attr-defined]
 MOVEMENT: Table = MovementRow.__table__  # type: ignore[attr-defined]
 FOLLOWED = CONNECTION.c.mode.is_(None) | (CONNECTION.c.mode != Mode.OFF.value)
+HERE = LEVEL.c.store == bindparam("store")
+
+
+def _joined(*columns: Any) -> Select[Any]:
+    """Select from levels with their store and connection."""
+    return (
+        select(*columns)
+        .select_from(LEVEL)
+        .join(STORE, STORE.c.alias == LEVEL.c.store)
+        .outerjoin(CONNECTION, CONNECTION.c.destination == LEVEL.c.store)
+    )
+
+
+# What every round asks is built once: putting a statement together costs more than running it.
+LEVELS = _joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).order_by(LEVEL.c.id)
+LEVELS_OF = LEVELS.where(LEVEL.c.pool_id.in_(bindparam("some", expanding=True)))
+POOLS = (
+    select(POOL)
+    .where(POOL.c.id.in_(bindparam("some", expanding=True)))
+    .order_by(POOL.c.id)
+    .with_for_update()
+)
+POOL_OF = select(LEVEL.c.id, LEVEL.c.pool_id).where(
+    LEVEL.c.id.in_(bindparam("some", expanding=True))
+)
+WANTED = HERE & LEVEL.c.look_at.is_not(None) & LEVEL.c.open.is_(False) & FOLLOWED
+LOOKS = (
+    _joined(LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.look_mark)
+    .where(WANTED, LEVEL.c.look_at <= bindparam("now"))
+    .order_by(LEVEL.c.look_at)
+    .limit(bindparam("most"))
+)
+NEXT_LOOK = _joined(LEVEL.c.look_at).where(WANTED).order_by(LEVEL.c.look_at).limit(1)
+WRITABLE = (
+    _joined(LEVEL.c.pool_id)
+    .where(
+        HERE,
+        LEVEL.c.due,
+        LEVEL.c.met,
+        LEVEL.c.open.is_(False),
+        LEVEL.c.look_at.is_(None),
+        LEVEL.c.suspended.is_(None),
+        FOLLOWED,
+    )
+    .order_by(LEVEL.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def _update(table: Table, *names: str) -> Update:
+    """Return an UPDATE of rows by their ids, given as `key`."""
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(table).where(table.c.id == bindparam("key")).values(values)
+
+
+SAVE_POOL = _update(POOL, "shared", "first_shared")
+SAVE_LEVEL = _update(LEVEL, "suspended", *MUTABLE)
 
 
 class Stock(NewsRoom):
@@ -37,9 +102,8 @@ class Stock(NewsRoom):
         """Return pools by id, locked in the order of their ids."""
         found: dict[PoolId, Pool] = {}
         for some in chunks(sorted(set(wanted)), 500):
-            query = select(POOL).where(POOL.c.id.in_(some)).order_by(POOL.c.id).with_for_update()
-            rows = self.run(query).all()
-            levels = self._levels(LEVEL.c.pool_id.in_(some))
+            rows = self.run(POOLS, {"some": some}).all()
+            levels = self._levels(some)
             for row in rows:
                 pool = Pool(
                     id=PoolId(row.id),
@@ -52,22 +116,12 @@ class Stock(NewsRoom):
                 self._loaded[pool.id] = pool
         return found
 
-    def _levels(self, condition: Any) -> dict[int, list[Level]]:
+    def _levels(self, pools: Sequence[PoolId]) -> dict[int, list[Level]]:
         """Return levels by pool."""
-        query = self._joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).where(condition).order_by(LEVEL.c.id)
         found: dict[int, list[Level]] = {}
-        for pool, *rest in self.run(query):
-            found.setdefault(pool, []).append(level_of(rest))  # type: ignore[arg-type]
+        for pool, *rest in self.run(LEVELS_OF, {"some": pools}):
+            found.setdefault(pool, []).append(level_of(rest))
         return found
-
-    def _joined(self, *columns: Any) -> Select[Any]:
-        """Select from levels with their store and connection."""
-        return (
-            select(*columns)
-            .select_from(LEVEL)
-            .join(STORE, STORE.c.alias == LEVEL.c.store)
-            .outerjoin(CONNECTION, CONNECTION.c.destination == LEVEL.c.store)
-        )
 
     def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:
         """Return the pools that have a level there, locked."""
@@ -86,8 +140,8 @@ class Stock(NewsRoom):
         """Return the pool of each level, locked."""
         by_level: dict[LevelId, PoolId] = {}
         for some in chunks(list(set(levels)), 500):
-            query = select(LEVEL.c.id, LEVEL.c.pool_id).where(LEVEL.c.id.in_(some))
-            by_level.update((LevelId(level), PoolId(pool)) for level, pool in self.run(query))
+            rows = self.run(POOL_OF, {"some": some})
+            by_level.update((LevelId(level), PoolId(pool)) for level, pool in rows)
         pools = self.pools(by_level.values())
         return {level: pools[pool] for level, pool in by_level.items()}
 
@@ -113,14 +167,9 @@ class Stock(NewsRoom):
             changed += [level_changes(each) for each in pool.levels if each != known[each.id]]
             self._loaded[pool.id] = pool
         if moved:
-            self._update(POOL, moved)
+            self.run(SAVE_POOL, moved)
         if changed:
-            self._update(LEVEL, changed)
-
-    def _update(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Update rows by their ids, given as `key`."""
-        values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "key"}
-        self.run(update(table).where(table.c.id == bindparam("key")).values(values), rows)
+            self.run(SAVE_LEVEL, changed)
 
     def _save_movements(self, movements: Sequence[Movement], now: datetime) -> None:
         """Add movements to the history."""
@@ -144,14 +193,6 @@ class Stock(NewsRoom):
 
     def looks(self, store: Alias, *, now: datetime, limit: int) -> list[Look]:
         """Return the looks that are due at a store, the longest wanted first."""
-        columns = (LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.look_mark)
-        query = (
-            self._joined(*columns)
-            .where(LEVEL.c.store == store, LEVEL.c.look_at <= now, LEVEL.c.open.is_(False))
-            .where(FOLLOWED)
-            .order_by(LEVEL.c.look_at)
-            .limit(limit)
-        )
         return [
             Look(
                 level=LevelId(level),
@@ -160,35 +201,17 @@ class Stock(NewsRoom):
                 version=version,
                 mark=mark,
             )
-            for level, item, location, version, mark in self.run(query)
+            for level, item, location, version, mark in self.run(
+                LOOKS, {"store": store, "now": now, "most": limit}
+            )
         ]
 
     def next_look(self, store: Alias) -> datetime | None:
         """Return when the next look is due."""
-        query = (
-            self._joined(LEVEL.c.look_at)
-            .where(LEVEL.c.store == store, LEVEL.c.look_at.is_not(None), LEVEL.c.open.is_(False))
-            .where(FOLLOWED)
-            .order_by(LEVEL.c.look_at)
-            .limit(1)
-        )
-        found: datetime | None = self.run(query).scalar()
+        found: datetime | None = self.run(NEXT_LOOK, {"store": store}).scalar()
         return found
 
     def writable(self, store: Alias, limit: int) -> list[PoolId]:
         """Return pools with a level in that store that is due and may be written."""
-        query = (
-            self._joined(LEVEL.c.pool_id)
-            .where(
-                LEVEL.c.store == store,
-                LEVEL.c.due,
-                LEVEL.c.met,
-                LEVEL.c.open.is_(False),
-                LEVEL.c.look_at.is_(None),
-                LEVEL.c.suspended.is_(None),
-                FOLLOWED,
-            )
-            .order_by(LEVEL.c.id)
-            .limit(limit)
-        )
-        return [PoolId(row.pool_id) for row in self.run(query)]
+        rows = self.run(WRITABLE, {"store": store, "most": limit})
+        return [PoolId(row.pool_id) for row in rows]

@@ -14,6 +14,8 @@ from sync_core.workers.folding import PRODUCTS
 
 log = logging.getLogger(__name__)
 
+ARRANGED = "arranged"  # the setting that names the catalogues that have been matched
+
 
 class Cataloguer:
     """Reads what stores sell, and arranges what matches into pools."""
@@ -65,10 +67,23 @@ class Cataloguer:
         by = self._context.match_by
         ledger.save_variants(variants, [key_of(each, by) for each in variants])
 
-    async def arrange_all(self) -> None:
-        """Match the whole catalogue, and make the pools that are missing."""
-        await self._context.records.step(lambda ledger: self._arrange(ledger, None))
+    async def arrange_all(self) -> bool:
+        """Match the whole catalogue once all stores' are read; return whether that is done."""
+        done = await self._context.records.step(self._arrange_all)
         self._context.work.ring()
+        return done
+
+    def _arrange_all(self, ledger: Ledger) -> bool:
+        stores = self._context.stores
+        read = {each.alias: each.catalogue_at for each in ledger.stores() if each.alias in stores}
+        if None in read.values():
+            return False
+        # Later changes are arranged one by one: a restart has nothing to add.
+        word = " ".join(f"{alias}@{at}" for alias, at in sorted(read.items()))
+        if ledger.setting(ARRANGED) != word:
+            self._arrange(ledger, None)
+            ledger.set(ARRANGED, word)
+        return True
 
     def _arrange(self, ledger: Ledger, touched: Iterable[Variant] | None) -> None:
         """Match all variants, or those that share a key with the touched ones."""

@@ -21,6 +21,7 @@ class Pace:
     catch_up: float = 600.0  # between looks for missed changes; 0 is off
     overlap: timedelta = timedelta(minutes=10)  # a store's list of changes may lag behind
     poll: float | None = None  # without webhooks, stores are asked so often
+    listen: float = 0.5  # between looks for what other processes have changed
     fold: int = 1000
     look: int = 100
     claim: timedelta = timedelta(seconds=60)  # longer than any request may take

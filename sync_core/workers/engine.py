@@ -24,7 +24,6 @@ from sync_core.workers.subscribing import Subscriber
 log = logging.getLogger(__name__)
 
 BELL = "bell"  # the setting that other processes change to wake this one
-LISTEN = 0.5  # seconds between looks at it
 HOURLY = timedelta(hours=1)  # between looks at our subscriptions
 HELD = 60.0  # seconds between questions to a store that does not accept us
 
@@ -64,7 +63,7 @@ class Engine:
                 self._context.inbox.ring()
                 self._context.products.ring()
                 self._context.work.ring()
-            await self._context.clock.sleep(LISTEN)
+            await self._context.clock.sleep(self._context.pace.listen)
 
     async def _loop(self, store: Store, round_: Callable[[], Awaitable[float | None]]) -> None:
         """Do rounds for ever; wait as each says, or until there is work."""
@@ -125,13 +124,8 @@ class Engine:
 
     async def _arrange_once(self) -> None:
         """Arrange the whole catalogue when the last store's has been read."""
-        if self._arranged:
-            return
-        states = await self._context.records.step(lambda ledger: ledger.stores())
-        ours = [each for each in states if each.alias in self._context.stores]
-        if all(each.catalogue_at is not None for each in ours):
-            await self._cataloguer.arrange_all()
-            self._arranged = True
+        if not self._arranged:
+            self._arranged = await self._cataloguer.arrange_all()
 
     async def _failed(self, store: Store, exc: StoreError) -> float:
         """Note that a store did not do what we asked; return the seconds to wait."""

@@ -42,7 +42,7 @@ class Folder:
         while True:
             while (await self.round()).taken:
                 pass
-            await self._context.inbox.wait(1.0)
+            await self._context.inbox.wait(self._context.pace.listen)
 
     async def round(self) -> Folded:
         """Fold what waits, at most 1,000 deliveries; wake who has work by it."""

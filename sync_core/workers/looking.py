@@ -1,6 +1,7 @@
 """Look: read by id what cannot be told from webhooks."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from sync_core.domain.account import looked
@@ -24,14 +25,10 @@ class Looker:
             StoreError: If the store does not answer; the looks stay due.
         """
         context = self._context
-        alias = self._store.alias
         now = context.clock.now()
-        looks = await context.records.step(
-            lambda ledger: ledger.looks(alias, now=now, limit=context.pace.look)
-        )
+        looks, due = await context.records.step(partial(self._due, now))
         if not looks:
-            due = await context.records.step(lambda ledger: ledger.next_look(alias))
-            return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
+            return None if due is None else max(0.0, (due - now).total_seconds())
         by_location: dict[LocationId, list[Look]] = {}
         for each in looks:
             by_location.setdefault(each.spot.location, []).append(each)
@@ -41,6 +38,12 @@ class Looker:
             await context.records.step(partial(self._account, some, found))
         context.work.ring()
         return 0.0
+
+    def _due(self, now: datetime, ledger: Ledger) -> tuple[list[Look], datetime | None]:
+        """Return the looks that are due, and when the next one is."""
+        alias = self._store.alias
+        looks = ledger.looks(alias, now=now, limit=self._context.pace.look)
+        return looks, None if looks else ledger.next_look(alias)
 
     def _account(
         self, looks: Sequence[Look], readings: Mapping[LevelId, Reading], ledger: Ledger

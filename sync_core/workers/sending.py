@@ -55,35 +55,31 @@ class Sender:
         now = self._context.clock.now()
         if self._resting_until is not None and now < self._resting_until:
             return (self._resting_until - now).total_seconds()
-        batch = await self._context.records.step(self._claim)
+        batch, wait = await self._context.records.step(self._claim)
         if batch is None:
-            return await self._context.records.step(self._wait)
+            return wait
         if is_doubtful(first_sent_at=batch.first_sent_at, now=self._context.clock.now()):
             await self._context.records.step(lambda ledger: self._give_up(ledger, batch))
             return 0.0
         await self._send(batch)
         return 0.0
 
-    def _claim(self, ledger: Ledger) -> Batch | None:
-        """Write down what may leave now, and take the next batch."""
-        context = self._context
+    def _claim(self, ledger: Ledger) -> tuple[Batch | None, float | None]:
+        """Write down what may leave now, and take the next batch; or say how long to wait."""
+        context, alias = self._context, self._store.alias
         now = context.clock.now()
-        state = ledger.store(self._store.alias)
-        if state.held_since is not None:
-            return None
+        if ledger.store(alias).held_since is not None:
+            return None, None
         write_down_all(ledger, [self._store], context.ids, now=now)
-        return ledger.claim(self._store.alias, now=now, until=now + context.pace.claim)
+        batch = ledger.claim(alias, now=now, until=now + context.pace.claim)
+        return batch, None if batch is not None else self._wait(ledger, now)
 
-    def _wait(self, ledger: Ledger) -> float | None:
+    def _wait(self, ledger: Ledger, now: datetime) -> float | None:
         """Return how long there is certainly nothing to send."""
-        now = self._context.clock.now()
-        state = ledger.store(self._store.alias)
-        if state.held_since is not None:
-            return None
-        times = [ledger.next_claim(self._store.alias)]
-        paused = ledger.setting(PAUSED) is not None
-        if not paused and state.last_left is not None and ledger.writable(self._store.alias, 1):
-            times.append(state.last_left + SPACING)
+        alias = self._store.alias
+        times = [ledger.next_claim(alias)]
+        if ledger.setting(PAUSED) is None and ledger.writable(alias, 1):
+            times.append((ledger.store(alias).last_left or now) + SPACING)
         waits = [(each - now).total_seconds() for each in times if each is not None]
         return max(0.01, min(waits)) if waits else None
 

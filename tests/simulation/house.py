@@ -1,0 +1,319 @@
+"""The real engine between imitation stores, in virtual time: what the simulation plays with."""
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from contextlib import suppress
+from copy import deepcopy
+from pathlib import Path
+from random import Random
+
+from sandbox.shop import Shop
+from sandbox.transport import ShopTransport
+from sync_core.db.database import Database
+from sync_core.db.migrate import migrate
+from sync_core.domain.match import MatchBy
+from sync_core.domain.values import Alias, Mode, Role
+from sync_core.ports import Delivery
+from sync_core.service import Service
+from sync_core.shopify.auth import PermanentToken
+from sync_core.shopify.client import ShopifyStore
+from sync_core.shopify.webhooks import heard, topics, verify
+from sync_core.web.receiver import Receiver
+from sync_core.workers.bell import Bell
+from sync_core.workers.context import Context, Pace
+from sync_core.workers.engine import Engine
+from tests.simulation.virtual import Counting, Fuse, Inline, Mortal, VirtualClock, VirtualLoop
+
+ALIASES = ("eu", "us", "uk")
+FIRST = 50
+FAST = Path("/dev/shm")  # noqa: S108 - where it exists, commits cost no disk
+
+
+class Process:
+    """One run of the service, from its start to its death."""
+
+    def __init__(self, house: "House") -> None:
+        self.fuse = Fuse()
+        clock, luck = house.clock, Random(house.seed)
+        self.database = Database(
+            f"sqlite:///{house.path}", executor=Inline(self.fuse), clock=clock, luck=luck
+        )
+        transport = Mortal(ShopTransport(house.shops.values()), self.fuse, house.latency)
+        self.stores = {
+            alias: ShopifyStore(
+                alias=alias,
+                domain=shop.domain,
+                auth=PermanentToken("shpat_sandbox"),
+                clock=clock,
+                transport=transport,
+            )
+            for alias, shop in house.shops.items()
+        }
+        self.context = Context(
+            records=self.database,
+            stores=self.stores,
+            source=Alias("eu"),
+            clock=clock,
+            ids=house.ids,
+            luck=luck,
+            read=heard,
+            match_by=MatchBy.HANDLE,
+            public_url="https://tipo.example.com",
+            topics=topics,
+            pace=house.pace,
+        )
+        self.receiver = Receiver(self.database, self.context.inbox)
+        self.service = Service(self.database, self.stores, clock, house.ids)
+        self.tasks = [
+            house.loop.create_task(Engine(self.context).run()),
+            house.loop.create_task(self.receiver.run()),
+        ]
+
+    async def receive(self, alias: Alias, message) -> bool:
+        """Take one webhook; return whether it was answered 200."""
+        headers = message.headers
+        if not verify(["sandbox-secret"], message.body, headers["X-Shopify-Hmac-Sha256"]):
+            return False
+        heard(alias, message.topic, message.body)
+        delivery = Delivery(
+            store=alias,
+            webhook_id=headers["X-Shopify-Webhook-Id"],
+            topic=message.topic,
+            body=message.body,
+            received_at=self.context.clock.now(),
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self.receiver.keep(delivery)
+                return True
+        return False
+
+
+class House:
+    """Stores, a service that may die, and the post between them."""
+
+    def __init__(
+        self,
+        *,
+        stores: int = 2,
+        items: int = 2,
+        seed: int = 0,
+        pace: Pace | None = None,
+        latency: float = 0.02,
+        opened: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.rng = Random(seed)
+        self.loop = VirtualLoop()
+        self.clock = VirtualClock(self.loop)
+        self.ids = Counting()
+        self.pace = pace or Pace(listen=30)
+        self._latency = latency
+        self._mail = Bell()
+        self.folder = Path(tempfile.mkdtemp(dir=FAST if FAST.is_dir() else None))
+        self.path = self.folder / "tipo.db"
+        self.shops: dict[Alias, Shop] = {}
+        self.skus = [f"SKU-{n}" for n in range(items)]
+        self.outside: list[tuple[Alias, str, int]] = []  # what people did: store, SKU, delta
+        for number in range(stores):
+            self._build(Alias(ALIASES[number]), number, items)
+        self.process: Process | None = None
+        self.deaths = 0
+        if opened:
+            self._copy_opened(stores, items)
+        else:
+            _migrated(self.path, self.shops)
+        self.start()
+        self._post = self.loop.create_task(self._deliver())
+
+    def _build(self, alias: Alias, number: int, items: int) -> None:
+        shop = Shop(
+            f"urbanwear-{alias}.myshopify.com",
+            now=self.clock.now,
+            rng=Random(f"{self.seed}/{alias}"),
+            id_offset=number * 100_000,
+            shop_id=number + 1,
+        )
+        shop.add_location("Warehouse")
+        for n in range(items):
+            product = shop.add_product(f"Thing {n}", f"thing-{n}")
+            item = product.variants[0].item
+            shop.set_sku(item.id, f"SKU-{n}")
+            shop.stock(item.id, next(iter(shop.locations)), FIRST)
+        self.shops[alias] = shop
+
+    def _copy_opened(self, stores: int, items: int) -> None:
+        """Begin where `open` ends: at rest, in two-way mode, with all subscriptions made."""
+        if (stores, items) not in _templates:
+            first = House(stores=stores, items=items)
+            first.open()
+            file = Path(tempfile.mkdtemp()) / "opened.db"
+            first.kill()
+            shutil.copy(first.path, file)
+            made = {alias: shop.post.subscriptions for alias, shop in first.shops.items()}
+            _templates[stores, items] = file, first.loop.passed, made
+            first.close()
+        file, passed, made = _templates[stores, items]
+        shutil.copy(file, self.path)
+        self.loop.passed = passed
+        for alias, shop in self.shops.items():
+            shop.post.subscriptions = deepcopy(made[alias])
+
+    def latency(self) -> float:
+        return self.rng.uniform(0, 2 * self._latency)
+
+    # -- the process
+    def start(self) -> None:
+        self.process = Process(self)
+
+    def kill(self) -> None:
+        """End the process here and now: nothing of it runs again."""
+        if self.process is None:
+            return
+        self.deaths += 1
+        dead, self.process = self.process, None
+        dead.fuse.blown = True
+        for task in dead.tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*dead.tasks, return_exceptions=True))
+        dead.database.engine.dispose()
+
+    async def _deliver(self) -> None:
+        """Bring webhooks when they are due."""
+        while True:
+            now = self.clock.now()
+            for alias, shop in self.shops.items():
+                for message in shop.due(now):
+                    self.loop.create_task(self._bring(alias, shop, message))
+            due = [each.due_at for shop in self.shops.values() for each in shop.outbox]
+            wait = min(((at - now).total_seconds() for at in due), default=5.0)
+            await self._mail.wait(min(5.0, max(0.01, wait)) if wait > 0.05 else 0.05)
+
+    async def _bring(self, alias: Alias, shop: Shop, message) -> None:
+        process = self.process
+        taken = process is not None and not process.fuse.blown
+        shop.delivered(message, taken and await process.receive(alias, message))
+
+    # -- time
+    def advance(self, seconds: float) -> None:
+        """Let time pass; a process that dies on the way is started again at once."""
+        self._mail.ring()
+        end = self.loop.passed + seconds
+        while True:
+            self.loop.run_until_complete(asyncio.sleep(max(0.0, min(0.25, end - self.loop.passed))))
+            if self.process is not None:
+                failed = [each for each in self.process.tasks if each.done()]
+                if failed and not self.process.fuse.blown:
+                    failed[0].result()
+                if self.process.fuse.blown:
+                    self.kill()
+            if self.process is None:
+                self.start()
+            if self.loop.passed >= end - 1e-9:
+                return
+
+    def do(self, work):
+        """Run a coroutine to its end."""
+        return self.loop.run_until_complete(work)
+
+    def set_mode(self, mode: Mode, alias: str | None = None) -> None:
+        assert self.process is not None
+        name = None if alias is None else Alias(alias)
+        self.do(self.process.service.set_mode(mode, by="ann", alias=name))
+        self.process.context.work.ring()  # the listener would, within half a second
+
+    def open(self) -> None:
+        """Read catalogues, meet, and be at rest: where most histories begin."""
+        self.advance(2)
+        self.set_mode(Mode.TWO_WAY)
+        self.advance(5)
+
+    # -- people
+    def act(self, alias: Alias, sku: str, delta: int, *, till: bool = False) -> None:
+        """Sell or restock."""
+        shop = self.shops[alias]
+        if delta < 0 and till:
+            shop.pos_sale(sku, -delta)
+        elif delta < 0:
+            shop.sell(sku, -delta, race=True)
+        else:
+            shop.restock(sku, delta)
+        self.outside.append((alias, sku, delta))
+        self._mail.ring()
+
+    # -- the truth
+    def shows(self, alias: Alias, sku: str) -> int:
+        return self.shops[alias].available(sku)
+
+    def expected(self, sku: str) -> int:
+        return FIRST + sum(delta for _, each, delta in self.outside if each == sku)
+
+    def written(self, alias: Alias, sku: str) -> list[int]:
+        """Return the deltas that were written to a store by its API."""
+        shop = self.shops[alias]
+        item = shop.item(sku).id
+        return [each.delta for each in shop.log if each.item == item and each.key is not None]
+
+    def rows(self, query: str) -> list[sqlite3.Row]:
+        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(query).fetchall()
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.kill()
+        rest = asyncio.all_tasks(self.loop)
+        for task in rest:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        self.loop.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_templates: dict[tuple, tuple[Path, float, dict]] = {}
+
+
+def _migrated(path: Path, shops: dict[Alias, Shop]) -> None:
+    """Make a database with the stores in it."""
+    database = Database(f"sqlite:///{path}")
+    migrate(database.engine)
+
+    def enlist(ledger):
+        for number, (alias, shop) in enumerate(shops.items()):
+            ledger.enlist(alias, shop.domain, Role.DESTINATION if number else Role.SOURCE)
+
+    database.run(enlist)
+    database.close()  # the last to close writes the log back into the file
+
+
+CONSERVED = """
+SELECT p.id, p.shared, p.first_shared + coalesce(
+    (SELECT sum(m.counted) FROM movement m WHERE m.pool_id = p.id), 0) AS should
+FROM pool p WHERE p.shared IS NOT NULL
+"""
+BOOKED = """
+SELECT l.id, l.book, l.first_book
+    + coalesce((SELECT sum(m.delta) FROM movement m
+                WHERE m.level_id = l.id AND m.meeting = l.meeting), 0)
+    + coalesce((SELECT sum(a.delta) FROM adjustment a
+                WHERE a.level_id = l.id AND a.meeting = l.meeting AND a.state = 'settled'), 0)
+    AS should
+FROM level l WHERE l.met
+"""
+
+
+def assert_conserved(house: House) -> None:
+    """No unit is lost or invented in the books, at any moment."""
+    for row in house.rows(CONSERVED):
+        assert row["shared"] == row["should"], f"pool {row['id']}: {dict(row)}"
+    for row in house.rows(BOOKED):
+        assert row["book"] == row["should"], f"level {row['id']}: {dict(row)}"
+
+
+def assert_at_rest(house: House) -> None:
+    """Every store shows the same, and it is what people made of it: nothing lost, nothing twice."""
+    for sku in house.skus:
+        shown = {alias: house.shows(alias, sku) for alias in house.shops}
+        assert set(shown.values()) == {house.expected(sku)}, (sku, shown, house.expected(sku))

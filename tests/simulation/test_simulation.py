@@ -1,0 +1,218 @@
+"""Random histories: people, faults and crashes, and never a unit lost or invented.
+
+The engine, the client and the database are the real ones; the stores are the sandbox's; time is
+virtual. After every step the books must add up; at the end, once all is quiet, every store must
+show what people made of it, and nothing may have been written that nobody caused.
+
+`TIPO_HISTORIES` says how many histories there are (2,400 in CI, more in the long mode).
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from sandbox.faults import Answer
+from tests.simulation.house import House, assert_at_rest, assert_conserved
+
+HISTORIES = int(os.environ.get("TIPO_HISTORIES", "120"))
+STEPS = int(os.environ.get("TIPO_STEPS", "25"))
+
+BAD = (
+    Answer.ERROR_BEFORE,
+    Answer.ERROR_AFTER,
+    Answer.DROP_BEFORE,
+    Answer.DROP_AFTER,
+    Answer.LATE,
+    Answer.TRUNCATED,
+    Answer.HTML,
+    Answer.THROTTLED,
+    Answer.CONCURRENT,
+    401,
+    429,
+    503,
+)
+PAUSES = (0.0, 0.02, 0.1, 0.4, 0.9, 1.0, 1.1, 2.1, 5.0, 12.0, 70.0)
+
+
+class History(RuleBasedStateMachine):
+    """Two or three stores, some products, and everything that can go wrong."""
+
+    stores = 2
+    lag = 1.5  # seconds by which reads may lag without a wrong write
+    buying_only = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.house: House | None = None
+
+    @initialize(seed=st.integers(0, 2**32), latency=st.sampled_from([0.0, 0.02, 0.3]))
+    def begin(self, seed, latency):
+        self.house = House(stores=self.stores, seed=seed, latency=latency, opened=True)
+
+    def store(self, number):
+        return list(self.house.shops)[number % len(self.house.shops)]
+
+    # -- people
+    @rule(
+        store=st.integers(0, 2),
+        item=st.integers(0, 1),
+        quantity=st.sampled_from([1, 1, 2, 4, 8, 16]),
+        till=st.booleans(),
+    )
+    def sell(self, store, item, quantity, till):
+        self.house.act(self.store(store), self.house.skus[item], -quantity, till=till)
+
+    @rule(item=st.integers(0, 1), quantities=st.tuples(*[st.sampled_from([1, 1, 2, 4])] * 3))
+    def sell_everywhere_at_once(self, item, quantities):
+        for alias, quantity in zip(self.house.shops, quantities, strict=False):
+            self.house.act(alias, self.house.skus[item], -quantity)
+
+    @precondition(lambda self: not self.buying_only)
+    @rule(store=st.integers(0, 2), item=st.integers(0, 1), quantity=st.sampled_from([1, 3, 32]))
+    def restock(self, store, item, quantity):
+        self.house.act(self.store(store), self.house.skus[item], quantity)
+
+    # -- time
+    @rule(seconds=st.sampled_from(PAUSES))
+    def wait(self, seconds):
+        self.house.advance(seconds)
+
+    # -- faults
+    @rule(points=st.integers(0, 12))
+    def die(self, points):
+        if self.house.process is not None:
+            self.house.process.fuse.left = points
+
+    @rule()
+    def die_now(self):
+        self.house.kill()
+
+    @rule(store=st.integers(0, 2), answers=st.lists(st.sampled_from(BAD), min_size=1, max_size=4))
+    def answer_badly(self, store, answers):
+        faults = self.house.shops[self.store(store)].faults
+        faults.next = [*faults.next, *answers][:6]
+
+    @rule(store=st.integers(0, 2), on=st.booleans())
+    def write_badly(self, store, on):
+        faults = self.house.shops[self.store(store)].faults
+        faults.mutations_only = on
+
+    @rule(store=st.integers(0, 2), out=st.booleans())
+    def be_out(self, store, out):
+        self.house.shops[self.store(store)].faults.outage = out
+
+    @rule(store=st.integers(0, 2), lag=st.sampled_from([0.0, 0.5, 1.0]))
+    def lag_behind(self, store, lag):
+        self.house.shops[self.store(store)].faults.read_lag = lag * self.lag
+
+    @rule(
+        store=st.integers(0, 2),
+        lost=st.sampled_from([0.0, 0.3, 1.0]),
+        doubled=st.sampled_from([0.0, 0.5]),
+        reordered=st.sampled_from([0.0, 0.5]),
+        late=st.sampled_from([0.0, 0.3]),
+    )
+    def disturb_the_post(self, store, lost, doubled, reordered, late):
+        faults = self.house.shops[self.store(store)].faults
+        faults.webhook_lost = lost
+        faults.webhook_doubled = doubled
+        faults.webhook_reordered = reordered
+        faults.webhook_late = late
+        faults.webhook_late_by = 900.0
+
+    @rule(store=st.integers(0, 2), seconds=st.sampled_from([0.0, 0.5, 2.0]))
+    def write_messages_late(self, store, seconds):
+        self.house.shops[self.store(store)].post.put_together_after = seconds
+
+    # -- promises
+    @invariant()
+    def books_add_up(self):
+        if self.house is not None:
+            assert_conserved(self.house)
+
+    @invariant()
+    def stores_are_never_below_what_was_sold(self):
+        """Where people only buy, nothing rises and nothing falls further than was bought."""
+        if self.house is None or not self.buying_only:
+            return
+        for alias in self.house.shops:
+            for sku in self.house.skus:
+                written = self.house.written(alias, sku)
+                assert all(delta < 0 for delta in written), (alias, sku, written)
+                assert self.house.shows(alias, sku) >= self.house.expected(sku)
+
+    def teardown(self):
+        if self.house is None:
+            return
+        try:
+            self.calm()
+            assert_conserved(self.house)
+            assert_at_rest(self.house)
+            self.assert_nothing_uncaused()
+        finally:
+            self.house.close()
+
+    def calm(self):
+        """End all faults and let the longest wait pass: two catch-ups."""
+        for shop in self.house.shops.values():
+            for name in ("webhook_lost", "webhook_late", "webhook_reordered", "read_lag"):
+                setattr(shop.faults, name, 0.0)
+            shop.faults.next.clear()
+            shop.faults.outage = False
+            shop.faults.mutations_only = False
+        if self.house.process is not None:
+            self.house.process.fuse.left = None
+        self.house.advance(1400)
+
+    def assert_nothing_uncaused(self):
+        """Every unit written to a store was moved by people in another, and once."""
+        for alias in self.house.shops:
+            for sku in self.house.skus:
+                caused = sum(
+                    abs(delta)
+                    for store, each, delta in self.house.outside
+                    if each == sku and store != alias
+                )
+                written = self.house.written(alias, sku)
+                assert sum(map(abs, written)) <= caused, (alias, sku, written)
+
+
+class ThreeStores(History):
+    """A pool has as many levels as stores."""
+
+    stores = 3
+
+
+class Buying(History):
+    """Where people only buy, a movement that goes up is a lie."""
+
+    buying_only = True
+
+
+KINDS = {"two": (History, 4), "three": (ThreeStores, 3), "buying": (Buying, 3)}
+
+
+@pytest.mark.parametrize("part", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_history_loses_or_invents_a_unit(kind, part):
+    machine, share = KINDS[kind]
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=max(1, HISTORIES * share // 20),
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
