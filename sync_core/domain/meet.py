@@ -14,7 +14,7 @@ The second row is for stores that go on selling while they meet. Nothing is writ
 
 from dataclasses import replace
 
-from sync_core.domain.shown import owed, shown
+from sync_core.domain.shown import may_owe, shown
 from sync_core.domain.values import (
     Level,
     Movement,
@@ -54,16 +54,12 @@ def _agree(outcome: Outcome) -> Outcome:
     ready = [each for each in pool.others(source) if _is_ready(each)]
     if not _is_ready(source) or not ready:
         return outcome
-    for base in dict.fromkeys((source.book, source.first_book)):
-        if any(base_of(each, source, base) == shown(each, base) for each in ready):
-            return _agreed(outcome, source, base)
+    if any(each.book == shown(each, source.book) for each in ready):
+        return _agreed(outcome, source, source.book)
+    if any(each.first_book == shown(each, source.first_book) for each in ready):
+        return _agreed(outcome, source, source.first_book)
     news = tuple(_differs(pool, each, source.book) for each in ready)
     return replace(outcome, news=(*outcome.news, *news))
-
-
-def base_of(level: Level, source: Level, base: int) -> int | None:
-    """Return the level's value of the same age as the source's `base`."""
-    return level.book if base == source.book else level.first_book
 
 
 def _agreed(outcome: Outcome, source: Level, base: int) -> Outcome:
@@ -104,7 +100,9 @@ def _admit(outcome: Outcome, level: Level, base: int) -> Outcome:
     joined = replace(level, met=True, first_book=base, version=level.version + 1)
     pool = replace(pool.with_level(joined), shared=shared)
     pool = pool.with_levels(
-        replace(each, due=True) if owed(each, shared) and (counted or each.id == level.id) else each
+        replace(each, due=True)
+        if may_owe(each, shared) and (counted or each.id == level.id)
+        else each
         for each in pool.levels
     )
     movement = Movement(

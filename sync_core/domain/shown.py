@@ -24,3 +24,8 @@ def owed(level: Level, shared: int | None) -> int:
     if shared is None or level.book is None or not level.met:
         return 0
     return shown(level, shared) - level.book
+
+
+def may_owe(level: Level, shared: int) -> bool:
+    """Whether something is owed to a level, or may be once what is open is settled."""
+    return level.met and (level.open or owed(level, shared) != 0)
