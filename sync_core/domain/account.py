@@ -5,13 +5,14 @@ What to do with a webhook's value:
     the level               value            its updated_at            verdict
     ----------------------  ---------------  ------------------------  -------
     is not ours to follow   any              any                       IGNORE
-    is suspended            any              any                       LOOK
-    has no book, or none    any              any                       LOOK
     has an open adjustment  any              any                       LATER
+    is suspended            any              any                       LOOK
     awaits a look           any              any                       LATER
-    neither                 equals the book  any                       REST
-    neither                 differs          after all that we know    ACCEPT
-    neither                 differs          anything else, or none    LOOK
+    has no book             any              any                       LOOK
+    is at rest              none             any                       LOOK
+    is at rest              equals the book  any                       REST
+    is at rest              differs          after all that we know    ACCEPT
+    is at rest              differs          anything else, or none    LOOK
 
 LATER remembers the newest value and judges it when the adjustment is settled or the look is
 done: most often it is our own write, come back before the answer, and costs nothing.
@@ -34,7 +35,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from sync_core.domain.meet import meet
-from sync_core.domain.shown import owed
+from sync_core.domain.shown import may_owe, owed
 from sync_core.domain.values import (
     NEVER,
     Adjustment,
@@ -89,7 +90,8 @@ def judge(level: Level, value: int | None, updated_at: datetime | None) -> Verdi
         return Verdict.LOOK
     if value == level.book:
         return Verdict.REST  # most often our own write, come back
-    if updated_at is not None and updated_at > max(level.seen_at, level.written_at):
+    known = max(level.seen_at, level.written_at)
+    if updated_at is not None and updated_at > known and updated_at >= level.heard_at:
         return Verdict.ACCEPT
 
     # Late, or within the same whole second. Perhaps old, perhaps a sale: never drop it, look.
@@ -111,6 +113,8 @@ def hear(pool: Pool, seen: Observation, *, now: datetime, patience: Patience = P
         case Verdict.ACCEPT if seen.available is not None:
             return meet(_move(pool, level, seen, now=now, source=Source.WEBHOOK))
         case _:
+            # Accounted for, as a difference of nothing: what is older may not undo it.
+            level = replace(level, seen_at=max(level.seen_at, seen.updated_at or NEVER))
             return Outcome(pool=pool.with_level(level))
 
 
@@ -118,7 +122,8 @@ def wish(level: Level, *, now: datetime, patience: Patience = PATIENCE) -> Level
     """Return the level with a look wanted as soon as a read can be believed."""
     soon = max(now, max(level.settled_at, level.accounted_at) + patience.quiet)
     if level.suspended is not None:
-        soon = now + patience.stale
+        # Sooner than it would have been, and never put off by what else is heard.
+        soon = min(now + patience.stale, level.look_at or now + patience.stale)
     return replace(
         level,
         look_at=soon if level.look_at is None or level.suspended else level.look_at,
@@ -187,6 +192,7 @@ def _believe(
         patient = replace(level, look_at=now + patience.suspended)
         return Outcome(pool=pool.with_level(patient))
     level, news = _come_back(level)
+    unanswered = heard and level.later is None  # a look was wished after this read began
     level = replace(
         level,
         look_at=None,
@@ -199,7 +205,11 @@ def _believe(
     outcome = _move(pool, level, seen, now=now, source=Source.LOOK)
     outcome = replace(outcome, news=(*news, *outcome.news))
     level = outcome.pool.level(level.id)
-    if level.later is not None and not owed(level, outcome.pool.shared):
+    if unanswered:
+        wanted = wish(level, now=now, patience=patience)
+        return replace(outcome, pool=outcome.pool.with_level(wanted))
+    is_written_next = level.due and owed(level, outcome.pool.shared) != 0
+    if level.later is not None and not is_written_next:
         outcome = _then(outcome, _judge_later(outcome.pool, level, now=now))
     # What is owed is written now, and `later` is judged when that is settled: an item that never
     # rests gets one write and one look in turn, and neither starves.
@@ -211,7 +221,7 @@ def _come_back(level: Level) -> tuple[Level, tuple[News, ...]]:
     if level.suspended is None:
         return level, ()
     news = News(kind="suspended", subject=f"level:{level.id}", over=True)
-    back = replace(level, suspended=None, due=True)
+    back = replace(level, suspended=None, due=level.met)
     return (start_over(back) if level.suspended.starts_over else back), (news,)
 
 
@@ -276,8 +286,7 @@ def move_shared(pool: Pool, by: int) -> Pool:
         pool,
         shared=shared,
         levels=tuple(
-            replace(each, due=True) if each.met and (each.open or owed(each, shared)) else each
-            for each in pool.levels
+            replace(each, due=True) if may_owe(each, shared) else each for each in pool.levels
         ),
     )
 
@@ -352,6 +361,8 @@ def suspend(
     """Leave a level alone until it can be read again; the pool's other levels go on."""
     again = now + patience.suspended
     changed = level.suspended is not why
+    if changed and level.suspended is not None and level.suspended.starts_over:
+        level = start_over(level)  # else the new reason would forget that the old book is void
     level = replace(
         level,
         suspended=why,

@@ -1,0 +1,762 @@
+"""What is done with a webhook's value and with a read by id: the tables, row by row."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync_core.domain.account import (
+    Verdict,
+    expire,
+    hear,
+    judge,
+    looked,
+    move_shared,
+    refuse,
+    settle,
+    start_over,
+    suspend,
+    unwritten,
+    weigh,
+    wish,
+)
+from sync_core.domain.values import NEVER, Mode, Movement, News, Severity, Source, Suspension
+from tests.unit.builders import (
+    NOON,
+    adjustment,
+    at,
+    books,
+    due,
+    level,
+    look,
+    new_level,
+    pool,
+    read,
+    seen,
+    spot,
+)
+
+KNOWN = {"seen_at": at(0), "written_at": at(0), "heard_at": at(0)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "value", "when", "verdict"),
+    [
+        pytest.param({"mode": Mode.OFF}, 45, 9, Verdict.IGNORE, id="not ours to follow"),
+        pytest.param({"mode": Mode.OFF, "open": True}, 45, 9, Verdict.IGNORE, id="off though open"),
+        pytest.param({"open": True}, 45, 9, Verdict.LATER, id="has an open adjustment"),
+        pytest.param({"open": True}, 50, 9, Verdict.LATER, id="open, and equals the book"),
+        pytest.param({"open": True}, None, 9, Verdict.LATER, id="open, and no value"),
+        pytest.param({"look_at": at(1)}, 45, 9, Verdict.LATER, id="awaits a look"),
+        pytest.param({"look_at": at(1)}, 50, 9, Verdict.LATER, id="awaits, and equals the book"),
+        pytest.param(
+            {"suspended": Suspension.INACTIVE, "look_at": at(1)},
+            45,
+            9,
+            Verdict.LOOK,
+            id="suspended",
+        ),
+        pytest.param(
+            {"suspended": Suspension.INACTIVE, "open": True},
+            45,
+            9,
+            Verdict.LATER,
+            id="suspended with an open adjustment",
+        ),
+        pytest.param({"book": None}, 45, 9, Verdict.LOOK, id="has no book"),
+        pytest.param({}, None, 9, Verdict.LOOK, id="has no value"),
+        pytest.param({}, 50, 9, Verdict.REST, id="equals the book"),
+        pytest.param({}, 50, -9, Verdict.REST, id="equals the book, and is old"),
+        pytest.param({}, 50, None, Verdict.REST, id="equals the book, and has no time"),
+        pytest.param({}, 45, 1, Verdict.ACCEPT, id="after all that we know"),
+        pytest.param({"seen_at": at(1)}, 45, 1, Verdict.LOOK, id="same second as the last seen"),
+        pytest.param({"written_at": at(1)}, 45, 1, Verdict.LOOK, id="same second as our write"),
+        pytest.param({"seen_at": at(2)}, 45, 1, Verdict.LOOK, id="before the last seen"),
+        pytest.param({"written_at": at(2)}, 45, 1, Verdict.LOOK, id="before our write"),
+        pytest.param({"heard_at": at(2)}, 45, 1, Verdict.LOOK, id="before something heard"),
+        pytest.param({"heard_at": at(1)}, 45, 1, Verdict.ACCEPT, id="itself the newest heard"),
+        pytest.param({}, 45, None, Verdict.LOOK, id="differs, and has no time"),
+    ],
+)
+def test_a_webhooks_value_gets_one_verdict(facts, value, when, verdict):
+    """One row each of the first table, and the rows where two of them meet."""
+    mine = level("us", **{**KNOWN, **facts})
+    assert judge(mine, value, None if when is None else at(when)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("facts", "reading", "began", "verdict"),
+    [
+        pytest.param(
+            {}, read("us", None, trouble=Suspension.MISSING), 99, Verdict.SUSPEND, id="has trouble"
+        ),
+        pytest.param(
+            {},
+            read("us", 50, trouble=Suspension.UNTRACKED),
+            99,
+            Verdict.SUSPEND,
+            id="has trouble and a number",
+        ),
+        pytest.param({}, read("us", None), 99, Verdict.SUSPEND, id="has no number"),
+        pytest.param({"open": True}, read("us", 45), 99, Verdict.SOON, id="open meanwhile"),
+        pytest.param({"version": 9}, read("us", 45), 99, Verdict.SOON, id="moved meanwhile"),
+        pytest.param(
+            {"settled_at": at(0)}, read("us", 45), 1.9, Verdict.SOON, id="1.9 s after our write"
+        ),
+        pytest.param(
+            {"settled_at": at(0)}, read("us", 45), 2, Verdict.ACCEPT, id="2 s after our write"
+        ),
+        pytest.param(
+            {"accounted_at": at(0)}, read("us", 45), 1.9, Verdict.SOON, id="1.9 s after a change"
+        ),
+        pytest.param(
+            {"accounted_at": at(0)}, read("us", 45), 2, Verdict.ACCEPT, id="2 s after a change"
+        ),
+        pytest.param(
+            {"written_at": at(1)}, read("us", 45), 30, Verdict.AGAIN, id="older than our write"
+        ),
+        pytest.param(
+            {"heard_at": at(1)}, read("us", 45), 30, Verdict.AGAIN, id="older than what was heard"
+        ),
+        pytest.param(
+            {"last_delta": 5},
+            read("us", 45, -7200),
+            30,
+            Verdict.AGAIN,
+            id="the book without our write",
+        ),
+        pytest.param(
+            {"last_delta": 5},
+            read("us", 45, None),
+            30,
+            Verdict.AGAIN,
+            id="the book without our write, and no time",
+        ),
+        pytest.param(
+            {"last_delta": 5, "written_at": at(0)},
+            read("us", 45, 0),
+            30,
+            Verdict.AGAIN,
+            id="the book without our write, in its second",
+        ),
+        pytest.param(
+            {"last_delta": 5},
+            read("us", 45, 1),
+            30,
+            Verdict.ACCEPT,
+            id="a later change that undoes our write",
+        ),
+        pytest.param(
+            {"last_delta": 5}, read("us", 44, None), 30, Verdict.ACCEPT, id="no time, not ours"
+        ),
+        pytest.param(
+            {"book": None, "last_delta": 5},
+            read("us", 45, None),
+            30,
+            Verdict.ACCEPT,
+            id="no book yet",
+        ),
+        pytest.param(
+            {"settled_at": at(0), "written_at": at(1)},
+            read("us", 45),
+            59.9,
+            Verdict.AGAIN,
+            id="stale 59.9 s after our write",
+        ),
+        pytest.param(
+            {"settled_at": at(0), "written_at": at(1)},
+            read("us", 45),
+            60,
+            Verdict.ACCEPT,
+            id="stale 60 s after our write",
+        ),
+        pytest.param(
+            {"look_since": at(10), "heard_at": at(1)},
+            read("us", 45),
+            69.9,
+            Verdict.AGAIN,
+            id="stale 59.9 s after the wish",
+        ),
+        pytest.param(
+            {"look_since": at(10), "heard_at": at(1)},
+            read("us", 45),
+            70,
+            Verdict.ACCEPT,
+            id="stale 60 s after the wish",
+        ),
+        pytest.param({}, read("us", 50), 99, Verdict.ACCEPT, id="equals the book"),
+    ],
+)
+def test_a_reading_gets_one_verdict(facts, reading, began, verdict):
+    """One row each of the second table, and each of its limits from both sides."""
+    mine = level("us", **{"look_since": at(0), "look_at": at(0), **facts})
+    assert weigh(mine, reading, look(mine, began, version=0)) is verdict
+
+
+# -- hear
+
+
+def test_a_sale_moves_the_book_and_the_pool_and_makes_the_other_level_due():
+    """The first scenario of all: 5 sold in the destination."""
+    told = hear(pool(50, eu=50, us=50), seen("us", 45, 1, delivery=77), now=at(2))
+    assert told.movements == (
+        Movement(
+            pool=1,
+            level=2,
+            meeting=0,
+            delta=-5,
+            counted=-5,
+            shared=45,
+            seen_at=at(1),
+            source=Source.WEBHOOK,
+            delivery=77,
+        ),
+    )
+    assert told.pool == replace(
+        pool(50, eu=50, us=50),
+        shared=45,
+        levels=(
+            level("eu", 50, due=True),
+            level(
+                "us",
+                45,
+                first_book=50,
+                first_shared=50,
+                seen_at=at(1),
+                heard_at=at(1),
+                accounted_at=at(2),
+                version=1,
+            ),
+        ),
+    )
+    assert told.news == ()
+
+
+def test_an_echo_is_nothing_but_is_known_from_then_on():
+    """Our own write comes back; what is older than it must not be taken for news afterwards."""
+    told = hear(pool(50, eu=50, us=50), seen("us", 50, 3), now=at(4))
+    assert told.pool == pool(50, level("eu"), level("us", seen_at=at(3), heard_at=at(3)))
+    assert (told.movements, told.news) == ((), ())
+
+
+@pytest.mark.parametrize("late", [1, 3])
+def test_an_old_value_after_one_that_equals_the_book_is_looked_at(late):
+    """Sold and restocked, and the sale's webhook comes last: it must not sell once more."""
+    rested = hear(pool(50, eu=50, us=50), seen("us", 50, 3), now=at(4)).pool
+    told = hear(rested, seen("us", 49, late), now=at(5))
+    assert (told.pool.shared, books(told.pool)) == (50, {"eu": 50, "us": 50})
+    assert told.pool.at(spot("us")).awaits_look
+
+
+def test_a_level_that_is_off_hears_nothing():
+    """Off is off: not even a mark is set."""
+    start = pool(50, level("eu"), level("us", mode=Mode.OFF))
+    assert hear(start, seen("us", 45, 1), now=at(2)).pool == start
+
+
+def test_values_of_the_same_second_lead_to_a_look():
+    """Whole seconds cannot order them: neither is dropped, and neither is believed."""
+    one = hear(pool(50, eu=50, us=50), seen("us", 49, 1), now=at(1)).pool
+    two = hear(one, seen("us", 48, 1), now=at(1.5)).pool
+    mine = two.at(spot("us"))
+    assert (mine.book, two.shared, mine.look_at, mine.look_since) == (49, 49, at(3), at(1.5))
+
+
+def test_one_way_a_destinations_change_moves_its_book_alone():
+    """It is written nowhere; it shows as drift at night."""
+    start = pool(50, level("eu"), level("us", mode=Mode.ONE_WAY))
+    told = hear(start, seen("us", 45, 1), now=at(2))
+    assert (told.pool.shared, books(told.pool), due(told.pool)) == (50, {"eu": 50, "us": 45}, set())
+    assert [(each.delta, each.counted, each.shared) for each in told.movements] == [(-5, 0, 50)]
+
+
+def test_one_way_the_sources_change_is_owed_to_the_destination():
+    """One-way still writes one way."""
+    start = pool(50, level("eu"), level("us", mode=Mode.ONE_WAY))
+    told = hear(start, seen("eu", 45, 1), now=at(2))
+    assert (told.pool.shared, due(told.pool)) == (45, {"us"})
+
+
+@pytest.mark.parametrize("facts", [{}, {"book": None}, {"open": True}, {"look_at": at(1)}])
+def test_no_value_never_moves_anything(facts):
+    """Unknown is never zero."""
+    start = pool(50, level("eu"), level("us", **facts))
+    told = hear(start, seen("us", None, 1), now=at(2))
+    assert (told.pool.shared, books(told.pool)) == (50, books(start))
+    assert (told.movements, told.news) == ((), ())
+    assert told.pool.at(spot("us")).awaits_look
+
+
+# -- what is heard while an adjustment is open
+
+
+def open_pool(**facts):
+    """Return a pool that owes 5 to the destination and has an adjustment of it open."""
+    mine = {"open": True, "version": 1, **facts}
+    return pool(45, level("eu", 45), level("us", **mine))
+
+
+def settled(start, delta=-5, written=5, now=6):
+    """Return the outcome of settling the destination's adjustment."""
+    mine = start.at(spot("us"))
+    return settle(start, adjustment(mine, delta), written_at=at(written), now=at(now))
+
+
+def test_nothing_is_accounted_while_an_adjustment_is_open():
+    """Most often it is our own write: the book would move twice."""
+    told = hear(open_pool(), seen("us", 45, 5), now=at(5))
+    assert (books(told.pool), told.pool.shared) == ({"eu": 45, "us": 50}, 45)
+    assert (told.pool.at(spot("us")).later, told.pool.at(spot("us")).later_at) == (45, at(5))
+
+
+def test_our_own_write_that_comes_back_before_the_answer_costs_nothing():
+    """No look, no movement."""
+    told = settled(hear(open_pool(), seen("us", 45, 5), now=at(5)).pool)
+    mine = told.pool.at(spot("us"))
+    assert (mine.book, mine.later, mine.awaits_look, told.movements) == (45, None, False, ())
+
+
+def test_a_sale_heard_while_open_and_after_our_write_is_accounted_on_settling():
+    """The value already has our write in it."""
+    told = settled(hear(open_pool(), seen("us", 43, 6), now=at(6)).pool)
+    assert (told.pool.shared, books(told.pool), due(told.pool)) == (
+        43,
+        {"eu": 45, "us": 43},
+        {"eu"},
+    )
+    assert [each.delta for each in told.movements] == [-2]
+
+
+@pytest.mark.parametrize("when", [4, 5])
+def test_a_sale_heard_while_open_and_not_after_our_write_is_looked_at(when):
+    """It may be from before our write, or have it in."""
+    told = settled(hear(open_pool(), seen("us", 48, when), now=at(6)).pool)
+    mine = told.pool.at(spot("us"))
+    assert (mine.book, mine.look_at, told.pool.shared) == (45, at(8), 45)
+
+
+@pytest.mark.parametrize(
+    ("heard", "later", "later_at"),
+    [
+        pytest.param([(48, 3), (45, 5)], 45, at(5), id="the newest"),
+        pytest.param([(45, 5), (48, 3)], 45, at(5), id="the newest, though it came first"),
+        pytest.param([(45, 5), (45, 5)], 45, at(5), id="the same twice"),
+        pytest.param([(45, 5), (44, 5)], 44, NEVER, id="two of one second: anybody's guess"),
+        pytest.param([(45, None)], 45, NEVER, id="one without a time"),
+    ],
+)
+def test_the_newest_value_is_kept_for_later(heard, later, later_at):
+    """One value is enough: each carries the whole difference."""
+    told = open_pool()
+    for value, when in heard:
+        told = hear(told, seen("us", value, when), now=at(6)).pool
+    assert (told.at(spot("us")).later, told.at(spot("us")).later_at) == (later, later_at)
+
+
+def test_an_older_value_after_a_tie_is_not_believed():
+    """A tie forgets its time; what is older than the tie must not pass for the newest."""
+    told = open_pool()
+    for value, when in [(44, 7), (43, 7), (42, 6)]:
+        told = hear(told, seen("us", value, when), now=at(7)).pool
+    told = settled(told, written=5, now=8)
+    assert (books(told.pool)["us"], told.movements) == (45, ())
+    assert told.pool.at(spot("us")).awaits_look
+
+
+def test_no_value_while_open_wishes_a_look_after_settling():
+    """And what was kept for later waits for that look."""
+    told = hear(open_pool(), seen("us", None, 5), now=at(5)).pool
+    told = hear(told, seen("us", 43, 6), now=at(6)).pool
+    done = settled(told).pool.at(spot("us"))
+    assert (done.book, done.later, done.awaits_look) == (45, 43, True)
+
+
+# -- settle, unwritten, refuse, expire
+
+
+def test_settling_moves_the_book_by_what_was_written():
+    """And nothing else of the pool."""
+    told = settled(open_pool())
+    assert told.pool == pool(
+        45,
+        level("eu", 45),
+        level(
+            "us",
+            45,
+            first_book=50,
+            first_shared=50,
+            version=2,
+            written_at=at(5),
+            heard_at=at(5),
+            settled_at=at(6),
+            last_delta=-5,
+        ),
+    )
+    assert (told.movements, told.news) == ((), ())
+
+
+def test_settling_never_turns_a_stores_clock_back():
+    """A store's second server may be a little behind."""
+    told = settled(open_pool(written_at=at(30), heard_at=at(40)), written=5)
+    mine = told.pool.at(spot("us"))
+    assert (mine.written_at, mine.heard_at) == (at(30), at(40))
+
+
+def test_an_adjustment_of_an_older_meeting_leaves_the_new_book_alone():
+    """The new meeting reads the level when it is settled, our write included."""
+    start = open_pool()
+    asked = adjustment(start.at(spot("us")), -5)
+    anew = start.with_level(start_over(start.at(spot("us")), shared=45))
+    told = settle(anew, asked, written_at=at(5), now=at(6)).pool.at(spot("us"))
+    assert (told.book, told.open, told.met, told.settled_at) == (None, False, False, at(6))
+    read_since = replace(anew.at(spot("us")), book=50, first_book=50)
+    kept = settle(anew.with_level(read_since), asked, written_at=at(5), now=at(6))
+    assert kept.pool.at(spot("us")).book == 50
+
+
+def test_a_level_that_starts_over_forgets_its_numbers_and_keeps_its_adjustment():
+    """What was sent cannot be called back."""
+    old = level("us", 45, open=True, due=True, later=3, later_at=at(1), meeting=2, version=8)
+    assert start_over(old, shared=60) == replace(
+        old,
+        book=None,
+        first_book=None,
+        first_shared=60,
+        met=False,
+        meeting=3,
+        due=False,
+        later=None,
+        later_at=NEVER,
+        version=9,
+    )
+
+
+def test_what_was_certainly_not_written_stays_owed():
+    """The book does not move; the level is planned again."""
+    start = open_pool()
+    told = unwritten(start, adjustment(start.at(spot("us")), -5), now=at(6))
+    assert told.pool == pool(45, level("eu", 45), level("us", 50, due=True, version=2))
+
+
+def test_what_was_heard_is_judged_when_nothing_was_written_too():
+    """A refused batch must not swallow a sale."""
+    start = hear(open_pool(), seen("us", 48, 3), now=at(3)).pool
+    told = unwritten(start, adjustment(start.at(spot("us")), -5), now=at(6))
+    assert (told.pool.shared, books(told.pool), due(told.pool)) == (
+        43,
+        {"eu": 45, "us": 48},
+        {"eu", "us"},
+    )
+
+
+def test_what_was_heard_waits_for_the_look_when_nothing_was_written():
+    """One look tells both."""
+    start = hear(open_pool(look_at=at(4)), seen("us", 48, 3), now=at(3)).pool
+    told = unwritten(start, adjustment(start.at(spot("us")), -5), now=at(6)).pool.at(spot("us"))
+    assert (told.book, told.later, told.due) == (50, 48, True)
+
+
+def test_a_refused_adjustment_suspends_its_level_and_says_why():
+    """The pool's other levels go on."""
+    start = open_pool(later=3, later_at=at(1))
+    told = refuse(start, adjustment(start.at(spot("us")), -5), why="not stocked here", now=at(6))
+    mine = told.pool.at(spot("us"))
+    assert (mine.open, mine.suspended, mine.book, mine.later) == (
+        False,
+        Suspension.REFUSED,
+        50,
+        None,
+    )
+    assert (mine.look_at, mine.look_since) == (at(6) + timedelta(hours=1), at(6))
+    assert told.pool.at(spot("eu")) == start.at(spot("eu"))
+    assert told.news == (
+        News(
+            kind="suspended",
+            subject="level:2",
+            severity=Severity.WARNING,
+            facts={
+                "title": "Slim Fit Denim Jacket",
+                "store": "us",
+                "why": "refused",
+                "book": 50,
+                "shared": 45,
+                "said": "not stocked here",
+                "delta": -5,
+            },
+        ),
+    )
+
+
+@pytest.mark.parametrize(("book", "if_written"), [(50, 45), (None, None)])
+def test_a_doubtful_adjustment_names_both_numbers(book, if_written):
+    """Only a person can say which of them it is."""
+    start = open_pool(book=book)
+    told = expire(start, adjustment(start.at(spot("us")), -5), now=at(6))
+    mine = told.pool.at(spot("us"))
+    assert (mine.open, mine.suspended, mine.book) == (False, Suspension.UNFINISHED, book)
+    (news,) = told.news
+    assert (news.facts["book"], news.facts["if_written"], news.facts["delta"]) == (
+        book,
+        if_written,
+        -5,
+    )
+
+
+def test_a_doubtful_level_is_never_decided_by_a_reading():
+    """The reading may or may not have our write in it."""
+    start = open_pool()
+    doubtful = expire(start, adjustment(start.at(spot("us")), -5), now=at(6)).pool
+    mine = doubtful.at(spot("us"))
+    told = looked(doubtful, read("us", 45, 7), look(mine, 7200), now=at(7201))
+    assert told.pool == doubtful.with_level(replace(mine, look_at=at(7201) + timedelta(hours=1)))
+    assert (told.movements, told.news) == ((), ())
+
+
+# -- wish
+
+
+def test_a_wish_waits_until_a_read_can_be_believed():
+    """Reads lag behind writes."""
+    assert wish(level("us", settled_at=at(9)), now=at(10)).look_at == at(11)
+    assert wish(level("us", accounted_at=at(9)), now=at(10)).look_at == at(11)
+    assert wish(level("us"), now=at(10)).look_at == at(10)
+
+
+def test_a_second_wish_changes_the_mark_alone():
+    """Else an item that never rests would never be looked at."""
+    one = wish(level("us"), now=at(10))
+    assert wish(one, now=at(20)) == replace(one, look_mark=2)
+
+
+def test_a_suspended_level_is_looked_at_soon_after_something_was_heard():
+    """It may be back; but a hot one must not put the look off with every webhook."""
+    away = suspend(pool(50, eu=50, us=50), level("us"), Suspension.INACTIVE, now=at(0)).pool
+    for second in range(5, 40, 5):
+        away = hear(away, seen("us", 40, second), now=at(second)).pool
+    assert away.at(spot("us")).look_at == at(15)
+
+
+# -- looked
+
+
+def awaiting(book=50, **facts):
+    """Return a pool whose destination awaits a look."""
+    mine = level("us", book, **{"look_at": at(0), "look_since": at(0), "look_mark": 1, **facts})
+    return pool(50, level("eu"), mine)
+
+
+def test_a_reading_accounts_for_the_whole_difference():
+    """The look is done and the other level due."""
+    start = awaiting()
+    told = looked(start, read("us", 45, 1), look(start.at(spot("us")), 3), now=at(4))
+    mine = told.pool.at(spot("us"))
+    assert (told.pool.shared, books(told.pool), due(told.pool)) == (
+        45,
+        {"eu": 50, "us": 45},
+        {"eu"},
+    )
+    assert (mine.look_at, mine.look_since, mine.seen_at, mine.heard_at) == (
+        None,
+        None,
+        at(1),
+        at(1),
+    )
+    assert [(each.delta, each.source) for each in told.movements] == [(-5, Source.LOOK)]
+
+
+def test_a_reading_without_a_time_is_as_good():
+    """A store need not say when."""
+    start = awaiting()
+    told = looked(start, read("us", 45, None), look(start.at(spot("us")), 3), now=at(4))
+    assert told.pool.shared == 45
+
+
+@pytest.mark.parametrize("facts", [{"mode": Mode.OFF}, {"look_at": None}])
+def test_a_reading_that_nobody_waits_for_is_nothing(facts):
+    """Another round has been faster, or the mode has changed."""
+    start = awaiting(**facts)
+    assert looked(start, read("us", 45, 1), look(start.at(spot("us")), 3), now=at(4)).pool == start
+
+
+def test_a_reading_from_before_our_write_is_repeated():
+    """The level moved since the read began: as soon as it can be believed."""
+    start = awaiting(version=3, settled_at=at(3))
+    before = look(start.at(spot("us")), 2, version=2)
+    told = looked(start, read("us", 45, 9), before, now=at(4))
+    assert told.pool == start.with_level(replace(start.at(spot("us")), look_at=at(5)))
+
+
+def test_a_stale_reading_is_not_accounted_within_a_minute_and_is_after_it():
+    """Nobody waits for ever: a skewed clock must not hide a sale."""
+    start, times = awaiting(written_at=at(9), settled_at=at(0)), []
+    for _ in range(20):
+        mine = start.at(spot("us"))
+        if not mine.awaits_look:
+            break
+        now = max(mine.look_at, at(2))
+        start = looked(
+            start, read("us", 45, 1), look(mine, (now - NOON).total_seconds()), now=now
+        ).pool
+        times.append(((now - NOON).total_seconds(), start.shared))
+    assert times == [(2, 50), (12, 50), (22, 50), (32, 50), (42, 50), (52, 50), (62, 45)]
+
+
+@pytest.mark.parametrize("trouble", [Suspension.MISSING, Suspension.BUNDLE, None])
+def test_a_reading_with_trouble_suspends_and_moves_nothing(trouble):
+    """Unknown is never zero; said once."""
+    start = awaiting(later=3, later_at=at(1))
+    told = looked(
+        start, read("us", None, trouble=trouble), look(start.at(spot("us")), 3), now=at(4)
+    )
+    mine = told.pool.at(spot("us"))
+    assert (told.pool.shared, books(told.pool), told.movements) == (50, {"eu": 50, "us": 50}, ())
+    assert (mine.suspended, mine.later) == (trouble or Suspension.UNTRACKED, None)
+    assert [each.kind for each in told.news] == ["suspended"]
+    again = looked(told.pool, read("us", None, trouble=trouble), look(mine, 9000), now=at(9001))
+    assert again.news == ()
+    assert again.pool.at(spot("us")).look_at == at(9001) + timedelta(hours=1)
+    assert again.pool.at(spot("us")).version == mine.version
+
+
+def test_a_level_that_comes_back_goes_on_where_it_was():
+    """What happened meanwhile is one movement, and what is owed is written."""
+    away = suspend(pool(50, eu=50, us=50), level("us"), Suspension.INACTIVE, now=at(0)).pool
+    sold = hear(away, seen("eu", 48, 5), now=at(5)).pool
+    told = looked(sold, read("us", 49, 5), look(sold.at(spot("us")), 7200), now=at(7201))
+    assert (told.pool.shared, books(told.pool), due(told.pool)) == (
+        47,
+        {"eu": 48, "us": 49},
+        {"eu", "us"},
+    )
+    assert told.news == (News(kind="suspended", subject="level:2", over=True),)
+
+
+@pytest.mark.parametrize("why", [Suspension.MISSING, Suspension.UNTRACKED])
+@pytest.mark.parametrize("then", [None, Suspension.REFUSED, Suspension.INACTIVE])
+def test_a_level_that_was_gone_meets_its_pool_anew(why, then):
+    """A new item shows 0: nobody sold 50. What else goes wrong meanwhile does not change that."""
+    away = suspend(pool(50, eu=50, us=50), level("us"), why, now=at(0)).pool
+    if then:
+        away = suspend(away, away.at(spot("us")), then, now=at(1)).pool
+    told = looked(away, read("us", 0, 5), look(away.at(spot("us")), 7200), now=at(7201))
+    mine = told.pool.at(spot("us"))
+    assert (told.pool.shared, books(told.pool), due(told.pool)) == (50, {"eu": 50, "us": 0}, set())
+    assert (mine.met, mine.meeting, told.movements) == (False, 1, ())
+    assert [(each.kind, each.over) for each in told.news] == [
+        ("suspended", True),
+        ("differs", False),
+    ]
+
+
+# -- what is heard while a read is under way
+
+
+def test_what_is_heard_during_a_read_is_judged_after_it():
+    """The read may have begun before the sale."""
+    start = awaiting()
+    reading = look(start.at(spot("us")), 3)
+    heard = hear(start, seen("us", 44, 4), now=at(4)).pool
+    told = looked(heard, read("us", 45, 2), reading, now=at(5))
+    # The reading is older than what was heard: once more.
+    assert (told.pool.shared, told.pool.at(spot("us")).look_at) == (50, at(15))
+    again = looked(heard, read("us", 45, 4), reading, now=at(5))
+    assert (again.pool.shared, books(again.pool)["us"]) == (45, 45)
+    assert again.pool.at(spot("us")).awaits_look
+
+
+def test_what_is_heard_during_a_read_and_is_newer_than_the_truth_is_accounted():
+    """After a minute even a stale reading counts, and the newer value on top of it."""
+    start = awaiting()
+    reading = look(start.at(spot("us")), 100)
+    heard = hear(start, seen("us", 44, 101), now=at(101)).pool
+    told = looked(heard, read("us", 45, 2), reading, now=at(102))
+    assert (told.pool.shared, books(told.pool)["us"]) == (44, 44)
+    assert [each.delta for each in told.movements] == [-5, -1]
+
+
+def test_what_was_heard_before_a_read_is_in_it():
+    """It is not judged a second time."""
+    heard = hear(awaiting(), seen("us", 44, 1), now=at(1)).pool
+    told = looked(heard, read("us", 45, 2), look(heard.at(spot("us")), 3), now=at(4)).pool
+    mine = told.at(spot("us"))
+    assert (told.shared, mine.later, mine.later_at, mine.awaits_look) == (45, None, NEVER, False)
+
+
+def test_what_is_owed_after_a_look_is_written_before_later_is_judged():
+    """One write and one look in turn: neither starves."""
+    start = awaiting()
+    sold = hear(start, seen("eu", 40, 1), now=at(1)).pool
+    reading = look(sold.at(spot("us")), 100)
+    heard = hear(sold, seen("us", 44, 101), now=at(101)).pool
+    told = looked(heard, read("us", 50, 2), reading, now=at(102)).pool
+    mine = told.at(spot("us"))
+    assert (told.shared, mine.book, mine.later, mine.due, mine.awaits_look) == (
+        40,
+        50,
+        44,
+        True,
+        False,
+    )
+
+
+def test_one_way_what_is_heard_during_a_read_is_not_left_lying():
+    """A level that owes for its own change is never planned for it: nothing else comes by."""
+    start = pool(50, level("eu"), level("us", mode=Mode.ONE_WAY, look_at=at(0), look_since=at(0)))
+    reading = look(start.at(spot("us")), 100)
+    heard = hear(start, seen("us", 44, 101), now=at(101)).pool
+    told = looked(heard, read("us", 45, 2), reading, now=at(102)).pool
+    assert (told.shared, books(told), told.at(spot("us")).later) == (50, {"eu": 50, "us": 44}, None)
+
+
+@pytest.mark.parametrize(
+    ("why", "value"), [(Suspension.INACTIVE, 44), (Suspension.INACTIVE, None), (None, None)]
+)
+def test_a_wish_during_a_read_outlives_it(why, value):
+    """Where nothing was kept for later, the read that began before it is not its answer."""
+    start = awaiting(suspended=why)
+    reading = look(start.at(spot("us")), 100)
+    heard = hear(start, seen("us", value, 101), now=at(101)).pool
+    told = looked(heard, read("us", 45, 101), reading, now=at(102)).pool
+    mine = told.at(spot("us"))
+    assert (told.shared, mine.book, mine.suspended, mine.look_at) == (45, 45, None, at(104))
+
+
+# -- shared, and what it makes due
+
+
+def test_a_move_of_nothing_makes_nothing_due():
+    """Nor does a pool move that has not agreed."""
+    start = pool(50, level("eu", 40), level("us"))
+    assert move_shared(start, 0) == start
+    fresh = pool(None, new_level("eu", 50), new_level("us"))
+    assert move_shared(fresh, 5) == fresh
+
+
+def test_a_move_makes_due_what_owes_or_will_owe():
+    """An open level may owe nothing now and much when it is settled."""
+    start = pool(
+        50,
+        level("eu", 49),
+        level("us", 49, open=True),
+        new_level("uk", 20),
+    )
+    assert due(move_shared(start, -1)) == {"us"}
+    assert due(move_shared(start, 1)) == {"eu", "us"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "news"),
+    [
+        pytest.param(1, 0, (), id="none left"),
+        pytest.param(1, -1, ((Severity.CRITICAL, 1, False),), id="begins"),
+        pytest.param(-1, -3, ((Severity.CRITICAL, 3, False),), id="grows"),
+        pytest.param(-3, -1, (), id="shrinks"),
+        pytest.param(-3, 0, ((Severity.INFO, None, True),), id="is over"),
+        pytest.param(-3, 9, ((Severity.INFO, None, True),), id="is over, with some to spare"),
+    ],
+)
+def test_overselling_is_told_as_one_story(before, after, news):
+    """Both stores sold the last unit: people must know, and know when it is over."""
+    told = hear(pool(before, eu=before, us=before), seen("us", after, 1), now=at(2))
+    assert tuple((each.severity, each.facts.get("units"), each.over) for each in told.news) == news
+    assert {(each.kind, each.subject) for each in told.news} <= {("oversold", "pool:1")}
