@@ -1,7 +1,38 @@
-"""`tipo demo`."""
+"""`tipo demo`: two stores, one Tipo, and what happens between them."""
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import typer
+from rich.console import Console
+
+Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(*, keep: Keep = False, as_json: AsJson = False) -> None:
+    """Watch Tipo keep two imitation stores equal; needs no account and no settings.
+
+    Starts two stores and a `tipo serve` on this machine, sells, restocks and refunds, and tells
+    what each store showed when. Exit 1 if any scene ends otherwise than it must.
+    """
+    # Only now: every command loads this module, and the stores take their time.
+    from sandbox.demo.show import NoShow, give  # noqa: PLC0415
+
+    out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, quiet=as_json)
+    try:
+        with TemporaryDirectory(prefix="tipo-demo-") as folder:
+            good = asyncio.run(give(Path(folder), out, keep=keep, as_json=as_json))
+    except NoShow as exc:
+        typer.echo(f"tipo: {exc}", err=True)
+        raise typer.Exit(2) from exc
+    except KeyboardInterrupt:
+        good = True
+    raise typer.Exit(0 if good else 1)

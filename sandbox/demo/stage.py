@@ -1,0 +1,220 @@
+"""The stage: two imitation stores and a real `tipo serve`, all over HTTP on this machine.
+
+Tipo runs as a process of its own, in a folder of its own: it knows nothing of the demo, and none
+of the settings of whoever runs the demo reach it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from sandbox.server import build_app
+from sandbox.shop import Shop
+from sandbox.world import build_world, environment
+from sync_core.clock import Clock, RandomIds
+from sync_core.db.database import Database
+from sync_core.domain.values import Mode
+from sync_core.service import Service
+
+HOST = "127.0.0.1"
+SERVE = (sys.executable, "-m", "sync_core.cli", "serve")
+READY = 20.0  # seconds to the first breath
+LAST = 8.0  # seconds to the last one
+ROUND = 0.05  # seconds between looks
+
+
+class NoShow(Exception):
+    """The stage could not be set; says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a scene is played on."""
+
+    shops: Mapping[str, Shop]
+    clock: Clock
+    client: httpx.AsyncClient
+    folder: Path
+    stores_url: str
+    tipo_url: str
+    environment: Mapping[str, str]
+
+    async def act(self, alias: str, verb: str, given: Mapping[str, object]) -> dict[str, object]:
+        """Let customers or staff do something, as anybody could with curl."""
+        url = f"{self.stores_url}/control/{alias}/{verb}"
+        answer = await self.client.post(url, json=dict(given))
+        answer.raise_for_status()
+        found: dict[str, object] = answer.json()
+        return found
+
+    def log_tail(self, lines: int = 15) -> str:
+        """Return the last lines of Tipo's log."""
+        log = self.folder / "tipo.log"
+        return "\n".join(log.read_text().splitlines()[-lines:]) if log.exists() else ""
+
+
+class Quiet(uvicorn.Server):
+    """A server that leaves signals to the demo."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _listen() -> socket.socket:
+    listener = socket.socket()
+    listener.bind((HOST, 0))
+    return listener
+
+
+def _free_port() -> int:
+    with _listen() as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def set_stage(folder: Path, clock: Clock) -> AsyncIterator[Stage]:
+    """Open the stores, start Tipo, set two-way, and clear everything away at the end.
+
+    Raises:
+        NoShow: If Tipo does not start.
+    """
+    listener, port = _listen(), _free_port()
+    stores_url = f"http://{HOST}:{listener.getsockname()[1]}"
+    shops = build_world(clock.now, base_url=stores_url)
+    for shop in shops.values():
+        shop.access.scopes.append("read_orders")  # so that the history names orders
+    tipo_url = f"http://{HOST}:{port}"
+    settings = {
+        **environment(shops, stores_url),
+        "TIPO_DATABASE_URL": f"sqlite:///{folder / 'tipo.db'}",
+        "TIPO_HOST": HOST,
+        "TIPO_PORT": str(port),
+        "TIPO_PUBLIC_URL": tipo_url,
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    (folder / ".env").write_text(lines)
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("TIPO_")}
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+        stage = Stage(
+            shops=shops,
+            clock=clock,
+            client=client,
+            folder=folder,
+            stores_url=stores_url,
+            tipo_url=tipo_url,
+            environment={**theirs, **settings},
+        )
+        async with _stores(shops, listener), _serving(stage):
+            yield stage
+
+
+@asynccontextmanager
+async def _stores(shops: Mapping[str, Shop], listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        build_app(shops), log_config=None, access_log=False, timeout_graceful_shutdown=1
+    )
+    server = Quiet(config)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+
+
+@asynccontextmanager
+async def _serving(stage: Stage) -> AsyncIterator[None]:
+    with (stage.folder / "tipo.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *SERVE,
+            env=stage.environment,
+            cwd=stage.folder,
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=log.fileno(),
+            start_new_session=True,  # Ctrl-C is for the demo, which then stops it in order
+        )
+        try:
+            await _ready(stage, process)
+            await _connect(stage)
+            yield
+        finally:
+            await _stop(process)
+
+
+async def _ready(stage: Stage, process: Process) -> None:
+    """Return when Tipo answers and has read what the stores sell.
+
+    Raises:
+        NoShow: If it does not within its time.
+    """
+    try:
+        async with asyncio.timeout(READY):
+            while not await _knows_the_goods(stage):
+                if process.returncode is not None:
+                    raise NoShow(f"`tipo serve` has stopped:\n{stage.log_tail()}")
+                await stage.clock.sleep(ROUND)
+    except TimeoutError:
+        raise NoShow(
+            f"`tipo serve` is not ready after {READY:.0f} s:\n{stage.log_tail()}"
+        ) from None
+
+
+async def _knows_the_goods(stage: Stage) -> bool:
+    subscribed = all(shop.post.subscriptions for shop in stage.shops.values())
+    if not subscribed:
+        return False
+    try:
+        answer = await stage.client.get(f"{stage.tipo_url}/metrics")
+    except httpx.HTTPError:
+        return False
+    return any(
+        line.startswith("tipo_pools ") and float(line.split()[1]) > 0
+        for line in answer.text.splitlines()
+    )
+
+
+async def _connect(stage: Stage) -> None:
+    """Do what `tipo mode two-way` does, from this process: by the same database.
+
+    Raises:
+        NoShow: If the first meeting does not end well.
+    """
+    database = Database(stage.environment["TIPO_DATABASE_URL"])
+    service = Service(database, {}, stage.clock, RandomIds())
+    try:
+        await service.set_mode(Mode.TWO_WAY, by="the demo")
+        async with asyncio.timeout(READY):
+            while any(each.waiting for each in await service.meetings()):
+                await stage.clock.sleep(ROUND)
+    except TimeoutError:
+        raise NoShow(f"the first meeting does not end:\n{stage.log_tail()}") from None
+    finally:
+        database.close()
+
+
+async def _stop(process: Process) -> None:
+    """End what we started, politely first."""
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(LAST):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
