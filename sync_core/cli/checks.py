@@ -1,0 +1,223 @@
+"""What `tipo doctor` checks: one function for each thing that has to be right."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine, text
+
+from sync_core.clock import Clock
+from sync_core.domain.values import Alias
+from sync_core.errors import AccessLost, StoreError, WrongShop, cut
+from sync_core.ports import ShopFacts, Store, StoreState
+from sync_core.settings import Settings, StoreSettings
+from sync_core.shopify.documents import API_VERSION
+from sync_core.shopify.webhooks import ORDER_SCOPE, topics
+from sync_core.workers.subscribing import PATH
+
+NEEDED = ("read_products", "read_inventory", "write_inventory", "read_locations")
+SKEW = 5.0  # seconds that two clocks may differ
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+Mapped = set[tuple[Alias, int]]
+
+
+class State(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked, how it went, and what to do next."""
+
+    about: str
+    state: State
+    says: str
+    then: str = ""
+
+
+def ok(about: str, says: str) -> Check:
+    """Return good news."""
+    return Check(about, State.OK, says)
+
+
+def warn(about: str, says: str, then: str) -> Check:
+    """Return what works, but not as well as it could."""
+    return Check(about, State.WARN, says, then)
+
+
+def fail(about: str, says: str, then: str) -> Check:
+    """Return what does not work."""
+    return Check(about, State.FAIL, says, then)
+
+
+def addresses(settings: Settings) -> Iterator[Check]:
+    """Check where stores reach us."""
+    url = settings.public_url
+    if url is None:
+        says = "no TIPO_PUBLIC_URL: stores are asked every 5 s, no webhooks come"
+        yield warn("webhooks", says, "set it to the https address of this server")
+    elif url.startswith("https://"):
+        yield ok("webhooks", f"stores reach us at {url}{PATH}")
+    elif urlsplit(url).hostname in LOOPBACK:
+        yield warn("webhooks", f"{url} is this machine: only the sandbox reaches it", "use https")
+    else:
+        yield fail("webhooks", f"{url} is not https: Shopify sends nothing there", "use https")
+
+
+def durability(engine: Engine) -> Check:
+    """Check that what the database has committed survives a power cut."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            journal = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+            level = connection.execute(text("PRAGMA synchronous")).scalar_one()
+            safe = journal == "wal" and level >= 2  # noqa: PLR2004 - FULL
+            found = f"journal {journal}, synchronous {level}"
+        else:
+            commit = connection.execute(text("SHOW synchronous_commit")).scalar_one()
+            fsync = connection.execute(text("SHOW fsync")).scalar_one()
+            safe = commit != "off" and fsync == "on"
+            found = f"synchronous_commit {commit}, fsync {fsync}"
+    if safe:
+        return ok("database", f"commits are durable ({found})")
+    return fail("database", f"commits are not durable ({found})", "use a local disk; turn fsync on")
+
+
+async def store(
+    shop: Store,
+    settings: Settings,
+    state: StoreState | None,
+    mapped: Mapped | None,
+    *,
+    clock: Clock,
+) -> list[Check]:
+    """Check one store, from the token on."""
+    alias = shop.alias
+    mine = settings.stores[alias]
+    try:
+        facts = await shop.facts()
+    except AccessLost as exc:
+        return [fail(alias, f"the token is not accepted: {cut(str(exc))}", _token(alias, mine))]
+    except (StoreError, WrongShop) as exc:
+        then = f"check TIPO_STORES__{alias.upper()}__DOMAIN and the network"
+        return [fail(alias, f"{mine.base_url} does not answer: {cut(str(exc))}", then)]
+    now = clock.now()
+    return [
+        ok(alias, f"token accepted by {cut(facts.name)}"),
+        _identity(alias, mine, facts, state),
+        *_scopes(alias, facts.scopes),
+        *_locations(alias, facts, mapped),
+        *_version(alias, facts.api_version),
+        *_clocks(alias, facts.time, now),
+        *await _webhooks(shop, settings, facts.scopes),
+        *_held(alias, state),
+    ]
+
+
+def _token(alias: Alias, settings: StoreSettings) -> str:
+    head = f"TIPO_STORES__{alias.upper()}__"
+    if settings.access_token is not None:
+        return f"install the app again and renew {head}ACCESS_TOKEN"
+    return f"check {head}CLIENT_ID and {head}CLIENT_SECRET, and that the app is installed"
+
+
+def _identity(
+    alias: Alias, settings: StoreSettings, facts: ShopFacts, state: StoreState | None
+) -> Check:
+    then = f"correct TIPO_STORES__{alias.upper()}__DOMAIN or its token"
+    if facts.domain.lower() != settings.domain:
+        says = f"{cut(facts.domain)} answers, not {settings.domain}"
+        return fail(alias, says, then)
+    if state is not None and state.shop_id not in {None, facts.shop_id}:
+        return fail(alias, f"{settings.domain} is another shop than the one in the database", then)
+    return ok(alias, f"it is {settings.domain}")
+
+
+def _scopes(alias: Alias, scopes: Iterable[str]) -> Iterator[Check]:
+    # Shopify does not list the read scope beside the write scope that includes it.
+    held = {*scopes, *(each.replace("write_", "read_") for each in scopes)}
+    missing = [each for each in NEEDED if each not in held]
+    if missing:
+        then = "add them to the app in the Dev Dashboard, release it and install it again"
+        yield fail(alias, f"scopes are missing: {', '.join(missing)}", then)
+    else:
+        yield ok(alias, f"scopes: {', '.join(NEEDED)}")
+    if ORDER_SCOPE not in held:
+        then = f"add {ORDER_SCOPE} if you want order numbers in `tipo history`"
+        yield warn(alias, f"no {ORDER_SCOPE}: the history cannot name orders", then)
+
+
+def _locations(alias: Alias, facts: ShopFacts, mapped: Mapped | None) -> Iterator[Check]:
+    usable = [each for each in facts.locations if each.active and each.owned]
+    if not usable:
+        yield fail(alias, "no open location of its own", "open one in the store's settings")
+        return
+    if mapped is None:
+        yield ok(alias, f"{len(usable)} open locations; `tipo serve` maps them")
+        return
+    outside = [cut(each.name) for each in usable if (alias, each.id) not in mapped]
+    if len(outside) == len(usable):
+        then = "start `tipo serve`, then see `tipo places`"
+        yield warn(alias, f"no location is on the map: {', '.join(outside)}", then)
+    elif outside:
+        says = f"stock of these locations is not shared: {', '.join(outside)}"
+        yield warn(alias, says, "see `tipo places`")
+    else:
+        yield ok(alias, f"{len(usable)} open locations, all on the map")
+
+
+def _version(alias: Alias, answered: str) -> Iterator[Check]:
+    if answered in {"", API_VERSION}:
+        yield ok(alias, f"API version {API_VERSION}")
+    else:
+        says = f"API version {cut(answered)} answered instead of {API_VERSION}"
+        yield warn(alias, says, "upgrade Tipo: the version that it knows has expired")
+
+
+def _clocks(alias: Alias, theirs: datetime | None, now: datetime) -> Iterator[Check]:
+    if theirs is None:
+        return
+    skew = (theirs - now).total_seconds()
+    if abs(skew) > SKEW:
+        says = f"its clock and ours differ by {skew:+.0f} s"
+        yield warn(alias, says, "set this machine's clock by NTP")
+    else:
+        yield ok(alias, "its clock and ours agree")
+
+
+async def _webhooks(shop: Store, settings: Settings, scopes: Iterable[str]) -> list[Check]:
+    """Check that the store sends us what we need, and that we can tell it is the store."""
+    alias = shop.alias
+    if settings.public_url is None:
+        return []
+    found = []
+    if settings.stores[alias].secrets:
+        found.append(ok(alias, "webhook secret present"))
+    else:
+        then = f"set TIPO_STORES__{alias.upper()}__WEBHOOK_SECRETS to the app's client secret"
+        found.append(fail(alias, "no webhook secret: every webhook is refused", then))
+    try:
+        ours = settings.public_url + PATH
+        held = {each.topic for each in await shop.subscriptions() if each.uri == ours}
+    except StoreError as exc:
+        then = "ask again later"
+        return [*found, warn(alias, f"subscriptions cannot be read: {cut(str(exc))}", then)]
+    missing = [each for each in topics(scopes) if each not in held]
+    if missing:
+        then = "`tipo serve` subscribes when it starts, and looks again every hour"
+        found.append(warn(alias, f"not subscribed to {', '.join(missing)}", then))
+    else:
+        found.append(ok(alias, f"subscribed to {len(held)} topics"))
+    return found
+
+
+def _held(alias: Alias, state: StoreState | None) -> Iterator[Check]:
+    if state is not None and state.held_since is not None:
+        then = "it is asked again every minute while `tipo serve` runs"
+        yield fail(alias, f"held, nothing is sent to it: {cut(state.held_why or '')}", then)

@@ -1,0 +1,152 @@
+"""`tipo doctor`: checks everything that has to be right, and says what to do where it is not."""
+
+import asyncio
+from collections.abc import Sequence
+
+import typer
+
+from sync_core.app import Parts, open_store
+from sync_core.cli import checks
+from sync_core.cli.checks import Check, State
+from sync_core.cli.printing import console, say_json
+from sync_core.cli.running import (
+    BAD_NEWS,
+    AsJson,
+    database_file,
+    database_name,
+    database_trouble,
+    open_parts,
+)
+from sync_core.clock import WallClock
+from sync_core.domain.values import Alias
+from sync_core.errors import BadSettings, TipoError
+from sync_core.ports import StoreState
+from sync_core.settings import Settings, load, needed
+
+STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(*, as_json: AsJson = False) -> None:
+    """Check settings, database and each store; say what to do about what is wrong.
+
+    Changes nothing in any store. Exit 1 if anything fails; a warning is not a failure.
+    """
+    found = _examine()
+    failed = any(each.state is State.FAIL for each in found)
+    if as_json:
+        say_json({"healthy": not failed, "checks": found})
+    else:
+        _print(found)
+    if failed:
+        raise typer.Exit(BAD_NEWS)
+
+
+def _print(found: Sequence[Check]) -> None:
+    out = console()
+    for each in found:
+        out.print(f"{each.state:<5}", style=STYLES[each.state], end="")
+        out.print(f"{each.about:<9} {each.says}", soft_wrap=True)
+        if each.then:
+            out.print(f"{'':<15}→ {each.then}", soft_wrap=True)
+
+
+def _examine() -> list[Check]:
+    """Return every check, as far as one is the ground for the next."""
+    try:
+        settings = needed(load())
+    except BadSettings as exc:
+        return [checks.fail("settings", line, "see README.md") for line in str(exc).splitlines()]
+    return asyncio.run(_examine_with(settings))
+
+
+async def _examine_with(settings: Settings) -> list[Check]:
+    found = [
+        checks.ok("settings", f"{len(settings.stores)} stores, the source is {settings.source}")
+    ]
+    found += checks.addresses(settings)
+    parts = None
+    try:
+        parts, told = _database(settings)
+        found += told
+        states = (
+            {} if parts is None else {each.alias: each for each in await parts.service.stores()}
+        )
+        mapped = None if parts is None else await _mapped(parts)
+        found += await _stores(settings, states, mapped)
+        if parts is not None:
+            found += await _service(parts)
+    finally:
+        if parts is not None:
+            await parts.close()
+    return found
+
+
+def _database(settings: Settings) -> tuple[Parts | None, list[Check]]:
+    """Open the database, if there is one, and return what is to be said of it."""
+    name = database_name(settings)
+    try:
+        file = database_file(settings)
+        if file is not None and not file.exists():
+            then = "`tipo serve` makes it when it starts"
+            return None, [checks.warn("database", f"{name} is not there yet", then)]
+        parts = open_parts(settings)
+    except TipoError as exc:
+        return None, [checks.fail("database", str(exc), "correct it, then ask again")]
+    try:
+        durable = checks.durability(parts.database.engine)
+    except Exception as exc:  # noqa: BLE001 - whatever a database says, it is not well
+        durable = checks.fail("database", str(database_trouble(settings, exc)), "correct it")
+    return parts, [checks.ok("database", f"{name} answers and is up to date"), durable]
+
+
+async def _mapped(parts: Parts) -> set[tuple[Alias, int]]:
+    """Return the locations that are on the map."""
+    places, _ = await parts.service.places()
+    return {(alias, number) for place in places for alias, number in place.locations.items()}
+
+
+async def _stores(
+    settings: Settings,
+    states: dict[Alias, StoreState],
+    mapped: set[tuple[Alias, int]] | None,
+) -> list[Check]:
+    """Ask all stores at once."""
+    clock = WallClock()
+    stores = {
+        Alias(name): open_store(Alias(name), each, clock) for name, each in settings.stores.items()
+    }
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(
+                    checks.store(store, settings, states.get(alias), mapped, clock=clock)
+                )
+                for alias, store in stores.items()
+            ]
+    finally:
+        for store in stores.values():
+            await store.close()
+    return [each for task in asked for each in task.result()]
+
+
+async def _service(parts: Parts) -> list[Check]:
+    """Say whether anybody serves, and whether anything is kept equal."""
+    found = []
+    if await parts.service.is_serving():
+        found.append(checks.ok("service", "`tipo serve` runs"))
+    else:
+        found.append(checks.warn("service", "`tipo serve` does not run", "start it"))
+    overview = await parts.service.overview()
+    if overview.paused:
+        then = "`tipo resume` writes the sum"
+        found.append(checks.warn("service", f"writing is paused by {overview.paused}", then))
+    off = [each.alias for each in overview.stores if each.mode == "off"]
+    if off:
+        then = "`tipo mode two-way` begins"
+        found.append(checks.warn("service", f"nothing is kept equal in {', '.join(off)}", then))
+    return found

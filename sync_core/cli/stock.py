@@ -1,0 +1,196 @@
+"""`tipo stock` and `tipo history`: what a product's pools hold, and how it came about."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import typer
+
+from sync_core.app import Parts
+from sync_core.cli.printing import ago, say, say_json, show, signed
+from sync_core.cli.running import BAD_NEWS, AsJson, Words, using
+from sync_core.domain.values import Mode
+from sync_core.domain.views import Entry, LevelView, PoolView
+from sync_core.errors import cut
+
+MOST_SHOWN = 10  # pools; more are a list to choose from
+MOST_FOUND = 50
+WRITTEN = {
+    "open": "on its way",
+    "settled": "written",
+    "refused": "refused by the store",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("stock")(stock)
+    app.command("history")(history)
+
+
+def stock(words: Words, *, as_json: AsJson = False) -> None:
+    """Show what each store has of a product: live, by the book, and what is owed.
+
+    Exit 1 if nothing of that name shares stock.
+    """
+    asked = " ".join(words)
+    pools = using(lambda parts: parts.service.stock(asked, limit=MOST_FOUND))
+    if as_json:
+        say_json({"words": asked, "pools": pools})
+    elif not pools:
+        _not_found(asked)
+    elif len(pools) > MOST_SHOWN:
+        _choose(pools)
+    else:
+        now = using(_now)
+        for number, pool in enumerate(pools):
+            _show_pool(pool, now, gap=number > 0)
+    if not pools:
+        raise typer.Exit(BAD_NEWS)
+
+
+async def _now(parts: Parts) -> datetime:
+    return parts.clock.now()
+
+
+def _not_found(asked: str) -> None:
+    say(
+        f'Nothing that shares stock goes by "{cut(asked)}". Give a handle, a SKU, a barcode or '
+        "words of the title; what has no partner in another store is in no pool (`tipo mode` "
+        "counts it as alone)."
+    )
+
+
+def _choose(pools: Sequence[PoolView]) -> None:
+    """List hits, for another try."""
+    more = " or more" if len(pools) == MOST_FOUND else ""
+    say(f"{len(pools)}{more} pools fit. Choose one by its SKU, or say more words.")
+    show(
+        ("title", "SKU", "handle", "place", "shared"),
+        ((each.title, _sku(each), each.handle, each.place, each.shared) for each in pools),
+    )
+
+
+def _sku(pool: PoolView) -> str:
+    return next((each.sku for each in pool.levels if each.sku), "")
+
+
+def _show_pool(pool: PoolView, now: datetime, *, gap: bool) -> None:
+    if gap:
+        say()
+    shared = "not agreed yet" if pool.shared is None else f"{pool.shared} shared"
+    say(f"{_name(pool)}: {shared}, last movement {ago(pool.moved_at, now)}", style="bold")
+    show(
+        ("store", "place", "shows", "book", "owed", "state"),
+        (
+            (
+                each.store,
+                each.place,
+                each.shows,
+                each.book,
+                signed(each.owed) if each.owed else 0,
+                state(each, pool),
+            )
+            for each in pool.levels
+        ),
+    )
+
+
+def _name(pool: PoolView) -> str:
+    """Return what people call a pool, on one line."""
+    sku = _sku(pool)
+    return f"{cut(pool.title)} [{cut(sku)}]" if sku else cut(pool.title)
+
+
+def state(level: LevelView, pool: PoolView) -> str:
+    """Return how a level is, in words.
+
+    the level                    is
+    ---------------------------  --------------------------------------
+    of a connection that is off  off
+    suspended                    left alone, and why
+    with an open adjustment      being written
+    with a look that is wanted   being read
+    without a meeting            differing, or waiting for its meeting
+    that owes                    waiting to be written
+    else                         equal
+
+    """
+    if level.mode is Mode.OFF:
+        return "off"
+    if level.suspended:
+        return f"left alone: {level.suspended}"
+    if level.open_delta is not None:
+        return f"being written: {signed(level.open_delta)}"
+    if level.waits_for_look:
+        return "being read"
+    if not level.met:
+        alone = level.book is None or pool.shared is None or level.book == pool.shared
+        return "waits for its first meeting" if alone else "differs: left alone"
+    return "waits to be written" if level.owed else "equal"
+
+
+def history(words: Words, *, limit: int = 50, as_json: AsJson = False) -> None:
+    """Show who moved what, and what Tipo wrote, as a timeline.
+
+    Exit 1 if nothing of that name shares stock.
+    """
+    asked = " ".join(words)
+    found = using(lambda parts: _histories(parts, asked, limit))
+    if as_json:
+        say_json(
+            {
+                "words": asked,
+                "pools": [
+                    {"pool": pool.id, "title": pool.title, "sku": _sku(pool), "entries": entries}
+                    for pool, entries in found
+                ],
+            }
+        )
+    elif not found:
+        _not_found(asked)
+    elif len(found) > MOST_SHOWN:
+        _choose([pool for pool, _ in found])
+    else:
+        for number, (pool, entries) in enumerate(found):
+            _show_history(pool, entries, gap=number > 0)
+    if not found:
+        raise typer.Exit(BAD_NEWS)
+
+
+async def _histories(
+    parts: Parts, asked: str, limit: int
+) -> list[tuple[PoolView, Sequence[Entry]]]:
+    pools = await parts.service.stock(asked, live=False, limit=MOST_FOUND)
+    if len(pools) > MOST_SHOWN:
+        return [(pool, ()) for pool in pools]
+    return [(pool, await parts.service.history(pool.id, limit=limit)) for pool in pools]
+
+
+def _show_history(pool: PoolView, entries: Sequence[Entry], *, gap: bool) -> None:
+    if gap:
+        say()
+    say(_name(pool), style="bold")
+    if not entries:
+        say("  nothing has moved since the stores met")
+    day = ""
+    for each in entries:
+        at = each.at.astimezone()
+        if day != (day := f"{at:%Y-%m-%d}"):
+            say(f"  {day} {at:%Z}")
+        say(f"  {at:%H:%M:%S}  {line(each)}")
+
+
+def line(entry: Entry) -> str:
+    """Return one line of a timeline, without its time."""
+    head = f"{entry.store:<6} {signed(entry.delta):>5}"
+    if entry.kind == "movement":
+        after = "" if entry.shared is None else f" → shared {entry.shared}"
+        if entry.state != "counted":
+            after = "  (does not count: its connection is one-way)"
+        return f"{head}  {cut(entry.cause)}{after}"
+    words = WRITTEN.get(entry.state, entry.state)
+    took = (
+        "" if entry.seconds is None or entry.state != "settled" else f" after {entry.seconds:.1f} s"
+    )
+    why = f": {cut(entry.cause)}" if entry.cause else ""
+    return f"{head}  {words}{took}{why}"
