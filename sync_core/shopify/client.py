@@ -10,7 +10,7 @@ import msgspec
 
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias, ItemId, LocationId, Reading, Spot, Variant
-from sync_core.errors import AccessLost, NoAnswer, Refused, Throttled
+from sync_core.errors import AccessLost, NoAnswer, NotSent, Refused, Throttled, WrongShop
 from sync_core.ports import Budget, Change, Page, ShopFacts, Subscription
 from sync_core.shopify import documents, nodes
 from sync_core.shopify.answers import (
@@ -294,21 +294,19 @@ class ShopifyStore:
     async def _patiently(self, document: Document, variables: Variables, *, rows: int) -> Reply:
         """Ask; where the store throttles us, wait and ask again, a few times."""
         body = _request(document, variables)
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS - 1):
             try:
-                _, given = await self._ask(document, body, rows=rows, writes=False)
+                return (await self._ask(document, body, rows=rows, writes=False))[1]
             except Throttled as exc:
-                if attempt == ATTEMPTS or exc.wait > LONGEST:
+                if exc.wait > LONGEST:
                     raise
+                # The pace is closed for that long: the next request waits there.
                 log.info(
                     "Throttled; asking again in %.1f s.",
                     exc.wait,
                     extra={"act": "throttled", "store": self.alias},
                 )
-                await self._clock.sleep(exc.wait)
-            else:
-                return given
-        raise AssertionError  # the last attempt returns or raises
+        return (await self._ask(document, body, rows=rows, writes=False))[1]
 
     async def _ask(
         self, document: Document, body: bytes, *, rows: int, writes: bool
@@ -317,6 +315,7 @@ class ShopifyStore:
         cost = self._prices.of(document, rows)
         await (self._pace.room(cost) if writes else self._pace.room_to_read(cost))
         told: Budget | None = None
+        spent = True
         try:
             answer = await self._post(body)
             given = reply(answer)
@@ -324,11 +323,13 @@ class ShopifyStore:
             self._prices.learn(document, rows, given.asked)
             if given.throttled:
                 data_of(given)
-        except Throttled as exc:
-            self._pace.close(exc.wait)
+        except (NotSent, AccessLost, WrongShop) as exc:
+            spent = False
+            if isinstance(exc, Throttled):
+                self._pace.close(exc.wait)
             raise
         finally:
-            self._pace.over(cost, told)
+            self._pace.over(cost, told, spent=spent)
         return answer, given
 
     async def _post(self, body: bytes) -> Answer:

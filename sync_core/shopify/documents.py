@@ -16,6 +16,7 @@ class Document:
     cost: float = 10.0  # points for the request as such
     each: float = 0.0  # points for each row asked for
     rows: int = MOST_ROWS  # how many to ask for at first
+    most: int = MOST_ROWS  # how many to ask for where a store finds them cheap
 
     def guess(self, rows: int) -> float:
         """Return what a request for so many rows may cost."""
@@ -103,11 +104,13 @@ PRODUCT = Document(
     name="Product",
     cost=4.0,
     each=3.0,
+    rows=50,  # most products have few
+    most=50,
     text="""\
 query Product($id: ID!, $first: Int!, $after: String) {
   product(id: $id) {
     id handle title status isGiftCard
-    variants(first: $first, after: $after, sortKey: ID) {
+    variants(first: $first, after: $after) {
       nodes { ...Sold }
       pageInfo { hasNextPage endCursor }
     }
@@ -121,6 +124,8 @@ SETUP = Document(
     name="Setup",
     cost=20.0,
     each=1.0,
+    rows=100,
+    most=100,
     text="""\
 query Setup($first: Int!, $after: String) {
   shop { id name myshopifyDomain }
@@ -137,9 +142,11 @@ SUBSCRIPTIONS = Document(
     name="Subscriptions",
     cost=4.0,
     each=1.0,
+    rows=100,
+    most=100,
     text="""\
 query Subscriptions($first: Int!, $after: String) {
-  webhookSubscriptions(first: $first, after: $after, sortKey: ID) {
+  webhookSubscriptions(first: $first, after: $after) {
     nodes { id topic uri }
     pageInfo { hasNextPage endCursor }
   }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sync_core.clock import Clock
 from sync_core.errors import Throttled
 from sync_core.ports import Budget
-from sync_core.shopify.documents import MOST_ROWS, Document
+from sync_core.shopify.documents import Document
 
 STANDARD = Budget(available=2000.0, maximum=2000.0, restore=100.0)  # until the store has spoken
 FOR_WRITING = 100.0  # points that reading leaves to writing
@@ -51,12 +51,15 @@ class Pace:
         async with self._readers:
             await self._take(cost, keep=FOR_WRITING)
 
-    def over(self, cost: float, told: Budget | None) -> None:
-        """Note that a request is over, and what its answer said of the bucket."""
+    def over(self, cost: float, told: Budget | None, *, spent: bool = True) -> None:
+        """Note that a request is over, what its answer told, and whether it cost anything."""
         self._under_way = max(0.0, self._under_way - cost)
         if told is not None:
             # Requests under way may not be counted in it yet.
             self._set(told, max(0.0, told.available - self._under_way))
+        elif not spent:
+            now = self.budget()
+            self._set(now, min(now.maximum, now.available + cost))
 
     def close(self, seconds: float) -> None:
         """Let nobody through for so long: the store has said so."""
@@ -106,7 +109,7 @@ class Prices:
             return
         self._told[document.name, rows] = asked
         if rows >= TELLING and asked > 0:
-            self._rows[document.name] = max(1, min(MOST_ROWS, int(rows * DEAREST / asked)))
+            self._rows[document.name] = max(1, min(document.most, int(rows * DEAREST / asked)))
 
     def rows(self, document: Document) -> int:
         """Return how many rows to ask for at once."""

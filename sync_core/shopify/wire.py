@@ -37,7 +37,7 @@ class Wire:
         self._in_all, self._largest = in_all, largest
         self._http = httpx.AsyncClient(
             transport=transport,
-            timeout=httpx.Timeout(in_all, connect=min(CONNECT, in_all)),
+            timeout=httpx.Timeout(in_all, connect=CONNECT, pool=CONNECT),
             follow_redirects=False,
             headers={"Accept": "application/json", "User-Agent": "Tipo"},
         )
