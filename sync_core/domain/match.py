@@ -50,13 +50,10 @@ def normal(text: str) -> str:
 
 def key_of(variant: Variant, by: MatchBy) -> Key | None:
     """Return what a variant is matched by, None if it has no such thing."""
-    match by:
-        case MatchBy.HANDLE:
-            return (normal(variant.handle), *(normal(value) for _, value in variant.options))
-        case MatchBy.SKU:
-            return (normal(variant.sku),) if normal(variant.sku) else None
-        case MatchBy.BARCODE:
-            return (normal(variant.barcode),) if normal(variant.barcode) else None
+    if by is MatchBy.HANDLE:
+        return (normal(variant.handle), *(normal(value) for _, value in variant.options))
+    code = normal(variant.sku if by is MatchBy.SKU else variant.barcode)
+    return (code,) if code else None
 
 
 def match(variants: Iterable[Variant], *, by: MatchBy, source: Alias) -> Matches:

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from sync_core.domain.account import (
+    PATIENCE,
     Verdict,
+    _believe,
     expire,
     hear,
     judge,
@@ -20,7 +22,16 @@ from sync_core.domain.account import (
     weigh,
     wish,
 )
-from sync_core.domain.values import NEVER, Mode, Movement, News, Severity, Source, Suspension
+from sync_core.domain.values import (
+    NEVER,
+    Mode,
+    Movement,
+    News,
+    Outcome,
+    Severity,
+    Source,
+    Suspension,
+)
 from tests.unit.builders import (
     NOON,
     adjustment,
@@ -616,6 +627,14 @@ def test_a_reading_with_trouble_suspends_and_moves_nothing(trouble):
     assert again.news == ()
     assert again.pool.at(spot("us")).look_at == at(9001) + timedelta(hours=1)
     assert again.pool.at(spot("us")).version == mine.version
+
+
+def test_a_reading_without_a_number_is_never_believed():
+    """The guard holds whoever forgets to ask first."""
+    start = awaiting()
+    mine = start.at(spot("us"))
+    told = _believe(start, mine, read("us", None), heard=False, now=at(4), patience=PATIENCE)
+    assert told == Outcome(pool=start)
 
 
 def test_a_level_that_comes_back_goes_on_where_it_was():

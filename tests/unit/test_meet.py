@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sync_core.domain.account import hear, looked
-from sync_core.domain.meet import meet
+from sync_core.domain.meet import _admit, _join, meet
 from sync_core.domain.values import Mode, Movement, News, Outcome, Severity, Source, Suspension
 from tests.unit.builders import (
     adjustment,
@@ -265,3 +265,12 @@ def test_a_meeting_that_was_called_anew_is_met_by_the_first_value_after_it():
     told = first_read(start, "us", 50)
     assert (told.pool.at(spot("us")).book, met(told.pool)) == (None, {"eu"})
     assert adjustment(start.at(spot("us")), 1).meeting == 1
+
+
+def test_nobody_is_admitted_without_a_number():
+    """The guards hold whoever forgets to ask first."""
+    unread = Outcome(pool=pool(50, level("eu"), new_level("us")))
+    unagreed = Outcome(pool=pool(None, new_level("eu", 50), new_level("us", 50)))
+    for told in (unread, unagreed):
+        assert _join(told, told.pool.at(spot("us"))) is told
+        assert _admit(told, told.pool.at(spot("us")), 50) is told
