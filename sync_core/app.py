@@ -158,7 +158,7 @@ class App:
         scheduler = self._scheduler()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, partial(setattr, server, "should_exit", True))
+            loop.add_signal_handler(number, server.handle_exit, number, None)
         await self._parts.service.beat()
         scheduler.start()
         try:
@@ -194,7 +194,7 @@ class App:
             started = self._parts.clock.now()
             try:
                 await Engine(self._context).run()
-            except* Exception:  # noqa: BLE001 - a full disk today, something else tomorrow
+            except* Exception:
                 lasted = (self._parts.clock.now() - started).total_seconds()
                 self._failing = self._failing + 1 if lasted < 2 * LONGEST_PAUSE else 1
                 log.exception("the engine has failed, again", extra={"act": "engine_failed"})

@@ -4,7 +4,7 @@ Rows have no methods; `rows.py` turns them into the values of the domain and bac
 """
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from sqlalchemy import (
     JSON,
@@ -46,6 +46,11 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Tell alembic how to write our own type into a migration."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Utc) else False
 
 
 class StoreRow(SQLModel, table=True):

@@ -24,8 +24,17 @@ LATE = timedelta(seconds=30)  # a webhook that has not come by then was lost
 class CaughtUp:
     """What a round found."""
 
-    listed: int
-    unknown: int  # levels that had changed without our knowing
+    listed: int = 0
+    wanted: int = 0  # levels that have to be looked at now
+    missed: int = 0  # of these, the ones that no webhook told in time
+
+    def __add__(self, other: "CaughtUp") -> "CaughtUp":
+        """Return the sum of two rounds."""
+        return CaughtUp(
+            listed=self.listed + other.listed,
+            wanted=self.wanted + other.wanted,
+            missed=self.missed + other.missed,
+        )
 
 
 class CatcherUp:
@@ -46,35 +55,32 @@ class CatcherUp:
         state = await context.records.step(lambda ledger: ledger.store(alias))
         places = await context.records.step(lambda ledger: ledger.places())
         since = (state.caught_up_to or began) - context.pace.overlap
-        listed = unknown = 0
+        found = CaughtUp()
         for place in places:
             if alias in place.locations:
-                found = await self._location(place.locations[alias], since, began)
-                listed, unknown = listed + found.listed, unknown + found.unknown
-        await context.records.step(lambda ledger: self._finish(ledger, began, unknown))
-        if unknown:
+                found += await self._location(place.locations[alias], since, began)
+        await context.records.step(lambda ledger: self._finish(ledger, began, found.missed))
+        if found.wanted:
             context.work.ring()
-        return CaughtUp(listed=listed, unknown=unknown)
+        return found
 
     async def _location(self, location: LocationId, since: datetime, began: datetime) -> CaughtUp:
         """Go through all pages of one location."""
-        listed = unknown = 0
+        found = CaughtUp()
         after: str | None = None
         while True:
             page = await self._store.changed(location, since, after)
-            rows = page.rows
-            listed += len(rows)
-            unknown += await self._context.records.step(partial(self._compare, rows, began))
+            found += await self._context.records.step(partial(self._compare, page.rows, began))
             after = page.after
             if after is None:
-                return CaughtUp(listed=listed, unknown=unknown)
+                return found
 
-    def _compare(self, readings: Sequence[Reading], began: datetime, ledger: Ledger) -> int:
+    def _compare(self, readings: Sequence[Reading], began: datetime, ledger: Ledger) -> CaughtUp:
         """Have a look at every level whose listed value is not its book."""
         pools = ledger.pools_at(each.spot for each in readings)
         latest = {pool.id: pool for pool in pools.values()}
         outcomes: list[Outcome] = []
-        unknown = 0
+        missed = 0
         for each in readings:
             if each.spot not in pools:
                 continue
@@ -84,26 +90,26 @@ class CatcherUp:
                 continue
             if each.trouble is not None or each.available != level.book:
                 late = each.updated_at is not None and began - each.updated_at > LATE
-                unknown += late and (each.updated_at or NEVER) > level.settled_at
+                missed += late and (each.updated_at or NEVER) > level.settled_at
                 wanted = wish(level, now=began, patience=self._context.pace.patience)
                 latest[pool.id] = pool.with_level(wanted)
                 outcomes.append(Outcome(pool=latest[pool.id]))
         ledger.save(outcomes, now=began)
-        return unknown
+        return CaughtUp(listed=len(readings), wanted=len(outcomes), missed=missed)
 
-    def _finish(self, ledger: Ledger, began: datetime, unknown: int) -> None:
+    def _finish(self, ledger: Ledger, began: datetime, missed: int) -> None:
         """Note how far we are; say so when webhooks do not come."""
         alias = self._store.alias
         ledger.caught_up(alias, to=began)
-        if unknown and self._context.pace.poll is None:
-            missed = News(
+        if missed and self._context.pace.poll is None:
+            news = News(
                 kind="webhooks_missed",
                 subject=f"store:{alias}",
                 severity=Severity.WARNING,
-                facts={"store": alias, "levels": unknown},
+                facts={"store": alias, "levels": missed},
             )
-            ledger.tell([missed], now=began)
-        elif not unknown:
+            ledger.tell([news], now=began)
+        elif not missed:
             ledger.tell(
                 [News(kind="webhooks_missed", subject=f"store:{alias}", over=True)], now=began
             )

@@ -24,6 +24,7 @@ from sync_core.workers.subscribing import Subscriber
 log = logging.getLogger(__name__)
 
 BELL = "bell"  # the setting that other processes change to wake this one
+LONGEST = 60.0  # seconds that a worker waits without looking for itself
 HOURLY = timedelta(hours=1)  # between looks at our subscriptions
 HELD = 60.0  # seconds between questions to a store that does not accept us
 
@@ -75,7 +76,7 @@ class Engine:
             except StoreError as exc:
                 wait = await self._failed(store, exc)
             if wait is None or wait > 0:
-                await bell.wait(wait)
+                await bell.wait(min(wait or LONGEST, LONGEST))
 
     async def _keep(self, store: Store) -> None:
         """Know the store, its catalogue and its changes; catch up as often as wanted."""
