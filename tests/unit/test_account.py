@@ -380,6 +380,7 @@ def test_no_value_while_open_wishes_a_look_after_settling():
     told = hear(told, seen("us", 43, 6), now=at(6)).pool
     done = settled(told).pool.at(spot("us"))
     assert (done.book, done.later, done.awaits_look) == (45, 43, True)
+    assert done.look_mark == told.at(spot("us")).look_mark  # it was heard once
 
 
 # -- settle, unwritten, refuse, expire
@@ -648,6 +649,14 @@ def test_a_level_that_comes_back_goes_on_where_it_was():
         {"eu", "us"},
     )
     assert told.news == (News(kind="suspended", subject="level:2", over=True),)
+
+
+def test_a_refused_level_that_comes_back_is_written_what_it_was_owed():
+    """Nothing moved meanwhile: nothing else would make it due."""
+    start = open_pool()
+    away = refuse(start, adjustment(start.at(spot("us")), -5), why="no", now=at(6)).pool
+    told = looked(away, read("us", 50), look(away.at(spot("us")), 7200), now=at(7201))
+    assert (told.movements, due(told.pool)) == ((), {"us"})
 
 
 @pytest.mark.parametrize("why", [Suspension.MISSING, Suspension.UNTRACKED])

@@ -118,6 +118,7 @@ def test_a_sale_that_both_reads_have_in_them_is_no_movement():
     start = pool(None, replace(new_level("eu", 48), first_book=50), new_level("us", 48))
     told = meet(Outcome(pool=start))
     assert (told.pool.shared, told.pool.first_shared, told.movements) == (48, 48, ())
+    assert [each.first_book for each in told.pool.levels] == [48, 48]
 
 
 def test_of_three_stores_the_one_that_differs_is_left_out():
@@ -200,6 +201,14 @@ def test_a_level_that_joins_with_a_sale_says_so():
         ),
     )
     assert told.pool.at(spot("us")).first_book == 50
+
+
+def test_a_pack_sold_before_a_level_joins_takes_as_many_as_are_in_it():
+    """In a meeting too."""
+    mine = new_level("us", 4, first_book=5, first_shared=50, pack=10)
+    told = meet(Outcome(pool=pool(50, level("eu"), mine)))
+    assert (told.pool.shared, due(told.pool)) == (40, {"eu"})
+    assert [(each.delta, each.counted) for each in told.movements] == [(-1, -10)]
 
 
 def test_one_way_a_level_joins_and_its_sale_is_not_counted():
