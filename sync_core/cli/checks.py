@@ -159,7 +159,7 @@ def _locations(alias: Alias, facts: ShopFacts, mapped: Mapped | None) -> Iterato
         yield fail(alias, "no open location of its own", "open one in the store's settings")
         return
     if mapped is None:
-        yield ok(alias, f"{len(usable)} open locations; `tipo serve` maps them")
+        yield ok(alias, f"{_open(len(usable))}; `tipo serve` maps them")
         return
     outside = [cut(each.name) for each in usable if (alias, each.id) not in mapped]
     if len(outside) == len(usable):
@@ -169,7 +169,11 @@ def _locations(alias: Alias, facts: ShopFacts, mapped: Mapped | None) -> Iterato
         says = f"stock of these locations is not shared: {', '.join(outside)}"
         yield warn(alias, says, "see `tipo places`")
     else:
-        yield ok(alias, f"{len(usable)} open locations, all on the map")
+        yield ok(alias, f"{_open(len(usable))}, all on the map")
+
+
+def _open(count: int) -> str:
+    return "1 open location" if count == 1 else f"{count} open locations"
 
 
 def _version(alias: Alias, answered: str) -> Iterator[Check]:

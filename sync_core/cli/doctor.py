@@ -118,7 +118,8 @@ async def _stores(
     """Ask all stores at once."""
     clock = WallClock()
     stores = {
-        Alias(name): open_store(Alias(name), each, clock) for name, each in settings.stores.items()
+        Alias(name): open_store(Alias(name), settings.stores[name], clock)
+        for name in sorted(settings.stores, key=lambda each: (each != settings.source, each))
     }
     try:
         async with asyncio.TaskGroup() as group:

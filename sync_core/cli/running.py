@@ -49,7 +49,7 @@ class Commands(TyperGroup):
             if "--json" in given:
                 say_json({"error": str(exc)})
             for line in str(exc).splitlines():
-                typer.echo(f"tipo: {cut(line)}", err=True)
+                typer.echo(f"tipo: {logs.printable(line)}", err=True)
             raise typer.Exit(CANNOT) from exc
 
 

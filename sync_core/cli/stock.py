@@ -190,7 +190,7 @@ def line(entry: Entry) -> str:
         return f"{head}  {cut(entry.cause)}{after}"
     words = WRITTEN.get(entry.state, entry.state)
     took = (
-        "" if entry.seconds is None or entry.state != "settled" else f" after {entry.seconds:.1f} s"
+        "" if entry.seconds is None or entry.state != "settled" else f" after {entry.seconds:.2f} s"
     )
     why = f": {cut(entry.cause)}" if entry.cause else ""
     return f"{head}  {words}{took}{why}"
