@@ -1,4 +1,4 @@
-"""${message}"""
+"""${message.capitalize()}."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Go forward; there is no way back but a backup."""
+    """Go forward; the way back is a backup."""
     ${upgrades if upgrades else "pass"}

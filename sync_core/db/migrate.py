@@ -1,6 +1,9 @@
 """Bring a database to the schema of this Tipo.
 
 The scripts lie in `alembic/` of a checkout, and travel in the package as `sync_core/migrations`.
+All that is missing is applied in one transaction: a start that fails half-way leaves the database
+as it was, and of several processes that start at the same moment one migrates while the others
+wait.
 """
 
 from importlib.resources import files
@@ -23,48 +26,67 @@ def scripts() -> Path:
     return packed if packed.is_dir() else packed.parent.parent / "alembic"
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    if connection is not None:
-        config.attributes["connection"] = connection
-    return config
+def revisions() -> list[str]:
+    """Return the revisions that this Tipo knows, oldest first."""
+    walked = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [each.revision for each in walked][::-1]
 
 
 def head() -> str:
     """Return the newest revision that this Tipo knows."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    if newest is None:
-        raise FileNotFoundError(f"there are no migrations in {scripts()}")
-    return newest
+    return revisions()[-1]
 
 
-def current(connection: Connection) -> str | None:
+def current(engine: Engine) -> str | None:
     """Return the revision that a database is at; None: it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    with engine.begin() as connection:
+        return _at(connection)
 
 
 def migrate(engine: Engine) -> list[str]:
-    """Apply what is missing, all in one transaction; return the revisions applied.
-
-    Processes that start at the same moment wait for each other.
+    """Apply what is missing; return the revisions applied.
 
     Raises:
         DatabaseTooNew: If a newer Tipo has written the database.
     """
-    known = ScriptDirectory.from_config(_config())
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        at = current(connection)
-        ours = [each.revision for each in reversed(list(known.walk_revisions()))]
-        if at is not None and at not in ours:
-            raise DatabaseTooNew(
-                f"the database is at revision {at}, which this Tipo does not know; "
-                "start the newer Tipo that wrote it, or restore a backup from before"
-            )
-        missing = ours[ours.index(at) + 1 :] if at is not None else ours
+        missing = _missing(_at(connection))
         if missing:
             command.upgrade(_config(connection), "head")
-        return missing
+    return missing
+
+
+def draft(engine: Engine, revision: str) -> None:
+    """Write a migration for what the models have and a migrated database lacks; then edit it."""
+    migrate(engine)
+    with engine.begin() as connection:
+        words = revision.replace("_", " ")
+        command.revision(_config(connection), words, rev_id=revision, autogenerate=True)
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _at(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _missing(at: str | None) -> list[str]:
+    """Return the revisions after this one, oldest first."""
+    known = revisions()
+    if at is None:
+        return known
+    if at not in known:
+        raise DatabaseTooNew(
+            f"the database is at revision {at}, which this Tipo does not know: "
+            "start the newer Tipo that wrote it, or restore a backup from before"
+        )
+    return known[known.index(at) + 1 :]
