@@ -196,9 +196,6 @@ class StoreState:
 Reader = Callable[[Alias, str, bytes], Heard]
 """Says what a delivery reports, from its store, topic and body. Raises ValueError."""
 
-WriteDown = Callable[[Alias, str, Sequence[Change]], bytes]
-"""Returns the bytes of a batch, from its store, key and changes."""
-
 
 class Ledger(Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""

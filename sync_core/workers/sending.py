@@ -91,8 +91,10 @@ class Sender:
         except RowsRefused as refused:
             reasons = refused.reasons
             await records.step(lambda ledger: self._split(ledger, batch, reasons))
-        except KeySpent:
+        except KeySpent as exc:
             await records.step(lambda ledger: self._plan_anew(ledger, batch))
+            self._rest_from(exc)  # else a store that refuses every key would get a new one at once
+            return
         except KeyMisused:
             log.exception("a key is known otherwise", extra={"act": "key_misused", "store": alias})
             await records.step(lambda ledger: self._give_up(ledger, batch))
@@ -109,8 +111,12 @@ class Sender:
 
     async def _rest(self, batch: Batch, exc: StoreError) -> None:
         """Keep the batch open, to be sent again with the same bytes."""
+        until = self._rest_from(exc)
+        await self._context.records.step(lambda ledger: ledger.release(batch.id, until=until))
+
+    def _rest_from(self, exc: StoreError) -> datetime:
+        """Leave the store alone for a while, longer each time; return until when."""
         context = self._context
-        now = context.clock.now()
         if isinstance(exc, Throttled):
             wait = exc.wait
         else:
@@ -118,14 +124,13 @@ class Sender:
             longest = min(context.pace.greatest_backoff, 0.5 * 2 ** min(self._failures, 10))
             wait = context.luck.uniform(longest / 2, longest)
             log.warning(
-                "no answer from %s, again in %.1f s",
+                "%s did not write a batch, again in %.1f s",
                 self._store.alias,
                 wait,
-                extra={"act": "no_answer", "store": self._store.alias, "why": cut(str(exc))},
+                extra={"act": "not_written", "store": self._store.alias, "why": cut(str(exc))},
             )
-        until = now + timedelta(seconds=wait)
-        self._resting_until = until
-        await context.records.step(lambda ledger: ledger.release(batch.id, until=until))
+        self._resting_until = context.clock.now() + timedelta(seconds=wait)
+        return self._resting_until
 
     async def _answered(self) -> None:
         """Note that the store is there, and wake who has work by what it said."""

@@ -9,6 +9,9 @@ from copy import deepcopy
 from pathlib import Path
 from random import Random
 
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import event
+
 from sandbox.shop import Shop
 from sandbox.transport import ShopTransport
 from sync_core.db.database import Database
@@ -40,6 +43,7 @@ class Process:
         self.database = Database(
             f"sqlite:///{house.path}", executor=Inline(self.fuse), clock=clock, luck=luck
         )
+        self.database._engine = _engine_for(house.path)
         transport = Mortal(ShopTransport(house.shops.values()), self.fuse, house.latency)
         self.stores = {
             alias: ShopifyStore(
@@ -202,7 +206,10 @@ class House:
         self._mail.ring()
         end = self.loop.passed + seconds
         while True:
-            self.loop.run_until_complete(asyncio.sleep(max(0.0, min(0.25, end - self.loop.passed))))
+            # A short step where it may die, so that it is not dead for long.
+            armed = self.process is None or self.process.fuse.left is not None
+            step = min(0.25 if armed else 20.0, end - self.loop.passed)
+            self.loop.run_until_complete(asyncio.sleep(max(0.0, step)))
             if self.process is not None:
                 failed = [each for each in self.process.tasks if each.done()]
                 if failed and not self.process.fuse.blown:
@@ -270,6 +277,25 @@ class House:
         self.loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
         self.loop.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_engines: list[SqlEngine] = []
+_open_file = [""]
+
+
+def _engine_for(path: Path) -> SqlEngine:
+    """Return an engine on that file; always the same one, since it knows all statements by now."""
+    if not _engines:
+        engine = Database("sqlite:///unused.db").engine
+
+        @event.listens_for(engine, "do_connect")
+        def _choose(_dialect, _record, arguments, _named):
+            arguments[0] = _open_file[0]
+
+        _engines.append(engine)
+    _engines[0].dispose()
+    _open_file[0] = str(path)
+    return _engines[0]
 
 
 _templates: dict[tuple, tuple[Path, float, dict]] = {}

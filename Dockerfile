@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/tipo
+COPY requirements-runtime.lock ./
+RUN /opt/tipo/bin/pip install --no-cache-dir --require-hashes -r requirements-runtime.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY alembic ./alembic
+COPY bot ./bot
+COPY sandbox ./sandbox
+COPY sync_core ./sync_core
+RUN /opt/tipo/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --create-home --home-dir /data --shell /usr/sbin/nologin tipo
+COPY --from=build /opt/tipo /opt/tipo
+ENV PATH=/opt/tipo/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    TIPO_DATABASE_URL=sqlite:////data/tipo.db \
+    TIPO_HOST=0.0.0.0 \
+    TIPO_PORT=8080
+USER 10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-c", \
+  "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"TIPO_PORT\"]}/healthz', timeout=4)"]
+ENTRYPOINT ["tipo"]
+CMD ["serve"]
