@@ -30,25 +30,24 @@ What to do with a read by id:
 Stock is a counter: changes that happen at the same time add up. No winner, no lost sale.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from enum import Enum, auto
 
 from sync_core.domain.meet import meet
+from sync_core.domain.oversell import oversold
 from sync_core.domain.shown import may_owe, owed
+from sync_core.domain.suspend import PATIENCE, Patience, come_back, suspend, wish
 from sync_core.domain.values import (
     NEVER,
-    Adjustment,
     Level,
     Look,
     Mode,
     Movement,
-    News,
     Observation,
     Outcome,
     Pool,
     Reading,
-    Severity,
     Source,
     Suspension,
 )
@@ -65,19 +64,6 @@ class Verdict(Enum):
     SUSPEND = auto()
     SOON = auto()
     AGAIN = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a read by id may lag behind; seconds."""
-
-    quiet: timedelta = timedelta(seconds=2)  # after our last write or accounted change
-    stale: timedelta = timedelta(seconds=10)  # before a stale reading is repeated
-    truth: timedelta = timedelta(seconds=60)  # after which what is read is the truth
-    suspended: timedelta = timedelta(hours=1)  # between looks at a suspended level
-
-
-PATIENCE = Patience()
 
 
 def judge(level: Level, value: int | None, updated_at: datetime | None) -> Verdict:
@@ -116,20 +102,6 @@ def hear(pool: Pool, seen: Observation, *, now: datetime, patience: Patience = P
             # Accounted for, as a difference of nothing: what is older may not undo it.
             level = replace(level, seen_at=max(level.seen_at, seen.updated_at or NEVER))
             return Outcome(pool=pool.with_level(level))
-
-
-def wish(level: Level, *, now: datetime, patience: Patience = PATIENCE) -> Level:
-    """Return the level with a look wanted as soon as a read can be believed."""
-    soon = max(now, max(level.settled_at, level.accounted_at) + patience.quiet)
-    if level.suspended is not None:
-        # Sooner than it would have been, and never put off by what else is heard.
-        soon = min(now + patience.stale, level.look_at or now + patience.stale)
-    return replace(
-        level,
-        look_at=soon if level.look_at is None or level.suspended else level.look_at,
-        look_since=level.look_since or now,
-        look_mark=level.look_mark + 1,
-    )
 
 
 def weigh(level: Level, reading: Reading, look: Look, *, patience: Patience = PATIENCE) -> Verdict:
@@ -191,7 +163,7 @@ def _believe(
         # Both numbers are possible: only a person can say what became of the write.
         patient = replace(level, look_at=now + patience.suspended)
         return Outcome(pool=pool.with_level(patient))
-    level, news = _come_back(level)
+    level, news = come_back(level, reading.available)
     unanswered = heard and level.later is None  # a look was wished after this read began
     level = replace(
         level,
@@ -210,38 +182,10 @@ def _believe(
         return replace(outcome, pool=outcome.pool.with_level(wanted))
     is_written_next = level.due and owed(level, outcome.pool.shared) != 0
     if level.later is not None and not is_written_next:
-        outcome = _then(outcome, _judge_later(outcome.pool, level, now=now))
+        outcome = outcome.then(judge_later(outcome.pool, level, now=now))
     # What is owed is written now, and `later` is judged when that is settled: an item that never
     # rests gets one write and one look in turn, and neither starves.
     return meet(outcome)
-
-
-def _come_back(level: Level) -> tuple[Level, tuple[News, ...]]:
-    """Lift a suspension, now that the level can be read."""
-    if level.suspended is None:
-        return level, ()
-    news = News(kind="suspended", subject=f"level:{level.id}", over=True)
-    back = replace(level, suspended=None, due=level.met)
-    return (start_over(back) if level.suspended.starts_over else back), (news,)
-
-
-def start_over(level: Level, *, shared: int | None = None) -> Level:
-    """Return the level before a new first meeting; `shared`: what its pool holds by now.
-
-    An open adjustment stays open and is settled as ever, without moving the new book.
-    """
-    return replace(
-        level,
-        book=None,
-        first_book=None,
-        first_shared=shared,
-        met=False,
-        meeting=level.meeting + 1,
-        due=False,
-        later=None,
-        later_at=NEVER,
-        version=level.version + 1,
-    )
 
 
 def _move(pool: Pool, level: Level, seen: Observation, *, now: datetime, source: Source) -> Outcome:
@@ -291,102 +235,6 @@ def move_shared(pool: Pool, by: int) -> Pool:
     )
 
 
-def oversold(before: Pool, after: Pool) -> tuple[News, ...]:
-    """Return the news that a pool has fallen below zero, sunk further, or come back."""
-    was, now = before.shared or 0, after.shared or 0
-    subject = f"pool:{after.id}"
-    if now < 0 and now < was:
-        facts: dict[str, str | int | float | bool | None] = {"title": after.title, "units": -now}
-        return (News(kind="oversold", subject=subject, severity=Severity.CRITICAL, facts=facts),)
-    if was < 0 <= now:
-        return (News(kind="oversold", subject=subject, over=True),)
-    return ()
-
-
-def refuse(pool: Pool, undone: Adjustment, *, why: str, now: datetime) -> Outcome:
-    """Close an adjustment that the store will not take, and leave its level alone."""
-    level = replace(pool.level(undone.level), open=False)
-    outcome = suspend(pool.with_level(level), level, Suspension.REFUSED, now=now)
-    return replace(outcome, news=_with_facts(outcome.news, said=why, delta=undone.delta))
-
-
-def expire(pool: Pool, doubtful: Adjustment, *, now: datetime) -> Outcome:
-    """Give up on an adjustment whose key has expired: both numbers are possible now."""
-    level = replace(pool.level(doubtful.level), open=False)
-    outcome = suspend(pool.with_level(level), level, Suspension.UNFINISHED, now=now)
-    written = None if level.book is None else level.book + doubtful.delta
-    return replace(
-        outcome,
-        news=_with_facts(outcome.news, delta=doubtful.delta, if_written=written),
-    )
-
-
-def _with_facts(news: tuple[News, ...], **facts: str | int | None) -> tuple[News, ...]:
-    """Return the news with more facts each."""
-    return tuple(replace(each, facts={**each.facts, **facts}) for each in news)
-
-
-def settle(pool: Pool, done: Adjustment, *, written_at: datetime, now: datetime) -> Outcome:
-    """Account for our own write, now that the store says that it is done."""
-    level = replace(pool.level(done.level), open=False)
-    if level.meeting == done.meeting and level.book is not None:
-        level = replace(level, book=level.book + done.delta)
-    level = replace(
-        level,
-        written_at=max(level.written_at, written_at),
-        heard_at=max(level.heard_at, written_at),
-        settled_at=now,
-        last_delta=done.delta,
-        version=level.version + 1,
-    )
-    outcome = Outcome(pool=pool.with_level(level))
-    if level.later is None or level.awaits_look:
-        return outcome
-    return meet(_then(outcome, _judge_later(outcome.pool, level, now=now)))
-
-
-def unwritten(pool: Pool, undone: Adjustment, *, now: datetime) -> Outcome:
-    """Close an adjustment that certainly did not happen; what is owed stays owed."""
-    level = replace(pool.level(undone.level), open=False, due=True)
-    level = replace(level, version=level.version + 1)
-    outcome = Outcome(pool=pool.with_level(level))
-    if level.later is None or level.awaits_look:
-        return outcome
-    return meet(_then(outcome, _judge_later(outcome.pool, level, now=now)))
-
-
-def suspend(
-    pool: Pool, level: Level, why: Suspension, *, now: datetime, patience: Patience = PATIENCE
-) -> Outcome:
-    """Leave a level alone until it can be read again; the pool's other levels go on."""
-    again = now + patience.suspended
-    changed = level.suspended is not why
-    if changed and level.suspended is not None and level.suspended.starts_over:
-        level = start_over(level)  # else the new reason would forget that the old book is void
-    level = replace(
-        level,
-        suspended=why,
-        look_at=again,
-        look_since=level.look_since or now,
-        later=None,
-        later_at=NEVER,
-        version=level.version + 1 if changed else level.version,
-    )
-    news = News(
-        kind="suspended",
-        subject=f"level:{level.id}",
-        severity=Severity.WARNING,
-        facts={
-            "title": pool.title,
-            "store": level.spot.store,
-            "why": why.value,
-            "book": level.book,
-            "shared": pool.shared,
-        },
-    )
-    return Outcome(pool=pool.with_level(level), news=(news,) if changed else ())
-
-
 def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
     """Keep the newest value heard, to be judged later; note that something was heard."""
     if seen.available is None:
@@ -402,7 +250,7 @@ def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
     return level
 
 
-def _judge_later(pool: Pool, level: Level, *, now: datetime) -> Outcome:
+def judge_later(pool: Pool, level: Level, *, now: datetime) -> Outcome:
     """Judge what was heard while an adjustment was open or a look under way."""
     seen = Observation(
         spot=level.spot,
@@ -411,12 +259,3 @@ def _judge_later(pool: Pool, level: Level, *, now: datetime) -> Outcome:
     )
     level = replace(level, later=None, later_at=NEVER)
     return hear(pool.with_level(level), seen, now=now)
-
-
-def _then(first: Outcome, second: Outcome) -> Outcome:
-    """Return two outcomes as one."""
-    return Outcome(
-        pool=second.pool,
-        movements=(*first.movements, *second.movements),
-        news=(*first.news, *second.news),
-    )

@@ -14,6 +14,7 @@ The second row is for stores that go on selling while they meet. Nothing is writ
 
 from dataclasses import replace
 
+from sync_core.domain.oversell import oversold
 from sync_core.domain.shown import may_owe, shown
 from sync_core.domain.values import (
     Level,
@@ -118,7 +119,11 @@ def _admit(outcome: Outcome, level: Level, base: int) -> Outcome:
     return Outcome(
         pool=pool,
         movements=(*outcome.movements, movement) if delta else outcome.movements,
-        news=(*outcome.news, News(kind="differs", subject=f"level:{level.id}", over=True)),
+        news=(
+            *outcome.news,
+            News(kind="differs", subject=f"level:{level.id}", over=True),
+            *oversold(outcome.pool, pool),
+        ),
     )
 
 

@@ -15,8 +15,9 @@ costs a few full batches, and a single sale does not wait.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sync_core.domain.account import refuse, wish
+from sync_core.domain.settle import refuse
 from sync_core.domain.shown import owed
+from sync_core.domain.suspend import wish
 from sync_core.domain.values import (
     GREATEST,
     Adjustment,

@@ -231,6 +231,14 @@ class Outcome:
     movements: tuple[Movement, ...] = ()
     news: tuple["News", ...] = ()
 
+    def then(self, later: "Outcome") -> "Outcome":
+        """Return this and what a later decision made of the same pool, as one."""
+        return Outcome(
+            pool=later.pool,
+            movements=(*self.movements, *later.movements),
+            news=(*self.news, *later.news),
+        )
+
 
 class Severity(StrEnum):
     """How bad it is, as a word."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync_core.domain.account import wish
+from sync_core.domain.suspend import wish
 from sync_core.domain.values import NEVER, LocationId, Mode, News, Outcome, Reading, Severity
 from sync_core.ports import Ledger, Store
 from sync_core.workers.context import Context

@@ -6,8 +6,8 @@ from datetime import timedelta
 from random import Random
 
 from sync_core.clock import Clock, Ids
-from sync_core.domain.account import PATIENCE, Patience
 from sync_core.domain.match import MatchBy
+from sync_core.domain.suspend import PATIENCE, Patience
 from sync_core.domain.values import Alias
 from sync_core.ports import Reader, Records, Store
 from sync_core.workers.bell import Bell, Bells

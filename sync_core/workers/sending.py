@@ -15,8 +15,8 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sync_core.domain.account import expire, refuse, settle, unwritten
 from sync_core.domain.plan import SPACING, is_doubtful
+from sync_core.domain.settle import expire, refuse, settle, unwritten
 from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool
 from sync_core.errors import (
     AccessLost,

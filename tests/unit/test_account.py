@@ -5,23 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from sync_core.domain.account import (
-    PATIENCE,
-    Verdict,
-    _believe,
-    expire,
-    hear,
-    judge,
-    looked,
-    move_shared,
-    refuse,
-    settle,
-    start_over,
-    suspend,
-    unwritten,
-    weigh,
-    wish,
-)
+from sync_core.domain.account import Verdict, _believe, hear, judge, looked, move_shared, weigh
+from sync_core.domain.settle import expire, refuse, settle, unwritten
+from sync_core.domain.suspend import PATIENCE, start_over, suspend, wish
 from sync_core.domain.values import (
     NEVER,
     Mode,
@@ -638,17 +624,26 @@ def test_a_reading_without_a_number_is_never_believed():
     assert told == Outcome(pool=start)
 
 
-def test_a_level_that_comes_back_goes_on_where_it_was():
-    """What happened meanwhile is one movement, and what is owed is written."""
+def test_a_level_that_comes_back_as_it_was_goes_on():
+    """What the others did meanwhile is owed and written."""
     away = suspend(pool(50, eu=50, us=50), level("us"), Suspension.INACTIVE, now=at(0)).pool
     sold = hear(away, seen("eu", 48, 5), now=at(5)).pool
-    told = looked(sold, read("us", 49, 5), look(sold.at(spot("us")), 7200), now=at(7201))
+    told = looked(sold, read("us", 50, 5), look(sold.at(spot("us")), 7200), now=at(7201))
     assert (told.pool.shared, books(told.pool), due(told.pool)) == (
-        47,
-        {"eu": 48, "us": 49},
-        {"eu", "us"},
+        48,
+        {"eu": 48, "us": 50},
+        {"us"},
     )
     assert told.news == (News(kind="suspended", subject="level:2", over=True),)
+
+
+@pytest.mark.parametrize("why", [Suspension.INACTIVE, Suspension.REFUSED])
+def test_a_level_that_comes_back_with_another_number_meets_its_pool_anew(why):
+    """Stocked again at 0 is no sale of 50: nobody can say what happened, so nothing moves."""
+    away = suspend(pool(50, eu=50, us=50), level("us"), why, now=at(0)).pool
+    told = looked(away, read("us", 0, 5), look(away.at(spot("us")), 7200), now=at(7201))
+    assert (told.pool.shared, told.movements, due(told.pool)) == (50, (), set())
+    assert [each.kind for each in told.news] == ["suspended", "differs"]
 
 
 def test_a_refused_level_that_comes_back_is_written_what_it_was_owed():
@@ -737,16 +732,22 @@ def test_one_way_what_is_heard_during_a_read_is_not_left_lying():
 
 
 @pytest.mark.parametrize(
-    ("why", "value"), [(Suspension.INACTIVE, 44), (Suspension.INACTIVE, None), (None, None)]
+    ("why", "value", "reads", "again"),
+    [
+        (Suspension.INACTIVE, 44, 50, 102),
+        (Suspension.INACTIVE, None, 50, 102),
+        (None, None, 45, 104),  # it was accounted for at 102, and then left in peace
+    ],
 )
-def test_a_wish_during_a_read_outlives_it(why, value):
+def test_a_wish_during_a_read_outlives_it(why, value, reads, again):
     """Where nothing was kept for later, the read that began before it is not its answer."""
     start = awaiting(suspended=why)
     reading = look(start.at(spot("us")), 100)
     heard = hear(start, seen("us", value, 101), now=at(101)).pool
-    told = looked(heard, read("us", 45, 101), reading, now=at(102)).pool
+    told = looked(heard, read("us", reads, 101), reading, now=at(102)).pool
     mine = told.at(spot("us"))
-    assert (told.shared, mine.book, mine.suspended, mine.look_at) == (45, 45, None, at(104))
+    assert (told.shared, mine.book) == (reads, reads)
+    assert (mine.suspended, mine.look_at) == (None, at(again))
 
 
 # -- shared, and what it makes due

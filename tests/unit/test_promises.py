@@ -6,18 +6,11 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sync_core.domain.account import (
-    expire,
-    hear,
-    looked,
-    refuse,
-    settle,
-    start_over,
-    unwritten,
-    wish,
-)
+from sync_core.domain.account import hear, looked
 from sync_core.domain.plan import plan
+from sync_core.domain.settle import expire, refuse, settle, unwritten
 from sync_core.domain.shown import owed
+from sync_core.domain.suspend import start_over, wish
 from sync_core.domain.values import Mode, Suspension
 from tests.unit.builders import (
     STORES,

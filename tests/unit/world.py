@@ -6,8 +6,9 @@ late, twice, in any order, and only when the test says so.
 
 from math import floor
 
-from sync_core.domain.account import hear, looked, settle
+from sync_core.domain.account import hear, looked
 from sync_core.domain.plan import plan
+from sync_core.domain.settle import settle
 from tests.unit.builders import adjustment, at, level, look, pool, read, seen, spot
 
 
