@@ -1,0 +1,19 @@
+"""The demo is the first thing that anybody runs: it must hold on any machine, in any folder."""
+
+import json
+
+
+def test_the_demo_holds(house):
+    """Also where somebody else's settings lie around."""
+    (house.folder / ".env").write_text("TIPO_STORES__MARS__DOMAIN=nonsense\nTIPO_PORT=1\n")
+    house.environment["TIPO_DATABASE_URL"] = "sqlite:////nowhere/at-all.db"
+
+    answer = house.tipo("demo", "--json")
+
+    assert answer.returncode == 0, answer.stderr
+    said = json.loads(answer.stdout)
+    assert said["holds"] is True
+    assert [(each["should_show"], each["shows"]) for each in said["scenes"]] == [
+        (shown, {"eu": shown, "us": shown}) for shown in (45, 55, 57, 52)
+    ]
+    assert not (house.folder / "tipo.db").exists()
