@@ -1,12 +1,14 @@
-"""What every test has."""
+"""What every test has: profiles, a clean environment, and databases that are nobody else's."""
 
 import os
 import shutil
+from contextlib import contextmanager
 from uuid import uuid4
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from sync_core.db.database import Database
 from sync_core.db.migrate import migrate
@@ -19,13 +21,13 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("deterministic", derandomize=True, deadline=None)
+settings.register_profile("deterministic", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 POSTGRES = os.environ.get("TIPO_TEST_POSTGRES_URL")
-needs_postgres = pytest.mark.skipif(
-    POSTGRES is None, reason="TIPO_TEST_POSTGRES_URL names no PostgreSQL to test against"
-)
+NO_POSTGRES = "TIPO_TEST_POSTGRES_URL names no PostgreSQL to test against"
+needs_postgres = pytest.mark.skipif(POSTGRES is None, reason=NO_POSTGRES)
+KINDS = ["sqlite", pytest.param("postgresql", marks=needs_postgres)]
 
 
 @pytest.fixture
@@ -34,61 +36,92 @@ def anyio_backend():
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch, tmp_path_factory):
+def _own_settings(monkeypatch):
     """No setting of whoever runs the tests may change what they do."""
-    for name in list(os.environ):
-        if name.startswith(("TIPO_STORES", "TIPO_DATABASE", "TIPO_SLACK", "SLACK_", "TIPO_PUBLIC")):
+    ours = {"TIPO_TEST_POSTGRES_URL", "TIPO_HISTORIES"}
+    for name in set(os.environ) - ours:
+        if name.startswith(("TIPO_", "SLACK_")):
             monkeypatch.delenv(name)
+
+
+@contextmanager
+def _opened(url):
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory):
-    """A SQLite file with the newest schema, to be copied."""
+    """A SQLite file with the newest schema, to be copied: that is faster than migrating."""
     path = tmp_path_factory.mktemp("template") / "template.db"
-    database = Database(f"sqlite:///{path}")
-    migrate(database.engine)
-    database.close()
+    with _opened(f"sqlite:///{path}") as database:
+        migrate(database.engine)
     return path
 
 
 @pytest.fixture
 def sqlite_url(migrated_file, tmp_path):
-    path = tmp_path / "tipo.db"
-    shutil.copy(migrated_file, path)
-    return f"sqlite:///{path}"
+    """A migrated SQLite file of this test's own."""
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'tipo.db')}"
+
+
+@contextmanager
+def _postgres(template="template1"):
+    """Yield the URL of a new database on the PostgreSQL that the tests were given."""
+    if POSTGRES is None:
+        pytest.skip(NO_POSTGRES)
+    name = f"tipo_{uuid4().hex}"
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres():
+    """The name of a PostgreSQL database with the newest schema, to be copied."""
+    with _postgres() as url:
+        with _opened(url) as database:
+            migrate(database.engine)
+        yield make_url(url).database
+
+
+@pytest.fixture
+def postgres_url(migrated_postgres):
+    """A migrated PostgreSQL database of this test's own."""
+    with _postgres(migrated_postgres) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_postgres_url():
-    """A database of its own on the PostgreSQL that the tests were given."""
-    if POSTGRES is None:
-        pytest.skip("TIPO_TEST_POSTGRES_URL names no PostgreSQL to test against")
-    name = f"tipo_{uuid4().hex}"
-    admin = Database(POSTGRES)
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield admin.url.set(drivername="postgresql", database=name).render_as_string(
-        hide_password=False
-    )
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.close()
+    """A PostgreSQL database that nobody has migrated."""
+    with _postgres() as url:
+        yield url
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgres)])
+@pytest.fixture(params=KINDS)
 def database_url(request):
-    """An empty database of each kind, migrated."""
+    """A migrated database; the test runs on each kind."""
+    chosen = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    return request.getfixturevalue(chosen)
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request, tmp_path):
+    """A database without tables; the test runs on each kind."""
     if request.param == "sqlite":
-        return request.getfixturevalue("sqlite_url")
-    url = request.getfixturevalue("empty_postgres_url")
-    database = Database(url)
-    migrate(database.engine)
-    database.close()
-    return url
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return request.getfixturevalue("empty_postgres_url")
 
 
 @pytest.fixture
 def database(database_url):
-    found = Database(database_url)
-    yield found
-    found.close()
+    """A migrated database, open; the test runs on each kind."""
+    with _opened(database_url) as found:
+        yield found
