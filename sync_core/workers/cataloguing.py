@@ -22,6 +22,7 @@ class Cataloguer:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._arranged = False
 
     async def meet(self, store: Store) -> ShopFacts:
         """Ask a store who it is, and keep its locations.
@@ -67,19 +68,20 @@ class Cataloguer:
         by = self._context.match_by
         ledger.save_variants(variants, [key_of(each, by) for each in variants])
 
-    async def arrange_all(self) -> bool:
-        """Match the whole catalogue once all stores' are read; return whether that is done."""
-        done = await self._context.records.step(self._arrange_all)
-        self._context.work.ring()
-        return done
+    async def arrange_all(self) -> None:
+        """Match the whole catalogue, once, when the last store's has been read."""
+        if not self._arranged:
+            self._arranged = await self._context.records.step(self._arrange_all)
+            self._context.work.ring()
 
     def _arrange_all(self, ledger: Ledger) -> bool:
         stores = self._context.stores
         read = {each.alias: each.catalogue_at for each in ledger.stores() if each.alias in stores}
         if None in read.values():
             return False
-        # Later changes are arranged one by one: a restart has nothing to add.
+        # Later changes are arranged one by one: a restart has nothing to add but new places.
         word = " ".join(f"{alias}@{at}" for alias, at in sorted(read.items()))
+        word += "".join(f" {place.id}:{sorted(place.locations)}" for place in ledger.places())
         if ledger.setting(ARRANGED) != word:
             self._arrange(ledger, None)
             ledger.set(ARRANGED, word)

@@ -178,3 +178,33 @@ def test_what_writes_asks_first(known, command):
 def test_errors_are_json_too(tipo):
     said = tipo("status", "--json", expect=2)
     assert "there is no database" in json.loads(said.stdout)["error"]
+
+
+def test_a_restart_learns_new_locations_and_scopes(known):
+    """`tipo places` and `tipo doctor` say: change it in the store, then restart."""
+    known.shops["eu"].add_location("Pop-up")
+    assert known.json("doctor")["healthy"] is True
+    known.shops["us"].add_location("Pop-up")
+    for shop in known.shops.values():
+        shop.access.scopes.append("read_orders")
+        shop.connect("SFDJ-M", max(shop.locations))
+
+    known.work(_has_place("Pop-up"))
+
+    said = known.json("places")
+    assert [place["name"] for place in said["places"]] == ["Berlin warehouse", "Pop-up"]
+    assert "Pop-up" in known("stock", JACKET).output
+
+
+def _has_place(name):
+    async def holds(service):
+        places, _ = await service.places()
+        pools = await service.stock(JACKET, live=False)
+        scopes = [each.scopes for each in await service.stores()]
+        return (
+            name in {place.name for place in places}
+            and len(pools) == len(places)
+            and all("read_orders" in each for each in scopes)
+        )
+
+    return holds
