@@ -31,6 +31,7 @@ from sync_core.web.receiver import Receiver
 from sync_core.web.webhooks import Webhooks
 from sync_core.workers.context import Context, Pace
 from sync_core.workers.engine import Engine
+from sync_core.workers.reach import Reach
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +116,15 @@ class App:
         self._parts = parts
         settings = parts.settings
         pace = Pace(catch_up=settings.catch_up.every, poll=None if settings.public_url else POLL)
+        luck = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._context = Context(
             records=parts.database,
             stores=parts.stores,
             source=settings.source,
             clock=parts.clock,
             ids=parts.ids,
-            luck=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            luck=luck,
+            reach=Reach(parts.database, parts.clock, luck),
             read=heard,
             match_by=settings.match_by,
             public_url=settings.public_url,

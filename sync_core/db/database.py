@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from sync_core.clock import Clock, WallClock
@@ -147,7 +147,8 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _is_passing(exc: DBAPIError) -> bool:
     """Whether running the step again may help."""
-    if exc.connection_invalidated:
+    unreachable = isinstance(exc, OperationalError) and exc.statement is None
+    if unreachable or exc.connection_invalidated:
         return True
     state = getattr(exc.orig, "sqlstate", None)
     if state is not None:

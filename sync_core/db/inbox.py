@@ -41,7 +41,7 @@ class Inbox(Room):
             for each in deliveries
         ]
         self.insert_new(DELIVERY, rows)
-        for alias in {each.store for each in deliveries}:
+        for alias in sorted({each.store for each in deliveries}):  # one order: no deadlock
             newest = max(each.received_at for each in deliveries if each.store == alias)
             self.run(update(STORE).where(STORE.c.alias == alias).values(last_delivery_at=newest))
 

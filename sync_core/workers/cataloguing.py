@@ -33,6 +33,7 @@ class Cataloguer:
         """
         facts = await store.facts()
         await self._context.records.step(partial(self._meet, store.alias, facts))
+        self._arranged = False  # there may be a new place
         return facts
 
     def _meet(self, alias: Alias, facts: ShopFacts, ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ from sync_core.domain.suspend import PATIENCE, Patience
 from sync_core.domain.values import Alias
 from sync_core.ports import Reader, Records, Store
 from sync_core.workers.bell import Bell, Bells
+from sync_core.workers.reach import Reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,6 @@ class Pace:
     fold: int = 1000
     look: int = 100
     claim: timedelta = timedelta(seconds=60)  # longer than any request may take
-    greatest_backoff: float = 60.0
-    told_after: timedelta = timedelta(minutes=2)  # an unreachable store becomes news
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,9 @@ class Context:
     match_by: MatchBy
     public_url: str | None  # where stores reach us
     topics: Callable[[Iterable[str]], Sequence[str]]  # what to subscribe to, by our scopes
+    reach: Reach
     pace: Pace = field(default_factory=Pace)
+    known: set[Alias] = field(default_factory=set)  # stores that have said who they are
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks
     products: Bells = field(default_factory=Bells)  # catalogues have to be read

@@ -33,7 +33,6 @@ class Engine:
         self._context = context
         self._cataloguer = Cataloguer(context)
         self._folder = Folder(context)
-        self._greeted: set[Alias] = set()
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -34,6 +34,7 @@ class Looker:
             by_location.setdefault(each.spot.location, []).append(each)
         for location, some in by_location.items():
             readings = await self._store.read([each.spot.item for each in some], location)
+            await context.reach.answered(self._store.alias)
             found = dict(zip((each.level for each in some), readings, strict=True))
             await context.records.step(partial(self._account, some, found))
         context.work.ring()

@@ -44,7 +44,6 @@ class Sender:
     def __init__(self, context: Context, store: Store) -> None:
         self._context = context
         self._store = store
-        self._failures = 0
         self._resting_until: datetime | None = None
 
     async def round(self) -> float | None:
@@ -52,6 +51,8 @@ class Sender:
 
         0: at once. None: when the bell rings.
         """
+        if self._store.alias not in self._context.known:
+            return None  # nothing is written to a store before it has said who it is
         now = self._context.clock.now()
         if self._resting_until is not None and now < self._resting_until:
             return (self._resting_until - now).total_seconds()
@@ -93,7 +94,9 @@ class Sender:
             await records.step(lambda ledger: self._split(ledger, batch, reasons))
         except KeySpent as exc:
             await records.step(lambda ledger: self._plan_anew(ledger, batch))
-            self._rest_from(exc)  # else a store that refuses every key would get a new one at once
+            await self._rest_from(
+                exc
+            )  # else a store that refuses every key would get a new one at once
             return
         except KeyMisused:
             log.exception("a key is known otherwise", extra={"act": "key_misused", "store": alias})
@@ -111,31 +114,24 @@ class Sender:
 
     async def _rest(self, batch: Batch, exc: StoreError) -> None:
         """Keep the batch open, to be sent again with the same bytes."""
-        until = self._rest_from(exc)
+        until = await self._rest_from(exc)
         await self._context.records.step(lambda ledger: ledger.release(batch.id, until=until))
 
-    def _rest_from(self, exc: StoreError) -> datetime:
+    async def _rest_from(self, exc: StoreError) -> datetime:
         """Leave the store alone for a while, longer each time; return until when."""
         context = self._context
+        wait = 1.0
         if isinstance(exc, Throttled):
             wait = exc.wait
-        else:
-            self._failures += 1
-            longest = min(context.pace.greatest_backoff, 0.5 * 2 ** min(self._failures, 10))
-            wait = context.luck.uniform(longest / 2, longest)
-            log.warning(
-                "%s did not write a batch, again in %.1f s",
-                self._store.alias,
-                wait,
-                extra={"act": "not_written", "store": self._store.alias, "why": cut(str(exc))},
-            )
+        elif isinstance(exc, NotSent | NoAnswer):
+            wait = await context.reach.failed(self._store.alias, exc)
         self._resting_until = context.clock.now() + timedelta(seconds=wait)
         return self._resting_until
 
     async def _answered(self) -> None:
         """Note that the store is there, and wake who has work by what it said."""
-        self._failures = 0
         self._resting_until = None
+        await self._context.reach.answered(self._store.alias)
         self._context.work.ring()
 
     def _close(

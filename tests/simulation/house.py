@@ -12,6 +12,7 @@ from random import Random
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import event
 
+from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
 from sandbox.transport import ShopTransport
 from sync_core.db.database import Database
@@ -27,6 +28,7 @@ from sync_core.web.receiver import Receiver
 from sync_core.workers.bell import Bell
 from sync_core.workers.context import Context, Pace
 from sync_core.workers.engine import Engine
+from sync_core.workers.reach import Reach
 from tests.simulation.virtual import Counting, Fuse, Inline, Mortal, VirtualClock, VirtualLoop
 
 ALIASES = ("eu", "us", "uk")
@@ -62,6 +64,7 @@ class Process:
             clock=clock,
             ids=house.ids,
             luck=luck,
+            reach=Reach(self.database, clock, luck),
             read=heard,
             match_by=MatchBy.HANDLE,
             public_url="https://tipo.example.com",
@@ -107,8 +110,10 @@ class House:
         pace: Pace | None = None,
         latency: float = 0.02,
         opened: bool = False,
+        orders: bool = False,
     ) -> None:
         self.seed = seed
+        self.scopes = (*DEFAULT_SCOPES, "read_orders") if orders else DEFAULT_SCOPES
         self.rng = Random(seed)
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
@@ -139,6 +144,7 @@ class House:
             rng=Random(f"{self.seed}/{alias}"),
             id_offset=number * 100_000,
             shop_id=number + 1,
+            scopes=self.scopes,
         )
         shop.add_location("Warehouse")
         for n in range(items):
