@@ -10,7 +10,7 @@ show what people made of it, and nothing may have been written that nobody cause
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,6 +26,9 @@ from tests.simulation.house import House, assert_at_rest, assert_conserved
 
 HISTORIES = int(os.environ.get("TIPO_HISTORIES", "120"))
 STEPS = int(os.environ.get("TIPO_STEPS", "25"))
+# A mutant only has to be noticed, not explained.
+SHRINK = os.environ.get("TIPO_SHRINK", "1") == "1"
+PHASES = [each for each in Phase if SHRINK or each is Phase.generate]
 
 BAD = (
     Answer.ERROR_BEFORE,
@@ -214,5 +217,6 @@ def test_no_history_loses_or_invents_a_unit(kind, part):
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
+            phases=PHASES,
         ),
     )

@@ -1,0 +1,1 @@
+"""Rules broken on purpose: each break must be noticed."""
