@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from sqlalchemy import Engine as SqlEngine
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
@@ -42,10 +42,9 @@ class Process:
     def __init__(self, house: "House") -> None:
         self.fuse = Fuse()
         clock, luck = house.clock, Random(house.seed)
-        self.database = Database(
-            f"sqlite:///{house.path}", executor=Inline(self.fuse), clock=clock, luck=luck
-        )
-        self.database._engine = _engine_for(house.path)
+        self.database = Database(house.url, executor=Inline(self.fuse), clock=clock, luck=luck)
+        if self.database.is_sqlite:
+            self.database._engine = _engine_for(house.path)
         transport = Mortal(ShopTransport(house.shops.values()), self.fuse, house.latency)
         self.stores = {
             alias: ShopifyStore(
@@ -111,6 +110,7 @@ class House:
         latency: float = 0.02,
         opened: bool = False,
         orders: bool = False,
+        url: str | None = None,
     ) -> None:
         self.seed = seed
         self.scopes = (*DEFAULT_SCOPES, "read_orders") if orders else DEFAULT_SCOPES
@@ -123,6 +123,7 @@ class House:
         self._mail = Bell()
         self.folder = Path(tempfile.mkdtemp(dir=FAST if FAST.is_dir() else None))
         self.path = self.folder / "tipo.db"
+        self.url = url or f"sqlite:///{self.path}"
         self.shops: dict[Alias, Shop] = {}
         self.skus = [f"SKU-{n}" for n in range(items)]
         self.outside: list[tuple[Alias, str, int]] = []  # what people did: store, SKU, delta
@@ -133,7 +134,7 @@ class House:
         if opened:
             self._copy_opened(stores, items)
         else:
-            _migrated(self.path, self.shops)
+            _migrated(self.url, self.shops)
         self.start()
         self._post = self.loop.create_task(self._deliver())
 
@@ -269,7 +270,10 @@ class House:
         item = shop.item(sku).id
         return [each.delta for each in shop.log if each.item == item and each.key is not None]
 
-    def rows(self, query: str) -> list[sqlite3.Row]:
+    def rows(self, query: str) -> list:
+        if not self.url.startswith("sqlite"):
+            with self.process.database.engine.connect() as connection:
+                return [row._mapping for row in connection.execute(text(query))]
         with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(query).fetchall()
@@ -307,9 +311,9 @@ def _engine_for(path: Path) -> SqlEngine:
 _templates: dict[tuple, tuple[Path, float, dict]] = {}
 
 
-def _migrated(path: Path, shops: dict[Alias, Shop]) -> None:
+def _migrated(url: str, shops: dict[Alias, Shop]) -> None:
     """Make a database with the stores in it."""
-    database = Database(f"sqlite:///{path}")
+    database = Database(url)
     migrate(database.engine)
 
     def enlist(ledger):
