@@ -1,0 +1,140 @@
+"""How the service says how it is."""
+
+from datetime import timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from sync_core.domain.values import Alias
+from sync_core.ports import Delivery
+from tests.web.conftest import EU, SECRETS, TOKEN, US
+
+LATE = "a delivery has waited for 120 s"
+
+
+def keep(house, age):
+    late = Delivery(
+        store=Alias("eu"),
+        webhook_id="late",
+        topic="t",
+        body=b"{}",
+        received_at=house.clock.now() - timedelta(seconds=age),
+    )
+    house.database.run(lambda ledger: ledger.receive([late]))
+
+
+async def figures(house):
+    answer = await house.client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (each.name, *(each.labels[name] for name in sorted(each.labels, reverse=True))): each.value
+        for family in text_string_to_metric_families(answer.text)
+        for each in family.samples
+    }
+
+
+async def test_it_is_alive_while_its_engine_works(house):
+    answer = await house.client.get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+async def test_it_is_not_alive_once_its_engine_has_failed_thrice(house):
+    house.app._failing = 3
+    answer = await house.client.get("/healthz")
+    assert answer.status_code == 503
+    assert "restart" in answer.text
+    ready = await house.client.get("/readyz")
+    assert (ready.status_code, ready.json()["why"]) == (503, ["the engine has stopped"])
+
+
+async def test_it_is_ready_and_says_how_it_is(house):
+    answer = await house.client.get("/readyz")
+    quiet = {"held": None, "due": 0, "suspended": 0}
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "why": [],
+        "oldest_unhandled_seconds": 0.0,
+        "stores": {"eu": quiet, "us": quiet},
+    }
+
+
+async def test_it_is_not_ready_while_an_old_delivery_waits(house):
+    keep(house, age=120)
+    answer = await house.client.get("/readyz")
+    facts = answer.json()
+    assert (answer.status_code, facts["ready"], facts["why"]) == (503, False, [LATE])
+    assert facts["oldest_unhandled_seconds"] == pytest.approx(120, abs=5)
+
+
+async def test_a_delivery_that_has_just_come_is_no_trouble(house):
+    await house.send()
+    assert (await house.client.get("/readyz")).status_code == 200
+
+
+async def test_it_is_not_ready_while_a_store_is_held_and_again_afterwards(house):
+    now = house.clock.now()
+    house.database.run(lambda ledger: ledger.hold(Alias("us"), "access lost", now=now))
+    answer = await house.client.get("/readyz")
+    assert (answer.status_code, answer.json()["why"]) == (503, ["us: access lost"])
+    assert answer.json()["stores"]["us"]["held"] == "access lost"
+    assert (await house.client.get("/healthz")).status_code == 200
+    house.database.run(lambda ledger: ledger.let_go(Alias("us"), now=now))
+    assert (await house.client.get("/readyz")).status_code == 200
+
+
+async def test_it_is_not_ready_without_its_database(house):
+    house.database.trouble = OSError(f"secret words: {TOKEN}")
+    answer = await house.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["why"] == ["the database does not answer: OSError"]
+    assert (await house.client.get("/healthz")).status_code == 200
+    house.database.trouble = None
+    assert (await house.client.get("/readyz")).status_code == 200
+
+
+async def test_it_is_not_ready_while_its_database_is_silent(house, monkeypatch):
+    monkeypatch.setattr("sync_core.web.health.PATIENT", 0.1)
+    house.database.gate.clear()
+    answer = await house.client.get("/readyz")
+    assert answer.json()["why"] == ["the database does not answer: TimeoutError"]
+    house.database.gate.set()
+
+
+async def test_its_figures_count_what_came(house):
+    before = await figures(house)
+    assert before["tipo_unhandled",] == 0
+    await house.send()
+    await house.send(hmac_sha256="forged")
+    await house.send(shop_domain="urbanwear-fr.myshopify.com")
+    after = await figures(house)
+
+    def rise(*labels):
+        name = ("tipo_deliveries_total", *labels)
+        return after[name] - before.get(name, 0)
+
+    assert [rise("eu", "200"), rise("eu", "401"), rise("unknown", "404")] == [1, 1, 1]
+    assert after["tipo_unhandled",] == 1
+    assert after["tipo_oldest_unhandled_seconds",] < 5
+    assert after["tipo_pools",] == after["tipo_pools_oversold",] == 0
+    assert after["tipo_store_due", "us"] == 0
+
+
+async def test_strangers_cannot_make_up_labels(house):
+    """A label per made-up shop would fill the memory."""
+    for number in range(5):
+        await house.send(shop_domain=f"made-up-{number}.myshopify.com")
+    stores = {name[1] for name in await figures(house) if name[0] == "tipo_deliveries_total"}
+    assert stores <= {"eu", "us", "unknown"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_no_secret_and_no_shop_is_told(house, path):
+    text = (await house.client.get(path)).text
+    assert not any(each in text for each in (*SECRETS, EU, US))
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/webhooks", "/webhooks/shopify/x", "/.env"])
+async def test_nothing_else_is_there(house, path):
+    assert (await house.client.get(path)).status_code == 404

@@ -1,0 +1,141 @@
+"""What a store has signed is kept once, many in one commit, and answered afterwards."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tests.web.conftest import BODY, EU, HOOK, NEW, OLD, OTHER, TOPIC, US, headers, until
+
+
+async def test_a_signed_delivery_is_kept_as_it_came(house):
+    answer = await house.send(webhook_id="b1")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+    (row,) = house.stored()
+    assert (row.store, row.webhook_id, row.topic, row.body) == ("eu", "b1", TOPIC, BODY)
+    assert row.handled_at is None
+
+
+async def test_the_same_delivery_again_is_answered_and_not_kept_again(house):
+    for _ in range(3):
+        assert (await house.send(webhook_id="b1")).status_code == 200
+    assert len(house.stored()) == 1
+
+
+async def test_the_same_delivery_many_times_at_once_is_kept_once(house):
+    answers = await asyncio.gather(*(house.send(webhook_id="b1") for _ in range(20)))
+    assert {each.status_code for each in answers} == {200}
+    assert len(house.stored()) == 1
+
+
+async def test_two_stores_may_use_the_same_id(house):
+    await house.send(webhook_id="b1")
+    assert (await house.send(secret=OTHER, shop_domain=US, webhook_id="b1")).status_code == 200
+    assert [row.store for row in house.stored()] == ["eu", "us"]
+
+
+async def test_300_at_once_share_commits(house):
+    """What arrives while one commit runs goes into the next, all of it."""
+    before = house.database.steps
+    house.database.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        sent = [group.create_task(house.send())]
+        await until(lambda: house.database.steps == before + 1)
+        sent += [group.create_task(house.send()) for _ in range(299)]
+        await until(lambda: len(house.app._receiver._waiting) == 299)
+        assert not any(each.done() for each in sent)
+        house.database.gate.set()
+    assert Counter(each.result().status_code for each in sent) == {200: 300}
+    assert len({row.webhook_id for row in house.stored()}) == 300
+    assert house.database.steps == before + 2
+
+
+async def test_nothing_is_answered_before_it_is_committed(house):
+    house.database.gate.clear()
+    before = house.database.steps
+    async with asyncio.TaskGroup() as group:
+        sent = group.create_task(house.send())
+        await until(lambda: house.database.steps > before)
+        await asyncio.sleep(0.1)
+        assert not sent.done()
+        assert house.stored() == []
+        house.database.gate.set()
+    assert sent.result().status_code == 200
+    assert len(house.stored()) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        OperationalError("INSERT", {}, Exception("disk full")),
+        OSError(28, "No space left on device"),
+        RuntimeError("?"),
+    ],
+)
+async def test_what_cannot_be_kept_is_answered_503(house, refusals, trouble):
+    """The store sends it again; the service is none the worse for it."""
+    house.database.trouble = trouble
+    answer = await house.send(webhook_id="b1")
+    assert (answer.status_code, answer.text) == (503, "it cannot be kept now\n")
+    assert [each.status for each in refusals()] == [503]
+    assert (await house.client.get("/healthz")).status_code == 200
+    house.database.trouble = None
+    assert house.stored() == []
+    assert (await house.send(webhook_id="b1")).status_code == 200
+    assert len(house.stored()) == 1
+
+
+async def test_too_many_that_wait_are_answered_503(house, refusals, monkeypatch):
+    monkeypatch.setattr("sync_core.web.receiver.MOST_WAITING", 2)
+    house.database.gate.clear()
+    before = house.database.steps
+    async with asyncio.TaskGroup() as group:
+        sent = [group.create_task(house.send())]
+        await until(lambda: house.database.steps > before)
+        sent += [group.create_task(house.send()) for _ in range(2)]
+        await until(lambda: len(house.app._receiver._waiting) == 2)
+        late = await house.send()
+        house.database.gate.set()
+    assert (late.status_code, late.text) == (503, "too many wait\n")
+    assert [each.result().status_code for each in sent] == [200] * 3
+    assert len(refusals()) == 1
+
+
+async def test_a_sender_that_leaves_before_the_answer_harms_nobody(house):
+    """What it sent is kept all the same; it will send it again."""
+    house.database.gate.clear()
+    before = house.database.steps
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers().items())
+    head = f"POST {HOOK} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}\r\n{lines}\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(head.encode() + BODY)
+    await until(lambda: house.database.steps > before)
+    writer.close()
+    house.database.gate.set()
+    assert (await house.send()).status_code == 200
+    assert len(house.stored()) == 2
+    assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("secret", [OLD, NEW])
+async def test_each_secret_is_accepted_during_a_rotation(house, secret):
+    assert (await house.send(secret=secret)).status_code == 200
+
+
+@pytest.mark.parametrize("secret", ["hush-eu-third", ""])
+async def test_no_other_secret_is_accepted(house, secret):
+    """Not even the empty one that stands in the list."""
+    assert (await house.send(secret=secret)).status_code == 401
+    assert house.stored() == []
+
+
+async def test_headers_are_read_whatever_their_case(house):
+    shouted = {name.upper(): value for name, value in headers(shop_domain=EU.upper()).items()}
+    answer = await house.client.post(HOOK, content=BODY, headers=shouted)
+    assert answer.status_code == 200
+
+
+async def test_a_topic_nobody_reads_is_kept(house):
+    assert (await house.send(b"{}", topic="themes/publish")).status_code == 200
+    assert len(house.stored()) == 1
