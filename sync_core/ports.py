@@ -265,6 +265,9 @@ class Ledger(Protocol):
     def release(self, batch: int, *, until: datetime) -> None:
         """Let an open batch be claimed again from then on."""
 
+    def release_all(self, store: Alias) -> None:
+        """Let every open batch of a store be claimed again at once."""
+
     def close_batch(
         self, batch: int, state: str, *, now: datetime, written_at: datetime | None = None
     ) -> list[Adjustment]:

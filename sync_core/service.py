@@ -109,7 +109,8 @@ class Service:
     async def set_mode(self, mode: Mode, *, by: str, alias: Alias | None = None) -> list[Alias]:
         """Change the mode of every connection, or of one: a new first meeting each.
 
-        Returns the destinations whose mode it is now. Nothing is written by this: levels that
+        Returns the destinations whose mode it is now; one that had it already is left in peace.
+        Nothing is written by this: levels that
         agree are adopted, levels that differ are left alone and listed.
 
         Raises:
@@ -125,7 +126,8 @@ class Service:
         self, ledger: Ledger, wanted: Sequence[Alias], mode: Mode, by: str, now: datetime
     ) -> None:
         for each in wanted:
-            ledger.call_meeting(each, mode, by=by, now=now)
+            if ledger.store(each).mode is not mode:
+                ledger.call_meeting(each, mode, by=by, now=now)
         self._ring(ledger)
 
     async def _destinations(self, alias: Alias | None) -> list[Alias]:

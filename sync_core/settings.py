@@ -1,5 +1,6 @@
 """The settings: from the environment, `.env` or `tipo.toml`, in this order."""
 
+import json
 import re
 from datetime import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -17,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -46,7 +49,16 @@ def _zone(name: str) -> str:
     return name
 
 
+def _listed(given: object) -> object:
+    """Return a list that the environment holds as JSON."""
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        raise ValueError('must be a JSON list such as ["one", "two"]') from None
+
+
 Address = Annotated[str, AfterValidator(_address)]
+JsonList = (NoDecode, BeforeValidator(_listed))  # read here, so that an error names its variable
 
 
 class Strict(BaseModel):
@@ -63,7 +75,7 @@ class StoreSettings(Strict):
     access_token: SecretStr | None = None
     client_id: str | None = None
     client_secret: SecretStr | None = None
-    webhook_secrets: list[SecretStr] = Field(default_factory=list)
+    webhook_secrets: Annotated[list[SecretStr], *JsonList] = Field(default_factory=list)
     api_url: Address | None = None
 
     @model_validator(mode="after")
@@ -93,7 +105,7 @@ class SlackSettings(Strict):
     signing_secret: SecretStr | None = None
     app_token: SecretStr | None = None
     channel: str | None = None
-    approvers: list[str] = Field(default_factory=list)
+    approvers: Annotated[list[str], *JsonList] = Field(default_factory=list)
     api_url: str = "https://slack.com/api/"
 
 
@@ -116,6 +128,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TIPO_",
         env_nested_delimiter="__",
+        env_ignore_empty=True,  # an empty line in `.env` sets nothing
+        hide_input_in_errors=True,  # it may be a secret
         env_file=".env",
         toml_file="tipo.toml",
         extra="ignore",

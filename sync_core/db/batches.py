@@ -97,6 +97,11 @@ class Batches(Room):
             .values(claimed_until=until)
         )
 
+    def release_all(self, store: Alias) -> None:
+        """Let every open batch of a store be claimed again at once."""
+        ours = (BATCH.c.store == store) & (BATCH.c.state == "open")
+        self.run(update(BATCH).where(ours).values(claimed_until=None))
+
     def next_claim(self, store: Alias) -> datetime | None:
         """Return from when on an open batch may be claimed."""
         found: datetime | None = self.run(NEXT_CLAIM, {"store": store}).scalar()

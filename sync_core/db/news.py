@@ -38,9 +38,9 @@ class NewsRoom(Room):
                 self._notify(each, now, facts={**standing.facts, **each.facts})
             elif not each.over and standing is None:
                 row = {"kind": each.kind, "subject": each.subject, "facts": dict(each.facts)}
-                severity = each.severity.value
-                self.run(insert(FINDING).values(**row, severity=severity, opened_at=now))
-                self._notify(each, now, facts=dict(each.facts))
+                opened = {**row, "severity": each.severity.value, "opened_at": now}
+                if self.insert_new(FINDING, [opened]):  # else another process tells it just now
+                    self._notify(each, now, facts=dict(each.facts))
             elif not each.over and standing is not None and standing.facts != dict(each.facts):
                 changed = update(FINDING).where(FINDING.c.id == standing.id)
                 self.run(changed.values(facts=dict(each.facts), severity=each.severity.value))

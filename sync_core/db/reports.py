@@ -304,7 +304,9 @@ class Reports(Catalogue):
             .order_by(ACT.c.at, ACT.c.id)
             .limit(5000)
         )
-        for row in self.run(query):
+        rows = self.run(query).all()
+        names = self._order_names([row.order_id for row in rows if not row.name])
+        for row in rows:
             found[row.store].append(
                 Act(
                     store=Alias(row.store),
@@ -312,7 +314,7 @@ class Reports(Catalogue):
                     ref=row.ref,
                     line=row.line,
                     order_id=row.order_id,
-                    name=row.name,
+                    name=row.name or names.get((row.store, row.order_id), ""),
                     variant_id=row.variant_id,
                     quantity=row.quantity,
                     location=row.location,
@@ -320,6 +322,13 @@ class Reports(Catalogue):
                 )
             )
         return found
+
+    def _order_names(self, orders: Sequence[int]) -> dict[tuple[str, int], str]:
+        """Return what orders are called, by store and id: a refund does not say it."""
+        query = select(ACT.c.store, ACT.c.order_id, ACT.c.name).where(
+            ACT.c.order_id.in_(orders), ACT.c.name != ""
+        )
+        return {(row.store, row.order_id): row.name for row in self.run(query)}
 
     # -- meetings
     def meeting(self, store: Alias) -> Meeting:

@@ -26,11 +26,14 @@ class Room:
         """Execute a statement, once or for each of the rows."""
         return self.connection.execute(statement, rows)
 
-    def insert_new(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert the rows that break no constraint, in few statements."""
+    def insert_new(self, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+        """Insert the rows that break no constraint, in few statements; return how many."""
         dialect = sqlite if self.is_sqlite else postgresql
+        count = 0
         for some in chunks(rows, 500):
-            self.run(dialect.insert(table).values(some).on_conflict_do_nothing())
+            new = dialect.insert(table).values(some).on_conflict_do_nothing()
+            count += len(self.run(new.returning(*table.primary_key)).all())
+        return count
 
     def upsert(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows, or make the rows of the same primary key equal to them."""

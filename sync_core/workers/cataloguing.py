@@ -4,11 +4,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from sync_core.domain.arrange import arrange, pair_places, title_of
+from sync_core.domain.arrange import Place, arrange, pair_places, title_of
 from sync_core.domain.match import key_of, match, normal
 from sync_core.domain.values import Alias, ItemId, News, PoolId, Severity, Spot, Variant
 from sync_core.errors import WrongShop
-from sync_core.ports import Ledger, ShopFacts, Store
+from sync_core.ports import Ledger, Location, ShopFacts, Store
 from sync_core.workers.context import Context
 from sync_core.workers.folding import PRODUCTS
 
@@ -44,6 +44,16 @@ class Cataloguer:
                 f"correct TIPO_STORES__{alias.upper()}__DOMAIN or its token"
             )
         ledger.meet_shop(alias, facts)
+        places = {place.locations.get(alias): place for place in ledger.places()}
+        now = self._context.clock.now()
+        ledger.tell(
+            [
+                _closed(alias, places[each.id], each)
+                for each in facts.locations
+                if each.id in places
+            ],
+            now=now,
+        )
         stores = [each.alias for each in ledger.stores() if each.alias in self._context.stores]
         if all(each.shop_id for each in ledger.stores() if each.alias in stores):
             grown = pair_places(ledger.places(), ledger.free_locations(), stores)
@@ -62,6 +72,7 @@ class Cataloguer:
                 break
         now = self._context.clock.now()
         await self._context.records.step(lambda ledger: ledger.catalogue_read(store.alias, now=now))
+        self._arranged = False  # there may be new matches
         log.info("%s sells %d variants", store.alias, count, extra={"act": "catalogue", "n": count})
         return count
 
@@ -143,8 +154,21 @@ class Cataloguer:
         self._arrange(ledger, [*before, *variants])
         ledger.tell(_renamed(alias, before, variants), now=now)
         name = f"{PRODUCTS}:{alias}"
-        left = [each for each in (ledger.setting(name) or "").split() if each != str(product)]
+        left = (ledger.setting(name) or "").split()
+        if str(product) in left:
+            left.remove(str(product))  # once: a second mark came while this was read
         ledger.set(name, " ".join(left) or None)
+
+
+def _closed(alias: Alias, place: Place, location: Location) -> News:
+    """Return the news that a mapped location is closed, or that it is open."""
+    return News(
+        kind="location_closed",
+        subject=f"location:{alias}:{location.id}",
+        severity=Severity.WARNING,
+        facts={"store": alias, "place": place.name, "location": location.name},
+        over=location.active,
+    )
 
 
 def _renamed(alias: Alias, before: Sequence[Variant], after: Sequence[Variant]) -> Iterable[News]:

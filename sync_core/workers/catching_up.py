@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core.domain.arrange import Place
 from sync_core.domain.suspend import wish
 from sync_core.domain.values import NEVER, LocationId, Mode, News, Outcome, Reading, Severity
+from sync_core.errors import Refused, cut
 from sync_core.ports import Ledger, Store
 from sync_core.workers.context import Context
 
@@ -58,10 +60,29 @@ class CatcherUp:
         found = CaughtUp()
         for place in places:
             if alias in place.locations:
-                found += await self._location(place.locations[alias], since, began)
+                found += await self._one_place(place, since, began)
         await context.records.step(lambda ledger: self._finish(ledger, began, found.missed))
         if found.wanted:
             context.work.ring()
+        return found
+
+    async def _one_place(self, place: Place, since: datetime, began: datetime) -> CaughtUp:
+        """Catch up at one place; a location that is gone holds up no other."""
+        alias = self._store.alias
+        subject = f"location:{alias}:{place.locations[alias]}"
+        try:
+            found = await self._location(place.locations[alias], since, began)
+            news = News(kind="location_refused", subject=subject, over=True)
+        except Refused as exc:
+            found = CaughtUp()
+            facts: dict[str, str | int | float | bool | None] = {
+                "store": alias,
+                "place": place.name,
+                "why": cut(str(exc)),
+            }
+            severity = Severity.WARNING
+            news = News(kind="location_refused", subject=subject, severity=severity, facts=facts)
+        await self._context.records.step(lambda ledger: ledger.tell([news], now=began))
         return found
 
     async def _location(self, location: LocationId, since: datetime, began: datetime) -> CaughtUp:

@@ -14,7 +14,7 @@ from sync_core.workers.bell import Bell
 from sync_core.workers.cataloguing import Cataloguer
 from sync_core.workers.context import Context
 from sync_core.workers.folding import Folder
-from sync_core.workers.keeping import Keeper
+from sync_core.workers.keeping import Keeper, refused_request
 from sync_core.workers.looking import Looker
 from sync_core.workers.sending import Sender
 
@@ -82,10 +82,13 @@ class Engine:
         """Note that a store did not do what we asked; return the seconds to wait."""
         if isinstance(exc, Throttled):
             return exc.wait
-        if isinstance(exc, AccessLost | WrongShop | Refused):
-            now = self._context.clock.now()
-            await self._context.records.step(
-                lambda ledger: ledger.hold(store.alias, cut(str(exc)), now=now)
-            )
+        now = self._context.clock.now()
+        why = cut(str(exc))
+        if isinstance(exc, AccessLost | WrongShop):
+            await self._context.records.step(lambda ledger: ledger.hold(store.alias, why, now=now))
+            return HELD
+        if isinstance(exc, Refused):
+            news = refused_request(store.alias, why)
+            await self._context.records.step(lambda ledger: ledger.tell([news], now=now))
             return HELD
         return await self._context.reach.failed(store.alias, exc)

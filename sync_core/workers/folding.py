@@ -5,7 +5,7 @@ changes of one item in two stores become one write each.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from sync_core.workers.planning import write_down_all
 
 log = logging.getLogger(__name__)
 
+MARKS = 2  # one for what is being read right now, one for what has come since
 PRODUCTS = "products_to_read"  # the setting that lists products whose description has changed
 
 
@@ -146,5 +147,6 @@ def _is_news(ledger: Ledger, said: ProductHeard) -> bool:
 def remember_product(ledger: Ledger, store: Alias, product: int) -> None:
     """Note that a product has to be read again."""
     name = f"{PRODUCTS}:{store}"
-    noted: Iterable[str] = (ledger.setting(name) or "").split()
-    ledger.set(name, " ".join(dict.fromkeys((*noted, str(product)))))
+    noted = (ledger.setting(name) or "").split()
+    if noted.count(str(product)) < MARKS:
+        ledger.set(name, " ".join((*noted, str(product))))

@@ -380,3 +380,24 @@ def test_history_names_the_order(house):
         ("eu", "movement", 10, "restock or edit"),
         ("us", "adjustment", 10, ""),
     ]
+
+
+@pytest.mark.parametrize("gone", ["close_location", "delete_location"])
+def test_a_location_that_is_gone_holds_up_only_its_levels(house, gone):
+    """Stores go on; the levels there are left alone and said so."""
+    home = house(stores=3, opened=True)
+    uk = home.shops["uk"]
+    getattr(uk, gone)(next(iter(uk.locations)))
+    home.act("us", "SKU-0", -5)
+    home.advance(800)
+    assert (home.shows("eu", "SKU-0"), home.shows("us", "SKU-0")) == (45, 45)
+    home.advance(3600)
+    assert set(kinds(home)) & {"location_closed", "suspended"}
+    assert "held" not in kinds(home)
+
+
+def test_the_same_mode_again_changes_nothing(house):
+    """A new first meeting is for a new mode."""
+    home = house(opened=True)
+    home.set_mode(Mode.TWO_WAY)
+    assert {row["met"] for row in home.rows("SELECT met FROM level")} == {1}
