@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint run simulate mutants bench lock clean
+.PHONY: help demo test check lint simulate mutants bench migration lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -41,6 +41,13 @@ mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
 
 bench: $(READY)  ## Figures, as ratios measured in the same run
 	$(BIN)/python bench/burst.py
+
+migration: $(READY)  ## Draft a migration for what the models have got: make migration NAME=second_place
+	@test -n "$(NAME)" || { echo "say what it does: make migration NAME=second_place"; exit 1; }
+	@$(BIN)/python -c 'import sys; from sync_core.db.database import Database; from sync_core.db.migrate import draft; \
+		draft(Database("sqlite://").engine, sys.argv[1])' "$$(date -u +%Y_%m_%d)_$(NAME)"
+	-@$(BIN)/ruff check --quiet --fix alembic
+	@$(BIN)/ruff format --quiet alembic
 
 lock: $(READY)  ## Lock the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

@@ -1,0 +1,152 @@
+"""Deliveries: kept once, handed out once, in order, forgotten late."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from sync_core.db.database import Database
+from sync_core.db.tables import ActRow
+from sync_core.domain.acts import Act, ActKind
+from sync_core.ports import Delivery
+from tests.conftest import needs_postgres
+from tests.db.conftest import EU, NOON, US, after, furnish
+
+
+def webhook(number, store=US, at=0):
+    return Delivery(
+        store=store,
+        webhook_id=f"w{number}",
+        topic="inventory_levels/update",
+        body=f'{{"available": {number}}}'.encode(),
+        received_at=after(at),
+    )
+
+
+def kept(database, limit=100):
+    return database.run(lambda ledger: [each.body for each in ledger.unhandled(limit)])
+
+
+def test_a_delivery_is_kept_once(furnished):
+    """Shopify delivers at least once, and a batch may hold the same one twice."""
+    one, two = webhook(1), webhook(2)
+    furnished.run(lambda ledger: ledger.receive([one, two, one]))
+    furnished.run(lambda ledger: ledger.receive([two, webhook(3)]))
+    assert kept(furnished) == [one.body, two.body, webhook(3).body]
+
+
+def test_the_same_id_from_another_store_is_another_delivery(furnished):
+    furnished.run(lambda ledger: ledger.receive([webhook(1, EU), webhook(1, US)]))
+    assert len(kept(furnished)) == 2
+
+
+def test_a_delivery_comes_back_as_it_was(furnished):
+    """The signature was checked over these bytes; nobody may tidy them."""
+    odd = Delivery(
+        store=US, webhook_id="ü", topic="t", body=b"\x00\xff {'", received_at=after(0.000001)
+    )
+    furnished.run(lambda ledger: ledger.receive([odd]))
+    (found,) = furnished.run(lambda ledger: ledger.unhandled(1))
+    assert (found.store, found.webhook_id, found.topic) == (US, "ü", "t")
+    assert (found.body, found.received_at) == (odd.body, odd.received_at)
+
+
+def test_the_oldest_come_first_and_no_more_than_asked_for(furnished):
+    for number in range(5):
+        furnished.run(lambda ledger, n=number: ledger.receive([webhook(n, at=-n)]))
+    assert kept(furnished, limit=3) == [webhook(number).body for number in range(3)]
+
+
+def test_what_is_handled_does_not_come_back(furnished):
+    """Not even when the store delivers it again."""
+    furnished.run(lambda ledger: ledger.receive([webhook(1), webhook(2)]))
+
+    def handle(ledger):
+        (first,) = ledger.unhandled(1)
+        ledger.handled([first.id], now=NOON)
+
+    furnished.run(handle)
+    furnished.run(lambda ledger: ledger.receive([webhook(1)]))
+    assert kept(furnished) == [webhook(2).body]
+
+
+def test_a_step_that_fails_leaves_its_deliveries_unhandled(furnished):
+    """Handled and accounted are one commit."""
+    furnished.run(lambda ledger: ledger.receive([webhook(1)]))
+
+    def fail(ledger):
+        ledger.handled([each.id for each in ledger.unhandled(1)], now=NOON)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        furnished.run(fail)
+    assert kept(furnished) == [webhook(1).body]
+
+
+@needs_postgres
+def test_two_processes_never_hold_the_same_delivery(postgres_url):
+    """Each takes its own; none waits for the other."""
+    with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as other:
+        one.run(furnish)
+        one.run(lambda ledger: ledger.receive([webhook(number) for number in range(4)]))
+
+        def both(ledger):
+            mine = [each.webhook_id for each in ledger.unhandled(3)]
+            theirs = other.run(lambda second: [each.webhook_id for each in second.unhandled(3)])
+            return mine, theirs
+
+        assert one.run(both) == (["w0", "w1", "w2"], ["w3"])
+
+
+def test_the_age_of_the_inbox_is_that_of_its_oldest(furnished):
+    """`/readyz` tells by it whether anybody works."""
+    assert furnished.run(lambda ledger: ledger.oldest_unhandled()) is None
+    furnished.run(lambda ledger: ledger.receive([webhook(1, at=1), webhook(2, at=2)]))
+    assert furnished.run(lambda ledger: ledger.oldest_unhandled()) == after(1)
+    furnished.run(lambda ledger: ledger.handled([1], now=NOON))
+    assert furnished.run(lambda ledger: ledger.oldest_unhandled()) == after(2)
+
+
+def test_a_store_is_known_to_have_been_heard(furnished):
+    furnished.run(lambda ledger: ledger.receive([webhook(1, US, at=1), webhook(2, US, at=9)]))
+    assert furnished.run(lambda ledger: ledger.store(US)).last_delivery_at == after(9)
+    assert furnished.run(lambda ledger: ledger.store(EU)).last_delivery_at is None
+
+
+def test_nothing_is_forgotten_that_nobody_has_handled(furnished):
+    """However old: it is a sale that nobody has counted."""
+    furnished.run(lambda ledger: ledger.receive([webhook(n, at=n) for n in range(4)]))
+    furnished.run(lambda ledger: ledger.handled([2, 4], now=after(5)))
+    assert furnished.run(lambda ledger: ledger.forget(before=after(3))) == 1
+    assert kept(furnished) == [webhook(0).body, webhook(2).body]
+    furnished.run(lambda ledger: ledger.receive([webhook(3)]))
+    assert kept(furnished) == [webhook(0).body, webhook(2).body]
+
+
+def test_thousands_of_deliveries_fit_into_one_step(furnished):
+    """Databases limit the parameters of a statement; a burst must not meet the limit."""
+    furnished.run(lambda ledger: ledger.receive([webhook(n) for n in range(3000)]))
+    furnished.run(lambda ledger: ledger.handled(range(1, 2501), now=NOON))
+    assert len(kept(furnished, limit=5000)) == 500
+
+
+def test_what_an_order_says_is_kept_once(furnished):
+    """A delivery handled again after a crash says the same again."""
+    act = Act(
+        store=US,
+        kind=ActKind.SALE,
+        ref=2**40,
+        line=1,
+        order_id=2**40,
+        name="#1042",
+        variant_id=3,
+        quantity=2,
+        location=None,
+        at=NOON,
+    )
+    for acts in ([act, act], [act, replace(act, line=2), replace(act, kind=ActKind.REFUND)]):
+        furnished.run(lambda ledger, acts=acts: ledger.save_acts(acts))
+    query = select(ActRow.kind, ActRow.line, ActRow.quantity).order_by(ActRow.id)
+    said = furnished.run(lambda ledger: ledger.run(query).all())
+    assert said == [("sale", 1, 2), ("sale", 2, 2), ("refund", 1, 2)]
