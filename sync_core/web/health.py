@@ -66,7 +66,12 @@ class Health:
 
     async def metrics(self, _request: Request) -> Response:
         """Return figures for Prometheus; what is counted in the database is counted anew."""
-        overview = await self._service.overview()
+        try:
+            async with asyncio.timeout(PATIENT):
+                overview = await self._service.overview()
+        except Exception as exc:  # noqa: BLE001 - a scrape that fails is an answer of its own
+            why = f"the database does not answer: {type(exc).__name__}\n"
+            return PlainTextResponse(why, status_code=503)
         now = CollectorRegistry()
         age = Gauge("tipo_oldest_unhandled_seconds", "Age of the oldest delivery", registry=now)
         age.set(self._age(overview))
