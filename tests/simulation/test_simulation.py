@@ -200,6 +200,7 @@ class Buying(History):
     """Where people only buy, a movement that goes up is a lie."""
 
     buying_only = True
+    lag = 8.0  # far longer than the two quiet seconds: what is visibly stale must not count
 
 
 KINDS = {"two": (History, 4), "three": (ThreeStores, 3), "buying": (Buying, 3)}
