@@ -3,6 +3,7 @@
 TipoError
 ├── BadSettings       a setting is missing or wrong; says which and what to write
 ├── NotAllowed        somebody asked for what the rules forbid
+│   └── IllegalStep   a proposal cannot go that way
 ├── DatabaseTooNew    written by a newer Tipo; this one must not touch it
 └── StoreError        a store did not do what we asked
     ├── NoAnswer      it may have happened: send the same bytes again
@@ -38,6 +39,10 @@ class BadSettings(TipoError):
 
 class NotAllowed(TipoError):
     """Somebody asked for what the rules forbid."""
+
+
+class IllegalStep(NotAllowed):
+    """A proposal cannot go that way."""
 
 
 class DatabaseTooNew(TipoError):

@@ -1,14 +1,13 @@
 """What `tipo doctor` checks: one function for each thing that has to be right."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, text
 
 from sync_core.clock import Clock
+from sync_core.domain.checks import Check, fail, ok, warn
 from sync_core.domain.values import Alias
 from sync_core.errors import AccessLost, StoreError, WrongShop, cut
 from sync_core.ports import ShopFacts, Store, StoreState
@@ -22,39 +21,6 @@ SKEW = 5.0  # seconds that two clocks may differ
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 Mapped = set[tuple[Alias, int]]
-
-
-class State(StrEnum):
-    """How a check went."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was checked, how it went, and what to do next."""
-
-    about: str
-    state: State
-    says: str
-    then: str = ""
-
-
-def ok(about: str, says: str) -> Check:
-    """Return good news."""
-    return Check(about, State.OK, says)
-
-
-def warn(about: str, says: str, then: str) -> Check:
-    """Return what works, but not as well as it could."""
-    return Check(about, State.WARN, says, then)
-
-
-def fail(about: str, says: str, then: str) -> Check:
-    """Return what does not work."""
-    return Check(about, State.FAIL, says, then)
 
 
 def addresses(settings: Settings) -> Iterator[Check]:

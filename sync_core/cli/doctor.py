@@ -7,7 +7,6 @@ import typer
 
 from sync_core.app import Parts, open_store
 from sync_core.cli import checks
-from sync_core.cli.checks import Check, State
 from sync_core.cli.printing import console, say_json
 from sync_core.cli.running import (
     BAD_NEWS,
@@ -18,6 +17,7 @@ from sync_core.cli.running import (
     open_parts,
 )
 from sync_core.clock import WallClock
+from sync_core.domain.checks import Check, State, fail, ok, warn
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings, TipoError
 from sync_core.ports import StoreState
@@ -60,14 +60,12 @@ def _examine() -> list[Check]:
     try:
         settings = needed(load())
     except BadSettings as exc:
-        return [checks.fail("settings", line, "see README.md") for line in str(exc).splitlines()]
+        return [fail("settings", line, "see README.md") for line in str(exc).splitlines()]
     return asyncio.run(_examine_with(settings))
 
 
 async def _examine_with(settings: Settings) -> list[Check]:
-    found = [
-        checks.ok("settings", f"{len(settings.stores)} stores, the source is {settings.source}")
-    ]
+    found = [ok("settings", f"{len(settings.stores)} stores, the source is {settings.source}")]
     found += checks.addresses(settings)
     parts = None
     try:
@@ -93,15 +91,15 @@ def _database(settings: Settings) -> tuple[Parts | None, list[Check]]:
         file = database_file(settings)
         if file is not None and not file.exists():
             then = "`tipo serve` makes it when it starts"
-            return None, [checks.warn("database", f"{name} is not there yet", then)]
+            return None, [warn("database", f"{name} is not there yet", then)]
         parts = open_parts(settings)
     except TipoError as exc:
-        return None, [checks.fail("database", str(exc), "correct it, then ask again")]
+        return None, [fail("database", str(exc), "correct it, then ask again")]
     try:
         durable = checks.durability(parts.database.engine)
     except Exception as exc:  # noqa: BLE001 - whatever a database says, it is not well
-        durable = checks.fail("database", str(database_trouble(settings, exc)), "correct it")
-    return parts, [checks.ok("database", f"{name} answers and is up to date"), durable]
+        durable = fail("database", str(database_trouble(settings, exc)), "correct it")
+    return parts, [ok("database", f"{name} answers and is up to date"), durable]
 
 
 async def _mapped(parts: Parts) -> set[tuple[Alias, int]]:
@@ -139,15 +137,15 @@ async def _service(parts: Parts) -> list[Check]:
     """Say whether anybody serves, and whether anything is kept equal."""
     found = []
     if await parts.service.is_serving():
-        found.append(checks.ok("service", "`tipo serve` runs"))
+        found.append(ok("service", "`tipo serve` runs"))
     else:
-        found.append(checks.warn("service", "`tipo serve` does not run", "start it"))
+        found.append(warn("service", "`tipo serve` does not run", "start it"))
     overview = await parts.service.overview()
     if overview.paused:
         then = "`tipo resume` writes the sum"
-        found.append(checks.warn("service", f"writing is paused by {overview.paused}", then))
+        found.append(warn("service", f"writing is paused by {overview.paused}", then))
     off = [each.alias for each in overview.stores if each.mode == "off"]
     if off:
         then = "`tipo mode two-way` begins"
-        found.append(checks.warn("service", f"nothing is kept equal in {', '.join(off)}", then))
+        found.append(warn("service", f"nothing is kept equal in {', '.join(off)}", then))
     return found

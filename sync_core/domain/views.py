@@ -116,6 +116,55 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A movement, for people."""
+
+    id: int
+    at: datetime
+    pool: PoolId
+    title: str  # a merchant wrote it
+    store: Alias
+    delta: int
+    counted: int  # by how much it moved the pool
+    cause: str  # "order #1002", "restock or edit" …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """How many units moved within one hour, by store."""
+
+    at: datetime  # its beginning
+    units: dict[Alias, int]  # absolute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmatched:
+    """A variant that shares its stock with nobody."""
+
+    store: Alias
+    item: ItemId
+    title: str  # with its option values; a merchant wrote it
+    handle: str
+    sku: str
+    why: str  # "no partner", "several have this SKU", "untracked", "bundle", "gift card" …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A message of ours in a channel, or one that is still to be sent."""
+
+    key: str  # what it is about: "incident:17", "night:3", "activity:2026-11-23T08:15"
+    channel: str
+    parent: str | None = None  # the key of the message in whose thread it is
+    kind: str = ""
+    body: dict[str, object]  # what the words are made from; plain JSON
+    due_at: datetime  # not before then
+    version: int = 1  # goes up with every change
+    sent: int = 0  # the version that Slack has
+    ts: str | None = None  # Slack's name for it, once it has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something that still stands."""
 
@@ -125,6 +174,7 @@ class Finding:
     severity: str
     facts: dict[str, object]
     opened_at: datetime
+    muted_until: datetime | None = None  # somebody said to ignore it until then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,239 @@
+"""What people decide: proposals, their answers, and receipts for what was done.
+
+    OPEN ──▶ APPROVED ──▶ DONE      a person chose; then it was carried out, or found to have moved
+      ├────▶ DISMISSED              a person wants none of it
+      ├────▶ OUTDATED               a newer report, or a newer question, has taken its place
+      └────▶ EXPIRED                nobody answered in time: silence is neither yes nor no
+
+A proposal is decided once, by one conditional UPDATE, whoever clicks and however often.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sync_core.domain.values import Alias
+from sync_core.errors import IllegalStep
+
+
+class ProposalState(StrEnum):
+    """Where a proposal stands."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    DONE = "done"
+    DISMISSED = "dismissed"
+    OUTDATED = "outdated"
+    EXPIRED = "expired"
+
+
+LEADS_TO = {
+    ProposalState.OPEN: {
+        ProposalState.APPROVED,
+        ProposalState.DISMISSED,
+        ProposalState.OUTDATED,
+        ProposalState.EXPIRED,
+    },
+    ProposalState.APPROVED: {ProposalState.DONE},
+    ProposalState.DONE: set[ProposalState](),
+    ProposalState.DISMISSED: set[ProposalState](),
+    ProposalState.OUTDATED: set[ProposalState](),
+    ProposalState.EXPIRED: set[ProposalState](),
+}
+
+
+class ProposalKind(StrEnum):
+    """What a proposal is about."""
+
+    FIX = "fix"  # one finding
+    MODE = "mode"  # a change of mode, after its preflight
+    UNDO = "undo"  # taking back what a receipt did
+    BRAKE = "brake"  # writes that are held until somebody says so
+
+
+class Choice(StrEnum):
+    """What a person may choose."""
+
+    ACCEPT = "accept"  # count what the store did: the others follow
+    USE_SOURCE = "use_source"
+    USE_DESTINATION = "use_destination"
+    USE_LOWER = "use_lower"
+    USE_NUMBER = "use_number"  # a number that the person enters
+    KEEP = "keep"  # keep the difference, as a buffer
+    RETRY = "retry"  # take the level back, and write what is still owed
+    LINK = "link"  # these variants are the same product
+    IGNORE_MONTH = "ignore_month"
+    IGNORE = "ignore"
+    CONFIRM = "confirm"  # do what was shown
+    RELEASE = "release"  # write what was held
+    HOLD = "hold"  # hold it, and say who looks into it
+    DISCARD = "discard"  # ignore these changes: give the store back what it had
+    DISMISS = "dismiss"  # none of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who decides, as their workspace knows them."""
+
+    team: str
+    id: str
+    name: str  # at the time; people are known by their ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """What would be, or was, written to one level."""
+
+    store: Alias
+    before: int | None
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One thing that may be done about a finding."""
+
+    choice: Choice
+    words: str  # "Use eu: 45 everywhere"
+    target: int | None = None  # what the pool would agree on; None where no quantity moves
+    writes: tuple[Write, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Something that Tipo proposes, and what became of it."""
+
+    id: int
+    token: str  # what a button carries; random, and nothing else
+    kind: ProposalKind
+    state: ProposalState = ProposalState.OPEN
+    report: int | None = None
+    finding: int | None = None
+    subject: str = ""  # the finding's kind; the mode; the receipt
+    title: str = ""  # a merchant wrote it: escape it wherever it is shown
+    facts: dict[str, object] = field(default_factory=dict)  # what was shown
+    options: tuple[Option, ...] = ()
+    recommended: Choice | None = None
+    safe: bool = False  # may be approved together with others, without a closer look
+    opened_at: datetime
+    expires_at: datetime
+    choice: Choice | None = None
+    by: Person | None = None
+    decided_at: datetime | None = None
+    receipt: int | None = None
+    result: dict[str, object] | None = None  # what was done, or why nothing was
+
+    def step(self, state: ProposalState) -> "Proposal":
+        """Return the proposal one step on.
+
+        Raises:
+            IllegalStep: If no arrow leads there.
+        """
+        if state not in LEADS_TO[self.state]:
+            raise IllegalStep(f"a proposal that is {self.state} cannot become {state}")
+        return replace(self, state=state)
+
+
+class Answer(StrEnum):
+    """What became of a click."""
+
+    TAKEN = "taken"  # this click decided
+    ALREADY = "already"  # somebody was faster
+    RUNNING = "running"  # decided before, and still being carried out
+    OUTDATED = "outdated"  # a newer report has taken its place
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"  # no such token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clicked:
+    """The answer to a click, with what a person needs to understand it."""
+
+    answer: Answer
+    taken: int = 0  # how many proposals this click decided
+    by: Person | None = None  # who was faster
+    at: datetime | None = None
+    receipt: int | None = None
+    report: int | None = None  # the newer report, if there is one
+    proposal: Proposal | None = None  # as it stands now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptLine:
+    """What one decision did to one pool."""
+
+    title: str  # a merchant wrote it
+    choice: Choice
+    done: bool
+    why: str  # why nothing was done; empty if it was
+    moved: int  # by how much the pool's shared quantity moved
+    writes: tuple[Write, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Who decided what, and what came of it."""
+
+    id: int
+    kind: ProposalKind
+    by: Person
+    rule: str  # what allowed it: "listed", "member of @stock-team", "member of the channel"
+    at: datetime
+    running: bool  # some lines are still being carried out
+    lines: tuple[ReceiptLine, ...]
+    undoes: int | None = None
+    undone_by: int | None = None
+
+
+class ReportKind(StrEnum):
+    """Why stores were compared."""
+
+    NIGHT = "night"
+    CHECK = "check"  # somebody asked
+    PREFLIGHT = "preflight"  # before a change of mode
+    MEETING = "meeting"  # after one: no comparison, what differs is known
+    DRIFT = "drift"  # what stands, with fresh buttons: no comparison either
+
+
+class ReportState(StrEnum):
+    """How far a report has come."""
+
+    WANTED = "wanted"
+    EXPORTING = "exporting"
+    COMPARING = "comparing"
+    READING = "reading"  # each difference, again, by id
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """One of the greatest differences."""
+
+    title: str  # a merchant wrote it
+    store: Alias
+    shows: int | None
+    should_show: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A comparison of the stores, or what stands without one."""
+
+    id: int
+    token: str  # for its buttons: approve all, review, dismiss
+    kind: ReportKind
+    state: ReportState
+    by: str  # who asked; empty for a night
+    facts: dict[str, object] = field(default_factory=dict)  # mode and alias of a preflight …
+    progress: dict[str, str] = field(default_factory=dict)  # by store, in words
+    summary: dict[str, object] = field(default_factory=dict)  # counts: compared, differing, units …
+    worst: tuple[Worst, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)  # standing findings by kind
+    open: int = 0  # proposals that wait for a decision
+    safe: int = 0  # those of them that are safe
+    decided: int = 0  # proposals that were approved or dismissed
+    wanted_at: datetime
+    finished_at: datetime | None = None
+    why_failed: str = ""
+    newer: int | None = None  # the report that has taken its place
