@@ -142,6 +142,8 @@ class Catalogue(Stock):
             "met": False,
             "meeting": LEVEL.c.meeting + 1,
             "due": False,
+            "held": 0,
+            "ordered": 0,
             "suspended": None,
             "later": None,
             "later_at": NEVER,

@@ -26,7 +26,8 @@ CONNECTION = ConnectionRow.__table__  # type: ignore[attr-defined]
 
 # What a step may change of a level. Its identity and its pool never change.
 MUTABLE = (
-    "buffer", "pack", "book", "first_book", "first_shared", "met", "meeting", "open", "due",
+    "buffer", "pack", "held", "ordered", "book", "first_book", "first_shared", "met", "meeting",
+    "open", "due",
     "seen_at", "written_at", "heard_at", "accounted_at", "settled_at", "last_delta",
     "look_at", "look_since", "look_mark", "later", "later_at", "version",
 )  # fmt: skip

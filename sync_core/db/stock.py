@@ -74,7 +74,7 @@ WRITABLE = (
     .where(
         HERE,
         LEVEL.c.due,
-        LEVEL.c.met,
+        LEVEL.c.met | (LEVEL.c.ordered != 0),
         LEVEL.c.open.is_(False),
         LEVEL.c.look_at.is_(None),
         LEVEL.c.suspended.is_(None),

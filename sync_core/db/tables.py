@@ -27,6 +27,12 @@ NEW = text("handled_at IS NULL")
 WANTED = text("look_at IS NOT NULL")
 DUE = text("due")
 STANDING = text("closed_at IS NULL")
+COMPARING = text("busy IS NOT NULL")
+APPROVED = text("state = 'approved'")
+UNRELEASED = text("released_at IS NULL")
+UNSENT = text("sent < version")
+
+ZERO = {"server_default": text("0")}  # for columns that older rows have not got
 
 Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -167,6 +173,8 @@ class LevelRow(SQLModel, table=True):
     location: int = Field(sa_type=BigInteger)
     buffer: int = 0
     pack: int = 1
+    held: int = Field(0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    ordered: int = Field(0, sa_type=BigInteger, sa_column_kwargs=ZERO)
     book: int | None = Field(None, sa_type=BigInteger)
     first_book: int | None = Field(None, sa_type=BigInteger)
     first_shared: int | None = Field(None, sa_type=BigInteger)
@@ -303,6 +311,7 @@ class FindingRow(SQLModel, table=True):
     facts: dict[str, Any] = Field(sa_type=JSON)
     opened_at: datetime = Field(sa_type=Utc)
     closed_at: datetime | None = Field(None, sa_type=Utc)
+    muted_until: datetime | None = Field(None, sa_type=Utc)  # somebody said to ignore it
 
 
 class NoticeRow(SQLModel, table=True):
@@ -348,3 +357,165 @@ class SettingRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     value: str = Field(sa_type=Text)
+
+
+class ReportRow(SQLModel, table=True):
+    """A comparison of the stores, from the wish to the result. One at a time, one a night."""
+
+    __tablename__: ClassVar[str] = "report"
+    __table_args__ = (
+        Index(
+            "one_comparison",
+            "busy",
+            unique=True,
+            sqlite_where=COMPARING,
+            postgresql_where=COMPARING,
+        ),
+        UniqueConstraint("night", name="one_report_per_night"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    token: str = Field(unique=True)
+    kind: str
+    state: str = "wanted"
+    busy: str | None = None  # set while the stores are being compared
+    night: str | None = None  # 2026-11-23, for the scheduled ones
+    by: str = ""
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    progress: dict[str, Any] = Field(sa_type=JSON)
+    summary: dict[str, Any] = Field(sa_type=JSON)
+    wanted_at: datetime = Field(sa_type=Utc)
+    finished_at: datetime | None = Field(None, sa_type=Utc)
+    claimed_until: datetime | None = Field(None, sa_type=Utc)  # nobody else works on it meanwhile
+    attempts: int = 0
+    why_failed: str = ""
+
+
+class ProposalRow(SQLModel, table=True):
+    """Something to be decided by a person, once. At most one is open per finding."""
+
+    __tablename__: ClassVar[str] = "proposal"
+    __table_args__ = (
+        Index(
+            "one_proposal_per_finding",
+            "finding_id",
+            unique=True,
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
+        Index("proposal_report", "report_id", "id"),
+        Index("proposal_receipt", "receipt_id"),
+        Index("proposal_wanted", "id", sqlite_where=APPROVED, postgresql_where=APPROVED),
+        CheckConstraint(
+            "state IN ('open', 'approved', 'done', 'dismissed', 'outdated', 'expired')",
+            name="proposal_state_is_known",
+        ),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    token: str = Field(unique=True)
+    kind: str
+    state: str = "open"
+    report_id: int | None = Field(None, sa_type=Big, foreign_key="report.id")
+    finding_id: int | None = Field(None, sa_type=Big, foreign_key="finding.id")
+    subject: str = ""
+    title: str = ""
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    options: list[Any] = Field(sa_type=JSON)
+    recommended: str | None = None
+    safe: bool = False
+    opened_at: datetime = Field(sa_type=Utc)
+    expires_at: datetime = Field(sa_type=Utc)
+    choice: str | None = None
+    number: int | None = Field(None, sa_type=BigInteger)  # the one a person entered
+    receipt_id: int | None = Field(None, sa_type=Big, foreign_key="receipt.id")
+    decided_at: datetime | None = Field(None, sa_type=Utc)
+    try_at: datetime | None = Field(None, sa_type=Utc)  # when to try again to carry it out
+    result: dict[str, Any] | None = Field(None, sa_type=JSON)
+
+
+class ReceiptRow(SQLModel, table=True):
+    """Who decided, when, where, and what allowed it. Written once."""
+
+    __tablename__: ClassVar[str] = "receipt"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    kind: str
+    choice: str
+    team: str
+    person: str
+    name: str
+    rule: str
+    place: str = ""  # where the click was: a channel and a message
+    at: datetime = Field(sa_type=Utc)
+    undoes: int | None = Field(None, sa_type=Big, foreign_key="receipt.id", unique=True)
+    told: bool = False  # the result has become a notice
+
+
+class EffectRow(SQLModel, table=True):
+    """What one decision did to one pool. Written once; the books are made of these, too."""
+
+    __tablename__: ClassVar[str] = "effect"
+    __table_args__ = (
+        Index("effect_pool", "pool_id", "id"),
+        Index("effect_receipt", "receipt_id"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    receipt_id: int = Field(sa_type=Big, foreign_key="receipt.id")
+    proposal_id: int | None = Field(None, sa_type=Big, foreign_key="proposal.id")
+    pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
+    level_id: int = Field(sa_type=Big, foreign_key="level.id")
+    moved: int = Field(sa_type=BigInteger)
+    shared: int | None = Field(None, sa_type=BigInteger)  # after it
+    facts: dict[str, Any] = Field(sa_type=JSON)  # who joined, buffers: what taking it back needs
+    at: datetime = Field(sa_type=Utc)
+
+
+class HoldRow(SQLModel, table=True):
+    """What the brake keeps from being passed on: one movement's worth of a pool."""
+
+    __tablename__: ClassVar[str] = "hold"
+    __table_args__ = (
+        Index("hold_open", "pool_id", sqlite_where=UNRELEASED, postgresql_where=UNRELEASED),
+        Index("hold_brake", "brake"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    brake: str  # the subject of its finding
+    pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
+    level_id: int = Field(sa_type=Big, foreign_key="level.id")
+    movement_id: int = Field(sa_type=Big, foreign_key="movement.id", unique=True)
+    delta: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=Utc)
+    released_at: datetime | None = Field(None, sa_type=Utc)
+
+
+class MinuteRow(SQLModel, table=True):
+    """How much moved in a store within one minute: what the brake watches."""
+
+    __tablename__: ClassVar[str] = "minute"
+
+    store: str = Field(primary_key=True, foreign_key="store.alias")
+    at: datetime = Field(sa_type=Utc, primary_key=True)
+    units: int = Field(0, sa_type=BigInteger)  # moved, either way
+    emptied: int = 0  # pools that one movement of ten units or more took to zero
+
+
+class PostRow(SQLModel, table=True):
+    """A message in a channel, sent or to be sent; `body` is what its words are made from."""
+
+    __tablename__: ClassVar[str] = "post"
+    __table_args__ = (Index("post_due", "due_at", sqlite_where=UNSENT, postgresql_where=UNSENT),)
+
+    key: str = Field(primary_key=True)
+    number: int = Field(sa_type=Big)  # in the order of their making
+    channel: str
+    parent: str | None = None
+    kind: str = ""
+    body: dict[str, Any] = Field(sa_type=JSON)
+    due_at: datetime = Field(sa_type=Utc)
+    version: int = 1
+    sent: int = 0
+    ts: str | None = None
+    why: str | None = None  # why it could not be sent the last time

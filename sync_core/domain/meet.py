@@ -43,7 +43,8 @@ def meet(outcome: Outcome) -> Outcome:
 
 def _is_ready(level: Level) -> bool:
     """Whether all is known that a level needs to meet its pool."""
-    return level.active and level.book is not None and not level.awaits_look and not level.open
+    at_rest = not level.awaits_look and not level.open and not level.ordered
+    return level.active and level.book is not None and at_rest
 
 
 def _agree(outcome: Outcome) -> Outcome:

@@ -2,7 +2,7 @@
 
     the level                                      then
     ---------------------------------------------  -------------------------------------------
-    is not due, has not met, or is off             nothing
+    is not due, has not met, or is off             nothing (what a person ordered apart)
     is due but suspended, open, or awaits a look   stays due
     is due and owes nothing                        is due no longer
     is due and owes more than a store can hold     is suspended and said so
@@ -35,7 +35,8 @@ KEY_LIVES = timedelta(hours=20)  # of the store's 24: after that nothing is sent
 
 def may_write(level: Level) -> bool:
     """Whether an adjustment of this level may be written down now."""
-    return level.due and level.met and level.active and not level.open and not level.awaits_look
+    wanted = level.met or (level.ordered != 0 and level.book is not None)
+    return level.due and wanted and level.active and not level.open and not level.awaits_look
 
 
 def plan(pool: Pool, store: Alias, *, now: datetime) -> tuple[Outcome, dict[LevelId, int]]:
@@ -54,7 +55,7 @@ def _plan_level(outcome: Outcome, level: Level, *, now: datetime) -> tuple[Outco
     """Plan one level that may be written to."""
     pool = outcome.pool
     delta = owed(level, pool.shared)
-    level = replace(level, due=False)
+    level = replace(level, due=False, ordered=0)
     if delta == 0:
         # What was heard in the meantime waits for no settlement any more: look.
         idle = level if level.later is None else wish(replace(level, later=None), now=now)

@@ -15,8 +15,8 @@ from datetime import datetime
 
 from sync_core.domain.account import judge_later
 from sync_core.domain.meet import meet
-from sync_core.domain.suspend import suspend
-from sync_core.domain.values import Adjustment, News, Outcome, Pool, Suspension
+from sync_core.domain.suspend import suspend, wish
+from sync_core.domain.values import Adjustment, Level, News, Outcome, Pool, Suspension
 
 
 def settle(pool: Pool, done: Adjustment, *, written_at: datetime, now: datetime) -> Outcome:
@@ -24,6 +24,8 @@ def settle(pool: Pool, done: Adjustment, *, written_at: datetime, now: datetime)
     level = replace(pool.level(done.level), open=False)
     if level.meeting == done.meeting and level.book is not None:
         level = replace(level, book=level.book + done.delta)
+        if not level.met:
+            level = _meet_again(level, now=now)
     level = replace(
         level,
         written_at=max(level.written_at, written_at),
@@ -38,9 +40,17 @@ def settle(pool: Pool, done: Adjustment, *, written_at: datetime, now: datetime)
     return meet(outcome.then(judge_later(outcome.pool, level, now=now)))
 
 
+def _meet_again(level: Level, *, now: datetime) -> Level:
+    """Return a level for which a person's order has been written: it may meet its pool now."""
+    fresh = replace(level, first_book=level.book, meeting=level.meeting + 1)
+    return wish(fresh, now=now)
+
+
 def unwritten(pool: Pool, undone: Adjustment, *, now: datetime) -> Outcome:
     """Close an adjustment that certainly did not happen; what is owed stays owed."""
     level = replace(pool.level(undone.level), open=False, due=True)
+    if not level.met and level.meeting == undone.meeting:
+        level = replace(level, ordered=level.ordered + undone.delta)  # or nobody would owe it
     level = replace(level, version=level.version + 1)
     outcome = Outcome(pool=pool.with_level(level))
     if level.later is None or level.awaits_look:

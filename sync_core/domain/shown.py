@@ -7,6 +7,8 @@
     below 0           shared                rounded down
 
 Below zero nothing is kept back: an oversold unit is owed to a customer, whatever the buffer.
+What the brake holds has, for this level, not happened yet. What a person ordered for a level that
+has left its pool (an undo) is owed whatever the pool says.
 """
 
 from sync_core.domain.values import Level
@@ -14,6 +16,7 @@ from sync_core.domain.values import Level
 
 def shown(level: Level, shared: int) -> int:
     """Return what a level must show when its pool agrees on `shared`."""
+    shared -= level.held
     if level.buffer and shared >= 0:
         shared = max(0, shared - level.buffer)
     return shared // level.pack
@@ -21,7 +24,11 @@ def shown(level: Level, shared: int) -> int:
 
 def owed(level: Level, shared: int | None) -> int:
     """Return the delta that must still be written to a level; 0 while nothing is agreed."""
-    if shared is None or level.book is None or not level.met:
+    if level.book is None:
+        return 0
+    if not level.met:
+        return level.ordered
+    if shared is None:
         return 0
     return shown(level, shared) - level.book
 

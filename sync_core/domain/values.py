@@ -138,6 +138,8 @@ class Level:
     mode: Mode  # of its store's connection; the source's is two-way
     buffer: int = 0  # units kept back from this store
     pack: int = 1  # shared units in one of this store's
+    held: int = 0  # units of `shared` that are not passed on to it: the brake holds them
+    ordered: int = 0  # a delta that a person ordered for it, whatever its pool says
     book: int | None = None  # what it shows, as far as we have accounted for it
     first_book: int | None = None  # where this meeting began
     first_shared: int | None = None  # what the pool had agreed on when this meeting was called

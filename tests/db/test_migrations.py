@@ -1,5 +1,6 @@
 """What migrations make is what the models say, on both databases."""
 
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from sync_core.db.database import Database
 from sync_core.db.migrate import current, draft, head, migrate, revisions
 from sync_core.errors import DatabaseTooNew
 
+COMMA = re.compile(r", (?![^(]*\))")  # not the commas within brackets
 SQLITE_SHAPE = """SELECT type, name, tbl_name, sql FROM sqlite_master
   WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'alembic_version'"""
 POSTGRES_SHAPE = """
@@ -47,8 +49,10 @@ def _settled(row):
     """The parts of a SQLite table in one order: constraints may be listed in any."""
     *start, words = row
     if words.startswith("CREATE TABLE"):
+        # A column that was added later stands in the line of its neighbour.
         opening, *parts = words.replace(", \n", "\n").split("\n")
-        return (*start, opening, *sorted(part.strip() for part in parts if part.strip()))
+        columns = [each for part in parts for each in COMMA.split(part)]
+        return (*start, opening, *sorted(part.strip() for part in columns if part.strip()))
     return (*start, " ".join(words.split()))
 
 

@@ -1,0 +1,318 @@
+"""Carry out what a person chose about one pool. Rule 13: people decide relative to now.
+
+    the pool, read by id just now                            then
+    -------------------------------------------------------  -----------------------------------
+    a number differs from what the person was shown          MOVED: nothing, a fresh proposal
+    a level cannot be believed yet (written, or moved,       BUSY: again in a moment
+    within the last seconds; an adjustment is open)
+    a level cannot be read                                   UNREADABLE: nothing, and why
+    anything else                                            what was chosen is done
+
+What was chosen is a quantity for the pool: `shared` moves by `target - (what it was)`, and that
+difference is the decision. Whatever the stores did since we last looked is a movement as ever, so
+    shared == first agreed + movements + decisions.
+Levels that had not met their pool do so now, and owe the difference like any other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, auto
+
+from sync_core.domain.account import move_shared
+from sync_core.domain.meet import meet
+from sync_core.domain.oversell import oversold
+from sync_core.domain.shown import may_owe, owed
+from sync_core.domain.suspend import PATIENCE, Patience, come_back, start_over, wish
+from sync_core.domain.values import (
+    NEVER,
+    Level,
+    LevelId,
+    Mode,
+    Movement,
+    News,
+    Outcome,
+    Pool,
+    PoolId,
+    Reading,
+    Role,
+    Source,
+    Suspension,
+)
+
+
+class Obstacle(Enum):
+    """Why nothing was done."""
+
+    MOVED = auto()
+    BUSY = auto()
+    UNREADABLE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a person chose about a pool, and what they had seen when they did."""
+
+    level: LevelId  # the level that the finding is about
+    target: int | None  # what the pool shall agree on; None: whatever the stores make of it
+    buffer: int | None = None  # units to keep back from the level from now on
+    saw: Mapping[LevelId, int | None]  # what each level showed
+    shared: int | None  # what the pool had agreed on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A read by id of one level, for a decision."""
+
+    reading: Reading
+    version: int  # the level's, before the reading began
+    began: datetime  # by our clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A level that met its pool by a decision."""
+
+    level: LevelId
+    meeting: int
+    written: int  # what it was owed by the decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a decision did to a pool: enough to take it back."""
+
+    pool: PoolId
+    level: LevelId
+    moved: int  # by how much it moved `shared`
+    joined: tuple[Joined, ...] = ()
+    buffer_before: int | None = None  # if it changed one
+    founded: bool = False  # it was the pool's first agreement
+
+
+def decide(
+    pool: Pool,
+    chosen: Chosen,
+    reads: Mapping[LevelId, Read],
+    *,
+    now: datetime,
+    patience: Patience = PATIENCE,
+) -> tuple[Outcome, Effect] | Obstacle:
+    """Do what was chosen, or say why not.
+
+    Args:
+        pool: As it is now.
+        chosen: What the person wants.
+        reads: What each level that takes part showed by id.
+        now: Our clock.
+        patience: How long readings may lag.
+    """
+    part = takes_part(pool, chosen.level)
+    obstacle = _obstacle(part, reads, patience)
+    if obstacle is not None:
+        return obstacle
+    values = {each.id: reads[each.id].reading.available for each in part}
+    if _has_moved(pool, chosen, values):
+        return Obstacle.MOVED
+    outcome = Outcome(pool=pool)
+    for level in part:
+        outcome = outcome.then(_account(outcome.pool, level, reads[level.id].reading, now=now))
+    joining = {each.id for each in part if not outcome.pool.level(each.id).met}
+    return _carry_out(outcome, chosen, joining)
+
+
+def takes_part(pool: Pool, level: LevelId) -> list[Level]:
+    """Return the levels that a decision about one of them is about: itself, and all that share."""
+    source = (each.id for each in pool.levels if each.role is Role.SOURCE)
+    always = {level, next(source, level)}
+    return [
+        each
+        for each in pool.levels
+        if each.mode is not Mode.OFF and (each.id in always or (each.met and not each.suspended))
+    ]
+
+
+def _obstacle(
+    part: list[Level], reads: Mapping[LevelId, Read], patience: Patience
+) -> Obstacle | None:
+    """Return what stands in the way of believing the readings."""
+    for level in part:
+        read = reads.get(level.id)
+        if read is None or level.open or read.version != level.version:
+            return Obstacle.BUSY
+        if read.began < max(level.settled_at, level.accounted_at) + patience.quiet:
+            return Obstacle.BUSY
+        if read.reading.trouble is not None or read.reading.available is None:
+            return Obstacle.UNREADABLE
+    return None
+
+
+def _has_moved(pool: Pool, chosen: Chosen, values: Mapping[LevelId, int | None]) -> bool:
+    """Whether any number is another than the person was shown."""
+    if pool.shared != chosen.shared:
+        return True
+    return any(values.get(level) != value for level, value in chosen.saw.items())
+
+
+def _account(pool: Pool, level: Level, reading: Reading, *, now: datetime) -> Outcome:
+    """Take a reading for true: a movement where the level has met, its book where it has not."""
+    available = reading.available
+    if available is None:
+        return Outcome(pool=pool)
+    level, news = _taken_back(pool.level(level.id), available)
+    before = level.book
+    level = replace(
+        level,
+        book=available,
+        look_at=None,
+        look_since=None,
+        later=None,
+        later_at=NEVER,
+        seen_at=max(level.seen_at, reading.updated_at or NEVER),
+        heard_at=max(level.heard_at, reading.updated_at or NEVER),
+        accounted_at=now if before not in {None, available} else level.accounted_at,
+        version=level.version + 1,
+    )
+    if not level.met or before is None or pool.shared is None:
+        first = available if level.first_book is None else level.first_book
+        return Outcome(pool=pool.with_level(replace(level, first_book=first)), news=news)
+    pool = pool.with_level(level)
+    delta = available - before
+    if delta == 0:
+        return Outcome(pool=pool, news=news)
+    counted = delta * level.pack if level.counts else 0
+    moved = move_shared(pool, counted)
+    movement = Movement(
+        pool=pool.id,
+        level=level.id,
+        meeting=level.meeting,
+        delta=delta,
+        counted=counted,
+        shared=moved.shared,
+        seen_at=reading.updated_at,
+        source=Source.LOOK,
+    )
+    return Outcome(pool=moved, movements=(movement,), news=(*news, *oversold(pool, moved)))
+
+
+def _taken_back(level: Level, available: int) -> tuple[Level, tuple[News, ...]]:
+    """Lift a suspension: a person has said what holds."""
+    if level.suspended is not Suspension.UNFINISHED:
+        return come_back(level, available)
+    # Whether the write happened is in the number itself: the level begins anew from it.
+    news = News(kind="suspended", subject=f"level:{level.id}", over=True)
+    return start_over(replace(level, suspended=None)), (news,)
+
+
+def _carry_out(
+    outcome: Outcome, chosen: Chosen, joining: set[LevelId]
+) -> tuple[Outcome, Effect] | Obstacle:
+    """Move the pool to what was chosen, and let the levels in that had not met it."""
+    pool = outcome.pool
+    founded = pool.shared is None
+    pool = _found(pool)
+    if pool.shared is None:
+        return Obstacle.UNREADABLE
+    target = pool.shared if chosen.target is None else chosen.target
+    moved = target - pool.shared
+    level = pool.level(chosen.level)
+    before = None if chosen.buffer is None else level.buffer
+    if chosen.buffer is not None:
+        pool = pool.with_level(replace(level, buffer=chosen.buffer))
+    was = pool
+    pool = replace(pool, shared=target)
+    pool = pool.with_levels(_joined(each, target, joins=each.id in joining) for each in pool.levels)
+    effect = Effect(
+        pool=pool.id,
+        level=chosen.level,
+        moved=moved,
+        joined=tuple(
+            Joined(level=each.id, meeting=each.meeting, written=owed(each, target))
+            for each in pool.levels
+            if each.id in joining
+        ),
+        buffer_before=before,
+        founded=founded,
+    )
+    over = tuple(
+        News(kind="differs", subject=f"level:{each}", over=True) for each in sorted(joining)
+    )
+    news = (*outcome.news, *over, *oversold(was, pool))
+    return meet(replace(outcome, pool=pool, news=news)), effect
+
+
+def _found(pool: Pool) -> Pool:
+    """Return the pool with a first agreement: what the source shows, until a person says more."""
+    if pool.shared is not None:
+        return pool
+    source = next((each for each in pool.levels if each.role is Role.SOURCE), None)
+    if source is None or source.book is None:
+        return pool
+    first = source.book * source.pack + source.buffer
+    return replace(pool, shared=first, first_shared=first)
+
+
+def _joined(level: Level, shared: int, *, joins: bool) -> Level:
+    """Return a level after the decision: met if it joins, and due if it owes."""
+    if joins and level.book is not None:
+        level = replace(level, met=True, first_book=level.book, ordered=0)
+        level = replace(level, version=level.version + 1)
+    return replace(level, due=True) if may_owe(level, shared) else level
+
+
+def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect] | str:
+    """Take a decision back, as a delta: what has happened since then stays.
+
+    A level that had met its pool by the decision leaves it again, and what was written to it is
+    written back; it then differs as it did, and a person may choose anew.
+
+    Returns:
+        The outcome and its own effect, or the reason why it cannot be.
+    """
+    levels = {each.id: each for each in pool.levels}
+    for joined in effect.joined:
+        level = levels.get(joined.level)
+        if level is None or level.meeting != joined.meeting or not level.met:
+            return "since then this product has met its pool anew, so there is nothing to take back"
+    for level in pool.levels:
+        if level.suspended is not None and level.mode is not Mode.OFF:
+            return f"{level.spot.store} cannot be written to now ({level.suspended})"
+    if pool.shared is None:
+        return "its stores have not agreed on a number"
+    leaving = {
+        joined.level: joined
+        for joined in effect.joined
+        if not (effect.founded and levels[joined.level].role is Role.SOURCE)
+    }
+    shared = pool.shared - effect.moved
+    after = replace(pool, shared=shared)
+    after = after.with_levels(
+        _leave(_rebuffered(each, effect), leaving.get(each.id), shared, now=now)
+        for each in after.levels
+    )
+    done = Effect(pool=pool.id, level=effect.level, moved=-effect.moved)
+    return Outcome(pool=after, news=oversold(pool, after)), done
+
+
+def _rebuffered(level: Level, effect: Effect) -> Level:
+    """Return the level with the buffer that it had before the decision."""
+    if level.id != effect.level or effect.buffer_before is None:
+        return level
+    return replace(level, buffer=effect.buffer_before)
+
+
+def _leave(level: Level, joined: Joined | None, shared: int, *, now: datetime) -> Level:
+    """Return a level outside its pool, owing back what was written to it; or due if it stays."""
+    if joined is None:
+        return replace(level, due=True) if may_owe(level, shared) else level
+    left = replace(
+        level,
+        met=False,
+        meeting=level.meeting + 1,
+        first_book=level.book,
+        first_shared=None,
+        ordered=-joined.written,
+        due=joined.written != 0,
+        version=level.version + 1,
+    )
+    return left if left.due else wish(left, now=now)
