@@ -1,0 +1,195 @@
+"""What the bot asks of the core: the service face, as far as the bot uses it.
+
+A protocol, so that the bot's needs stand in one place; `sync_core.service.Service` meets it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sync_core.domain.arrange import Places
+from sync_core.domain.proposals import (
+    Choice,
+    Clicked,
+    Person,
+    Proposal,
+    Receipt,
+    Report,
+    ReportKind,
+)
+from sync_core.domain.values import Alias, LocationId, Mode, PoolId
+from sync_core.domain.views import (
+    Entry,
+    Hour,
+    Moved,
+    Notice,
+    Overview,
+    PoolView,
+    Post,
+    Unmatched,
+)
+
+Locations = dict[Alias, list[tuple[LocationId, str]]]
+
+
+class Questions(Protocol):
+    """What may be asked."""
+
+    async def overview(self) -> Overview:
+        """Return everything at a glance."""
+
+    async def is_serving(self) -> bool:
+        """Whether a process keeps the stores equal right now."""
+
+    async def stock(self, words: str, *, live: bool = True, limit: int = 50) -> list[PoolView]:
+        """Return the pools that some words mean."""
+
+    async def pool(self, pool_id: PoolId, *, live: bool = True) -> PoolView | None:
+        """Return one pool."""
+
+    async def history(self, pool: PoolId, *, limit: int = 50) -> list[Entry]:
+        """Return the latest lines of a pool's history, oldest first."""
+
+    async def hours(self, count: int = 24) -> list[Hour]:
+        """Return how many units moved in each of the last hours."""
+
+    async def places(self) -> tuple[Places, Locations]:
+        """Return the location map, and the open locations that are not on it."""
+
+    async def locations(self) -> Locations:
+        """Return all open locations of each store."""
+
+    async def unmatched(self, *, limit: int = 50, offset: int = 0) -> tuple[int, list[Unmatched]]:
+        """Return how many variants share stock with nobody, and a page of them."""
+
+    async def report(self, report_id: int) -> Report | None:
+        """Return a report."""
+
+    async def last_report(self, kind: ReportKind | None = None) -> Report | None:
+        """Return the newest finished report."""
+
+    async def proposals(
+        self, report_id: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and a page of them."""
+
+    async def proposal(self, token: str) -> Proposal | None:
+        """Return the proposal that a button means."""
+
+    async def report_of(self, token: str) -> Report | None:
+        """Return the report that a button means."""
+
+    async def receipt(self, receipt_id: int) -> Receipt | None:
+        """Return a receipt."""
+
+    async def receipts(self, *, limit: int = 10) -> list[Receipt]:
+        """Return the newest receipts."""
+
+    async def preference(self, name: str) -> str | None:
+        """Return one of the bot's own settings."""
+
+
+class Orders(Protocol):
+    """What may be ordered."""
+
+    async def ask_mode(self, mode: Mode, alias: Alias | None, by: Person, reply: str) -> Report:
+        """Start the preflight of a change of mode."""
+
+    async def ask_undo(self, receipt_id: int, by: Person) -> Proposal:
+        """Propose to take back what a receipt did."""
+
+    async def check(self, by: str, reply: str = "") -> Report:
+        """Compare the stores now."""
+
+    async def drift(self, by: str) -> Report:
+        """Return what stands, with fresh buttons."""
+
+    async def pause(self, *, by: str) -> None:
+        """Stop writing; go on counting."""
+
+    async def resume(self) -> None:
+        """Write the sum of what is owed."""
+
+    async def set_places(self, places: Places, by: Person) -> None:
+        """Change the location map."""
+
+    async def set_buffer(
+        self, pool_ids: list[PoolId] | None, units: int, alias: Alias | None, by: Person
+    ) -> int:
+        """Keep units back; return at how many levels."""
+
+    async def set_preference(self, name: str, value: str | None, by: Person) -> None:
+        """Change one of the bot's own settings."""
+
+
+class Decisions(Protocol):
+    """What a click decides."""
+
+    async def decide(
+        self,
+        token: str,
+        choice: Choice,
+        by: Person,
+        rule: str,
+        number: int | None = None,
+        where: str = "",
+    ) -> Clicked:
+        """Decide one proposal."""
+
+    async def decide_all(
+        self, report_token: str, by: Person, rule: str, *, safe_only: bool = True, where: str = ""
+    ) -> Clicked:
+        """Approve all safe proposals of a report."""
+
+    async def decide_some(
+        self,
+        report_token: str,
+        choices: Mapping[int, tuple[Choice, int | None]],
+        by: Person,
+        rule: str,
+        where: str = "",
+    ) -> Clicked:
+        """Decide some proposals of a report."""
+
+    async def dismiss(self, report_token: str, by: Person, rule: str) -> Clicked:
+        """Decide to do nothing about a report."""
+
+
+class Rows(Protocol):
+    """The bot's own rows."""
+
+    async def notices(self, *, after: int = 0, limit: int = 100) -> list[Notice]:
+        """Return notices in order, those after that number."""
+
+    async def activity(self, *, after: int = 0, limit: int = 500) -> list[Moved]:
+        """Return movements in order, those after that number."""
+
+    async def cursors(self) -> dict[str, int]:
+        """Return how far notices and movements have been turned into posts."""
+
+    async def posts(self, keys: Sequence[str]) -> dict[str, Post]:
+        """Return posts by their keys."""
+
+    async def write_posts(
+        self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
+    ) -> bool:
+        """Write posts and move the cursors, if the cursors still are `before`."""
+
+    async def unsent(self, *, limit: int = 50) -> list[Post]:
+        """Return due posts that Slack has not got."""
+
+    async def sent(self, key: str, version: int, ts: str, channel: str) -> None:
+        """Say that Slack has this version."""
+
+    async def failed(self, key: str, version: int, why: str, again_at: datetime) -> None:
+        """Say that a version could not be sent, and when to try again."""
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next post is due."""
+
+    async def lead(self, name: str, owner: str, seconds: float) -> bool:
+        """Whether this process may do that job now."""
+
+
+class Core(Questions, Orders, Decisions, Rows, Protocol):
+    """All of it."""

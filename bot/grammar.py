@@ -1,0 +1,457 @@
+"""The grammar of `/tipo`: one table gives parsing, help, usage hints and "did you mean".
+
+A command is read into a frozen value. What is unclear is a value too, with the sentence to answer:
+reading never raises, whatever somebody types.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import time
+from difflib import get_close_matches
+from enum import StrEnum
+
+from bot.tokens import LONGEST, Token, shorten, tokens_of
+from sync_core.domain.values import Alias, Mode
+
+MOST_UNITS = 1_000_000  # a buffer above that is a slip of the finger
+MOST_APPROVERS = 50
+ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+NUMBER = re.compile(r"[0-9]{1,9}")
+RECEIPT = re.compile(r"#?([0-9]{1,9})")
+HOURS = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])-([01]?[0-9]|2[0-3]):([0-5][0-9])")
+PERSON = re.compile(r"[UW][A-Z0-9]{2,20}")
+GROUP = re.compile(r"S[A-Z0-9]{2,20}")
+
+
+class Level(StrEnum):
+    """How much the channel is told."""
+
+    ALL = "all"
+    DIGEST = "digest"
+    PROBLEMS = "problems"
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Show what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatus:
+    """Show everything at a glance."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowMode:
+    """Show the mode of each connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMode:
+    """Change the mode of every connection, or of one, after a preflight."""
+
+    mode: Mode
+    alias: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindStock:
+    """Show what each store has of a product."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHistory:
+    """Tell who moved what, and what Tipo wrote."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Compare the stores now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDrift:
+    """Show what stands, with fresh buttons."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowUnmatched:
+    """Show what shares its stock with nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPlaces:
+    """Show the location map, to be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBuffer:
+    """Keep units back from a store."""
+
+    words: str | None  # None: every product, and those to come
+    units: int
+    alias: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stop writing, go on counting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Write the sum of what is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take back what a receipt did."""
+
+    receipt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowApprovers:
+    """Show who may approve."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetApprovers:
+    """Say who may approve."""
+
+    ids: tuple[str, ...] | None  # None: whom the settings name; empty: members of the channel
+
+
+@dataclass(frozen=True, slots=True)
+class ShowQuiet:
+    """Show the quiet hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuiet:
+    """Set the quiet hours, or end them."""
+
+    hours: tuple[time, time] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAlerts:
+    """Show how much the channel is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAlerts:
+    """Say how much the channel is told."""
+
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """What was typed is no command; the sentence says why, `nearest` what may have been meant.
+
+    The sentence may quote what somebody typed: escape it wherever it is shown.
+    """
+
+    sentence: str
+    nearest: tuple[str, ...] = ()  # whole commands, as somebody would type them
+
+
+Command = (
+    Help
+    | ShowStatus
+    | ShowMode
+    | SetMode
+    | FindStock
+    | ShowHistory
+    | Check
+    | ShowDrift
+    | ShowUnmatched
+    | ShowPlaces
+    | SetBuffer
+    | Pause
+    | Resume
+    | Undo
+    | ShowApprovers
+    | SetApprovers
+    | ShowQuiet
+    | SetQuiet
+    | ShowAlerts
+    | SetAlerts
+)
+Words = Sequence[Token]
+Read = Callable[[Words], Command | Unclear | None]  # None: the usage hint will do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One command of the grammar."""
+
+    word: str
+    takes: str = ""  # what comes after the word
+    does: str
+    example: str = ""
+    read: Read
+    order: bool = False  # changes something: approvers only, as far as it does
+    also: tuple[str, ...] = ()  # other words for the same
+
+    @property
+    def usage(self) -> str:
+        """Return how it is typed."""
+        return f"/tipo {self.word} {self.takes}".rstrip()
+
+
+ORDERS = (SetMode, SetBuffer, Pause, Resume, Undo, SetApprovers, SetQuiet, SetAlerts)
+
+
+def needs_approver(command: Command) -> bool:
+    """Whether only approvers may give this command."""
+    return isinstance(command, ORDERS)
+
+
+def _alone(command: Command) -> Read:
+    """Return how to read a command that takes nothing."""
+    return lambda words: None if words else command
+
+
+def _text(words: Words) -> str:
+    return " ".join(each.text for each in words)
+
+
+def _mode(words: Words) -> Command | Unclear | None:
+    match [each.key for each in words]:
+        case []:
+            return ShowMode()
+        case [mode] if mode in set(Mode):
+            return SetMode(Mode(mode))
+        case [mode, alias] if mode in set(Mode) and ALIAS.fullmatch(alias):
+            return SetMode(Mode(mode), Alias(alias))
+        case [mode, *rest] if len(rest) <= 1 and mode not in set(Mode):
+            tail = f" {words[1].text}" if rest else ""
+            near = get_close_matches(mode, [str(each) for each in Mode], n=2, cutoff=0)
+            sentence = f"“{shorten(words[0].text)}” is not a mode."
+            return Unclear(sentence, tuple(f"/tipo mode {each}{shorten(tail)}" for each in near))
+    return None
+
+
+def _stock(words: Words) -> Command | None:
+    return FindStock(_text(words)) if _text(words).strip() else None
+
+
+def _history(words: Words) -> Command | None:
+    return ShowHistory(_text(words)) if _text(words).strip() else None
+
+
+def _buffer(words: Words) -> Command | Unclear | None:
+    """Read from the end: a product's name may hold numbers, and words that look like an alias."""
+    match words:
+        case [*product, units] if product and units.matches(NUMBER):
+            return _buffered(product, units, None)
+        case [*product, units, alias] if (
+            product and units.matches(NUMBER) and ALIAS.fullmatch(alias.key)
+        ):
+            return _buffered(product, units, Alias(alias.key))
+        case [*product, units] if product and re.fullmatch(r"[-+]\d+", units.key):
+            return Unclear("A buffer is a number of units to keep back: 0 or more.", ())
+    return None
+
+
+def _buffered(product: Words, units: Token, alias: Alias | None) -> Command | Unclear | None:
+    if int(units.key) > MOST_UNITS:
+        return Unclear(f"A buffer of more than {MOST_UNITS:,} units is taken for a slip.")
+    if not _text(product).strip():
+        return None
+    everything = len(product) == 1 and product[0].key == "all" and not product[0].quoted
+    return SetBuffer(None if everything else _text(product), int(units.key), alias)
+
+
+def _undo(words: Words) -> Command | None:
+    match words:
+        case [one] if found := RECEIPT.fullmatch(one.key):
+            return Undo(int(found[1]))
+    return None
+
+
+def _approvers(words: Words) -> Command | Unclear | None:
+    match [each.key for each in words]:
+        case []:
+            return ShowApprovers()
+        case ["channel"]:
+            return SetApprovers(())
+        case ["default"]:
+            return SetApprovers(None)
+    if len(words) > MOST_APPROVERS:
+        return Unclear(f"At most {MOST_APPROVERS} people and groups may be named; use a group.")
+    ids = [_approver(each) for each in words]
+    for word, found in zip(words, ids, strict=True):
+        if found is None:
+            return Unclear(
+                f"“{shorten(word.text)}” names nobody whom Slack knows. Mention people and user "
+                "groups with @, and choose them from the list that Slack offers."
+            )
+    return SetApprovers(tuple(dict.fromkeys(each for each in ids if each)))
+
+
+def _approver(word: Token) -> str | None:
+    """Return the id of a person or a user group, from a mention or as an id."""
+    if word.ref:
+        return word.ref if PERSON.fullmatch(word.ref) or GROUP.fullmatch(word.ref) else None
+    found = PERSON.fullmatch(word.text) or GROUP.fullmatch(word.text)
+    return found[0] if found else None
+
+
+def _quiet(words: Words) -> Command | Unclear | None:
+    match [each.key for each in words]:
+        case []:
+            return ShowQuiet()
+        case ["off"]:
+            return SetQuiet(None)
+        case [hours] if found := HOURS.fullmatch(hours):
+            begins, ends = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
+            if begins == ends:
+                return Unclear(
+                    "Quiet hours must begin and end at different times.",
+                    ("/tipo quiet 22:00-07:00", "/tipo quiet off"),
+                )
+            return SetQuiet((begins, ends))
+    return None
+
+
+def _alerts(words: Words) -> Command | Unclear | None:
+    match [each.key for each in words]:
+        case []:
+            return ShowAlerts()
+        case [level] if level in set(Level):
+            return SetAlerts(Level(level))
+        case [level]:
+            near = get_close_matches(level, [str(each) for each in Level], n=2, cutoff=0)
+            return Unclear(
+                f"“{shorten(level)}” is not a level of alerts.",
+                tuple(f"/tipo alerts {each}" for each in near),
+            )
+    return None
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        word="status",
+        does="modes, stores, delays, and what waits for a decision",
+        read=_alone(ShowStatus()),
+    ),
+    Row(
+        word="mode",
+        takes="[two-way | one-way | off] [store]",
+        does="show the mode, or change it: you see what would be written before you confirm",
+        example="/tipo mode two-way",
+        read=_mode,
+        order=True,
+    ),
+    Row(
+        word="stock",
+        takes="<handle, SKU, barcode or words of the title>",
+        does="what each store shows right now, what is shared and what is owed",
+        example="/tipo stock slim fit denim jacket",
+        read=_stock,
+    ),
+    Row(
+        word="why",
+        takes="<product>",
+        does="why a product stands where it stands: who moved what, which order, what Tipo wrote",
+        example="/tipo why SFDJ-M",
+        read=_history,
+    ),
+    Row(
+        word="history",
+        takes="<product>",
+        does="the same timeline",
+        example="/tipo history SFDJ-M",
+        read=_history,
+    ),
+    Row(word="check", does="compare the stores now, as each night", read=_alone(Check())),
+    Row(word="drift", does="what stands, with buttons to settle it", read=_alone(ShowDrift())),
+    Row(
+        word="unmatched",
+        does="products that found no partner in another store, and what to do",
+        read=_alone(ShowUnmatched()),
+    ),
+    Row(
+        word="places",
+        does="which locations share stock; a form to change it",
+        read=_alone(ShowPlaces()),
+        order=True,
+    ),
+    Row(
+        word="buffer",
+        takes="<product or all> <units> [store]",
+        does="keep units back, so that the last ones are not sold twice",
+        example="/tipo buffer SFDJ-M 2 us",
+        read=_buffer,
+        order=True,
+    ),
+    Row(word="pause", does="stop writing, go on counting", read=_alone(Pause()), order=True),
+    Row(word="resume", does="write the sum of what is owed", read=_alone(Resume()), order=True),
+    Row(
+        word="undo",
+        takes="<receipt>",
+        does="take back one applied fix; sales since then stay",
+        example="/tipo undo 12",
+        read=_undo,
+        order=True,
+    ),
+    Row(
+        word="approvers",
+        takes="[@people and @groups | channel | default]",
+        does="who may approve, or say who may",
+        example="/tipo approvers @ann @stock-team",
+        read=_approvers,
+        order=True,
+    ),
+    Row(
+        word="quiet",
+        takes="[22:00-07:00 | off]",
+        does="when only severe alerts are posted",
+        example="/tipo quiet 22:00-07:00",
+        read=_quiet,
+        order=True,
+    ),
+    Row(
+        word="alerts",
+        takes="[all | digest | problems]",
+        does="how much this channel is told",
+        example="/tipo alerts digest",
+        read=_alerts,
+        order=True,
+    ),
+    Row(word="help", does="this list", read=lambda _words: Help()),
+)
+ROWS = {row.word: row for row in TABLE}
+
+
+def parse(text: str) -> Command | Unclear:
+    """Read what somebody typed after `/tipo`. Never raises."""
+    if len(text) > LONGEST:
+        return Unclear(f"That is longer than {LONGEST:,} characters. Please say it shorter.")
+    words = tokens_of(text)
+    if words is None:
+        return Unclear("A quotation mark is opened and never closed. Close it, or leave it out.")
+    if not words:
+        return Help()
+    row = ROWS.get(words[0].key)
+    if row is None:
+        near = get_close_matches(words[0].key, list(ROWS), n=2, cutoff=0)
+        sentence = f"There is no command “{shorten(words[0].text)}”."
+        return Unclear(sentence, tuple(ROWS[each].usage for each in near))
+    return row.read(words[1:]) or _hint(row)
+
+
+def _hint(row: Row) -> Unclear:
+    """Say how a command is typed."""
+    if not row.takes:
+        return Unclear(f"“{row.word}” takes nothing after it.", (row.usage,))
+    nearest = (row.usage, row.example) if row.example else (row.usage,)
+    return Unclear(f"“{row.word}” is typed like this.", nearest)
