@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from sync_core.domain.acts import Act, Heard
@@ -91,6 +93,37 @@ class Budget:
     restore: float  # points a second
 
 
+class Stage(StrEnum):
+    """How far a store has come with an export."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # the store gave up; what there is of it is no export
+    GONE = "gone"  # the store does not know it, or no longer gives its file away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportState:
+    """What a store says of an export: one line for each variant it sells."""
+
+    operation: str
+    stage: Stage
+    objects: int = 0  # so far; once it is done, as many as the file has lines
+    why: str | None = None  # it failed
+    locations: tuple[LocationId, ...] = ()  # what was asked for, in the order of the columns
+    finished_at: datetime | None = None  # by the store's clock
+    size: int | None = None  # bytes of the file
+    url: str | None = field(default=None, repr=False)  # opens the file to whoever has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPage:
+    """Some lines of an export that was read page by page; `after` is None at the end."""
+
+    lines: tuple[bytes, ...]
+    after: str | None
+
+
 class Store(Protocol):
     """One Shopify store. Every method may raise NotSent, Throttled, NoAnswer or AccessLost."""
 
@@ -132,6 +165,31 @@ class Store(Protocol):
 
     async def product(self, product_id: int) -> list[Variant]:
         """Return all variants of one product; none when it is gone."""
+
+    async def export_start(self, locations: Sequence[LocationId]) -> str:
+        """Have the store write down what it sells and has at these locations; return a name.
+
+        Raises:
+            StillRunning: Too many exports of ours are under way there.
+            Refused: The store does not export this, nor will it later.
+            NoAnswer: One may be under way; starting another does no harm.
+        """
+
+    async def export_state(self, operation: str) -> ExportState:
+        """Return how far an export has come."""
+
+    async def export_fetch(self, state: ExportState, to: Path) -> int:
+        """Bring the file of an export that is done to disk, whole or not at all; return its lines.
+
+        Raises:
+            Refused: The store does not give the file away, or it is not what was said of it.
+            NotSent: The host that keeps the file cannot be reached.
+            NoAnswer: The file did not come whole.
+            OSError: It cannot be written here.
+        """
+
+    async def export_page(self, locations: Sequence[LocationId], after: str | None) -> ExportPage:
+        """Return some lines of the same shape, read in the ordinary way."""
 
     async def facts(self) -> ShopFacts:
         """Return what the store says of itself."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,15 @@ import msgspec
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias, ItemId, LocationId, Reading, Spot, Variant
 from sync_core.errors import AccessLost, NoAnswer, NotSent, Refused, Throttled, WrongShop
-from sync_core.ports import Budget, Change, Page, ShopFacts, Subscription
+from sync_core.ports import (
+    Budget,
+    Change,
+    ExportPage,
+    ExportState,
+    Page,
+    ShopFacts,
+    Subscription,
+)
 from sync_core.shopify import documents, nodes
 from sync_core.shopify.answers import (
     Answer,
@@ -23,6 +32,7 @@ from sync_core.shopify.answers import (
     written_at,
 )
 from sync_core.shopify.auth import Auth
+from sync_core.shopify.bulk import Exports
 from sync_core.shopify.documents import API_VERSION, MOST_ROWS, Document
 from sync_core.shopify.fields import gid
 from sync_core.shopify.throttle import LONGEST, Pace, Prices
@@ -76,6 +86,13 @@ class ShopifyStore:
         self._auth = auth
         self._clock = clock
         self._wire = Wire(transport)
+        self._exports = Exports(
+            ask=self._data,
+            page=self._page,
+            # A file comes by TLS, unless the store itself is spoken to without.
+            schemes=frozenset({"https", base.partition(":")[0]}),
+            transport=transport,
+        )
         self._pace = Pace(clock)
         self._prices = Prices()
         self._warned = False
@@ -199,6 +216,24 @@ class ShopifyStore:
             time=self._date,
         )
 
+    # -- exporting
+
+    async def export_start(self, locations: Sequence[LocationId]) -> str:
+        """Have the store write down what it sells and has at these locations; return a name."""
+        return await self._exports.start(locations)
+
+    async def export_state(self, operation: str) -> ExportState:
+        """Return how far an export has come."""
+        return await self._exports.state(operation)
+
+    async def export_fetch(self, state: ExportState, to: Path) -> int:
+        """Bring the file of an export that is done to disk, whole or not at all."""
+        return await self._exports.fetch(state, to)
+
+    async def export_page(self, locations: Sequence[LocationId], after: str | None) -> ExportPage:
+        """Return some lines of the same shape, read in the ordinary way."""
+        return await self._exports.page(locations, after)
+
     # -- webhooks
 
     async def subscriptions(self) -> list[Subscription]:
@@ -236,6 +271,7 @@ class ShopifyStore:
     async def close(self) -> None:
         """Let go of connections."""
         await self._wire.close()
+        await self._exports.close()
         await self._auth.close()
 
     # -- how to ask

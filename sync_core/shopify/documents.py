@@ -1,10 +1,14 @@
 """Every GraphQL text that we send. Foreign texts travel in variables, never inside these."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sync_core.domain.values import LocationId
+
 API_VERSION = "2026-10"
 MOST_ROWS = 250  # in any array or page
+MOST_BYTES = 65_535  # of an export's query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +182,30 @@ mutation Unsubscribe($id: ID!) {
 """,
 )
 
+BULK_START = Document(
+    name="BulkStart",
+    text="""\
+mutation BulkStart($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: false) {
+    bulkOperation { id status }
+    userErrors { code field message }
+  }
+}
+""",
+)
+
+BULK_POLL = Document(
+    name="BulkPoll",
+    cost=1.0,
+    text="""\
+query BulkPoll($id: ID!) {
+  bulkOperation(id: $id) {
+    id status errorCode rootObjectCount fileSize url completedAt query
+  }
+}
+""",
+)
+
 ALL = (
     ADJUST,
     READ,
@@ -188,7 +216,66 @@ ALL = (
     SUBSCRIPTIONS,
     SUBSCRIBE,
     UNSUBSCRIBE,
+    BULK_START,
+    BULK_POLL,
 )
+
+
+def exported(locations: Sequence[LocationId]) -> str:
+    """Return the fields of one line of an export; the locations are its columns, in order.
+
+    The query of an export takes no variables. Nothing but whole numbers gets into its text.
+
+    Raises:
+        ValueError: A location is no such number, is named twice, or there are too many.
+    """
+    if len(set(locations)) < len(locations):
+        raise ValueError("a location is named twice")
+    for each in locations:
+        if type(each) is not int or not 0 < each < 2**63:
+            raise ValueError("a location is a whole number above zero")
+    columns = "".join(
+        f'\n    l{column}: inventoryLevel(locationId: "gid://shopify/Location/{number:d}", '
+        "includeInactive: true) "
+        '{ isActive quantities(names: ["available"]) { quantity updatedAt } }'
+        for column, number in enumerate(locations)
+    )
+    text = (
+        "id sku barcode requiresComponents\n"
+        "  product { id handle title status isGiftCard }\n"
+        "  selectedOptions { name value }\n"
+        f"  inventoryItem {{ id tracked{columns} }}"
+    )
+    if len(text) > MOST_BYTES - len(_EXPORT):
+        raise ValueError(f"a store exports no more locations at once than {len(locations) - 1}")
+    return text
+
+
+_EXPORT = "{ productVariants { edges { node {  } } } }"
+
+
+def export_query(locations: Sequence[LocationId]) -> str:
+    """Return the query of an export. It has one connection: one line is one variant."""
+    return f"{{ productVariants {{ edges {{ node {{ {exported(locations)} }} }} }} }}"
+
+
+def export_page(locations: Sequence[LocationId]) -> Document:
+    """Return what asks for the same lines, a page at a time."""
+    name = f"ExportPage{len(locations)}"  # each has a price of its own
+    return Document(
+        name=name,
+        cost=4.0,
+        each=5.0 + 3.0 * len(locations),
+        rows=max(1, min(100, 700 // (5 + 3 * len(locations)))),
+        text=f"""\
+query {name}($first: Int!, $after: String, $query: String) {{
+  productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{ {exported(locations)} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+""",
+    )
 
 
 def quoted(text: str) -> str:
