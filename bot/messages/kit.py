@@ -1,0 +1,296 @@
+"""The parts that messages are made of: sentences, tables, buttons, within Slack's limits.
+
+A sentence is a list of parts, strings and small rich-text elements. The same parts make the first
+block and the message's `text`, so phones, screen readers and screens are told the same. Strings
+inside are never parsed by Slack: rich text has no syntax.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bot.text import clean, escaped, is_group, is_person, mention, mrkdwn, number, spoken, when
+from sync_core.domain.values import Severity
+
+Block = dict[str, Any]
+Part = str | dict[str, Any]
+BLOCKS = 50  # in a message
+TEXT = 2900  # characters of one text, a little below Slack's 3,000
+ROWS = 99  # in a table, besides its header
+CHARACTERS = 9_500  # in all tables of a message, a little below Slack's 10,000
+CELL = 120
+OPTIONS = 100
+DATE = "{date_short_pretty} {time}"
+WORDS = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning", Severity.INFO: "Note"}
+SIGNS = {
+    "Critical": "rotating_light",
+    "Warning": "warning",
+    "Note": "information_source",
+    "Resolved": "white_check_mark",
+    "Done": "white_check_mark",
+    "Paused": "double_vertical_bar",
+    "Question": "grey_question",
+}
+
+
+class Action(StrEnum):
+    """What a button does; `decide` is followed by a choice."""
+
+    DECIDE = "decide"
+    DECIDE_ALL = "decide_all"
+    REVIEW = "review"
+    DISMISS_REPORT = "dismiss_report"
+    UNDO = "undo"
+    SHARE = "share"
+    CHOOSE = "choose"
+    POOL_STOCK = "pool.stock"
+    POOL_HISTORY = "pool.history"
+    UNMATCHED_PAGE = "unmatched.page"
+    PLACES_OPEN = "places.open"
+    PLACES_PAGE = "places.page"
+    REVIEW_NEXT = "review.page.next"
+    REVIEW_PREVIOUS = "review.page.previous"
+    DRIFT = "drift"
+    STATUS = "status"
+    HOME_PAUSE = "home.pause"
+    HOME_RESUME = "home.resume"
+    HOME_CHECK = "home.check"
+    HOME_MODE = "home.mode"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is said: `text` for phones and screen readers, `blocks` for screens."""
+
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+
+
+def bold(words: str) -> Part:
+    """Return words of ours or a merchant's, in bold."""
+    return {"type": "text", "text": words, "style": {"bold": True}}
+
+
+def code(words: str) -> Part:
+    """Return something to type."""
+    return {"type": "text", "text": words, "style": {"code": True}}
+
+
+def date(at: datetime, style: str = DATE) -> Part:
+    """Return a moment in each reader's own time zone."""
+    stamp = int(at.timestamp())
+    return {"type": "date", "timestamp": stamp, "format": style, "fallback": spoken(at)}
+
+
+def who(name: str) -> Part:
+    """Return a person or a group: a mention if it is a valid id, else words."""
+    if is_person(name):
+        return {"type": "user", "user_id": name}
+    if is_group(name):
+        return {"type": "usergroup", "usergroup_id": name}
+    return clean(name, 80)
+
+
+def title(words: str) -> Part:
+    """Return what a merchant called something, in bold and harmless."""
+    return bold(clean(words, 120))
+
+
+def sentence(*parts: Part) -> Block:
+    """Return a block that says something; nothing in it is parsed."""
+    return {"type": "rich_text", "elements": [_section(parts)]}
+
+
+def bullets(lines: Iterable[Sequence[Part]]) -> Block:
+    """Return a list, one bullet a line; at least one line."""
+    elements = [_section(line) for line in lines]
+    return {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_list", "style": "bullet", "elements": elements}],
+    }
+
+
+def _section(parts: Sequence[Part]) -> dict[str, Any]:
+    elements = [{"type": "text", "text": each} if isinstance(each, str) else each for each in parts]
+    return {"type": "rich_text_section", "elements": elements}
+
+
+def aloud(*parts: Part) -> str:
+    """Return parts as a sentence for phones and screen readers."""
+    words = "".join(escaped(each) if isinstance(each, str) else _aloud(each) for each in parts)
+    return words if len(words) <= TEXT else words[: TEXT - 1] + "\u2026"
+
+
+def _aloud(part: dict[str, Any]) -> str:
+    match part["type"]:
+        case "date":
+            return f"<!date^{part['timestamp']}^{part['format']}|{part['fallback']}>"
+        case "user":
+            return mention(part["user_id"])
+        case "usergroup":
+            return mention(part["usergroup_id"])
+        case "emoji":
+            return ""
+        case _:
+            return mrkdwn(part["text"], TEXT)
+
+
+def message(*parts: Part, sign: str = "", blocks: Sequence[Block] = ()) -> Message:
+    """Return a message whose first block says the news; `sign` is its severity, as a word."""
+    lead: list[Part] = []
+    if sign:
+        lead = [{"type": "emoji", "name": SIGNS[sign]}, " ", bold(f"{sign}: ")]
+    return Message(
+        text=aloud(*lead, *parts).strip(), blocks=fitted([sentence(*lead, *parts), *blocks])
+    )
+
+
+def fitted(blocks: Sequence[Block], most: int = BLOCKS) -> list[Block]:
+    """Return blocks that a surface takes, each with an id of its own where people can act."""
+    kept = list(blocks) if len(blocks) <= most else [*blocks[: most - 1], blocks[-1]]
+    seen: dict[str, int] = {}
+    return [_named(each, seen) for each in kept]
+
+
+def _named(block: Block, seen: dict[str, int]) -> Block:
+    """Return a block whose id no other block has."""
+    if "block_id" not in block:
+        return block
+    name = block["block_id"]
+    seen[name] = seen.get(name, 0) + 1
+    return block if seen[name] == 1 else {**block, "block_id": f"{name}.{seen[name]}"}
+
+
+def versioned(said: Message, version: int) -> Message:
+    """Return a message whose block ids are those of a version: an update needs new ones."""
+    return replace(
+        said,
+        blocks=[
+            {**each, "block_id": f"{each['block_id']}.v{version}"} if "block_id" in each else each
+            for each in said.blocks
+        ],
+    )
+
+
+def plain(words: str, limit: int = 75) -> dict[str, Any]:
+    """Return a text that Slack shows as it is."""
+    return {"type": "plain_text", "text": clean(words, limit), "emoji": False}
+
+
+def header(words: str) -> Block:
+    """Return a heading."""
+    return {"type": "header", "text": plain(words, 150)}
+
+
+def context(*words: str) -> Block:
+    """Return small print in mrkdwn; what is foreign in it was made harmless before."""
+    return {
+        "type": "context",
+        "elements": [{"type": "mrkdwn", "text": each[:TEXT], "verbatim": True} for each in words],
+    }
+
+
+def divider() -> Block:
+    """Return a line."""
+    return {"type": "divider"}
+
+
+def button(
+    action: str,
+    label: str,
+    value: str,
+    *,
+    says: str = "",
+    style: str = "",
+    confirm: Block | None = None,
+) -> Block:
+    """Return a button; `says` is what screen readers read where labels repeat."""
+    made: Block = {"type": "button", "action_id": action, "text": plain(label), "value": value}
+    if says:
+        made["accessibility_label"] = clean(says, 75)
+    if style:
+        made["style"] = style
+    if confirm:
+        made["confirm"] = confirm
+    return made
+
+
+def asking(question: str, words: str, yes: str, no: str = "Not now") -> Block:
+    """Return the question that a button asks before it does anything."""
+    return {
+        "title": plain(question, 100),
+        "text": plain(words, 300),
+        "confirm": plain(yes, 30),
+        "deny": plain(no, 30),
+    }
+
+
+def actions(name: str, *buttons: Block | None) -> list[Block]:
+    """Return a row of buttons, or nothing if there are none."""
+    elements = [each for each in buttons if each is not None][:25]
+    return [{"type": "actions", "block_id": name, "elements": elements}] if elements else []
+
+
+def share_button(value: str) -> Block | None:
+    """Return the button that shows an answer to the channel, if it may be shared."""
+    return button(Action.SHARE, "Share in channel", value) if value else None
+
+
+def option(label: str, value: str, hint: str = "") -> dict[str, Any]:
+    """Return one choice of a menu."""
+    made: dict[str, Any] = {"text": plain(label), "value": value}
+    return {**made, "description": plain(hint)} if hint else made
+
+
+def cell(words: object, *, limit: int = CELL) -> dict[str, Any]:
+    """Return a cell of a table; a missing value is a dash, never a zero."""
+    if words is None:
+        return {"type": "raw_text", "text": "\u2013"}
+    if isinstance(words, int):
+        return {"type": "raw_number", "value": words, "text": number(words)}
+    return {"type": "raw_text", "text": clean(words, limit)}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    right: bool = False
+    wrapped: bool = False
+
+    def settings(self) -> dict[str, Any] | None:
+        """Return what Slack is told about it."""
+        if self.right:
+            return {"align": "right"}
+        return {"is_wrapped": True} if self.wrapped else None
+
+
+def table(
+    columns: Sequence[Column], rows: Iterable[Sequence[object]], *, most: int = ROWS
+) -> tuple[list[Block], int]:
+    """Return a table of as many rows as Slack takes, and how many those are."""
+    made = [[cell(each.name) for each in columns]]
+    room = CHARACTERS - sum(len(each["text"]) for each in made[0])
+    for row in rows:
+        cells = [cell(each) for each in row]
+        room -= sum(len(each["text"]) for each in cells)
+        if room < 0 or len(made) > min(most, ROWS):
+            break
+        made.append(cells)
+    if len(made) == 1:
+        return [], 0
+    settings = [each.settings() for each in columns]
+    return [{"type": "table", "rows": made, "column_settings": settings}], len(made) - 1
+
+
+def more(left: int, command: str) -> list[Block]:
+    """Return the line that says what is not shown, and how to see it."""
+    return [sentence(f"and {left:,} more: ", code(command))] if left > 0 else []
+
+
+def moment(at: datetime | None, nothing: str = "never") -> str:
+    """Return a moment for mrkdwn, or what to say if there was none."""
+    return when(at) if at else nothing

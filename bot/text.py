@@ -1,0 +1,137 @@
+"""Words for people: numbers, times, names, and whatever a merchant typed, made harmless.
+
+    where it goes                    use       what it does
+    -------------------------------  --------  ------------------------------------------------
+    plain_text, raw_text, rich_text  `clean`   no control characters, one line, cut, isolated
+    `text` of a message, mrkdwn      `mrkdwn`  that, and nothing in it means anything to Slack
+
+Slack reads `<!channel>` and `<https://evil|Approve>` wherever mrkdwn is read, also in `text`.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+LINE = 150  # characters of a merchant's that one line has room for
+PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")
+GROUP = re.compile(r"S[A-Z0-9]{1,30}")
+JOINERS = {"\u200c", "\u200d"}  # Persian words and composed emoji need them
+HARMFUL = {"Cc", "Cf", "Cs"}  # control; bidi and other invisible; half characters
+RIGHT_TO_LEFT = {"R", "AL", "AN"}
+ISOLATE, END = "\u2068", "\u2069"
+MARKS = 4  # combining marks in a row; more of them climb over the lines above
+ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+LOOKALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
+# Slack formats between a mark at a word's edge and its twin; inside of SKU_12 it means nothing.
+AT_EDGE = re.compile(r"(?<![^\W_])[*_~`]|[*_~`](?![^\W_])|`")
+
+
+def clean(words: object, limit: int = LINE) -> str:
+    """Return foreign words on one line, without what is invisible, at most `limit` long."""
+    kept = _shortened(_visible(f"{words}"), limit)
+    if any(unicodedata.bidirectional(each) in RIGHT_TO_LEFT for each in kept):
+        # Else a title in Hebrew would turn round the numbers that stand beside it.
+        return f"{ISOLATE}{_shortened(kept, limit - 2)}{END}"
+    return kept or "(no name)"
+
+
+def mrkdwn(words: object, limit: int = LINE) -> str:
+    """Return foreign words for text that Slack parses: they ping, link and format nothing."""
+    tame = AT_EDGE.sub(lambda mark: LOOKALIKES[mark[0]], clean(words, limit))
+    return escaped(tame)
+
+
+def escaped(words: str) -> str:
+    """Return words with the three characters escaped that Slack gives a meaning."""
+    return "".join(ESCAPES.get(each, each) for each in words)
+
+
+def _visible(words: str) -> str:
+    """Return words on one line without invisible characters and towers of marks."""
+    kept: list[str] = []
+    marks = 0
+    for each in words:
+        kind = unicodedata.category(each)
+        marks = marks + 1 if kind in {"Mn", "Me"} else 0
+        if each.isspace():
+            kept.append(" ")
+        elif marks <= MARKS and (kind not in HARMFUL or each in JOINERS):
+            kept.append(each)
+    return " ".join("".join(kept).split())
+
+
+def _shortened(words: str, limit: int) -> str:
+    """Return words cut to a length, with … where something is missing."""
+    return words if len(words) <= limit else words[: limit - 1].rstrip() + "\u2026"
+
+
+def number(count: int) -> str:
+    """Return a number as people read it: 1,204, and a real minus."""
+    return f"{count:,}".replace("-", "\u2212")
+
+
+def signed(count: int) -> str:
+    """Return a change: +10, or a real minus."""
+    return f"+{number(count)}" if count > 0 else number(count)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return how many of what: 1 product, 1,204 products."""
+    return f"{number(count)} {one if abs(count) == 1 else many or one + 's'}"
+
+
+def units(count: int) -> str:
+    """Return a quantity: 1 unit, 12 units."""
+    return counted(count, "unit")
+
+
+def duration(seconds: float) -> str:
+    """Return how long something took: 0.4 s, 12 s, 12 min, 3 h 5 min, 2 days."""
+    if seconds < 9.95:  # noqa: PLR2004
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if not minutes:
+        return f"{whole} s"
+    if not hours:
+        return f"{minutes} min"
+    if days < 2:  # noqa: PLR2004
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} days"
+
+
+def between(start: datetime, end: datetime) -> str:
+    """Return how long it was from one moment to another."""
+    return duration((end - start).total_seconds())
+
+
+def spoken(at: datetime) -> str:
+    """Return a moment for readers whose Slack does not draw dates."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def when(at: datetime, style: str = "{date_short_pretty} {time}") -> str:
+    """Return a moment that Slack shows in each reader's own time zone."""
+    return f"<!date^{int(at.timestamp())}^{style}|{spoken(at)}>"
+
+
+def ago(at: datetime) -> str:
+    """Return how long ago it was, as Slack counts it while people read."""
+    return when(at, "{ago}")
+
+
+def is_person(name: str) -> bool:
+    """Whether it is a user's id; nothing else may become a mention."""
+    return PERSON.fullmatch(name) is not None
+
+
+def is_group(name: str) -> bool:
+    """Whether it is a user group's id."""
+    return GROUP.fullmatch(name) is not None
+
+
+def mention(name: str) -> str:
+    """Return the one way in which we name a person or a group: by a valid id, else as words."""
+    if is_person(name):
+        return f"<@{name}>"
+    return f"<!subteam^{name}>" if is_group(name) else mrkdwn(name, 80)
