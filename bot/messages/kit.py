@@ -248,6 +248,8 @@ def cell(words: object, *, limit: int = CELL) -> dict[str, Any]:
     """Return a cell of a table; a missing value is a dash, never a zero."""
     if words is None:
         return {"type": "raw_text", "text": "\u2013"}
+    if isinstance(words, datetime):
+        return sentence(date(words))
     if isinstance(words, int):
         return {"type": "raw_number", "value": words, "text": number(words)}
     return {"type": "raw_text", "text": clean(words, limit)}
@@ -273,10 +275,10 @@ def table(
 ) -> tuple[list[Block], int]:
     """Return a table of as many rows as Slack takes, and how many those are."""
     made = [[cell(each.name) for each in columns]]
-    room = CHARACTERS - sum(len(each["text"]) for each in made[0])
+    room = CHARACTERS - sum(map(_length, made[0]))
     for row in rows:
         cells = [cell(each) for each in row]
-        room -= sum(len(each["text"]) for each in cells)
+        room -= sum(map(_length, cells))
         if room < 0 or len(made) > min(most, ROWS):
             break
         made.append(cells)
@@ -284,6 +286,11 @@ def table(
         return [], 0
     settings = [each.settings() for each in columns]
     return [{"type": "table", "rows": made, "column_settings": settings}], len(made) - 1
+
+
+def _length(made: dict[str, Any]) -> int:
+    """Return how many characters a cell takes of what a message has room for."""
+    return len(made["text"]) if "text" in made else len("23 November 2026 at 12:34 and more")
 
 
 def more(left: int, command: str) -> list[Block]:

@@ -1,0 +1,104 @@
+"""Why is this 45? The timeline of one pool, newest last."""
+
+from collections.abc import Sequence
+
+from bot.messages.kit import (
+    Action,
+    Block,
+    Message,
+    Part,
+    actions,
+    bold,
+    bullets,
+    button,
+    code,
+    date,
+    message,
+    sentence,
+    share_button,
+    title,
+)
+from bot.text import clean, counted, duration, number, signed
+from sync_core.domain.views import Entry, PoolView
+
+LINES = 40  # that are shown; the latest count
+A_BLOCK = 10
+
+
+def history(*, pool: PoolView, entries: Sequence[Entry], share: str = "") -> Message:
+    """Tell who moved what, which order it was, and what Tipo wrote."""
+    shown = list(entries)[-LINES:]
+    left = len(entries) - len(shown)
+    blocks: list[Block] = []
+    if left:
+        blocks.append(
+            sentence(f"{counted(left, 'earlier entry', 'earlier entries')} before these.")
+        )
+    pages = [shown[start : start + A_BLOCK] for start in range(0, len(shown), A_BLOCK)]
+    blocks += [bullets(map(line, page)) for page in pages]
+    all_of_it = sentence("Everything, as a file: ", code("tipo export"))
+    buttons = actions(
+        "history", button(Action.POOL_STOCK, "Live numbers", f"{pool.id}"), share_button(share)
+    )
+    return message(
+        *_news(pool, entries), blocks=[*blocks, *([all_of_it] if left else []), *buttons]
+    )
+
+
+def _news(pool: PoolView, entries: Sequence[Entry]) -> list[Part]:
+    """Return the answer in one sentence."""
+    shared = "not agreed on yet" if pool.shared is None else number(pool.shared)
+    lead: list[Part] = [title(pool.title), f" at {clean(pool.place, 60)} is ", bold(shared)]
+    moved = [each for each in entries if each.kind == "movement"]
+    if not moved:
+        return [*lead, ": nothing has moved it yet."]
+    return [*lead, f". The last of {counted(len(moved), 'movement')}: ", *_told(moved[-1]), "."]
+
+
+def line(entry: Entry) -> list[Part]:
+    """Return one line of the timeline."""
+    parts: list[Part] = [date(entry.at), "  ", *_told(entry)]
+    if entry.kind == "movement" and entry.shared is not None:
+        parts += [" \u2192 ", bold(number(entry.shared))]
+    if entry.kind == "movement" and entry.state == "not counted":
+        parts += [" (not counted: only the source counts here)"]
+    return parts
+
+
+def _told(entry: Entry) -> list[Part]:
+    """Return what happened, without its time."""
+    store = clean(entry.store, 40)
+    match entry.kind:
+        case "movement":
+            return [f"{verb(entry.delta, entry.cause)} in {store}", *_reason(entry.cause)]
+        case "adjustment":
+            return [f"Tipo wrote {signed(entry.delta)} to {store}{_fate(entry)}"]
+        case "decision":
+            return [bold("Decision: "), clean(entry.cause, 200), f" ({signed(entry.delta)})"]
+        case _:
+            return [f"{clean(entry.kind, 40)} {signed(entry.delta)} in {store}"]
+
+
+def verb(delta: int, cause: str) -> str:
+    """Return what people did, in our own words: 5 sold, 10 restocked, 2 refunded."""
+    many = number(abs(delta))
+    cause = cause.lower()
+    if "refund" in cause:
+        return f"{many} refunded"
+    if "cancelled" in cause:
+        return f"{many} back from a cancelled order"
+    if "order" in cause:
+        return f"{many} sold"
+    return f"{many} restocked or added" if delta > 0 else f"{many} taken off"
+
+
+def _reason(cause: str) -> list[Part]:
+    """Return the cause beside a movement, unless the verb says it all."""
+    return [f", {clean(cause, 120)}"] if cause and cause != "restock or edit" else []
+
+
+def _fate(entry: Entry) -> str:
+    """Return what became of a write."""
+    if entry.state == "settled":
+        return f" after {duration(entry.seconds)}" if entry.seconds is not None else ""
+    return f" ({clean(entry.state, 40)})"

@@ -1,0 +1,236 @@
+"""The location map, and the modal that changes it.
+
+A block of the modal is named `place.<id>.<alias>`, or `place.<id>.name`; id 0 is the new place.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bot.messages.kit import (
+    OPTIONS,
+    Action,
+    Block,
+    Column,
+    Message,
+    actions,
+    button,
+    context,
+    header,
+    message,
+    more,
+    option,
+    plain,
+    sentence,
+    share_button,
+    table,
+)
+from bot.text import clean, counted, mrkdwn
+from sync_core.domain.arrange import Place, Places
+from sync_core.domain.values import Alias, LocationId
+
+Named = Mapping[Alias, Sequence[tuple[LocationId, str]]]
+NONE = "none"  # the option that takes a store out of a place
+ELEMENT = "chosen"
+INPUTS = 80  # in one modal, which takes 100 blocks
+STORES = 19  # that a table has room for beside the place's name
+
+
+def places(*, places: Places, locations: Named, free: Named, share: str = "") -> Message:
+    """Say which locations belong together, and which belong nowhere."""
+    stores = list(locations)[:STORES]
+    names = {(alias, id_): name for alias, known in locations.items() for id_, name in known}
+    columns = [Column("Place", wrapped=True), *(Column(each, wrapped=True) for each in stores)]
+    rows = ([each.name, *(_named(each, store, names) for store in stores)] for each in places)
+    blocks, shown = table(columns, rows)
+    alone = sum(len(each) for each in free.values())
+    tail = f"; {counted(alone, 'location')} on no place." if alone else ", and no location is left."
+    change = button(Action.PLACES_OPEN, "Change\u2026", "places", style="primary")
+    return message(
+        f"{counted(len(places), 'place')} share stock{tail}",
+        blocks=[
+            *blocks,
+            *more(len(places) - shown, "tipo places"),
+            *_left_over(free),
+            *actions("places", change, share_button(share)),
+        ],
+    )
+
+
+def _named(place: Place, store: Alias, names: Mapping[tuple[Alias, LocationId], str]) -> str | None:
+    """Return what a store calls its location of a place."""
+    location = place.locations.get(store)
+    return None if location is None else names.get((store, location), f"closed ({location})")
+
+
+def _left_over(free: Named) -> list[Block]:
+    """Return the locations that share their stock with nobody."""
+    lines: list[Block] = []
+    for alias, known in list(free.items())[:10]:
+        if known:
+            named = ", ".join(mrkdwn(name, 40) for _, name in known[:10])
+            rest = f" and {len(known) - 10} more" if len(known) > 10 else ""  # noqa: PLR2004
+            lines.append(context(f"On no place in {mrkdwn(alias, 40)}: {named}{rest}"))
+    return lines
+
+
+def places_modal(
+    *, places: Places, locations: Named, private_metadata: str, offset: int = 0
+) -> dict[str, Any]:
+    """Return the modal: one menu per store and place, and a new place at the end."""
+    size = max(1, INPUTS // (len(locations) + 2) - 1)
+    shown = places[offset : offset + size]
+    blocks: list[Block] = [
+        sentence("Locations of one place share their stock. A location belongs to one place only.")
+    ]
+    for each in shown:
+        blocks += [header(each.name), *_menus(each, locations)]
+    blocks += [header("A new place"), _name_input(), *_menus(None, locations)]
+    blocks += _pages(offset, size, len(places))
+    return {
+        "type": "modal",
+        "callback_id": "places",
+        "private_metadata": private_metadata,
+        "title": plain("Places", 24),
+        "submit": plain("Save", 24),
+        "close": plain("Cancel", 24),
+        "blocks": blocks,
+    }
+
+
+def _pages(offset: int, size: int, total: int) -> list[Block]:
+    """Return the buttons to other pages; what is typed is saved before one turns a page."""
+    if total <= size:
+        return []
+    back, on = max(offset - size, 0), offset + size
+    return [
+        sentence(f"Places {offset + 1} to {min(on, total)} of {total}. Save before you turn over."),
+        *actions(
+            "places-pages",
+            button(Action.PLACES_PAGE, "Previous", f"{back}") if offset else None,
+            button(f"{Action.PLACES_PAGE}.next", "Next", f"{on}") if on < total else None,
+        ),
+    ]
+
+
+def _menus(place: Place | None, locations: Named) -> Iterator[Block]:
+    """Yield a menu for each store."""
+    for alias, known in locations.items():
+        chosen = None if place is None else place.locations.get(alias)
+        yield {
+            "type": "input",
+            "block_id": f"place.{0 if place is None else place.id}.{alias}",
+            "optional": True,
+            "label": plain(f"Location in {clean(alias, 40)}", 100),
+            "element": _menu(known, chosen),
+        }
+
+
+def _menu(known: Sequence[tuple[LocationId, str]], chosen: LocationId | None) -> dict[str, Any]:
+    """Return a menu of a store's locations; beyond a hundred, in groups."""
+    none = option("No location", NONE)
+    options = [none, *(option(name, f"{id_}") for id_, name in known)]
+    if chosen is not None and all(id_ != chosen for id_, _ in known):
+        options.insert(1, option(f"Closed location {chosen}", f"{chosen}"))
+    first = next((each for each in options if each["value"] == f"{chosen}"), none)
+    menu: dict[str, Any] = {
+        "type": "static_select",
+        "action_id": ELEMENT,
+        "placeholder": plain("Choose a location"),
+        "initial_option": first,
+    }
+    if len(options) <= OPTIONS:
+        return {**menu, "options": options}
+    pages = [options[start : start + OPTIONS] for start in range(0, len(options), OPTIONS)][:100]
+    groups = [
+        {"label": plain(f"{at * OPTIONS + 1} to {at * OPTIONS + len(page)}"), "options": page}
+        for at, page in enumerate(pages)
+    ]
+    return {**menu, "option_groups": groups}
+
+
+def _name_input() -> Block:
+    """Return the field for the name of a new place."""
+    return {
+        "type": "input",
+        "block_id": "place.0.name",
+        "optional": True,
+        "label": plain("Name"),
+        "hint": plain("Leave it empty to add no place."),
+        "element": {"type": "plain_text_input", "action_id": ELEMENT, "max_length": 80},
+    }
+
+
+def read_places(state: Mapping[str, Any], *, before: Places) -> Places:
+    """Return the map as people want it; places that were not in the modal stay as they are.
+
+    A place that keeps no location is gone.
+    """
+    wanted = _wanted(state)
+    kept = [
+        Place(id=each.id, name=each.name, locations=_after(each.locations, wanted.get(each.id, {})))
+        for each in before
+    ]
+    name = _new_name(state)
+    fresh = _after({}, wanted.get(0, {}))
+    if name and fresh:
+        kept.append(Place(name=name, locations=fresh))
+    return tuple(each for each in kept if each.locations)
+
+
+def _after(
+    had: Mapping[Alias, LocationId], wanted: Mapping[Alias, LocationId | None]
+) -> dict[Alias, LocationId]:
+    """Return a place's locations after people have chosen."""
+    chosen = {**had, **wanted}
+    return {alias: location for alias, location in chosen.items() if location is not None}
+
+
+def _wanted(state: Mapping[str, Any]) -> dict[int, dict[Alias, LocationId | None]]:
+    """Return what was chosen, by place and store."""
+    found: dict[int, dict[Alias, LocationId | None]] = {}
+    for block_id, fields in _values(state).items():
+        match block_id.split(".", 2):
+            case ["place", number, alias] if number.isdecimal() and "selected_option" in (
+                chosen := fields.get(ELEMENT) or {}
+            ):
+                value = (chosen["selected_option"] or {}).get("value", NONE)
+                location = LocationId(int(value)) if value.isdecimal() else None
+                found.setdefault(int(number), {})[Alias(alias)] = location
+            case _:
+                continue
+    return found
+
+
+def _new_name(state: Mapping[str, Any]) -> str:
+    """Return the name of the new place, as it was typed."""
+    field = _values(state).get("place.0.name", {}).get(ELEMENT) or {}
+    return (field.get("value") or "").strip()[:80]
+
+
+def _values(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values of a view's state, which may be handed in whole."""
+    values: Mapping[str, Any] = state.get("values", state)
+    return values
+
+
+def places_errors(state: Mapping[str, Any], *, before: Places) -> dict[str, str]:
+    """Return what is wrong, by block, for the modal to show; nothing if it may be saved."""
+    wanted = _wanted(state)
+    errors: dict[str, str] = {}
+    fresh = _after({}, wanted.get(0, {}))
+    name = _new_name(state)
+    if fresh and not name:
+        errors["place.0.name"] = "Give the new place a name."
+    if name and not fresh:
+        errors["place.0.name"] = "Choose at least one location for the new place."
+    if name and any(each.name.casefold() == name.casefold() for each in before):
+        errors["place.0.name"] = "There is a place of that name already."
+    taken: dict[tuple[Alias, LocationId], int] = {}
+    for each in read_places(state, before=before):
+        for alias, location in each.locations.items():
+            first = taken.setdefault((alias, location), each.id)
+            if first != each.id:
+                # Blame a block that is in the modal; the other may be on another page.
+                blamed = each.id if alias in wanted.get(each.id, {}) else first
+                errors[f"place.{blamed}.{alias}"] = "Another place has this location already."
+    return errors

@@ -1,0 +1,86 @@
+"""Variants that share their stock with nobody, page by page, and what to do about them."""
+
+from collections.abc import Sequence
+
+from bot.messages.kit import (
+    Action,
+    Block,
+    Column,
+    Message,
+    Part,
+    actions,
+    bold,
+    bullets,
+    button,
+    message,
+    share_button,
+    table,
+)
+from bot.text import clean, counted
+from sync_core.domain.views import Unmatched
+
+COLUMNS = (
+    Column("Store"),
+    Column("Product", wrapped=True),
+    Column("SKU", wrapped=True),
+    Column("Why", wrapped=True),
+)
+TODO = {
+    "no partner": "Give it the same handle and options (or SKU, or barcode) as its twin.",
+    "several": "Make what they are matched by unique within each store.",
+    "untracked": "Switch on \u201cTrack quantity\u201d if it should be kept equal.",
+    "bundle": "Nothing: its parts are kept equal.",
+    "gift card": "Nothing: gift cards have no stock.",
+}
+
+
+def unmatched(
+    *, total: int, rows: Sequence[Unmatched], offset: int, page: int = 20, share: str = ""
+) -> Message:
+    """Say who found no partner, why, and what to do."""
+    if not rows:
+        words = (
+            "Every variant has found its partner." if not total else "There are no more of them."
+        )
+        return message(words, blocks=actions("unmatched", share_button(share)))
+    shown_rows = rows[:page]
+    blocks, shown = table(
+        COLUMNS, ((each.store, each.title, each.sku or None, each.why) for each in shown_rows)
+    )
+    few = "shares its" if total == 1 else "share their"
+    span = f" These are {offset + 1} to {offset + shown}." if total > shown else ""
+    return message(
+        f"{counted(total, 'variant')} {few} stock with nobody.{span}",
+        blocks=[
+            *blocks,
+            *_advice(shown_rows),
+            *actions(
+                "unmatched",
+                _back(offset, page),
+                _on(offset + shown, total),
+                share_button(share),
+            ),
+        ],
+    )
+
+
+def _back(offset: int, page: int) -> Block | None:
+    """Return the button to the page before."""
+    if not offset:
+        return None
+    before = max(offset - page, 0)
+    return button(f"{Action.UNMATCHED_PAGE}.previous", "Previous", f"{before}")
+
+
+def _on(after: int, total: int) -> Block | None:
+    """Return the button to the next page."""
+    return button(Action.UNMATCHED_PAGE, "Next", f"{after}") if after < total else None
+
+
+def _advice(rows: Sequence[Unmatched]) -> list[Block]:
+    """Return what to do about each reason that occurs here."""
+    lines: list[list[Part]] = []
+    for start, words in TODO.items():
+        if any(each.why.startswith(start) for each in rows):
+            lines.append([bold(clean(start).capitalize()), f": {words}"])
+    return [bullets(lines)] if lines else []
