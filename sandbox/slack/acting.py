@@ -23,7 +23,7 @@ from sandbox.slack.entering import (
 from sandbox.slack.signing import HONEST, Forgery
 from sandbox.slack.state import Channel, Kind, Message, Person, View
 from sandbox.slack.submitting import obey
-from sandbox.slack.text import escape, typed
+from sandbox.slack.text import LOUD, escape, typed
 
 T = TypeVar("T")
 SLACKBOT = "USLACKBOT"
@@ -84,9 +84,16 @@ class Acting:
         if not self.desk.app.should_escape:
             return escape(text)
         state = self.desk.state
-        people = {each.name: each.id for each in state.people.values()}
-        channels = {each.name: each.id for each in state.channels.values() if not each.im_with}
-        return typed(text, people, channels)
+        names = {f"@{loud}": f"<!{loud}>" for loud in LOUD}
+        names |= {f"@{each.name}": f"<@{each.id}|{each.name}>" for each in state.people.values()}
+        names |= {
+            f"#{each.name}": f"<#{each.id}|{each.name}>"
+            for each in state.channels.values()
+            if not each.im_with
+        }
+        for group in state.groups.values():
+            names[f"@{group.handle}"] = f"<!subteam^{group.id}|@{group.handle}>"
+        return typed(text, names)
 
     def _said(self, deed: Deed, channel: Channel) -> None:
         """Show what came with the ack of a command."""
@@ -147,6 +154,8 @@ class Acting:
             if name in element:
                 action[name] = element[name]
         what = f"clicks [{element.get('text', {}).get('text', action_id)}]"
+        if confirm := element.get("confirm"):
+            what += f", asked {confirm['title']['text']!r} clicks [{confirm['confirm']['text']}]"
         return await self._act(person, where, (what, action), version, forgery)
 
     async def select(

@@ -21,7 +21,7 @@ from sandbox.slack.schema import (
     wrong_type,
 )
 from sandbox.slack.tables import content
-from sandbox.slack.words import nested, texts
+from sandbox.slack.words import nested, own, texts
 
 _TABLES = ("table", "data_table")
 
@@ -81,8 +81,8 @@ def content_of(blocks: list[dict[str, Any]]) -> int:
     return sum(
         len(words)
         for block in nested(blocks)
-        if block.get("type") not in {*_TABLES, "container", "carousel", "plan"}
-        for words in texts(block)
+        if block.get("type") not in _TABLES
+        for words in texts(own(block))
     )
 
 

@@ -112,9 +112,15 @@ def _told(desk: Desk, message: Message, args: Args) -> Told:
     return told
 
 
+def _moment(args: Args, name: str, otherwise: str) -> float:
+    try:
+        return float(args.words(name) or otherwise)
+    except ValueError as exc:
+        raise Refused(f"invalid_ts_{name}") from exc
+
+
 def _between(messages: list[Message], args: Args) -> list[Message]:
-    oldest = float(args.words("oldest") or 0)
-    latest = float(args.words("latest") or "inf")
+    oldest, latest = _moment(args, "oldest", "0"), _moment(args, "latest", "inf")
     if args.flag("inclusive"):
         return [each for each in messages if oldest <= float(each.ts) <= latest]
     return [each for each in messages if oldest < float(each.ts) < latest]

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from sandbox.slack.app import App
 from sandbox.slack.call import Call, Refused
@@ -13,6 +14,7 @@ from sandbox.slack.pacing import Pacing
 from sandbox.slack.state import Channel, Message, Person, State
 
 KEPT_CALLS = 100_000
+KEPT_KEYS = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Desk:
         """Return a trigger id for what a person has just done."""
         now = self.state.clock()
         key = f"{int(now * 1000)}.{len(self.triggers) + 1}.{self.state.secret()}"
+        forget(self.triggers)
         self.triggers[key] = Trigger(user=user, at=now, in_view=in_view)
         return key
 
@@ -84,6 +87,7 @@ class Desk:
     def new_response_url(self, user: str, channel: str, message: Message | None, kind: str) -> str:
         """Return an address for answers to what a person has just done."""
         key = self.state.secret()
+        forget(self.response_urls)
         self.response_urls[key] = ResponseUrl(
             user=user, channel=channel, at=self.state.clock(), message=message
         )
@@ -147,6 +151,12 @@ class Desk:
         if parent.thread_ts not in {None, parent.ts}:
             raise Refused("cannot_reply_to_message")
         return thread_ts
+
+
+def forget(kept: dict[str, Any]) -> None:
+    """Drop the oldest of what has long run out."""
+    if len(kept) >= KEPT_KEYS:
+        del kept[next(iter(kept))]
 
 
 def page(items: list[str], cursor: str | None, limit: int) -> tuple[list[str], str]:

@@ -182,7 +182,7 @@ BUTTON = thing(
     {
         "action_id": ID,
         "url": string(MOST["button.url"], 1),
-        "value": string(MOST["button.value"]),
+        "value": string(MOST["button.value"], 1),
         "style": one_of(("primary", "danger", "default")),
         "confirm": CONFIRM,
         "accessibility_label": string(MOST["button.accessibility_label"], 1),
@@ -190,14 +190,14 @@ BUTTON = thing(
     _button,
 )
 _FEEDBACK = thing(
-    {"text": plain("feedback_button.text"), "value": string(MOST["feedback_button.value"])},
+    {"text": plain("feedback_button.text"), "value": string(MOST["feedback_button.value"], 1)},
     {"accessibility_label": string(MOST["feedback_button.accessibility_label"], 1)},
 )
 _ICON_BUTTON = thing(
     {"icon": one_of(("trash",)), "text": plain("button.text")},
     {
         "action_id": ID,
-        "value": string(MOST["icon_button.value"]),
+        "value": string(MOST["icon_button.value"], 1),
         "accessibility_label": string(MOST["icon_button.accessibility_label"], 1),
         "visible_to_user_ids": listed(ID, MOST["icon_button.visible_to_user_ids"]),
         "confirm": CONFIRM,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.slack.words import nested
+from sandbox.slack.words import nested, own
 
 TAG = re.compile(r"<([^<>]*)>")
 LOUD = ("channel", "here", "everyone")
@@ -31,21 +31,19 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def typed(text: str, people: Mapping[str, str], channels: Mapping[str, str]) -> str:
+def typed(text: str, names: Mapping[str, str]) -> str:
     """Return typed words as an app with `should_escape` receives them.
 
     Args:
-        text: What was typed, with `@name` and `#channel`.
-        people: Ids by name.
-        channels: Ids by name.
+        text: What was typed.
+        names: What stands for a name, such as `<@U1|ann>` for `@ann`.
     """
 
     def link(found: re.Match[str]) -> str:
-        sign, name = found.groups()
-        known = people if sign == "@" else channels
-        return f"<{sign}{known[name]}|{name}>" if name in known else found[0]
+        word = found[0]
+        return f"<{word}>" if word.startswith("http") else names.get(word, word)
 
-    return re.sub(r"(?<![\w&])([@#])([\w.-]*\w)", link, escape(text))
+    return re.sub(r"https?://[^\s<>|]+|(?<![\w&])[@#][\w.-]*\w", link, escape(text))
 
 
 def show_date(at: int, pattern: str) -> str:
@@ -112,8 +110,7 @@ def pings(text: str, blocks: list[dict[str, Any]]) -> list[Ping]:
     """
     found = list(pings_in(text))
     for block in nested(blocks):
-        if block.get("type") not in {"container", "carousel", "plan"}:
-            found.extend(_in_json(block))
+        found.extend(_in_json(own(block)))
     return list(dict.fromkeys(found))
 
 

@@ -19,14 +19,25 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(each)
 
 
+def _inside(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the fields that hold blocks."""
+    yield from (name for name in _NESTED if name in block)
+    if block.get("type") == "carousel":
+        yield "elements"
+
+
 def nested(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield blocks, and those inside containers and carousels."""
+    """Yield blocks, and those inside containers, plans and carousels."""
     for block in blocks:
         yield block
-        inside = [each for name in _NESTED for each in block.get(name) or []]
-        if block.get("type") == "carousel":
-            inside = block.get("elements") or []
-        yield from nested(inside)
+        for name in _inside(block):
+            yield from nested(block.get(name) or [])
+
+
+def own(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block without the blocks inside it."""
+    hidden = set(_inside(block))
+    return {name: value for name, value in block.items() if name not in hidden}
 
 
 def elements(blocks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -10,6 +10,7 @@ from aiohttp import web
 from sandbox.slack.acting import SLACKBOT, Acting
 from sandbox.slack.app import App
 from sandbox.slack.call import Call
+from sandbox.slack.changes import direct
 from sandbox.slack.delivery import Courier
 from sandbox.slack.desk import Desk
 from sandbox.slack.faults import Faults
@@ -96,6 +97,10 @@ class Workspace(Acting):
         )
         self.state.channels[made.id] = made
         return made
+
+    def direct(self, person: Person) -> Channel:
+        """Return the direct conversation of a person with the bot."""
+        return direct(self.state, person, self.bot)
 
     def group(self, handle: str, members: Iterable[Person] = ()) -> Group:
         """Add a user group."""
