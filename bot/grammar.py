@@ -5,7 +5,7 @@ reading never raises, whatever somebody types.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import time
 from difflib import get_close_matches
@@ -153,13 +153,14 @@ class SetAlerts:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """What was typed is no command; the sentence says why, `nearest` what may have been meant.
+    """What was typed is no command; the sentence says why and what to type.
 
     The sentence may quote what somebody typed: escape it wherever it is shown.
     """
 
     sentence: str
-    nearest: tuple[str, ...] = ()  # whole commands, as somebody would type them
+    word: str = ""  # an unknown command, as it was typed
+    nearest: tuple[str, ...] = ()  # what may have been meant by it, without `/tipo`
 
 
 Command = (
@@ -233,9 +234,9 @@ def _mode(words: Words) -> Command | Unclear | None:
             return SetMode(Mode(mode), Alias(alias))
         case [mode, *rest] if len(rest) <= 1 and mode not in set(Mode):
             tail = f" {words[1].text}" if rest else ""
-            near = get_close_matches(mode, [str(each) for each in Mode], n=2, cutoff=0)
-            sentence = f"“{shorten(words[0].text)}” is not a mode."
-            return Unclear(sentence, tuple(f"/tipo mode {each}{shorten(tail)}" for each in near))
+            near = nearest_two(mode, Mode)
+            meant = " or ".join(f"/tipo mode {each}{shorten(tail)}" for each in near)
+            return Unclear(f"“{shorten(words[0].text)}” is not a mode. Did you mean {meant}?")
     return None
 
 
@@ -257,7 +258,7 @@ def _buffer(words: Words) -> Command | Unclear | None:
         ):
             return _buffered(product, units, Alias(alias.key))
         case [*product, units] if product and re.fullmatch(r"[-+]\d+", units.key):
-            return Unclear("A buffer is a number of units to keep back: 0 or more.", ())
+            return Unclear("A buffer is a number of units to keep back: 0 or more.")
     return None
 
 
@@ -315,8 +316,8 @@ def _quiet(words: Words) -> Command | Unclear | None:
             begins, ends = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
             if begins == ends:
                 return Unclear(
-                    "Quiet hours must begin and end at different times.",
-                    ("/tipo quiet 22:00-07:00", "/tipo quiet off"),
+                    "Quiet hours must begin and end at different times. "
+                    "To be told at any time, type /tipo quiet off."
                 )
             return SetQuiet((begins, ends))
     return None
@@ -329,11 +330,8 @@ def _alerts(words: Words) -> Command | Unclear | None:
         case [level] if level in set(Level):
             return SetAlerts(Level(level))
         case [level]:
-            near = get_close_matches(level, [str(each) for each in Level], n=2, cutoff=0)
-            return Unclear(
-                f"“{shorten(level)}” is not a level of alerts.",
-                tuple(f"/tipo alerts {each}" for each in near),
-            )
+            meant = " or ".join(f"/tipo alerts {each}" for each in nearest_two(level, Level))
+            return Unclear(f"“{shorten(level)}” is not a level. Did you mean {meant}?")
     return None
 
 
@@ -443,15 +441,26 @@ def parse(text: str) -> Command | Unclear:
         return Help()
     row = ROWS.get(words[0].key)
     if row is None:
-        near = get_close_matches(words[0].key, list(ROWS), n=2, cutoff=0)
-        sentence = f"There is no command “{shorten(words[0].text)}”."
-        return Unclear(sentence, tuple(ROWS[each].usage for each in near))
+        near = nearest_two(words[0].key, ROWS)
+        meant = " or ".join(f"/tipo {each}" for each in near)
+        typed = shorten(words[0].text)
+        return Unclear(f"There is no command “{typed}”. Did you mean {meant}?", typed, near)
     return row.read(words[1:]) or _hint(row)
+
+
+def nearest_two(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the two words that look most like one that nobody knows."""
+    return tuple(get_close_matches(word, [str(each) for each in known], n=2, cutoff=0))
 
 
 def _hint(row: Row) -> Unclear:
     """Say how a command is typed."""
     if not row.takes:
-        return Unclear(f"“{row.word}” takes nothing after it.", (row.usage,))
-    nearest = (row.usage, row.example) if row.example else (row.usage,)
-    return Unclear(f"“{row.word}” is typed like this.", nearest)
+        return Unclear(f"“{row.word}” takes nothing after it: type {row.usage}.")
+    example = f", for example {row.example}" if row.example else ""
+    return Unclear(f"Type it like this: {row.usage}{example}.")
+
+
+def help_rows() -> list[tuple[str, str]]:
+    """Return how each command is typed, and what it does."""
+    return [(row.usage, row.does) for row in TABLE]

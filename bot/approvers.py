@@ -1,0 +1,186 @@
+"""Who may decide: looked up when somebody clicks, and no is the answer to every doubt.
+
+    the person                                          may
+    --------------------------------------------------  ---------------------------------
+    of another workspace, a stranger, a guest           no
+    a bot, or somebody who was deactivated              no
+    named in the list                                   yes: "listed"
+    a member of a user group in the list                yes: "member of S0123"
+    a member of the channel, where the list is empty    yes: "member of the channel"
+    anybody else, or if Slack does not answer           no, with a sentence
+
+The list is the preference that `/tipo approvers` sets, else the setting.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from bot.core import Core
+from bot.workspace import Member, Refused, SlackTrouble, Workspace
+from sync_core.clock import Clock
+from sync_core.domain.proposals import Person
+
+T = TypeVar("T")
+
+PREFERENCE = "approvers"
+FRESH = timedelta(seconds=60)
+MOST = 1_000  # answers that are remembered
+NO_PLAN = (
+    "Slack says that this workspace's plan has no user groups, so nobody in {group} can be "
+    "recognised. Name people instead: /tipo approvers @somebody."
+)
+NO_GROUP = (
+    "Slack does not know the user group {group} any more, so nobody in it can be recognised. "
+    "Correct the list of approvers."
+)
+NO_ANSWER = "Slack did not say who you are, so nothing was done. Try again in a minute."
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """They may, and why."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class MayNot:
+    """They may not, and why not."""
+
+    why: str
+    listed: tuple[str, ...] = ()  # who may
+
+
+class Approvers:
+    """Says who may decide."""
+
+    def __init__(
+        self,
+        core: Core,
+        workspace: Workspace,
+        clock: Clock,
+        *,
+        listed: Sequence[str],
+        channel: str,
+    ) -> None:
+        self._core = core
+        self._workspace = workspace
+        self._listed = tuple(listed)
+        self._channel = channel
+        self._members: Remembered[Member] = Remembered(clock, workspace.member)
+        self._groups: Remembered[frozenset[str]] = Remembered(clock, workspace.group)
+        self._channels: Remembered[frozenset[str]] = Remembered(clock, workspace.members)
+
+    async def listed(self) -> tuple[str, ...]:
+        """Return who is on the list: ids of people and groups; empty for the channel's members."""
+        return read_list(await self._core.preference(PREFERENCE), default=self._listed)
+
+    async def may(self, person: Person) -> May | MayNot:
+        """Say whether somebody may decide, right now."""
+        try:
+            return await self._judge(person)
+        except SlackTrouble:
+            return MayNot(NO_ANSWER)
+
+    async def is_ours(self, person: Person) -> bool:
+        """Whether somebody is of our own workspace, as far as Slack's signature says."""
+        return person.team == (await self._workspace.me()).team
+
+    async def _judge(self, person: Person) -> May | MayNot:
+        listed = await self.listed()
+        if not await self.is_ours(person):
+            return MayNot("Only people of this workspace may do this.", listed)
+        member = await self._members.get(person.id)
+        if why := unfit(member, person.team):
+            return MayNot(why, listed)
+        if not listed:
+            return await self._of_channel(person)
+        if person.id in listed:
+            return May("listed")
+        return await self._of_groups(person, listed)
+
+    async def _of_channel(self, person: Person) -> May | MayNot:
+        """Judge by membership of the alert channel."""
+        if not self._channel:
+            return MayNot("Nobody is named as an approver: set TIPO_SLACK__APPROVERS.")
+        try:
+            here = await self._channels.has(self._channel, lambda found: person.id in found)
+        except Refused as exc:
+            why = f"Slack does not name the members of the alert channel ({exc.code})"
+            return MayNot(f"{why}, so nobody can be recognised as one.")
+        if here:
+            return May("member of the channel")
+        return MayNot("Only members of the alert channel may do this.")
+
+    async def _of_groups(self, person: Person, listed: tuple[str, ...]) -> May | MayNot:
+        """Judge by membership of user groups."""
+        trouble = ""
+        for group in (each for each in listed if each.startswith("S")):
+            try:
+                if await self._groups.has(group, lambda found: person.id in found):
+                    return May(f"member of {group}")
+            except Refused as exc:
+                trouble = (NO_PLAN if exc.code == "plan_upgrade_required" else NO_GROUP).format(
+                    group=group
+                )
+        return MayNot(trouble or "Only approvers may do this.", listed)
+
+
+def read_list(preference: str | None, *, default: Sequence[str]) -> tuple[str, ...]:
+    """Return the list of approvers; a preference that cannot be read changes nothing."""
+    if preference is None:
+        return tuple(default)
+    try:
+        found = json.loads(preference)
+    except ValueError:
+        return tuple(default)
+    if not isinstance(found, list):
+        return tuple(default)
+    return tuple(str(each) for each in found)
+
+
+def unfit(member: Member, team: str) -> str:
+    """Return why somebody may never decide, or nothing."""
+    if member.deleted:
+        return "Your account is deactivated."
+    if member.bot:
+        return "Apps may not do this; people may."
+    if member.stranger or member.team != team:
+        return "Only people of this workspace may do this; you are a guest of a shared channel."
+    if member.guest:
+        return "Guests may not do this."
+    return ""
+
+
+class Remembered(Generic[T]):
+    """Answers of Slack, each for a minute; a no is asked again at once."""
+
+    def __init__(self, clock: Clock, ask: Callable[[str], Awaitable[T]]) -> None:
+        self._clock = clock
+        self._ask = ask
+        self._known: dict[str, tuple[datetime, T]] = {}
+
+    async def get(self, name: str) -> T:
+        """Return what is known, or what Slack says."""
+        known = self._known.get(name)
+        if known is not None and self._clock.now() - known[0] < FRESH:
+            return known[1]
+        return await self._renew(name)
+
+    async def has(self, name: str, holds: Callable[[T], bool]) -> bool:
+        """Whether something holds, by what is known or, if not, by what Slack says now."""
+        known = self._known.get(name)
+        fresh = known is not None and self._clock.now() - known[0] < FRESH
+        if known is not None and fresh and holds(known[1]):
+            return True
+        return holds(await self._renew(name))
+
+    async def _renew(self, name: str) -> T:
+        found = await self._ask(name)
+        if len(self._known) >= MOST:
+            self._known.clear()
+        self._known[name] = (self._clock.now(), found)
+        return found

@@ -1,0 +1,104 @@
+"""What `tipo doctor` checks of Slack: one function for each thing that has to be right."""
+
+from collections.abc import AsyncIterator
+
+from bot.building import SlackSetup
+from bot.manifest import SCOPES, WELCOME
+from bot.office import Office
+from bot.workspace import Refused, Self, SlackTrouble, open_client
+from sync_core.domain.checks import Check, fail, ok, warn
+
+ABOUT = "slack"
+PAGE = "your Slack app's page"
+
+
+async def examine(setup: SlackSetup, office: Office) -> list[Check]:
+    """Check all, as far as one is the ground for the next."""
+    try:
+        me = await office.workspace.introduce()
+    except Refused as exc:
+        then = f"copy TIPO_SLACK__BOT_TOKEN anew from {PAGE}, OAuth & Permissions"
+        return [fail(ABOUT, f"the bot token is not accepted ({exc.code})", then)]
+    except SlackTrouble as exc:
+        then = "check the network, and TIPO_SLACK__API_URL if you have set it"
+        return [fail(ABOUT, f"{setup.api_url} does not answer ({exc})", then)]
+    found = [ok(ABOUT, f"token accepted by {me.team_name}"), _scopes(me), _secret(setup)]
+    found += [each async for each in _channel(setup, office)]
+    if setup.app_token:
+        found.append(await _socket(setup))
+    found += [each async for each in _approvers(office)]
+    return found
+
+
+def _scopes(me: Self) -> Check:
+    missing = [each for each in SCOPES if each not in me.scopes]
+    if missing:
+        then = "update the app from `tipo slack manifest`, and install it again"
+        return fail(ABOUT, f"scopes are missing: {', '.join(missing)}", then)
+    if not set(WELCOME) <= me.scopes:
+        return ok(ABOUT, "all needed scopes")
+    return ok(ABOUT, "all needed scopes, and those to find its own messages again")
+
+
+def _secret(setup: SlackSetup) -> Check:
+    if setup.secret.strip():
+        return ok(ABOUT, "signing secret present: requests at /slack/events are checked")
+    return ok(ABOUT, "no signing secret: nothing comes over HTTP, Socket Mode alone is used")
+
+
+async def _channel(setup: SlackSetup, office: Office) -> AsyncIterator[Check]:
+    if not setup.channel:
+        then = "set TIPO_SLACK__CHANNEL to the ID of the channel for alerts"
+        yield warn(ABOUT, "no channel: nobody is told of anything", then)
+        return
+    try:
+        found = await office.workspace.channel(setup.channel)
+    except Refused as exc:
+        then = "set TIPO_SLACK__CHANNEL to the ID in the channel's details; invite Tipo if private"
+        yield fail(ABOUT, f"the channel {setup.channel} cannot be seen ({exc.code})", then)
+        return
+    except SlackTrouble as exc:
+        yield warn(ABOUT, f"the channel could not be looked at ({exc})", "ask again later")
+        return
+    name = f"#{found.get('name', setup.channel)}"
+    if found.get("is_archived"):
+        yield fail(ABOUT, f"{name} is archived", "set TIPO_SLACK__CHANNEL to another one")
+    elif not found.get("is_member"):
+        yield fail(ABOUT, f"Tipo is not a member of {name}", "type /invite @Tipo in it")
+    else:
+        yield ok(ABOUT, f"alerts go to {name}")
+
+
+async def _socket(setup: SlackSetup) -> Check:
+    client = open_client(setup.app_token, setup.api_url)
+    then = f"make an app-level token with connections:write on {PAGE}, Basic Information"
+    try:
+        answer = await client.apps_connections_open(app_token=setup.app_token)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, no socket opens
+        return fail(ABOUT, f"no socket opens ({type(exc).__name__})", then)
+    if not answer.get("url"):
+        return fail(ABOUT, "no socket opens", then)
+    return ok(ABOUT, "Socket Mode: the app token opens sockets")
+
+
+async def _approvers(office: Office) -> AsyncIterator[Check]:
+    listed = await office.approvers.listed()
+    if not listed:
+        then = "set TIPO_SLACK__APPROVERS, or type /tipo approvers, to name people"
+        yield warn(ABOUT, "every member of the channel may approve", then)
+    good = 0
+    for each in listed:
+        try:
+            if each.startswith("S"):
+                good += bool(await office.workspace.group(each))
+            else:
+                good += not (await office.workspace.member(each)).deleted
+        except Refused as exc:
+            then = "correct TIPO_SLACK__APPROVERS, or type /tipo approvers"
+            yield fail(ABOUT, f"the approver {each} is not known to Slack ({exc.code})", then)
+        except SlackTrouble as exc:
+            yield warn(ABOUT, f"{each} could not be looked up ({exc})", "ask again later")
+    if listed and not good:
+        yield fail(ABOUT, "nobody may approve anything", "type /tipo approvers, or name others")
+    elif listed:
+        yield ok(ABOUT, f"{good} approvers and groups of approvers are known to Slack")

@@ -1,0 +1,222 @@
+"""Answer clicks: each gets an answer, and a decision is made once, whoever clicks how often.
+
+action                          does
+------------------------------  ------------------------------------------------------
+decide.<choice>                 decides one proposal
+decide.use_number               asks for the number first, in a modal
+decide_all, dismiss_report      decides a report
+undo                            asks whether to take back what a receipt did
+review, places.open             opens a modal; *.page turns its page
+pool.*, choose.*, drift, …      asks the core, and shows
+share                           shows an answer to the channel
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from bot.commands import Commands
+from bot.home import Home
+from bot.messages import answers, modes, proposals, reports
+from bot.messages.clicks import clicked as told
+from bot.messages.kit import Action, Message
+from bot.modals import Modals
+from bot.office import Office
+from bot.reading import Click
+from sync_core.domain.proposals import Answer as Outcome
+from sync_core.domain.proposals import Choice, Clicked, ProposalKind, Receipt
+from sync_core.domain.values import Alias, Mode, PoolId
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 20  # looks at a receipt that is being carried out
+BETWEEN = 0.5  # seconds from one look to the next
+SHOWN = 50  # proposals of a list
+OLD = (
+    "This button is of another version of Tipo, or carries what nobody can read. "
+    "Nothing was done; type /tipo drift or /tipo status."
+)
+
+Do = Callable[[Click], Awaitable[None]]
+
+
+class Clicks:
+    """Answers clicks."""
+
+    def __init__(self, office: Office, commands: Commands, modals: Modals, home: Home) -> None:
+        self._office = office
+        self._core = office.core
+        self._commands = commands
+        self._home = home
+        self._does: dict[str, Do] = {
+            Action.DECIDE_ALL: self._decide_all,
+            Action.DISMISS_REPORT: self._dismiss,
+            Action.REVIEW: modals.review,
+            Action.REVIEW_NEXT: modals.turn_review,
+            Action.REVIEW_PREVIOUS: modals.turn_review,
+            Action.PLACES_OPEN: modals.places,
+            Action.PLACES_PAGE: modals.turn_places,
+            Action.UNDO: self._undo,
+            Action.SHARE: commands.share,
+            Action.POOL_STOCK: self._pool,
+            Action.POOL_HISTORY: self._pool,
+            f"{Action.CHOOSE}.stock": self._pool,
+            f"{Action.CHOOSE}.history": self._pool,
+            Action.UNMATCHED_PAGE: self._unmatched,
+            Action.DRIFT: self._drift,
+            Action.STATUS: self._status,
+            Action.HOME_PAUSE: self._pause,
+            Action.HOME_RESUME: self._resume,
+            Action.HOME_CHECK: self._check,
+            Action.HOME_MODE: self._mode,
+            f"{Action.DECIDE}.{Choice.USE_NUMBER}": modals.number,
+        }
+
+    async def answer(self, click: Click) -> None:
+        """Read, authorise, ask the core, answer."""
+        if not await self._office.is_ours(click):
+            return
+        does = self._does.get(click.action)
+        if does is not None:
+            await does(click)
+            return
+        head, _, tail = click.action.rpartition(".")
+        if head == Action.DECIDE and tail in set(Choice):
+            await self._decide(click, Choice(tail))
+        elif head == Action.HOME_MODE and tail in set(Mode):
+            await self._ask_mode(click, Mode(tail))
+        else:
+            await self._office.answer(click, answers.trouble(sentence=OLD))
+
+    # -- decisions
+    async def _decide(self, click: Click, choice: Choice) -> None:
+        if (may := await self._office.allowed(click)) is None:
+            return
+        outcome = await self._core.decide(
+            click.value, choice, click.person, may.rule, where=where(click)
+        )
+        await self.tell(click, outcome)
+
+    async def _decide_all(self, click: Click) -> None:
+        if (may := await self._office.allowed(click)) is None:
+            return
+        outcome = await self._core.decide_all(
+            click.value, click.person, may.rule, where=where(click)
+        )
+        await self.tell(click, outcome)
+
+    async def _dismiss(self, click: Click) -> None:
+        if (may := await self._office.allowed(click)) is None:
+            return
+        await self.tell(click, await self._core.dismiss(click.value, click.person, may.rule))
+
+    async def tell(self, click: Click, outcome: Clicked) -> None:
+        """Answer a decision, and what became of it where only this person sees the question."""
+        question = click.ephemeral and is_question(outcome)
+        await self._office.answer(click, told(clicked=outcome), replace=question)
+        if outcome.answer is Outcome.TAKEN and click.ephemeral:
+            await self._follow(click, outcome, question=question)
+
+    async def _follow(self, click: Click, outcome: Clicked, *, question: bool) -> None:
+        """Wait for what is carried out, and show it here, where nobody else looks."""
+        receipt = await self._carried_out(outcome.receipt)
+        if receipt is not None and question:
+            await self._office.answer(click, proposals.receipt(receipt=receipt), replace=True)
+        elif outcome.proposal is not None and outcome.proposal.report is not None:
+            said = await self._list(outcome.proposal.report)
+            if said is not None:
+                await self._office.answer(click, said, replace=True)
+
+    async def _carried_out(self, receipt_id: int | None) -> Receipt | None:
+        """Return the receipt once nothing of it is running any more, or as it is in the end."""
+        receipt = None if receipt_id is None else await self._core.receipt(receipt_id)
+        for _ in range(PATIENCE):
+            if receipt is None or not receipt.running:
+                break
+            await self._office.clock.sleep(BETWEEN)
+            receipt = await self._core.receipt(receipt.id)
+        return receipt
+
+    async def _list(self, report_id: int) -> Message | None:
+        report = await self._core.report(report_id)
+        if report is None:
+            return None
+        _, found = await self._core.proposals(report_id, limit=SHOWN)
+        return reports.report(report=report, proposals=found)
+
+    async def _undo(self, click: Click) -> None:
+        if await self._office.allowed(click) is None:
+            return
+        if not click.value.isdecimal():
+            await self._office.answer(click, answers.trouble(sentence=OLD))
+            return
+        proposal = await self._core.ask_undo(int(click.value), click.person)
+        await self._office.answer(click, proposals.undo_question(proposal=proposal))
+
+    # -- questions
+    async def _pool(self, click: Click) -> None:
+        then = click.action.rpartition(".")[2]
+        said = None
+        if click.value.isdecimal():
+            said = await self._commands.pool(PoolId(int(click.value)), then)
+        if said is None:
+            sentence = "That product shares no stock any more. Ask again: /tipo stock."
+            said = answers.trouble(sentence=sentence)
+        await self._office.answer(click, said)
+
+    async def _unmatched(self, click: Click) -> None:
+        offset = int(click.value) if click.value.isdecimal() else 0
+        said = await self._commands.unmatched(offset)
+        await self._office.answer(click, said, replace=click.ephemeral)
+
+    async def _drift(self, click: Click) -> None:
+        await self._office.answer(click, await self._commands.drift(click.person.id))
+
+    async def _status(self, click: Click) -> None:
+        await self._office.answer(click, await self._commands.status())
+
+    # -- the App Home
+    async def _pause(self, click: Click) -> None:
+        if await self._office.allowed(click) is None:
+            return
+        await self._core.pause(by=click.person.name)
+        await self._after(click, answers.paused(by=click.person.id))
+
+    async def _resume(self, click: Click) -> None:
+        if await self._office.allowed(click) is None:
+            return
+        await self._core.resume()
+        await self._after(click, answers.resumed(by=click.person.id))
+
+    async def _check(self, click: Click) -> None:
+        report = await self._core.check(click.person.id, click.reply)
+        await self._after(click, modes.progress(report=report))
+
+    async def _mode(self, click: Click) -> None:
+        said = await self._commands.mode()
+        await self._office.answer(click, said)
+
+    async def _ask_mode(self, click: Click, mode: Mode) -> None:
+        if await self._office.allowed(click) is None:
+            return
+        alias = Alias(click.value) if click.value else None
+        report = await self._core.ask_mode(mode, alias, click.person, click.reply)
+        await self._office.answer(click, modes.progress(report=report))
+
+    async def _after(self, click: Click, said: Message) -> None:
+        """Answer; in the App Home the page itself shows it, and a direct message remains."""
+        await self._office.answer(click, said)
+        if click.view is not None:
+            await self._home.show(click.person)
+
+
+def is_question(outcome: Clicked) -> bool:
+    """Whether the message asked one question alone, so that its answer may take its place."""
+    one = outcome.proposal
+    return one is not None and one.kind in {ProposalKind.MODE, ProposalKind.UNDO}
+
+
+def where(click: Click) -> str:
+    """Return where somebody clicked, for the record."""
+    if click.view is not None:
+        return f"view {click.view.id}"
+    return f"{click.channel} {click.ts}".strip()

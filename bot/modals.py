@@ -1,0 +1,253 @@
+"""Modals: opened at once, filled when the core has answered, submitted and answered.
+
+A modal must open within three seconds of the click: first an empty one, then its contents.
+`private_metadata` can be read by whoever sees the modal: it holds tokens and choices, never trust.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from bot.approvers import May
+from bot.messages import answers, places, review
+from bot.messages.clicks import clicked as told
+from bot.messages.kit import Message
+from bot.office import Office
+from bot.reading import Click, Submission
+from bot.workspace import SlackTrouble
+from sync_core.domain.arrange import Places
+from sync_core.domain.proposals import Choice
+from sync_core.errors import NotAllowed
+
+log = logging.getLogger(__name__)
+
+METADATA = 2_900  # characters, a little below Slack's 3,000
+LONGEST = 2_900  # characters of a text
+REMEMBERED = 100  # forms that are open at once
+GONE = "This question is not open any more. Type /tipo drift to see what stands now."
+TOO_MANY = "You have chosen a great many. Submit these first, then review the rest."
+
+Json = dict[str, Any]
+Chosen = dict[int, tuple[Choice, int | None]]
+Errors = Mapping[str, str]
+Build = Callable[[str], Awaitable[Json]]  # from the id of the view
+Submit = Callable[[Submission], Awaitable[None]]
+
+
+def waiting(title: str, words: str = "One moment…") -> Json:
+    """Return a modal that says one sentence; nothing in it is parsed."""
+    return _modal(title, {"type": "plain_text", "text": words[:LONGEST] or "…"})
+
+
+def showing(said: Message) -> Json:
+    """Return a modal that says what a message says; its text is escaped already."""
+    return _modal("Tipo", {"type": "mrkdwn", "text": said.text[:LONGEST], "verbatim": True})
+
+
+def _modal(title: str, text: Json) -> Json:
+    return {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": title},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": [{"type": "section", "text": text}],
+    }
+
+
+class Modals:
+    """Opens modals, and answers what is submitted."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._core = office.core
+        self._submits: dict[str, Submit] = {
+            "places": self._submit_places,
+            "review": self._submit_review,
+            "number": self._submit_number,
+        }
+        self._before: dict[str, Places] = {}  # what a form was made from, by its view
+
+    # -- opening
+    async def places(self, click: Click) -> None:
+        """Open the form for the location map."""
+        await self._open(click, "Places", lambda view_id: self._places_view(view_id, 0))
+
+    async def _places_view(self, view_id: str, offset: int) -> Json:
+        known, _ = await self._core.places()
+        while len(self._before) >= REMEMBERED:
+            del self._before[next(iter(self._before))]
+        self._before[view_id] = known
+        locations = await self._core.locations()
+        return places.places_modal(
+            places=known,
+            locations=locations,
+            private_metadata=json.dumps({"offset": offset}),
+            offset=offset,
+        )
+
+    async def turn_places(self, click: Click) -> None:
+        """Turn to another page of the location map."""
+        if click.view is not None:
+            offset = int(click.value) if click.value.isdecimal() else 0
+            await self._redraw(click, await self._places_view(click.view.id, offset))
+
+    async def review(self, click: Click) -> None:
+        """Open the review of a report."""
+        await self._open(click, "Review", lambda _: self._review_view(click.value, 0, {}))
+
+    async def _review_view(self, token: str, offset: int, chosen: Chosen) -> Json:
+        report = await self._core.report_of(token)
+        if report is None:
+            raise NotAllowed(GONE)
+        total, found = await self._core.proposals(
+            report.id, offset=offset, limit=review.PAGE, open_only=True
+        )
+        return review.review_modal(
+            report=report,
+            total=total,
+            proposals=found,
+            offset=offset,
+            chosen=chosen,
+            private_metadata=packed(token, chosen),
+        )
+
+    async def turn_review(self, click: Click) -> None:
+        """Turn to another page, and keep what was chosen on this one."""
+        if click.view is None:
+            return
+        token, chosen = unpacked(click.view.metadata)
+        chosen |= review.read_review(click.view.state)
+        offset = int(click.value) if click.value.isdecimal() else 0
+        if len(packed(token, chosen)) > METADATA:
+            await self._redraw(click, waiting("Review", TOO_MANY))
+            return
+        await self._redraw(click, await self._review_view(token, offset, chosen))
+
+    async def number(self, click: Click) -> None:
+        """Ask for a number."""
+        await self._open(click, "Use a number", lambda _: self._number_view(click.value))
+
+    async def _number_view(self, token: str) -> Json:
+        proposal = await self._core.proposal(token)
+        if proposal is None:
+            raise NotAllowed(GONE)
+        return review.number_modal(proposal=proposal, private_metadata=packed(token, {}))
+
+    async def _open(self, click: Click, title: str, build: Build) -> None:
+        """Open a modal at once, then fill it."""
+        try:
+            view_id = await self._office.workspace.open(click.trigger, waiting(title))
+        except SlackTrouble as exc:
+            log.warning("a modal does not open", extra={"act": "modal_failed", "why": str(exc)})
+            sentence = (
+                "Slack did not open the form, most often because it took too long. Try again."
+            )
+            await self._office.answer(click, answers.trouble(sentence=sentence))
+            return
+        try:
+            view = await build(view_id)
+        except NotAllowed as exc:
+            view = waiting(title, str(exc))
+        except Exception:
+            await self._fill(view_id, waiting(title, "That did not work. Close this, try again."))
+            raise
+        await self._fill(view_id, view)
+
+    async def _redraw(self, click: Click, view: Json) -> None:
+        if click.view is not None:
+            await self._fill(click.view.id, view, seen=click.view.hash)
+
+    async def _fill(self, view_id: str, view: Json, *, seen: str = "") -> None:
+        try:
+            await self._office.workspace.redraw(view_id, view, seen=seen)
+        except SlackTrouble as exc:
+            log.warning("a modal is not filled", extra={"act": "modal_failed", "why": str(exc)})
+
+    # -- submitting
+    def errors(self, submission: Submission) -> Errors:
+        """Return what is wrong with a form, by block: told before it closes, so no waiting here.
+
+        What the form was made from is remembered; after a restart it is not, and the core says
+        what is wrong when it is asked.
+        """
+        state = submission.view.state
+        match submission.view.callback:
+            case "places" if submission.view.id in self._before:
+                return places.places_errors(state, before=self._before[submission.view.id])
+            case "review":
+                return review.review_errors(state)
+        return {}
+
+    async def submit(self, submission: Submission) -> None:
+        """Do what a form says, and show in its place what came of it."""
+        submits = self._submits.get(submission.view.callback)
+        if submits is not None:
+            await submits(submission)
+
+    async def _submit_places(self, submission: Submission) -> None:
+        if await self._allowed(submission) is None:
+            return
+        known, _ = await self._core.places()
+        changed = places.read_places(submission.view.state, before=known)
+        await self._core.set_places(changed, submission.person)
+        await self._tell(submission, answers.said(sentence="The location map is changed."))
+
+    async def _submit_review(self, submission: Submission) -> None:
+        if (may := await self._allowed(submission)) is None:
+            return
+        token, chosen = unpacked(submission.view.metadata)
+        chosen |= review.read_review(submission.view.state)
+        if not chosen:
+            await self._tell(submission, answers.said(sentence="Nothing was chosen, or done."))
+            return
+        outcome = await self._core.decide_some(
+            token, chosen, submission.person, may.rule, where=f"view {submission.view.id}"
+        )
+        await self._tell(submission, told(clicked=outcome))
+
+    async def _submit_number(self, submission: Submission) -> None:
+        if (may := await self._allowed(submission)) is None:
+            return
+        token, _ = unpacked(submission.view.metadata)
+        outcome = await self._core.decide(
+            token,
+            Choice.USE_NUMBER,
+            submission.person,
+            may.rule,
+            number=review.read_number(submission.view.state),
+            where=f"view {submission.view.id}",
+        )
+        await self._tell(submission, told(clicked=outcome))
+
+    async def _allowed(self, submission: Submission) -> May | None:
+        found = await self._office.approvers.may(submission.person)
+        if isinstance(found, May):
+            return found
+        await self._fill(submission.view.id, waiting("Not allowed", found.why))
+        return None
+
+    async def _tell(self, submission: Submission, said: Message) -> None:
+        """Show the outcome where the form was; it stays there until they close it."""
+        await self._fill(submission.view.id, showing(said))
+
+    async def sorry(self, view_id: str, sentence: str) -> None:
+        """Say in the modal that something did not work."""
+        await self._fill(view_id, waiting("Tipo", sentence))
+
+
+def packed(token: str, chosen: Chosen) -> str:
+    """Return what a review must remember from page to page."""
+    return json.dumps(
+        {"t": token, "c": [[key, str(each), n] for key, (each, n) in chosen.items()]},
+        separators=(",", ":"),
+    )
+
+
+def unpacked(metadata: str) -> tuple[str, Chosen]:
+    """Return it again; what cannot be read is nothing: the token then opens nothing."""
+    try:
+        found = json.loads(metadata)
+        chosen = {int(key): (Choice(each), n) for key, each, n in found["c"]}
+        return str(found["t"]), chosen
+    except (ValueError, TypeError, KeyError):
+        return "", {}

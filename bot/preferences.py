@@ -1,0 +1,39 @@
+"""The bot's own settings, which people change in Slack: as rows of text, as values."""
+
+import json
+from datetime import time
+
+from bot.grammar import Level
+
+QUIET = "quiet"
+ALERTS = "alerts"
+Hours = tuple[time, time]
+
+
+def quiet_text(hours: Hours | None) -> str | None:
+    """Return quiet hours as they are kept."""
+    return None if hours is None else json.dumps([f"{each:%H:%M}" for each in hours])
+
+
+def quiet_hours(text: str | None) -> Hours | None:
+    """Return the quiet hours; what cannot be read is none: better too loud than silent."""
+    match _read(text):
+        case [str(begins), str(ends)]:
+            try:
+                return time.fromisoformat(begins), time.fromisoformat(ends)
+            except ValueError:
+                return None
+    return None
+
+
+def alert_level(text: str | None) -> Level:
+    """Return how much the channel is told."""
+    found = _read(text)
+    return Level(found) if isinstance(found, str) and found in set(Level) else Level.DIGEST
+
+
+def _read(text: str | None) -> object:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,374 @@
+"""The Slack workspace: every call that Tipo makes, and how it can fail.
+
+SlackTrouble
+├── NotSent       it certainly did not happen: Slack cannot be reached
+│   └── Throttled Slack asks us to wait `wait` seconds
+├── NoAnswer      no answer, or none that can be read: it may have happened
+└── Refused       Slack has said no; `code` is Slack's own word for it
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+PATIENCE = 10  # seconds for one call
+PAGES = 20  # of 200 members each: more is no list of approvers
+PAGE = 200
+OURS = "tipo_post"  # the event type of our messages' metadata
+UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", ""}
+SERVER_FAULT = 500
+TOO_MANY = 429
+GOOD = 200
+DEFAULT_WAIT = 30.0
+LONGEST_WAIT = 300.0
+
+Json = dict[str, Any]
+
+
+class SlackTrouble(Exception):
+    """Slack did not do what we asked."""
+
+
+class NotSent(SlackTrouble):
+    """It certainly did not happen."""
+
+
+class Throttled(NotSent):
+    """Slack asks us to wait."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"Slack asks us to wait {wait:.0f} s")
+        self.wait = wait
+
+
+class NoAnswer(SlackTrouble):
+    """It may have happened. `stumbles`: Slack was there, and failed over what we sent."""
+
+    def __init__(self, message: str, *, stumbles: bool = False) -> None:
+        super().__init__(message)
+        self.stumbles = stumbles
+
+
+class Refused(SlackTrouble):
+    """Slack has said no."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code[:100]
+
+
+class Said(Protocol):
+    """What is to be shown: a sentence for phones and readers, and blocks."""
+
+    @property
+    def text(self) -> str:
+        """Return a whole sentence."""
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """Return the blocks; none: the text alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Self:
+    """Who we are in the workspace."""
+
+    team: str
+    team_name: str
+    user: str
+    bot: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Somebody, as the workspace knows them."""
+
+    id: str
+    team: str
+    name: str
+    bot: bool
+    deleted: bool
+    guest: bool
+    stranger: bool
+
+
+class Workspace:
+    """The Web API and the response_urls."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._me: Self | None = None
+
+    # -- who
+    async def me(self) -> Self:
+        """Return who we are; asked once.
+
+        Raises:
+            SlackTrouble: If Slack does not say.
+        """
+        if self._me is None:
+            self._me = await self.introduce()
+        return self._me
+
+    @property
+    def known_self(self) -> Self | None:
+        """Return who we are, if Slack has said so already."""
+        return self._me
+
+    async def introduce(self) -> Self:
+        """Ask Slack who we are, and what we may do."""
+        answer = await _answer(self._client.auth_test())
+        scopes = _header(answer, "x-oauth-scopes").split(",")
+        return Self(
+            team=_word(answer.data, "team_id"),
+            team_name=_word(answer.data, "team"),
+            user=_word(answer.data, "user_id"),
+            bot=_word(answer.data, "bot_id"),
+            scopes=frozenset(each.strip() for each in scopes if each.strip()),
+        )
+
+    async def member(self, user: str) -> Member:
+        """Return what the workspace knows of somebody."""
+        answer = await _answer(self._client.users_info(user=user))
+        found = answer.data.get("user") or {}
+        return Member(
+            id=_word(found, "id"),
+            team=_word(found, "team_id"),
+            name=_word(found, "name"),
+            bot=bool(found.get("is_bot")),
+            deleted=bool(found.get("deleted")),
+            guest=bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
+            stranger=bool(found.get("is_stranger")),
+        )
+
+    async def group(self, group: str) -> frozenset[str]:
+        """Return the members of a user group."""
+        answer = await _answer(self._client.usergroups_users_list(usergroup=group))
+        return frozenset(str(each) for each in answer.data.get("users") or ())
+
+    async def members(self, channel: str) -> frozenset[str]:
+        """Return the members of a channel, page by page.
+
+        Raises:
+            Refused: If there are more than a list of approvers can have.
+        """
+        found: set[str] = set()
+        cursor = ""
+        for _ in range(PAGES):
+            answer = await _answer(
+                self._client.conversations_members(channel=channel, cursor=cursor, limit=PAGE)
+            )
+            found.update(str(each) for each in answer.data.get("members") or ())
+            cursor = _word(answer.data.get("response_metadata") or {}, "next_cursor")
+            if not cursor:
+                return frozenset(found)
+        raise Refused("too_many_members")
+
+    async def channel(self, channel: str) -> Json:
+        """Return what the workspace knows of a channel."""
+        answer = await _answer(self._client.conversations_info(channel=channel))
+        found: Json = answer.data.get("channel") or {}
+        return found
+
+    # -- messages
+    async def post(
+        self,
+        channel: str,
+        said: Said,
+        *,
+        thread: str | None = None,
+        marks: Mapping[str, object] | None = None,
+    ) -> tuple[str, str]:
+        """Post a message; return its channel and its ts. `marks` help to find it again."""
+        answer = await _answer(
+            self._client.chat_postMessage(
+                channel=channel,
+                text=said.text,
+                blocks=said.blocks or None,
+                thread_ts=thread,
+                metadata=_metadata(marks),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        )
+        return _word(answer.data, "channel") or channel, _word(answer.data, "ts")
+
+    async def update(
+        self, channel: str, ts: str, said: Said, *, marks: Mapping[str, object] | None = None
+    ) -> None:
+        """Change a message of ours."""
+        await _answer(
+            self._client.chat_update(
+                channel=channel,
+                ts=ts,
+                text=said.text,
+                blocks=said.blocks,
+                metadata=_metadata(marks),
+            )
+        )
+
+    async def whisper(self, channel: str, user: str, said: Said) -> None:
+        """Show a message to one person in a channel."""
+        await _answer(
+            self._client.chat_postEphemeral(
+                channel=channel, user=user, text=said.text, blocks=said.blocks or None
+            )
+        )
+
+    async def find(
+        self, channel: str, key: str, *, oldest: float, thread: str | None = None
+    ) -> tuple[str, int] | None:
+        """Return ts and version of our message with that key, if it is among the latest."""
+        if thread is None:
+            asked = self._client.conversations_history(
+                channel=channel, oldest=f"{oldest:.6f}", limit=PAGE, include_all_metadata=True
+            )
+        else:
+            asked = self._client.conversations_replies(
+                channel=channel, ts=thread, limit=PAGE, include_all_metadata=True
+            )
+        answer = await _answer(asked)
+        for message in answer.data.get("messages") or ():
+            metadata = message.get("metadata") or {}
+            payload = metadata.get("event_payload") or {}
+            if metadata.get("event_type") == OURS and payload.get("key") == key:
+                return _word(message, "ts"), int(payload.get("version") or 0)
+        return None
+
+    # -- views
+    async def open(self, trigger: str, view: Mapping[str, Any]) -> str:
+        """Open a modal; return its id."""
+        answer = await _answer(self._client.views_open(trigger_id=trigger, view=dict(view)))
+        return _word(answer.data.get("view") or {}, "id")
+
+    async def redraw(self, view_id: str, view: Mapping[str, Any], *, seen: str = "") -> None:
+        """Change an open modal; only if nobody else has, where `seen` is its hash."""
+        await _answer(
+            self._client.views_update(view_id=view_id, view=dict(view), hash=seen or None)
+        )
+
+    async def home(self, user: str, view: Mapping[str, Any], *, seen: str = "") -> str:
+        """Show somebody's App Home; return its new hash."""
+        answer = await _answer(
+            self._client.views_publish(user_id=user, view=dict(view), hash=seen or None)
+        )
+        return _word(answer.data.get("view") or {}, "hash")
+
+    # -- response_urls
+    async def reply(
+        self, url: str, said: Said, *, replace: bool = False, public: bool = False
+    ) -> None:
+        """Answer where somebody typed or clicked."""
+        hook = AsyncWebhookClient(url, timeout=PATIENCE, retry_handlers=[], logger=QUIET)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                answer = await hook.send(
+                    text=said.text,
+                    blocks=said.blocks or None,
+                    response_type="in_channel" if public else "ephemeral",
+                    replace_original=replace,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+        except aiohttp.ClientConnectorError as exc:
+            raise NotSent("Slack cannot be reached") from exc
+        except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as exc:
+            raise NoAnswer(type(exc).__name__) from exc
+        if answer.status_code == TOO_MANY:
+            raise Throttled(_wait(answer.headers.get("Retry-After")))
+        if answer.status_code >= SERVER_FAULT:
+            raise NoAnswer(f"HTTP {answer.status_code}")
+        if answer.status_code != GOOD:
+            raise Refused((answer.body or "").strip() or f"HTTP {answer.status_code}")
+
+    async def remove(self, url: str) -> None:
+        """Take away the message in which somebody clicked."""
+        hook = AsyncWebhookClient(url, timeout=PATIENCE, retry_handlers=[], logger=QUIET)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await hook.send(delete_original=True)
+        except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as exc:
+            raise NoAnswer(type(exc).__name__) from exc
+
+
+# Slack's libraries log bodies, addresses with tickets, and texts: ours alone may speak.
+QUIET = logging.getLogger("bot.slack")
+QUIET.setLevel(logging.CRITICAL)
+
+
+def open_client(token: str | None, api_url: str) -> AsyncWebClient:
+    """Return a client that takes nothing from the environment and tries nothing twice."""
+    return AsyncWebClient(
+        token=token,
+        base_url=api_url if api_url.endswith("/") else f"{api_url}/",
+        timeout=PATIENCE,
+        retry_handlers=[],  # a doubled attempt is a doubled message
+        logger=QUIET,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    data: Json
+    headers: Mapping[str, str]
+
+
+async def _answer(asked: Awaitable[Any]) -> _Answer:
+    """Return what Slack says.
+
+    Raises:
+        SlackTrouble: If it does not, or says no.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE + 1):
+            answer = await asked
+    except SlackApiError as exc:
+        raise _refusal(exc) from exc
+    except aiohttp.ClientConnectorError as exc:
+        raise NotSent("Slack cannot be reached") from exc
+    except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as exc:
+        raise NoAnswer(type(exc).__name__) from exc
+    return _Answer(data=dict(answer.data), headers=answer.headers)
+
+
+def _refusal(exc: SlackApiError) -> SlackTrouble:
+    """Return what Slack's answer means."""
+    answer = exc.response
+    status = getattr(answer, "status_code", GOOD)
+    headers = getattr(answer, "headers", {})
+    data = getattr(answer, "data", answer)
+    code = _word(data, "error") if isinstance(data, Mapping) else ""
+    if status == TOO_MANY or code == "ratelimited":
+        return Throttled(_wait(headers.get("Retry-After")))
+    if status >= SERVER_FAULT or code in UNSURE:
+        return NoAnswer(code or f"HTTP {status}", stumbles=bool(code))
+    return Refused(code)
+
+
+def _wait(header: object) -> float:
+    """Return how long Slack asks us to wait; what cannot be read is half a minute."""
+    try:
+        return min(LONGEST_WAIT, max(1.0, float(str(header))))
+    except ValueError:
+        return DEFAULT_WAIT
+
+
+def _header(answer: _Answer, name: str) -> str:
+    return next((str(v) for k, v in answer.headers.items() if k.lower() == name), "")
+
+
+def _metadata(marks: Mapping[str, object] | None) -> Json | None:
+    return None if marks is None else {"event_type": OURS, "event_payload": dict(marks)}
+
+
+def _word(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    return value if isinstance(value, str) else ""
