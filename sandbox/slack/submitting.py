@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.slack.call import Refused
 from sandbox.slack.changes import close_view, may_push, push_view, redraw
 from sandbox.slack.desk import Desk
-from sandbox.slack.state import View
+from sandbox.slack.state import Kind, View
 from sandbox.slack.views import checked
 
 
@@ -16,8 +16,9 @@ def obey(desk: Desk, view: View, said: dict[str, Any]) -> str | None:
         match said:
             case {"response_action": "errors", "errors": dict(errors)}:
                 _show(view, errors)
+                words = "; ".join(f"{block}: {error}" for block, error in errors.items())
                 state.step()
-                state.changed()
+                state.enter(Kind.FAILED, view.user, words=words)
             case {"response_action": "clear"}:
                 close_view(state, state.modals[view.user][0])
             case {"response_action": "update", "view": content}:

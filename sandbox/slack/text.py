@@ -1,6 +1,5 @@
 """Slack's text: what is escaped, what a person sees, and whom it would ping."""
 
-import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ def show_date(at: int, pattern: str) -> str:
 
 def shown(text: str, name: Name) -> str:
     """Return mrkdwn as a person sees it: mentions by name, pings marked, links with their goal."""
-    return html.unescape(TAG.sub(lambda found: _tag(found[1], name), text))
+    return unescape(TAG.sub(lambda found: _tag(found[1], name), text))
 
 
 def _tag(inside: str, name: Name) -> str:
@@ -77,6 +76,11 @@ def _tag(inside: str, name: Name) -> str:
 def _date(body: str) -> str:
     _, at, pattern, *_ = [*body.split("^"), "", ""]
     return show_date(int(at), pattern) if at.isdigit() else body
+
+
+def unescape(text: str) -> str:
+    """Undo `escape`, and no more than that: Slack knows no other entities."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 @dataclass(frozen=True, slots=True)
