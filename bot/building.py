@@ -7,7 +7,7 @@ our token. None of them may matter, so they are out of sight while it is built.
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -21,50 +21,9 @@ from bot.home import Home
 from bot.listening import Listening
 from bot.modals import Modals
 from bot.office import Office
+from bot.setup import SlackSetup
 from bot.workspace import QUIET, Workspace, open_client
 from sync_core.clock import Clock, Ids
-from sync_core.errors import BadSettings
-
-UNSIGNED = (
-    "TIPO_SLACK__SIGNING_SECRET is empty: without it nobody could tell Slack's requests from "
-    "anybody's. Copy it from your Slack app's page, Basic Information → App Credentials"
-)
-NAMELESS = (
-    "TIPO_SLACK__BOT_TOKEN must be the Bot User OAuth Token, which begins with xoxb-; copy it from "
-    "your Slack app's page, OAuth & Permissions"
-)
-SOCKETLESS = (
-    "TIPO_SLACK__APP_TOKEN must be an app-level token with the scope connections:write, which "
-    "begins with xapp-; make one on your Slack app's page, Basic Information"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackSetup:
-    """What the bot must know of Slack."""
-
-    token: str = field(repr=False)
-    secret: str = field(default="", repr=False)
-    app_token: str = field(default="", repr=False)
-    channel: str = ""
-    approvers: tuple[str, ...] = ()
-    api_url: str = "https://slack.com/api/"
-    zone: str = "UTC"
-    stores: tuple[str, ...] = ()
-
-    def checked(self) -> "SlackSetup":
-        """Return it, if one can begin with it.
-
-        Raises:
-            BadSettings: If one cannot; says what to set.
-        """
-        if not self.token.startswith("xoxb-"):
-            raise BadSettings(NAMELESS)
-        if self.app_token and not self.app_token.startswith("xapp-"):
-            raise BadSettings(SOCKETLESS)
-        if not self.app_token and not self.secret.strip():
-            raise BadSettings(UNSIGNED)
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

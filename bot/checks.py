@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from bot.building import SlackSetup
 from bot.manifest import SCOPES, WELCOME
 from bot.office import Office
+from bot.setup import SlackSetup
 from bot.workspace import Refused, Self, SlackTrouble, open_client
 from sync_core.domain.checks import Check, fail, ok, warn
 

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from bot.building import Bot, SlackSetup, build
+from bot.building import Bot, build
 from bot.checks import examine
 from bot.core import Core
 from bot.door import PATH, Door
 from bot.news import Policy
 from bot.outbox import Outbox
 from bot.sending import Sender
+from bot.setup import SlackSetup
 from bot.sockets import Sockets
 from bot.workspace import SlackTrouble
 from sync_core.app import Parts

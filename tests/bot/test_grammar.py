@@ -169,8 +169,8 @@ def test_a_command_is_read(typed, meant):
         (
             "approvers <#C12345|stock>",
             (
-                "“#stock” names nobody whom Slack knows. Mention people and user groups with @, and "
-                "choose them from the list that Slack offers."
+                "“#stock” names nobody whom Slack knows. Mention people and user groups with @, "
+                "and choose them from the list that Slack offers."
             ),
         ),
         (

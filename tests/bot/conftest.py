@@ -1,0 +1,144 @@
+"""A workspace with people, a core of dictionaries, and the bot between them."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from bot.setup import SlackSetup
+from sandbox.slack import Workspace
+from sync_core.clock import RandomIds, WallClock
+from tests.bot.fake_service import FakeService
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class Ticking:
+    """A clock that moves only when somebody sleeps, or moves it."""
+
+    def __init__(self, start=NOON):
+        self.at = start
+
+    def now(self):
+        return self.at
+
+    def seconds(self):
+        return self.at.timestamp()
+
+    def forward(self, seconds):
+        self.at += timedelta(seconds=seconds)
+
+    async def sleep(self, seconds):
+        self.forward(seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def ticking():
+    return Ticking()
+
+
+class Office:
+    """Who works here, and where."""
+
+    def __init__(self, clock=None, **kwargs):
+        self.clock = clock or WallClock()
+        self.slack = Workspace(lambda: self.clock.now().timestamp(), **kwargs)
+        self.ann = self.slack.person("ann")
+        self.bob = self.slack.person("bob")
+        self.carl = self.slack.person("carl")  # of the workspace, not of the channel
+        self.guest = self.slack.person("gina", is_guest=True)
+        self.stranger = self.slack.person("eve", team_id="T99999999")
+        self.gone = self.slack.person("gone", deleted=True)
+        self.robot = self.slack.person("robot", is_bot=True)
+        people = [self.ann, self.bob, self.guest, self.stranger, self.gone, self.robot]
+        self.stock = self.slack.channel("stock", people)
+        self.general = self.slack.channel("general", [*people, self.carl])
+        self.team = self.slack.group("stock-team", [self.bob])
+
+    def setup(self, **given):
+        app = self.slack.app
+        known = {
+            "token": app.bot_token,
+            "secret": app.signing_secret,
+            "channel": self.stock.id,
+            "api_url": self.slack.api_url,
+            "stores": ("eu", "us"),
+        }
+        return SlackSetup(**{**known, **given})
+
+
+@pytest.fixture
+async def office():
+    made = Office()
+    async with made.slack.running():
+        yield made
+
+
+@pytest.fixture
+def core():
+    return FakeService(WallClock())
+
+
+class Quiet(uvicorn.Server):
+    """A server that leaves signals alone."""
+
+    def capture_signals(self):
+        return _nothing()
+
+
+class _nothing:  # noqa: N801
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None
+
+
+@asynccontextmanager
+async def served(routes):
+    """Serve routes on a port of the system's choosing; yield its address."""
+    config = uvicorn.Config(
+        Starlette(routes=routes), host="127.0.0.1", port=0, log_config=None, lifespan="off"
+    )
+    server = Quiet(config)
+    task = asyncio.ensure_future(server.serve())
+    await until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def at_work(office, core, *, socket=False, running=True, **given):
+    """The face itself, reached by signed requests or through a socket."""
+    from bot.face import SlackFace
+
+    more = {"app_token": office.slack.app.app_token, "secret": ""} if socket else {}
+    face = SlackFace(office.setup(**{**more, **given}), core, office.clock, RandomIds())
+    async with served(face.routes) as url:
+        office.slack.app.request_url = f"{url}/slack/events"
+        office.slack.app.socket_mode = socket
+        life = asyncio.ensure_future(face.run()) if running else None
+        if socket:
+            await until(lambda: face.health()["socket"]["connected"])
+        try:
+            yield face
+        finally:
+            if life is not None:
+                life.cancel()
+                await asyncio.gather(life, return_exceptions=True)
+
+
+async def until(holds, within=5.0):
+    """Wait until something holds."""
+    async with asyncio.timeout(within):
+        while not (found := holds()):  # noqa: ASYNC110 - what is watched rings no bell
+            await asyncio.sleep(0.005)
+    return found
