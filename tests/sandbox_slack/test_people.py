@@ -1,0 +1,249 @@
+"""What people do in modals, Home and channels, and what an app that answers oddly makes of it."""
+
+import json
+from urllib.parse import parse_qs
+
+import pytest
+from aiohttp import web
+
+from sandbox.slack import Answer, Impossible
+
+
+class Scripted:
+    """An app that says in its ack whatever it is told to say."""
+
+    def __init__(self):
+        self.say = ""
+        self.status = 200
+        self.heard = []
+
+    async def endpoint(self, request):
+        body = (await request.read()).decode()
+        if request.content_type == "application/json":
+            self.heard.append(json.loads(body))
+        else:
+            form = {name: values[0] for name, values in parse_qs(body).items()}
+            self.heard.append(json.loads(form["payload"]) if "payload" in form else form)
+        if isinstance(self.say, dict):
+            return web.json_response(self.say, status=self.status)
+        return web.Response(text=self.say, status=self.status)
+
+
+@pytest.fixture
+async def app(house):
+    scripted = Scripted()
+    served = web.Application()
+    served.router.add_post("/slack/events", scripted.endpoint)
+    runner = web.AppRunner(served, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    house.workspace.app.request_url = f"http://127.0.0.1:{port}/slack/events"
+    yield scripted
+    await runner.cleanup()
+
+
+def plain(text):
+    return {"type": "plain_text", "text": text}
+
+
+def field(block_id, element, **more):
+    labelled = {"type": "input", "block_id": block_id, "label": plain(block_id)}
+    return {**labelled, "element": {"action_id": "a", **element}, **more}
+
+
+OPTIONS = [{"text": plain(name), "value": name} for name in ("eu", "us")]
+MODAL = {
+    "type": "modal",
+    "title": plain("Places"),
+    "submit": plain("Save"),
+    "notify_on_close": True,
+    "private_metadata": "7",
+    "blocks": [
+        field("name", {"type": "plain_text_input", "min_length": 2, "max_length": 5}),
+        field(
+            "units",
+            {"type": "number_input", "is_decimal_allowed": False, "max_value": "9"},
+            optional=True,
+        ),
+        field("stores", {"type": "checkboxes", "options": OPTIONS}, optional=True),
+        field(
+            "place",
+            {"type": "static_select", "options": OPTIONS, "initial_option": OPTIONS[0]},
+        ),
+        field("who", {"type": "users_select"}, optional=True),
+        field("day", {"type": "datepicker"}, optional=True),
+    ],
+}
+
+
+async def opened(house, view=MODAL):
+    """Return a modal in front of ann."""
+    trigger = house.workspace.desk.new_trigger(house.ann.id)
+    await house.client.views_open(trigger_id=trigger, view=view)
+    return house.workspace.modal(house.ann)
+
+
+async def test_a_submission_tells_every_input_and_closes_the_modal(house, app):
+    """What is empty is told as empty, what was preset as preset."""
+    modal = await opened(house)
+    values = {"name": "Berl", "units": "3", "stores": ["us"], "day": "2025-11-23"}
+    deed = await house.workspace.submit(house.ann, modal, values)
+    assert (deed.acked, modal.open, house.workspace.modal(house.ann)) == (True, False, None)
+    (heard,) = app.heard
+    assert heard["view"]["private_metadata"] == "7"
+    assert heard["view"]["state"]["values"] == {
+        "name": {"a": {"type": "plain_text_input", "value": "Berl"}},
+        "units": {"a": {"type": "number_input", "value": "3"}},
+        "stores": {"a": {"type": "checkboxes", "selected_options": [OPTIONS[1]]}},
+        "place": {"a": {"type": "static_select", "selected_option": OPTIONS[0]}},
+        "who": {"a": {"type": "users_select", "selected_user": None}},
+        "day": {"a": {"type": "datepicker", "selected_date": "2025-11-23"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "please fill out 'name'"),
+        ({"name": "x"}, "2 to 5 characters, not 1"),
+        ({"name": "abc", "units": "many"}, "'many' is not a number"),
+        ({"name": "abc", "units": "1.5"}, "'1.5' is not a number"),
+        ({"name": "abc", "units": "10"}, "10 is not between None and 9"),
+        ({"name": "abc", "stores": ["fr"]}, "there is no option 'fr'; there are: eu, us"),
+        ({"nam": "abc"}, "there is no input 'nam'; there are: name, units"),
+        ({"name": "abc", "place": None}, "please fill out 'place'"),
+    ],
+    ids=["empty", "short", "words", "decimals", "too much", "no option", "no input", "unchosen"],
+)
+async def test_slacks_window_lets_nobody_submit_nonsense(house, app, values, words):
+    """The app never hears of it, so it must not rely on it either."""
+    modal = await opened(house)
+    with pytest.raises(Impossible, match=words.replace("(", "\\(")):
+        await house.workspace.submit(house.ann, modal, values)
+    assert app.heard == []
+
+
+REDRAWN = {**MODAL, "title": plain("Places 2")}
+
+
+async def test_an_ack_may_redraw_cover_or_clear(house, app):
+    """Every way in which a modal may go on; what was typed stays."""
+    workspace, ann = house.workspace, house.ann
+    modal = await opened(house)
+    app.say = {"response_action": "update", "view": REDRAWN}
+    await workspace.submit(ann, modal, {"name": "abc"})
+    assert (modal.title, modal.entered["name"]["a"]["value"]) == ("Places 2", "abc")
+    app.say = {"response_action": "push", "view": MODAL}
+    await workspace.submit(ann, modal)
+    above = workspace.modal(ann)
+    assert (above.previous, above.root) == (modal.id, modal.id)
+    with pytest.raises(Impossible, match="no such modal in front"):
+        await workspace.submit(ann, modal)
+    app.say = {"response_action": "clear"}
+    await workspace.submit(ann, above, {"name": "abc"})
+    assert workspace.modal(ann) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"response_action": "errors", "errors": {"nowhere": "x"}},
+        {"response_action": "update", "view": {"type": "modal"}},
+        {"response_action": "sing"},
+        "fine",
+    ],
+    ids=["error at no input", "wrong view", "unknown action", "words"],
+)
+async def test_an_ack_that_slack_cannot_use_is_trouble(house, app, said):
+    """The modal stays, and the person reads that something went wrong."""
+    modal = await opened(house)
+    app.say = said
+    deed = await house.workspace.submit(house.ann, modal, {"name": "abc"})
+    assert (deed.failed, modal.open) == ("We had some trouble connecting. Try again?", True)
+    assert deed.failed in house.workspace.transcript()
+
+
+async def test_closing_a_modal_is_told_to_who_wants_to_know(house, app):
+    """A draft may be thrown away then."""
+    modal = await opened(house)
+    deed = await house.workspace.close(house.ann, modal)
+    assert (deed.acked, modal.open) == (True, False)
+    assert (app.heard[0]["type"], app.heard[0]["is_cleared"]) == ("view_closed", False)
+    quiet = {name: value for name, value in MODAL.items() if name != "notify_on_close"}
+    assert await house.workspace.close(house.ann, await opened(house, quiet)) is None
+    assert len(app.heard) == 1
+
+
+async def test_what_a_command_is_acked_with_is_shown(house, app):
+    """As text or as a message, to one or to all; nonsense is a failure."""
+    workspace, ann, stock = house.workspace, house.ann, house.stock
+    app.say = "On it."
+    first = await workspace.command(ann, "/tipo status", channel=stock)
+    app.say = {"response_type": "in_channel", "text": "For all"}
+    second = await workspace.command(ann, "/tipo status", channel=stock)
+    app.say = {"blocks": [{"type": "poem"}]}
+    third = await workspace.command(ann, "/tipo status", channel=stock)
+    assert first.told()[0].text == "On it."
+    assert [each.text for each in workspace.messages(stock)] == ["For all"]
+    assert (second.acked, third.failed) == (True, "/tipo failed: invalid_blocks")
+
+
+async def test_a_click_without_an_answer_is_shown_as_such(house, app):
+    """A person who reads nothing clicks again."""
+    app.status = 500
+    button = {"type": "button", "action_id": "go", "text": plain("Go")}
+    blocks = [{"type": "actions", "elements": [button]}]
+    await house.client.chat_postMessage(channel="stock", text="x", blocks=blocks)
+    (message,) = house.workspace.messages(house.stock)
+    deed = await house.workspace.click(house.ann, message, "go")
+    assert (deed.status, deed.failed) == (
+        500,
+        "This app is not responding. Try again in a moment.",
+    )
+    assert [each.text for each in deed.told()] == [deed.failed]
+
+
+async def test_a_click_at_an_ephemeral_message_does_not_tell_its_content(house, app):
+    """Nor does Slack: the app has to know what it said."""
+    button = {"type": "button", "action_id": "go", "text": plain("Go")}
+    blocks = [{"type": "actions", "elements": [button]}]
+    ann, stock = house.ann, house.stock
+    await house.client.chat_postEphemeral(channel=stock.id, user=ann.id, text="x", blocks=blocks)
+    (message,) = house.workspace.ephemerals(ann)
+    with pytest.raises(Impossible, match="bob does not see that"):
+        await house.workspace.click(house.bob, message, "go")
+    await house.workspace.click(ann, message, "go")
+    assert ("message" in app.heard[0], app.heard[0]["container"]["is_ephemeral"]) == (False, True)
+
+
+async def test_the_app_hears_only_what_it_subscribed_to(house, app):
+    """Without the subscription people's talk is theirs alone."""
+    workspace = house.workspace
+    await workspace.say(house.ann, house.stock, "Hello")
+    workspace.app.events |= {"message.channels", "app_mention"}
+    await workspace.say(house.ann, house.stock, f"<@{workspace.bot.id}> help")
+    assert [each["event"]["type"] for each in app.heard] == ["message", "app_mention"]
+    with pytest.raises(Impossible, match="eve cannot write in #stock"):
+        await workspace.say(house.eve, house.stock, "Hello")
+    with pytest.raises(Impossible, match="/nope is not a valid command"):
+        await workspace.command(house.ann, "/nope", channel=house.stock)
+
+
+async def test_anything_at_all_can_be_sent_to_the_app(house, app):
+    """Strangers on the internet keep to no protocol."""
+    deed = await house.workspace.send(b"command=x", {"Content-Type": "text/plain"})
+    assert (deed.status, app.heard) == (200, [{"command": "x"}])
+
+
+async def test_slack_can_be_down_while_people_still_click(house, app):
+    """Requests reach the app although its own calls fail."""
+    house.workspace.faults.always["*"] = Answer.ERROR_BEFORE
+    deed = await house.workspace.command(house.ann, "/tipo x", channel=house.stock)
+    assert deed.acked
+
+
+async def test_waiting_for_what_never_comes_ends(house):
+    """No test may hang."""
+    with pytest.raises(TimeoutError):
+        await house.workspace.until(lambda: False, within=0.01)
