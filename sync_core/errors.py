@@ -5,6 +5,7 @@ TipoError
 ├── NotAllowed        somebody asked for what the rules forbid
 │   └── IllegalStep   a proposal cannot go that way
 ├── DatabaseTooNew    written by a newer Tipo; this one must not touch it
+├── NotCompared       the stores' exports cannot be compared; nothing follows from them
 └── StoreError        a store did not do what we asked
     ├── NoAnswer      it may have happened: send the same bytes again
     ├── NotSent       it certainly did not happen: try again later
@@ -47,6 +48,10 @@ class IllegalStep(NotAllowed):
 
 class DatabaseTooNew(TipoError):
     """The database was written by a newer Tipo."""
+
+
+class NotCompared(TipoError):
+    """The stores' exports could not be compared."""
 
 
 class StoreError(TipoError):

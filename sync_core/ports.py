@@ -3,7 +3,8 @@
 `Store` is one Shopify store; `Records` is the database. Each says how it fails.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 from sync_core.domain.acts import Act, Heard
 from sync_core.domain.arrange import Arrangement, Places
-from sync_core.domain.match import Key
+from sync_core.domain.match import Key, MatchBy
+from sync_core.domain.suspects import Suspect, Tally
 from sync_core.domain.values import (
     Adjustment,
     Alias,
@@ -435,3 +437,67 @@ class Records(Protocol):
 
     async def step(self, work: Callable[[Ledger], T]) -> T:
         """Do work in one transaction and commit it. It may be run again after a conflict."""
+
+
+# -- comparing
+
+LevelLine = tuple[
+    int, int, int, str, int, int, bool, bool, bool, int | None, int, int, int, str, str, int | None
+]
+"""A level as it is dumped for a comparison: level, pool, place, store, item, location, is_source,
+counts, met, book, buffer, pack, held, suspended, busy, shared; no word where nothing is the matter.
+"""
+
+VariantLine = tuple[str, int, str, str, str, str]
+"""A variant as it is dumped for a comparison: store, item, handle, sku, barcode, key."""
+
+
+class Dumps(Protocol):
+    """The part of the ledger that gives a whole table away, some rows at a time."""
+
+    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
+        """Return the levels whose number is greater, in order."""
+
+    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
+        """Return the variants behind that store and item, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One location of an export: `l0` is the first column."""
+
+    place: int
+    location: LocationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to compare."""
+
+    source: Alias
+    exports: Mapping[Alias, Path]  # of the source and of each destination
+    columns: Mapping[Alias, tuple[Column, ...]]  # as the exports were asked for
+    levels: Path  # our own, dumped after the exports were made
+    variants: Path
+    match_by: MatchBy
+    agreeing: bool = False  # tell of levels, too, that have not met and agree
+
+
+class Comparison(Protocol):
+    """The stores' exports beside our levels."""
+
+    tally: Tally
+
+    def suspects(self) -> AsyncIterator[Sequence[Suspect]]:
+        """Yield what is not plainly fine, some at a time: levels first, then variants."""
+
+
+class Comparer(Protocol):
+    """Compares files of any size within a bounded memory."""
+
+    def compare(self, question: Question) -> AbstractAsyncContextManager[Comparison]:
+        """Compare; what was found can be read as long as the context lasts.
+
+        Raises:
+            NotCompared: A file cannot be read, was made for other places, or it takes too long.
+        """

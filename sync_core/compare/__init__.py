@@ -1,0 +1,1 @@
+"""Comparing exports with our levels, by DuckDB."""

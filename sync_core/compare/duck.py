@@ -1,0 +1,303 @@
+"""The port `Comparer`, by DuckDB: streaming, two threads, what does not fit goes to disk."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import msgspec
+
+from sync_core.compare import sql
+from sync_core.compare.found import (
+    ODDITIES,
+    gap_of,
+    level_suspect,
+    variant_of,
+    variant_suspect,
+)
+from sync_core.domain.match import key_of
+from sync_core.domain.suspects import LinkCount, StoreCount, Suspect, Tally
+from sync_core.domain.values import Alias
+from sync_core.errors import NotCompared, cut
+from sync_core.ports import Question
+
+T = TypeVar("T")
+
+AT_ONCE = 1000  # suspects to hand out
+WORST = 10
+IN_ALL = 1800.0  # seconds
+
+
+class DuckComparer:
+    """Compares files; nothing leaves the machine, and memory is bounded."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        memory: str = "256MB",
+        threads: int = 2,
+        seconds: float = IN_ALL,
+        executor: Executor | None = None,
+    ) -> None:
+        self._folder = folder  # for what does not fit into memory
+        self._memory = memory
+        self._threads = threads
+        self._seconds = seconds
+        self._executor = executor
+
+    @asynccontextmanager
+    async def compare(self, question: Question) -> AsyncIterator["DuckComparison"]:
+        """Compare; what was found can be read as long as the context lasts."""
+        executor = self._executor or ThreadPoolExecutor(1, "compare")
+        work = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="compare-", dir=self._folder))
+        found = DuckComparison(question, self._connect(question, work), work, executor)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await found.prepare()
+            yield found
+        except TimeoutError as exc:
+            raise NotCompared(f"comparing took longer than {self._seconds:g} s") from exc
+        finally:
+            found.close()
+            shutil.rmtree(work, ignore_errors=True)
+            if self._executor is None:
+                executor.shutdown(wait=False)
+
+    def _connect(self, question: Question, work: Path) -> duckdb.DuckDBPyConnection:
+        files = [*question.exports.values(), question.levels, question.variants]
+        connection = duckdb.connect(
+            str(work / "compare.db"),
+            config={
+                "memory_limit": self._memory,
+                "threads": self._threads,
+                "temp_directory": str(work / "spill"),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "preserve_insertion_order": False,
+            },
+        )
+        # It cannot know how long a file is, and would build its tables of the longer side.
+        connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        # From here on it reads these files and no others, and no network.
+        connection.execute(f"SET allowed_directories = {_texts([work])}")
+        connection.execute(f"SET allowed_paths = {_texts(files)}")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        return connection
+
+
+class DuckComparison:
+    """One comparison: its numbers, and its suspects as a stream."""
+
+    def __init__(
+        self,
+        question: Question,
+        connection: duckdb.DuckDBPyConnection,
+        work: Path,
+        executor: Executor,
+    ) -> None:
+        self.tally = Tally(stores=(), links=(), kinds={})
+        self._question = question
+        self._connection = connection
+        self._work = work
+        self._executor = executor
+        others = [each for each in question.exports if each != question.source]
+        self._stores: tuple[Alias, ...] = (question.source, *others)
+
+    async def prepare(self) -> None:
+        """Find everything out; afterwards the numbers are there, and suspects can be read."""
+        self.tally = await self._run(self._compare)
+
+    async def suspects(self) -> AsyncIterator[Sequence[Suspect]]:
+        """Yield what is not plainly fine, some at a time: levels first, then variants."""
+        rows = self._all()
+        while some := await self._run(lambda: list(islice(rows, AT_ONCE))):
+            yield some
+
+    def close(self) -> None:
+        """Stop, wherever it is, and let go of memory."""
+        self._connection.interrupt()
+        self._connection.close()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        """Do work off the event loop; when nobody waits for it any more, stop it."""
+        running = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._connection.interrupt()
+            with suppress(duckdb.Error):
+                await running
+            raise
+        except duckdb.Error as exc:
+            raise NotCompared(f"the comparison failed: {cut(str(exc))}") from exc
+
+    # -- in the thread
+
+    def _compare(self) -> Tally:
+        for statement in sql.SET_UP:
+            self._do(statement)
+        question = self._question
+        columns = [question.columns[each] for each in self._stores]
+        for s, (alias, places) in enumerate(zip(self._stores, columns, strict=True)):
+            _check_first_line(alias, question.exports[alias], len(places))
+            self._do("INSERT INTO store VALUES (?, ?)", [alias, s])
+            for c, place in enumerate(places):
+                self._do("INSERT INTO spot VALUES (?, ?, ?)", [s, place.location, c])
+        self._do(sql.load_known(), [_path(question.variants)])
+        self._do(sql.load_levels(), [_path(question.levels)])
+        counts = [self._load(s, alias) for s, alias in enumerate(self._stores)]
+        self._name()
+        links = self._find_suspects()
+        stores = tuple(
+            StoreCount(
+                **count,
+                **self._dict(sql.count_levels(s), "known_levels", "seen_levels", "unmapped_levels"),
+            )
+            for s, count in enumerate(counts)
+        )
+        kinds = {(self._stores[s], ODDITIES[what - 1]): n for s, what, n in self._rows(sql.KINDS)}
+        return Tally(stores=stores, links=links, kinds=kinds)
+
+    def _load(self, s: int, alias: Alias) -> dict[str, Any]:
+        """Read a store's export; return what it holds."""
+        columns = len(self._question.columns[alias])
+        self._do(sql.load_export(s, columns), [_path(self._question.exports[alias])])
+        lines, nameless, items, *rest = self._row(sql.count_export(s, columns))
+        if nameless:
+            raise NotCompared(f"{nameless} of {lines} lines of {alias}'s export name no item")
+        if items < lines:
+            self._do(sql.keep_each_once(s))
+            rest = list(self._row(sql.count_export(s, columns))[3:])
+        tracked, levels, units, seen = rest
+        return {
+            "store": alias,
+            "variants": items,
+            "tracked": tracked,
+            "levels": levels,
+            "units": units,
+            "known_variants": self._row(f"SELECT count(*) FROM known WHERE s = {s}")[0],
+            "seen_variants": seen,
+        }
+
+    def _name(self) -> None:
+        """Find variants that are renamed, and those in no pool: is their key no one's own?"""
+        for s, alias in enumerate(self._stores):
+            self._do(sql.find_renamed(s))
+            if self._question.columns[alias]:
+                self._do(sql.find_alone(s))
+                self._give_keys(s, alias)
+        self._do(sql.find_twins(len(self._stores)))
+        if self._row(sql.ANY_RENAMED)[0]:
+            self._do(sql.load_old(), [_path(self._question.variants)])
+
+    def _give_keys(self, s: int, alias: Alias) -> None:
+        """Have the domain say what variants are matched by that our catalogue does not know."""
+        file = self._work / f"keys-{s}.jsonl"
+        with file.open("wb") as lines:
+            for item, texts in self._stream(sql.strangers(s)):
+                key = key_of(variant_of(alias, item, texts), self._question.match_by)
+                if key is not None:
+                    line = {"item": item, "key": json.dumps(key)}
+                    lines.write(msgspec.json.encode(line) + b"\n")
+        if file.stat().st_size:
+            self._do(sql.load_keys(s), [_path(file)])
+        file.unlink()
+
+    def _find_suspects(self) -> tuple[LinkCount, ...]:
+        agreeing = self._question.agreeing
+        links = []
+        for s, alias in enumerate(self._stores):
+            columns = len(self._question.columns[alias])
+            is_source = s == 0
+            if is_source:
+                self._do(sql.load_source(s, columns))
+            self._do(sql.find_suspects(s, columns, is_source=is_source, agreeing=agreeing))
+            if not is_source:
+                links.append(self._link(s, columns))
+        self._do("DROP TABLE source")
+        return tuple(links)
+
+    def _link(self, s: int, columns: int) -> LinkCount:
+        pools, usable = self._row(sql.count_link(s, columns))
+        differing, more, fewer = self._row(sql.count_gaps(s))
+        return LinkCount(
+            store=self._stores[s],
+            pools=pools,
+            equal=usable - differing,
+            differing=differing,
+            unusable=pools - usable,
+            more=more,
+            fewer=fewer,
+            worst=tuple(gap_of(row) for row in self._rows(sql.worst(s, WORST))),
+        )
+
+    def _all(self) -> Iterator[Suspect]:
+        columns = self._question.columns
+        for s, c, *row in self._stream(sql.SUSPECTS):
+            alias = self._stores[s]
+            yield level_suspect(alias, columns[alias][c], row)
+        for s, c, *row in self._stream(sql.VARIANTS):
+            alias = self._stores[s]
+            yield variant_suspect(alias, None if c is None else columns[alias][c], row)
+
+    # -- statements
+
+    def _do(self, statement: str, given: Sequence[Any] = ()) -> None:
+        self._connection.execute(statement, list(given))
+
+    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement).fetchall()
+
+    def _row(self, statement: str) -> tuple[Any, ...]:
+        return self._rows(statement)[0]
+
+    def _dict(self, statement: str, *names: str) -> dict[str, Any]:
+        return dict(zip(names, self._row(statement), strict=True))
+
+    def _stream(self, statement: str, given: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        self._do(statement, given)
+        while some := self._connection.fetchmany(AT_ONCE):
+            yield from some
+
+
+def _texts(paths: Sequence[Path]) -> str:
+    """Return paths as a list of SQL texts."""
+    quoted = (str(each.absolute()).replace("'", "''") for each in paths)
+    return "[" + ", ".join(f"'{each}'" for each in quoted) + "]"
+
+
+def _path(file: Path) -> str:
+    return str(file.absolute())
+
+
+def _check_first_line(alias: Alias, file: Path, columns: int) -> None:
+    """Refuse a file that was asked for with other locations in mind.
+
+    Raises:
+        NotCompared: It has other columns, or its first line is no line of an export.
+    """
+    try:
+        with file.open("rb") as lines:
+            first = lines.readline(sql.LONGEST_LINE)
+        if not first:
+            return
+        line: Mapping[str, Any] = msgspec.json.decode(first, type=dict[str, Any])
+        found = {name for name in line["inventoryItem"] if name.startswith("l")}
+    except OSError as exc:
+        raise NotCompared(f"the export of {alias} cannot be read: {exc.strerror}") from exc
+    except (msgspec.DecodeError, KeyError, TypeError) as exc:
+        raise NotCompared(f"the export of {alias} does not begin like one") from exc
+    if found != {f"l{c}" for c in range(columns)}:
+        raise NotCompared(
+            f"the export of {alias} was made for {len(found)} locations, not {columns}; "
+            "export it again"
+        )

@@ -1,0 +1,85 @@
+"""Whole tables, some rows at a time: each transaction is short, and nothing is held in memory.
+
+A dump is no snapshot. What a comparison finds by it is read again before it counts.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, bindparam, case, func, literal, or_, select
+
+from sync_core.db.catalogue import VARIANT
+from sync_core.db.room import Room
+from sync_core.db.rows import CONNECTION, LEVEL, STORE
+from sync_core.db.stock import POOL
+from sync_core.domain.suspects import Busy
+from sync_core.domain.values import Mode, Role
+from sync_core.ports import LevelLine, VariantLine
+
+_IS_SOURCE = STORE.c.role == Role.SOURCE.value
+_COUNTS = or_(_IS_SOURCE, func.coalesce(CONNECTION.c.mode, "") == Mode.TWO_WAY.value)
+_BUSY = case(
+    (LEVEL.c.open, Busy.OPEN.value),
+    (LEVEL.c.due, Busy.DUE.value),
+    (LEVEL.c.look_at.is_not(None), Busy.LOOK.value),
+    else_="",
+)
+LEVELS = (
+    select(
+        LEVEL.c.id,
+        LEVEL.c.pool_id,
+        POOL.c.place_id,
+        LEVEL.c.store,
+        LEVEL.c.item,
+        LEVEL.c.location,
+        case((_IS_SOURCE, 1), else_=0),
+        case((_COUNTS, 1), else_=0),
+        case((LEVEL.c.met, 1), else_=0),
+        LEVEL.c.book,
+        LEVEL.c.buffer,
+        LEVEL.c.pack,
+        LEVEL.c.held if "held" in LEVEL.c else literal(0),
+        func.coalesce(LEVEL.c.suspended, ""),
+        _BUSY,
+        POOL.c.shared,
+    )
+    .select_from(LEVEL)
+    .join(POOL, POOL.c.id == LEVEL.c.pool_id)
+    .join(STORE, STORE.c.alias == LEVEL.c.store)
+    .outerjoin(CONNECTION, CONNECTION.c.destination == LEVEL.c.store)
+    .where(LEVEL.c.id > bindparam("after"))
+    .order_by(LEVEL.c.id)
+    .limit(bindparam("most"))
+)
+VARIANTS = (
+    select(
+        VARIANT.c.store,
+        VARIANT.c.item,
+        VARIANT.c.handle,
+        VARIANT.c.sku,
+        VARIANT.c.barcode,
+        func.coalesce(VARIANT.c.key, ""),
+    )
+    .where(
+        or_(
+            VARIANT.c.store > bindparam("store"),
+            and_(VARIANT.c.store == bindparam("store"), VARIANT.c.item > bindparam("item")),
+        )
+    )
+    .order_by(VARIANT.c.store, VARIANT.c.item)
+    .limit(bindparam("most"))
+)
+
+
+class Dumps(Room):
+    """The part of the ledger that gives a whole table away."""
+
+    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
+        """Return the levels whose number is greater, in order."""
+        rows = self.run(LEVELS, {"after": after, "most": limit})
+        return rows.all()
+
+    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
+        """Return the variants behind that store and item, in order."""
+        store, item = after
+        rows = self.run(VARIANTS, {"store": store, "item": item, "most": limit})
+        return rows.all()
