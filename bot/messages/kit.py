@@ -301,3 +301,28 @@ def more(left: int, command: str) -> list[Block]:
 def moment(at: datetime | None, nothing: str = "never") -> str:
     """Return a moment for mrkdwn, or what to say if there was none."""
     return when(at) if at else nothing
+
+
+def pager(action: str, offset: int, size: int, total: int) -> Block:
+    """Return a line that says which page this is, and a menu to turn to another."""
+    last = (total - 1) // size * size
+    first = max(0, min(offset - OPTIONS // 2 * size, last - (OPTIONS - 1) * size))
+    starts = range(first, min(last, first + (OPTIONS - 1) * size) + 1, size)
+    menu = {
+        "type": "static_select",
+        "action_id": action,
+        "placeholder": plain("Turn to another page"),
+        "options": [option(_span(start, size, total), f"{start}") for start in starts],
+    }
+    words = f"{_span(offset, size, total)} of {number(total)}"
+    return {
+        "type": "section",
+        "block_id": f"{action}.menu",
+        "text": plain(words),
+        "accessory": menu,
+    }
+
+
+def _span(start: int, size: int, total: int) -> str:
+    """Return what is on a page: 21 to 40."""
+    return f"{number(start + 1)} to {number(min(start + size, total))}"

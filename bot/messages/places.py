@@ -19,6 +19,7 @@ from bot.messages.kit import (
     message,
     more,
     option,
+    pager,
     plain,
     sentence,
     share_button,
@@ -98,17 +99,12 @@ def places_modal(
 
 
 def _pages(offset: int, size: int, total: int) -> list[Block]:
-    """Return the buttons to other pages; what is typed is saved before one turns a page."""
+    """Return the menu of pages, if there are several."""
     if total <= size:
         return []
-    back, on = max(offset - size, 0), offset + size
     return [
-        sentence(f"Places {offset + 1} to {min(on, total)} of {total}. Save before you turn over."),
-        *actions(
-            "places-pages",
-            button(Action.PLACES_PAGE, "Previous", f"{back}") if offset else None,
-            button(f"{Action.PLACES_PAGE}.next", "Next", f"{on}") if on < total else None,
-        ),
+        pager(Action.PLACES_PAGE, offset, size, total),
+        sentence("Save before you turn to another page."),
     ]
 
 

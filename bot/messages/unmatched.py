@@ -13,6 +13,7 @@ from bot.messages.kit import (
     bullets,
     button,
     message,
+    pager,
     share_button,
     table,
 )
@@ -48,28 +49,19 @@ def unmatched(
         COLUMNS, ((each.store, each.title, each.sku or None, each.why) for each in shown_rows)
     )
     few = "shares its" if total == 1 else "share their"
-    span = f" These are {offset + 1} to {offset + shown}." if total > shown else ""
     return message(
-        f"{counted(total, 'variant')} {few} stock with nobody.{span}",
+        f"{counted(total, 'variant')} {few} stock with nobody.",
         blocks=[
             *blocks,
             *_advice(shown_rows),
+            *([pager(Action.UNMATCHED_PAGE, offset, page, total)] if total > page else []),
             *actions(
                 "unmatched",
-                _back(offset, page),
                 _on(offset + shown, total),
                 share_button(share),
             ),
         ],
     )
-
-
-def _back(offset: int, page: int) -> Block | None:
-    """Return the button to the page before."""
-    if not offset:
-        return None
-    before = max(offset - page, 0)
-    return button(f"{Action.UNMATCHED_PAGE}.previous", "Previous", f"{before}")
 
 
 def _on(after: int, total: int) -> Block | None:

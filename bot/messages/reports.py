@@ -1,0 +1,237 @@
+"""The night's message: what differs, why, what we propose, what people decided.
+
+the report                        the message
+--------------------------------  -----------------------------------------------
+is not finished, or failed        how far it has come, or why it failed
+has a newer one                   replaced, without buttons
+differs in nothing                the stores agree
+waits for decisions               a table, [Approve all safe] [Review] [Dismiss]
+is decided                        who, when, what was written, [Undo]
+"""
+
+from collections.abc import Sequence
+
+from bot.messages.findings import about, kind_words, recommended
+from bot.messages.kit import (
+    Action,
+    Block,
+    Column,
+    Message,
+    Part,
+    actions,
+    asking,
+    bullets,
+    button,
+    code,
+    context,
+    date,
+    message,
+    more,
+    sentence,
+    table,
+)
+from bot.messages.modes import count, progress
+from bot.messages.proposals import ending, option_buttons, receipt_news, undo_button
+from bot.text import clean, counted, number
+from sync_core.domain.proposals import (
+    Proposal,
+    ProposalState,
+    Receipt,
+    Report,
+    ReportKind,
+    ReportState,
+)
+
+COLUMNS = (
+    Column("Product", wrapped=True),
+    Column("What differs", wrapped=True),
+    Column("We suggest", wrapped=True),
+)
+ROWS = 12
+ONE_BY_ONE = 6  # findings with buttons of their own
+PAGE, PAGES = 25, 8  # of the thread
+NAMES = {
+    ReportKind.NIGHT: "Nightly compare",
+    ReportKind.CHECK: "Compare",
+    ReportKind.PREFLIGHT: "Preflight",
+    ReportKind.MEETING: "First meeting",
+    ReportKind.DRIFT: "What stands now",
+}
+
+
+def report(
+    *, report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt] = ()
+) -> Message:
+    """Say what a comparison found, and offer what can be done about it."""
+    if report.state is ReportState.FAILED:
+        return _failed(report)
+    if report.state is not ReportState.DONE:
+        return progress(report=report)
+    if report.newer is not None:
+        return _superseded(report, receipts)
+    if report.open:
+        return _open(report, proposals, receipts)
+    return _decided(report, receipts) if report.decided or receipts else _agree(report)
+
+
+def _failed(report: Report) -> Message:
+    why = clean(report.why_failed or "no reason was given", 300)
+    return message(
+        f"{NAMES[report.kind]} did not finish: {why}. Nothing was written. ",
+        code("/tipo check"),
+        " tries again.",
+        sign="Warning",
+    )
+
+
+def _superseded(report: Report, receipts: Sequence[Receipt]) -> Message:
+    """Say that another report counts now; nothing can be clicked here any more."""
+    return message(
+        f"{_name(report)}: replaced by report {report.newer}. What was open here is asked there.",
+        blocks=_done(receipts),
+    )
+
+
+def _agree(report: Report) -> Message:
+    """Say that there is nothing to do, in one line."""
+    levels = count(report.summary, "compared", "levels")
+    of = f" {counted(levels, 'level')} compared, nothing differs." if levels else ""
+    return message(f"{_name(report)}: the stores agree.{of}", sign="Done", blocks=_small(report))
+
+
+def _decided(report: Report, receipts: Sequence[Receipt]) -> Message:
+    """Say who decided, and what was written."""
+    done = counted(report.decided, "finding") if report.decided else "every finding"
+    few = "is" if report.decided == 1 else "are"
+    return message(
+        f"{_name(report)}: {done} {few} decided, nothing is open.",
+        sign="Done",
+        blocks=[*_done(receipts), *_small(report)],
+    )
+
+
+def _name(report: Report) -> str:
+    """Return what a report is called."""
+    if report.kind is ReportKind.DRIFT:
+        return NAMES[report.kind]
+    at = report.finished_at or report.wanted_at
+    return f"{NAMES[report.kind]} of {at.day} {at:%B}"
+
+
+def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt]) -> Message:
+    """Say what waits for a decision, with a table and the buttons."""
+    waits = "waits" if report.open == 1 else "wait"
+    parts: list[Part] = [
+        f"{_name(report)}: {counted(report.open, 'finding')} {waits} for your decision"
+    ]
+    parts += [f", {number(report.safe)} with a safe fix." if report.safe else "."]
+    waiting = [each for each in proposals if each.state is ProposalState.OPEN]
+    blocks = _one_by_one(waiting) if report.kind is ReportKind.DRIFT else _table(waiting)
+    shown = min(len(waiting), ONE_BY_ONE if report.kind is ReportKind.DRIFT else ROWS)
+    blocks += _rest(report.open - shown)
+    blocks += [*_done(receipts), *_buttons(report), *_small(report)]
+    return message(*parts, sign="Question", blocks=blocks)
+
+
+def _table(waiting: Sequence[Proposal]) -> list[Block]:
+    """Return the first findings as a table."""
+    rows = ((each.title, _words(each), recommended(each)) for each in waiting[:ROWS])
+    blocks, _ = table(COLUMNS, rows)
+    return blocks
+
+
+def _words(proposal: Proposal) -> str:
+    """Return what differs, without the product's name."""
+    told = about(proposal)[1]
+    return f"{told}".removeprefix(", ")
+
+
+def _one_by_one(waiting: Sequence[Proposal]) -> list[Block]:
+    """Return the first findings, each with buttons of its own."""
+    blocks: list[Block] = []
+    for each in waiting[:ONE_BY_ONE]:
+        blocks += [sentence(*about(each), "."), *option_buttons(each)]
+    return blocks
+
+
+def _rest(left: int) -> list[Block]:
+    """Return the line that says that there is more."""
+    return [sentence(f"and {number(left)} more; Review shows them all.")] if left > 0 else []
+
+
+def _buttons(report: Report) -> list[Block]:
+    """Return the buttons of a report: all that is safe, one by one, or none of it."""
+    approve = None
+    if report.safe:
+        question = asking(
+            f"Apply {counted(report.safe, 'safe fix', 'safe fixes')}?",
+            "Each is looked at again first; where the numbers have moved, nothing is written.",
+            "Apply",
+        )
+        label = f"Approve all safe ({number(report.safe)})"
+        approve = button(Action.DECIDE_ALL, label, report.token, style="primary", confirm=question)
+    dismiss = asking(
+        f"Dismiss {counted(report.open, 'finding')}?",
+        "Nothing is written. What still differs comes back with the next compare.",
+        "Dismiss",
+    )
+    return actions(
+        f"report-{report.id}",
+        approve,
+        button(Action.REVIEW, "Review\u2026", report.token),
+        button(Action.DISMISS_REPORT, "Dismiss", report.token, confirm=dismiss),
+    )
+
+
+def _done(receipts: Sequence[Receipt]) -> list[Block]:
+    """Return what people decided, and the button that takes the last of it back."""
+    if not receipts:
+        return []
+    latest = sorted(receipts, key=lambda each: each.id)[-10:]
+    left = len(receipts) - len(latest)
+    earlier = [sentence(f"{counted(left, 'earlier receipt')} before these.")] if left else []
+    undo = [each for each in map(undo_button, latest) if each is not None][-1:]
+    return [*earlier, bullets(map(receipt_news, latest)), *actions("undo", *undo)]
+
+
+def _small(report: Report) -> list[Block]:
+    """Return counts by cause, and what Tipo did by itself, as small print."""
+    words = [f"{kind_words(kind)} {number(n)}" for kind, n in sorted(report.counts.items()) if n]
+    auto = count(report.summary, "auto", "auto_approved")
+    if auto:
+        words.append(f"Tipo settled {number(auto)} by itself, as its settings allow")
+    compared = count(report.summary, "compared", "levels")
+    if compared:
+        words.append(f"{counted(compared, 'level')} compared")
+    return [context(" \u00b7 ".join(words[:20]))] if words else []
+
+
+def report_thread(*, report: Report, proposals: Sequence[Proposal]) -> list[Message]:
+    """Return the details for the thread, page by page; not more pages than people read."""
+    pages = [proposals[start : start + PAGE] for start in range(0, len(proposals), PAGE)][:PAGES]
+    said = [_page(at, page, len(proposals)) for at, page in enumerate(pages)]
+    left = max(report.open, len(proposals)) - PAGE * PAGES
+    if said and left > 0:
+        last = said[-1]
+        said[-1] = Message(last.text, [*last.blocks, *more(left, "/tipo drift")])
+    return said
+
+
+def _page(at: int, page: Sequence[Proposal], total: int) -> Message:
+    """Return one message of the thread."""
+    first = at * PAGE + 1
+    head = f"Findings {first} to {first + len(page) - 1} of {number(total)}:"
+    return message(head, blocks=[bullets(_detail(each) for each in page)])
+
+
+def _detail(proposal: Proposal) -> list[Part]:
+    """Return one finding with its time, cause and what we suggest, or what was decided."""
+    lead: list[Part] = [*about(proposal), "; "]
+    if proposal.state is ProposalState.OPEN:
+        return [
+            *lead,
+            f"we suggest: {recommended(proposal)}",
+            ", until ",
+            date(proposal.expires_at),
+        ]
+    return [*lead, *ending(proposal)]
