@@ -23,7 +23,8 @@ from sync_core.clock import Clock
 
 log = logging.getLogger(__name__)
 
-CONNECT = 30.0  # seconds that connecting may take
+CONNECT = 15.0  # seconds that connecting may take
+GOODBYE = 2.0  # seconds that closing may take
 SILENT = 30.0  # seconds without a pong or an envelope
 IDLE = 900.0  # seconds without an envelope, pongs or not
 PING = 5.0
@@ -102,8 +103,11 @@ class Sockets:
     async def _connect(self, handler: AsyncSocketModeHandler) -> bool:
         """Connect; say clearly why not."""
         try:
-            # The library tries on by itself where Slack answers but the socket fails.
             async with asyncio.timeout(CONNECT):
+                # Asked by ourselves: the library would ask on for ever, and tell nobody why.
+                web = handler.client.web_client
+                opened = await web.apps_connections_open(app_token=self._app_token)
+                handler.client.wss_uri = opened["url"]
                 await handler.connect_async()  # type: ignore[no-untyped-call]
         except SlackApiError as exc:
             code = exc.response.get("error") if exc.response is not None else "no answer"
@@ -158,15 +162,18 @@ class Sockets:
 async def _close(handler: AsyncSocketModeHandler) -> None:
     """Close a socket, whatever state it is in."""
     client = handler.client
-    tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)
+    client.closed, client.auto_reconnect_enabled = True, False
+    # First who listens: else closing waits for a goodbye that the listener takes.
+    tasks = (client.message_receiver, client.current_session_monitor, client.message_processor)
+    left = [each for each in tasks if each is not None]
+    for each in left:
+        each.cancel()
+    await asyncio.wait(left, timeout=GOODBYE)
     try:
-        async with asyncio.timeout(CONNECT):
+        async with asyncio.timeout(GOODBYE):
             await handler.close_async()  # type: ignore[no-untyped-call]
-    except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, AttributeError) as exc:
+    except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, RuntimeError) as exc:
         log.info("a socket did not close well: %s", type(exc).__name__, extra={"act": "closing"})
-    for each in tasks:
-        if each is not None:
-            each.cancel()
     await client.aiohttp_client_session.close()
 
 
