@@ -129,6 +129,30 @@ async def test_an_answer_replaces_deletes_or_stands_beside(house, heard):
     assert (wrong[0], wrong[1]["error"]) == (400, "invalid_blocks")
 
 
+async def test_an_answer_that_does_not_say_which_replaces(house, heard):
+    """Sources disagree, so an app that means something else has to say so."""
+    message = await posted(house)
+    deed = await house.workspace.click(house.ann, message, "go")
+    await respond(house, deed.response_url, text="Done")
+    assert [each.text for each in message.versions] == ["Go?", "Done"]
+
+
+async def test_faults_come_by_chance_with_the_workspaces_own_luck(house):
+    """The same seed breaks the same calls."""
+    house.workspace.faults.chances = {Answer.ERROR_BEFORE: 0.3, Answer.RATE_LIMITED: 0.2}
+    seen = []
+    for _ in range(40):
+        try:
+            seen.append((await house.client.auth_test()).status_code)
+        except SlackApiError as refused:
+            seen.append(refused.response.status_code)
+    assert {status: seen.count(status) > 3 for status in set(seen)} == {
+        200: True,
+        429: True,
+        500: True,
+    }
+
+
 @pytest.mark.parametrize("fault", [Answer.DROP_BEFORE, Answer.ERROR_BEFORE, Answer.HTML])
 async def test_what_fails_before_leaves_nothing(house, fault):
     """The app may send again without a second message."""

@@ -124,6 +124,7 @@ async def test_slacks_window_lets_nobody_submit_nonsense(house, app, values, wor
     assert app.heard == []
 
 
+RENAMED = {**MODAL, "blocks": [{**MODAL["blocks"][0], "block_id": "name.v2"}]}
 REDRAWN = {**MODAL, "title": plain("Places 2")}
 
 
@@ -162,6 +163,16 @@ async def test_an_ack_that_slack_cannot_use_is_trouble(house, app, said):
     deed = await house.workspace.submit(house.ann, modal, {"name": "abc"})
     assert (deed.failed, modal.open) == ("We had some trouble connecting. Try again?", True)
     assert deed.failed in house.workspace.transcript()
+
+
+async def test_a_new_block_id_empties_the_input(house, app):
+    """This is how an app throws away what was typed."""
+    modal = await opened(house)
+    app.say = {"response_action": "update", "view": RENAMED}
+    await house.workspace.submit(house.ann, modal, {"name": "abc"})
+    assert not any(modal.entered.values())
+    with pytest.raises(Impossible, match="please fill out 'name'"):
+        await house.workspace.submit(house.ann, modal)
 
 
 async def test_closing_a_modal_is_told_to_who_wants_to_know(house, app):

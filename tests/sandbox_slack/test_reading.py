@@ -84,6 +84,8 @@ async def test_history_comes_newest_first_between_two_moments(house, clock):
     first = await read(channel=house.stock.id, limit=2)
     cursor = first["response_metadata"]["next_cursor"]
     assert (first["has_more"], await words(limit=2, cursor=cursor)) == (True, ["one"])
+    await house.client.chat_postEphemeral(channel=house.stock.id, user=house.ann.id, text="x")
+    assert await words() == ["three", "two", "one"]
     assert await error(read(channel=house.stock.id, oldest="yesterday")) == "invalid_ts_oldest"
     assert await error(read(channel=house.stock.id, cursor="x")) == "invalid_cursor"
 
