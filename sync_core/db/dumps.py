@@ -5,7 +5,7 @@ A dump is no snapshot. What a comparison finds by it is read again before it cou
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, bindparam, case, func, literal, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 
 from sync_core.db.catalogue import VARIANT
 from sync_core.db.room import Room
@@ -37,7 +37,7 @@ LEVELS = (
         LEVEL.c.book,
         LEVEL.c.buffer,
         LEVEL.c.pack,
-        LEVEL.c.held if "held" in LEVEL.c else literal(0),
+        LEVEL.c.held,
         func.coalesce(LEVEL.c.suspended, ""),
         _BUSY,
         POOL.c.shared,

@@ -1,0 +1,324 @@
+"""What a night's comparison costs, beside just decoding the same two files. Ratios, same run.
+
+    python bench/compare.py [variants a store …]      default: 10000 100000 1000000
+
+`decode`: both exports, msgspec with typed structs, one thread.
+`compare`: both exports and the dumps of our levels and variants, to all numbers and every suspect.
+`dump`: levels and variants out of a SQLite database into the files that `compare` reads; it runs
+beside the stores' own exporting, so it is not part of `compare`.
+
+Each runs in a process of its own; memory is the most that the process ever had.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from sync_core.compare.duck import DuckComparer
+from sync_core.db.database import Database
+from sync_core.db.dumps import Dumps
+from sync_core.db.migrate import migrate
+from sync_core.db.tables import LevelRow, PlaceRow, PoolRow, VariantRow
+from sync_core.domain.match import MatchBy
+from sync_core.domain.suspects import Oddity
+from sync_core.domain.values import NEVER, Alias, LocationId, Mode, Role
+from sync_core.ports import Column, Question
+from sync_core.workers.dumping import (
+    LEVEL_NAMES,
+    dump_levels,
+    dump_variants,
+    level_lines,
+    variant_lines,
+)
+
+EU, US = Alias("eu"), Alias("us")
+BASE = {"eu": 40_000_000_000_000, "us": 50_000_000_000_000}
+PLACE = {"eu": 60_000_000_101, "us": 60_000_000_202}
+ROUNDS = 3
+CHUNK = 10_000
+NAMES = ("store", "item", "handle", "sku", "barcode", "key")
+LINE = (
+    '{"id":"gid:\\/\\/shopify\\/ProductVariant\\/%(id)d","sku":"SKU-%(n)07d",'
+    '"barcode":"40%(n)011d","requiresComponents":false,"product":{'
+    '"id":"gid:\\/\\/shopify\\/Product\\/%(product)d","handle":"slim-fit-denim-jacket-%(product)d",'
+    '"title":"Slim Fit Denim Jacket %(product)d","status":"ACTIVE","isGiftCard":false},'
+    '"selectedOptions":[{"name":"Size","value":"%(size)s"},{"name":"Colour","value":"Indigo"}],'
+    '"inventoryItem":{"id":"gid:\\/\\/shopify\\/InventoryItem\\/%(item)d","tracked":true,'
+    '"l0":{"isActive":true,"quantities":[{"quantity":%(quantity)d,'
+    '"updatedAt":"2026-11-22T20:01:02Z"}]}}}\n'
+)
+
+
+# -- the files
+
+
+def quantity(alias: str, n: int) -> int:
+    """Return what a store shows: one in a thousand differs in `us`."""
+    return n % 97 + (3 if alias == "us" and n % 1000 == 7 else 0)
+
+
+def handle(n: int) -> str:
+    """Return what a product is called: four sizes of each."""
+    return f"slim-fit-denim-jacket-{n // 4}"
+
+
+def write_files(folder: Path, count: int) -> None:
+    """Write two exports and two dumps."""
+    for alias in (EU, US):
+        with (folder / f"{alias}.jsonl").open("w") as lines:
+            for n in range(count):
+                # One in ten thousand has another handle here, and is in no pool.
+                odd = n % 10_000 == 11
+                lines.write(
+                    LINE
+                    % {
+                        "id": 70_000_000_000 + n,
+                        "n": n,
+                        "product": n // 4 + (10**7 if odd and alias == "us" else 0),
+                        "size": "SMLX"[n % 4],
+                        "item": BASE[alias] + n,
+                        "quantity": quantity(alias, n),
+                    }
+                )
+    with (folder / "levels.csv").open("wb") as lines:
+        lines.write(level_lines([LEVEL_NAMES]))
+        for start in range(0, count, CHUNK):
+            some = range(start, min(count, start + CHUNK))
+            lines.write(level_lines(row for n in some if n % 10_000 != 11 for row in levels(n)))
+    with (folder / "variants.jsonl").open("wb") as lines:
+        for alias in (EU, US):
+            for start in range(0, count, CHUNK):
+                some = range(start, min(count, start + CHUNK))
+                lines.write(variant_lines(variant(alias, n) for n in some))
+
+
+def levels(n: int):
+    """Yield the two levels of a pool, met and at rest."""
+    for alias, number in ((EU, 2 * n + 1), (US, 2 * n + 2)):
+        source = int(alias == EU)
+        spot = (alias, BASE[alias] + n, PLACE[alias])
+        yield (number, n + 1, 1, *spot, source, 1, 1, n % 97, 0, 1, 0, "", "", n % 97)
+
+
+def variant(alias: Alias, n: int):
+    """Return what our catalogue says of a variant."""
+    key = json.dumps([handle(n), "smlx"[n % 4], "indigo"])
+    return (alias, BASE[alias] + n, handle(n), f"SKU-{n:07d}", f"40{n:011d}", key)
+
+
+# -- what is measured
+
+
+class Product(msgspec.Struct):
+    id: str
+    handle: str
+    title: str
+    status: str
+    isGiftCard: bool  # noqa: N815 - as the store writes it
+
+
+class Option(msgspec.Struct):
+    name: str
+    value: str
+
+
+class Quantity(msgspec.Struct):
+    quantity: int
+    updatedAt: str | None  # noqa: N815
+
+
+class Level(msgspec.Struct):
+    isActive: bool  # noqa: N815
+    quantities: list[Quantity]
+
+
+class Item(msgspec.Struct):
+    id: str
+    tracked: bool
+    l0: Level | None
+
+
+class Variant(msgspec.Struct):
+    id: str
+    sku: str | None
+    barcode: str | None
+    requiresComponents: bool  # noqa: N815
+    product: Product
+    selectedOptions: list[Option]  # noqa: N815
+    inventoryItem: Item  # noqa: N815
+
+
+def decode(folder: Path, _count: int) -> None:
+    """Decode both exports, and do nothing with them."""
+    read = msgspec.json.Decoder(Variant).decode
+    for alias in (EU, US):
+        with (folder / f"{alias}.jsonl").open("rb") as lines:
+            for line in lines:
+                read(line)
+
+
+def compare(folder: Path, count: int) -> None:
+    """Compare in full."""
+    question = Question(
+        source=EU,
+        exports={alias: folder / f"{alias}.jsonl" for alias in (EU, US)},
+        columns={
+            alias: (Column(place=1, location=LocationId(PLACE[alias])),) for alias in (EU, US)
+        },
+        levels=folder / "levels.csv",
+        variants=folder / "variants.jsonl",
+        match_by=MatchBy.HANDLE,
+    )
+
+    async def run() -> dict[Oddity, int]:
+        found: dict[Oddity, int] = {}
+        async with DuckComparer(folder).compare(question) as comparison:
+            async for some in comparison.suspects():
+                for each in some:
+                    found[each.what] = found.get(each.what, 0) + 1
+        return found
+
+    found = asyncio.run(run())
+    alone = -(-(count - 11) // 10_000)
+    wanted = {
+        Oddity.DIFFERS: -(-(count - 7) // 1000),
+        Oddity.NO_PARTNER: 2 * alone,
+        Oddity.RENAMED: alone,
+    }
+    if found != wanted:
+        raise SystemExit(f"found {found}, not {wanted}")
+
+
+def dump(folder: Path, count: int) -> None:
+    """Write both dumps from the database."""
+    database = Database(f"sqlite:///{folder / 'bench.db'}")
+
+    async def step(work):
+        return await asyncio.to_thread(once, work)
+
+    def once(work):
+        with database.engine.begin() as connection:
+            return work(Dumps(connection))
+
+    async def run() -> tuple[int, int]:
+        return (
+            await dump_levels(step, folder / "dumped.csv"),
+            await dump_variants(step, folder / "dumped.jsonl"),
+        )
+
+    if asyncio.run(run()) != (2 * count, 2 * count):
+        raise SystemExit("the dumps are not whole")
+    database.close()
+
+
+def write_database(folder: Path, count: int) -> None:
+    """Write a database with two levels and two variants for each pool."""
+    database = Database(f"sqlite:///{folder / 'bench.db'}")
+    migrate(database.engine)
+
+    def furnish(ledger) -> None:
+        ledger.enlist(EU, "eu.myshopify.com", Role.SOURCE)
+        ledger.enlist(US, "us.myshopify.com", Role.DESTINATION)
+        ledger.call_meeting(US, Mode.TWO_WAY, by="bench", now=NEVER)
+        ledger.run(PlaceRow.__table__.insert(), [{"id": 1, "name": "here"}])
+
+    database.run(furnish)
+    rows = {
+        PoolRow.__table__: lambda n: [
+            {"id": n + 1, "place_id": 1, "title": "Jacket", "shared": n % 97}
+        ],
+        LevelRow.__table__: lambda n: [
+            {
+                "id": row[0], "pool_id": row[1], "store": row[3], "item": row[4],
+                "location": row[5], "book": row[9], "met": True, "seen_at": NEVER,
+                "written_at": NEVER, "heard_at": NEVER, "accounted_at": NEVER,
+                "settled_at": NEVER, "later_at": NEVER,
+            }
+            for row in levels(n)
+        ],
+        VariantRow.__table__: lambda n: [
+            dict(
+                zip(NAMES, variant(alias, n), strict=True),
+                variant_id=n + 1, product_id=n // 4 + 1, title="Jacket", options=[],
+                tracked=True, bundle=False, gift_card=False, status="ACTIVE",
+            )
+            for alias in (EU, US)
+        ],
+    }  # fmt: skip
+    for table, made in rows.items():
+        for start in range(0, count, CHUNK):
+            some = [row for n in range(start, min(count, start + CHUNK)) for row in made(n)]
+            database.run(lambda ledger, table=table, some=some: ledger.run(table.insert(), some))
+    database.close()
+
+
+# -- measuring
+
+CHILDREN = {"decode": decode, "compare": compare, "dump": dump, "database": write_database}
+
+
+def measured(what: str, folder: Path, count: int) -> tuple[float, float]:
+    """Return the seconds and the MiB of a process that does one thing."""
+    told = subprocess.run(
+        [sys.executable, __file__, "--child", what, str(folder), str(count)],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    seconds, kib = json.loads(told)
+    return seconds, kib / 1024
+
+
+def best(what: str, folder: Path, count: int, rounds: int) -> tuple[float, float]:
+    """Return the least seconds and the most MiB: others share this machine."""
+    runs = [measured(what, folder, count) for _ in range(rounds)]
+    return min(each[0] for each in runs), max(each[1] for each in runs)
+
+
+def child(what: str, folder: Path, count: int) -> None:
+    """Do one thing, and print what it took."""
+    began = time.perf_counter()
+    CHILDREN[what](folder, count)
+    seconds = time.perf_counter() - began
+    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+
+
+def main(counts: list[int]) -> None:
+    """Measure each size, and print the ratios."""
+    print(f"{os.cpu_count()} processors; least of {ROUNDS} rounds, most MiB")
+    for count in counts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_files(folder, count)
+            decoding, comparing = [], []
+            for _ in range(ROUNDS):  # in turn, so that a busy moment meets both
+                decoding.append(measured("decode", folder, count))
+                comparing.append(measured("compare", folder, count))
+            base, full = min(decoding)[0], min(comparing)[0]
+            print(
+                f"{count:9,} variants a store: decode {base:6.2f} s,"
+                f" compare {full:6.2f} s = {full / base:.2f} x,"
+                f" {max(mib for _, mib in comparing):.0f} MiB,"
+                f" {full / count * 1e6:.2f} us a variant",
+                flush=True,
+            )
+            write_database(folder, count)
+            seconds, mib = measured("dump", folder, count)
+            print(
+                f"{2 * count:9,} levels and variants dumped from SQLite: {seconds:6.2f} s,"
+                f" {mib:.0f} MiB, {seconds / count * 1e6 / 2:.2f} us a level and variant",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+    else:
+        main([int(each) for each in sys.argv[1:]] or [10_000, 100_000, 1_000_000])

@@ -1,0 +1,101 @@
+"""Dumping levels and variants from the database: all of them, some at a time, as they are."""
+
+import asyncio
+import csv
+import json
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import insert
+
+from sync_core.db.dumps import Dumps
+from sync_core.db.rows import new_level
+from sync_core.db.tables import LevelRow, PlaceRow, PoolRow
+from sync_core.domain.match import MatchBy, key_of
+from sync_core.domain.values import Alias, ItemId, LocationId, Mode, Role, Spot, Variant
+from sync_core.workers import dumping
+from sync_core.workers.dumping import dump_levels, dump_variants
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
+
+
+def variant(store, item, sku=""):
+    return Variant(
+        store=store, variant_id=item, product_id=1, item=ItemId(item), handle='a,"b"\n\u00e9',
+        title="t", options=(("Size", "M"),), sku=sku, barcode="", tracked=True, bundle=False,
+        gift_card=False, status="ACTIVE",
+    )  # fmt: skip
+
+
+def spot(store, item):
+    return Spot(store=store, item=ItemId(item), location=LocationId(7))
+
+
+def furnish(ledger):
+    """A source, one store of each mode, and a pool of three levels that are all different."""
+    for store, role in ((EU, Role.SOURCE), (US, Role.DESTINATION), (UK, Role.DESTINATION)):
+        ledger.enlist(store, f"{store}.myshopify.com", role)
+    ledger.call_meeting(US, Mode.TWO_WAY, by="test", now=NOON)
+    ledger.call_meeting(UK, Mode.ONE_WAY, by="test", now=NOON)
+    ledger.run(insert(PlaceRow).values(name="Berlin"))
+    ledger.run(insert(PoolRow).values(place_id=1, title="Jacket", shared=50, first_shared=50))
+    ledger.run(
+        insert(LevelRow), [new_level(1, spot(EU, 1), met=True, book=50, open=True, due=True)]
+    )
+    ledger.run(insert(LevelRow), [new_level(1, spot(US, 2), buffer=5, pack=2, look_at=NOON)])
+    suspended = {**new_level(1, spot(UK, 3), due=True), "suspended": "untracked"}
+    ledger.run(insert(LevelRow), [suspended])
+    variants = [variant(EU, 1), variant(EU, 2, "S"), variant(US, 1), variant(US, 9)]
+    ledger.save_variants(variants, [key_of(each, MatchBy.SKU) for each in variants])
+
+
+def stepper(database):
+    """Return a `step` whose ledger gives tables away."""
+
+    def once(work):
+        with database.engine.begin() as connection:
+            return work(Dumps(connection))
+
+    async def step(work):
+        return await asyncio.to_thread(once, work)
+
+    return step
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5000])
+async def test_every_level_is_dumped_once(database, tmp_path, monkeypatch, at_once):
+    """What a level lacks is empty; whether its own changes count follows from its mode."""
+    monkeypatch.setattr(dumping, "AT_ONCE", at_once)
+    database.run(furnish)
+    assert await dump_levels(stepper(database), tmp_path / "levels.csv") == 3
+    rows = list(csv.reader((tmp_path / "levels.csv").read_text().splitlines()))
+    assert rows == [
+        list(dumping.LEVEL_NAMES),
+        ["1", "1", "1", "eu", "1", "7", "1", "1", "1", "50", "0", "1", "0", "", "open", "50"],
+        ["2", "1", "1", "us", "2", "7", "0", "1", "0", "", "5", "2", "0", "", "look", "50"],
+        ["3", "1", "1", "uk", "3", "7", "0", "0", "0", "", "0", "1", "0", "untracked", "due", "50"],
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 5000])
+async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_once):
+    """Merchants write anything: a text comes out as it went in."""
+    monkeypatch.setattr(dumping, "AT_ONCE", at_once)
+    database.run(furnish)
+    assert await dump_variants(stepper(database), tmp_path / "variants.jsonl") == 4
+    lines = (tmp_path / "variants.jsonl").read_bytes().splitlines()
+    rows = [json.loads(each) for each in lines]
+    assert [(row["store"], row["item"]) for row in rows] == [
+        ("eu", 1), ("eu", 2), ("us", 1), ("us", 9),
+    ]  # fmt: skip
+    assert {row["handle"] for row in rows} == {variant(EU, 1).handle}
+    assert [row["key"] for row in rows] == ["", '["s"]', "", ""]
+
+
+async def test_an_empty_database_is_dumped_too(database, tmp_path):
+    """A first night has nothing of its own."""
+    assert await dump_levels(stepper(database), tmp_path / "levels.csv") == 0
+    assert await dump_variants(stepper(database), tmp_path / "variants.jsonl") == 0
+    assert (tmp_path / "levels.csv").read_text().count("\n") == 1
+    assert (tmp_path / "variants.jsonl").read_bytes() == b""
