@@ -131,6 +131,7 @@ class Decisions(Protocol):
         choice: Choice,
         by: Person,
         rule: str,
+        *,
         number: int | None = None,
         where: str = "",
     ) -> Clicked:
@@ -147,6 +148,7 @@ class Decisions(Protocol):
         choices: Mapping[int, tuple[Choice, int | None]],
         by: Person,
         rule: str,
+        *,
         where: str = "",
     ) -> Clicked:
         """Decide some proposals of a report."""

@@ -32,7 +32,18 @@ from sync_core.domain.values import (
     Spot,
     Variant,
 )
-from sync_core.domain.views import Entry, Finding, Meeting, Notice, Overview, PoolView
+from sync_core.domain.views import (
+    Entry,
+    Finding,
+    Hour,
+    Meeting,
+    Moved,
+    Notice,
+    Overview,
+    PoolView,
+    Unmatched,
+)
+from sync_core.papers import Papers
 
 T = TypeVar("T")
 
@@ -257,7 +268,28 @@ Reader = Callable[[Alias, str, bytes], Heard]
 """Says what a delivery reports, from its store, topic and body. Raises ValueError."""
 
 
-class Ledger(Protocol):
+LevelLine = tuple[
+    int, int, int, str, int, int, bool, bool, bool, int | None, int, int, int, str, str, int | None
+]
+"""A level as it is dumped for a comparison: level, pool, place, store, item, location, is_source,
+counts, met, book, buffer, pack, held, suspended, busy, shared; no word where nothing is the matter.
+"""
+
+VariantLine = tuple[str, int, str, str, str, str]
+"""A variant as it is dumped for a comparison: store, item, handle, sku, barcode, key."""
+
+
+class Dumps(Protocol):
+    """The part of the ledger that gives a whole table away, some rows at a time."""
+
+    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
+        """Return the levels whose number is greater, in order."""
+
+    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
+        """Return the variants behind that store and item, in order."""
+
+
+class Ledger(Papers, Dumps, Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox
@@ -288,6 +320,9 @@ class Ledger(Protocol):
 
     def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
         """Keep what has become of pools, with the movements and the news."""
+
+    def announce(self, news: Iterable[News], *, now: datetime) -> None:
+        """Keep news that only happened: a notice each, and no finding."""
 
     def tell(self, news: Iterable[News], *, now: datetime) -> None:
         """Keep news: a notice each, and the finding that it opens, changes or closes."""
@@ -402,7 +437,33 @@ class Ledger(Protocol):
     def save_acts(self, acts: Iterable[Act]) -> None:
         """Keep what orders and refunds say."""
 
+    def set_buffer(
+        self, pools: Sequence[PoolId] | None, units: int, stores: Sequence[Alias]
+    ) -> int:
+        """Keep units back from stores, in some pools or in all and those to come."""
+
+    def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store."""
+
+    def has_levels(self, place: int, stores: set[Alias]) -> bool:
+        """Whether pools of a place have levels in these stores."""
+
     # -- what people are shown
+    def moved(self, *, after: int, limit: int) -> list[Moved]:
+        """Return movements in order, those after that number, each with its cause."""
+
+    def last_movement(self) -> int:
+        """Return the number of the newest movement; 0 while there is none."""
+
+    def hours(self, *, now: datetime, count: int) -> list[Hour]:
+        """Return how many units moved within each of the last hours, by store."""
+
+    def unmatched(self, *, limit: int, offset: int) -> tuple[int, list[Unmatched]]:
+        """Return how many variants are in no pool, and some of them with the reason."""
+
+    def partners(self, store: Alias, item: ItemId) -> dict[Alias, ItemId]:
+        """Return variants in no pool that are the same by SKU or barcode, one per other store."""
+
     def overview(self, *, now: datetime) -> Overview:
         """Return everything at a glance."""
 
@@ -414,6 +475,9 @@ class Ledger(Protocol):
 
     def history(self, pool: PoolId, *, limit: int) -> list[Entry]:
         """Return the latest lines of a pool's history, oldest first."""
+
+    def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
+        """Return the orders that explain a change around that time, if they do."""
 
     def meeting(self, store: Alias) -> Meeting:
         """Return how far a store's first meeting has come."""
@@ -428,6 +492,9 @@ class Ledger(Protocol):
     def setting(self, name: str) -> str | None:
         """Return a word left by a process."""
 
+    def swap(self, name: str, before: str | None, after: str) -> bool:
+        """Replace a word by another, if it still is what the caller believed."""
+
     def set(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""
 
@@ -440,26 +507,6 @@ class Records(Protocol):
 
 
 # -- comparing
-
-LevelLine = tuple[
-    int, int, int, str, int, int, bool, bool, bool, int | None, int, int, int, str, str, int | None
-]
-"""A level as it is dumped for a comparison: level, pool, place, store, item, location, is_source,
-counts, met, book, buffer, pack, held, suspended, busy, shared; no word where nothing is the matter.
-"""
-
-VariantLine = tuple[str, int, str, str, str, str]
-"""A variant as it is dumped for a comparison: store, item, handle, sku, barcode, key."""
-
-
-class Dumps(Protocol):
-    """The part of the ledger that gives a whole table away, some rows at a time."""
-
-    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
-        """Return the levels whose number is greater, in order."""
-
-    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
-        """Return the variants behind that store and item, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

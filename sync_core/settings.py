@@ -67,6 +67,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+AUTOMATIC = {"missed", "one_way", "suspended"}  # kinds of finding whose fix may be safe
+
+
 class StoreSettings(Strict):
     """One Shopify store."""
 
@@ -114,6 +117,17 @@ class NightlySettings(Strict):
 
     at: time = time(2, 30)
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    auto_approve: Annotated[list[str], *JsonList] = Field(default_factory=list)  # safe fixes only
+    auto_units: int = Field(10, ge=0)  # that one such fix may move
+
+    @model_validator(mode="after")
+    def _knows_kinds(self) -> "NightlySettings":
+        odd = set(self.auto_approve) - AUTOMATIC
+        if odd:
+            raise ValueError(
+                f"AUTO_APPROVE knows {', '.join(sorted(AUTOMATIC))}; not {', '.join(sorted(odd))}"
+            )
+        return self
 
 
 class CatchUpSettings(Strict):

@@ -5,7 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from sync_core.db.room import chunks
 from sync_core.db.rows import (
@@ -41,6 +52,8 @@ PLACE: Table = PlaceRow.__table__  # type: ignore[attr-defined]
 LOCATION: Table = LocationRow.__table__  # type: ignore[attr-defined]
 VARIANT: Table = VariantRow.__table__  # type: ignore[attr-defined]
 SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
+
+BUFFER = "buffer"  # the setting, by store, of what new levels keep back
 
 # What every round asks is built once: putting a statement together costs more than running it.
 STATES = select(STORE, CONNECTION.c.mode).outerjoin(
@@ -133,6 +146,7 @@ class Catalogue(Stock):
             .where(CONNECTION.c.destination == store)
             .values(mode=mode.value, since=now, by=by)
         )
+        self._lock_pools(LEVEL.c.store == store)
         shared = select(POOL.c.shared).where(POOL.c.id == LEVEL.c.pool_id).scalar_subquery()
         theirs = LEVEL.c.store == store
         values: dict[str, Any] = {
@@ -162,6 +176,33 @@ class Catalogue(Stock):
         here = LEVEL.c.pool_id.in_(partners)
         self.run(update(LEVEL).where(unmet, here).values(values))
 
+    def _lock_pools(self, of_levels: ColumnElement[bool]) -> None:
+        """Wait for whoever works on the pools of these levels: they write levels back whole."""
+        if self.is_sqlite:
+            return  # one writer
+        pools = select(LEVEL.c.pool_id).where(of_levels)
+        query = select(POOL.c.id).where(POOL.c.id.in_(pools)).order_by(POOL.c.id)
+        self.run(query.with_for_update()).all()
+
+    def set_buffer(
+        self, pools: Sequence[PoolId] | None, units: int, stores: Sequence[Alias]
+    ) -> int:
+        """Keep units back from stores, in some pools or in all and those to come."""
+        theirs = LEVEL.c.store.in_(stores) & (LEVEL.c.buffer != units)
+        parts = [theirs]
+        if pools is None:
+            for store in stores:
+                self.set(f"{BUFFER}:{store}", str(units) if units else None)
+        else:
+            some = [LEVEL.c.pool_id.in_(few) for few in chunks(list(pools), 500)]
+            parts = [theirs & each for each in some]
+        count = 0
+        for part in parts:
+            self._lock_pools(part)
+            values = {"buffer": units, "due": LEVEL.c.met, "version": LEVEL.c.version + 1}
+            count += self.run(update(LEVEL).where(part).values(values)).rowcount
+        return count
+
     # -- places
     def places(self) -> Places:
         """Return the location map."""
@@ -184,12 +225,14 @@ class Catalogue(Stock):
         return found
 
     def save_places(self, places: Places) -> None:
-        """Keep the location map: places that have no id yet are new."""
+        """Keep the location map: places that have no id yet are new, and some have new names."""
+        self.run(update(LOCATION).values(place_id=None))
         for place in places:
             number = place.id
             if not number:
                 new = insert(PLACE).values(name=place.name).returning(PLACE.c.id)
                 number = int(self.run(new).scalar_one())
+            self.run(update(PLACE).where(PLACE.c.id == number).values(name=place.name))
             for store, location in place.locations.items():
                 self.run(
                     update(LOCATION)
@@ -251,13 +294,21 @@ class Catalogue(Stock):
     def arrange(self, arrangement: Arrangement, *, now: datetime) -> None:
         """Make new pools, and give levels to pools; the new ones are looked at."""
         wanted = {"look_at": now, "look_since": now, "look_mark": 1}
-        rows = [new_level(pool, spot, **wanted) for pool, spot in arrangement.joining]
+        buffers = {
+            row.alias: int(self.setting(f"{BUFFER}:{row.alias}") or 0)
+            for row in self.run(select(STORE.c.alias))
+        }
+
+        def fresh(pool: int, spot: Spot) -> dict[str, Any]:
+            return new_level(pool, spot, buffer=buffers.get(spot.store, 0), **wanted)
+
+        rows = [fresh(pool, spot) for pool, spot in arrangement.joining]
         for some in chunks(arrangement.new, 500):
             made = [{"place_id": each.place, "title": each.title} for each in some]
             new = insert(POOL).returning(POOL.c.id, sort_by_parameter_order=True)
             numbers = list(self.run(new, made).scalars())
             rows += [
-                new_level(number, spot, **wanted)
+                fresh(number, spot)
                 for number, each in zip(numbers, some, strict=True)
                 for spot in each.spots
             ]
@@ -272,6 +323,7 @@ class Catalogue(Stock):
     def suspend_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
         """Have items looked at that the store says are gone."""
         for some in chunks(list(items), 500):
+            self._lock_pools((LEVEL.c.store == store) & LEVEL.c.item.in_(some))
             self.run(
                 update(LEVEL)
                 .where(LEVEL.c.store == store, LEVEL.c.item.in_(some))
@@ -284,6 +336,13 @@ class Catalogue(Stock):
         """Return a word left by a process."""
         found: str | None = self.run(ONE_SETTING, {"name": name}).scalar_one_or_none()
         return found
+
+    def swap(self, name: str, before: str | None, after: str) -> bool:
+        """Replace a word by another, if it still is what the caller believed."""
+        if before is None:
+            return self.insert_new(SETTING, [{"name": name, "value": after}]) == 1
+        mine = update(SETTING).where(SETTING.c.name == name, SETTING.c.value == before)
+        return self.run(mine.values(value=after)).rowcount == 1
 
     def set(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""

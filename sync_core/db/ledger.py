@@ -1,9 +1,12 @@
 """The ledger: all that can be done with the database within one transaction."""
 
+from sync_core.db.activity import Activity
 from sync_core.db.batches import Batches
+from sync_core.db.comparisons import Comparisons
+from sync_core.db.dumps import Dumps
 from sync_core.db.inbox import Inbox
-from sync_core.db.reports import Reports
+from sync_core.db.posts import Posts
 
 
-class SqlLedger(Reports, Batches, Inbox):
+class SqlLedger(Activity, Posts, Comparisons, Dumps, Batches, Inbox):
     """The port `Ledger`, by SQL."""

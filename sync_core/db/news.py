@@ -12,7 +12,8 @@ from sync_core.domain.values import News, Pool, PoolId
 FINDING: Table = FindingRow.__table__  # type: ignore[attr-defined]
 NOTICE: Table = NoticeRow.__table__  # type: ignore[attr-defined]
 
-QUIET = {"differs"}  # told as a sum, not one by one
+# Told as a sum by a report, not one by one.
+QUIET = {"differs", "missed", "one_way", "no_partner", "ambiguous"}
 
 
 class NewsRoom(Room):
@@ -45,6 +46,11 @@ class NewsRoom(Room):
                 changed = update(FINDING).where(FINDING.c.id == standing.id)
                 self.run(changed.values(facts=dict(each.facts), severity=each.severity.value))
                 self._notify(each, now, facts=dict(each.facts))
+
+    def announce(self, news: Iterable[News], *, now: datetime) -> None:
+        """Keep news that only happened: a notice each, and no finding."""
+        for each in news:
+            self._notify(each, now, facts=dict(each.facts))
 
     def _notify(self, news: News, now: datetime, *, facts: dict[str, object]) -> None:
         """Add a notice, unless this kind is told as a sum."""

@@ -12,6 +12,7 @@ from sync_core.db.batches import ADJUSTMENT, BATCH
 from sync_core.db.catalogue import PLACE, VARIANT, Catalogue
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.news import FINDING, NOTICE
+from sync_core.db.papers import finding_of
 from sync_core.db.rows import LEVEL
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.acts import Act, ActKind
@@ -287,6 +288,11 @@ class Reports(Catalogue):
             ref=row.id,
         )
 
+    def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
+        """Return the orders that explain a change around that time, if they do."""
+        cause, used = explain(delta, at, self._acts(pool, [at])[store])
+        return cause if used else None
+
     def _acts(self, pool: PoolId, times: Sequence[datetime]) -> dict[str, list[Act]]:
         """Return what stores told of a pool's variants around those times, by store."""
         found: dict[str, list[Act]] = defaultdict(list)
@@ -307,20 +313,7 @@ class Reports(Catalogue):
         rows = self.run(query).all()
         names = self._order_names([row.order_id for row in rows if not row.name])
         for row in rows:
-            found[row.store].append(
-                Act(
-                    store=Alias(row.store),
-                    kind=ActKind(row.kind),
-                    ref=row.ref,
-                    line=row.line,
-                    order_id=row.order_id,
-                    name=row.name or names.get((row.store, row.order_id), ""),
-                    variant_id=row.variant_id,
-                    quantity=row.quantity,
-                    location=row.location,
-                    at=row.at,
-                )
-            )
+            found[row.store].append(act_of(row, names))
         return found
 
     def _order_names(self, orders: Sequence[int]) -> dict[tuple[str, int], str]:
@@ -393,17 +386,7 @@ class Reports(Catalogue):
             .order_by(FINDING.c.id.desc())
             .limit(limit)
         )
-        return [
-            Finding(
-                id=row.id,
-                kind=row.kind,
-                subject=row.subject,
-                severity=row.severity,
-                facts=row.facts,
-                opened_at=row.opened_at,
-            )
-            for row in self.run(query)
-        ]
+        return [finding_of(row) for row in self.run(query)]
 
     def notices(self, *, after: int, limit: int = 100) -> list[Notice]:
         """Return notices in order, those after that number."""
@@ -420,3 +403,19 @@ class Reports(Catalogue):
             )
             for row in self.run(query)
         ]
+
+
+def act_of(row: Any, names: dict[tuple[str, int], str]) -> Act:
+    """Return an act from its row; `names`: what orders are called, by store and id."""
+    return Act(
+        store=Alias(row.store),
+        kind=ActKind(row.kind),
+        ref=row.ref,
+        line=row.line,
+        order_id=row.order_id,
+        name=row.name or names.get((row.store, row.order_id), ""),
+        variant_id=row.variant_id,
+        quantity=row.quantity,
+        location=row.location,
+        at=row.at,
+    )

@@ -9,7 +9,7 @@ from sync_core.clock import Clock, Ids
 from sync_core.domain.match import MatchBy
 from sync_core.domain.suspend import PATIENCE, Patience
 from sync_core.domain.values import Alias
-from sync_core.ports import Reader, Records, Store
+from sync_core.ports import Comparer, Reader, Records, Store
 from sync_core.workers.bell import Bell, Bells
 from sync_core.workers.reach import Reach
 
@@ -26,6 +26,18 @@ class Pace:
     fold: int = 1000
     look: int = 100
     claim: timedelta = timedelta(seconds=60)  # longer than any request may take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auto:
+    """What a night may do without a person: nothing, unless the settings say so."""
+
+    kinds: frozenset[str] = frozenset()  # of findings
+    units: int = 0  # that one fix may move
+
+    def allows(self, kind: str, safe: bool, units: int) -> bool:  # noqa: FBT001
+        """Whether a fix needs nobody's approval."""
+        return safe and kind in self.kinds and units <= self.units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +60,6 @@ class Context:
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks
     products: Bells = field(default_factory=Bells)  # catalogues have to be read
+    papers: Bells = field(default_factory=Bells)  # reports are wanted, or decisions made
+    comparer: Comparer | None = None  # None: this process cannot compare stores
+    auto: Auto = field(default_factory=Auto)

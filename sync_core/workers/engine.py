@@ -13,9 +13,12 @@ from sync_core.ports import Store
 from sync_core.workers.bell import Bell
 from sync_core.workers.cataloguing import Cataloguer
 from sync_core.workers.context import Context
+from sync_core.workers.deciding import Decider
 from sync_core.workers.folding import Folder
 from sync_core.workers.keeping import Keeper, refused_request
 from sync_core.workers.looking import Looker
+from sync_core.workers.proposing import Proposer
+from sync_core.workers.reporting import Reporter
 from sync_core.workers.sending import Sender
 
 log = logging.getLogger(__name__)
@@ -32,14 +35,22 @@ class Engine:
         self._context = context
         self._cataloguer = Cataloguer(context)
         self._folder = Folder(context)
+        proposer = Proposer(context.records, context.stores, context.clock, context.ids)
+        self._decider = Decider(context, proposer)
+        self._reporter = Reporter(context, proposer)
 
     async def run(self) -> None:
         """Work until cancelled."""
         self._context.work.clear()
         self._context.products.clear()
         self._context.known.clear()
+        self._context.papers.clear()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._folder.run(), name="folder")
+            decided = self._papers(self._decider.round, self._context.papers.hear())
+            group.create_task(decided, name="decider")
+            reported = self._papers(self._reporter.round, self._context.papers.hear())
+            group.create_task(reported, name="reporter")
             group.create_task(self._listen(), name="listener")
             for store in self._context.stores.values():
                 sender = Sender(self._context, store)
@@ -63,7 +74,15 @@ class Engine:
                 self._context.inbox.ring()
                 self._context.products.ring()
                 self._context.work.ring()
+                self._context.papers.ring()
             await self._context.clock.sleep(self._context.pace.listen)
+
+    async def _papers(self, round_: Callable[[], Awaitable[float | None]], bell: Bell) -> None:
+        """Do rounds for ever; wait as each says, or until somebody wants something."""
+        while True:
+            wait = await round_()
+            if wait is None or wait > 0:
+                await bell.wait(min(wait or LONGEST, LONGEST))
 
     async def _loop(
         self, store: Store, round_: Callable[[], Awaitable[float | None]], bell: Bell

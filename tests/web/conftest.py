@@ -134,7 +134,7 @@ def settings(sqlite_url, tmp_path, monkeypatch):
 @pytest.fixture
 async def house(settings, monkeypatch, caplog):
     """The application, served; its engine is at rest, so that deliveries stay as they came."""
-    monkeypatch.setattr("sync_core.app.Database", Watched)
+    monkeypatch.setattr("sync_core.app.parts.Database", Watched)
     parts = assemble(settings)
     app = App(parts)
     server = app._server()

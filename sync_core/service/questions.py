@@ -1,27 +1,38 @@
-"""What people and other programs may ask of Tipo: the one face that bot and command line use."""
+"""What people may ask. Nothing here changes anything."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sync_core.clock import Clock, Ids
 from sync_core.domain.arrange import Places
-from sync_core.domain.values import Alias, ItemId, LocationId, Mode, PoolId, Role
-from sync_core.domain.views import Entry, Finding, Meeting, Notice, Overview, PoolView
+from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
+from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
+from sync_core.domain.views import (
+    Entry,
+    Finding,
+    Hour,
+    Meeting,
+    Moved,
+    Notice,
+    Overview,
+    PoolView,
+    Unmatched,
+)
 from sync_core.errors import NotAllowed, StoreError
 from sync_core.ports import Ledger, Records, Store, StoreState
-from sync_core.workers.engine import BELL
-from sync_core.workers.planning import PAUSED
 
 log = logging.getLogger(__name__)
 
 SERVING = "serving"  # the setting that holds the last sign of life
+PREFERENCE = "preference:"  # settings of a face
+COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
 SILENT = 15.0  # seconds after which `tipo serve` counts as gone
 
 
-class Service:
-    """Questions and orders. Everything it changes is a row that the engine acts on."""
+class Questions:
+    """The part of the service that answers."""
 
     def __init__(
         self, records: Records, stores: Mapping[Alias, Store], clock: Clock, ids: Ids
@@ -105,30 +116,78 @@ class Service:
         """Return notices in order, those after that number."""
         return await self._records.step(lambda ledger: ledger.notices(after=after, limit=limit))
 
-    # -- orders
-    async def set_mode(self, mode: Mode, *, by: str, alias: Alias | None = None) -> list[Alias]:
-        """Change the mode of every connection, or of one: a new first meeting each.
+    async def pool(self, pool_id: PoolId, *, live: bool = True) -> PoolView | None:
+        """Return one pool, with live quantities if asked for."""
+        found = await self._records.step(lambda ledger: ledger.pool_views([pool_id]))
+        if found and live:
+            found = await self._read(found)
+        return found[0] if found else None
 
-        Returns the destinations whose mode it is now; one that had it already is left in peace.
-        Nothing is written by this: levels that
-        agree are adopted, levels that differ are left alone and listed.
+    async def activity(self, *, after: int = 0, limit: int = 500) -> list[Moved]:
+        """Return movements in order, those after that number, each with its cause."""
+        return await self._records.step(lambda ledger: ledger.moved(after=after, limit=limit))
 
-        Raises:
-            NotAllowed: If there is no such destination.
-        """
-        wanted = await self._destinations(alias)
+    async def last_movement(self) -> int:
+        """Return the number of the newest movement."""
+        return await self._records.step(lambda ledger: ledger.last_movement())
+
+    async def hours(self, count: int = 24) -> list[Hour]:
+        """Return how many units moved within each of the last hours, by store."""
         now = self._clock.now()
-        await self._records.step(lambda ledger: self._call(ledger, wanted, mode, by, now))
-        log.info("mode %s for %s", mode, ", ".join(wanted), extra={"act": "mode", "by": by})
-        return wanted
+        return await self._records.step(lambda ledger: ledger.hours(now=now, count=count))
 
-    def _call(
-        self, ledger: Ledger, wanted: Sequence[Alias], mode: Mode, by: str, now: datetime
-    ) -> None:
-        for each in wanted:
-            if ledger.store(each).mode is not mode:
-                ledger.call_meeting(each, mode, by=by, now=now)
-        self._ring(ledger)
+    async def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store."""
+        return await self._records.step(lambda ledger: ledger.locations())
+
+    async def unmatched(self, *, limit: int = 50, offset: int = 0) -> tuple[int, list[Unmatched]]:
+        """Return how many variants share their stock with nobody, and some of them."""
+        return await self._records.step(lambda ledger: ledger.unmatched(limit=limit, offset=offset))
+
+    # -- reports and proposals
+    async def report(self, report_id: int) -> Report | None:
+        """Return a report."""
+        return await self._records.step(lambda ledger: ledger.report(report_id))
+
+    async def report_of(self, token: str) -> Report | None:
+        """Return the report whose buttons carry that token."""
+        return await self._records.step(lambda ledger: ledger.report_of(token))
+
+    async def last_report(self, kind: ReportKind | None = None) -> Report | None:
+        """Return the newest report that is done: of that kind, or of a comparison."""
+        kinds = COMPARISONS if kind is None else (kind,)
+        return await self._records.step(lambda ledger: ledger.last_report(kinds))
+
+    async def proposals(
+        self, report_id: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and some: safe ones first."""
+        return await self._records.step(
+            lambda ledger: ledger.proposals(
+                report_id, offset=offset, limit=limit, open_only=open_only
+            )
+        )
+
+    async def proposal(self, token: str) -> Proposal | None:
+        """Return the proposal whose button carries that token."""
+        return await self._records.step(lambda ledger: ledger.proposal(token))
+
+    async def question(self, kind: str, subject: str) -> Proposal | None:
+        """Return the open proposal about the standing finding of that kind and subject."""
+        return await self._records.step(lambda ledger: _question(ledger, kind, subject))
+
+    async def receipt(self, receipt_id: int) -> Receipt | None:
+        """Return who decided what, and what came of it."""
+        return await self._records.step(lambda ledger: ledger.receipt(receipt_id))
+
+    async def receipts(self, *, limit: int = 10) -> list[Receipt]:
+        """Return the newest receipts."""
+        return await self._records.step(lambda ledger: ledger.receipts(limit=limit))
+
+    async def preference(self, name: str) -> str | None:
+        """Return a setting of a face."""
+        kept = await self._records.step(lambda ledger: ledger.setting(PREFERENCE + name))
+        return None if kept is None else str(json.loads(kept)["value"])
 
     async def _destinations(self, alias: Alias | None) -> list[Alias]:
         """Return one destination, or all."""
@@ -141,28 +200,7 @@ class Service:
             raise NotAllowed(f"{alias} is not a destination; the destinations are {choice}")
         return [alias]
 
-    async def pause(self, *, by: str) -> None:
-        """Stop writing; go on counting."""
-        word = f"{by}, {self._clock.now():%Y-%m-%d %H:%M} UTC"
-        await self._records.step(lambda ledger: self._set_paused(ledger, word))
 
-    async def resume(self) -> None:
-        """Write the sum of what is owed."""
-        await self._records.step(lambda ledger: self._set_paused(ledger, None))
-
-    def _set_paused(self, ledger: Ledger, word: str | None) -> None:
-        ledger.set(PAUSED, word)
-        self._ring(ledger)
-
-    def _ring(self, ledger: Ledger) -> None:
-        """Wake the serving process, whichever it is."""
-        ledger.set(BELL, self._ids.new())
-
-    async def beat(self) -> None:
-        """Leave a sign of life."""
-        now = self._clock.now().isoformat()
-        await self._records.step(lambda ledger: ledger.set(SERVING, now))
-
-    async def rest(self) -> None:
-        """Say that nobody serves any more."""
-        await self._records.step(lambda ledger: ledger.set(SERVING, None))
+def _question(ledger: Ledger, kind: str, subject: str) -> Proposal | None:
+    finding = next((each for each in ledger.findings_on([subject]) if each.kind == kind), None)
+    return None if finding is None else ledger.newer_proposal(finding.id)

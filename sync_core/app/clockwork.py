@@ -1,0 +1,83 @@
+"""What happens by the clock: signs of life, tidying up, and the nightly comparison."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from sync_core.app.parts import Parts
+from sync_core.domain.nights import next_night
+from sync_core.domain.values import News
+from sync_core.settings import NightlySettings
+
+BEAT = 5  # seconds between signs of life
+KEEP = timedelta(days=7)  # handled deliveries
+KEEP_POSTS = timedelta(days=60)
+GRACE = 3600  # seconds that a job may be late: the night itself says when it is too late
+
+
+class Nightly(BaseTrigger):  # type: ignore[misc]
+    """Fires when a night begins; right over both changes of the clocks."""
+
+    def __init__(self, settings: NightlySettings) -> None:
+        self._at = settings.at
+        self._zone = ZoneInfo(settings.timezone)
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """Return the next night after the one before, or after now."""
+        return next_night((previous or now).astimezone(UTC), self._at, self._zone)
+
+
+class Clockwork:
+    """The scheduler and its jobs."""
+
+    def __init__(self, parts: Parts, *, is_working: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._is_working = is_working
+        self._well = False  # nobody has been told that the engine works again
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
+        )
+
+    async def start(self) -> None:
+        """Begin, with the night that was missed while nobody served."""
+        nightly = self._parts.settings.nightly
+        await self._parts.service.begin_nights()
+        await self._night()
+        self._scheduler.add_job(self._beat, "interval", seconds=BEAT)
+        self._scheduler.add_job(self._forget, "interval", hours=1)
+        self._scheduler.add_job(self._night, Nightly(nightly))
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End at once; what was begun is in the database."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def _beat(self) -> None:
+        """Leave a sign of life while the engine works."""
+        if not self._is_working():
+            self._well = False
+            return
+        await self._parts.service.beat()
+        if not self._well:
+            over = News(kind="dead_worker", subject="worker:engine", over=True)
+            now = self._parts.clock.now()
+            await self._parts.database.step(lambda ledger: ledger.tell([over], now=now))
+            self._well = True
+
+    async def _night(self) -> None:
+        """Ask for the report of the night that has begun, if nobody has."""
+        nightly = self._parts.settings.nightly
+        await self._parts.service.night(nightly.at, ZoneInfo(nightly.timezone))
+
+    async def _forget(self) -> None:
+        """Delete what nobody will ask for any more, some at a time."""
+        now = self._parts.clock.now()
+        step = self._parts.database.step
+        while await step(lambda ledger: ledger.forget(before=now - KEEP)):
+            await self._parts.clock.sleep(0.1)
+        await step(lambda ledger: ledger.forget_posts(before=now - KEEP_POSTS))

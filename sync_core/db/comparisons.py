@@ -1,0 +1,217 @@
+"""Reports: one comparison at a time, one a night, resumed by whoever finds it left."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Table, case, func, or_, select, update
+
+from sync_core.db.desk import Desk
+from sync_core.db.tables import ProposalRow, ReportRow
+from sync_core.domain.proposals import Report, ReportKind, ReportState, Worst
+from sync_core.domain.values import Alias
+from sync_core.papers import Wish
+
+REPORT: Table = ReportRow.__table__  # type: ignore[attr-defined]
+PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
+
+COMPARES = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
+OVER = (ReportState.DONE.value, ReportState.FAILED.value)
+
+
+class Comparisons(Desk):
+    """The part of the ledger that holds reports."""
+
+    def want_report(self, wish: Wish, *, now: datetime) -> tuple[int, bool]:
+        """Ask for a report; return its id, and whether it is new."""
+        row = {
+            "token": wish.token,
+            "kind": wish.kind.value,
+            "state": ReportState.WANTED.value,
+            "busy": "yes" if wish.kind in COMPARES else None,
+            "night": wish.night,
+            "by": wish.by,
+            "facts": dict(wish.facts),
+            "progress": {},
+            "summary": {},
+            "wanted_at": now,
+            "attempts": 0,
+            "why_failed": "",
+        }
+        if self.insert_new(REPORT, [row]):
+            query = select(REPORT.c.id).where(REPORT.c.token == wish.token)
+            return int(self.run(query).scalar_one()), True
+        same = or_(REPORT.c.busy.is_not(None), REPORT.c.night == wish.night)
+        first = case((REPORT.c.night == wish.night, 0), else_=1)
+        query = select(REPORT.c.id).where(same).order_by(first, REPORT.c.id.desc()).limit(1)
+        return int(self.run(query).scalar_one()), False
+
+    def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
+        """Take the oldest report that nobody works on, until then."""
+        free = or_(REPORT.c.claimed_until.is_(None), REPORT.c.claimed_until <= now)
+        query = (
+            select(REPORT.c.id)
+            .where(REPORT.c.state.not_in(OVER), free)
+            .order_by(REPORT.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        number = self.run(query).scalar()
+        if number is None:
+            return None
+        self.run(update(REPORT).where(REPORT.c.id == number).values(claimed_until=until))
+        return self.report(number)
+
+    def next_report(self) -> datetime | None:
+        """Return from when on a report may be claimed; None when none waits."""
+        at = func.coalesce(REPORT.c.claimed_until, REPORT.c.wanted_at)
+        query = select(at).where(REPORT.c.state.not_in(OVER)).order_by(at).limit(1)
+        found: datetime | None = self.run(query).scalar()
+        return found
+
+    def report_on(
+        self,
+        report: int,
+        state: ReportState,
+        *,
+        progress: Mapping[str, str] | None = None,
+        until: datetime,
+    ) -> bool:
+        """Note how far a report has come, and go on holding it; False if it is over."""
+        values: dict[str, Any] = {"state": state.value, "claimed_until": until}
+        if progress is not None:
+            values["progress"] = dict(progress)
+        alive = update(REPORT).where(REPORT.c.id == report, REPORT.c.state.not_in(OVER))
+        return self.run(alive.values(values)).rowcount == 1
+
+    def put_off_report(self, report: int, *, until: datetime, why: str) -> int:
+        """Let a report be claimed again from then on; return how often it was tried."""
+        values = {
+            "claimed_until": until,
+            "attempts": REPORT.c.attempts + 1,
+            "why_failed": why,
+        }
+        later = update(REPORT).where(REPORT.c.id == report).values(values)
+        return int(self.run(later.returning(REPORT.c.attempts)).scalar_one())
+
+    def finish_report(
+        self,
+        report: int,
+        *,
+        now: datetime,
+        summary: Mapping[str, object] | None = None,
+        why_failed: str = "",
+    ) -> None:
+        """Close a report; with `why_failed` it is one that failed."""
+        values: dict[str, Any] = {
+            "state": (ReportState.FAILED if why_failed else ReportState.DONE).value,
+            "busy": None,
+            "finished_at": now,
+            "claimed_until": None,
+            "why_failed": why_failed,
+        }
+        if summary is not None:
+            values["summary"] = dict(summary)
+        self.run(update(REPORT).where(REPORT.c.id == report).values(values))
+
+    def note_report(self, report: int, facts: Mapping[str, object]) -> None:
+        """Add facts to a report."""
+        mine = REPORT.c.id == report
+        known = self.run(select(REPORT.c.facts).where(mine).with_for_update()).scalar_one()
+        self.run(update(REPORT).where(mine).values(facts={**known, **facts}))
+
+    # -- what people are shown
+    def report(self, report: int) -> Report | None:
+        """Return a report."""
+        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        return None if row is None else self._report(row)
+
+    def report_of(self, token: str) -> Report | None:
+        """Return the report whose buttons carry that token."""
+        row = self.run(select(REPORT).where(REPORT.c.token == token)).first()
+        return None if row is None else self._report(row)
+
+    def last_report(self, kinds: Iterable[ReportKind]) -> Report | None:
+        """Return the newest report of these kinds that is done."""
+        query = select(REPORT).where(
+            REPORT.c.state == ReportState.DONE.value,
+            REPORT.c.kind.in_([each.value for each in kinds]),
+        )
+        row = self.run(query.order_by(REPORT.c.id.desc()).limit(1)).first()
+        return None if row is None else self._report(row)
+
+    def _report(self, row: Row[Any]) -> Report:
+        mine = PROPOSAL.c.report_id == row.id
+        is_open = PROPOSAL.c.state == "open"
+
+        def number(condition: Any) -> Any:
+            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+        decided = PROPOSAL.c.state.in_(("approved", "done", "dismissed"))
+        query = select(number(is_open), number(is_open & PROPOSAL.c.safe), number(decided))
+        opened, safe, settled = self.run(query.where(mine)).one()
+        summary = dict(row.summary)
+        worst = summary.pop("worst", [])
+        counts = summary.pop("counts", {})
+        return Report(
+            id=row.id,
+            token=row.token,
+            kind=ReportKind(row.kind),
+            state=ReportState(row.state),
+            by=row.by,
+            facts=row.facts,
+            progress=row.progress,
+            summary=summary,
+            worst=tuple(worst_of(each) for each in worst),
+            counts=counts,
+            open=opened,
+            safe=safe,
+            decided=settled,
+            wanted_at=row.wanted_at,
+            finished_at=row.finished_at,
+            why_failed=row.why_failed,
+            newer=self._newer(row),
+        )
+
+    def _newer(self, row: Row[Any]) -> int | None:
+        """Return the report that has taken a report's place."""
+        if row.state != ReportState.DONE.value or row.kind == ReportKind.PREFLIGHT.value:
+            return None
+        query = select(func.max(REPORT.c.id)).where(
+            REPORT.c.id > row.id,
+            REPORT.c.state == ReportState.DONE.value,
+            REPORT.c.kind != ReportKind.PREFLIGHT.value,
+        )
+        found: int | None = self.run(query).scalar()
+        return found
+
+    def forget_reports(self, *, before: datetime) -> int:
+        """Delete what nobody will ask for any more: preflights and looks without a decision."""
+        passing = (ReportKind.PREFLIGHT.value, ReportKind.DRIFT.value)
+        used = select(PROPOSAL.c.report_id).where(PROPOSAL.c.report_id.is_not(None))
+        old = REPORT.delete().where(
+            REPORT.c.kind.in_(passing),
+            REPORT.c.finished_at < before - timedelta(days=1),
+            REPORT.c.id.not_in(used),
+        )
+        return self.run(old).rowcount
+
+
+def worst_of(kept: Mapping[str, Any]) -> Worst:
+    """Return a difference as it was kept in a report's summary."""
+    return Worst(
+        title=kept["title"],
+        store=Alias(kept["store"]),
+        shows=kept["shows"],
+        should_show=kept["should_show"],
+    )
+
+
+def kept(worst: Worst) -> dict[str, object]:
+    """Return a difference as a report's summary keeps it."""
+    return {
+        "title": worst.title,
+        "store": worst.store,
+        "shows": worst.shows,
+        "should_show": worst.should_show,
+    }

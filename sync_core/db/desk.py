@@ -1,0 +1,309 @@
+"""Proposals, receipts and effects: what people decide, once each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Table, exists, func, insert, or_, select, update
+
+from sync_core.db.news import FINDING
+from sync_core.db.papers import (
+    draft_columns,
+    effect_facts,
+    effect_of,
+    finding_of,
+    person_of,
+    proposal_of,
+    receipt_line,
+)
+from sync_core.db.room import Room, chunks
+from sync_core.db.tables import EffectRow, ProposalRow, ReceiptRow
+from sync_core.domain.decide import Effect
+from sync_core.domain.proposals import Choice, Proposal, ProposalKind, ProposalState, Receipt
+from sync_core.domain.values import PoolId
+from sync_core.domain.views import Finding
+from sync_core.papers import Approved, Draft, Signed
+
+PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
+RECEIPT: Table = ReceiptRow.__table__  # type: ignore[attr-defined]
+EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
+
+OPEN = PROPOSAL.c.state == ProposalState.OPEN.value
+WANTED = PROPOSAL.c.state == ProposalState.APPROVED.value
+JOINED = select(PROPOSAL, RECEIPT.c.team, RECEIPT.c.person, RECEIPT.c.name).outerjoin(
+    RECEIPT, RECEIPT.c.id == PROPOSAL.c.receipt_id
+)
+
+
+class Desk(Room):
+    """The part of the ledger that holds decisions."""
+
+    # -- proposals
+    def propose(
+        self,
+        drafts: Sequence[tuple[Draft, str]],
+        *,
+        report: int | None,
+        now: datetime,
+        expires_at: datetime,
+    ) -> list[int]:
+        """Keep proposals with their tokens; what was open about the same findings is outdated."""
+        self.outdate(draft.finding for draft, _ in drafts if draft.finding is not None)
+        made: list[int] = []
+        for some in chunks(list(drafts), 200):
+            rows = [
+                {
+                    **draft_columns(draft),
+                    "token": token,
+                    "report_id": report,
+                    "opened_at": now,
+                    "expires_at": expires_at,
+                    "state": ProposalState.OPEN.value,
+                }
+                for draft, token in some
+            ]
+            new = insert(PROPOSAL).returning(PROPOSAL.c.id, sort_by_parameter_order=True)
+            made += self.run(new, rows).scalars()
+        return made
+
+    def outdate(self, findings: Iterable[int]) -> int:
+        """Close the open proposals about these findings; return how many."""
+        count = 0
+        for some in chunks(sorted(set(findings)), 500):
+            old = update(PROPOSAL).where(OPEN, PROPOSAL.c.finding_id.in_(some))
+            count += self.run(old.values(state=ProposalState.OUTDATED.value)).rowcount
+        return count
+
+    def expire_proposals(self, *, now: datetime) -> int:
+        """Close the open proposals whose time is over; return how many."""
+        old = update(PROPOSAL).where(OPEN, PROPOSAL.c.expires_at <= now)
+        return self.run(old.values(state=ProposalState.EXPIRED.value)).rowcount
+
+    def proposals(
+        self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and some: safe ones first."""
+        mine: ColumnElement[bool] = PROPOSAL.c.report_id == report
+        if open_only:
+            mine = mine & OPEN
+        total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
+        query = JOINED.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
+        rows = self.run(query.offset(offset).limit(limit))
+        return int(total), [proposal_of(row) for row in rows]
+
+    def proposal(self, token: str) -> Proposal | None:
+        """Return the proposal whose button carries that token."""
+        return self._one(PROPOSAL.c.token == token)
+
+    def proposal_by_id(self, number: int) -> Proposal | None:
+        """Return a proposal."""
+        return self._one(PROPOSAL.c.id == number)
+
+    def newer_proposal(self, finding: int) -> Proposal | None:
+        """Return the open proposal about a finding."""
+        return self._one(OPEN & (PROPOSAL.c.finding_id == finding))
+
+    def _one(self, condition: ColumnElement[bool]) -> Proposal | None:
+        row = self.run(JOINED.where(condition)).first()
+        return None if row is None else proposal_of(row)
+
+    # -- decisions
+    def decide(
+        self,
+        signed: Signed,
+        choices: Mapping[int, tuple[Choice, int | None]],
+        *,
+        now: datetime,
+    ) -> tuple[int | None, int]:
+        """Decide open proposals under one receipt; return it, and how many were still open."""
+        receipt = self._sign(signed, now=now)
+        if receipt is None:
+            return None, 0
+        state = ProposalState.APPROVED
+        if signed.choice is Choice.DISMISS:
+            state = ProposalState.DISMISSED
+        taken = 0
+        for number, (choice, entered) in choices.items():
+            mine = update(PROPOSAL).where(
+                OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now
+            )
+            taken += self.run(
+                mine.values(
+                    state=state.value,
+                    choice=choice.value,
+                    number=entered,
+                    receipt_id=receipt,
+                    decided_at=now,
+                    try_at=now,
+                )
+            ).rowcount
+        if taken == 0:  # nobody signs for nothing
+            self.run(RECEIPT.delete().where(RECEIPT.c.id == receipt))
+            return None, 0
+        return receipt, taken
+
+    def _sign(self, signed: Signed, *, now: datetime) -> int | None:
+        """Open a receipt; None if what it would undo is undone already."""
+        taken = select(RECEIPT.c.id).where(RECEIPT.c.undoes == signed.undoes)
+        if signed.undoes is not None and self.run(taken).first() is not None:
+            return None
+        row = {
+            "kind": signed.kind.value,
+            "choice": signed.choice.value,
+            "team": signed.by.team,
+            "person": signed.by.id,
+            "name": signed.by.name,
+            "rule": signed.rule,
+            "place": signed.place,
+            "at": now,
+            "undoes": signed.undoes,
+            "told": signed.choice is Choice.DISMISS,
+        }
+        return int(self.run(insert(RECEIPT).values(row).returning(RECEIPT.c.id)).scalar_one())
+
+    def approved(self, *, now: datetime, limit: int) -> list[Approved]:
+        """Return decided proposals that are due to be carried out."""
+        due = or_(PROPOSAL.c.try_at.is_(None), PROPOSAL.c.try_at <= now)
+        query = JOINED.where(WANTED, due).order_by(PROPOSAL.c.id).limit(limit)
+        return [
+            Approved(proposal=proposal_of(row), number=row.number, receipt=row.receipt_id)
+            for row in self.run(query)
+        ]
+
+    def next_approved(self) -> datetime | None:
+        """Return when a decided proposal is due; None when none waits."""
+        found: datetime | None = self.run(
+            select(func.min(PROPOSAL.c.try_at)).where(WANTED)
+        ).scalar()
+        return found
+
+    def put_off_proposal(self, number: int, *, until: datetime, why: str) -> None:
+        """Try again later to carry a proposal out."""
+        mine = update(PROPOSAL).where(WANTED, PROPOSAL.c.id == number)
+        self.run(mine.values(try_at=until, result={"waits": why}))
+
+    def close_proposal(self, number: int, *, result: Mapping[str, object]) -> bool:
+        """Note what came of a decided proposal; False if somebody else did."""
+        mine = update(PROPOSAL).where(WANTED, PROPOSAL.c.id == number)
+        done = mine.values(state=ProposalState.DONE.value, result=dict(result))
+        return self.run(done).rowcount == 1
+
+    # -- effects
+    def save_effect(
+        self, receipt: int, proposal: int | None, effect: Effect, shared: int, *, now: datetime
+    ) -> None:
+        """Keep what a decision did to a pool."""
+        row = {
+            "receipt_id": receipt,
+            "proposal_id": proposal,
+            "pool_id": effect.pool,
+            "level_id": effect.level,
+            "moved": effect.moved,
+            "shared": shared,
+            "facts": effect_facts(effect),
+            "at": now,
+        }
+        self.run(insert(EFFECT).values(row))
+
+    def effects(self, receipt: int) -> list[Effect]:
+        """Return what a decision did."""
+        query = select(EFFECT).where(EFFECT.c.receipt_id == receipt).order_by(EFFECT.c.id)
+        return [effect_of(row) for row in self.run(query)]
+
+    def pools_decided(self, pools: Iterable[PoolId]) -> dict[PoolId, int]:
+        """Return the sum of what decisions moved in each pool."""
+        total = func.sum(EFFECT.c.moved)
+        found: dict[PoolId, int] = {}
+        for some in chunks(list(pools), 500):
+            query = select(EFFECT.c.pool_id, total).where(EFFECT.c.pool_id.in_(some))
+            rows = self.run(query.group_by(EFFECT.c.pool_id))
+            found.update((PoolId(row[0]), int(row[1])) for row in rows)
+        return found
+
+    # -- receipts
+    def receipt(self, number: int) -> Receipt | None:
+        """Return who decided what, and what came of it."""
+        row = self.run(select(RECEIPT).where(RECEIPT.c.id == number)).first()
+        return None if row is None else self._receipt(row)
+
+    def receipts(self, *, limit: int) -> list[Receipt]:
+        """Return the newest receipts."""
+        rows = self.run(select(RECEIPT).order_by(RECEIPT.c.id.desc()).limit(limit)).all()
+        return [self._receipt(row) for row in rows]
+
+    def _receipt(self, row: Row[Any]) -> Receipt:
+        mine = select(PROPOSAL).where(PROPOSAL.c.receipt_id == row.id).order_by(PROPOSAL.c.id)
+        rows = self.run(mine.limit(1000)).all()
+        undone = self.run(select(RECEIPT.c.id).where(RECEIPT.c.undoes == row.id)).scalar()
+        running = select(exists().where(WANTED, PROPOSAL.c.receipt_id == row.id))
+        return Receipt(
+            id=row.id,
+            kind=ProposalKind(row.kind),
+            by=person_of(row),
+            rule=row.rule,
+            at=row.at,
+            running=bool(self.run(running).scalar()),
+            lines=tuple(receipt_line(each) for each in rows),
+            undoes=row.undoes,
+            undone_by=undone,
+        )
+
+    def first_of(self, receipt: int) -> Proposal | None:
+        """Return the first proposal that was decided under a receipt."""
+        mine = JOINED.where(PROPOSAL.c.receipt_id == receipt).order_by(PROPOSAL.c.id).limit(1)
+        row = self.run(mine).first()
+        return None if row is None else proposal_of(row)
+
+    def untold_receipts(self) -> list[int]:
+        """Return receipts whose proposals are all carried out and nobody has been told of."""
+        running = exists().where(WANTED, PROPOSAL.c.receipt_id == RECEIPT.c.id)
+        query = select(RECEIPT.c.id).where(RECEIPT.c.told.is_(False), ~running)
+        return list(self.run(query.order_by(RECEIPT.c.id).limit(100)).scalars())
+
+    def receipt_told(self, receipt: int) -> bool:
+        """Note that people will be told of a receipt; False if that was noted before."""
+        untold = update(RECEIPT).where(RECEIPT.c.id == receipt, RECEIPT.c.told.is_(False))
+        return self.run(untold.values(told=True)).rowcount == 1
+
+    # -- findings
+    def findings_by(
+        self, *, kinds: Iterable[str] | None = None, after: int = 0, limit: int = 500
+    ) -> list[Finding]:
+        """Return standing findings in order, those after that number."""
+        query = select(FINDING).where(FINDING.c.closed_at.is_(None), FINDING.c.id > after)
+        if kinds is not None:
+            query = query.where(FINDING.c.kind.in_(list(kinds)))
+        return [finding_of(row) for row in self.run(query.order_by(FINDING.c.id).limit(limit))]
+
+    def findings_on(self, subjects: Iterable[str]) -> list[Finding]:
+        """Return standing findings about these subjects."""
+        found: list[Finding] = []
+        for some in chunks(sorted(set(subjects)), 500):
+            about = FINDING.c.closed_at.is_(None) & FINDING.c.subject.in_(some)
+            rows = self.run(select(FINDING).where(about).order_by(FINDING.c.id))
+            found += [finding_of(row) for row in rows]
+        return found
+
+    def finding(self, number: int) -> Finding | None:
+        """Return a finding, standing or not."""
+        row = self.run(select(FINDING).where(FINDING.c.id == number)).first()
+        return None if row is None else finding_of(row)
+
+    def mute(self, finding: int, *, until: datetime | None) -> None:
+        """Have a finding left alone until then."""
+        self.run(update(FINDING).where(FINDING.c.id == finding).values(muted_until=until))
+
+    def close_findings(self, numbers: Iterable[int], *, now: datetime) -> int:
+        """Close findings that stand no longer, quietly; return how many."""
+        count = 0
+        for some in chunks(sorted(set(numbers)), 500):
+            standing = update(FINDING).where(FINDING.c.id.in_(some), FINDING.c.closed_at.is_(None))
+            count += self.run(standing.values(closed_at=now)).rowcount
+            self.outdate(some)
+        return count
+
+    def count_findings(self, *, now: datetime) -> dict[str, int]:
+        """Return how many findings stand that nobody has muted, by kind."""
+        heard = or_(FINDING.c.muted_until.is_(None), FINDING.c.muted_until <= now)
+        query = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None), heard)
+        return {row[0]: row[1] for row in self.run(query.group_by(FINDING.c.kind))}

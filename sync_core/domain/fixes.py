@@ -1,0 +1,150 @@
+"""Propose what may be done about a finding, with what would be written.
+
+    finding                 recommended      safe   also
+    ----------------------  ---------------  -----  ------------------------------------------
+    missed change           ACCEPT           yes    use source, destination, lower, a number
+    one-way, changed        USE_SOURCE       yes    use destination, lower, a number, keep
+    differs                 USE_SOURCE       no     use destination, lower, a number, keep
+    unfinished, refused     RETRY            yes    use source, destination, a number
+    otherwise suspended     none             -      ignore
+    oversold                none             -      a number
+    no partner, ambiguous   LINK, if one     no     ignore
+    anything else           none             -      ignore
+
+Every finding may be ignored, for 30 days or for ever. A fix that is safe by this table is not
+where it would move more than `GENTLE` units, take a level to zero, or leave the pool below zero.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from sync_core.domain.decide import takes_part
+from sync_core.domain.proposals import Choice, Option, Write
+from sync_core.domain.shown import shown
+from sync_core.domain.values import Level, LevelId, Pool, Role, Suspension
+
+GENTLE = 100  # units that may move without a closer look
+RETRIES = {Suspension.UNFINISHED, Suspension.REFUSED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixes:
+    """What may be done about one finding."""
+
+    options: tuple[Option, ...]
+    recommended: Choice | None = None
+    safe: bool = False
+
+    def option(self, choice: Choice) -> Option | None:
+        """Return the option of that choice."""
+        return next((each for each in self.options if each.choice is choice), None)
+
+
+IGNORE = (
+    Option(choice=Choice.IGNORE_MONTH, words="Ignore for 30 days"),
+    Option(choice=Choice.IGNORE, words="Ignore for ever"),
+)
+
+
+def fixes(kind: str, pool: Pool, level: Level, values: Mapping[LevelId, int | None]) -> Fixes:
+    """Return what may be done about a finding on a level; `values`: what each level shows now."""
+    retry = level.suspended in RETRIES
+    if kind not in {"missed", "one_way", "differs"} and not (kind == "suspended" and retry):
+        return Fixes(options=IGNORE)
+    part = takes_part(pool, level.id)
+    if values.get(level.id) is None or any(values.get(each.id) is None for each in part):
+        return Fixes(options=IGNORE)  # nothing may be proposed on a number that nobody knows
+    options = (*_quantities(kind, pool, level, part, values), *IGNORE)
+    recommended = {"missed": Choice.ACCEPT, "suspended": Choice.RETRY}.get(kind, Choice.USE_SOURCE)
+    found = Fixes(options=options, recommended=recommended)
+    chosen = found.option(recommended)
+    if chosen is None:
+        return replace(found, recommended=None)
+    return replace(found, safe=kind != "differs" and _is_gentle(chosen))
+
+
+def _quantities(
+    kind: str,
+    pool: Pool,
+    level: Level,
+    part: list[Level],
+    values: Mapping[LevelId, int | None],
+) -> Iterator[Option]:
+    """Yield the options that settle on a quantity."""
+    by_source = _wants(pool, values)
+    theirs = _base(level, values)
+    if kind == "missed" and pool.shared is not None and level.book is not None:
+        counted = ((values[level.id] or 0) - level.book) * level.pack
+        target = pool.shared + counted
+        words = f"Count what {level.spot.store} did: {target}"
+        yield _option(Choice.ACCEPT, words, target, part, values)
+    if kind == "suspended" and pool.shared is not None:
+        words = f"Take {level.spot.store} back, and write what is missing: {pool.shared}"
+        yield _option(Choice.RETRY, words, pool.shared, part, values)
+    if by_source is not None and not (kind == "suspended" and by_source == pool.shared):
+        source = next((each.spot.store for each in pool.levels if each.role is Role.SOURCE), "")
+        name = source if level.role is not Role.SOURCE else "the others"
+        words = f"Use {name}: {by_source}"
+        yield _option(Choice.USE_SOURCE, words, by_source, part, values)
+    if by_source is None or by_source != theirs:
+        words = f"Use {level.spot.store}: {theirs}"
+        yield _option(Choice.USE_DESTINATION, words, theirs, part, values)
+    if by_source is not None:
+        lower = min(by_source, theirs)
+        yield _option(Choice.USE_LOWER, f"Use the lower: {lower}", lower, part, values)
+        if by_source > theirs >= 0 and level.role is not Role.SOURCE and kind != "suspended":
+            yield _keep(level, by_source, theirs, part, values)
+    yield Option(choice=Choice.USE_NUMBER, words="Enter a number")
+
+
+def _keep(
+    level: Level,
+    by_source: int,
+    theirs: int,
+    part: list[Level],
+    values: Mapping[LevelId, int | None],
+) -> Option:
+    """Return the option to keep a difference as a buffer."""
+    kept = by_source - theirs + level.buffer
+    buffered = [replace(each, buffer=kept) if each.id == level.id else each for each in part]
+    words = f"Keep {kept} back from {level.spot.store}"
+    return _option(Choice.KEEP, words, by_source, buffered, values)
+
+
+def _wants(pool: Pool, values: Mapping[LevelId, int | None]) -> int | None:
+    """Return what the pool, or where nothing is agreed its source, says."""
+    if pool.shared is not None:
+        return pool.shared
+    source = next((each for each in pool.levels if each.role is Role.SOURCE), None)
+    if source is None or values.get(source.id) is None:
+        return None
+    return _base(source, values)
+
+
+def _base(level: Level, values: Mapping[LevelId, int | None]) -> int:
+    """Return the shared quantity by which a level would show what it shows."""
+    value = values[level.id] or 0
+    return value * level.pack + (level.buffer if value >= 0 else 0)
+
+
+def _option(
+    choice: Choice,
+    words: str,
+    target: int,
+    part: list[Level],
+    values: Mapping[LevelId, int | None],
+) -> Option:
+    """Return an option with what would be written."""
+    writes = tuple(
+        Write(store=each.spot.store, before=values[each.id], after=shown(each, target))
+        for each in part
+        if values[each.id] != shown(each, target)
+    )
+    return Option(choice=choice, words=words, target=target, writes=writes)
+
+
+def _is_gentle(option: Option) -> bool:
+    """Whether a fix may be approved together with others, without a closer look."""
+    moved = sum(abs(each.after - (each.before or 0)) for each in option.writes)
+    emptied = any(each.after <= 0 < (each.before or 0) for each in option.writes)
+    return moved <= GENTLE and not emptied and (option.target is None or option.target >= 0)

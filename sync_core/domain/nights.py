@@ -1,0 +1,56 @@
+"""When the nightly comparison is due, whatever the clocks of the zone do.
+
+    the wall clock at that hour      the night begins
+    -------------------------------  --------------------------------------------------
+    comes once                       then
+    comes twice (clocks go back)     the first time
+    never comes (clocks go forward)  at the moment the clocks jump over it
+
+A night has a date, that of the place; a date has one night.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+LATE = timedelta(hours=12)  # a night that was missed by more is left to the next
+DAY = timedelta(days=1)
+
+
+def begins(night: date, at: time, zone: tzinfo) -> datetime:
+    """Return when a night's comparison begins, in UTC."""
+    wall = datetime.combine(night, at.replace(tzinfo=None), tzinfo=zone)
+    first = wall.replace(fold=0).astimezone(UTC)
+    if first.astimezone(zone).replace(tzinfo=None) == wall.replace(tzinfo=None):
+        return first
+    # The hour is jumped over. Read by the old clocks it lies as far behind the jump as it should
+    # have lain behind the old hour; read by the new ones, as far before it.
+    early, late = sorted((first, wall.replace(fold=1).astimezone(UTC)))
+    return _jump(early, late, zone)
+
+
+def _jump(early: datetime, late: datetime, zone: tzinfo) -> datetime:
+    """Return the moment between two at which the zone's clocks change."""
+    before = early.astimezone(zone).utcoffset()
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            early = middle
+        else:
+            late = middle
+    return late.replace(microsecond=0)
+
+
+def due_night(now: datetime, at: time, zone: tzinfo) -> date | None:
+    """Return the night that has begun and is less than 12 hours late."""
+    today = now.astimezone(zone).date()
+    for night in (today, today - DAY):
+        begun = begins(night, at, zone)
+        if begun <= now < begun + LATE:
+            return night
+    return None
+
+
+def next_night(now: datetime, at: time, zone: tzinfo) -> datetime:
+    """Return when the next night begins, after now; in UTC."""
+    today = now.astimezone(zone).date()
+    nights = (begins(today + DAY * number, at, zone) for number in range(-1, 3))
+    return next(each for each in nights if each > now)

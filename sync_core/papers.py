@@ -1,0 +1,263 @@
+"""What the database keeps of people's decisions: reports, proposals, receipts, posts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sync_core.domain.decide import Effect
+from sync_core.domain.proposals import (
+    Choice,
+    Option,
+    Person,
+    Proposal,
+    ProposalKind,
+    Receipt,
+    Report,
+    ReportKind,
+    ReportState,
+)
+from sync_core.domain.values import PoolId
+from sync_core.domain.views import Finding, Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A proposal before it is kept."""
+
+    kind: ProposalKind
+    finding: int | None = None
+    subject: str = ""
+    title: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
+    recommended: Choice | None = None
+    safe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """A proposal that a person has decided on, and that nobody has carried out yet."""
+
+    proposal: Proposal
+    number: int | None  # the one that the person entered
+    receipt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A report that somebody, or the clock, asks for."""
+
+    kind: ReportKind
+    token: str
+    by: str = ""
+    night: str | None = None  # its date; one report a night, whoever asks
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """Who decides, by what right, and where the click was."""
+
+    kind: ProposalKind
+    choice: Choice
+    by: Person
+    rule: str
+    place: str = ""
+    undoes: int | None = None
+
+
+class Reporting(Protocol):
+    """Comparisons of the stores, from the wish to the result."""
+
+    def want_report(self, wish: Wish, *, now: datetime) -> tuple[int, bool]:
+        """Ask for a report; return its id, and whether it is new.
+
+        While the stores are being compared, a second comparison is that one; a night that has
+        its report gets no other.
+        """
+
+    def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
+        """Take the oldest report that nobody works on, until then."""
+
+    def next_report(self) -> datetime | None:
+        """Return from when on a report may be claimed; None when none waits."""
+
+    def report_on(
+        self,
+        report: int,
+        state: ReportState,
+        *,
+        progress: Mapping[str, str] | None = None,
+        until: datetime,
+    ) -> bool:
+        """Note how far a report has come, and go on holding it; False if it is over."""
+
+    def put_off_report(self, report: int, *, until: datetime, why: str) -> int:
+        """Let a report be claimed again from then on; return how often it was tried."""
+
+    def finish_report(
+        self,
+        report: int,
+        *,
+        now: datetime,
+        summary: Mapping[str, object] | None = None,
+        why_failed: str = "",
+    ) -> None:
+        """Close a report; with `why_failed` it is one that failed."""
+
+    def note_report(self, report: int, facts: Mapping[str, object]) -> None:
+        """Add facts to a report."""
+
+    def report(self, report: int) -> Report | None:
+        """Return a report."""
+
+    def report_of(self, token: str) -> Report | None:
+        """Return the report whose buttons carry that token."""
+
+    def last_report(self, kinds: Iterable[ReportKind]) -> Report | None:
+        """Return the newest report of these kinds that is done."""
+
+
+class Deciding(Protocol):
+    """Proposals, and what became of them."""
+
+    def propose(
+        self,
+        drafts: Sequence[tuple[Draft, str]],
+        *,
+        report: int | None,
+        now: datetime,
+        expires_at: datetime,
+    ) -> list[int]:
+        """Keep proposals with their tokens; what was open about the same findings is outdated."""
+
+    def outdate(self, findings: Iterable[int]) -> int:
+        """Close the open proposals about these findings; return how many."""
+
+    def expire_proposals(self, *, now: datetime) -> int:
+        """Close the open proposals whose time is over; return how many."""
+
+    def proposals(
+        self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and some: safe ones first."""
+
+    def proposal(self, token: str) -> Proposal | None:
+        """Return the proposal whose button carries that token."""
+
+    def proposal_by_id(self, number: int) -> Proposal | None:
+        """Return a proposal."""
+
+    def newer_proposal(self, finding: int) -> Proposal | None:
+        """Return the open proposal about a finding."""
+
+    def decide(
+        self,
+        signed: Signed,
+        choices: Mapping[int, tuple[Choice, int | None]],
+        *,
+        now: datetime,
+    ) -> tuple[int | None, int]:
+        """Decide open proposals under one receipt; return it, and how many were still open.
+
+        Each is decided by one conditional UPDATE: of two people who click, one wins.
+        """
+
+    def approved(self, *, now: datetime, limit: int) -> list[Approved]:
+        """Return decided proposals that are due to be carried out."""
+
+    def next_approved(self) -> datetime | None:
+        """Return when a decided proposal is due; None when none waits."""
+
+    def put_off_proposal(self, number: int, *, until: datetime, why: str) -> None:
+        """Try again later to carry a proposal out."""
+
+    def close_proposal(self, number: int, *, result: Mapping[str, object]) -> bool:
+        """Note what came of a decided proposal; False if somebody else did."""
+
+    def save_effect(
+        self, receipt: int, proposal: int | None, effect: Effect, shared: int, *, now: datetime
+    ) -> None:
+        """Keep what a decision did to a pool."""
+
+    def effects(self, receipt: int) -> list[Effect]:
+        """Return what a decision did."""
+
+    def receipt(self, number: int) -> Receipt | None:
+        """Return who decided what, and what came of it."""
+
+    def receipts(self, *, limit: int) -> list[Receipt]:
+        """Return the newest receipts."""
+
+    def first_of(self, receipt: int) -> Proposal | None:
+        """Return the first proposal that was decided under a receipt."""
+
+    def untold_receipts(self) -> list[int]:
+        """Return receipts whose proposals are all carried out and nobody has been told of."""
+
+    def receipt_told(self, receipt: int) -> bool:
+        """Note that people will be told of a receipt; False if that was noted before."""
+
+    def findings_by(
+        self, *, kinds: Iterable[str] | None = None, after: int = 0, limit: int = 500
+    ) -> list[Finding]:
+        """Return standing findings in order, those after that number."""
+
+    def findings_on(self, subjects: Iterable[str]) -> list[Finding]:
+        """Return standing findings about these subjects."""
+
+    def finding(self, number: int) -> Finding | None:
+        """Return a finding, standing or not."""
+
+    def mute(self, finding: int, *, until: datetime | None) -> None:
+        """Have a finding left alone until then."""
+
+    def close_findings(self, numbers: Iterable[int], *, now: datetime) -> int:
+        """Close findings that stand no longer, quietly; return how many."""
+
+    def count_findings(self, *, now: datetime) -> dict[str, int]:
+        """Return how many findings stand that nobody has muted, by kind."""
+
+    def pools_decided(self, pools: Iterable[PoolId]) -> dict[PoolId, int]:
+        """Return the sum of what decisions moved in each pool."""
+
+
+class Posting(Protocol):
+    """Messages of a face in its channels."""
+
+    def cursors(self) -> dict[str, int]:
+        """Return how far each stream has been turned into posts."""
+
+    def posts(self, keys: Iterable[str]) -> dict[str, Post]:
+        """Return posts by key."""
+
+    def posts_of(self, kind: str, *, limit: int) -> list[Post]:
+        """Return the newest posts of a kind."""
+
+    def write_posts(
+        self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
+    ) -> bool:
+        """Keep posts and move the cursors, if both are what the caller believed."""
+
+    def unsent(self, *, now: datetime, limit: int) -> list[Post]:
+        """Return due posts whose last version nobody has sent, the oldest first."""
+
+    def sent(self, key: str, version: int, ts: str, channel: str) -> None:
+        """Note that a version is out."""
+
+    def not_sent(self, key: str, why: str, *, until: datetime) -> None:
+        """Note that a post could not be sent, and when to try again."""
+
+    def next_post(self) -> datetime | None:
+        """Return when the next unsent post is due."""
+
+    def forget_posts(self, *, before: datetime) -> int:
+        """Delete posts that were sent and are older than that; return how many."""
+
+    def lead(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
+        """Take, or keep, a job that one process does at a time."""
+
+
+class Papers(Reporting, Deciding, Posting, Protocol):
+    """All of it."""

@@ -1,0 +1,222 @@
+"""Clicks: each decides once, or is told who was faster, what is newer, or what goes on."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from sync_core.domain.proposals import (
+    Answer,
+    Choice,
+    Clicked,
+    Person,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+)
+from sync_core.errors import NotAllowed
+from sync_core.papers import Signed
+from sync_core.ports import Ledger
+from sync_core.service.orders import Orders
+
+log = logging.getLogger(__name__)
+
+MOST = 10_000  # proposals that one click may decide
+GREATEST = 1_000_000_000  # the greatest number a person may enter
+ANSWERS = {
+    ProposalState.APPROVED: Answer.RUNNING,
+    ProposalState.DONE: Answer.ALREADY,
+    ProposalState.DISMISSED: Answer.ALREADY,
+    ProposalState.OUTDATED: Answer.OUTDATED,
+    ProposalState.EXPIRED: Answer.EXPIRED,
+    ProposalState.OPEN: Answer.EXPIRED,  # its time is over, and nobody has noted it yet
+}
+Choices = Mapping[int, tuple[Choice, int | None]]
+
+
+class Decisions(Orders):
+    """The part of the service that takes clicks. Who may is the face's affair, and is kept."""
+
+    async def decide(
+        self,
+        token: str,
+        choice: Choice,
+        by: Person,
+        rule: str,
+        *,
+        number: int | None = None,
+        where: str = "",
+    ) -> Clicked:
+        """Decide one proposal.
+
+        Raises:
+            NotAllowed: If that is not among its choices, or the number makes no sense.
+        """
+        now = self._clock.now()
+
+        def work(ledger: Ledger) -> Clicked:
+            proposal = ledger.proposal(token)
+            if proposal is None:
+                return Clicked(answer=Answer.UNKNOWN)
+            _refuse_odd(proposal, choice, number)
+            signed = Signed(
+                kind=proposal.kind,
+                choice=choice,
+                by=by,
+                rule=rule,
+                place=where,
+                undoes=_undoes(proposal, choice),
+            )
+            receipt, taken = ledger.decide(signed, {proposal.id: (choice, number)}, now=now)
+            return self._answer(ledger, proposal, receipt, taken)
+
+        return _logged(await self._records.step(work), by)
+
+    async def decide_all(
+        self, report_token: str, by: Person, rule: str, *, safe_only: bool = True, where: str = ""
+    ) -> Clicked:
+        """Approve what a report recommends: all of it, or all that is safe."""
+        now = self._clock.now()
+
+        def work(ledger: Ledger) -> Clicked:
+            report = ledger.report_of(report_token)
+            if report is None:
+                return Clicked(answer=Answer.UNKNOWN)
+            _, some = ledger.proposals(report.id, limit=MOST, open_only=True)
+            wanted: dict[int, tuple[Choice, int | None]] = {
+                each.id: (each.recommended, None)
+                for each in some
+                if each.recommended is not None and (each.safe or not safe_only)
+            }
+            first = Choice.ACCEPT if wanted else None
+            return self._decide_many(ledger, report.id, wanted, first, by, rule, where, now)
+
+        return _logged(await self._records.step(work), by)
+
+    async def decide_some(
+        self, report_token: str, choices: Choices, by: Person, rule: str, *, where: str = ""
+    ) -> Clicked:
+        """Decide some of a report's proposals, each as chosen.
+
+        Raises:
+            NotAllowed: If a choice is not among a proposal's, or a number makes no sense.
+        """
+        now = self._clock.now()
+
+        def work(ledger: Ledger) -> Clicked:
+            report = ledger.report_of(report_token)
+            if report is None:
+                return Clicked(answer=Answer.UNKNOWN)
+            for number, (choice, entered) in choices.items():
+                proposal = ledger.proposal_by_id(number)
+                if proposal is None or proposal.report != report.id:
+                    raise NotAllowed("one of these is not part of that report; open it again")
+                _refuse_odd(proposal, choice, entered)
+            first = next((choice for choice, _ in choices.values()), None)
+            return self._decide_many(ledger, report.id, choices, first, by, rule, where, now)
+
+        return _logged(await self._records.step(work), by)
+
+    async def dismiss(
+        self, report_token: str, by: Person, rule: str, *, where: str = ""
+    ) -> Clicked:
+        """Want none of what a report proposes."""
+        now = self._clock.now()
+
+        def work(ledger: Ledger) -> Clicked:
+            report = ledger.report_of(report_token)
+            if report is None:
+                return Clicked(answer=Answer.UNKNOWN)
+            _, some = ledger.proposals(report.id, limit=MOST, open_only=True)
+            none = {each.id: (Choice.DISMISS, None) for each in some}
+            first = Choice.DISMISS if none else None
+            return self._decide_many(ledger, report.id, none, first, by, rule, where, now)
+
+        return _logged(await self._records.step(work), by)
+
+    def _decide_many(  # noqa: PLR0913, PLR0917 - what a signature needs
+        self,
+        ledger: Ledger,
+        report: int,
+        wanted: Choices,
+        first: Choice | None,
+        by: Person,
+        rule: str,
+        where: str,
+        now: datetime,
+    ) -> Clicked:
+        """Decide proposals of one report under one receipt."""
+        if first is not None:
+            signed = Signed(kind=ProposalKind.FIX, choice=first, by=by, rule=rule, place=where)
+            receipt, taken = ledger.decide(signed, wanted, now=now)
+            if taken:
+                self._ring(ledger)
+                return Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
+        return _beaten(ledger, report)
+
+    def _answer(
+        self, ledger: Ledger, proposal: Proposal, receipt: int | None, taken: int
+    ) -> Clicked:
+        """Return what a click on one proposal came to."""
+        now = ledger.proposal_by_id(proposal.id) or proposal
+        if taken:
+            self._ring(ledger)
+            return Clicked(
+                answer=Answer.TAKEN,
+                taken=taken,
+                by=now.by,
+                at=now.decided_at,
+                receipt=receipt,
+                report=now.report,
+                proposal=now,
+            )
+        newer = None if now.finding is None else ledger.newer_proposal(now.finding)
+        return Clicked(
+            answer=ANSWERS[now.state],
+            by=now.by,
+            at=now.decided_at,
+            receipt=now.receipt,
+            report=None if newer is None else newer.report,
+            proposal=newer if now.state is ProposalState.OUTDATED and newer else now,
+        )
+
+
+def _beaten(ledger: Ledger, number: int) -> Clicked:
+    """Return why a click on a report decided nothing."""
+    report = ledger.report(number)
+    _, some = ledger.proposals(number, limit=MOST)
+    decided = [each for each in some if each.by is not None]
+    running = any(each.state is ProposalState.APPROVED for each in decided)
+    last = max(decided, key=lambda each: each.decided_at or each.opened_at, default=None)
+    if report is not None and report.newer is not None and last is None:
+        return Clicked(answer=Answer.OUTDATED, report=report.newer)
+    if last is None:
+        return Clicked(answer=Answer.EXPIRED, report=number)
+    return Clicked(
+        answer=Answer.RUNNING if running else Answer.ALREADY,
+        by=last.by,
+        at=last.decided_at,
+        receipt=last.receipt,
+        report=number,
+    )
+
+
+def _refuse_odd(proposal: Proposal, choice: Choice, number: int | None) -> None:
+    """Raise NotAllowed if a choice is not among a proposal's."""
+    offered = {each.choice for each in proposal.options}
+    if choice is not Choice.DISMISS and choice not in offered:
+        raise NotAllowed(f"{choice.replace('_', ' ')} is not among the choices")
+    if choice is Choice.USE_NUMBER and (number is None or not -GREATEST <= number <= GREATEST):
+        raise NotAllowed(f"enter a whole number, at most {GREATEST:,}")
+
+
+def _undoes(proposal: Proposal, choice: Choice) -> int | None:
+    """Return the receipt that a decision takes back."""
+    if proposal.kind is not ProposalKind.UNDO or choice is not Choice.CONFIRM:
+        return None
+    return int(str(proposal.facts["receipt"]))
+
+
+def _logged(clicked: Clicked, by: Person) -> Clicked:
+    facts = {"act": "click", "by": by.id, "answer": clicked.answer.value, "n": clicked.taken}
+    log.info("a click", extra=facts)
+    return clicked

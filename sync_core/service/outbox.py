@@ -1,0 +1,55 @@
+"""A face's own rows: what it has said, and has still to say. A restart forgets nothing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sync_core.domain.views import Post
+from sync_core.service.decisions import Decisions
+
+
+class Outbox(Decisions):
+    """The part of the service that keeps posts."""
+
+    async def cursors(self) -> dict[str, int]:
+        """Return how far each stream has been turned into posts."""
+        return await self._records.step(lambda ledger: ledger.cursors())
+
+    async def posts(self, keys: Sequence[str]) -> dict[str, Post]:
+        """Return posts by key."""
+        return await self._records.step(lambda ledger: ledger.posts(keys))
+
+    async def posts_of(self, kind: str, *, limit: int = 50) -> list[Post]:
+        """Return the newest posts of a kind."""
+        return await self._records.step(lambda ledger: ledger.posts_of(kind, limit=limit))
+
+    async def write_posts(
+        self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
+    ) -> bool:
+        """Keep posts and move the cursors, in one commit, if both are what the caller believed."""
+        return await self._records.step(lambda ledger: ledger.write_posts(posts, before, after))
+
+    async def unsent(self, *, limit: int = 50) -> list[Post]:
+        """Return due posts whose last version nobody has sent, the oldest first."""
+        now = self._clock.now()
+        return await self._records.step(lambda ledger: ledger.unsent(now=now, limit=limit))
+
+    async def sent(self, key: str, version: int, ts: str, channel: str) -> None:
+        """Note that a version is out."""
+        await self._records.step(lambda ledger: ledger.sent(key, version, ts, channel))
+
+    async def failed(self, key: str, version: int, why: str, again_at: datetime) -> None:
+        """Note that a post could not be sent, and when to try again."""
+        del version  # whatever its version, the post waits
+        await self._records.step(lambda ledger: ledger.not_sent(key, why, until=again_at))
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next unsent post is due."""
+        return await self._records.step(lambda ledger: ledger.next_post())
+
+    async def lead(self, name: str, owner: str, seconds: float) -> bool:
+        """Take, or keep, a job that one process does at a time."""
+        now = self._clock.now()
+        until = now + timedelta(seconds=seconds)
+        return await self._records.step(
+            lambda ledger: ledger.lead(name, owner, now=now, until=until)
+        )

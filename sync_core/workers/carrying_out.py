@@ -1,0 +1,127 @@
+"""Decisions that need no reading: a mode, an undo, a link, a brake. Each within one commit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_core.clock import Ids
+from sync_core.domain.arrange import Arrangement, NewPool
+from sync_core.domain.decide import undo
+from sync_core.domain.proposals import Proposal, ReportKind, Write
+from sync_core.domain.shown import owed
+from sync_core.domain.values import Alias, ItemId, LevelId, Mode, News, Pool, Role, Spot
+from sync_core.papers import Approved, Wish
+from sync_core.ports import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one proposal."""
+
+    done: bool
+    why: str = ""  # why nothing, or not all, was done
+    moved: int = 0
+    writes: tuple[Write, ...] = ()
+    again: LevelId | None = None  # its numbers moved: a fresh proposal is wanted
+
+    def kept(self) -> dict[str, object]:
+        """Return it as plain JSON."""
+        writes = [{"store": w.store, "before": w.before, "after": w.after} for w in self.writes]
+        return {"done": self.done, "why": self.why, "moved": self.moved, "writes": writes}
+
+
+def change_mode(proposal: Proposal, ledger: Ledger, ids: Ids, now: datetime) -> Result:
+    """Change the mode of the connections that were shown, if they still are in those modes."""
+    mode = Mode(str(proposal.facts["mode"]))
+    before = _texts(proposal.facts["before"])
+    modes = {
+        each.alias: each.mode.value for each in ledger.stores() if each.role is not Role.SOURCE
+    }
+    other = [alias for alias, was in before.items() if modes.get(Alias(alias)) != was]
+    if other:
+        return Result(done=False, why=f"the mode of {', '.join(other)} has changed since")
+    by = proposal.by.name if proposal.by is not None else ""
+    changed = [Alias(alias) for alias, was in before.items() if was != mode.value]
+    call_meetings(ledger, changed, mode, by=by, token=ids.new(), now=now)
+    return Result(done=True)
+
+
+def call_meetings(
+    ledger: Ledger, stores: Sequence[Alias], mode: Mode, *, by: str, token: str, now: datetime
+) -> None:
+    """Change the mode of stores; where it is not off, a report follows when all have met."""
+    for alias in stores:
+        ledger.call_meeting(alias, mode, by=by, now=now)
+    if not stores:
+        return
+    facts: dict[str, str | int | float | bool | None] = {
+        "mode": mode.value,
+        "stores": ", ".join(stores),
+        "by": by,
+    }
+    ledger.announce([News(kind="mode", subject="mode", facts=facts)], now=now)
+    if mode is not Mode.OFF:
+        kept = {"stores": list(stores), "mode": mode.value}
+        ledger.want_report(Wish(kind=ReportKind.MEETING, token=token, by=by, facts=kept), now=now)
+
+
+def take_back(each: Approved, ledger: Ledger, now: datetime) -> Result:
+    """Take back what a receipt did, pool by pool, as deltas."""
+    effects = ledger.effects(int(str(each.proposal.facts["receipt"])))
+    why: list[str] = []
+    writes: list[Write] = []
+    moved = 0
+    for effect in effects:
+        pool = ledger.pools([effect.pool])[effect.pool]
+        did = undo(pool, effect, now=now)
+        if isinstance(did, str):
+            why.append(f"{pool.title}: {did}")
+            continue
+        outcome, inverse = did
+        ledger.save([outcome], now=now)
+        shared = outcome.pool.shared or 0
+        ledger.save_effect(each.receipt, each.proposal.id, inverse, shared, now=now)
+        moved += inverse.moved
+        writes += owing(outcome.pool)
+    return Result(
+        done=len(why) < len(effects), why="; ".join(why), moved=moved, writes=tuple(writes)
+    )
+
+
+def owing(pool: Pool) -> list[Write]:
+    """Return what is going to be written to the levels of a pool."""
+    return [
+        Write(store=each.spot.store, before=each.book, after=each.book + delta)
+        for each in pool.levels
+        if each.book is not None and (delta := owed(each, pool.shared))
+    ]
+
+
+def link(proposal: Proposal, ledger: Ledger, now: datetime) -> Result:
+    """Make variants of different stores one product: a new pool at every place they share."""
+    items = {
+        Alias(store): ItemId(int(item)) for store, item in _texts(proposal.facts["link"]).items()
+    }
+    taken = ledger.spots({store: [item] for store, item in items.items()})
+    if taken:
+        return Result(done=False, why="one of them shares its stock with another already")
+    new = []
+    for place in ledger.places():
+        spots = tuple(
+            Spot(store=store, item=item, location=place.locations[store])
+            for store, item in items.items()
+            if store in place.locations
+        )
+        if len(spots) > 1:
+            new.append(NewPool(place=place.id, title=proposal.title, spots=spots))
+    if not new:
+        return Result(done=False, why="their stores have no place in common: see /tipo places")
+    ledger.arrange(Arrangement(new=tuple(new)), now=now)
+    if proposal.finding is not None:
+        ledger.close_findings([proposal.finding], now=now)
+    return Result(done=True)
+
+
+def _texts(given: object) -> Mapping[str, str]:
+    """Return a mapping that was kept as JSON."""
+    return {str(key): str(value) for key, value in dict(given).items()}  # type: ignore[call-overload]

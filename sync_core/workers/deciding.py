@@ -1,0 +1,288 @@
+"""Carry out what people decided. Each decision is one commit, and each gets its result.
+
+    the proposal             is carried out by
+    -----------------------  ----------------------------------------------------------
+    a fix with a quantity    reading its levels by id; then decide(), if no number moved
+    a fix that ignores       muting its finding
+    a fix that links         making the two variants one pool
+    a change of mode         calling the first meeting, if the modes are still those shown
+    an undo                  undo() on each pool that the receipt is about
+    a brake                  passing on what it held, or giving the store back what it had
+
+What cannot be carried out yet waits (a level comes to rest, a store answers again), at most
+`PATIENCE`; then the proposal is done with nothing written, and says why.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from sync_core.domain.decide import Chosen, Obstacle, decide, takes_part
+from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
+from sync_core.domain.shown import owed
+from sync_core.domain.values import (
+    Level,
+    LevelId,
+    News,
+    Pool,
+)
+from sync_core.papers import Approved, Draft
+from sync_core.ports import Ledger
+from sync_core.workers.carrying_out import Result, change_mode, link, take_back
+from sync_core.workers.context import Context
+from sync_core.workers.planning import write_down_all
+from sync_core.workers.proposing import Proposer
+from sync_core.workers.reading import Found, read_levels
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 50  # proposals carried out in one round
+SOON = 2.0  # seconds until a level that was busy is read again
+LATER = 10.0  # seconds until a store that was silent is asked again
+PATIENCE = timedelta(minutes=10)  # between a decision and giving up on it
+MONTH = timedelta(days=30)
+FOR_EVER = timedelta(days=365 * 100)
+MUTED_FOR = {Choice.IGNORE_MONTH: MONTH, Choice.IGNORE: FOR_EVER}
+BRAKE = Draft(
+    kind=ProposalKind.BRAKE,
+    subject="brake",
+    options=(
+        Option(choice=Choice.RELEASE, words="Release: write these changes to the other stores"),
+        Option(choice=Choice.HOLD, words="Hold and investigate"),
+        Option(choice=Choice.DISCARD, words="Ignore these changes: give the store back its stock"),
+    ),
+)
+QUANTITIES = {
+    Choice.ACCEPT,
+    Choice.USE_SOURCE,
+    Choice.USE_DESTINATION,
+    Choice.USE_LOWER,
+    Choice.USE_NUMBER,
+    Choice.KEEP,
+    Choice.RETRY,
+}
+
+
+class Decider:
+    """Carries out approved proposals, the oldest first."""
+
+    def __init__(self, context: Context, proposer: Proposer) -> None:
+        self._context = context
+        self._proposer = proposer
+
+    async def round(self) -> float | None:
+        """Carry out what is due; return the seconds until more is."""
+        context = self._context
+        now = context.clock.now()
+        wanted = await context.records.step(partial(self._due, now))
+        if wanted:
+            levels = await context.records.step(partial(_levels_of, wanted))
+            found = await read_levels(levels, context.stores, context.clock)
+            again = await context.records.step(partial(self._carry_out, wanted, found))
+            context.work.ring()
+            for report, some in _by_report(again).items():
+                await self._proposer.examine(some, report)
+        await context.records.step(self._ask)
+        await context.records.step(self._tell)
+        due = await context.records.step(lambda ledger: ledger.next_approved())
+        return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
+
+    def _due(self, now: datetime, ledger: Ledger) -> list[Approved]:
+        ledger.expire_proposals(now=now)
+        return ledger.approved(now=now, limit=AT_ONCE)
+
+    def _carry_out(
+        self, wanted: Sequence[Approved], found: Found, ledger: Ledger
+    ) -> list[tuple[int | None, LevelId]]:
+        """Carry decisions out, in one commit; return the levels whose numbers have moved."""
+        now = self._context.clock.now()
+        again: list[tuple[int | None, LevelId]] = []
+        settled: dict[int, set[int]] = {}  # pools that a receipt has settled in this commit
+        for each in wanted:
+            touched = settled.setdefault(each.receipt, set())
+            result = self._one(each, found, touched, ledger, now)
+            if isinstance(result, float):
+                self._put_off(each, found, result, ledger, now)
+                continue
+            if ledger.close_proposal(each.proposal.id, result=result.kept()) and result.again:
+                again.append((each.proposal.report, result.again))
+        write_down_all(ledger, self._context.stores.values(), self._context.ids, now=now)
+        return again
+
+    def _put_off(
+        self, each: Approved, found: Found, seconds: float, ledger: Ledger, now: datetime
+    ) -> None:
+        """Try again later, or give up."""
+        silent = "; ".join(f"{store} does not answer: {why}" for store, why in found.silent.items())
+        why = silent or "its stock moves without a rest, so no number holds"
+        since = each.proposal.decided_at or now
+        if now - since < PATIENCE:
+            until = now + timedelta(seconds=seconds)
+            ledger.put_off_proposal(each.proposal.id, until=until, why=why)
+        else:
+            ledger.close_proposal(each.proposal.id, result=Result(done=False, why=why).kept())
+
+    def _one(
+        self, each: Approved, found: Found, touched: set[int], ledger: Ledger, now: datetime
+    ) -> Result | float:
+        """Carry one decision out; return what came of it, or seconds to wait."""
+        proposal = each.proposal
+        match proposal.kind, proposal.choice:
+            case ProposalKind.FIX, choice if choice in QUANTITIES:
+                return self._quantity(each, found, touched, ledger, now)
+            case ProposalKind.FIX, Choice.LINK:
+                return link(proposal, ledger, now)
+            case ProposalKind.FIX, choice if choice in MUTED_FOR and proposal.finding is not None:
+                ledger.mute(proposal.finding, until=now + MUTED_FOR[choice])
+                return Result(done=True)
+            case ProposalKind.MODE, Choice.CONFIRM:
+                return change_mode(proposal, ledger, self._context.ids, now)
+            case ProposalKind.UNDO, Choice.CONFIRM:
+                return take_back(each, ledger, now)
+            case _:
+                return Result(done=False, why="there is nothing of the kind to do")
+
+    def _quantity(
+        self, each: Approved, found: Found, touched: set[int], ledger: Ledger, now: datetime
+    ) -> Result | float:
+        """Settle what a pool agrees on."""
+        number = _level_of(each.proposal)
+        pool = ledger.pools_of([number]).get(number)
+        if pool is None:
+            return Result(done=False, why="the product shares its stock no more")
+        part = takes_part(pool, number)
+        if any(level.spot.store in found.silent for level in part):
+            return LATER
+        chosen = _chosen(each, pool, again=pool.id in touched)
+        if isinstance(chosen, str):
+            return Result(done=False, why=chosen)
+        reads = found.reads
+        if pool.id in touched:  # what this very commit has done to it is no news
+            versions = {level.id: level.version for level in part}
+            reads = {
+                level: replace(read, version=versions.get(level, read.version))
+                for level, read in reads.items()
+            }
+        did = decide(pool, chosen, reads, now=now, patience=self._context.pace.patience)
+        if did is Obstacle.BUSY:
+            return SOON
+        if isinstance(did, Obstacle):
+            again = number if did is Obstacle.MOVED else None
+            return Result(done=False, why=_why_not(did, pool, chosen, found), again=again)
+        outcome, effect = did
+        before = {level.id: found.values.get(level.id) for level in part}
+        ledger.save([outcome], now=now)
+        ledger.save_effect(
+            each.receipt, each.proposal.id, effect, outcome.pool.shared or 0, now=now
+        )
+        if each.proposal.finding is not None:
+            ledger.close_findings([each.proposal.finding], now=now)
+        touched.add(pool.id)
+        return Result(done=True, moved=effect.moved, writes=_writes(outcome.pool, before))
+
+    def _ask(self, ledger: Ledger) -> None:
+        """Ask what to do about every brake that holds and has no open question."""
+        now = self._context.clock.now()
+        for finding in ledger.findings_by(kinds=["brake"]):
+            if ledger.newer_proposal(finding.id) is None:
+                draft = replace(BRAKE, finding=finding.id, facts={"subject": finding.subject})
+                kept = [(draft, self._context.ids.new())]
+                ledger.propose(kept, report=None, now=now, expires_at=now + FOR_EVER)
+
+    def _tell(self, ledger: Ledger) -> None:
+        """Tell people of receipts whose every line has its result."""
+        now = self._context.clock.now()
+        for number in ledger.untold_receipts():
+            receipt = ledger.receipt(number)
+            if receipt is None or not ledger.receipt_told(number):
+                continue
+            proposal = ledger.first_of(number)
+            facts: dict[str, str | int | float | bool | None] = {"receipt": number}
+            if proposal is not None:
+                facts |= {
+                    "report": proposal.report,
+                    "proposal": proposal.id,
+                    "token": proposal.token,
+                    "kind": proposal.kind.value,
+                }
+            done = News(kind="decided", subject=f"receipt:{number}", facts=facts)
+            ledger.announce([done], now=now)
+
+
+def _levels_of(wanted: Sequence[Approved], ledger: Ledger) -> list[Level]:
+    """Return the levels that decisions about quantities need to know."""
+    numbers = [
+        _level_of(each.proposal)
+        for each in wanted
+        if each.proposal.kind is ProposalKind.FIX and each.proposal.choice in QUANTITIES
+    ]
+    pools = ledger.pools_of(numbers)
+    found = {each.id: each for level, pool in pools.items() for each in takes_part(pool, level)}
+    return list(found.values())
+
+
+def _level_of(proposal: Proposal) -> LevelId:
+    return LevelId(int(str(proposal.facts["level"])))
+
+
+def _chosen(each: Approved, pool: Pool, *, again: bool) -> Chosen | str:
+    """Return what a person chose, in numbers; or why it is nothing that can be done."""
+    proposal = each.proposal
+    option = next((one for one in proposal.options if one.choice is proposal.choice), None)
+    if option is None:
+        return "that was not among the choices"
+    target = _target(each, option)
+    if target is None and proposal.choice is Choice.USE_NUMBER:
+        return "no number was given"
+    saw = {LevelId(int(key)): value for key, value in dict(proposal.facts["saw"]).items()}  # type: ignore[call-overload]
+    shared = proposal.facts["shared"]
+    level = pool.level(_level_of(proposal))
+    buffer = None
+    if proposal.choice is Choice.KEEP and target is not None:
+        buffer = target - (saw.get(level.id) or 0) * level.pack
+    return Chosen(
+        level=level.id,
+        target=target,
+        buffer=buffer,
+        saw=saw,
+        # Two findings of one pool, settled together: the first has moved it to the same target.
+        shared=pool.shared if again and pool.shared == target else shared,  # type: ignore[arg-type]
+    )
+
+
+def _target(each: Approved, option: Option) -> int | None:
+    if option.choice is Choice.USE_NUMBER:
+        return each.number
+    return None if option.choice is Choice.ACCEPT else option.target
+
+
+def _why_not(did: Obstacle, pool: Pool, chosen: Chosen, found: Found) -> str:
+    """Return why nothing was written, in words."""
+    stores = {each.id: each.spot.store for each in pool.levels}
+    if did is Obstacle.UNREADABLE:
+        odd = [store for level, store in stores.items() if found.values.get(level, 0) is None]
+        return f"{', '.join(odd) or 'a store'} shows no number that can be believed"
+    moved = [
+        f"{stores[level]} shows {found.values.get(level)} now, not {value}"
+        for level, value in chosen.saw.items()
+        if level in stores and found.values.get(level) != value
+    ]
+    return "; ".join(moved) or f"the stock moved: the pool holds {pool.shared} now"
+
+
+def _writes(pool: Pool, before: Mapping[LevelId, int | None]) -> tuple[Write, ...]:
+    """Return what is written to the levels of a pool by a decision."""
+    return tuple(
+        Write(store=each.spot.store, before=before[each.id], after=each.book + delta)
+        for each in pool.levels
+        if each.id in before and each.book is not None and (delta := owed(each, pool.shared))
+    )
+
+
+def _by_report(again: Sequence[tuple[int | None, LevelId]]) -> dict[int | None, list[LevelId]]:
+    found: dict[int | None, list[LevelId]] = {}
+    for report, level in again:
+        found.setdefault(report, []).append(level)
+    return found

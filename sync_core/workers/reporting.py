@@ -1,0 +1,273 @@
+"""Make reports: compare the stores, read what differs again, and say what may be done.
+
+    kind       compares   then proposes about          and
+    ---------  ---------  ---------------------------  --------------------------------------
+    night      yes        all that stands              is posted; safe fixes may be automatic
+    check      yes        all that stands              answers whoever asked
+    preflight  yes        nothing                      asks for the confirmation of a mode
+    meeting    no         all that stands              waits until all levels have been read
+    drift      no         all that stands              answers whoever asked
+
+A process that dies leaves its report to whoever comes next: an export that was begun is waited
+for, everything else begins again, and nothing is told twice.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from sync_core.clock import Clock
+from sync_core.domain.proposals import (
+    Choice,
+    Option,
+    Person,
+    Proposal,
+    ProposalKind,
+    Report,
+    ReportKind,
+    ReportState,
+)
+from sync_core.domain.values import Alias, LevelId, News, Severity
+from sync_core.errors import NotCompared, StoreError, cut
+from sync_core.papers import Draft, Signed
+from sync_core.ports import Ledger, Records
+from sync_core.workers.comparing import Comparing
+from sync_core.workers.context import Context
+from sync_core.workers.proposing import Examined, Proposer
+
+log = logging.getLogger(__name__)
+
+HELD = timedelta(minutes=5)  # how long a report is held without a sign of life
+AGAIN = (30.0, 120.0, 600.0)  # seconds before another try; after the last the report has failed
+MEET = 5.0  # seconds between looks at how far a meeting has come
+MET_BY = timedelta(minutes=30)  # after which a meeting is reported as far as it has come
+CONFIRM_BY = timedelta(minutes=15)  # a confirmation is bound to numbers, and numbers move
+MOST_STANDING = 2000  # findings on levels that one report reads again
+LEVEL_KINDS = ("missed", "one_way", "differs", "suspended")
+TIPO = Person(team="", id="tipo", name="Tipo")
+
+
+class Reporter:
+    """Works on one report at a time."""
+
+    def __init__(self, context: Context, proposer: Proposer) -> None:
+        self._context = context
+        self._proposer = proposer
+        self._comparing = Comparing(context)
+
+    async def round(self) -> float | None:
+        """Work on what is wanted; return the seconds until more may be."""
+        context = self._context
+        now = context.clock.now()
+        report = await context.records.step(
+            lambda ledger: ledger.claim_report(now=now, until=now + HELD)
+        )
+        if report is None:
+            due = await context.records.step(lambda ledger: ledger.next_report())
+            return None if due is None else max(1.0, (due - now).total_seconds())
+        try:
+            return await self._make(report)
+        except (StoreError, NotCompared, OSError) as exc:
+            return await self._failed(report, cut(str(exc)) or type(exc).__name__)
+
+    async def _make(self, report: Report) -> float:
+        """Make one report; return 0, or seconds to wait for what it waits for."""
+        match report.kind:
+            case ReportKind.MEETING:
+                return await self._after_meeting(report)
+            case ReportKind.DRIFT:
+                await what_stands(
+                    report.id, self._proposer, self._context.records, self._context.clock
+                )
+            case ReportKind.PREFLIGHT:
+                await self._preflight(report)
+            case _:
+                await self._compare(report)
+        return 0.0
+
+    # -- comparing
+    async def _compare(self, report: Report) -> None:
+        """Compare the stores; what differs is read again, told, and proposed about."""
+        async with self._comparing.compared(report, until=HELD) as compared:
+            facts = compared.summary()
+            total = Examined()
+            if not compared.disbelieved:
+                await self._comparing.on(report, ReportState.READING, until=HELD)
+                known = await self._standing()
+                suspects = [each async for each in compared.levels() if each not in known]
+                total = await self._proposer.examine([*known, *suspects], report.id)
+                await self._comparing.keep_variants(compared)
+                await self._proposer.rest(report.id)
+        await self._finish(report, {**facts, "unread": _silent(total)})
+
+    async def _standing(self) -> list[LevelId]:
+        return await self._context.records.step(_standing)
+
+    async def _preflight(self, report: Report) -> None:
+        """Compare the stores, and ask for the confirmation of a change of mode."""
+        async with self._comparing.compared(report, until=HELD) as compared:
+            wanted = [Alias(str(each)) for each in _mapping(report.facts["before"])]
+            facts = await self._comparing.preflight(compared, wanted)
+        await self._context.records.step(partial(self._ask_mode, report, facts))
+        await self._finish(report, facts)
+
+    def _ask_mode(self, report: Report, facts: Mapping[str, object], ledger: Ledger) -> None:
+        """Put the question under the report, once."""
+        if "proposal" in report.facts:
+            return
+        now = self._context.clock.now()
+        token = self._context.ids.new()
+        mode = str(report.facts["mode"])
+        shown = {name: facts.get(name) for name in ("matching", "differing", "missing", "units")}
+        draft = Draft(
+            kind=ProposalKind.MODE,
+            subject=mode,
+            facts={"mode": mode, "before": report.facts["before"], **shown},
+            options=(Option(choice=Choice.CONFIRM, words=f"Switch to {mode}"),),
+            recommended=Choice.CONFIRM,
+        )
+        until = now + CONFIRM_BY
+        ledger.propose([(draft, token)], report=report.id, now=now, expires_at=until)
+        ledger.note_report(report.id, {"proposal": token})
+
+    # -- without comparing
+    async def _after_meeting(self, report: Report) -> float:
+        """Report on a first meeting once all levels have been read."""
+        context = self._context
+        now = context.clock.now()
+        stores = [Alias(str(each)) for each in _list(report.facts["stores"])]
+        meetings = await context.records.step(
+            lambda ledger: [ledger.meeting(each) for each in stores]
+        )
+        waiting = sum(each.waiting for each in meetings)
+        if waiting and now - report.wanted_at < MET_BY:
+            words: dict[str, str] = {
+                each.store: f"{each.waiting} still to be read" for each in meetings
+            }
+            until = now + timedelta(seconds=MEET)
+            await context.records.step(
+                lambda ledger: ledger.report_on(
+                    report.id, ReportState.READING, progress=words, until=until
+                )
+            )
+            return MEET
+        total = await self._proposer.examine(await self._standing(), report.id)
+        summary: dict[str, object] = {
+            "levels": sum(each.levels for each in meetings),
+            "agreed": sum(each.agreed for each in meetings),
+            "differing": sum(each.differing for each in meetings),
+            "waiting": waiting,
+            "alone": sum(each.alone for each in meetings),
+            "unread": _silent(total),
+        }
+        await self._finish(report, summary)
+        return 0.0
+
+    # -- the end
+    async def _finish(self, report: Report, summary: Mapping[str, object]) -> None:
+        """Close a report, approve what the settings allow, and tell people."""
+        await self._context.records.step(partial(self._close, report, summary))
+        log.info("report %d is done", report.id, extra={"act": "report", "kind": report.kind.value})
+        self._context.papers.ring()
+
+    def _close(self, report: Report, summary: Mapping[str, object], ledger: Ledger) -> None:
+        now = self._context.clock.now()
+        counts = ledger.count_findings(now=now)
+        ledger.finish_report(report.id, now=now, summary={**summary, "counts": counts})
+        if report.kind is ReportKind.NIGHT:
+            self._approve(report, ledger, now)
+        ledger.announce([told(report)], now=now)
+
+    def _approve(self, report: Report, ledger: Ledger, now: datetime) -> None:
+        """Approve what the settings say needs no person."""
+        auto = self._context.auto
+        _, some = ledger.proposals(report.id, limit=MOST_STANDING, open_only=True)
+        wanted: dict[int, tuple[Choice, int | None]] = {
+            each.id: (each.recommended, None)
+            for each in some
+            if each.recommended is not None and auto.allows(each.subject, each.safe, _units(each))
+        }
+        if wanted:
+            signed = Signed(
+                kind=ProposalKind.FIX, choice=Choice.ACCEPT, by=TIPO, rule="the settings allow it"
+            )
+            ledger.decide(signed, wanted, now=now)
+
+    async def _failed(self, report: Report, why: str) -> float:
+        """Try again later, or say that it cannot be made."""
+        context = self._context
+        log.warning("report %d failed", report.id, extra={"act": "report_failed", "why": why})
+        now = context.clock.now()
+
+        def work(ledger: Ledger) -> float:
+            tried = ledger.put_off_report(report.id, until=now, why=why)
+            if tried <= len(AGAIN):
+                wait = AGAIN[tried - 1]
+                until = now + timedelta(seconds=wait)
+                ledger.report_on(report.id, report.state, until=until)
+                return wait
+            ledger.finish_report(report.id, now=now, why_failed=why)
+            ledger.announce([told(report, failed=why)], now=now)
+            return 0.0
+
+        return await context.records.step(work)
+
+
+async def what_stands(report: int, proposer: Proposer, records: Records, clock: Clock) -> None:
+    """Make a report of what stands, without comparing the stores."""
+    total = await proposer.examine(await records.step(_standing), report)
+    await proposer.rest(report)
+
+    def close(ledger: Ledger) -> None:
+        now = clock.now()
+        counts = ledger.count_findings(now=now)
+        summary = {"unread": _silent(total), "counts": counts}
+        ledger.finish_report(report, now=now, summary=summary)
+
+    await records.step(close)
+
+
+def _standing(ledger: Ledger) -> list[LevelId]:
+    """Return the levels about which a finding stands."""
+    found = ledger.findings_by(kinds=LEVEL_KINDS, limit=MOST_STANDING)
+    return list(
+        {
+            LevelId(int(each.subject.removeprefix("level:"))): None
+            for each in found
+            if each.subject.startswith("level:")
+        }
+    )
+
+
+def told(report: Report, *, failed: str = "") -> News:
+    """Return the news that a report is done, or cannot be made."""
+    facts: dict[str, str | int | float | bool | None] = {
+        "report": report.id,
+        "kind": report.kind.value,
+        "by": report.by,
+        "reply": str(report.facts.get("reply") or "") or None,
+        "failed": failed or None,
+    }
+    severity = Severity.WARNING if failed else Severity.INFO
+    return News(kind="report", subject=f"report:{report.id}", severity=severity, facts=facts)
+
+
+def _units(proposal: Proposal) -> int:
+    """Return how many units the recommended fix would move."""
+    option = next((o for o in proposal.options if o.choice is proposal.recommended), None)
+    if option is None:
+        return 0
+    return sum(abs(each.after - (each.before or 0)) for each in option.writes)
+
+
+def _silent(total: Examined) -> list[str]:
+    return [f"{store} did not answer: {why}" for store, why in total.silent.items()]
+
+
+def _mapping(given: object) -> dict[str, object]:
+    return dict(given)  # type: ignore[call-overload,no-any-return]
+
+
+def _list(given: object) -> list[object]:
+    return list(given)  # type: ignore[call-overload,no-any-return]
