@@ -15,6 +15,7 @@ from sqlalchemy import event, text
 from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
 from sandbox.transport import ShopTransport
+from sync_core.compare.duck import DuckComparer
 from sync_core.db.database import Database
 from sync_core.db.migrate import migrate
 from sync_core.domain.match import MatchBy
@@ -26,7 +27,7 @@ from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import heard, topics, verify
 from sync_core.web.receiver import Receiver
 from sync_core.workers.bell import Bell
-from sync_core.workers.context import Context, Pace
+from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
 from sync_core.workers.reach import Reach
 from tests.simulation.virtual import Counting, Fuse, Inline, Mortal, VirtualClock, VirtualLoop
@@ -69,6 +70,8 @@ class Process:
             public_url="https://tipo.example.com",
             topics=topics,
             pace=house.pace,
+            comparer=DuckComparer(house.folder, executor=Inline(self.fuse)),
+            auto=house.auto,
         )
         self.receiver = Receiver(self.database, self.context.inbox)
         self.service = Service(self.database, self.stores, clock, house.ids)
@@ -111,8 +114,10 @@ class House:
         opened: bool = False,
         orders: bool = False,
         url: str | None = None,
+        auto: Auto | None = None,
     ) -> None:
         self.seed = seed
+        self.auto = auto or Auto()
         self.scopes = (*DEFAULT_SCOPES, "read_orders") if orders else DEFAULT_SCOPES
         self.rng = Random(seed)
         self.loop = VirtualLoop()
@@ -326,7 +331,8 @@ def _migrated(url: str, shops: dict[Alias, Shop]) -> None:
 
 CONSERVED = """
 SELECT p.id, p.shared, p.first_shared + coalesce(
-    (SELECT sum(m.counted) FROM movement m WHERE m.pool_id = p.id), 0) AS should
+    (SELECT sum(m.counted) FROM movement m WHERE m.pool_id = p.id), 0) + coalesce(
+    (SELECT sum(e.moved) FROM effect e WHERE e.pool_id = p.id), 0) AS should
 FROM pool p WHERE p.shared IS NOT NULL
 """
 BOOKED = """
