@@ -41,6 +41,7 @@ mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
 
 bench: $(READY)  ## Figures, as ratios measured in the same run
 	$(BIN)/python bench/burst.py
+	$(BIN)/python bench/compare.py
 
 migration: $(READY)  ## Draft a migration for what the models have got: make migration NAME=second_place
 	@test -n "$(NAME)" || { echo "say what it does: make migration NAME=second_place"; exit 1; }

@@ -111,7 +111,15 @@ def levels(n: int):
 def variant(alias: Alias, n: int):
     """Return what our catalogue says of a variant."""
     key = json.dumps([handle(n), "smlx"[n % 4], "indigo"])
-    return (alias, BASE[alias] + n, handle(n), f"SKU-{n:07d}", f"40{n:011d}", key)
+    return (
+        alias,
+        BASE[alias] + n,
+        handle(n),
+        f"SKU-{n:07d}",
+        f"40{n:011d}",
+        key,
+        int(n % 10_000 != 11),
+    )
 
 
 # -- what is measured
@@ -246,7 +254,7 @@ def write_database(folder: Path, count: int) -> None:
         ],
         VariantRow.__table__: lambda n: [
             dict(
-                zip(NAMES, variant(alias, n), strict=True),
+                zip(NAMES, variant(alias, n), strict=False),
                 variant_id=n + 1, product_id=n // 4 + 1, title="Jacket", options=[],
                 tracked=True, bundle=False, gift_card=False, status="ACTIVE",
             )

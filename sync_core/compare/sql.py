@@ -20,6 +20,7 @@ from sync_core.domain.suspects import Busy, Oddity
 from sync_core.domain.values import GREATEST, Suspension
 
 CODES = {word: number for number, word in enumerate(Oddity, start=1)}  # 0: plainly fine
+TRACKED, OWN, KNOWN, RENAMED = range(4)  # bits: fewer columns are faster to write
 LONGEST_LINE = 1 << 20  # bytes of a line
 
 _PLAIN = "auto_detect=false, format='newline_delimited', ignore_errors=false"
@@ -31,11 +32,6 @@ _LEVELS = (
     ("held", "BIGINT"), ("suspended", "VARCHAR"), ("busy", "VARCHAR"), ("shared", "BIGINT"),
 )  # fmt: skip
 
-_TEXTS = (
-    "STRUCT(handle VARCHAR, sku VARCHAR, barcode VARCHAR, title VARCHAR, status VARCHAR,"
-    ' tracked BOOLEAN, options STRUCT("name" VARCHAR, "value" VARCHAR)[])'
-)
-
 SET_UP = (
     "CREATE TABLE store (store VARCHAR, s UTINYINT)",
     "CREATE TABLE spot (s UTINYINT, location BIGINT, c USMALLINT)",
@@ -45,8 +41,8 @@ SET_UP = (
         " book BIGINT, suspended UTINYINT, busy UTINYINT, want BIGINT, sq INTEGER, gap BIGINT)"
     ),
     (
-        "CREATE TABLE told (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, key UBIGINT,"
-        f" texts {_TEXTS})"
+        "CREATE TABLE told"
+        " (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, key UBIGINT, texts VARCHAR)"
     ),
     "CREATE TABLE old (s UTINYINT, item BIGINT, handle VARCHAR, sku VARCHAR, barcode VARCHAR)",
     # The same as `shown` of the domain: a buffer keeps nothing back below zero, and packs are
@@ -70,7 +66,7 @@ def load_known() -> str:
     """Read our catalogue."""
     return (
         "CREATE TABLE known AS SELECT store.s, v.item, hash(v.handle, v.sku, v.barcode) AS names,"
-        " CASE WHEN v.key <> '' THEN hash(v.key) END AS key"
+        " CASE WHEN v.key <> '' THEN hash(v.key) END AS key, v.pooled = 1 AS pooled"
         f" FROM read_ndjson(?, {known_columns()}) v JOIN store USING (store)"
     )
 
@@ -79,7 +75,8 @@ def known_columns() -> str:
     """Return what a line of the dump of variants has."""
     return (
         "columns={store: 'VARCHAR', item: 'BIGINT', handle: 'VARCHAR', sku: 'VARCHAR',"
-        f" barcode: 'VARCHAR', key: 'VARCHAR'}}, maximum_object_size={LONGEST_LINE}, {_PLAIN}"
+        " barcode: 'VARCHAR', key: 'VARCHAR', pooled: 'UTINYINT'},"
+        f" maximum_object_size={LONGEST_LINE}, {_PLAIN}"
     )
 
 
@@ -159,16 +156,22 @@ def load_export(store: int, columns: int) -> str:
         f" FROM read_ndjson(?, {export_columns(columns)})"
     )
     return (
-        f"CREATE TABLE export_{store} AS SELECT item, tracked, own, known, renamed,"
+        f"CREATE TABLE export_{store} AS SELECT item, (coalesce(tracked, false)::UTINYINT"
+        f" + {1 << OWN} * own::UTINYINT + {1 << KNOWN} * known::UTINYINT"
+        f" + {1 << RENAMED} * renamed::UTINYINT)::UTINYINT AS flags,"
         " CASE WHEN alone THEN kept END AS kept, CASE WHEN alone OR renamed THEN"
-        " {handle: handle, sku: sku, barcode: barcode, title: title, status: status,"
-        f" tracked: tracked, options: options}} END AS texts{numbers}"
+        " to_json({handle: handle, sku: sku, barcode: barcode, title: title, status: status,"
+        f" tracked: tracked, options: options}})::VARCHAR END AS texts{numbers}"
         " FROM (SELECT e.*, k.item IS NOT NULL AS known,"
         " coalesce(k.names <> hash(handle, sku, barcode), false) AS renamed,"
-        f" kept IS NOT NULL AND e.item NOT IN (SELECT item FROM ours WHERE s = {store}) AS alone"
-        f" FROM ({line}) e LEFT JOIN (SELECT item, names FROM known WHERE s = {store}) k"
+        " kept IS NOT NULL AND NOT coalesce(k.pooled, false) AS alone"
+        f" FROM ({line}) e LEFT JOIN (SELECT item, names, pooled FROM known WHERE s = {store}) k"
         " ON k.item = e.item)"
     )
+
+
+def _is(flag: int) -> str:
+    return f"((flags >> {flag}) & 1) = 1"
 
 
 def count_export(store: int, columns: int) -> str:
@@ -177,8 +180,8 @@ def count_export(store: int, columns: int) -> str:
     units = "".join(f" + coalesce(sum(q{c}) FILTER (w{c} = 0), 0)" for c in range(columns))
     return (
         "SELECT count(*), count(*) - count(item), count(DISTINCT item),"
-        f" count(*) FILTER (tracked), (0{usable})::BIGINT, (0{units})::BIGINT,"
-        f" count(*) FILTER (known) FROM export_{store}"
+        f" count(*) FILTER ({_is(TRACKED)}), (0{usable})::BIGINT, (0{units})::BIGINT,"
+        f" count(*) FILTER ({_is(KNOWN)}) FROM export_{store}"
     )
 
 
@@ -193,17 +196,23 @@ def find_renamed(store: int) -> str:
     """Note variants that go by other names than we know."""
     return (
         f"INSERT INTO told SELECT {store}, NULL, item, {CODES[Oddity.RENAMED]}, NULL, texts"
-        f" FROM export_{store} WHERE renamed"
+        f" FROM export_{store} WHERE {_is(RENAMED)}"
     )
 
 
 def find_alone(store: int) -> str:
-    """Note variants that are kept at a mapped place and are in no pool, with their keys."""
+    """Note variants that are kept at a mapped place and are in no pool, with their keys.
+
+    A variant that our catalogue does not know may have a level all the same.
+    """
+    odd = f"SELECT item FROM export_{store} WHERE kept IS NOT NULL"
     return (
         f"INSERT INTO told SELECT {store}, e.kept, e.item,"
-        f" CASE WHEN own THEN {CODES[Oddity.NO_PARTNER]} ELSE w0 END, k.key, e.texts FROM"
+        f" CASE WHEN {_is(OWN)} THEN {CODES[Oddity.NO_PARTNER]} ELSE w0 END, k.key, e.texts FROM"
         f" (SELECT * FROM export_{store} WHERE kept IS NOT NULL) e LEFT JOIN"
-        f" (SELECT item, key FROM known WHERE s = {store}) k ON k.item = e.item"
+        f" (SELECT item, key FROM known WHERE s = {store} AND item IN ({odd})) k"
+        " ON k.item = e.item ANTI JOIN"
+        f" (SELECT item FROM ours WHERE s = {store} AND item IN ({odd})) o ON o.item = e.item"
     )
 
 
@@ -231,7 +240,7 @@ def find_twins(stores: int) -> str:
     keys = " UNION ".join(
         [
             f"SELECT k.s, k.item, k.key FROM (SELECT * FROM known WHERE s = {s}"
-            f" AND key IN ({alone})) k SEMI JOIN (SELECT item FROM export_{s} WHERE own) e"
+            f" AND key IN ({alone})) k SEMI JOIN (SELECT item FROM export_{s} WHERE {_is(OWN)}) e"
             " ON e.item = k.item"
             for s in range(stores)
         ]

@@ -5,7 +5,7 @@ A dump is no snapshot. What a comparison finds by it is read again before it cou
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, exists, func, or_, select
 
 from sync_core.db.catalogue import VARIANT
 from sync_core.db.room import Room
@@ -50,6 +50,9 @@ LEVELS = (
     .order_by(LEVEL.c.id)
     .limit(bindparam("most"))
 )
+_POOLED = exists(
+    select(LEVEL.c.id).where(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
+)
 VARIANTS = (
     select(
         VARIANT.c.store,
@@ -58,6 +61,7 @@ VARIANTS = (
         VARIANT.c.sku,
         VARIANT.c.barcode,
         func.coalesce(VARIANT.c.key, ""),
+        case((_POOLED, 1), else_=0),
     )
     .where(
         or_(

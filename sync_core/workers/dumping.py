@@ -63,8 +63,8 @@ def variant_lines(rows: Iterable[VariantLine]) -> bytes:
     """Return variants as JSON, one a line: merchants write anything into their texts."""
     encode = _ENCODER.encode
     return b"".join(
-        encode(_Variant(store, item, handle, sku, barcode, key)) + b"\n"
-        for store, item, handle, sku, barcode, key in rows
+        encode(_Variant(store, item, handle, sku, barcode, key, pooled)) + b"\n"
+        for store, item, handle, sku, barcode, key, pooled in rows
     )
 
 
@@ -75,6 +75,7 @@ class _Variant(msgspec.Struct):
     sku: str
     barcode: str
     key: str
+    pooled: int
 
 
 _ENCODER = msgspec.json.Encoder()

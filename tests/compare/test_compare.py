@@ -149,7 +149,9 @@ class Night:
             (self.folder / f"{store}.jsonl").write_bytes(lines)
         rows = [tuple(each[name] for name in LEVEL_NAMES) for each in self.levels]
         (self.folder / "levels.csv").write_bytes(level_lines([LEVEL_NAMES, *rows]))
-        (self.folder / "variants.jsonl").write_bytes(variant_lines(self.catalogue))
+        pooled = {(row["store"], row["item"]) for row in self.levels}
+        known_rows = [(*row, int(row[:2] in pooled)) for row in self.catalogue]
+        (self.folder / "variants.jsonl").write_bytes(variant_lines(known_rows))
         self.question = Question(
             source=EU,
             exports={store: self.folder / f"{store}.jsonl" for store in exports},

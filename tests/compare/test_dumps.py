@@ -91,6 +91,7 @@ async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_
     ]  # fmt: skip
     assert {row["handle"] for row in rows} == {variant(EU, 1).handle}
     assert [row["key"] for row in rows] == ["", '["s"]', "", ""]
+    assert [row["pooled"] for row in rows] == [1, 0, 0, 0]
 
 
 async def test_an_empty_database_is_dumped_too(database, tmp_path):
