@@ -1,0 +1,413 @@
+"""Where notices are turned into posts, one at a time, whatever the order of batches.
+
+The rules are drawn in `bot.news`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.ledger import LEDGER, read, thread_key, tidy
+from bot.policy import ALL, FOREVER, PROBLEMS, Policy
+from bot.stories import (
+    Story,
+    base_of,
+    begin,
+    is_critical,
+    is_full,
+    is_lone,
+    moment,
+    row_of,
+    short,
+    tell,
+    worse,
+)
+from sync_core.domain.values import Severity
+from sync_core.domain.views import Notice, Post
+
+FIRST = timedelta(seconds=30)  # what is over by then was not worth a word
+SOON, LATEST = timedelta(seconds=15), timedelta(seconds=45)  # updates are gathered that long
+STALE = timedelta(hours=24)  # an older message is not where people look for what is new
+AGAIN = timedelta(hours=4)  # between reminders
+PARTS = 20  # messages that one story may be open in
+LINES = 200  # stories in one summary
+PAGE, PAGES = 40, 10  # lines of a page, pages of a thread
+DOWN = {"held", "unreachable"}  # while one of these is open, its store's other troubles wait
+AT_ONCE = {"paused", "mode"}  # somebody has just done it, and waits to see it
+EVENTS = {"mode"}  # they happen; they are not over some day
+RECEIPTS = 20  # that a report's message remembers
+Place = list[Any]  # a post, the pages of its thread, and the line if it is a summary
+
+
+class Desk:
+    """Where notices are turned into posts, one at a time."""
+
+    def __init__(self, posts: Mapping[str, Post], *, now: datetime, policy: Policy) -> None:
+        self._given = posts
+        self._posts = dict(posts)
+        self._now = now
+        self._policy = policy
+        self.book = read(posts.get(LEDGER))
+
+    def changed(self) -> list[Post]:
+        """Return what has changed, one version higher than it was."""
+        self.book = tidy(self.book)
+        old = self._given.get(LEDGER)
+        if old is None or old.body != self.book:
+            self.put(LEDGER, "ledger", self.book, FOREVER)
+        return [
+            replace(post, version=self._given[key].version + 1 if key in self._given else 1)
+            for key, post in self._posts.items()
+            if post != self._given.get(key)
+        ]
+
+    def put(
+        self, key: str, kind: str, body: Mapping[str, Any], due: datetime, parent: str | None = None
+    ) -> None:
+        """Write a post, or what it says now."""
+        old = self._posts.get(key)
+        if old is not None:
+            self._posts[key] = replace(old, body=dict(body), due_at=due)
+            return
+        channel = self._policy.channel
+        self._posts[key] = Post(
+            key=key, channel=channel, parent=parent, kind=kind, body=dict(body), due_at=due
+        )
+
+    # -- one notice
+    def take(self, notice: Notice) -> None:
+        """Fold one notice."""
+        match notice.kind:
+            case "report" if isinstance(notice.facts.get("report"), int):
+                self._report(notice)
+            case "decided" if isinstance(notice.facts.get("receipt"), int):
+                self._decided(notice)
+            case _ if notice.over:
+                self._over(notice)
+            case _:
+                self._open(notice)
+
+    def _report(self, notice: Notice) -> None:
+        """Post a report; the one before it is replaced."""
+        facts = notice.facts
+        number = facts.get("report")
+        body = {
+            "report": number,
+            "kind": short(facts.get("kind", "")),
+            "by": short(facts.get("by") or ""),
+            "reply": short(facts.get("reply") or "", 2_000),
+            "receipts": [],
+            "notices": 1,
+        }
+        key = f"report:{number}"
+        if key in self._posts:  # told again: as it stands now
+            kept = self._posts[key].body
+            self._say(key, {**kept, "notices": _int(kept.get("notices")) + 1}, notice.at)
+            return
+        self.put(key, "report", body, self._awake(notice.at, asked=bool(body["reply"])))
+        before = self._posts.get(self.book["report"] or "")
+        if body["reply"]:
+            return
+        if before is not None and "newer" not in before.body:
+            self._say(before.key, {**before.body, "newer": number}, notice.at)
+        self.book["report"] = key
+
+    def _decided(self, notice: Notice) -> None:
+        """Write into the report's message what people decided, or say it on its own."""
+        receipt = notice.facts.get("receipt")
+        report = self._posts.get(f"report:{notice.facts.get('report')}")
+        if report is not None and not report.body.get("reply"):
+            told = report.body.get("receipts")
+            receipts = [*told, receipt] if isinstance(told, list) else [receipt]
+            body = {
+                **report.body,
+                "receipts": list(dict.fromkeys(receipts))[-RECEIPTS:],
+                "notices": _int(report.body.get("notices")) + 1,
+            }
+            self._say(report.key, body, notice.at)
+        else:
+            body = {"receipt": receipt, "kind": short(notice.facts.get("kind", "")), "notices": 1}
+            self.put(f"receipt:{receipt}:{notice.id}", "receipt", body, notice.at)
+
+    def _open(self, notice: Notice) -> None:
+        """Tell of something that is open: where it is told already, or in a message of its own."""
+        base = base_of(notice)
+        place = self._place_for(base, notice)
+        if place is None:
+            self._anew(base, begin(notice), notice)
+            return
+        story = self._story(place)
+        told = tell(story, notice)
+        if worse(story["severity"], notice.severity) != story["severity"]:
+            self._worse(base, place, story, notice)
+        else:
+            self._write(place, base, told, notice)
+
+    def _place_for(self, base: str, notice: Notice) -> Place | None:
+        """Return where a story is told that this notice continues, if it is."""
+        places: list[Place] = self.book["stories"].get(base, [])
+        for place in places:
+            if notice.subject in self._story(place)["open"]:
+                return place
+        for place in reversed(places):
+            story = self._story(place)
+            is_new = notice.at - moment(story["changed"]) <= STALE
+            if is_new and not is_full(story, notice.subject):
+                return place
+        return None
+
+    def _story(self, place: Place) -> Story:
+        """Return a story from its message, or from its line in a summary."""
+        key, _, line = place
+        body = self._posts[key].body
+        return body if line is None else _lines(body)[line]
+
+    def _anew(self, base: str, story: Story, notice: Notice) -> None:
+        """Begin a story; where and when it is told depends on how bad it is, and on the hour."""
+        told = tell(story, notice)
+        key, kind, due = self._destination(told, notice)
+        if kind == "incident":
+            self.put(key, kind, told, due)
+            self._silence(told, key)
+            place: Place = [key, 0, None]
+        else:
+            place = [key, 0, f"{notice.id}"]
+            self._line(place, kind, told, due)
+        if notice.kind not in EVENTS:
+            places = [*self.book["stories"].get(base, []), place]
+            self.book["stories"][base] = places[-PARTS:]
+
+    def _destination(self, story: Story, notice: Notice) -> tuple[str, str, datetime]:
+        """Return in which message a new story is told, of what kind, and when."""
+        own = f"incident:{notice.id}"
+        if is_critical(story["severity"]):
+            if self._room("critical", notice.at):
+                return own, "incident", notice.at
+            return f"critical:{_hour(notice.at)}", "more", notice.at
+        if notice.kind in AT_ONCE:
+            return own, "incident", notice.at
+        if story["severity"] == Severity.INFO and self._policy.level != ALL:
+            return self._for_later(notice)
+        if self.book["down"].get(story["store"]):
+            return own, "incident", FOREVER
+        return self._in_time(own, notice.at + FIRST)
+
+    def _for_later(self, notice: Notice) -> tuple[str, str, datetime]:
+        """Return where mere information is told: in the day's summary, or nowhere."""
+        due = self._policy.next(self._policy.digest_at, notice.at)
+        if self._policy.level == PROBLEMS:
+            return f"unsaid:{due:%Y-%m-%d}", "unsaid", FOREVER
+        return f"digest:{due:%Y-%m-%dT%H}", "digest", due
+
+    def _in_time(self, own: str, due: datetime) -> tuple[str, str, datetime]:
+        """Return where something not critical is told: alone, after quiet hours, or among more."""
+        until = self._policy.quiet_until(max(due, self._now))
+        if until is not None:
+            return f"quiet:{until:%Y-%m-%dT%H:%M}", "quiet", until
+        if self._room("other", due):
+            return own, "incident", due
+        return f"more:{_hour(due)}", "more", due
+
+    def _room(self, of: str, at: datetime) -> bool:
+        """Whether an hour has room for one more message; if so it is taken."""
+        name = f"{_hour(at)} {of}"
+        taken: int = self.book["hours"].get(name, 0)
+        self.book["hours"][name] = min(taken + 1, self._policy.per_hour)
+        return taken < self._policy.per_hour
+
+    def _line(self, place: Place, kind: str, story: Story, due: datetime) -> None:
+        """Add a story to a summary; with too many, one that is over makes room."""
+        key, _, name = place
+        old = self._posts.get(key)
+        body: dict[str, Any] = dict(old.body) if old else {"lines": {}, "left": 0, "notices": 0}
+        lines = dict(_lines(body))
+        if len(lines) >= LINES:
+            gone = next((each for each in lines if lines[each]["over"]), next(iter(lines)))
+            del lines[gone]
+            self._drop(key, gone)
+            body["left"] = _int(body["left"]) + 1
+        lines[name] = story
+        body |= {"lines": lines, "notices": _int(body["notices"]) + 1}
+        if old is None:
+            self.book["summaries"].append(key)
+            self.put(key, kind, body, due)
+        else:
+            self._say(key, body, moment(story["changed"]), at_least=due)
+
+    def _drop(self, key: str, line: str) -> None:
+        """Forget a story whose line is gone; its end will be a stray."""
+        for base, places in list(self.book["stories"].items()):
+            if any(each[0] == key and each[2] == line for each in places):
+                self._leave(base, key, line)
+
+    def _silence(self, story: Story, key: str) -> None:
+        """Note that a store is down, or that a trouble of it waits until it is back."""
+        down, store, post = self.book["down"], story["store"], self._posts[key]
+        if story["kind"] in DOWN and store:
+            down.setdefault(store, []).append(key)
+        elif post.due_at == FOREVER:
+            down[store].append(key)
+            self._posts[key] = replace(post, body={**post.body, "behind": store})
+
+    def _write(self, place: Place, base: str, story: Story, notice: Notice) -> None:
+        """Write what a story has become, where it is told."""
+        key, _, line = place
+        post = self._posts[key]
+        if line is not None:
+            counted = _int(post.body.get("notices")) + 1
+            lines = {**_lines(post.body), line: story}
+            self._say(key, {**post.body, "lines": lines, "notices": counted}, notice.at)
+            return
+        self._say(key, story, notice.at)
+        if story["seen"] > 1 and not is_lone(base):
+            self._thread(place, story, notice)
+
+    def _thread(self, place: Place, story: Story, notice: Notice) -> None:
+        """Write a line into the thread of a story that has several subjects."""
+        key, pages, _ = place
+        subject, name, why = row_of(notice)
+        line = [notice.at.isoformat(), name or subject, "over" if notice.over else why or "open"]
+        at = max(pages - 1, 0)
+        page = self._posts.get(thread_key(key, at))
+        rows: Any = [[story["opened"], *each[1:]] for each in story["rows"][:1]]
+        if page is not None:
+            rows = page.body["rows"]
+        if len(rows) >= PAGE:
+            at, rows = at + 1, []
+        if at >= PAGES:
+            return  # nobody reads on; `/tipo drift` shows them all
+        due = self._posts[key].due_at
+        self.put(thread_key(key, at), "thread", {"rows": [*rows, line]}, due, parent=key)
+        place[1] = at + 1
+
+    def _worse(self, base: str, place: Place, story: Story, notice: Notice) -> None:
+        """Say anew what has got worse; where it was told before, say where it goes on."""
+        old, _, line = place
+        self._leave(base, old, line)
+        for waiting in self.book["down"].values():
+            waiting[:] = [each for each in waiting if each != old]
+        fresh = {name: value for name, value in story.items() if name not in {"behind", "waits"}}
+        self._anew(base, {**fresh, "notices": 0}, notice)
+        moved = self.book["stories"][base][-1][0]
+        post = self._posts[old]
+        if line is None:
+            self._say(old, {**post.body, "open": {}, "moved": moved}, notice.at)
+        elif old != moved:
+            kept = {each: told for each, told in _lines(post.body).items() if each != line}
+            self._say(old, {**post.body, "lines": kept}, notice.at)
+
+    def _leave(self, base: str, key: str, line: str | None) -> None:
+        """Forget that a story is told in a message."""
+        known = self.book["stories"].get(base, [])
+        places = [each for each in known if (each[0], each[2]) != (key, line)]
+        self.book["stories"][base] = places
+        if not places:
+            del self.book["stories"][base]
+
+    # -- the end
+    def _over(self, notice: Notice) -> None:
+        """Tell of an end, where the beginning was told."""
+        for base in self._bases(notice):
+            for place in self.book["stories"].get(base, []):
+                story = self._story(place)
+                if notice.subject in story["open"]:
+                    self._ended(base, place, tell(story, notice), notice)
+                    return
+        self.book["strays"] += 1  # its beginning was told to nobody: neither is its end
+
+    def _bases(self, notice: Notice) -> list[str]:
+        """Return the stories that an end may belong to: an end does not know its severity."""
+        base = base_of(notice)
+        dated = [each for each in self.book["stories"] if each.startswith(f"{base} ")]
+        return [base, *dated]
+
+    def _ended(self, base: str, place: Place, story: Story, notice: Notice) -> None:
+        """Write that one subject is over; with the last one the story is."""
+        key, _, line = place
+        post = self._posts[key]
+        self._write(place, base, story, notice)
+        if story["open"]:
+            return
+        self._leave(base, key, line)
+        if line is None and post.sent == 0 and notice.at < post.due_at:
+            self._unsay(key, place[1])
+        if story["kind"] in DOWN and story["store"]:
+            self._back(story["store"], key, notice)
+
+    def _unsay(self, key: str, pages: int) -> None:
+        """See to it that a message and its thread are never said."""
+        for each in (key, *(thread_key(key, page) for page in range(pages))):
+            if each in self._posts:
+                self._posts[each] = replace(self._posts[each], due_at=FOREVER)
+
+    def _back(self, store: str, key: str, notice: Notice) -> None:
+        """Let the troubles of a store speak again, now that the store itself is well."""
+        waiting = [each for each in self.book["down"].pop(store, []) if each != key]
+        still_down = [each for each in waiting if self._posts[each].body["kind"] in DOWN]
+        if still_down:
+            self.book["down"][store] = waiting
+            return
+        due = notice.at + FIRST
+        due = self._policy.quiet_until(max(due, self._now)) or due
+        for each in waiting:
+            post = self._posts[each]
+            if post.body.get("open") and post.due_at == FOREVER:
+                body = {name: told for name, told in post.body.items() if name != "behind"}
+                self._posts[each] = replace(post, due_at=due, body=body)
+                self._wake_thread(each, due)
+
+    def _wake_thread(self, key: str, due: datetime) -> None:
+        """Let the thread of a message speak with it."""
+        for page in range(PAGES):
+            name = thread_key(key, page)
+            if name in self._posts:
+                self._posts[name] = replace(self._posts[name], due_at=due)
+
+    # -- when
+    def _say(
+        self, key: str, body: Mapping[str, Any], at: datetime, at_least: datetime | None = None
+    ) -> None:
+        """Change what a post says; changes that come close together are said together."""
+        post = self._posts[key]
+        if post.due_at == FOREVER or post.sent == 0:
+            due = post.due_at  # it has not been said yet: it says the newest when its time comes
+        elif post.version > post.sent or post is not self._given.get(key):
+            first = _moment_of(post.body.get("waits")) or at
+            due, body = min(at + SOON, first + LATEST), {**body, "waits": first.isoformat()}
+        else:
+            due, body = at + SOON, {**body, "waits": at.isoformat()}
+        self.put(key, post.kind, body, max(due, at_least) if at_least else due)
+
+    def _awake(self, at: datetime, *, asked: bool) -> datetime:
+        """Return when something not critical may be said; whoever has asked is awake."""
+        return at if asked else self._policy.quiet_until(max(at, self._now)) or at
+
+    def severe(self) -> Iterable[tuple[Post, datetime]]:
+        """Yield each message about something severe and open, and when to remind people of it."""
+        for places in self.book["stories"].values():
+            for key, *_ in places:
+                post = self._posts.get(key)
+                if post is None or post.kind != "incident" or post.due_at == FOREVER:
+                    continue
+                if is_critical(f"{post.body['severity']}") and post.body.get("open"):
+                    last = self.book["reminded"].get(key) or post.body["opened"]
+                    yield post, moment(f"{last}") + AGAIN
+
+
+def _moment_of(words: object) -> datetime | None:
+    return moment(words) if isinstance(words, str) else None
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _lines(body: Mapping[str, Any]) -> dict[str, Story]:
+    """Return the stories of a summary, by the notice that began each."""
+    lines: dict[str, Story] = body["lines"]
+    return lines
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H}"

@@ -1,0 +1,429 @@
+"""What is wrong, how bad it is, what Tipo does about it, and what people can do.
+
+the story is   the message
+-------------  ------------------------------------------------------------------
+open           severity, the news, what Tipo did, what you can do, up to 3 buttons
+worse          that it goes on below
+over           "resolved after 12 min, 3 products", and no button
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.messages.brake import brake_buttons, brake_news
+from bot.messages.findings import kind_words
+from bot.messages.kit import (
+    WORDS,
+    Action,
+    Block,
+    Column,
+    Message,
+    Part,
+    actions,
+    bold,
+    bullets,
+    button,
+    context,
+    date,
+    message,
+    more,
+    table,
+    title,
+)
+from bot.messages.stock import REASONS
+from bot.text import between, clean, counted, when
+from sync_core.domain.values import Severity
+
+Facts = Mapping[str, Any]
+Body = Mapping[str, Any]
+ROWS = (Column("What", wrapped=True), Column("Why", wrapped=True))
+ITEMS = {"suspended", "conflict", "differs", "renamed", "location_closed", "location_refused"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What is said about one kind of trouble."""
+
+    news: Callable[[Facts, int], list[Part]]  # its facts, and how many things it is about
+    did: str = ""
+    can: str = ""
+
+
+def _store(facts: Facts) -> str:
+    return clean(facts.get("store") or "a store", 40)
+
+
+def _why(facts: Facts, nothing: str = "no reason was given") -> str:
+    why = f"{facts.get('why') or nothing}"
+    return clean(REASONS.get(why, why), 200).rstrip(".")
+
+
+def _held(facts: Facts, _: int) -> list[Part]:
+    return [bold(_store(facts)), f" is held, nothing is written to it: {_why(facts)}."]
+
+
+def _unreachable(facts: Facts, _: int) -> list[Part]:
+    since = _moment(facts.get("since"))
+    return [bold(_store(facts)), " has not answered", *([" since ", date(since)] if since else [])]
+
+
+def _refused(facts: Facts, _: int) -> list[Part]:
+    return [bold(_store(facts)), f" refuses what Tipo asks of it: {_why(facts)}."]
+
+
+def _webhooks_gone(facts: Facts, _: int) -> list[Part]:
+    lost, refused = (clean(facts[each], 200) if facts.get(each) else "" for each in GONE)
+    if refused:
+        return [bold(_store(facts)), f" does not let Tipo subscribe to its changes: {refused}."]
+    return [bold(_store(facts)), f" had dropped its subscriptions: {lost or 'all of them'}."]
+
+
+GONE = ("lost", "refused")
+
+
+def _webhooks_missed(facts: Facts, _: int) -> list[Part]:
+    levels = facts.get("levels")
+    many = counted(levels, "change") if isinstance(levels, int) else "Changes"
+    return [f"{many} in ", bold(_store(facts)), " came to us without a webhook."]
+
+
+def _closed(facts: Facts, n: int) -> list[Part]:
+    if n > 1:
+        return [f"{counted(n, 'location')} of ", bold(_store(facts)), " that share stock closed."]
+    place = clean(facts.get("place") or "a place", 60)
+    return [
+        bold(_store(facts)),
+        " has closed ",
+        title(facts.get("location") or "a location"),
+        f", which shares the stock of {place}.",
+    ]
+
+
+def _location_refused(facts: Facts, n: int) -> list[Part]:
+    where = counted(n, "location") if n > 1 else clean(facts.get("place") or "a location", 60)
+    return [bold(_store(facts)), f" does not let Tipo read {where}: {_why(facts)}."]
+
+
+def _conflict(facts: Facts, n: int) -> list[Part]:
+    if n > 1:
+        return [f"{counted(n, 'product')} match across several pools, and Tipo joins none of them."]
+    return [title(facts.get("title") or "A product"), " matches across several pools: not joined."]
+
+
+def _renamed(facts: Facts, n: int) -> list[Part]:
+    if n > 1:
+        return [f"{counted(n, 'product')} go by another name in ", bold(_store(facts)), "."]
+    was, name = clean(facts.get("was") or "?", 80), clean(facts.get("is") or "?", 80)
+    return [
+        title(facts.get("title") or "A product"),
+        f" goes by another handle in {_store(facts)}: {was} is now {name}.",
+    ]
+
+
+def _suspended(facts: Facts, n: int) -> list[Part]:
+    if n > 1:
+        return [f"{counted(n, 'product')} are left alone in ", bold(_store(facts)), "."]
+    return [
+        title(facts.get("title") or "A product"),
+        f" is left alone in {_store(facts)}: {_why(facts)}.",
+    ]
+
+
+def _differs(facts: Facts, n: int) -> list[Part]:
+    if n > 1:
+        return [f"{counted(n, 'product')} differ in ", bold(_store(facts)), " and wait for you."]
+    return [title(facts.get("title") or "A product"), f" differs in {_store(facts)}."]
+
+
+def _oversold(facts: Facts, _: int) -> list[Part]:
+    units = facts.get("units")
+    by = f" by {counted(units, 'unit')}" if isinstance(units, int) else ""
+    acts = facts.get("acts")
+    told = [clean(each, 80) for each in acts] if isinstance(acts, list) else []
+    if isinstance(acts, str) and acts:
+        told = [clean(acts, 300)]
+    return [
+        title(facts.get("title") or "A product"),
+        f" is oversold{by}",
+        f": {' and '.join(told[:4])} took what was left." if told else ".",
+    ]
+
+
+def _brake(facts: Facts, _: int) -> list[Part]:
+    return brake_news(facts)
+
+
+def _dead_worker(facts: Facts, _: int) -> list[Part]:
+    name = clean(facts.get("worker") or facts.get("name") or "A part of Tipo", 60)
+    return [f"{name} has stopped working: {_why(facts)}."]
+
+
+def _paused(facts: Facts, _: int) -> list[Part]:
+    by = clean(facts.get("by") or facts.get("why") or "somebody", 80)
+    return [f"Writing is paused ({by}). Sales go on being counted."]
+
+
+def _mode(facts: Facts, _: int) -> list[Part]:
+    alias = clean(facts.get("alias") or facts.get("store") or "Every destination", 40)
+    by = f" ({clean(facts['by'], 80)})" if facts.get("by") else ""
+    return [bold(alias), f" is now {clean(facts.get('mode') or 'in another mode', 20)}{by}."]
+
+
+def _export_odd(facts: Facts, _: int) -> list[Part]:
+    return [bold(_store(facts)), f" listed what cannot be true: {_why(facts, 'far too little')}."]
+
+
+KEPT = "Its changes are kept and written when it is back; the other stores go on."
+STORIES = {
+    "held": Words(news=_held, did=KEPT, can="Set a valid token; tipo doctor says what is missing."),
+    "unreachable": Words(
+        news=_unreachable, did=KEPT, can="Nothing, unless Shopify says that all is well there."
+    ),
+    "request_refused": Words(
+        news=_refused,
+        did="Tipo tries again; all else goes on.",
+        can="Give the app the scopes that tipo doctor lists.",
+    ),
+    "webhooks_gone": Words(
+        news=_webhooks_gone,
+        did="Tipo subscribes anew and reads what was missed.",
+        can="Look whether another app or person removes them.",
+    ),
+    "webhooks_missed": Words(
+        news=_webhooks_missed,
+        did="Tipo has read the changes by itself; they only came late.",
+        can="See that Shopify reaches TIPO_PUBLIC_URL; tipo doctor tests it.",
+    ),
+    "location_closed": Words(
+        news=_closed,
+        did="Its quantities are left alone; the other stores go on.",
+        can="Open it again, or take it off its place: /tipo places.",
+    ),
+    "location_refused": Words(
+        news=_location_refused,
+        did="Tipo tries again; other locations go on.",
+        can="Let the app see that location.",
+    ),
+    "conflict": Words(
+        news=_conflict,
+        did="Nothing is written for them: two histories cannot be one.",
+        can="Make handles (or SKUs) unique: /tipo unmatched.",
+    ),
+    "renamed": Words(news=_renamed, did="It goes on sharing its stock.", can="Nothing."),
+    "suspended": Words(
+        news=_suspended,
+        did="The other stores go on; it comes back by itself once it can be read.",
+        can="Nothing if that is as it should be; else mend it in the store.",
+    ),
+    "differs": Words(
+        news=_differs,
+        did="Nothing is written for them before somebody decides.",
+        can="Decide which number holds: /tipo drift.",
+    ),
+    "oversold": Words(
+        news=_oversold,
+        did="Every store now shows none left, so nobody else can buy it.",
+        can="Restock it, or cancel one of the orders.",
+    ),
+    "brake": Words(
+        news=_brake,
+        did="These writes are held. Sales are never held.",
+        can="Release what is right; ignore what is wrong.",
+    ),
+    "dead_worker": Words(
+        news=_dead_worker,
+        did="Tipo starts it again and again; nothing is lost.",
+        can="Look into the log; tipo doctor says more.",
+    ),
+    "paused": Words(
+        news=_paused, did="The sum is written on resume.", can="Type /tipo resume to go on."
+    ),
+    "mode": Words(news=_mode),
+    "export_odd": Words(
+        news=_export_odd,
+        did="Tipo believes none of it: nothing was compared or written.",
+        can="Look at the store's catalogue, then type /tipo check.",
+    ),
+}
+
+
+def news_of(body: Body) -> list[Part]:
+    """Return what a story is about, in one sentence."""
+    facts = {"store": body.get("store"), **_facts(body)}
+    words = STORIES.get(f"{body.get('kind')}")
+    if words is not None:
+        parts = words.news(facts, size(body))
+        ends = isinstance(parts[-1], str) and parts[-1].endswith(".")
+        return parts if ends else [*parts, "."]
+    return _unknown(f"{body.get('kind') or 'something'}", facts)
+
+
+def _unknown(kind: str, facts: Facts) -> list[Part]:
+    """Return something decent about a kind that this bot has never heard of."""
+    parts: list[Part] = [f"{kind_words(kind).capitalize()}"]
+    if facts.get("title"):
+        parts += [": ", title(facts["title"])]
+    if facts.get("store"):
+        parts += [f" in {_store(facts)}"]
+    return [*parts, f": {_why(facts)}." if facts.get("why") else "."]
+
+
+def _facts(body: Body) -> Facts:
+    facts = body.get("facts")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def size(body: Body) -> int:
+    """Return how many things a story is about: those open now, or once it is over, all."""
+    still = body.get("open")
+    n = body.get("n", len(still) if isinstance(still, Mapping) else 0)
+    seen = body.get("seen", 1)
+    return n if isinstance(n, int) and n else seen if isinstance(seen, int) else 1
+
+
+def _moment(words: object) -> datetime | None:
+    """Return a moment that is kept as text, if it is one."""
+    try:
+        return datetime.fromisoformat(words) if isinstance(words, str) else None
+    except ValueError:
+        return None
+
+
+def incident(*, body: Body, now: datetime) -> Message:
+    """Say what a story has come to."""
+    if body.get("moved"):
+        return message(*news_of(body), " It has got worse: see the newer message.", sign="Note")
+    over = _moment(body.get("over"))
+    if over is not None:
+        return _resolved(body, over)
+    words = STORIES.get(f"{body.get('kind')}", Words(news=lambda _facts, _n: []))
+    lines: list[list[Part]] = []
+    if words.did:
+        lines.append([bold("What Tipo does: "), words.did])
+    if words.can:
+        lines.append([bold("What you can do: "), words.can])
+    return message(
+        *news_of(body),
+        sign=WORDS.get(Severity(f"{body.get('severity')}"), "Note")
+        if body.get("severity") in set(Severity)
+        else "Warning",
+        blocks=[
+            *_details(body),
+            *([bullets(lines)] if lines else []),
+            *_buttons(body),
+            *_since(body, now),
+        ],
+    )
+
+
+def _since(body: Body, now: datetime) -> list[Block]:
+    """Return since when it has been so."""
+    opened = _moment(body.get("opened"))
+    if opened is None or body.get("kind") == "mode":
+        return []
+    lasting = f" \u00b7 open for {between(opened, now)}" if (now - opened).seconds > 3600 else ""  # noqa: PLR2004
+    return [context(f"Since {when(opened)}{lasting}")]
+
+
+def _details(body: Body) -> list[Block]:
+    """Return the things that a story is about, if there are several."""
+    rows = body.get("rows")
+    n = size(body)
+    if n < 2 or not isinstance(rows, list) or body.get("kind") not in ITEMS:  # noqa: PLR2004
+        return []
+    blocks, shown = table(ROWS, ((row[1], REASONS.get(row[2], row[2]) or None) for row in rows))
+    return [*blocks, *more(n - shown, "/tipo drift")]
+
+
+def _buttons(body: Body) -> list[Block]:
+    """Return what can be done about it at once; three buttons at most."""
+    facts, kind = _facts(body), body.get("kind")
+    if kind == "brake":
+        token = facts.get("token")
+        return brake_buttons(token if isinstance(token, str) else None)
+    subject = f"{body.get('subject') or ''}"
+    if subject.startswith("pool:"):
+        pool = subject.removeprefix("pool:")
+        return actions(
+            "incident",
+            button(Action.POOL_STOCK, "Live numbers", pool),
+            button(Action.POOL_HISTORY, "Why?", pool),
+        )
+    if kind in {"suspended", "conflict", "differs"}:
+        return actions("incident", button(Action.DRIFT, "Show what stands", "drift"))
+    if kind == "paused":
+        return actions("incident", button(Action.HOME_RESUME, "Resume", "resume"))
+    return []
+
+
+def _resolved(body: Body, over: datetime) -> Message:
+    """Say that it is over, and how long it took."""
+    opened = _moment(body.get("opened")) or over
+    seen = body.get("seen")
+    many = f", {counted(seen, 'product')}" if isinstance(seen, int) and seen > 1 else ""
+    return message(
+        bold(f"after {between(opened, over)}{many}. "),
+        "It was: ",
+        *news_of(body),
+        sign="Resolved",
+        blocks=[context(f"From {when(opened)} to {when(over)}")],
+    )
+
+
+def lines_of(lines: Iterable[Body]) -> list[list[Part]]:
+    """Return several stories, a line each, the worst first."""
+    ordered = sorted(lines, key=lambda each: (bool(each.get("over")), -_rank(each)))
+    return [_line(each) for each in ordered]
+
+
+def _rank(body: Body) -> int:
+    return (
+        ["info", "warning", "critical"].index(f"{body.get('severity')}")
+        if body.get("severity") in set(Severity)
+        else 1
+    )
+
+
+def _line(body: Body) -> list[Part]:
+    """Return one story of a summary."""
+    over, opened = _moment(body.get("over")), _moment(body.get("opened"))
+    if over is not None and opened is not None:
+        return [bold(f"Resolved after {between(opened, over)}: "), *news_of(body)]
+    word = WORDS.get(Severity(f"{body['severity']}"), "Note") if _known(body) else "Warning"
+    return [bold(f"{word}: "), *news_of(body)]
+
+
+def _known(body: Body) -> bool:
+    return body.get("severity") in set(Severity)
+
+
+def summary(*, body: Body, head: str, sign: str = "Note") -> Message:
+    """Say several stories in one message."""
+    known = body.get("lines")
+    lines = list(known.values()) if isinstance(known, Mapping) else []
+    left = body.get("left")
+    told = lines_of(lines)
+    shown = told[:30]
+    hidden = len(told) - len(shown) + (left if isinstance(left, int) else 0)
+    return message(
+        head,
+        sign=sign,
+        blocks=[*([bullets(shown)] if shown else []), *more(hidden, "/tipo drift")],
+    )
+
+
+def thread(*, rows: list[Any]) -> Message:
+    """Say step by step what happened, for a thread."""
+    lines: list[list[Part]] = []
+    for at, name, word in rows:
+        stamp = _moment(at)
+        told = clean(REASONS.get(word, word), 100)
+        lines.append([*([date(stamp), "  "] if stamp else []), title(name), f": {told}"])
+    return message(
+        f"{counted(len(rows), 'step')}, the last: {clean(rows[-1][1], 80)}."
+        if rows
+        else "No step.",
+        blocks=[bullets(lines)] if lines else [],
+    )
