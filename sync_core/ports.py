@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sync_core.domain.acts import Act, Heard
 from sync_core.domain.arrange import Arrangement, Places
+from sync_core.domain.brake import Held, Limits, Move, Traffic
+from sync_core.domain.decide import Effect
 from sync_core.domain.match import Key, MatchBy
 from sync_core.domain.suspects import Suspect, Tally
 from sync_core.domain.values import (
@@ -33,6 +35,7 @@ from sync_core.domain.values import (
     Variant,
 )
 from sync_core.domain.views import (
+    BrakeView,
     Entry,
     Finding,
     Hour,
@@ -291,7 +294,93 @@ class Dumps(Protocol):
         """Return the variants behind that store and item, in order."""
 
 
-class Ledger(Papers, Dumps, Protocol):
+class BrakeRoom(Protocol):
+    """The part of the ledger in which the brake watches and holds."""
+
+    def traffic(self, store: Alias, *, since: datetime) -> Traffic:
+        """Return how much moved in a store since then, by whole minutes."""
+
+    def count_traffic(self, moved: Mapping[Alias, Traffic], *, now: datetime) -> None:
+        """Add to the present minute of each store. The last thing in a step: all meet here."""
+
+    def units(self, store: Alias) -> int:
+        """Return how many units a store's pools have."""
+
+    def moves(
+        self,
+        store: Alias,
+        *,
+        since: datetime,
+        limits: Limits,
+        levels: Sequence[LevelId] | None = None,
+    ) -> list[Move]:
+        """Return the movements of a store, or of some of its levels, since then."""
+
+    def acts_of(self, levels: Sequence[LevelId], *, since: datetime) -> dict[LevelId, list[Act]]:
+        """Return what stores told of the variants of levels since then."""
+
+    def opened(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
+        """Return what is being written to the levels of pools."""
+
+    def waiting(self, stores: Iterable[Alias]) -> dict[Alias, datetime]:
+        """Return since when something of a store waits to be explained."""
+
+    def held(self, brake: str) -> list[Held]:
+        """Return what a brake holds, or what waits, oldest first."""
+
+    def held_of(self, brakes: Sequence[str], store: Alias, variants: Iterable[int]) -> list[Held]:
+        """Return what these hold of some variants."""
+
+    def held_pools(self, brakes: Sequence[str], pools: Iterable[PoolId]) -> set[PoolId]:
+        """Return those of the pools of which these hold something."""
+
+    def lock_store(self, store: Alias) -> None:
+        """Let no other process trip the brake of this store meanwhile."""
+
+    def standing_brake(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
+        """Return a store's brake and its facts, locked; None if it has not tripped."""
+
+    def decided_until(self, store: Alias) -> datetime | None:
+        """Return when a brake of that store ended last: what moved before counts no more."""
+
+    def keep_back(
+        self, brake: str, moves: Iterable[tuple[Move, Mapping[LevelId, int]]], *, now: datetime
+    ) -> None:
+        """Note what is held, and from whom."""
+
+    def take_over(self, brake: str, waits: Iterable[int]) -> None:
+        """Let a brake hold what has waited."""
+
+    def let_pass(self, holds: Sequence[Held], *, now: datetime) -> None:
+        """Pass on some of what waits or is held, as if nobody had ever stopped it."""
+
+    def size_of(self, subject: str) -> dict[str, Any]:
+        """Return how much a brake holds, and the greatest movement of it."""
+
+    def tell_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        """Tell people how much a brake holds by now."""
+
+    def close_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        """End a brake: what has moved until now counts no more, and people are told."""
+
+    # -- for people
+    def brakes(self) -> list[BrakeView]:
+        """Return the brakes that stand, the oldest first."""
+
+    def brake_facts(self, subject: str) -> dict[str, Any] | None:
+        """Return what a brake holds now, with what is known of it; None if it does not stand."""
+
+    def release_brake(self, subject: str, *, now: datetime) -> int:
+        """Pass on what a brake holds, and end it; return how many movements that were."""
+
+    def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
+        """Take back what a brake holds, and end it; return what that did, to be kept with it."""
+
+    def hold_brake(self, subject: str, by: str, *, now: datetime) -> bool:
+        """Note who looks into it; everything stays held. Whether the brake still stands."""
+
+
+class Ledger(Papers, Dumps, BrakeRoom, Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox

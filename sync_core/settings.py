@@ -136,6 +136,16 @@ class CatchUpSettings(Strict):
     every: float = Field(600.0, ge=0)  # seconds; 0 is off
 
 
+class BrakeSettings(Strict):
+    """When what moves in one store, without an order, is held until somebody decides."""
+
+    within_minutes: float = Field(10.0, gt=0, le=60)
+    pools: int = Field(20, ge=0)  # more of them than this fall to zero …
+    fall: int = Field(10, ge=1)  # … each at once and by so many units or more
+    share: float = Field(0.5, ge=0, le=1)  # or more than this share of all units moves …
+    units: int = Field(1000, ge=0)  # … and at least so many
+
+
 class Settings(BaseSettings):
     """All settings. Names: `TIPO_` and `__` between levels."""
 
@@ -156,6 +166,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = Field(default_factory=SlackSettings)
     nightly: NightlySettings = Field(default_factory=NightlySettings)
     catch_up: CatchUpSettings = Field(default_factory=CatchUpSettings)
+    brake: BrakeSettings = Field(default_factory=BrakeSettings)
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     log_format: Literal["text", "json"] = "text"

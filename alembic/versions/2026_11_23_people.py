@@ -174,6 +174,7 @@ def upgrade() -> None:
             "movement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
         sa.Column("delta", sa.BigInteger(), nullable=False),
+        sa.Column("kept", sa.JSON(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["level_id"], ["level.id"]),

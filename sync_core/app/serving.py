@@ -18,8 +18,10 @@ from sync_core.app.clockwork import Clockwork
 from sync_core.app.faces import Face, open_faces
 from sync_core.app.parts import Parts
 from sync_core.compare.duck import DuckComparer
+from sync_core.domain.brake import Limits
 from sync_core.domain.values import Alias, News, Severity
 from sync_core.errors import cut
+from sync_core.settings import BrakeSettings
 from sync_core.shopify.webhooks import heard, topics, verify
 from sync_core.web.health import Health
 from sync_core.web.receiver import Receiver
@@ -36,13 +38,28 @@ FAILING = 3  # failures in a row after which the engine does not work
 LINGER = 5  # seconds that requests under way have at the end
 
 
+def limits_of(settings: BrakeSettings) -> Limits:
+    """Return when the brake trips."""
+    return Limits(
+        within=timedelta(minutes=settings.within_minutes),
+        pools=settings.pools,
+        fall=settings.fall,
+        share=settings.share,
+        units=settings.units,
+    )
+
+
 class App:
     """The serving process: engine, web and housekeeping."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         settings = parts.settings
-        pace = Pace(catch_up=settings.catch_up.every, poll=None if settings.public_url else POLL)
+        pace = Pace(
+            catch_up=settings.catch_up.every,
+            poll=None if settings.public_url else POLL,
+            brake=limits_of(settings.brake),
+        )
         luck = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._context = Context(
             records=parts.database,

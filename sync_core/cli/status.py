@@ -5,7 +5,7 @@ import typer
 from sync_core.app import Parts
 from sync_core.cli.printing import ago, say, say_json, show
 from sync_core.cli.running import AsJson, Yes, confirm, using, who
-from sync_core.domain.views import Overview, StoreView
+from sync_core.domain.views import BrakeView, Overview, StoreView
 
 HEADINGS = (
     *("store", "role", "mode", "levels", "met", "due", "under way", "to read", "suspended"),
@@ -79,12 +79,23 @@ def _remarks(overview: Overview) -> list[str]:
         f"{overview.unhandled} deliveries wait."
     )
     remarks = [counts]
+    remarks += [_braked(each) for each in overview.brakes]
     remarks += [_held(each) for each in overview.stores if each.held_why]
     if overview.pools == 0:
         remarks.append("The catalogue has not been read yet: `tipo serve` reads it.")
     elif all(each.mode in {None, "off"} for each in overview.stores):
         remarks.append("Nothing is kept equal yet: `tipo mode two-way` begins.")
     return remarks
+
+
+def _braked(brake: BrakeView) -> str:
+    """Return what a brake holds, and what can be done about it."""
+    looking = f" {brake.held_by} looks into it." if brake.held_by else ""
+    return (
+        f"The brake holds what moved in {brake.store} since {brake.since:%Y-%m-%d %H:%M} UTC "
+        f"without an order: {brake.units} units of {brake.pools} pools. The other stores keep "
+        f"theirs, and sales go on; release or ignore these changes in Slack.{looking}"
+    )
 
 
 def _held(store: StoreView) -> str:

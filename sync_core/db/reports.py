@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import case, func, or_, select
 
 from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import PLACE, VARIANT, Catalogue
+from sync_core.db.catalogue import PLACE, VARIANT
+from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.news import FINDING, NOTICE
 from sync_core.db.papers import finding_of
@@ -36,7 +37,7 @@ SERVING = "serving"
 MOST_HITS = 50
 
 
-class Reports(Catalogue):
+class Reports(Brakes):
     """The part of the ledger that answers people."""
 
     # -- at a glance
@@ -66,6 +67,7 @@ class Reports(Catalogue):
             oldest_unhandled_at=oldest,
             paused=self.setting(PAUSED),
             serving_at=None if serving is None else datetime.fromisoformat(serving),
+            brakes=tuple(self.brakes()),
         )
 
     def _store_views(self, now: datetime) -> tuple[StoreView, ...]:

@@ -487,6 +487,7 @@ class HoldRow(SQLModel, table=True):
     level_id: int = Field(sa_type=Big, foreign_key="level.id")
     movement_id: int = Field(sa_type=Big, foreign_key="movement.id", unique=True)
     delta: int = Field(sa_type=BigInteger)
+    kept: dict[str, Any] = Field(sa_type=JSON)  # the levels it is kept from: id and meeting
     at: datetime = Field(sa_type=Utc)
     released_at: datetime | None = Field(None, sa_type=Utc)
 

@@ -309,6 +309,7 @@ def _leave(level: Level, joined: Joined | None, shared: int, *, now: datetime) -
         level,
         met=False,
         meeting=level.meeting + 1,
+        held=0,
         first_book=level.book,
         first_shared=None,
         ordered=-joined.written,

@@ -42,7 +42,7 @@ def settle(pool: Pool, done: Adjustment, *, written_at: datetime, now: datetime)
 
 def _meet_again(level: Level, *, now: datetime) -> Level:
     """Return a level for which a person's order has been written: it may meet its pool now."""
-    fresh = replace(level, first_book=level.book, meeting=level.meeting + 1)
+    fresh = replace(level, first_book=level.book, meeting=level.meeting + 1, held=0)
     return wish(fresh, now=now)
 
 

@@ -85,6 +85,7 @@ def start_over(level: Level, *, shared: int | None = None) -> Level:
         first_shared=shared,
         met=False,
         meeting=level.meeting + 1,
+        held=0,
         due=False,
         later=None,
         later_at=NEVER,

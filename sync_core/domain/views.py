@@ -27,6 +27,18 @@ class StoreView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrakeView:
+    """A brake that holds writes until somebody decides."""
+
+    subject: str
+    store: Alias  # what moved there is not passed on
+    pools: int
+    units: int
+    since: datetime
+    held_by: str | None = None  # who looks into it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """Everything at a glance."""
 
@@ -40,6 +52,7 @@ class Overview:
     oldest_unhandled_at: datetime | None
     paused: str | None  # who paused, and when
     serving_at: datetime | None  # last sign of life of `tipo serve`
+    brakes: tuple[BrakeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from sync_core.clock import Clock, Ids
+from sync_core.domain.brake import LIMITS, Limits, Traffic
 from sync_core.domain.match import MatchBy
 from sync_core.domain.suspend import PATIENCE, Patience
 from sync_core.domain.values import Alias
@@ -26,6 +27,7 @@ class Pace:
     fold: int = 1000
     look: int = 100
     claim: timedelta = timedelta(seconds=60)  # longer than any request may take
+    brake: Limits = LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Context:
     reach: Reach
     pace: Pace = field(default_factory=Pace)
     known: set[Alias] = field(default_factory=set)  # stores that have said who they are
+    # What the brake found explained, when, and how much it was: not to go through it each time.
+    weighed: dict[Alias, tuple[datetime, Traffic]] = field(default_factory=dict)
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks
     products: Bells = field(default_factory=Bells)  # catalogues have to be read

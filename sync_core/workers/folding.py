@@ -14,6 +14,7 @@ from sync_core.domain.acts import ActsHeard, Heard, ProductGone, ProductHeard, U
 from sync_core.domain.match import normal
 from sync_core.domain.values import Alias, Observation, Outcome, PoolId
 from sync_core.ports import Delivery, Ledger
+from sync_core.workers.braking import brake, settle_waits
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
 
@@ -30,6 +31,8 @@ class Folded:
     taken: int
     written: int  # batches written down
     products: bool  # the catalogue has changed
+    waited: bool = False  # something that waited may be passed on now
+    again: float | None = None  # seconds until something has waited long enough
 
 
 class Folder:
@@ -41,15 +44,18 @@ class Folder:
     async def run(self) -> None:
         """Fold for ever."""
         while True:
-            while (await self.round()).taken:
+            while (folded := await self.round()).taken:
                 pass
-            await self._context.inbox.wait(self._context.pace.listen)
+            listen = self._context.pace.listen
+            await self._context.inbox.wait(
+                listen if folded.again is None else min(listen, folded.again)
+            )
 
     async def round(self) -> Folded:
         """Fold what waits, at most 1,000 deliveries; wake who has work by it."""
         context = self._context
         folded = await context.records.step(self._fold)
-        if folded.taken:
+        if folded.taken or folded.waited:
             context.work.ring()
         if folded.products:
             context.products.ring()
@@ -60,15 +66,22 @@ class Folder:
         now = context.clock.now()
         deliveries = ledger.unhandled(context.pace.fold)
         heard = [(each, self._read(each)) for each in deliveries]
-        account(ledger, [said for _, said in heard if isinstance(said, Observation)], context, now)
+        seen = [said for _, said in heard if isinstance(said, Observation)]
+        outcomes = account(ledger, seen, context, now)
         products = False
         for delivery, said in heard:
             products |= _note(ledger, delivery, said, now)
         ledger.handled([each.id for each in deliveries], now=now)
+        acts = [act for _, said in heard if isinstance(said, ActsHeard) for act in said.acts]
+        moved = brake(ledger, outcomes, context, now=now, acts=acts)
+        waited, again = settle_waits(ledger, context, moved, now=now)
         written = 0
         if len(deliveries) < context.pace.fold:
             written = write_down_all(ledger, context.stores.values(), context.ids, now=now)
-        return Folded(taken=len(deliveries), written=written, products=products)
+        ledger.count_traffic(moved, now=now)
+        return Folded(
+            taken=len(deliveries), written=written, products=products, waited=waited, again=again
+        )
 
     def _read(self, delivery: Delivery) -> Heard | None:
         """Return what a delivery says; what cannot be read is logged and ticked off."""
@@ -92,8 +105,10 @@ class Folder:
         return said
 
 
-def account(ledger: Ledger, seen: Sequence[Observation], context: Context, now: datetime) -> None:
-    """Account for observations in the order in which they came."""
+def account(
+    ledger: Ledger, seen: Sequence[Observation], context: Context, now: datetime
+) -> list[Outcome]:
+    """Account for observations in the order in which they came; return what became of it."""
     pools = ledger.pools_at(each.spot for each in seen)
     latest = {pool.id: pool for pool in pools.values()}
     outcomes: list[Outcome] = []
@@ -104,6 +119,7 @@ def account(ledger: Ledger, seen: Sequence[Observation], context: Context, now: 
             latest[number] = outcome.pool
             outcomes.append(outcome)
     ledger.save(outcomes, now=now)
+    return outcomes
 
 
 def _note(ledger: Ledger, delivery: Delivery, said: Heard | None, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from functools import partial
 from sync_core.domain.account import looked
 from sync_core.domain.values import LevelId, LocationId, Look, Reading
 from sync_core.ports import Ledger, Store
+from sync_core.workers.braking import brake
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
 
@@ -36,7 +37,8 @@ class Looker:
             readings = await self._store.read([each.spot.item for each in some], location)
             await context.reach.answered(self._store.alias)
             found = dict(zip((each.level for each in some), readings, strict=True))
-            await context.records.step(partial(self._account, some, found))
+            if await context.records.step(partial(self._account, some, found)):
+                context.inbox.ring()  # the folder decides on what waits to be explained
         context.work.ring()
         return 0.0
 
@@ -48,8 +50,8 @@ class Looker:
 
     def _account(
         self, looks: Sequence[Look], readings: Mapping[LevelId, Reading], ledger: Ledger
-    ) -> None:
-        """Account for what was read, and write down what follows."""
+    ) -> bool:
+        """Account for what was read, write down what follows; return whether something may wait."""
         context = self._context
         now = context.clock.now()
         pools = ledger.pools_of(each.level for each in looks)
@@ -60,4 +62,7 @@ class Looker:
             for each in looks
         ]
         ledger.save(outcomes, now=now)
+        moved = brake(ledger, outcomes, context, now=now)
         write_down_all(ledger, context.stores.values(), context.ids, now=now)
+        ledger.count_traffic(moved, now=now)
+        return any(each.emptied for each in moved.values())

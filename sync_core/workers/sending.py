@@ -32,6 +32,7 @@ from sync_core.errors import (
     cut,
 )
 from sync_core.ports import Batch, Ledger, Store
+from sync_core.workers.braking import brake
 from sync_core.workers.context import Context
 from sync_core.workers.planning import PAUSED, write_down, write_down_all
 
@@ -155,7 +156,9 @@ class Sender:
             if each.id in hit
         ]
         ledger.save(outcomes, now=now)
+        moved = brake(ledger, outcomes, self._context, now=now)
         write_down_all(ledger, self._context.stores.values(), self._context.ids, now=now)
+        ledger.count_traffic(moved, now=now)
 
     def _split(self, ledger: Ledger, batch: Batch, reasons: Mapping[int, str]) -> None:
         """Leave the refused rows alone, and send the rest under a new key."""
@@ -172,7 +175,9 @@ class Sender:
         rest = [each.id for number, each in enumerate(rows) if number not in reasons]
         ledger.close_adjustments(rest, "replaced", now=now)
         ledger.save(outcomes, now=now)
+        moved = brake(ledger, outcomes, self._context, now=now)
         write_down(ledger, self._store, self._context.ids, now=now)
+        ledger.count_traffic(moved, now=now)
 
     def _plan_anew(self, ledger: Ledger, batch: Batch) -> None:
         """Nothing was written under this key: all is owed again."""
@@ -180,6 +185,7 @@ class Sender:
         ledger.close_adjustments([each.id for each in rows], "replaced", now=now)
         outcomes = [unwritten(pools[each.level], each, now=now) for each in rows]
         ledger.save(outcomes, now=now)
+        ledger.count_traffic(brake(ledger, outcomes, self._context, now=now), now=now)
 
     def _give_up(self, ledger: Ledger, batch: Batch) -> None:
         """Nobody can say whether it was written: the levels stop, and people are told both."""

@@ -1,0 +1,149 @@
+"""Brakes that have tripped: what they hold, and what people decide about it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+
+from sync_core.db.brakes import HOLD, KIND, OVER, STANDING, STILL, Watching, store_of
+from sync_core.db.news import FINDING
+from sync_core.db.room import chunks
+from sync_core.db.stock import POOL
+from sync_core.domain.brake import Held, let_meet, pass_on, take_back
+from sync_core.domain.decide import Effect
+from sync_core.domain.values import LevelId, News, Outcome, Pool, PoolId, Severity
+from sync_core.domain.views import BrakeView
+
+LARGEST = (
+    select(POOL.c.title, HOLD.c.delta)
+    .join(POOL, POOL.c.id == HOLD.c.pool_id)
+    .order_by(func.abs(HOLD.c.delta).desc(), HOLD.c.id)
+    .limit(1)
+)
+SIZE = select(func.count(), func.count(HOLD.c.pool_id.distinct()), func.sum(func.abs(HOLD.c.delta)))
+
+
+class Brakes(Watching):
+    """The part of the ledger in which the brake holds."""
+
+    def brakes(self) -> list[BrakeView]:
+        """Return the brakes that stand, the oldest first."""
+        return [_view(row.subject, row.facts) for row in self.run(STANDING)]
+
+    def brake_facts(self, subject: str) -> dict[str, Any] | None:
+        """Return what a brake holds now, with what is known of it; None if it does not stand."""
+        wanted = STANDING.where(FINDING.c.subject == subject)
+        found = self.run(wanted).first()
+        return None if found is None else {**found.facts, **self.size_of(subject)}
+
+    def size_of(self, subject: str) -> dict[str, Any]:
+        """Return how much a brake holds, and the greatest movement of it."""
+        ours = (HOLD.c.brake == subject) & STILL
+        moves, pools, units = self.run(SIZE.where(ours)).one()
+        worst = self.run(LARGEST.where(ours)).first()
+        return {
+            "moves": moves,
+            "pools": pools,
+            "units": int(units or 0),
+            "title": "" if worst is None else worst.title,
+            "worst": 0 if worst is None else worst.delta,
+        }
+
+    def tell_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        """Tell people how much a brake holds by now."""
+        said = {**facts, **self.size_of(subject)}
+        severity = Severity.CRITICAL
+        self.tell([News(kind=KIND, subject=subject, severity=severity, facts=said)], now=now)
+
+    # -- what people decide
+    def release_brake(self, subject: str, *, now: datetime) -> int:
+        """Pass on what a brake holds, and end it; return how many movements that were.
+
+        A second time, or after somebody else has decided, nothing happens.
+        """
+        ended = self._end(subject, "released", now=now)
+        self._save_each(ended, pass_on, now=now)
+        return len(ended)
+
+    def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
+        """Take back what a brake holds, and end it: its store owes it, the others never hear of it.
+
+        Returns:
+            What that did to each pool. The caller keeps it in the same step: the books are made
+            of it, too. A second time, or after somebody else has decided, nothing.
+        """
+        ended = self._end(subject, "discarded", now=now)
+        self._save_each(ended, take_back, now=now)
+        moved: dict[tuple[PoolId, LevelId], int] = {}
+        for each in ended:
+            key = each.pool, each.level
+            moved[key] = moved.get(key, 0) - each.delta
+        return [
+            (pool, Effect(pool=pool, level=level, moved=by)) for (pool, level), by in moved.items()
+        ]
+
+    def hold_brake(self, subject: str, by: str, *, now: datetime) -> bool:
+        """Note who looks into it; everything stays held. Whether the brake still stands."""
+        standing = self._lock(subject)
+        if standing is None:
+            return False
+        self.tell_brake(subject, {**standing, "held_by": by}, now=now)
+        return True
+
+    def _lock(self, subject: str) -> dict[str, Any] | None:
+        """Return the facts of a brake that stands, and let nobody else end it or add to it."""
+        wanted = STANDING.where(FINDING.c.subject == subject).with_for_update()
+        found = self.run(wanted).first()
+        return None if found is None else found.facts
+
+    def _end(self, subject: str, how: str, *, now: datetime) -> list[Held]:
+        """End a brake; return what it held, with the pools locked."""
+        known = self.run(select(HOLD.c.pool_id).where(HOLD.c.brake == subject, STILL)).scalars()
+        self.pools(PoolId(each) for each in known)  # first, as everybody does
+        standing = self._lock(subject)
+        if standing is None:
+            return []
+        size = self.size_of(subject)
+        ended = self.held(subject)
+        ours = (HOLD.c.brake == subject) & STILL
+        self.run(update(HOLD).where(ours).values(released_at=now))
+        self.close_brake(subject, {**standing, **size, "ended": how}, now=now)
+        return ended
+
+    def close_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        """End a brake: what has moved until now counts no more, and people are told."""
+        self.set(f"{OVER}:{store_of(subject)}", now.isoformat())
+        self.tell([News(kind=KIND, subject=subject, facts=facts, over=True)], now=now)
+
+    # -- what turns out to be explained
+    def let_pass(self, holds: Sequence[Held], *, now: datetime) -> None:
+        """Pass on some of what waits or is held, as if nobody had ever stopped it."""
+        passed: set[int] = set()
+        self.pools({each.pool for each in holds})
+        for some in chunks([each.id for each in holds], 500):
+            gone = delete(HOLD).where(HOLD.c.id.in_(some), STILL).returning(HOLD.c.id)
+            passed.update(self.run(gone).scalars())
+        self._save_each([each for each in holds if each.id in passed], pass_on, now=now)
+
+    def _save_each(self, holds: Iterable[Held], step: Any, *, now: datetime) -> None:
+        """Do a step to the pool of each hold, and keep what has become of them."""
+        holds = list(holds)
+        before = self.pools({each.pool for each in holds})
+        after: dict[PoolId, Pool] = dict(before)
+        for each in holds:
+            after[each.pool] = step(after[each.pool], each.delta, each.kept)
+        outcomes: list[Outcome] = [let_meet(before[each], after[each]) for each in after]
+        self.save(outcomes, now=now)
+
+
+def _view(subject: str, facts: dict[str, Any]) -> BrakeView:
+    """Return a brake for people."""
+    return BrakeView(
+        subject=subject,
+        store=store_of(subject),
+        pools=facts.get("pools", 0),
+        units=facts.get("units", 0),
+        since=datetime.fromisoformat(facts["since"]),
+        held_by=facts.get("held_by"),
+    )
