@@ -1,0 +1,265 @@
+"""What trips the brake, what it holds, and that nothing of it is lost."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_core.domain.account import hear
+from sync_core.domain.acts import Act, ActKind
+from sync_core.domain.brake import (
+    LIMITS,
+    Move,
+    Rule,
+    Traffic,
+    explain_all,
+    hold,
+    is_emptied,
+    is_suspicious,
+    judge,
+    let_meet,
+    may_trip,
+    not_passed_on,
+    pass_on,
+    take_back,
+    traffic,
+)
+from sync_core.domain.plan import plan
+from sync_core.domain.settle import settle
+from sync_core.domain.shown import owed
+from sync_core.domain.suspend import start_over
+from tests.unit.builders import NOON, STORES, adjustment, at, books, level, new_level, pool, seen
+
+
+def move(counted=-50, *, number=1, emptied=True, **rest):
+    """Return a movement that took a level to zero, unless it says otherwise."""
+    given = {"id": number, "pool": number, "level": number, "delta": counted, "at": NOON}
+    return Move(**{**given, "seen_at": NOON, **rest}, counted=counted, emptied=emptied)
+
+
+def moves(count, counted=-10, **rest):
+    return [move(counted, number=number, **rest) for number in range(count)]
+
+
+def act(quantity, **rest):
+    given = {"store": "eu", "kind": ActKind.SALE, "ref": 1, "line": 1, "order_id": 1, "name": "#1"}
+    return Act(
+        **{**given, "variant_id": 1, "location": None, "at": NOON, **rest}, quantity=quantity
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "total", "rule"),
+    [
+        pytest.param(moves(21), 9999, Rule.EMPTIED, id="21 pools emptied"),
+        pytest.param(moves(20), 9999, None, id="20 pools emptied"),
+        pytest.param(moves(21, emptied=False), 9999, None, id="21 fell, not to zero"),
+        pytest.param([*moves(20), *moves(20)], 9999, None, id="the same 20 twice"),
+        pytest.param([*moves(20), move(number=99, explained=True)], 9999, None, id="one explained"),
+        pytest.param(moves(10, -101, emptied=False), 2019, Rule.MOVED, id="more than half"),
+        pytest.param(moves(10, 101, emptied=False), 2019, Rule.MOVED, id="upwards, too"),
+        pytest.param(moves(10, -101, emptied=False), 2020, None, id="half"),
+        pytest.param(moves(10, -100, emptied=False), 1000, Rule.MOVED, id="1,000 units"),
+        pytest.param(moves(9, -111, emptied=False), 1000, None, id="999 units"),
+        pytest.param(moves(10, -200, explained=True), 100, None, id="all explained"),
+        pytest.param([], 0, None, id="nothing"),
+    ],
+)
+def test_the_brake_trips_by_the_table(found, total, rule):
+    assert judge(found, total, LIMITS) is rule
+
+
+@pytest.mark.parametrize(
+    ("made", "rule", "is_held", "held"),
+    [
+        pytest.param(move(), Rule.EMPTIED, False, True, id="emptied"),
+        pytest.param(move(explained=True), Rule.MOVED, True, False, id="explained"),
+        pytest.param(move(-10, emptied=False), Rule.MOVED, False, True, id="big, after MOVED"),
+        pytest.param(move(10, emptied=False), Rule.MOVED, False, True, id="big, upwards"),
+        pytest.param(move(-9, emptied=False), Rule.MOVED, True, False, id="small"),
+        pytest.param(move(-10, emptied=False), Rule.EMPTIED, True, False, id="big, after EMPTIED"),
+        pytest.param(move(3, emptied=False), Rule.EMPTIED, True, True, id="put right"),
+        pytest.param(move(3, emptied=False), Rule.EMPTIED, False, False, id="a restock"),
+    ],
+)
+def test_what_is_held_follows_the_table(made, rule, is_held, held):
+    """A sale is never in the right column: it is small, or an order explains it."""
+    assert is_suspicious(made, rule, LIMITS, is_held=is_held) is held
+
+
+@pytest.mark.parametrize(
+    ("mine", "counted", "shared", "emptied"),
+    [
+        pytest.param(level("us"), -50, 0, True, id="all of 50"),
+        pytest.param(level("us"), -10, 0, True, id="ten"),
+        pytest.param(level("us"), -9, 0, False, id="nine"),
+        pytest.param(level("us"), -49, 1, False, id="all but one"),
+        pytest.param(level("us"), -60, -10, True, id="below zero"),
+        pytest.param(level("us"), -20, -25, False, id="it was below zero before"),
+        pytest.param(level("us", buffer=5), -45, 5, True, id="what is left is the buffer"),
+        pytest.param(level("us", pack=10), -50, 9, True, id="what is left makes no pack"),
+        pytest.param(level("us", held=-50), -50, -50, True, id="something is held from it"),
+        pytest.param(level("us"), 50, 0, False, id="a rise"),
+    ],
+)
+def test_a_level_is_emptied_where_it_shows_nothing(mine, counted, shared, emptied):
+    assert is_emptied(mine, counted, shared, LIMITS) is emptied
+
+
+def test_traffic_is_counted_by_store():
+    """Either way; what does not count for its pool does not count here."""
+    start = pool(50, level("eu", 50), level("us", 50))
+    fell = hear(start, seen("us", 0, 1), now=at(1))
+    rose = hear(fell.pool, seen("eu", 53, 2), now=at(2))
+    assert traffic([fell, rose], LIMITS) == {
+        "us": Traffic(units=50, emptied=1),
+        "eu": Traffic(units=3),
+    }
+
+
+@pytest.mark.parametrize(
+    ("moved", "may"),
+    [
+        (Traffic(units=999, emptied=20), False),
+        (Traffic(units=1000), True),
+        (Traffic(emptied=21), True),
+    ],
+)
+def test_it_is_looked_closer_at_only_where_it_may_trip(moved, may):
+    assert may_trip(moved, LIMITS) is may
+
+
+def test_an_order_explains_one_movement():
+    """A shelf that is sold and then wiped was wiped."""
+    sold, wiped = move(-10, number=1, level=7), move(-10, number=2, level=7)
+    told = explain_all([sold, wiped], {7: [act(10)]})
+    assert [each.explained for each in told] == [True, False]
+
+
+def test_two_orders_explain_what_came_as_one():
+    """A webhook carries the latest value: two sales may be one movement."""
+    later = NOON + timedelta(seconds=3)
+    orders = [act(4), act(6, ref=2, at=later)]
+    assert explain_all([move(-10, level=7)], {7: orders})[0].explained
+
+
+@pytest.mark.parametrize(
+    ("us", "opened", "fresh", "waiting"),
+    [
+        pytest.param(level("us", 50, due=True), 0, False, (2,), id="due"),
+        pytest.param(level("us", 0), 0, False, (), id="written"),
+        pytest.param(level("us", 50, open=True), -50, False, (), id="being written"),
+        pytest.param(level("us", 50, open=True, due=True), -50, False, (), id="written, due again"),
+        pytest.param(level("us", 2, due=True), 0, False, (), id="written, a little is due"),
+        pytest.param(level("us", 50, open=True, due=True), -1, False, (2,), id="something else is"),
+        pytest.param(new_level("us", 50), 0, False, (2,), id="it has not met"),
+        pytest.param(level("us", 50), 0, True, (2,), id="just now"),
+    ],
+)
+def test_what_has_been_written_is_not_held(us, opened, fresh, waiting):
+    """It stays written: taking it back would be a second surprise."""
+    start = pool(0, level("eu", 0), us)
+    made = move(-50, pool=1, level=1)
+    assert not_passed_on(start, made, {2: opened}, fresh=fresh) == waiting
+
+
+# -- conservation
+
+happens = st.lists(
+    st.tuples(
+        st.sampled_from(("move", "move", "sell", "release", "discard", "write", "anew", "meet")),
+        st.integers(0, 2),
+        st.integers(-60, 60),
+    ),
+    max_size=40,
+)
+
+
+def fall(before, store, to, seconds):
+    """Account for a store's new number."""
+    return hear(before, seen(store, to, seconds), now=at(seconds))
+
+
+@given(steps=happens, buffer=st.sampled_from([0, 5]), pack=st.sampled_from([1, 3]))
+def test_held_and_passed_on_is_what_moved(steps, buffer, pack):
+    """At any moment, whoever decides what and when, and whoever meets anew."""
+    mine = level("us", 50 // pack - buffer, buffer=buffer, pack=pack)
+    state = pool(50, level("eu", 50), replace(mine, book=max(0, 50 - buffer) // pack), level("uk"))
+    holds = []  # delta, kept, whose
+    total, seconds = 50, 1
+    for what, number, by in steps:
+        seconds += 10
+        store = STORES[number]
+        now = state.at(level(store).spot)
+        match what:
+            case "move" | "sell" if now.met and by:
+                outcome = fall(state, store, now.book + by, seconds)
+                counted = sum(each.counted for each in outcome.movements)
+                total += counted
+                state = outcome.pool
+                if what == "move":
+                    others = [each.id for each in state.levels if each.id != now.id]
+                    state, kept = hold(state, counted, others)
+                    holds.append((counted, kept))
+            case "release" | "discard" if holds:
+                counted, kept = holds.pop(abs(by) % len(holds))
+                end = pass_on if what == "release" else take_back
+                total -= counted if what == "discard" else 0
+                state = let_meet(state, end(state, counted, kept)).pool
+            case "write":
+                state = written(state, store, seconds)
+            case "anew":
+                fresh = start_over(now, shared=state.shared)
+                state = state.with_level(replace(fresh, book=40, first_book=40))
+            case "meet":
+                state = let_meet(state, state).pool
+        assert state.shared == total
+        held = defaultdict(int)
+        meetings = {each.id: each.meeting for each in state.levels}
+        for counted, kept in holds:
+            for each, meeting in kept.items():
+                held[each] += counted if meetings[each] == meeting else 0
+        assert {each.id: each.held for each in state.levels} == {n: held[n] for n in meetings}
+        assert all(each.due for each in state.levels if each.met and owed(each, state.shared))
+    for counted, kept in holds:
+        state = pass_on(state, counted, kept)
+    assert {each.held for each in state.levels} == {0}
+
+
+def written(state, store, seconds):
+    """Let what is owed to a store be written."""
+    planned, deltas = plan(state, store, now=at(seconds))
+    state = planned.pool
+    for number, delta in deltas.items():
+        done = adjustment(state.level(number), delta)
+        state = settle(state, done, written_at=at(seconds), now=at(seconds)).pool
+    return state
+
+
+def test_released_when_nothing_is_owed_writes_nothing():
+    """Somebody has put the other store to zero by hand meanwhile."""
+    start = fall(pool(50, level("eu"), level("us")), "eu", 0, 1).pool
+    held, kept = hold(start, -50, [2])
+    assert owed(held.level(2), held.shared) == 0
+    sold_out = fall(held, "us", 0, 2).pool
+    freed = pass_on(sold_out, -50, kept)
+    assert books(freed) == {"eu": 0, "us": 0}
+    assert [owed(each, freed.shared) for each in freed.levels] == [-50, -50], "both fell by 50"
+
+
+def test_a_level_that_was_about_to_meet_still_can():
+    """It agreed when its meeting was called; what is held from it changes nothing."""
+    unmet = new_level("us", 50, first_shared=50)
+    start = fall(pool(50, level("eu"), unmet), "eu", 0, 1).pool
+    start = replace(start, levels=(start.level(1), unmet))
+    held, _ = hold(start, -50, [2])
+    met = let_meet(held, held).pool.level(2)
+    assert (met.met, met.held, owed(met, held.shared)) == (True, -50, 0)
+    sold = replace(held.level(2), book=45)
+    joined = let_meet(held, held.with_level(sold)).pool
+    assert joined.level(2).met
+    assert joined.shared == -5
+    assert owed(joined.level(1), joined.shared) == -5
