@@ -1,6 +1,6 @@
 """What Tipo says: values in, a `Message` or a view out. Pure: no I/O, no clock, no Slack client.
 
-Everything is keyword-only. `now` is an aware datetime. `share` is the value of a Share button
+Each builder lives in the module named at the left. Everything is keyword-only. `now` is an aware datetime. `share` is the value of a Share button
 (empty: no button). Whatever a merchant typed is made harmless here; hand it in as it is.
 
     Message(text: str, blocks: list[dict])          text is a whole sentence for phones and readers
@@ -32,7 +32,7 @@ Everything is keyword-only. `now` is an aware datetime. `share` is the value of 
     unmatched   unmatched(*, total: int, rows: Sequence[Unmatched], offset: int, page: int = 20,
                           share="")
     reports     report(*, report, proposals: Sequence[Proposal], receipts: Sequence[Receipt] = ())
-                    any kind but a preflight; open, decided, superseded, empty, failed, running
+                    any kind but a preflight: open, decided, superseded, empty, failed, running
                 report_thread(*, report, proposals) -> list[Message]
     review      review_modal(*, report, total: int, proposals, offset: int,
                              chosen: Mapping[int, tuple[Choice, int | None]],
@@ -40,6 +40,8 @@ Everything is keyword-only. `now` is an aware datetime. `share` is the value of 
                 read_review(state: Mapping) -> dict[int, tuple[Choice, int | None]]
                 review_errors(state: Mapping) -> dict[block_id, sentence]
                 number_modal(*, proposal, private_metadata: str) -> dict
+                chosen_after(chosen, state) -> the same, this page read into it: what is set
+                back to "Leave it open" is forgotten
                 read_number(state: Mapping) -> int | None
     proposals   proposal(*, proposal)                one finding with its options as buttons
                 undo_question(*, proposal)
@@ -60,7 +62,8 @@ The ids of actions are `Action` (a StrEnum); what their `value` carries:
     share               what was handed in as `share`
     choose.stock, choose.history, choose.buffer     a static_select; its value is a pool id
     pool.stock, pool.history                a pool id
-    unmatched.page, places.page, review.page.next, review.page.previous     an offset
+    unmatched.page, places.page             an offset: of a button, or of a menu of pages
+    review.page.next, review.page.previous  an offset
     places.open, drift, status, home.pause, home.resume, home.check, home.mode   nothing that counts
     home.mode.<mode>    ask for a mode of every connection; value is the alias, or "" for all
 

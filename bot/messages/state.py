@@ -50,7 +50,7 @@ def status(
 ) -> Message:
     """Say how things stand, at a glance."""
     sign, parts = standing(overview, serving=serving)
-    blocks, shown = table(COLUMNS, map(_row, overview.stores))
+    blocks, shown = table(COLUMNS, map(row, overview.stores))
     left = len(overview.stores) - shown
     return message(
         *parts,
@@ -95,7 +95,7 @@ def _ladder(overview: Overview, *, serving: bool) -> Iterator[tuple[str, list[Pa
         yield "Note", [f"{counted(waiting, 'change')} on the way; all else is in step."]
 
 
-def _row(store: StoreView) -> tuple[object, ...]:
+def row(store: StoreView) -> tuple[object, ...]:
     """Return what the table says of a store."""
     return (
         f"{clean(store.alias, 40)} ({clean(store.domain, 60)})",

@@ -1,0 +1,113 @@
+"""Who sold how much of what, and who follows: a group of movements, its thread, a day."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.messages.history import verb
+from bot.messages.kit import (
+    Block,
+    Column,
+    Message,
+    Part,
+    bold,
+    bullets,
+    context,
+    date,
+    message,
+    sentence,
+    table,
+    title,
+)
+from bot.text import between, clean, counted, number, signed, when
+
+ACTS = ("sold", "refunded", "restocked", "changed")
+COLUMNS = (
+    Column("Store", wrapped=True),
+    *(Column(each.capitalize(), right=True) for each in ACTS),
+    Column("Products", right=True),
+)
+Body = Mapping[str, Any]
+
+
+def group(*, body: Body) -> Message:
+    """Say what one store did, and who follows."""
+    store = clean(body.get("store") or "a store", 40)
+    others = [clean(each, 40) for each in body.get("others", [])]
+    what: list[Part] = [title(body.get("title") or "one product")]
+    if len(body.get("products", [])) != 1:
+        what = [products(body)]
+    begun, until = (datetime.fromisoformat(body[each]) for each in ("begun", "until"))
+    spell = f", within {between(begun, until)}" if until > begun else ""
+    return message(
+        bold(store),
+        f" {acts(body)} of ",
+        *what,
+        f"; {_follow(others)}." if body.get("followed") else "; nobody follows.",
+        blocks=[
+            context(f"{counted(body.get('movements', 0), 'movement')} since {when(begun)}{spell}")
+        ],
+    )
+
+
+def acts(body: Body) -> str:
+    """Return what was done how often: sold 12 units, restocked 10."""
+    done = body.get("acts", {})
+    told = [(each, done[each]) for each in ACTS if done.get(each)]
+    words = [
+        f"{act} {counted(n, 'unit')}" if not at else f"{act} {number(n)}"
+        for at, (act, n) in enumerate(told)
+    ]
+    if not words:
+        return "moved nothing"
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def products(body: Body) -> str:
+    """Return of how many products."""
+    n = len(body.get("products", []))
+    return f"more than {counted(n, 'product')}" if body.get("further") else counted(n, "product")
+
+
+def _follow(others: list[str]) -> str:
+    """Return who follows."""
+    if not others:
+        return "the other stores follow"
+    if len(others) == 1:
+        return f"{others[0]} follows"
+    left = len(others) - 3
+    names = ", ".join(others[:3]) + (f" and {left} more" if left > 0 else "")
+    return f"{names} follow"
+
+
+def details(*, rows: list[Any]) -> Message:
+    """Say movement by movement what happened, for a thread."""
+    lines = [_movement(row) for row in rows]
+    blocks: list[Block] = [bullets(lines)] if lines else []
+    return message(f"{counted(len(rows), 'movement')} one by one:", blocks=blocks)
+
+
+def _movement(row: list[Any]) -> list[Part]:
+    """Return one movement in one line."""
+    at, name, delta, cause, followed = row
+    told = f": {verb(delta, cause)} ({signed(delta)}), {clean(cause or 'no cause known', 80)}"
+    tail = "" if followed else "; not counted"
+    return [date(datetime.fromisoformat(at)), "  ", title(name), told + tail]
+
+
+def day(*, body: Body) -> Message:
+    """Say in one message what a day brought."""
+    stores: Mapping[str, Body] = body.get("stores", {})
+    total = sum(sum(each.get("acts", {}).values()) for each in stores.values())
+    sold = sum(each.get("acts", {}).get("sold", 0) for each in stores.values())
+    rows = (
+        (store, *(each.get("acts", {}).get(act, 0) for act in ACTS), products(each))
+        for store, each in sorted(stores.items())
+    )
+    blocks, shown = table(COLUMNS, rows)
+    left = len(stores) - shown
+    return message(
+        f"The day in one line: {counted(sold, 'unit')} sold, {number(total)} moved in all, "
+        f"in {counted(len(stores), 'store')}; the others followed each time.",
+        blocks=[*blocks, *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else [])],
+    )

@@ -1,0 +1,180 @@
+"""The App Home: how each store is doing, what moved, and the buttons that matter."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.messages.kit import (
+    SIGNS,
+    Action,
+    Block,
+    Column,
+    Part,
+    actions,
+    asking,
+    bold,
+    button,
+    context,
+    divider,
+    fitted,
+    header,
+    sentence,
+    table,
+)
+from bot.messages.state import COLUMNS, counts, last_compare, row, standing
+from bot.text import between, clean, counted, when
+from sync_core.domain.proposals import Report
+from sync_core.domain.values import Mode
+from sync_core.domain.views import Hour, Overview
+
+SERIES, POINTS = 6, 12  # of a chart; twelve times two hours
+STORES = 30  # that the table shows
+REPORTS = 5
+FRESH = 120  # seconds since the last sign of life
+
+
+def home(
+    *,
+    overview: Overview,
+    hours: Sequence[Hour],
+    reports: Sequence[Report],
+    now: datetime,
+    may: bool,
+    chart: bool = True,
+) -> dict[str, Any]:
+    """Return the App Home; `may` is whether this person may decide, `chart` whether Slack draws."""
+    sign, parts = standing(overview, serving=is_serving(overview, now))
+    rows, shown = table(COLUMNS, map(row, overview.stores[:STORES]))
+    left = len(overview.stores) - shown
+    blocks: list[Block] = [
+        sentence({"type": "emoji", "name": SIGNS[sign]}, " ", bold(f"{sign}: "), *parts),
+        *_buttons(overview, may=may),
+        header("Stores"),
+        *rows,
+        *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []),
+        context(counts(overview)),
+        header("Units moved, last 24 hours"),
+        *(_chart(hours) if chart else _numbers(hours)),
+        divider(),
+        header("Compares"),
+        *(_reports(reports)),
+    ]
+    return {"type": "home", "callback_id": "home", "blocks": fitted(blocks, 100)}
+
+
+def is_serving(overview: Overview, now: datetime) -> bool:
+    """Whether the service has given a sign of life lately."""
+    at = overview.serving_at
+    return at is not None and (now - at).total_seconds() < FRESH
+
+
+def _buttons(overview: Overview, *, may: bool) -> list[Block]:
+    """Return what can be done from here; whoever may not decide may look."""
+    drift = button(Action.DRIFT, "Show what stands", "drift") if overview.findings else None
+    check = button(Action.HOME_CHECK, "Compare now", "check")
+    if not may:
+        only = context("You may look; approvers may also pause, resume and change the mode.")
+        return [*actions("home", drift, check), only]
+    return [
+        *actions("home", drift, check, _pause(overview)),
+        *actions("home-mode", *_modes(overview)),
+    ]
+
+
+def _pause(overview: Overview) -> Block:
+    """Return the button that pauses or resumes."""
+    if overview.paused:
+        return button(Action.HOME_RESUME, "Resume", "resume", style="primary")
+    question = asking(
+        "Pause writing?", "Sales go on being counted; resume writes the sum.", "Pause"
+    )
+    return button(Action.HOME_PAUSE, "Pause", "pause", confirm=question)
+
+
+def _modes(overview: Overview) -> Iterator[Block]:
+    """Yield a button for each mode that not every connection has already."""
+    modes = {each.mode or Mode.OFF for each in overview.stores if each.mode is not None}
+    for mode in Mode:
+        if modes != {mode}:
+            label = f"{mode.value.capitalize()}\u2026"
+            says = f"Ask for mode {mode.value} for every connection"
+            yield button(f"{Action.HOME_MODE}.{mode}", label, "", says=says)
+
+
+def _pairs(hours: Sequence[Hour]) -> list[tuple[str, dict[str, int]]]:
+    """Return two hours as one point, the newest last."""
+    latest = list(hours)[-2 * POINTS :]
+    pairs = [latest[start : start + 2] for start in range(0, len(latest), 2)]
+    summed: list[tuple[str, dict[str, int]]] = []
+    for pair in pairs:
+        units: dict[str, int] = {}
+        for each in pair:
+            for store, n in each.units.items():
+                units[store] = units.get(store, 0) + n
+        summed.append((f"{pair[0].at:%H:%M}", units))
+    return summed
+
+
+def _busiest(points: Sequence[tuple[str, dict[str, int]]]) -> list[str]:
+    """Return the stores that moved most, as many as a chart takes."""
+    total: dict[str, int] = {}
+    for _, units in points:
+        for store, n in units.items():
+            total[store] = total.get(store, 0) + n
+    return sorted(sorted(total, key=lambda each: -total[each])[:SERIES])
+
+
+def _chart(hours: Sequence[Hour]) -> list[Block]:
+    """Return the chart, or a sentence if nothing moved."""
+    points = _pairs(hours)
+    stores = _busiest(points)
+    if not any(sum(units.values()) for _, units in points):
+        return [sentence("Nothing has moved.")]
+    labels = [label for label, _ in points]
+    series = [
+        {
+            "name": name,
+            "data": [{"label": label, "value": units.get(store, 0)} for label, units in points],
+        }
+        for store, name in zip(stores, _names(stores), strict=True)
+    ]
+    axes = {"categories": labels, "x_label": "Time (UTC)", "y_label": "Units"}
+    return [
+        {
+            "type": "data_visualization",
+            "title": "Units moved",
+            "chart": {"type": "bar", "series": series, "axis_config": axes},
+        }
+    ]
+
+
+def _names(stores: Sequence[str]) -> list[str]:
+    """Return names of at most twenty characters, each once."""
+    names: list[str] = []
+    for each in stores:
+        name = clean(each, 20)
+        names.append(name if name not in names else f"{name[:16]} {len(names) + 1}")
+    return names
+
+
+def _numbers(hours: Sequence[Hour]) -> list[Block]:
+    """Return the same as a table, for Slacks that draw no charts."""
+    points = _pairs(hours)
+    stores = _busiest(points)
+    if not any(sum(units.values()) for _, units in points):
+        return [sentence("Nothing has moved.")]
+    columns = [Column("From (UTC)"), *(Column(name, right=True) for name in _names(stores))]
+    blocks, _ = table(columns, ([at, *(units.get(s, 0) for s in stores)] for at, units in points))
+    return blocks
+
+
+def _reports(reports: Sequence[Report]) -> list[Block]:
+    """Return the last compares, a line each."""
+    if not reports:
+        return [context(last_compare(None))]
+    lines: list[Part] = []
+    for each in list(reports)[:REPORTS]:
+        began = when(each.wanted_at)
+        took = f" in {between(each.wanted_at, each.finished_at)}" if each.finished_at else ""
+        lines.append(f"{began}: {each.kind.value}, {each.state.value}{took}, {each.open} open")
+    return [context(*(f"{line}" for line in lines))]

@@ -1,0 +1,116 @@
+"""From a post to a message: what has to be looked up for it, and what it says then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.messages import activity, incidents
+from bot.messages.kit import Message, message, versioned
+from bot.messages.modes import preflight
+from bot.messages.proposals import receipt
+from bot.messages.reports import report
+from bot.text import counted
+from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
+from sync_core.domain.views import Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What has to be looked up before a post can be rendered."""
+
+    report: int | None = None
+    proposals: int | None = None  # of which report
+    receipts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What was found."""
+
+    report: Report | None = None
+    proposals: tuple[Proposal, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+
+NOTHING = Lookup()
+
+
+def needs(post: Post) -> Needs:
+    """Return what has to be looked up for a post."""
+    body: dict[str, Any] = post.body
+    match post.kind:
+        case "report":
+            number, receipts = body.get("report"), body.get("receipts") or []
+            return Needs(report=number, proposals=number, receipts=tuple(receipts))
+        case "receipt":
+            return Needs(receipts=(body["receipt"],))
+        case _:
+            return Needs()
+
+
+def render(post: Post, lookup: Lookup, now: datetime) -> Message:
+    """Return what a post says now; its block ids are those of its version."""
+    return versioned(_said(post, lookup, now), post.version)
+
+
+def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
+    body: dict[str, Any] = post.body
+    match post.kind:
+        case "report":
+            return _report(lookup)
+        case "receipt":
+            return _receipt(body, lookup)
+        case "incident":
+            return incidents.incident(body=body, now=now)
+        case each if each in PLAIN:
+            return PLAIN[each](body)
+        case _:
+            head, sign = _head(post.kind, body)
+            return incidents.summary(body=body, head=head, sign=sign)
+
+
+PLAIN: dict[str, Callable[[dict[str, Any]], Message]] = {
+    "thread": lambda body: incidents.thread(rows=body["rows"]),
+    "activity": lambda body: activity.group(body=body),
+    "activity_thread": lambda body: activity.details(rows=body["rows"]),
+    "summary": lambda body: activity.day(body=body),
+}
+
+
+def _head(kind: str, body: dict[str, Any]) -> tuple[str, str]:
+    """Return how a summary of several stories begins, and how bad it is."""
+    lines = body.get("lines") or {}
+    n = len(lines) + int(body.get("left") or 0)
+    over = sum(1 for each in lines.values() if each.get("over"))
+    solved = f", {over} of them resolved" if over else ""
+    match kind:
+        case "quiet":
+            return f"While you were quiet: {counted(n, 'incident')}{solved}.", "Note"
+        case "reminder":
+            few = "is" if n == 1 else "are"
+            return f"Still open: {counted(n, 'incident')} {few} waiting for you.", "Critical"
+        case "critical":
+            return f"{counted(n, 'more incident')} in this hour{solved}.", "Critical"
+        case "more":
+            return f"{counted(n, 'more incident')} in this hour{solved}.", "Warning"
+        case _:
+            return f"For your information: {counted(n, 'thing')} to know.", "Note"
+
+
+def _report(lookup: Lookup) -> Message:
+    """Return a report as it stands now; a preflight asks its one question."""
+    found = lookup.report
+    if found is None:
+        return message("That report is gone: it was too old to be kept.")
+    if found.kind is ReportKind.PREFLIGHT:
+        asks = (each for each in lookup.proposals if each.kind is ProposalKind.MODE)
+        return preflight(report=found, proposal=next(asks, None))
+    return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts)
+
+
+def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:
+    """Return a receipt as it stands now."""
+    if not lookup.receipts:
+        return message(f"Receipt {body['receipt']}: carried out.")
+    return receipt(receipt=lookup.receipts[0])
