@@ -86,8 +86,12 @@ class Approvers:
             return MayNot(NO_ANSWER)
 
     async def is_ours(self, person: Person) -> bool:
-        """Whether somebody is of our own workspace, as far as Slack's signature says."""
-        return person.team == (await self._workspace.me()).team
+        """Whether somebody is of our own workspace, by what was signed and by Slack's record."""
+        ours = (await self._workspace.me()).team
+        if person.team != ours:
+            return False
+        member = await self._members.get(person.id)
+        return member.team == ours and not member.stranger
 
     async def _judge(self, person: Person) -> May | MayNot:
         listed = await self.listed()

@@ -188,8 +188,7 @@ class Clicks:
         await self._after(click, answers.resumed(by=click.person.id))
 
     async def _check(self, click: Click) -> None:
-        report = await self._core.check(click.person.id, click.reply)
-        await self._after(click, modes.progress(report=report))
+        await self._after(click, await self._commands.check(click.person.id, click.reply))
 
     async def _mode(self, click: Click) -> None:
         said = await self._commands.mode()

@@ -190,7 +190,12 @@ class Commands:
         return modes.progress(report=report)
 
     async def _check(self, _command: grammar.Check, asked: Asked) -> Message:
-        return modes.progress(report=await self._core.check(asked.person.id, asked.reply))
+        return await self.check(asked.person.id, asked.reply)
+
+    async def check(self, by: str, reply: str) -> Message:
+        """Compare the stores now; what is found goes to the channel, if there is one."""
+        report = await self._core.check(by, "" if self._office.channel else reply)
+        return modes.progress(report=report)
 
     async def _drift(self, _command: grammar.ShowDrift, asked: Asked) -> Message:
         return await self.drift(asked.person.id)

@@ -166,6 +166,9 @@ class Rows(Protocol):
     async def activity(self, *, after: int = 0, limit: int = 500) -> list[Moved]:
         """Return movements in order, those after that number."""
 
+    async def last_movement(self) -> int:
+        """Return the number of the newest movement."""
+
     async def cursors(self) -> dict[str, int]:
         """Return how far notices and movements have been turned into posts."""
 

@@ -64,7 +64,7 @@ class Door:
         age = None if self.last_at is None else round(now - self.last_at, 1)
         return {"last_request_seconds": age, "refused": self.refused}
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer one request."""
         body = await _body(request)
         if body is None:

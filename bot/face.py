@@ -49,7 +49,7 @@ class SlackFace:
         self._outbox = Outbox(core, sender, clock, policy, ids.new()) if setup.channel else None
         self._failing: dict[str, str] = {}
         self.routes: Sequence[BaseRoute] = (
-            [Route(PATH, self._door, methods=["POST"])] if self._door else []
+            [Route(PATH, self._door.answer, methods=["POST"])] if self._door else []
         )
 
     async def run(self) -> None:

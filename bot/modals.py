@@ -116,7 +116,7 @@ class Modals:
         if click.view is None:
             return
         token, chosen = unpacked(click.view.metadata)
-        chosen |= review.read_review(click.view.state)
+        chosen = review.chosen_after(chosen, click.view.state)
         offset = int(click.value) if click.value.isdecimal() else 0
         if len(packed(token, chosen)) > METADATA:
             await self._redraw(click, waiting("Review", TOO_MANY))
@@ -196,7 +196,7 @@ class Modals:
         if (may := await self._allowed(submission)) is None:
             return
         token, chosen = unpacked(submission.view.metadata)
-        chosen |= review.read_review(submission.view.state)
+        chosen = review.chosen_after(chosen, submission.view.state)
         if not chosen:
             await self._tell(submission, answers.said(sentence="Nothing was chosen, or done."))
             return

@@ -33,7 +33,6 @@ ROUND = 1.0  # seconds between rounds
 NOTICES = 100
 MOVEMENTS = 500
 REMIND = timedelta(minutes=1)  # between looks for what must be said again
-STALE = timedelta(hours=1)  # movements older than that are no news to a bot that has just come
 MOST = 50  # pages that one round may fold
 
 
@@ -82,6 +81,8 @@ class Outbox:
     async def _fold(self, policy: Policy) -> bool:
         """Turn a page of notices and movements into posts, in one commit; say if there was one."""
         before = await self._core.cursors()
+        if "movements" not in before:
+            return await self._begin(before)
         told = await self._core.notices(after=before.get("notices", 0), limit=NOTICES)
         moved = await self._core.activity(after=before.get("movements", 0), limit=MOVEMENTS)
         if not told and not moved:
@@ -91,11 +92,15 @@ class Outbox:
             after["notices"] = told[-1].id
         if moved:
             after["movements"] = moved[-1].id
-        if "movements" not in before:
-            moved = [each for each in moved if self._clock.now() - each.at < STALE]
         posts = await self._posts(told, moved, policy)
         if not await self._core.write_posts(posts, before, after):
             log.info("somebody else has folded; again", extra={"act": "fold_again"})
+        return True
+
+    async def _begin(self, before: dict[str, int]) -> bool:
+        """Begin with what moves from now on: what moved before the bot came is no news."""
+        after = {**before, "movements": await self._core.last_movement()}
+        await self._core.write_posts([], before, after)
         return True
 
     async def _posts(

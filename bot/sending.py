@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core import Core
 from bot.messages import posts
 from bot.messages.kit import Message
+from bot.text import is_person
 from bot.workspace import NoAnswer, NotSent, Refused, SlackTrouble, Throttled, Workspace
 from sync_core.clock import Clock
+from sync_core.domain.proposals import Proposal
 from sync_core.domain.views import Post
 
 log = logging.getLogger(__name__)
@@ -132,8 +134,13 @@ class Sender:
         """Bring one post to Slack; return its channel and ts."""
         said = await self._render(post)
         url = _reply_of(post)
-        if url and await self._answered(post, url, said):
-            return post.channel, ANSWERED
+        if url:
+            if await self._answered(post, url, said):
+                return post.channel, ANSWERED
+            # Whoever asked waits for it, and nobody else does.
+            asker = str(post.body.get("by") or "")
+            channel = asker if is_person(asker) else post.channel
+            post = replace(post, channel=channel, ts=None)
         try:
             return await self._place(post, said)
         except Refused as exc:
@@ -151,7 +158,7 @@ class Sender:
         """Return what a post says now."""
         needs = posts.needs(post)
         report = None if needs.report is None else await self._core.report(needs.report)
-        proposals = []
+        proposals: list[Proposal] = []
         if needs.proposals is not None:
             _, proposals = await self._core.proposals(needs.proposals, limit=PROPOSALS)
         receipts = [await self._core.receipt(each) for each in needs.receipts]

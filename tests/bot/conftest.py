@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from bot.face import SlackFace
 from bot.setup import SlackSetup
 from sandbox.slack import Workspace
 from sync_core.clock import RandomIds, WallClock
@@ -118,8 +119,6 @@ async def served(routes):
 @asynccontextmanager
 async def at_work(office, core, *, socket=False, running=True, **given):
     """The face itself, reached by signed requests or through a socket."""
-    from bot.face import SlackFace
-
     more = {"app_token": office.slack.app.app_token, "secret": ""} if socket else {}
     face = SlackFace(office.setup(**{**more, **given}), core, office.clock, RandomIds())
     async with served(face.routes) as url:

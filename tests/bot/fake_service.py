@@ -111,7 +111,7 @@ class FakeService:
             levels=levels,
         )
 
-    def tell(self, kind, subject, severity="warning", *, over=False, at=None, **facts):
+    def tell(self, kind, subject, severity="warning", /, *, over=False, at=None, **facts):
         self.told.append(
             Notice(
                 id=len(self.told) + 1,
@@ -468,6 +468,9 @@ class FakeService:
 
     async def activity(self, *, after=0, limit=500):
         return [each for each in self.moved if each.id > after][:limit]
+
+    async def last_movement(self):
+        return len(self.moved)
 
     async def cursors(self):
         return dict(self.cursor)

@@ -1,0 +1,238 @@
+"""Every command, through signed requests and through a socket: acked at once, answered in words."""
+
+import json
+
+import pytest
+
+from bot.grammar import TABLE
+from sync_core.domain.proposals import ProposalKind
+from sync_core.domain.values import Mode
+from tests.bot.conftest import at_work, until
+
+FAST = 300  # milliseconds
+
+
+@pytest.fixture(params=["http", "socket"])
+async def face(request, office, core):
+    office.slack.pacing.enabled = request.param == "http"
+    async with at_work(office, core, socket=request.param == "socket") as made:
+        yield made
+
+
+async def ask(office, line, person=None, channel=None):
+    deed = await office.slack.command(
+        person or office.ann, f"/tipo {line}".strip(), channel=channel or office.stock
+    )
+    assert deed.acked, deed.receipt
+    assert deed.ack_ms < FAST
+    return (await deed.answer()), deed
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "This is what you can ask me"),
+        ("help", "This is what you can ask me"),
+        ("status", "stores are in step"),
+        ("mode", "off"),
+        ("stock SFDJ-M", "Slim Fit Denim Jacket (M)"),
+        ("stock nothing like it", "Nothing that shares stock goes by"),
+        ("why SFDJ-M", "Slim Fit Denim Jacket (M)"),
+        ("history jacket", "jacket"),
+        ("drift", ""),
+        ("unmatched", "45"),
+        ("places", "1 place"),
+        ("buffer SFDJ-M 2 us", "kept back from us"),
+        ("buffer all 1", "every product"),
+        ("buffer slim-fit-denim-jacket 2", "kept back"),
+        ("buffer jacket 2 us", "Name one by its SKU: /tipo buffer SFDJ-M 2 us"),
+        ("pause", "paused"),
+        ("resume", "resumed"),
+        ("undo 99", "There is no receipt 99."),
+        ("approvers", "Every member of this channel may approve"),
+        ("quiet", "no quiet hours"),
+        ("quiet 22:00-07:00", "22:00"),
+        ("quiet off", "no quiet hours"),
+        ("alerts", "digest"),
+        ("alerts problems", "problems"),
+        ("stok", "Did you mean"),
+        ("mode twoway", "is not a mode. Did you mean /tipo mode two-way"),
+        ("mode two-way mars", "mars is not a destination"),
+        ("stock", "Type it like this: /tipo stock"),
+        ("buffer", "Type it like this: /tipo buffer"),
+        ("pause now", "takes nothing after it"),
+        ("quiet sometimes", "Type it like this: /tipo quiet"),
+        ("alerts loud", "is not a level"),
+        ("undo it", "Type it like this: /tipo undo"),
+        ("approvers bob", "names nobody whom Slack knows"),
+    ],
+)
+async def test_a_command_is_answered(face, office, line, words):
+    """For their eyes only, and nobody is pinged whatever a product is called."""
+    said, _ = await ask(office, line)
+    assert words in said.text
+    assert said.only_for == office.ann.id
+    assert {each.kind for each in office.slack.pinged()} <= {"user"}
+
+
+def test_every_command_is_tried():
+    """A command that is added must be added above."""
+    marks = test_a_command_is_answered.pytestmark
+    lines = next(mark for mark in marks if mark.name == "parametrize").args[1]
+    tried = {line.split()[0] for line, _ in lines if line}
+    assert {row.word for row in TABLE} - tried == {"check"}
+
+
+async def test_a_check_is_begun_and_its_report_posted(face, office):
+    """Whoever asks learns at once that it runs; the channel gets what was found."""
+    said, _ = await ask(office, "check")
+    assert said.only_for == office.ann.id
+    await office.slack.until(lambda: office.slack.messages(office.stock, by=office.slack.bot), 5)
+
+
+async def test_a_mode_is_confirmed_before_it_changes(face, office, core):
+    """The preflight comes to whoever asked, in place of the first answer; nothing before that."""
+    said, deed = await ask(office, "mode two-way")
+    proposal = await until(
+        lambda: next((e for e in core.proposed.values() if e.kind is ProposalKind.MODE), None)
+    )
+    await office.slack.until(lambda: deed.seen()[-1].blocks and _buttons(deed.seen()[-1]), 5)
+    assert core.modes["us"] is Mode.OFF
+    question = deed.seen()[-1]
+    assert question.only_for == office.ann.id
+    click = await office.slack.click(office.ann, question, "decide.confirm")
+    assert click.acked
+    await until(lambda: core.modes["us"] is Mode.TWO_WAY)
+    assert core.decisions == [(proposal.token, "confirm", office.ann.id, "member of the channel")]
+    await office.slack.until(lambda: not _buttons(question, "decide.confirm"), 5)
+    assert said is not None
+
+
+def _buttons(message, action=""):
+    return [
+        each
+        for block in message.blocks
+        if block["type"] == "actions"
+        for each in block["elements"]
+        if each["action_id"].startswith(action or "decide")
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("mode two-way", "pause", "resume", "buffer all 1", "undo 1", "approvers channel"),
+        *("quiet off", "alerts all"),
+    ],
+)
+async def test_only_approvers_give_orders(face, office, core, line):
+    """Whoever is not allowed learns who is."""
+    core.preferences["approvers"] = json.dumps([office.bob.id])
+    core.paused = "somebody"
+    said, _ = await ask(office, line)
+    assert "Only approvers may do this." in said.text
+    assert f"<@{office.bob.id}>" in said.text
+    assert (core.paused, core.buffers, core.proposed) == ("somebody", [], {})
+    assert core.preferences == {"approvers": json.dumps([office.bob.id])}
+
+
+async def test_a_stranger_learns_nothing_of_the_stock(face, office):
+    """A shared channel has people of other companies in it."""
+    said, _ = await ask(office, "stock SFDJ-M", person=office.stranger)
+    assert said.text.endswith("Only people of this workspace may use Tipo.")
+
+
+async def test_a_guest_may_ask_but_gives_no_orders(face, office, core):
+    """Guests see what the channel sees."""
+    said, _ = await ask(office, "stock SFDJ-M", person=office.guest)
+    assert "Slim Fit Denim Jacket (M)" in said.text
+    said, _ = await ask(office, "pause", person=office.guest)
+    assert "Guests may not do this." in said.text
+    assert core.paused is None
+
+
+async def test_approvers_are_named_by_mention(face, office, core):
+    """Ids are kept, never names."""
+    await ask(office, "approvers @ann @stock-team")
+    assert json.loads(core.preferences["approvers"]) == [office.ann.id, office.team.id]
+    said, _ = await ask(office, "approvers default")
+    assert "Every member of this channel may approve" in said.text
+    assert core.preferences["approvers"] is None
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [("gone", "deactivated"), ("robot", "Apps may not"), ("eve", "workspace"), ("gina", "Guests")],
+)
+async def test_nobody_becomes_an_approver_who_could_never_approve(face, office, core, who, why):
+    """A list of such names would lock everybody out."""
+    said, _ = await ask(office, f"approvers @{who}")
+    assert why in said.text
+    assert "Nothing was changed" in said.text
+    assert core.preferences == {}
+
+
+async def test_an_answer_is_shared_with_the_name_of_who_shares(face, office):
+    """The channel sees the present state and who showed it."""
+    said, _ = await ask(office, "stock SFDJ-M")
+    await office.slack.click(office.ann, said, "share")
+    await office.slack.until(lambda: office.slack.messages(office.stock, by=office.slack.bot), 5)
+    shared = office.slack.messages(office.stock, by=office.slack.bot)[-1]
+    assert "Slim Fit Denim Jacket (M)" in shared.text
+    assert f"Shared by <@{office.ann.id}>" in str(shared.blocks)
+    assert not [each for each in _all_buttons(shared) if each["action_id"] == "share"]
+
+
+def _all_buttons(message):
+    return [
+        each for block in message.blocks if block["type"] == "actions" for each in block["elements"]
+    ]
+
+
+async def test_where_the_bot_is_not_a_member_sharing_says_what_to_do(face, office):
+    """A command works in every channel, a message does not."""
+    lonely = office.slack.channel("lonely", [office.ann], bot=False)
+    said, _ = await ask(office, "stock SFDJ-M", channel=lonely)
+    deed = await office.slack.click(office.ann, said, "share")
+    assert "/invite @Tipo" in (await deed.answer()).text
+
+
+@pytest.mark.parametrize("value", ["mode two-way", "pause", "buffer all 9", "nonsense", "stock:x"])
+async def test_a_share_button_carries_no_order(face, office, core, value):
+    """Whatever somebody forges into its value."""
+    said, _ = await ask(office, "stock SFDJ-M")
+    deed = await office.slack.click_raw(office.ann, said, {"action_id": "share", "value": value})
+    assert "cannot be shared" in (await deed.answer()).text
+    assert (core.paused, core.buffers, core.proposed) == (None, [], {})
+
+
+async def test_many_hits_become_a_list_to_choose_from(face, office, core):
+    """Twelve products at once are read by nobody."""
+    for n in range(12):
+        core.stock_up(f"Sock {n}", f"sock-{n}", f"SOCK-{n}", n)
+    said, _ = await ask(office, "stock sock")
+    deed = await office.slack.select(office.ann, said, "choose.stock", "11")
+    assert "Sock 7" in (await deed.answer()).text
+
+
+async def test_a_history_is_chosen_when_several_fit(face, office):
+    """A timeline is of one product."""
+    said, _ = await ask(office, "why jacket")
+    deed = await office.slack.select(office.ann, said, "choose.history", "2")
+    answer = await deed.answer()
+    assert "Slim Fit Denim Jacket (L)" in answer.text
+
+
+async def test_a_handler_that_fails_says_so_with_a_number(face, office, core, caplog):
+    """Nobody clicks again for want of an answer, and the log can be found by the number."""
+
+    async def broken():
+        raise RuntimeError("the database is on fire")
+
+    core.overview = broken
+    said, _ = await ask(office, "status")
+    assert "That did not work, and the fault is ours" in said.text
+    ref = next(
+        record.ref for record in caplog.records if record.__dict__.get("act") == "handler_failed"
+    )
+    assert ref in said.text
