@@ -212,6 +212,36 @@ MUTANTS = (
         "if self._store.alias not in self._context.known:",
         "if False:",
     ),
+    mutant(
+        "what the brake holds is owed all the same",
+        f"{DOMAIN}/shown.py",
+        "    shared -= level.held\n",
+        "",
+    ),
+    mutant(
+        "what was held from an old meeting is owed in the new one",
+        f"{DOMAIN}/brake.py",
+        "if kept.get(each.id) == each.meeting else each",
+        "if each.id in kept else each",
+    ),
+    mutant(
+        "an order explains every movement of its size",
+        f"{DOMAIN}/brake.py",
+        "            theirs.remove(act)\n",
+        "            continue\n",
+    ),
+    mutant(
+        "what has been decided on trips the brake again",
+        f"{WORKERS}/braking.py",
+        "if decided is None or each.at > decided or each.brake == self._wait",
+        "if True",
+    ),
+    mutant(
+        "sales wait for the brake as well",
+        f"{DOMAIN}/brake.py",
+        "return move.emptied or is_big or (is_held and move.counted > 0)",
+        "return move.emptied or is_big or is_held",
+    ),
 )
 
 
