@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 ORDERS = "orders/create"
 AGAIN = timedelta(seconds=10)  # before what was found explained is gone through again …
+MINUTE = timedelta(minutes=1)  # that the sum of a store's units is good for …
+MARGIN = 0.8  # … and how far to trust it
 GROWN = 1.1  # … unless so many times as much has moved by then
 SOON = 1.0  # seconds until others may be explained
 
@@ -145,12 +147,24 @@ class Watch:
 
     def _is_worth(self, total: Traffic) -> bool:
         """Whether to find out what explains so much: not again if it has hardly grown since."""
-        if not may_trip(total, self._limits):
+        limits = self._limits
+        if not may_trip(total, limits):
+            return False
+        few = total.units <= MARGIN * limits.share * self._stock()
+        if total.emptied <= limits.pools and few:
             return False
         at, before = self._context.weighed.get(self._store, (None, Traffic()))
         if at is None or not timedelta(0) <= self._now - at < AGAIN:
             return True
         return total.units > GROWN * before.units or total.emptied > GROWN * before.emptied
+
+    def _stock(self) -> int:
+        """Return about how many units the store has: a sum over all pools, once a minute."""
+        at, units = self._context.stock.get(self._store, (None, 0))
+        if at is None or not timedelta(0) <= self._now - at < MINUTE:
+            units = self._ledger.units(self._store)
+            self._context.stock[self._store] = self._now, units
+        return units
 
     def _moves(self) -> list[Move]:
         """Return the movements that nobody has decided on yet, explained as far as they are."""

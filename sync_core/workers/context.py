@@ -61,6 +61,7 @@ class Context:
     known: set[Alias] = field(default_factory=set)  # stores that have said who they are
     # What the brake found explained, when, and how much it was: not to go through it each time.
     weighed: dict[Alias, tuple[datetime, Traffic]] = field(default_factory=dict)
+    stock: dict[Alias, tuple[datetime, int]] = field(default_factory=dict)  # units, and when
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks
     products: Bells = field(default_factory=Bells)  # catalogues have to be read

@@ -90,11 +90,23 @@ def test_every_variable_is_read(given):
             "TIPO_NIGHTLY__AT": "03:45",
             "TIPO_NIGHTLY__TIMEZONE": "Europe/Berlin",
             "TIPO_CATCH_UP__EVERY": "0",
+            "TIPO_BRAKE__WITHIN_MINUTES": "5",
+            "TIPO_BRAKE__POOLS": "3",
+            "TIPO_BRAKE__FALL": "7",
+            "TIPO_BRAKE__SHARE": "0.25",
+            "TIPO_BRAKE__UNITS": "400",
             "TIPO_HOST": "0.0.0.0",  # noqa: S104
             "TIPO_PORT": "9000",
             "TIPO_LOG_FORMAT": "json",
         }
     )
+    assert settings.brake.model_dump() == {
+        "within_minutes": 5.0,
+        "pools": 3,
+        "fall": 7,
+        "share": 0.25,
+        "units": 400,
+    }
     eu, us = settings.stores["eu"], settings.stores["us"]
     assert (eu.domain, eu.role) == ("urbanwear-eu.myshopify.com", Role.SOURCE)
     assert eu.access_token.get_secret_value() == TOKEN
@@ -233,6 +245,8 @@ def test_an_empty_webhook_secret_is_none(given, given_secrets):
         ("TIPO_NIGHTLY__AT", "25:99"),
         ("TIPO_CATCH_UP__EVERY", "-17"),
         ("TIPO_CATCH_UP__EVERY", "soonish"),
+        ("TIPO_BRAKE__SHARE", "50"),
+        ("TIPO_BRAKE__FALL", "0"),
         ("TIPO_PORT", "70123"),
         ("TIPO_PORT", "eighty"),
         ("TIPO_MATCH_BY", "colour"),
