@@ -12,6 +12,7 @@ from bot.text import is_person
 from bot.workspace import NoAnswer, NotSent, Refused, SlackTrouble, Throttled, Workspace
 from sync_core.clock import Clock
 from sync_core.domain.proposals import Proposal
+from sync_core.domain.values import NEVER
 from sync_core.domain.views import Post
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 PACE = 1.1  # seconds between messages of one channel
 LONGEST = 300.0  # seconds between attempts
 LATER = timedelta(minutes=10)  # for a message that Slack does not take
+SOON = timedelta(seconds=30)  # for an answer in a thread that has not begun
+FEW, MANY = 50, 1_000  # posts that are looked at
+FAR = timedelta(seconds=10)  # between looks at many
 MARGIN = timedelta(minutes=2)  # by which Slack's clock and ours may differ
 ANSWERED = "reply"  # instead of a ts: it was said at a response_url
 TRIES = 3  # at a response_url
@@ -66,6 +70,7 @@ class Sender:
         self._tried: dict[str, int] = {}  # attempts at a response_url
         self._waiting = 0
         self._sent_at: datetime | None = None
+        self._looked_far = NEVER
         self._stuck: dict[str, str] = {}  # posts that Slack does not take, and why
 
     def health(self) -> dict[str, object]:
@@ -80,18 +85,41 @@ class Sender:
 
     async def send(self) -> float:
         """Send what is due, one message a channel; return the seconds until there may be more."""
-        due = await self._core.unsent(limit=50)
+        due = await self._due()
         self._waiting = len(due)
         done: set[str] = set()
         for post in sorted(due, key=lambda each: not _reply_of(each)):
             name = _line_of(post)
             line = self._lines.setdefault(name, Line(ready_at=self._clock.now()))
-            if name in done or line.ready_at > self._clock.now():
+            if name in done or line.ready_at > self._clock.now() or await self._is_early(post):
                 continue
             done.add(name)
             await self._attempt(post, line)
         self._forget()
         return self._pause(_line_of(each) for each in due)
+
+    async def _due(self) -> list[Post]:
+        """Return what is due; a channel that waits with all its posts must not hide the others."""
+        due = await self._core.unsent(limit=FEW)
+        now = self._clock.now()
+        lines = [self._lines.get(_line_of(each)) for each in due]
+        if len(due) < FEW or not all(each and each.ready_at > now for each in lines):
+            return due
+        if now < self._looked_far + FAR:
+            return due
+        self._looked_far = now
+        return await self._core.unsent(limit=MANY)
+
+    async def _is_early(self, post: Post) -> bool:
+        """Whether it belongs into the thread of a message that Slack has not got yet."""
+        if post.parent is None or post.ts is not None:
+            return False
+        parent = (await self._core.posts([post.parent])).get(post.parent)
+        if parent is None or parent.ts is not None:
+            return False
+        again = self._clock.now() + SOON
+        await self._core.failed(post.key, post.version, "its thread has not begun", again)
+        return True
 
     def _pause(self, names: Iterable[str]) -> float:
         now = self._clock.now()

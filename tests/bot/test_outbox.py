@@ -1,0 +1,351 @@
+"""The outbox: what people must know reaches them, in order, once, whatever Slack does.
+
+The core is the real one with a real database, and once more one of dictionaries.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from bot.news import Policy
+from bot.outbox import Outbox
+from bot.sending import Sender
+from bot.workspace import Workspace, open_client
+from sandbox.slack import Answer
+from sync_core.clock import RandomIds
+from sync_core.db.database import Database
+from sync_core.domain.values import News, Severity
+from sync_core.domain.views import Post
+from sync_core.service import Service
+from tests.bot.conftest import Office, Ticking
+from tests.bot.fake_service import FakeService
+
+HOUR = 3600
+
+
+@pytest.fixture
+async def desk():
+    made = Office(Ticking())
+    async with made.slack.running():
+        yield made
+
+
+class RealNews:
+    """Notices in a real database."""
+
+    def __init__(self, url, clock):
+        self.database = Database(url)
+        self.service = Service(self.database, {}, clock, RandomIds())
+        self.clock = clock
+
+    async def tell(self, kind, subject, severity="critical", *, over=False, **facts):
+        news = News(kind=kind, subject=subject, severity=Severity(severity), facts=facts, over=over)
+        await self.database.step(lambda ledger: ledger.tell([news], now=self.clock.now()))
+
+
+class FakeNews:
+    """Notices in a dictionary."""
+
+    def __init__(self, clock):
+        self.service = FakeService(clock)
+
+    async def tell(self, kind, subject, severity="critical", *, over=False, **facts):
+        self.service.tell(kind, subject, severity, over=over, **facts)
+
+
+@pytest.fixture(params=["real", "fake"])
+def news(request, desk):
+    if request.param == "fake":
+        yield FakeNews(desk.clock)
+        return
+    made = RealNews(request.getfixturevalue("sqlite_url"), desk.clock)
+    yield made
+    made.database.close()
+
+
+def outbox(desk, core, **given):
+    client = open_client(desk.slack.app.bot_token, desk.slack.api_url)
+    policy = Policy(channel=desk.stock.id, stores=("eu", "us"), **given)
+    sender = Sender(core, Workspace(client), desk.clock)
+    return Outbox(core, sender, desk.clock, policy, RandomIds().new())
+
+
+async def pass_time(desk, box, seconds, step=0.0):
+    """Let the outbox go round for so long, in no smaller steps than that."""
+    end = desk.clock.now() + timedelta(seconds=seconds)
+    while desk.clock.now() < end:
+        await desk.clock.sleep(max(step, await box.round()))
+
+
+def said(desk):
+    return [each.text for each in desk.slack.messages(desk.stock, by=desk.slack.bot)]
+
+
+async def test_a_critical_notice_is_told_at_once(desk, news):
+    """An oversell costs money by the minute."""
+    box = outbox(desk, news.service)
+    await news.tell("oversold", "pool:7", title="Jacket", units=1, acts=["order #1 in eu"])
+    await pass_time(desk, box, 3)
+    assert len(said(desk)) == 1
+    assert "Jacket" in said(desk)[0]
+    assert "#1" in str(desk.slack.messages(desk.stock)[0].blocks)
+
+
+async def test_what_is_over_before_it_is_said_is_never_said(desk, news):
+    """Most troubles pass within half a minute."""
+    box = outbox(desk, news.service)
+    await news.tell("unreachable", "store:eu", "warning", store="eu")
+    await pass_time(desk, box, 5)
+    await news.tell("unreachable", "store:eu", "warning", over=True, store="eu")
+    await pass_time(desk, box, 60)
+    assert said(desk) == []
+
+
+async def test_an_incident_is_one_message_to_its_end(desk, news):
+    """Updated in place: the channel shows what is, not what was."""
+    box = outbox(desk, news.service)
+    await news.tell("held", "store:eu", store="eu", why="the token is not accepted")
+    await pass_time(desk, box, 60)
+    assert len(said(desk)) == 1
+    await news.tell("held", "store:eu", over=True, store="eu")
+    await pass_time(desk, box, 60)
+    assert len(said(desk)) == 1
+    assert "esolved" in said(desk)[0]
+
+
+async def test_an_hour_without_slack_loses_and_doubles_nothing(desk, news):
+    """Each notice arrives exactly once afterwards, in order, no faster than Slack allows."""
+    box = outbox(desk, news.service, per_hour=1_000)
+    await pass_time(desk, box, 2)
+    desk.slack.faults.down_for(HOUR, desk.clock.seconds)
+    for n in range(40):
+        await news.tell("oversold", f"pool:{n}", title=f"Jacket {n:02}", units=1, acts=[])
+        await pass_time(desk, box, HOUR / 40, step=10)
+    assert said(desk) == []
+    await pass_time(desk, box, 290, step=30)
+    await pass_time(desk, box, 60)
+    assert [f"Jacket {n:02}" in text for n, text in enumerate(said(desk))] == [True] * 40
+    assert [each.status for each in desk.slack.calls if each.status == 429] == []
+    assert box.health()["waiting"] == 0
+
+
+async def test_slack_is_not_asked_again_before_its_time(desk, news):
+    """Who ignores a 429 is throttled for longer."""
+    box = outbox(desk, news.service)
+    desk.slack.faults.retry_after = 17
+    desk.slack.faults.once("chat.postMessage", Answer.RATE_LIMITED)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 15)
+    assert said(desk) == []
+    await pass_time(desk, box, 10)
+    assert len(said(desk)) == 1
+    calls = desk.slack.called("chat.postMessage")
+    assert calls[1].at - calls[0].at >= 17
+
+
+async def test_messages_of_a_channel_keep_their_distance(desk, news):
+    """About one a second is what a channel takes."""
+    box = outbox(desk, news.service, per_hour=100)
+    for n in range(5):
+        await news.tell("oversold", f"pool:{n}", title=f"Jacket {n}", units=1, acts=[])
+    await pass_time(desk, box, 10)
+    at = [each.at for each in desk.slack.called("chat.postMessage")]
+    assert len(at) == 5
+    assert min(later - sooner for sooner, later in pairwise(at)) > 1.09
+
+
+@pytest.mark.parametrize("fault", [Answer.DROP_AFTER, Answer.ERROR_AFTER])
+async def test_a_lost_answer_doubles_nothing_where_we_may_look(desk, news, fault):
+    """The message bears its key; it is looked for before it is sent again."""
+    desk.slack.app.scopes |= {"channels:history"}
+    box = outbox(desk, news.service)
+    desk.slack.faults.once("chat.postMessage", fault)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 30)
+    assert len(said(desk)) == 1
+    assert box.health()["waiting"] == 0
+
+
+async def test_a_lost_answer_doubles_rather_than_loses_where_we_may_not_look(desk, news):
+    """Without the scope, twice is better than never."""
+    box = outbox(desk, news.service)
+    desk.slack.faults.once("chat.postMessage", Answer.DROP_AFTER)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 30)
+    assert len(said(desk)) == 2
+    assert box.health()["waiting"] == 0
+
+
+async def test_a_restart_after_a_lost_answer_looks_first(desk, news):
+    """The process may die between Slack's taking it and our noting it."""
+    desk.slack.app.scopes |= {"channels:history"}
+    box = outbox(desk, news.service)
+    desk.slack.faults.once("chat.postMessage", Answer.DROP_AFTER)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 1)
+    assert len(said(desk)) == 1
+    desk.clock.forward(60)
+    box = outbox(desk, news.service)
+    await pass_time(desk, box, 10)
+    assert len(said(desk)) == 1
+    assert box.health()["waiting"] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [
+        ("not_in_channel", "/invite @Tipo"),
+        ("channel_not_found", "TIPO_SLACK__CHANNEL"),
+        ("is_archived", "another one"),
+        ("invalid_auth", "TIPO_SLACK__BOT_TOKEN"),
+    ],
+)
+async def test_a_closed_channel_is_named_once_and_tried_again(desk, news, caplog, code, part):
+    """Until somebody corrects it; then everything that waited arrives."""
+    box = outbox(desk, news.service)
+    desk.slack.faults.refuse["chat.postMessage"] = code
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 900, step=10)
+    assert part in str(box.health()["trouble"])
+    logged = [each for each in caplog.records if vars(each).get("act") == "post_failed"]
+    assert len(logged) == 1
+    assert len(desk.slack.called("chat.postMessage")) < 20
+    del desk.slack.faults.refuse["chat.postMessage"]
+    await pass_time(desk, box, 310, step=10)
+    assert len(said(desk)) == 1
+    assert box.health()["trouble"] == {}
+
+
+async def test_blocks_that_slack_refuses_are_said_in_words(desk, news):
+    """Rather a plain sentence than silence, and the next message is not held up."""
+    box = outbox(desk, news.service)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    desk.slack.faults.refuse["chat.postMessage"] = "invalid_blocks"
+
+    async def repaired():
+        calls = desk.slack.called("chat.postMessage")
+        if len(calls) == 1:
+            del desk.slack.faults.refuse["chat.postMessage"]
+
+    end = desk.clock.now() + timedelta(seconds=10)
+    while desk.clock.now() < end:
+        task = asyncio.ensure_future(box.round())
+        while not task.done():
+            await asyncio.sleep(0)
+            if "chat.postMessage" in desk.slack.faults.refuse:
+                await repaired()
+        await desk.clock.sleep(task.result())
+    assert len(said(desk)) == 1
+
+
+async def test_a_message_that_slack_never_takes_holds_up_nobody(desk, news):
+    """It is tried again every ten minutes, and shown in the health."""
+    box = outbox(desk, news.service)
+    await pass_time(desk, box, 1)
+    body = {"rows": [["2026-11-23T12:00:00+00:00", "x", "y"]]}
+    stuck = Post(
+        key="stuck", channel="C0NOWHERE", kind="thread", body=body, due_at=desk.clock.now()
+    )
+    cursors = await news.service.cursors()
+    assert await news.service.write_posts([stuck], cursors, cursors)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 10)
+    assert len(said(desk)) == 1
+    assert "C0NOWHERE" in box.health()["trouble"]
+
+
+async def test_a_message_that_was_deleted_is_posted_anew(desk, news):
+    """Somebody tidied up; the incident goes on."""
+    box = outbox(desk, news.service)
+    await news.tell("held", "store:eu", store="eu", why="the token is not accepted")
+    await pass_time(desk, box, 5)
+    desk.slack.messages(desk.stock, by=desk.slack.bot)[0].deleted = True
+    await news.tell("held", "store:eu", over=True, store="eu")
+    await pass_time(desk, box, 60)
+    assert len(said(desk)) == 1
+    assert "esolved" in said(desk)[0]
+
+
+async def test_only_one_of_two_processes_sends(desk, news):
+    """Two containers, one channel, one message."""
+    boxes = [outbox(desk, news.service), outbox(desk, news.service)]
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    for _ in range(10):
+        for box in boxes:
+            await box.round()
+        desk.clock.forward(1)
+    assert len(said(desk)) == 1
+    assert [each.leading for each in boxes] == [True, False]
+
+
+async def test_the_other_takes_over_when_the_first_is_gone(desk, news):
+    """Within half a minute."""
+    first, second = outbox(desk, news.service), outbox(desk, news.service)
+    await first.round()
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    desk.clock.forward(31)
+    await pass_time(desk, second, 5)
+    assert len(said(desk)) == 1
+
+
+async def test_what_is_severe_and_still_open_is_said_again(desk, news):
+    """Every four hours, until it is over."""
+    box = outbox(desk, news.service)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 5)
+    await pass_time(desk, box, 5 * HOUR, step=300)
+    assert len(said(desk)) == 2
+    assert "till open" in said(desk)[1]
+
+
+async def test_in_quiet_hours_only_what_is_severe_is_said(desk, news):
+    """People sleep; a broken token does not wait for the morning, a renamed SKU does."""
+    by = desk.ann
+    await news.service.set_preference("quiet", '["11:00", "14:00"]', by)
+    box = outbox(desk, news.service)
+    await news.tell("request_refused", "pool:2", "warning", title="Sock", why="no", store="eu")
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 120, step=5)
+    assert len(said(desk)) == 1
+    desk.clock.forward(2 * HOUR)
+    await pass_time(desk, box, 60)
+    assert len(said(desk)) == 2
+    assert "While you were quiet" in said(desk)[1]
+
+
+async def test_movements_are_told_in_groups(desk, news):
+    """Level "all": one message for many sales, and nothing of what moved before the bot came."""
+    core = FakeService(desk.clock)
+    core.move("us", -1)
+    core.preferences["alerts"] = '"all"'
+    box = outbox(desk, core)
+    await pass_time(desk, box, 2)
+    for _ in range(12):
+        core.move("us", -1)
+    await pass_time(desk, box, 120, step=5)
+    parents = [each for each in desk.slack.messages(desk.stock) if each.thread_ts is None]
+    assert len(parents) == 1
+    assert "12 units" in parents[0].text
+
+
+async def test_an_answer_in_a_thread_waits_for_its_parent(desk, news):
+    """Else it would stand in the channel, about nothing."""
+    core = news.service
+    box = outbox(desk, core)
+    await pass_time(desk, box, 1)
+    now = desk.clock.now()
+    rows = {"rows": [[now.isoformat(), "x", "y"]]}
+    parent = Post(
+        key="p", channel=desk.stock.id, kind="thread", body=rows, due_at=now + timedelta(minutes=1)
+    )
+    child = replace(parent, key="p/0", parent="p", due_at=now)
+    cursors = await core.cursors()
+    assert await core.write_posts([parent, child], cursors, cursors)
+    await pass_time(desk, box, 30)
+    assert said(desk) == []
+    await pass_time(desk, box, 120, step=5)
+    messages = desk.slack.messages(desk.stock)
+    assert [each.thread_ts for each in messages] == [None, messages[0].ts]
