@@ -3,13 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import random
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,22 +15,19 @@ from starlette.routing import Route
 from sync_core.app.clockwork import Clockwork
 from sync_core.app.faces import Face, open_faces
 from sync_core.app.parts import Parts
-from sync_core.compare.duck import DuckComparer
+from sync_core.app.working import context_of
 from sync_core.domain.brake import Limits
 from sync_core.domain.values import Alias, News, Severity
 from sync_core.errors import cut
 from sync_core.settings import BrakeSettings
-from sync_core.shopify.webhooks import heard, topics, verify
+from sync_core.shopify.webhooks import heard, verify
 from sync_core.web.health import Health
 from sync_core.web.receiver import Receiver
 from sync_core.web.webhooks import Webhooks
-from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
-from sync_core.workers.reach import Reach
 
 log = logging.getLogger(__name__)
 
-POLL = 5.0  # seconds between questions to a store that cannot reach us
 LONGEST_PAUSE = 30.0  # seconds between attempts of what fails
 FAILING = 3  # failures in a row after which the engine does not work
 LINGER = 5  # seconds that requests under way have at the end
@@ -55,31 +49,7 @@ class App:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        settings = parts.settings
-        pace = Pace(
-            catch_up=settings.catch_up.every,
-            poll=None if settings.public_url else POLL,
-            brake=limits_of(settings.brake),
-        )
-        luck = random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._context = Context(
-            records=parts.database,
-            stores=parts.stores,
-            source=settings.source,
-            clock=parts.clock,
-            ids=parts.ids,
-            luck=luck,
-            reach=Reach(parts.database, parts.clock, luck),
-            read=heard,
-            match_by=settings.match_by,
-            public_url=settings.public_url,
-            topics=topics,
-            pace=pace,
-            comparer=DuckComparer(Path(tempfile.gettempdir())),
-            auto=Auto(
-                kinds=frozenset(settings.nightly.auto_approve), units=settings.nightly.auto_units
-            ),
-        )
+        self._context = context_of(parts)
         self._receiver = Receiver(parts.database, self._context.inbox)
         self._faces = open_faces(parts)
         self._failing = 0  # how often in a row the engine has failed

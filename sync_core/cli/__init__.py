@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from sync_core.cli import doctor, migrating, mode, places, serving, status, stock
+from sync_core.cli import (
+    checking,
+    doctor,
+    exporting,
+    migrating,
+    mode,
+    places,
+    serving,
+    status,
+    stock,
+)
 from sync_core.cli.running import Commands
 
 app = typer.Typer(
@@ -37,7 +47,7 @@ def _tipo(
     """Keep the stock of two or more Shopify stores equal."""
 
 
-for part in (serving, mode, status, stock, places, doctor, migrating):
+for part in (serving, checking, mode, status, stock, exporting, places, doctor, migrating):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):
     # Faces and sandbox announce themselves: the core knows neither.

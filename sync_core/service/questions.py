@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sync_core.clock import Clock, Ids
 from sync_core.domain.arrange import Places
@@ -28,6 +29,12 @@ log = logging.getLogger(__name__)
 SERVING = "serving"  # the setting that holds the last sign of life
 PREFERENCE = "preference:"  # settings of a face
 COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
+PASSING = frozenset(  # findings that nobody has to decide about: they end by themselves
+    {
+        *("held", "unreachable", "request_refused", "webhooks_gone", "webhooks_missed"),
+        *("paused", "dead_worker"),
+    }
+)
 SILENT = 15.0  # seconds after which `tipo serve` counts as gone
 
 
@@ -111,6 +118,14 @@ class Questions:
     async def findings(self, *, limit: int = 200) -> list[Finding]:
         """Return what stands, the newest first."""
         return await self._records.step(lambda ledger: ledger.findings(limit=limit))
+
+    async def standing(self, *, limit: int = 50) -> list[tuple[Finding, Proposal | None]]:
+        """Return what waits for a person, in order, each with its open proposal.
+
+        What somebody muted is left out, and incidents that end without anybody's decision.
+        """
+        now = self._clock.now()
+        return await self._records.step(lambda ledger: _standing(ledger, now, limit))
 
     async def notices(self, *, after: int = 0, limit: int = 100) -> list[Notice]:
         """Return notices in order, those after that number."""
@@ -199,6 +214,19 @@ class Questions:
             choice = ", ".join(known) or "none yet: run `tipo serve` or `tipo doctor` first"
             raise NotAllowed(f"{alias} is not a destination; the destinations are {choice}")
         return [alias]
+
+
+def _standing(ledger: Ledger, now: datetime, limit: int) -> list[tuple[Finding, Proposal | None]]:
+    found: list[Finding] = []
+    after = 0
+    while len(found) < limit and (page := ledger.findings_by(after=after, limit=500)):
+        after = page[-1].id
+        found += [
+            each
+            for each in page
+            if each.kind not in PASSING and (each.muted_until is None or each.muted_until <= now)
+        ]
+    return [(each, ledger.newer_proposal(each.id)) for each in found[:limit]]
 
 
 def _question(ledger: Ledger, kind: str, subject: str) -> Proposal | None:

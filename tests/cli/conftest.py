@@ -144,3 +144,15 @@ async def _has_pools(service):
 
 async def _all_met(service):
     return not any(each.waiting for each in await service.meetings())
+
+
+def all_settled(sku, quantity):
+    """Whether every store shows that many, and nothing is under way."""
+
+    async def holds(service):
+        pools = await service.stock(sku)
+        shown = all(each.shows == quantity for pool in pools for each in pool.levels)
+        overview = await service.overview()
+        return shown and not any(each.due or each.open or each.looks for each in overview.stores)
+
+    return holds
