@@ -130,7 +130,7 @@ def state(level: LevelView, pool: PoolView) -> str:
 
 
 def history(words: Words, *, limit: int = 50, as_json: AsJson = False) -> None:
-    """Show who moved what, and what Tipo wrote, as a timeline.
+    """Show who moved what, what people decided, and what Tipo wrote, as a timeline.
 
     Exit 1 if nothing of that name shares stock.
     """
@@ -188,6 +188,8 @@ def line(entry: Entry) -> str:
         if entry.state != "counted":
             after = "  (does not count: its connection is one-way)"
         return f"{head}  {cut(entry.cause)}{after}"
+    if entry.kind == "decision":
+        return f"{head}  {cut(entry.cause)} → shared {entry.shared}"
     words = WRITTEN.get(entry.state, entry.state)
     took = (
         "" if entry.seconds is None or entry.state != "settled" else f" after {entry.seconds:.2f} s"

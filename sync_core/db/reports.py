@@ -10,6 +10,7 @@ from sqlalchemy import case, func, or_, select
 
 from sync_core.db.batches import ADJUSTMENT, BATCH
 from sync_core.db.catalogue import PLACE, VARIANT
+from sync_core.db.decided import decisions_of
 from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.news import FINDING, NOTICE
@@ -35,6 +36,7 @@ from sync_core.domain.views import (
 PAUSED = "paused"
 SERVING = "serving"
 MOST_HITS = 50
+ORDER = ("movement", "decision", "adjustment")  # of what happened in the same moment
 
 
 class Reports(Brakes):
@@ -270,7 +272,8 @@ class Reports(Brakes):
                     ref=row.id,
                 )
             )
-        entries.sort(key=lambda each: (each.at, each.kind != "movement"))
+        entries += decisions_of(self, pool, limit=limit)
+        entries.sort(key=lambda each: (each.at, ORDER.index(each.kind)))
         return entries[-limit:]
 
     def _moved(self, row: Any, acts: dict[str, list[Act]]) -> Entry:
