@@ -37,8 +37,12 @@ def clean(words: object, limit: int = LINE) -> str:
 
 def mrkdwn(words: object, limit: int = LINE) -> str:
     """Return foreign words for text that Slack parses: they ping, link and format nothing."""
-    tame = AT_EDGE.sub(lambda mark: LOOKALIKES[mark[0]], clean(words, limit))
-    return escaped(tame)
+    return tamed(clean(words, limit))
+
+
+def tamed(words: str) -> str:
+    """Return clean words with nothing in them that Slack gives a meaning."""
+    return escaped(AT_EDGE.sub(lambda mark: LOOKALIKES[mark[0]], words))
 
 
 def escaped(words: str) -> str:

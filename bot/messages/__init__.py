@@ -1,7 +1,8 @@
 """What Tipo says: values in, a `Message` or a view out. Pure: no I/O, no clock, no Slack client.
 
-Each builder lives in the module named at the left. Everything is keyword-only. `now` is an aware datetime. `share` is the value of a Share button
-(empty: no button). Whatever a merchant typed is made harmless here; hand it in as it is.
+Each builder lives in the module named at the left. Everything is keyword-only. `now` is an aware
+datetime. `share` is the value of a Share button (empty: no button). Whatever a merchant typed is
+made harmless here; hand it in as it is.
 
     Message(text: str, blocks: list[dict])          text is a whole sentence for phones and readers
 

@@ -424,6 +424,6 @@ def thread(*, rows: list[Any]) -> Message:
     return message(
         f"{counted(len(rows), 'step')}, the last: {clean(rows[-1][1], 80)}."
         if rows
-        else "No step.",
+        else "There is nothing to tell.",
         blocks=[bullets(lines)] if lines else [],
     )

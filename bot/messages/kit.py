@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.text import clean, escaped, is_group, is_person, mention, mrkdwn, number, spoken, when
+from bot.text import clean, escaped, is_group, is_person, mention, number, spoken, tamed, when
 from sync_core.domain.values import Severity
 
 Block = dict[str, Any]
@@ -134,7 +134,7 @@ def _aloud(part: dict[str, Any]) -> str:
         case "emoji":
             return ""
         case _:
-            return mrkdwn(part["text"], TEXT)
+            return tamed(part["text"])
 
 
 def message(*parts: Part, sign: str = "", blocks: Sequence[Block] = ()) -> Message:
@@ -207,7 +207,9 @@ def button(
     confirm: Block | None = None,
 ) -> Block:
     """Return a button; `says` is what screen readers read where labels repeat."""
-    made: Block = {"type": "button", "action_id": action, "text": plain(label), "value": value}
+    made: Block = {"type": "button", "action_id": action, "text": plain(label)}
+    if value:
+        made["value"] = value
     if says:
         made["accessibility_label"] = clean(says, 75)
     if style:

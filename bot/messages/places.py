@@ -3,6 +3,7 @@
 A block of the modal is named `place.<id>.<alias>`, or `place.<id>.name`; id 0 is the new place.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ Named = Mapping[Alias, Sequence[tuple[LocationId, str]]]
 NONE = "none"  # the option that takes a store out of a place
 ELEMENT = "chosen"
 INPUTS = 80  # in one modal, which takes 100 blocks
+BYTES = 180_000  # of menus in one modal, which may weigh 250 kB in all
 STORES = 19  # that a table has room for beside the place's name
 
 
@@ -78,14 +80,20 @@ def places_modal(
     *, places: Places, locations: Named, private_metadata: str, offset: int = 0
 ) -> dict[str, Any]:
     """Return the modal: one menu per store and place, and a new place at the end."""
-    size = max(1, INPUTS // (len(locations) + 2) - 1)
+    shorter = _fitting(locations)
+    weight = sum(_weight(each) for each in shorter.values())
+    size = max(1, min(INPUTS // (len(locations) + 2), BYTES // max(weight, 1)) - 1)
     shown = places[offset : offset + size]
     blocks: list[Block] = [
         sentence("Locations of one place share their stock. A location belongs to one place only.")
     ]
     for each in shown:
-        blocks += [header(each.name), *_menus(each, locations)]
-    blocks += [header("A new place"), _name_input(), *_menus(None, locations)]
+        blocks += [header(each.name), *_menus(each, shorter, locations)]
+    blocks += [header("A new place"), _name_input(), *_menus(None, shorter, locations)]
+    if shorter != locations:
+        blocks.append(
+            sentence("Not every location fits into this form; tipo places sets the rest.")
+        )
     blocks += _pages(offset, size, len(places))
     return {
         "type": "modal",
@@ -108,10 +116,26 @@ def _pages(offset: int, size: int, total: int) -> list[Block]:
     ]
 
 
-def _menus(place: Place | None, locations: Named) -> Iterator[Block]:
+def _weight(known: Sequence[tuple[LocationId, str]]) -> int:
+    """Return how many bytes a menu of locations has."""
+    return len(json.dumps([option(name, f"{id_}") for id_, name in known]))
+
+
+def _fitting(locations: Named) -> Named:
+    """Return as many locations of each store as two menus of each have room for."""
+    weight = 2 * sum(_weight(each) for each in locations.values())
+    if weight <= BYTES:
+        return locations
+    return {alias: known[: len(known) * BYTES // weight] for alias, known in locations.items()}
+
+
+def _menus(place: Place | None, shorter: Named, locations: Named) -> Iterator[Block]:
     """Yield a menu for each store."""
-    for alias, known in locations.items():
+    for alias, known in shorter.items():
         chosen = None if place is None else place.locations.get(alias)
+        if chosen is not None and all(id_ != chosen for id_, _ in known):
+            name = dict(locations[alias]).get(chosen, f"Closed location {chosen}")
+            known = [(chosen, name), *known]  # noqa: PLW2901  # what is chosen stays a choice
         yield {
             "type": "input",
             "block_id": f"place.{0 if place is None else place.id}.{alias}",
@@ -125,8 +149,6 @@ def _menu(known: Sequence[tuple[LocationId, str]], chosen: LocationId | None) ->
     """Return a menu of a store's locations; beyond a hundred, in groups."""
     none = option("No location", NONE)
     options = [none, *(option(name, f"{id_}") for id_, name in known)]
-    if chosen is not None and all(id_ != chosen for id_, _ in known):
-        options.insert(1, option(f"Closed location {chosen}", f"{chosen}"))
     first = next((each for each in options if each["value"] == f"{chosen}"), none)
     menu: dict[str, Any] = {
         "type": "static_select",

@@ -32,7 +32,7 @@ from bot.messages.kit import (
 )
 from bot.messages.modes import count, progress
 from bot.messages.proposals import ending, option_buttons, receipt_news, undo_button
-from bot.text import clean, counted, number
+from bot.text import clean, counted, mrkdwn, number
 from sync_core.domain.proposals import (
     Proposal,
     ProposalState,
@@ -196,7 +196,9 @@ def _done(receipts: Sequence[Receipt]) -> list[Block]:
 
 def _small(report: Report) -> list[Block]:
     """Return counts by cause, and what Tipo did by itself, as small print."""
-    words = [f"{kind_words(kind)} {number(n)}" for kind, n in sorted(report.counts.items()) if n]
+    words = [
+        f"{mrkdwn(kind_words(kind))} {number(n)}" for kind, n in sorted(report.counts.items()) if n
+    ]
     auto = count(report.summary, "auto", "auto_approved")
     if auto:
         words.append(f"Tipo settled {number(auto)} by itself, as its settings allow")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.messages.kit import (
     Action,
+    Block,
     Column,
     Message,
     Part,
@@ -30,6 +31,7 @@ MODES = {
     Mode.OFF: "nothing is written",
 }
 START: list[Part] = ["Start ", code("tipo serve"), "."]
+NAMED = 20  # stores that one sentence names
 COLUMNS = (
     Column("Store", wrapped=True),
     Column("Connection"),
@@ -82,7 +84,8 @@ def _ladder(overview: Overview, *, serving: bool) -> Iterator[tuple[str, list[Pa
         yield "Critical", ["Tipo is not running, so nothing is counted or written. ", *START]
     if held:
         names = ", ".join(clean(each.alias, 40) for each in held[:5])
-        yield "Critical", [f"{names} is held: {clean(held[0].held_why, 200)}"]
+        why = clean(held[0].held_why, 200).rstrip(".")
+        yield "Critical", [f"{names} {'is' if len(held) == 1 else 'are'} held: {why}."]
     if overview.oversold:
         yield "Critical", [f"{counted(overview.oversold, 'product')} oversold."]
     if overview.paused:
@@ -145,9 +148,9 @@ def last_compare(report: Report | None) -> str:
 def mode_now(*, overview: Overview, share: str = "") -> Message:
     """Say how each destination is connected, and how to change it."""
     parts: list[Part] = []
-    for each in overview.stores:
-        if each.role is Role.SOURCE:
-            continue
+    destinations = [each for each in overview.stores if each.role is not Role.SOURCE]
+    left = len(destinations) - NAMED
+    for each in destinations[:NAMED]:
         mode = each.mode or Mode.OFF
         parts += [", " if parts else "", clean(each.alias, 40), " is ", bold(mode.value)]
         parts += [f" ({MODES[mode]})"]
@@ -162,6 +165,12 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         code("/tipo mode off"),
         ", with a store's name if you mean one. You see what would be written first.",
     )
-    names = " \u00b7 ".join(f"{mrkdwn(each.alias)}: {connection(each)}" for each in overview.stores)
-    ending = [context(names), *actions("mode", share_button(share))]
-    return message(*parts[1:], ".", blocks=[hint, *ending])
+    held = [f"{mrkdwn(each.alias, 40)} is held" for each in overview.stores if each.held_why]
+    ending = [*([context(", ".join(held[:NAMED]))] if held else []), *share_it(share)]
+    rest = f", and {counted(left, 'more store')}" if left > 0 else ""
+    return message(*parts[1:], f"{rest}.", blocks=[hint, *ending])
+
+
+def share_it(share: str) -> list[Block]:
+    """Return the row with the Share button, if the answer may be shared."""
+    return actions("share", share_button(share))
