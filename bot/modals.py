@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 METADATA = 2_900  # characters, a little below Slack's 3,000
 LONGEST = 2_900  # characters of a text
+SETTLE = 0.7  # seconds between an ack with a page and the next page
 REMEMBERED = 100  # forms that are open at once
 GONE = "This question is not open any more. Type /tipo drift to see what stands now."
 TOO_MANY = "You have chosen a great many. Submit these first, then review the rest."
@@ -223,15 +224,22 @@ class Modals:
         found = await self._office.approvers.may(submission.person)
         if isinstance(found, May):
             return found
+        await self._settle()
         await self._fill(submission.view.id, waiting("Not allowed", found.why))
         return None
 
     async def _tell(self, submission: Submission, said: Message) -> None:
         """Show the outcome where the form was; it stays there until they close it."""
+        await self._settle()
         await self._fill(submission.view.id, showing(said))
+
+    async def _settle(self) -> None:
+        """Let Slack draw the waiting page first: it comes with the ack, and must not come last."""
+        await self._office.clock.sleep(SETTLE)
 
     async def sorry(self, view_id: str, sentence: str) -> None:
         """Say in the modal that something did not work."""
+        await self._settle()
         await self._fill(view_id, waiting("Tipo", sentence))
 
 
