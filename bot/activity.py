@@ -84,8 +84,7 @@ class Tally:
 
     def changed(self) -> list[Post]:
         """Return what has changed, one version higher than it was."""
-        old = self._given.get(LEDGER)
-        if old is None or old.body != self.book:
+        if self.book != _book(self._given.get(LEDGER)):
             self._put(LEDGER, "ledger", self.book, FOREVER)
         return [
             replace(post, version=self._given[key].version + 1 if key in self._given else 1)

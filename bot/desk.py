@@ -53,8 +53,7 @@ class Desk:
     def changed(self) -> list[Post]:
         """Return what has changed, one version higher than it was."""
         self.book = tidy(self.book)
-        old = self._given.get(LEDGER)
-        if old is None or old.body != self.book:
+        if self.book != read(self._given.get(LEDGER)):
             self.put(LEDGER, "ledger", self.book, FOREVER)
         return [
             replace(post, version=self._given[key].version + 1 if key in self._given else 1)
@@ -184,7 +183,7 @@ class Desk:
         if is_critical(story["severity"]):
             if self._room("critical", notice.at):
                 return own, "incident", notice.at
-            return f"critical:{_hour(notice.at)}", "more", notice.at
+            return f"critical:{_hour(notice.at)}", "critical", notice.at
         if notice.kind in AT_ONCE:
             return own, "incident", notice.at
         if story["severity"] == Severity.INFO and self._policy.level != ALL:

@@ -1,0 +1,403 @@
+"""Notices become posts: once each, whatever the batches; quiet where people would stop reading."""
+
+from dataclasses import replace
+from datetime import time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import news
+from bot.messages import posts as said
+from bot.news import LEDGER, Quiet
+from bot.policy import FOREVER
+from tests.bot.messages.conftest import NOW, POLICY, notice
+from tests.bot.messages.test_builders import check_message
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+class Kept:
+    """Posts as the core keeps them: seen if the ledger asks for them, versions go up by one."""
+
+    def __init__(self, policy=POLICY):
+        self.posts = {}
+        self.policy = policy
+
+    def seen(self, notices=()):
+        ledger = self.posts.get(LEDGER)
+        wanted = [LEDGER, *news.needed(ledger, notices)]
+        return {key: self.posts[key] for key in wanted if key in self.posts}
+
+    def fold(self, *notices, now=NOW):
+        return self.keep(news.fold(self.seen(notices), notices, now=now, policy=self.policy))
+
+    def remind(self, now):
+        return self.keep(news.remind(self.seen(), now=now, policy=self.policy))
+
+    def keep(self, changed):
+        for post in changed:
+            old = self.posts.get(post.key)
+            assert post.version == (old.version + 1 if old else 1)
+            self.posts[post.key] = post
+        return [each for each in changed if each.key != LEDGER]
+
+    def send(self, now):
+        """Slack gets all that is due."""
+        for key, post in self.posts.items():
+            if post.due_at <= now and post.sent < post.version:
+                self.posts[key] = replace(post, sent=post.version, ts=post.ts or f"{len(key)}.1")
+
+    def told(self, now=FOREVER - SECOND):
+        """Return what is or will be said, in order, without threads."""
+        due = [each for each in self.posts.values() if each.due_at <= now and not each.parent]
+        return sorted(due, key=lambda each: each.due_at)
+
+    def counted(self):
+        top = [each for each in self.posts.values() if not each.parent and each.key != LEDGER]
+        return sum(each.body.get("notices", 0) for each in top) + self.book["strays"]
+
+    @property
+    def book(self):
+        return self.posts[LEDGER].body
+
+    def words(self, key):
+        return said.render(self.posts[key], said.NOTHING, NOW).text
+
+
+KINDS = ["suspended", "conflict", "unreachable", "held", "oversold", "renamed", "mode", "paused"]
+CRITICAL = {"unreachable", "held", "oversold"}
+events = st.lists(
+    st.tuples(
+        st.sampled_from([*KINDS, "something_new", "report", "decided"]),
+        st.integers(1, 4),
+        st.sampled_from(["eu", "us"]),
+        st.booleans(),
+        st.integers(0, 4000),
+        st.sampled_from(["info", "warning", "critical"]),
+    ),
+    max_size=60,
+)
+
+
+def told_of(number, event, at):
+    kind, subject, store, over, _, severity = event
+    if kind in {"report", "decided"}:
+        facts = {"report": subject, "receipt": number, "kind": "night"}
+        return notice(number, kind, f"report:{subject}", at=at, facts=facts, severity="info")
+    names = {"oversold": f"pool:{subject}", "suspended": f"level:{subject}"}
+    worst = {"held": "critical", "oversold": "critical", "renamed": "info"}.get(kind, severity)
+    facts = {"store": store, "title": "Jacket", "why": f"reason {number % 3}"}
+    about = names.get(kind, f"store:{store}" if subject % 2 else f"item:{store}:{subject}")
+    worst = "info" if over else worst
+    return notice(number, kind, about, at=at, over=over, severity=worst, facts=facts)
+
+
+def notices_of(events):
+    at = NOW
+    for number, event in enumerate(events, start=1):
+        at += event[4] * SECOND
+        yield told_of(number, event, at)
+
+
+policies = st.builds(
+    replace,
+    st.just(POLICY),
+    level=st.sampled_from(["all", "digest", "problems"]),
+    quiet=st.sampled_from([None, Quiet(start=time(22), end=time(7))]),
+    per_hour=st.sampled_from([1, 3, 20]),
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+
+
+@given(events=events, policy=policies, cuts=st.lists(st.integers(1, 7), min_size=1, max_size=40))
+def test_it_does_not_matter_where_a_process_was_killed(events, policy, cuts):
+    """After a restart the same posts stand there, each notice in exactly one of them."""
+    notices = list(notices_of(events))
+    whole, parts = Kept(policy), Kept(policy)
+    whole.fold(*notices)
+    left = list(notices)
+    for size in cuts * 60:
+        if not left:
+            break
+        parts.fold(*left[:size])
+        left = left[size:]
+    alike = [
+        {key: (each.body, each.due_at, each.parent) for key, each in kept.posts.items()}
+        for kept in (whole, parts)
+    ]
+    assert alike[0] == alike[1]
+    if notices:
+        assert whole.counted() == len(notices)
+
+
+@given(events=events, policy=policies)
+def test_what_was_folded_before_changes_nothing(events, policy):
+    """A page that is folded twice must not be told twice."""
+    notices = list(notices_of(events))
+    kept = Kept(policy)
+    kept.fold(*notices)
+    if notices:
+        assert kept.fold(*notices) == []
+
+
+@given(events=events, policy=policies, sends=st.lists(st.booleans(), min_size=60, max_size=60))
+def test_every_post_can_be_said(events, policy, sends):
+    """Whatever Slack had got by then: each post renders within Slack's limits."""
+    kept = Kept(policy)
+    for sent, each in zip(sends, notices_of(events), strict=False):
+        kept.fold(each, now=each.at)
+        if sent:
+            kept.send(each.at)
+    for post in kept.posts.values():
+        if post.key != LEDGER:
+            check_message(said.render(post, said.NOTHING, NOW))
+    if events:
+        assert kept.counted() == len(events)
+
+
+def oversold(number=1, at=NOW, *, over=False, **facts):
+    given_ = {"title": "Slim Fit Denim Jacket", "units": 1, **facts}
+    severity = "info" if over else "critical"
+    return notice(number, "oversold", "pool:7", at=at, facts=given_, severity=severity, over=over)
+
+
+def held(number=1, at=NOW, *, over=False):
+    facts = {"store": "eu", "why": "the token is withdrawn"}
+    severity = "info" if over else "critical"
+    return notice(number, "held", "store:eu", at=at, over=over, facts=facts, severity=severity)
+
+
+def test_what_is_critical_is_said_at_once():
+    kept = Kept()
+    kept.fold(oversold())
+    assert [(each.key, each.due_at) for each in kept.told()] == [("incident:1", NOW)]
+
+
+def test_what_clears_within_thirty_seconds_is_never_said():
+    """Nobody goes on reading a channel that cries wolf."""
+    kept = Kept()
+    kept.fold(notice(1))
+    kept.fold(notice(2, subject="level:1", at=NOW + 29 * SECOND, over=True))
+    assert kept.told() == []
+
+
+def test_what_clears_later_is_resolved_in_its_own_message():
+    kept = Kept()
+    kept.fold(notice(1))
+    kept.send(NOW + MINUTE)
+    kept.fold(notice(2, subject="level:1", at=NOW + 12 * MINUTE, over=True))
+    [post] = kept.told()
+    assert (post.key, post.due_at) == ("incident:1", NOW + 12 * MINUTE + 15 * SECOND)
+    assert kept.words("incident:1").startswith("Resolved: after 12 min.")
+
+
+def test_many_products_of_a_store_are_one_message_with_a_thread():
+    """Twenty messages about one cause are nineteen too many."""
+    kept = Kept()
+    kept.fold(*(notice(n, at=NOW + n * SECOND) for n in range(1, 24)))
+    assert [each.key for each in kept.told()] == ["incident:1"]
+    assert kept.words("incident:1") == "Warning: 23 products are left alone in eu."
+    assert len(kept.posts["incident:1/0"].body["rows"]) == 23
+    assert kept.posts["incident:1/0"].parent == "incident:1"
+
+
+def test_a_long_thread_goes_on_in_pages_and_ends():
+    kept = Kept()
+    kept.fold(*(notice(n) for n in range(1, 501)))
+    pages = [each for each in kept.posts.values() if each.parent]
+    assert len(pages) == 10
+    assert {len(each.body["rows"]) for each in pages} == {40}
+    assert kept.words("incident:1") == "Warning: 500 products are left alone in eu."
+
+
+def test_updates_that_come_close_together_are_said_together():
+    """Slack takes fifty updates a minute over all messages."""
+    kept = Kept()
+    kept.fold(notice(1))
+    kept.send(NOW + MINUTE)
+    first = NOW + 2 * MINUTE
+    dues = []
+    for n in range(2, 8):
+        kept.fold(notice(n, at=first + (n - 2) * 10 * SECOND))
+        dues.append(kept.posts["incident:1"].due_at - first)
+    assert [each.total_seconds() for each in dues] == [15, 25, 35, 45, 45, 45]
+
+
+def test_it_is_said_anew_only_when_it_opens_again():
+    kept = Kept()
+    kept.fold(oversold(1), oversold(2, NOW + MINUTE, units=2))
+    assert [each.key for each in kept.told()] == ["incident:1"]
+    assert "oversold by 2 units" in kept.words("incident:1")
+    kept.fold(oversold(3, NOW + HOUR, over=True), oversold(4, NOW + 2 * HOUR))
+    assert [each.key for each in kept.told()] == ["incident:1", "incident:4"]
+
+
+def test_it_is_said_anew_when_it_gets_worse():
+    kept = Kept()
+    facts = {"store": "eu", "lost": "", "refused": "inventory_levels/update"}
+    kept.fold(notice(1, "webhooks_gone", "store:eu", facts=facts))
+    kept.send(NOW + MINUTE)
+    worse = NOW + HOUR
+    kept.fold(notice(2, "webhooks_gone", "store:eu", at=worse, facts=facts, severity="critical"))
+    assert kept.posts["incident:2"].due_at == worse
+    assert "see the newer message" in kept.words("incident:1")
+    kept.fold(notice(3, "webhooks_gone", "store:eu", at=worse + HOUR, facts=facts, over=True))
+    assert kept.words("incident:2").startswith("Resolved: after 2 h")
+
+
+def test_after_a_day_new_products_get_a_message_of_their_own():
+    """Nobody sees a message of yesterday grow."""
+    kept = Kept()
+    later = NOW + 25 * HOUR
+    kept.fold(notice(1), notice(2, at=later))
+    assert [each.key for each in kept.told()] == ["incident:1", "incident:2"]
+    kept.fold(notice(3, subject="level:1", at=later + HOUR, over=True))
+    assert kept.posts["incident:1"].body["over"] is not None
+    assert kept.posts["incident:2"].body["over"] is None
+
+
+def test_a_store_that_is_down_silences_its_products():
+    """One cause, one message; what is left when it is back is said then."""
+    kept = Kept()
+    kept.fold(
+        held(), notice(2, at=NOW + MINUTE), notice(3, "conflict", "item:eu:9", at=NOW + MINUTE)
+    )
+    assert [each.key for each in kept.told()] == ["incident:1"]
+    back = NOW + HOUR
+    kept.fold(notice(4, subject="level:2", at=back - MINUTE, over=True), held(5, back, over=True))
+    assert [(each.key, each.due_at) for each in kept.told()] == [
+        ("incident:1", NOW),
+        ("incident:3", back + 30 * SECOND),
+    ]
+
+
+def test_another_store_is_not_silenced():
+    kept = Kept()
+    kept.fold(held(), notice(2, facts={"store": "us", "title": "Jacket", "why": "untracked"}))
+    assert [each.key for each in kept.told()] == ["incident:1", "incident:2"]
+
+
+QUIET = replace(POLICY, quiet=Quiet(start=time(22), end=time(7)), zone="Europe/Berlin")
+NIGHT = NOW.replace(hour=23)  # midnight in Berlin
+
+
+def test_quiet_hours_put_off_what_can_wait_and_sum_it_up():
+    kept = Kept(QUIET)
+    kept.fold(
+        notice(1, at=NIGHT),
+        oversold(2, NIGHT + HOUR),
+        notice(3, "conflict", "item:us:3", at=NIGHT + HOUR, facts={"store": "us"}),
+        notice(4, subject="level:1", at=NIGHT + 2 * HOUR, over=True),
+        now=NIGHT,
+    )
+    morning = NOW.replace(day=24, hour=6, minute=0)
+    told = [(each.key, each.due_at) for each in kept.told()]
+    assert told == [("incident:2", NIGHT + HOUR), ("quiet:2026-11-24T06:00", morning)]
+    assert kept.words("quiet:2026-11-24T06:00") == (
+        "Note: While you were quiet: 2 incidents, 1 of them resolved."
+    )
+
+
+def test_an_hour_has_a_cap_and_one_message_for_the_rest():
+    kept = Kept(replace(POLICY, per_hour=3))
+    facts = [{"store": f"store-{n}", "title": "Jacket", "why": "untracked"} for n in range(30)]
+    kept.fold(*(notice(n + 1, at=NOW + n * SECOND, facts=each) for n, each in enumerate(facts)))
+    keys = [each.key for each in kept.told()]
+    assert keys == ["incident:1", "incident:2", "incident:3", "more:2026-11-23T08"]
+    assert kept.words(keys[-1]) == "Warning: 27 more incidents in this hour."
+
+
+def test_severe_ones_have_a_cap_of_their_own():
+    """Ten thousand oversold products are one catastrophe, not ten thousand messages."""
+    kept = Kept(replace(POLICY, per_hour=3))
+    facts = {"title": "Jacket", "units": 1}
+    many = [
+        notice(n, "oversold", f"pool:{n}", facts=facts, severity="critical") for n in range(1, 501)
+    ]
+    kept.fold(*many)
+    assert len(kept.told()) == 4
+    assert len(kept.posts["critical:2026-11-23T08"].body["lines"]) == 200
+    assert kept.words("critical:2026-11-23T08") == "Critical: 497 more incidents in this hour."
+    overs = [
+        notice(500 + n, "oversold", f"pool:{n}", facts=facts, over=True, at=NOW + HOUR)
+        for n in range(1, 501)
+    ]
+    kept.fold(*overs)
+    assert kept.counted() == 1000
+    assert kept.book["stories"] == {}
+
+
+@pytest.mark.parametrize(
+    ("level", "key"),
+    [("all", "incident:1"), ("digest", "digest:2026-11-23T09"), ("problems", None)],
+)
+def test_mere_information_is_said_as_the_channel_wants(level, key):
+    kept = Kept(replace(POLICY, level=level))
+    kept.fold(notice(1, "renamed", "product:eu:1:x", severity="info"))
+    assert [each.key for each in kept.told()] == ([key] if key else [])
+
+
+def report(number, n, at=NOW, kind="night", **facts):
+    given_ = {"report": n, "kind": kind, **facts}
+    return notice(number, "report", f"report:{n}", at=at, facts=given_, severity="info")
+
+
+def test_a_newer_report_takes_the_place_of_the_older_one():
+    """A button of yesterday must not look as if it still counted."""
+    kept = Kept()
+    kept.fold(report(1, 3), report(2, 4, NOW + 24 * HOUR))
+    assert kept.posts["report:3"].body["newer"] == 4
+    assert "newer" not in kept.posts["report:4"].body
+
+
+def test_a_decision_is_written_into_the_message_of_its_report():
+    kept = Kept()
+    kept.fold(report(1, 3))
+    facts = {"receipt": 7, "report": 3, "kind": "fix"}
+    kept.fold(notice(2, "decided", "receipt:7", at=NOW + MINUTE, facts=facts, severity="info"))
+    assert [each.key for each in kept.told()] == ["report:3"]
+    assert said.needs(kept.posts["report:3"]) == said.Needs(report=3, proposals=3, receipts=(7,))
+
+
+def test_a_decision_without_a_message_gets_its_own():
+    kept = Kept()
+    facts = {"receipt": 7, "report": None, "kind": "brake"}
+    kept.fold(notice(1, "decided", "receipt:7", facts=facts, severity="info"))
+    [post] = kept.told()
+    assert said.needs(post) == said.Needs(receipts=(7,))
+
+
+def test_who_has_asked_is_answered_at_night_too():
+    """Quiet hours are for those who sleep."""
+    kept = Kept(QUIET)
+    kept.fold(report(1, 3, NIGHT), report(2, 4, NIGHT, "check", reply="https://hooks"), now=NIGHT)
+    dues = {each.key: each.due_at for each in kept.told()}
+    assert dues == {"report:3": NOW.replace(day=24, hour=6, minute=0), "report:4": NIGHT}
+    assert "newer" not in kept.posts["report:3"].body
+
+
+def test_people_are_reminded_of_what_is_severe_and_open():
+    kept = Kept()
+    kept.fold(held(), oversold(2, NOW + HOUR), notice(3))
+    assert news.next_reminder(kept.seen(), policy=POLICY) == NOW + 4 * HOUR
+    assert kept.remind(NOW + 4 * HOUR - SECOND) == []
+    [first] = kept.remind(NOW + 4 * HOUR)
+    assert list(first.body["lines"]) == ["incident:1"]
+    assert news.next_reminder(kept.seen(), policy=POLICY) == NOW + 5 * HOUR
+    assert kept.remind(NOW + 4 * HOUR + SECOND) == []
+    kept.fold(oversold(4, NOW + 5 * HOUR, over=True), held(5, NOW + 6 * HOUR, over=True))
+    assert kept.remind(NOW + 30 * HOUR) == []
+    assert news.next_reminder(kept.seen(), policy=POLICY) is None
+
+
+def test_a_summary_of_an_hour_long_ago_is_not_written_twice():
+    """A key that stands in the database already would stop the outbox for ever."""
+    kept = Kept(replace(POLICY, per_hour=1))
+    for n in range(1, 40):
+        at = NOW + n * MINUTE / 2
+        facts = {"store": f"store-{n}", "title": "Jacket", "why": "untracked"}
+        kept.fold(notice(2 * n, subject="level:1", at=at, facts=facts))
+        kept.send(at)
+        kept.fold(notice(2 * n + 1, subject="level:1", at=at, facts=facts, over=True))
+    assert kept.counted() == 78
