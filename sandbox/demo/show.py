@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from sandbox.demo import transcript
+from sandbox.demo.conversation import Talked, talk
 from sandbox.demo.scenes import Ending, Played, end, play, scenes
 from sandbox.demo.stage import NoShow, Stage, set_stage
 from sync_core.clock import WallClock
@@ -45,21 +46,24 @@ async def _play(stage: Stage, out: Console, *, as_json: bool) -> bool:
         transcript.told(out, number, played[-1])
     last = end(stage)
     transcript.ending(out, last)
-    good = last.holds and all(each.holds for each in played)
+    talked = await talk(stage)
+    transcript.conversation(out, talked)
+    good = last.holds and all(each.holds for each in played) and talked.holds
     if not good:
         out.print(f"\nThe last lines of Tipo's log:\n{stage.log_tail()}")
     if as_json:
-        typer.echo(json.dumps(_plain(stage, played, last, good=good), indent=2))
+        typer.echo(json.dumps(_plain(stage, played, last, talked), indent=2))
     return good
 
 
-def _plain(stage: Stage, played: list[Played], last: Ending, *, good: bool) -> dict[str, object]:
+def _plain(stage: Stage, played: list[Played], last: Ending, talked: Talked) -> dict[str, object]:
     return {
-        "holds": good,
+        "holds": last.holds and all(each.holds for each in played) and talked.holds,
         "stores": {alias: f"{stage.stores_url}/{alias}" for alias in stage.shops},
         "tipo": stage.tipo_url,
         "scenes": [{**asdict(each), "holds": each.holds} for each in played],
         "end": {**asdict(last), "holds": last.holds},
+        "conversation": {**asdict(talked), "holds": talked.holds},
     }
 
 

@@ -1,4 +1,4 @@
-"""The stage: two imitation stores and a real `tipo serve`, all over HTTP on this machine.
+"""The stage: two imitation stores, a Slack workspace and a real `tipo serve`, all over HTTP.
 
 Tipo runs as a process of its own, in a folder of its own: it knows nothing of the demo, and none
 of the settings of whoever runs the demo reach it.
@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
+from sandbox.demo.team import Team, hire
 from sandbox.server import build_app
 from sandbox.shop import Shop
 from sandbox.world import build_world, environment
@@ -49,6 +50,7 @@ class Stage:
     stores_url: str
     tipo_url: str
     environment: Mapping[str, str]
+    team: Team
 
     async def act(self, alias: str, verb: str, given: Mapping[str, object]) -> dict[str, object]:
         """Let customers or staff do something, as anybody could with curl."""
@@ -87,12 +89,13 @@ def _free_port() -> int:
 
 @asynccontextmanager
 async def set_stage(folder: Path, clock: Clock) -> AsyncIterator[Stage]:
-    """Open the stores, start Tipo, set two-way, and clear everything away at the end.
+    """Open stores and Slack, start Tipo, set two-way, and clear everything away at the end.
 
     Raises:
         NoShow: If Tipo does not start.
     """
     listener, port = _listen(), _free_port()
+    team = hire(lambda: clock.now().timestamp())
     stores_url = f"http://{HOST}:{listener.getsockname()[1]}"
     shops = build_world(clock.now, base_url=stores_url)
     for shop in shops.values():
@@ -105,10 +108,12 @@ async def set_stage(folder: Path, clock: Clock) -> AsyncIterator[Stage]:
         "TIPO_PORT": str(port),
         "TIPO_PUBLIC_URL": tipo_url,
     }
-    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
-    (folder / ".env").write_text(lines)
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("TIPO_")}
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as client, team.slack.running():
+        team.slack.app.request_url = f"{tipo_url}/slack/events"
+        settings |= team.settings()
+        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+        (folder / ".env").write_text(lines)
         stage = Stage(
             shops=shops,
             clock=clock,
@@ -117,6 +122,7 @@ async def set_stage(folder: Path, clock: Clock) -> AsyncIterator[Stage]:
             stores_url=stores_url,
             tipo_url=tipo_url,
             environment={**theirs, **settings},
+            team=team,
         )
         async with _stores(shops, listener), _serving(stage):
             yield stage
@@ -189,22 +195,34 @@ async def _knows_the_goods(stage: Stage) -> bool:
 
 
 async def _connect(stage: Stage) -> None:
-    """Do what `tipo mode two-way` does, from this process: by the same database.
+    """Have the team ask for two-way and confirm it, and wait until the stores have met.
 
     Raises:
-        NoShow: If the first meeting does not end well.
+        NoShow: If nobody answers, or the first meeting does not end well.
     """
+    team = stage.team
     database = Database(stage.environment["TIPO_DATABASE_URL"])
     service = Service(database, {}, stage.clock, RandomIds())
     try:
-        await service.set_mode(Mode.TWO_WAY, by="the demo")
+        await team.ask(team.ann, "/tipo status")
+        await team.ask(team.ann, "/tipo mode two-way")
+        question = await team.question(team.ann, "decide.confirm")
+        await team.slack.click(team.ann, question, "decide.confirm")
         async with asyncio.timeout(READY):
-            while any(each.waiting for each in await service.meetings()):
+            while not await _have_met(service):
                 await stage.clock.sleep(ROUND)
     except TimeoutError:
-        raise NoShow(f"the first meeting does not end:\n{stage.log_tail()}") from None
+        raise NoShow(
+            f"the first meeting does not end:\n{team.slack.transcript()}\n{stage.log_tail()}"
+        ) from None
     finally:
         database.close()
+
+
+async def _have_met(service: Service) -> bool:
+    """Whether every connection is two-way and no level waits for its first meeting."""
+    modes = {each.mode for each in (await service.overview()).stores} - {None}
+    return modes == {Mode.TWO_WAY} and not any(each.waiting for each in await service.meetings())
 
 
 async def _stop(process: Process) -> None:

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
+from sandbox.demo.conversation import Talked
 from sandbox.demo.scenes import NAME, SKU, Ending, Line, Played
 from sandbox.demo.stage import Stage
 
@@ -61,6 +62,18 @@ def ending(out: Console, ending_: Ending) -> None:
         f"   everything else   {ending_.equal_levels} of {ending_.levels} levels are equal",
         style=style,
     )
+
+
+def conversation(out: Console, talked: Talked) -> None:
+    """Show what was said in Slack."""
+    out.print()
+    out.print("Meanwhile in Slack", style="bold")
+    for line in talked.transcript.splitlines():
+        out.print(f"   {line}" if line else "")
+    if not talked.alerted:
+        out.print("   NOT told: what was sold twice, or no answer came", style="bold red")
+    if not talked.settled:
+        out.print("   NOT settled: what the lost webhook left behind", style="bold red")
 
 
 def what_next(out: Console) -> None:

@@ -16,4 +16,8 @@ def test_the_demo_holds(house):
     assert [(each["should_show"], each["shows"]) for each in said["scenes"]] == [
         (shown, {"eu": shown, "us": shown}) for shown in (45, 55, 57, 52)
     ]
+    assert said["conversation"]["holds"] is True
+    talked = said["conversation"]["transcript"]
+    for words in ("/tipo mode two-way", "oversold", "/tipo why", "/tipo check", "Receipt 2"):
+        assert words in talked
     assert not (house.folder / "tipo.db").exists()
