@@ -173,6 +173,9 @@ class Deciding(Protocol):
     def put_off_proposal(self, number: int, *, until: datetime, why: str) -> None:
         """Try again later to carry a proposal out."""
 
+    def hold_proposal(self, number: int) -> bool:
+        """Whether a decided proposal still waits; until the commit nobody else carries it out."""
+
     def close_proposal(self, number: int, *, result: Mapping[str, object]) -> bool:
         """Note what came of a decided proposal; False if somebody else did."""
 

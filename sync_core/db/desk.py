@@ -116,14 +116,14 @@ class Desk(Room):
         now: datetime,
     ) -> tuple[int | None, int]:
         """Decide open proposals under one receipt; return it, and how many were still open."""
-        receipt = self._sign(signed, now=now)
+        is_told = all(choice is Choice.DISMISS for choice, _ in choices.values())
+        receipt = self._sign(signed, is_told=is_told, now=now)
         if receipt is None:
             return None, 0
-        state = ProposalState.APPROVED
-        if signed.choice is Choice.DISMISS:
-            state = ProposalState.DISMISSED
         taken = 0
         for number, (choice, entered) in choices.items():
+            is_wanted = choice is not Choice.DISMISS
+            state = ProposalState.APPROVED if is_wanted else ProposalState.DISMISSED
             mine = update(PROPOSAL).where(
                 OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now
             )
@@ -142,7 +142,7 @@ class Desk(Room):
             return None, 0
         return receipt, taken
 
-    def _sign(self, signed: Signed, *, now: datetime) -> int | None:
+    def _sign(self, signed: Signed, *, is_told: bool, now: datetime) -> int | None:
         """Open a receipt; None if what it would undo is undone already."""
         taken = select(RECEIPT.c.id).where(RECEIPT.c.undoes == signed.undoes)
         if signed.undoes is not None and self.run(taken).first() is not None:
@@ -157,7 +157,7 @@ class Desk(Room):
             "place": signed.place,
             "at": now,
             "undoes": signed.undoes,
-            "told": signed.choice is Choice.DISMISS,
+            "told": is_told,
         }
         return int(self.run(insert(RECEIPT).values(row).returning(RECEIPT.c.id)).scalar_one())
 
@@ -181,6 +181,11 @@ class Desk(Room):
         """Try again later to carry a proposal out."""
         mine = update(PROPOSAL).where(WANTED, PROPOSAL.c.id == number)
         self.run(mine.values(try_at=until, result={"waits": why}))
+
+    def hold_proposal(self, number: int) -> bool:
+        """Whether a decided proposal still waits; until the commit nobody else carries it out."""
+        mine = select(PROPOSAL.c.id).where(WANTED, PROPOSAL.c.id == number)
+        return self.run(mine.with_for_update()).first() is not None
 
     def close_proposal(self, number: int, *, result: Mapping[str, object]) -> bool:
         """Note what came of a decided proposal; False if somebody else did."""

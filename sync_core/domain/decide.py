@@ -3,8 +3,9 @@
     the pool, read by id just now                            then
     -------------------------------------------------------  -----------------------------------
     a number differs from what the person was shown          MOVED: nothing, a fresh proposal
-    a level cannot be believed yet (written, or moved,       BUSY: again in a moment
-    within the last seconds; an adjustment is open)
+    a level cannot be believed yet (written, moved or        BUSY: again in a moment
+    heard of since the read began or seconds before it;
+    an adjustment is open; the number is visibly stale)
     a level cannot be read                                   UNREADABLE: nothing, and why
     anything else                                            what was chosen is done
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from sync_core.domain.account import move_shared
+from sync_core.domain.account import Verdict, move_shared, weigh
 from sync_core.domain.meet import meet
 from sync_core.domain.oversell import oversold
 from sync_core.domain.shown import may_owe, owed
@@ -28,6 +29,7 @@ from sync_core.domain.values import (
     NEVER,
     Level,
     LevelId,
+    Look,
     Mode,
     Movement,
     News,
@@ -66,6 +68,7 @@ class Read:
 
     reading: Reading
     version: int  # the level's, before the reading began
+    mark: int = 0  # its wishes for a look, before the reading began
     began: datetime  # by our clock
 
 
@@ -140,10 +143,17 @@ def _obstacle(
         read = reads.get(level.id)
         if read is None or level.open or read.version != level.version:
             return Obstacle.BUSY
+        if read.mark != level.look_mark:  # what was heard meanwhile must not be forgotten
+            return Obstacle.BUSY
         if read.began < max(level.settled_at, level.accounted_at) + patience.quiet:
             return Obstacle.BUSY
         if read.reading.trouble is not None or read.reading.available is None:
             return Obstacle.UNREADABLE
+        look = Look(
+            level=level.id, spot=level.spot, began=read.began, version=read.version, mark=read.mark
+        )
+        if weigh(level, read.reading, look, patience=patience) is not Verdict.ACCEPT:
+            return Obstacle.BUSY
     return None
 
 
@@ -264,7 +274,8 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
     """Take a decision back, as a delta: what has happened since then stays.
 
     A level that had met its pool by the decision leaves it again, and what was written to it is
-    written back; it then differs as it did, and a person may choose anew.
+    written back (what was owed and not written yet, is not); it then differs as it did, and a
+    person may choose anew.
 
     Returns:
         The outcome and its own effect, or the reason why it cannot be.
@@ -279,6 +290,8 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
             return f"{level.spot.store} cannot be written to now ({level.suspended})"
     if pool.shared is None:
         return "its stores have not agreed on a number"
+    if not (effect.moved or effect.joined or effect.buffer_before is not None):
+        return "only what stores did themselves was counted or passed on, and that stays"
     leaving = {
         joined.level: joined
         for joined in effect.joined
@@ -287,33 +300,37 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
     shared = pool.shared - effect.moved
     after = replace(pool, shared=shared)
     after = after.with_levels(
-        _leave(_rebuffered(each, effect), leaving.get(each.id), shared, now=now)
-        for each in after.levels
+        _rebuffered(_leave(each, leaving[each.id], pool.shared, now=now), effect, shared)
+        if each.id in leaving
+        else _rebuffered(each, effect, shared)
+        for each in pool.levels
     )
     done = Effect(pool=pool.id, level=effect.level, moved=-effect.moved)
     return Outcome(pool=after, news=oversold(pool, after)), done
 
 
-def _rebuffered(level: Level, effect: Effect) -> Level:
-    """Return the level with the buffer that it had before the decision."""
-    if level.id != effect.level or effect.buffer_before is None:
-        return level
-    return replace(level, buffer=effect.buffer_before)
+def _rebuffered(level: Level, effect: Effect, shared: int) -> Level:
+    """Return the level with the buffer that it had before the decision, and due if it owes."""
+    if level.id == effect.level and effect.buffer_before is not None:
+        level = replace(level, buffer=effect.buffer_before)
+    return replace(level, due=True) if may_owe(level, shared) else level
 
 
-def _leave(level: Level, joined: Joined | None, shared: int, *, now: datetime) -> Level:
-    """Return a level outside its pool, owing back what was written to it; or due if it stays."""
-    if joined is None:
-        return replace(level, due=True) if may_owe(level, shared) else level
+def _leave(level: Level, joined: Joined, shared: int, *, now: datetime) -> Level:
+    """Return a level outside its pool, owing back what was written to it.
+
+    What is under way counts as written; should it turn out not to be, nobody owes it back.
+    """
+    unwritten = 0 if level.open else owed(level, shared)
+    ordered = unwritten - joined.written
     left = replace(
         level,
         met=False,
         meeting=level.meeting + 1,
-        held=0,
         first_book=level.book,
         first_shared=None,
-        ordered=-joined.written,
-        due=joined.written != 0,
+        ordered=ordered,
+        due=ordered != 0,
         version=level.version + 1,
     )
     return left if left.due else wish(left, now=now)

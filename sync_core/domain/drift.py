@@ -87,7 +87,8 @@ def cause(kind: str, facts: Mapping[str, object]) -> str:
     name = "was_off" if kind == "differs" and facts.get("was_off") else kind
     if name not in SENTENCES:
         return str(facts.get("why") or kind.replace("_", " "))
-    known = {"order": "no order explains it", "by": "key", **facts}
+    given = {name: fact for name, fact in facts.items() if fact is not None}
+    known = {"order": "no order explains it", "by": "key", **given}
     return SENTENCES[name].format_map(defaultdict(lambda: "?", known))
 
 

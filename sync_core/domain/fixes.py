@@ -5,7 +5,7 @@
     missed change           ACCEPT           yes    use source, destination, lower, a number
     one-way, changed        USE_SOURCE       yes    use destination, lower, a number, keep
     differs                 USE_SOURCE       no     use destination, lower, a number, keep
-    unfinished, refused     RETRY            yes    use source, destination, a number
+    unfinished, refused     RETRY            yes    use destination, lower, a number
     otherwise suspended     none             -      ignore
     oversold                none             -      a number
     no partner, ambiguous   LINK, if one     no     ignore
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from sync_core.domain.decide import takes_part
 from sync_core.domain.proposals import Choice, Option, Write
 from sync_core.domain.shown import shown
-from sync_core.domain.values import Level, LevelId, Pool, Role, Suspension
+from sync_core.domain.values import Alias, Level, LevelId, Pool, Role, Suspension
 
 GENTLE = 100  # units that may move without a closer look
 RETRIES = {Suspension.UNFINISHED, Suspension.REFUSED}
@@ -73,10 +73,10 @@ def _quantities(
     """Yield the options that settle on a quantity."""
     by_source = _wants(pool, values)
     theirs = _base(level, values)
-    if kind == "missed" and pool.shared is not None and level.book is not None:
-        counted = ((values[level.id] or 0) - level.book) * level.pack
-        target = pool.shared + counted
-        words = f"Count what {level.spot.store} did: {target}"
+    if kind == "missed" and pool.shared is not None:
+        moved = _moved(part, values)  # to count one is to count all that was read
+        target = pool.shared + sum(moved.values())
+        words = f"Count what {' and '.join(moved)} did: {target}"
         yield _option(Choice.ACCEPT, words, target, part, values)
     if kind == "suspended" and pool.shared is not None:
         words = f"Take {level.spot.store} back, and write what is missing: {pool.shared}"
@@ -92,9 +92,20 @@ def _quantities(
     if by_source is not None:
         lower = min(by_source, theirs)
         yield _option(Choice.USE_LOWER, f"Use the lower: {lower}", lower, part, values)
-        if by_source > theirs >= 0 and level.role is not Role.SOURCE and kind != "suspended":
+        may_keep = kind in {"one_way", "differs"} and level.role is not Role.SOURCE
+        if by_source > theirs >= 0 and may_keep:
             yield _keep(level, by_source, theirs, part, values)
     yield Option(choice=Choice.USE_NUMBER, words="Enter a number")
+
+
+def _moved(part: list[Level], values: Mapping[LevelId, int | None]) -> dict[Alias, int]:
+    """Return by how much stores moved the pool since we last looked."""
+    return {
+        each.spot.store: (value - each.book) * each.pack
+        for each in part
+        if each.met and each.counts and each.suspended is None and each.book is not None
+        if (value := values[each.id]) is not None and value != each.book
+    }
 
 
 def _keep(

@@ -49,18 +49,31 @@ def _meet_again(level: Level, *, now: datetime) -> Level:
 def unwritten(pool: Pool, undone: Adjustment, *, now: datetime) -> Outcome:
     """Close an adjustment that certainly did not happen; what is owed stays owed."""
     level = replace(pool.level(undone.level), open=False, due=True)
-    if not level.met and level.meeting == undone.meeting:
-        level = replace(level, ordered=level.ordered + undone.delta)  # or nobody would owe it
-    level = replace(level, version=level.version + 1)
+    level = _still_ordered(replace(level, version=level.version + 1), undone)
+    if not level.met and level.ordered == 0:
+        level = wish(level, now=now)
     outcome = Outcome(pool=pool.with_level(level))
     if level.later is None or level.awaits_look:
         return outcome
     return meet(outcome.then(judge_later(outcome.pool, level, now=now)))
 
 
+def _still_ordered(level: Level, undone: Adjustment) -> Level:
+    """Return a level that has left its pool, or nobody would owe what did not happen.
+
+    That is what a person ordered; or what was under way when it left, and was ordered back.
+    """
+    if level.met or level.book is None:
+        return level
+    ordered = level.ordered + undone.delta
+    return replace(level, ordered=ordered, due=ordered != 0)
+
+
 def refuse(pool: Pool, undone: Adjustment, *, why: str, now: datetime) -> Outcome:
     """Close an adjustment that the store will not take, and leave its level alone."""
     level = replace(pool.level(undone.level), open=False)
+    if level.meeting != undone.meeting:
+        level = _still_ordered(level, undone)
     outcome = suspend(pool.with_level(level), level, Suspension.REFUSED, now=now)
     return replace(outcome, news=_with_facts(outcome.news, said=why, delta=undone.delta))
 

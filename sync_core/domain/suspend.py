@@ -66,7 +66,7 @@ def come_back(level: Level, available: int) -> tuple[Level, tuple[News, ...]]:
     if level.suspended is None:
         return level, ()
     news = News(kind="suspended", subject=f"level:{level.id}", over=True)
-    back = replace(level, suspended=None, due=level.met)
+    back = replace(level, suspended=None, due=level.met or level.ordered != 0)
     is_other = level.book is not None and available != level.book
     if level.suspended.starts_over or is_other:
         return start_over(back), (news,)
@@ -87,6 +87,7 @@ def start_over(level: Level, *, shared: int | None = None) -> Level:
         meeting=level.meeting + 1,
         held=0,
         due=False,
+        ordered=0,
         later=None,
         later_at=NEVER,
         version=level.version + 1,

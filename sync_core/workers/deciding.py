@@ -101,6 +101,8 @@ class Decider:
         again: list[tuple[int | None, LevelId]] = []
         settled: dict[int, set[int]] = {}  # pools that a receipt has settled in this commit
         for each in wanted:
+            if not ledger.hold_proposal(each.proposal.id):
+                continue  # another process has carried it out
             touched = settled.setdefault(each.receipt, set())
             result = self._one(each, found, touched, ledger, now)
             if isinstance(result, float):
@@ -161,9 +163,11 @@ class Decider:
         reads = found.reads
         if pool.id in touched:  # what this very commit has done to it is no news
             versions = {level.id: level.version for level in part}
+            began = now + self._context.pace.patience.quiet
             reads = {
-                level: replace(read, version=versions.get(level, read.version))
+                level: replace(read, version=versions[level], began=began)
                 for level, read in reads.items()
+                if level in versions
             }
         did = decide(pool, chosen, reads, now=now, patience=self._context.pace.patience)
         if did is Obstacle.BUSY:
@@ -236,6 +240,7 @@ def _chosen(each: Approved, pool: Pool, *, again: bool) -> Chosen | str:
     target = _target(each, option)
     if target is None and proposal.choice is Choice.USE_NUMBER:
         return "no number was given"
+    settled = target if target is not None else option.target
     saw = {LevelId(int(key)): value for key, value in dict(proposal.facts["saw"]).items()}  # type: ignore[call-overload]
     shared = proposal.facts["shared"]
     level = pool.level(_level_of(proposal))
@@ -248,7 +253,7 @@ def _chosen(each: Approved, pool: Pool, *, again: bool) -> Chosen | str:
         buffer=buffer,
         saw=saw,
         # Two findings of one pool, settled together: the first has moved it to the same target.
-        shared=pool.shared if again and pool.shared == target else shared,  # type: ignore[arg-type]
+        shared=pool.shared if again and pool.shared == settled else shared,  # type: ignore[arg-type]
     )
 
 

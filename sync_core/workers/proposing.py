@@ -100,9 +100,8 @@ class Proposer:
         if not sure:
             total.doubtful = [level.id for said, _, level in judged if said is Verdict.MISSED]
             judged = [each for each in judged if each[0] is not Verdict.MISSED]
-        for said, pool, level in judged:
-            if said is Verdict.LOOK:
-                _look(ledger, pool, level, now)
+        _look([each for each in judged if each[0] is Verdict.LOOK], ledger, now)
+        for said, _, _ in judged:
             if said in BY_LEVEL:
                 total.counts[said] = total.counts.get(said, 0) + 1
         news = [
@@ -185,9 +184,13 @@ def _verdict(pool: Pool, level: Level, found: Found) -> Verdict | None:
     return verdict(pool, level, found.readings)
 
 
-def _look(ledger: Ledger, pool: Pool, level: Level, now: datetime) -> None:
-    """Have the engine look at a level: it suspends it, or lets it join."""
-    ledger.save([Outcome(pool=pool.with_level(wish(level, now=now)))], now=now)
+def _look(judged: Iterable[Judged], ledger: Ledger, now: datetime) -> None:
+    """Have the engine look at levels: it suspends them, or lets them join."""
+    pools: dict[PoolId, Pool] = {}  # two levels of one pool are wished for in one breath
+    for _, pool, level in judged:
+        before = pools.get(pool.id, pool)
+        pools[pool.id] = before.with_level(wish(level, now=now))
+    ledger.save([Outcome(pool=each) for each in pools.values()], now=now)
 
 
 def _news(

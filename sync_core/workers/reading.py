@@ -59,5 +59,7 @@ async def read_levels(
                 log.warning("%s cannot be read", alias, extra={"act": "live_read_failed"})
                 break
             for level, reading in zip(few, readings, strict=True):
-                reads[level.id] = Read(reading=reading, version=level.version, began=began)
+                reads[level.id] = Read(
+                    reading=reading, version=level.version, mark=level.look_mark, began=began
+                )
     return Found(reads=reads, silent=silent)
