@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Integer, Row, and_, cast, func, or_, select
@@ -84,7 +84,9 @@ class Activity(Reports):
     def _hour_of(self, first: datetime) -> Any:
         """Return the expression that numbers a movement's hour, from `first` on."""
         if self.is_sqlite:
-            days = func.julianday(MOVEMENT.c.at) - func.julianday(first.replace(tzinfo=None))
+            days = func.julianday(MOVEMENT.c.at) - func.julianday(
+                first.astimezone(UTC).replace(tzinfo=None)
+            )
             return cast(days * 24 + 1e-6, Integer)
         seconds = func.extract("epoch", MOVEMENT.c.at) - first.timestamp()
         return cast(func.floor(seconds / 3600), Integer)
@@ -104,7 +106,7 @@ class Activity(Reports):
         """Return which of these keys several variants of one store have."""
         query = (
             select(VARIANT.c.store, VARIANT.c.key)
-            .where(VARIANT.c.key.in_(keys))
+            .where(VARIANT.c.key.in_(keys), ~VARIANT.c.bundle, ~VARIANT.c.gift_card)
             .group_by(VARIANT.c.store, VARIANT.c.key)
             .having(func.count() > 1)
         )
@@ -189,4 +191,6 @@ def _why(row: Row[Any], doubled: set[tuple[str, str]]) -> str:
         return "nothing to match by"
     if (row.store, row.key) in doubled:
         return "several in this store look the same"
+    if any(key == row.key for _, key in doubled):
+        return "several in another store look the same"
     return "no partner in another store"

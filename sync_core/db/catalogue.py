@@ -199,7 +199,11 @@ class Catalogue(Stock):
         count = 0
         for part in parts:
             self._lock_pools(part)
-            values = {"buffer": units, "due": LEVEL.c.met, "version": LEVEL.c.version + 1}
+            values = {
+                "buffer": units,
+                "due": LEVEL.c.met | LEVEL.c.due,
+                "version": LEVEL.c.version + 1,
+            }
             count += self.run(update(LEVEL).where(part).values(values)).rowcount
         return count
 

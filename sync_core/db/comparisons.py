@@ -41,8 +41,9 @@ class Comparisons(Desk):
         if self.insert_new(REPORT, [row]):
             query = select(REPORT.c.id).where(REPORT.c.token == wish.token)
             return int(self.run(query).scalar_one()), True
-        same = or_(REPORT.c.busy.is_not(None), REPORT.c.night == wish.night)
-        first = case((REPORT.c.night == wish.night, 0), else_=1)
+        that_night = REPORT.c.night.is_not(None) & (REPORT.c.night == wish.night)
+        same = or_(REPORT.c.busy.is_not(None), that_night)
+        first = case((that_night, 0), else_=1)
         query = select(REPORT.c.id).where(same).order_by(first, REPORT.c.id.desc()).limit(1)
         return int(self.run(query).scalar_one()), False
 

@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 TRIES = 8
 WORKERS = 6  # threads, and connections, to PostgreSQL
-AGAIN = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}  # SQLSTATE: run the step again
+# SQLSTATE: run the step again. A row that was made meanwhile (23505) is seen by the next run.
+AGAIN = {"23505", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 
 
 class Database:

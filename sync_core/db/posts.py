@@ -45,12 +45,9 @@ class Posts(Catalogue):
         believed = self.setting(CURSORS)
         if before != after and dict(json.loads(believed or "{}")) != dict(before):
             return False
-        known = {
-            row.key: row.version
-            for row in self.run(
-                select(POST.c.key, POST.c.version).where(POST.c.key.in_([p.key for p in posts]))
-            )
-        }
+        mine = select(POST.c.key, POST.c.version).where(POST.c.key.in_([p.key for p in posts]))
+        locked = mine.order_by(POST.c.key).with_for_update()
+        known = {row.key: row.version for row in self.run(locked)}
         if any(each.version != known.get(each.key, 0) + 1 for each in posts):
             return False
         if before != after and not self.swap(CURSORS, believed, json.dumps(dict(after))):

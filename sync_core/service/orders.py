@@ -227,15 +227,16 @@ class Orders(Questions):
             for location, name in some
         }
         _refuse_odd(places, known)
-        kept = {place.id: place for place in ledger.places()}
-        for place in places:
-            before = kept.get(place.id)
-            if before is None:
-                continue
+        kept = ledger.places()
+        given = {place.id: place.locations for place in places}
+        if not given.keys() <= {0, *(place.id for place in kept)}:
+            raise NotAllowed("a place of this map is gone; look at the map again")
+        for before in kept:
+            wanted = given.get(before.id, {})
             changed = {
                 store
                 for store, location in before.locations.items()
-                if place.locations.get(store) != location
+                if wanted.get(store) != location
             }
             if changed and ledger.has_levels(before.id, changed):
                 raise NotAllowed(

@@ -104,6 +104,7 @@ async def test_a_refused_commit_is_not_tried_again(furnished):
         pytest.param(passing(), id="SQLite is locked"),
         pytest.param(passing("", sqlstate="40001"), id="serialization failure"),
         pytest.param(passing("", sqlstate="40P01"), id="deadlock"),
+        pytest.param(passing("", sqlstate="23505"), id="the same row was made meanwhile"),
         pytest.param(passing("", sqlstate="57P01"), id="the server is stopped"),
         pytest.param(passing("", sqlstate="08006"), id="the connection broke"),
     ],

@@ -450,10 +450,11 @@ def pools(draw, *, plain=False):
             book = draw(st.one_of(st.just(shown(blank, shared)), quantities))
             mine.append(replace(level(store, book, **facts), suspended=state))
     shows = {
-        each.spot.store: draw(st.one_of(st.just(each.book), quantities)) if each.book is not None
+        each.spot.store: draw(st.one_of(st.just(each.book), quantities))
+        if each.book is not None
         else draw(quantities)
         for each in mine
-    }  # fmt: skip
+    }
     return pool(shared, *mine), shows
 
 
@@ -492,8 +493,13 @@ def test_no_number_may_differ_from_what_was_shown(case, number, target, off):
     assert decide(of, wanted, reads(of, moved), now=at(0)) is Obstacle.MOVED
 
 
-@given(case=pools(), number=st.integers(0, 2), target=st.none() | quantities,
-       buffer=st.sampled_from([None, 0, 7]), sold=st.lists(st.integers(-9, 9), max_size=4))  # fmt: skip
+@given(
+    case=pools(),
+    number=st.integers(0, 2),
+    target=st.none() | quantities,
+    buffer=st.sampled_from([None, 0, 7]),
+    sold=st.lists(st.integers(-9, 9), max_size=4),
+)
 def test_decisions_and_sales_add_up_whatever_is_decided(case, number, target, buffer, sold):
     """`shared` is what was agreed first, what moved, and what was decided; books likewise."""
     of, shows = case
@@ -528,8 +534,13 @@ def test_decisions_and_sales_add_up_whatever_is_decided(case, number, target, bu
         assert inverse.moved == -effect.moved
 
 
-@given(case=pools(plain=True), number=st.integers(1, 2), target=quantities,
-       write=st.booleans(), sold=st.lists(st.tuples(st.integers(0, 2), st.integers(-9, -1)), max_size=3))  # fmt: skip
+@given(
+    case=pools(plain=True),
+    number=st.integers(1, 2),
+    target=quantities,
+    write=st.booleans(),
+    sold=st.lists(st.tuples(st.integers(0, 2), st.integers(-9, -1)), max_size=3),
+)
 def test_what_is_taken_back_leaves_the_numbers_as_without_it(case, number, target, write, sold):
     """For levels that count, and no buffer or pack that rounds: exactly, sales and all."""
     of, shows = case

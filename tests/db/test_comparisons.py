@@ -1,0 +1,189 @@
+"""One comparison at a time, one report a night, and each made by whoever holds it."""
+
+from datetime import timedelta
+
+import pytest
+
+from sync_core.db.comparisons import kept
+from sync_core.domain.proposals import ReportKind, ReportState, Worst
+from sync_core.papers import Wish
+from tests.db.conftest import NOON, after
+from tests.db.desks import at_once, decide, find, propose
+
+CHECK, NIGHT, DRIFT = ReportKind.CHECK, ReportKind.NIGHT, ReportKind.DRIFT
+MEETING, PREFLIGHT = ReportKind.MEETING, ReportKind.PREFLIGHT
+
+
+def want(database, token, kind=CHECK, at=0, **rest):
+    wish = Wish(kind=kind, token=token, **rest)
+    return database.run(lambda ledger: ledger.want_report(wish, now=after(at)))
+
+
+def finish(database, number, at=10, **rest):
+    database.run(lambda ledger: ledger.finish_report(number, now=after(at), **rest))
+
+
+def claim(database, at=0, until=60):
+    found = database.run(lambda ledger: ledger.claim_report(now=after(at), until=after(until)))
+    return None if found is None else found.id
+
+
+@pytest.mark.parametrize("second", [CHECK, NIGHT, PREFLIGHT])
+def test_while_stores_are_compared_whoever_asks_gets_that_report(furnished, second):
+    """Not another one, and never an older one that is over."""
+    old, _ = want(furnished, "old")
+    finish(furnished, old)
+    drift, _ = want(furnished, "drift", DRIFT)
+    running, is_new = want(furnished, "night", NIGHT, night="2026-11-23")
+    assert is_new
+    night = "2026-11-24" if second is NIGHT else None
+    assert want(furnished, "second", second, night=night) == (running, False)
+    assert drift != running
+
+
+def test_a_night_has_one_report_even_when_it_is_over(furnished):
+    """Several processes ask at the same minute, and some are late."""
+    first, is_new = want(furnished, "a", NIGHT, night="2026-11-23")
+    assert is_new
+    finish(furnished, first, why_failed="the store is down")
+    assert want(furnished, "b", NIGHT, night="2026-11-23") == (first, False)
+    running, _ = want(furnished, "c")
+    assert want(furnished, "d", NIGHT, night="2026-11-23") == (first, False)
+    assert want(furnished, "e", NIGHT, night="2026-11-24") == (running, False)
+    finish(furnished, running)
+    assert want(furnished, "f", NIGHT, night="2026-11-24")[1]
+
+
+@pytest.mark.parametrize("kind", [DRIFT, MEETING])
+def test_what_compares_nothing_waits_for_nobody(furnished, kind):
+    running, _ = want(furnished, "check")
+    first, second = want(furnished, "a", kind), want(furnished, "b", kind)
+    assert (first[1], second[1], len({running, first[0], second[0]})) == (True, True, 3)
+
+
+def test_many_processes_ask_for_a_night_and_one_report_is_made(furnished, database_url):
+    async def ask(database, turn):
+        wish = Wish(kind=NIGHT, token=f"t{turn}", night="2026-11-23")
+        return await database.step(lambda ledger: ledger.want_report(wish, now=NOON))
+
+    answers = at_once(database_url, 8, ask)
+    assert len({number for number, _ in answers}) == 1
+    assert sum(is_new for _, is_new in answers) == 1
+
+
+def test_many_processes_want_work_and_each_report_is_held_by_one(furnished, database_url):
+    numbers = [want(furnished, f"t{n}", DRIFT)[0] for n in range(3)]
+
+    async def take(database, _turn):
+        found = await database.step(
+            lambda ledger: ledger.claim_report(now=after(1), until=after(60))
+        )
+        return None if found is None else found.id
+
+    held = [each for each in at_once(database_url, 6, take) if each is not None]
+    assert len(held) == len(set(held))
+    rest = [claim(furnished, at=2) for _ in range(4)]
+    assert sorted([*held, *(each for each in rest if each)]) == numbers
+
+
+def test_a_report_that_was_left_is_taken_up_after_its_time(furnished):
+    """Its process has died in the middle."""
+    number, _ = want(furnished, "t")
+    assert furnished.run(lambda ledger: ledger.next_report()) == after(0)
+    assert claim(furnished, at=0, until=60) == number
+    assert claim(furnished, at=59, until=99) is None
+    assert furnished.run(lambda ledger: ledger.next_report()) == after(60)
+    progress = {"eu": "3 of 9"}
+    on = {"progress": progress, "until": after(90)}
+    assert furnished.run(lambda ledger: ledger.report_on(number, ReportState.EXPORTING, **on))
+    assert claim(furnished, at=89) is None
+    assert claim(furnished, at=90, until=120) == number
+    found = furnished.run(lambda ledger: ledger.report(number))
+    assert (found.state, found.progress) == (ReportState.EXPORTING, progress)
+
+
+def test_a_report_that_is_over_is_nobodys_work(furnished):
+    """A holder that comes back late learns so."""
+    number, _ = want(furnished, "t")
+    finish(furnished, number)
+    on = {"until": after(90)}
+    assert not furnished.run(lambda ledger: ledger.report_on(number, ReportState.READING, **on))
+    assert claim(furnished, at=999) is None
+    assert furnished.run(lambda ledger: ledger.next_report()) is None
+
+
+def test_tries_are_counted_and_the_last_says_why(furnished):
+    number, _ = want(furnished, "t")
+    claim(furnished)
+    for tried in (1, 2):
+        given = {"until": after(30), "why": "us is down"}
+        assert furnished.run(lambda ledger, g=given: ledger.put_off_report(number, **g)) == tried
+    assert claim(furnished, at=29) is None
+    finish(furnished, number, why_failed="us is down")
+    found = furnished.run(lambda ledger: ledger.report(number))
+    assert (found.state, found.why_failed, found.finished_at) == (
+        ReportState.FAILED,
+        "us is down",
+        after(10),
+    )
+    assert want(furnished, "again")[1], "a failure frees the way"
+
+
+def test_facts_that_are_added_keep_the_others(furnished):
+    number, _ = want(furnished, "t", facts={"reply": "C1"})
+    furnished.run(lambda ledger: ledger.note_report(number, {"proposal": "x"}))
+    found = furnished.run(lambda ledger: ledger.report_of("t"))
+    assert found.facts == {"reply": "C1", "proposal": "x"}
+
+
+def test_a_report_shows_its_worst_and_what_becomes_of_its_proposals(furnished):
+    number, _ = want(furnished, "t")
+    worst = Worst(title="Jacket", store="us", shows=47, should_show=50)
+    summary = {"compared": 2, "worst": [kept(worst)], "counts": {"differs": 3}}
+    findings = [find(furnished, f"level:{n}") for n in range(4)]
+    plain = propose(furnished, *findings[:2], report=number)
+    propose(furnished, *findings[2:], report=number, safe=True)
+    decide(furnished, plain[0])
+    finish(furnished, number, summary=summary)
+    found = furnished.run(lambda ledger: ledger.report(number))
+    assert (found.worst, found.counts, found.summary) == (
+        (worst,),
+        {"differs": 3},
+        {"compared": 2},
+    )
+    assert (found.open, found.safe, found.decided) == (3, 2, 1)
+
+
+def test_an_older_report_names_the_one_that_took_its_place(furnished):
+    """A preflight takes nobody's place, nor does one that is not done."""
+    first, _ = want(furnished, "a")
+    finish(furnished, first)
+    preflight, _ = want(furnished, "p", PREFLIGHT)
+    finish(furnished, preflight)
+    assert furnished.run(lambda ledger: ledger.report(first)).newer is None
+    second, _ = want(furnished, "b")
+    assert furnished.run(lambda ledger: ledger.report(first)).newer is None
+    finish(furnished, second)
+    assert furnished.run(lambda ledger: ledger.report(first)).newer == second
+    assert furnished.run(lambda ledger: ledger.report(second)).newer is None
+    last = furnished.run(lambda ledger: ledger.last_report([CHECK, NIGHT]))
+    assert last.id == second
+    assert furnished.run(lambda ledger: ledger.last_report([NIGHT])) is None
+
+
+def test_only_what_nobody_will_ask_for_is_forgotten(furnished):
+    """A receipt may still name the report."""
+    numbers = {}
+    for kind in (CHECK, DRIFT, PREFLIGHT):
+        numbers[kind], _ = want(furnished, kind.value, kind)
+        finish(furnished, numbers[kind])
+    used, _ = want(furnished, "used", DRIFT)
+    finish(furnished, used)
+    propose(furnished, find(furnished), report=used)
+    before = after(10) + timedelta(days=1)
+    assert furnished.run(lambda ledger: ledger.forget_reports(before=before)) == 0
+    later = before + timedelta(seconds=1)
+    assert furnished.run(lambda ledger: ledger.forget_reports(before=later)) == 2
+    left = [n for n in (*numbers.values(), used)
+            if furnished.run(lambda ledger, n=n: ledger.report(n)) is not None]  # fmt: skip
+    assert left == [numbers[CHECK], used]
