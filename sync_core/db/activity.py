@@ -189,8 +189,7 @@ def _why(row: Row[Any], doubled: set[tuple[str, str]]) -> str:
         return "not tracked"
     if row.key is None:
         return "nothing to match by"
-    if (row.store, row.key) in doubled:
-        return "several in this store look the same"
-    if any(key == row.key for _, key in doubled):
-        return "several in another store look the same"
+    twins = {store for store, key in doubled if key == row.key}
+    if twins:
+        return f"several in {'this' if row.store in twins else 'another'} store look the same"
     return "no partner in another store"
