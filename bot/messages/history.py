@@ -74,7 +74,8 @@ def _told(entry: Entry) -> list[Part]:
         case "adjustment":
             return [f"Tipo wrote {signed(entry.delta)} to {store}{_fate(entry)}"]
         case "decision":
-            return [bold("Decision: "), clean(entry.cause, 200), f" ({signed(entry.delta)})"]
+            by = [f" ({signed(entry.delta)})"] if entry.delta else []
+            return [bold("Decision: "), clean(entry.cause, 200), *by]
         case _:
             return [f"{clean(entry.kind, 40)} {signed(entry.delta)} in {store}"]
 

@@ -96,7 +96,7 @@ def _modes(overview: Overview) -> Iterator[Block]:
     modes = {each.mode or Mode.OFF for each in overview.stores if each.mode is not None}
     for mode in Mode:
         if modes != {mode}:
-            label = f"{mode.value.capitalize()}\u2026"
+            label = f"Switch to {mode.value}\u2026"
             says = f"Ask for mode {mode.value} for every connection"
             yield button(f"{Action.HOME_MODE}.{mode}", label, "", says=says)
 

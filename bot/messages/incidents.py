@@ -364,10 +364,10 @@ def _resolved(body: Body, over: datetime) -> Message:
     seen = body.get("seen")
     many = f", {counted(seen, 'product')}" if isinstance(seen, int) and seen > 1 else ""
     return message(
-        bold(f"after {between(opened, over)}{many}. "),
         "It was: ",
         *news_of(body),
         sign="Resolved",
+        word=f"Resolved after {between(opened, over)}{many}.",
         blocks=[context(f"From {when(opened)} to {when(over)}")],
     )
 

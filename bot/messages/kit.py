@@ -137,11 +137,14 @@ def _aloud(part: dict[str, Any]) -> str:
             return tamed(part["text"])
 
 
-def message(*parts: Part, sign: str = "", blocks: Sequence[Block] = ()) -> Message:
-    """Return a message whose first block says the news; `sign` is its severity, as a word."""
+def message(*parts: Part, sign: str = "", word: str = "", blocks: Sequence[Block] = ()) -> Message:
+    """Return a message whose first block says the news; `sign` is its severity, as a word.
+
+    `word` says the severity in other words: "Resolved after 12 min."
+    """
     lead: list[Part] = []
     if sign:
-        lead = [{"type": "emoji", "name": SIGNS[sign]}, " ", bold(f"{sign}: ")]
+        lead = [{"type": "emoji", "name": SIGNS[sign]}, " ", bold(word or f"{sign}:"), " "]
     return Message(
         text=aloud(*lead, *parts).strip(), blocks=fitted([sentence(*lead, *parts), *blocks])
     )

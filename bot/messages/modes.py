@@ -59,11 +59,11 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
         return progress(report=report)
     mode = clean(report.facts.get("mode", "the new mode"), 20)
     alias = report.facts.get("alias")
-    whom = f" for {clean(alias, 40)}" if alias else ""
+    whom = f"{clean(alias, 40)} becomes" if alias else "all stores become"
     match, differ = count(report.summary, "match", "agreed"), count(report.summary, "differ")
     parts: list[Part] = [
-        "Before switching ",
-        bold(f"{mode}{whom}"),
+        f"Before {whom} ",
+        bold(mode),
         f": {number(match)} match, {number(differ)} differ, ",
         f"{number(count(report.summary, 'missing', 'alone'))} have no partner.",
     ]
@@ -81,7 +81,7 @@ def _would(report: Report, differ: int) -> list[list[Part]]:
     """Return what would be written, line by line."""
     moving = count(report.summary, "units", "units_to_move")
     lines: list[list[Part]] = [
-        [f"{units(moving)} would be written at once."],
+        [f"{units(moving) if moving else 'Nothing'} would be written at once."],
     ]
     if differ:
         few = "It waits" if differ == 1 else "They wait"

@@ -46,10 +46,11 @@ def places(*, places: Places, locations: Named, free: Named, share: str = "") ->
     rows = ([each.name, *(_named(each, store, names) for store in stores)] for each in places)
     blocks, shown = table(columns, rows)
     alone = sum(len(each) for each in free.values())
+    few = "shares" if len(places) == 1 else "share"
     tail = f"; {counted(alone, 'location')} on no place." if alone else ", and no location is left."
     change = button(Action.PLACES_OPEN, "Change\u2026", "places", style="primary")
     return message(
-        f"{counted(len(places), 'place')} share stock{tail}",
+        f"{counted(len(places), 'place')} {few} stock{tail}",
         blocks=[
             *blocks,
             *more(len(places) - shown, "tipo places"),

@@ -196,9 +196,8 @@ def _done(receipts: Sequence[Receipt]) -> list[Block]:
 
 def _small(report: Report) -> list[Block]:
     """Return counts by cause, and what Tipo did by itself, as small print."""
-    words = [
-        f"{mrkdwn(kind_words(kind))} {number(n)}" for kind, n in sorted(report.counts.items()) if n
-    ]
+    most = sorted(report.counts.items(), key=lambda each: (-each[1], each[0]))
+    words = [f"{number(n)} {mrkdwn(kind_words(kind))}" for kind, n in most if n]
     auto = count(report.summary, "auto", "auto_approved")
     if auto:
         words.append(f"Tipo settled {number(auto)} by itself, as its settings allow")

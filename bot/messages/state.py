@@ -101,13 +101,19 @@ def _ladder(overview: Overview, *, serving: bool) -> Iterator[tuple[str, list[Pa
 def row(store: StoreView) -> tuple[object, ...]:
     """Return what the table says of a store."""
     return (
-        f"{clean(store.alias, 40)} ({clean(store.domain, 60)})",
+        _name(store),
         connection(store),
         store.due + store.looks + store.open,
         store.suspended,
         delay(store),
         store.last_delivery_at,
     )
+
+
+def _name(store: StoreView) -> str:
+    """Return what a store is called, with its domain if that says more."""
+    alias = clean(store.alias, 40)
+    return alias if store.domain.startswith(f"{alias}.") else f"{alias} ({clean(store.domain, 60)})"
 
 
 def connection(store: StoreView) -> str:

@@ -104,8 +104,20 @@ def _pool(pool: PoolView, now: datetime, *, alone: bool) -> list[Block]:
         *rows,
         *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
         context(" \u00b7 ".join(facts)),
+        *_unread(pool),
         *actions(f"pool-{pool.id}", why),
     ]
+
+
+def _unread(pool: PoolView) -> list[Block]:
+    """Return which stores have not said what they show: unknown is never zero."""
+    silent = [clean(each.store, 40) for each in pool.levels if each.shows is None]
+    if not silent:
+        return []
+    if len(silent) == len(pool.levels):
+        return [sentence("These are Tipo's own numbers: no store was read just now.")]
+    names = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" if len(silent) > 5 else "")  # noqa: PLR2004
+    return [sentence(f"{names} could not be read just now; Tipo's book says what it had.")]
 
 
 def _row(level: LevelView) -> tuple[object, ...]:

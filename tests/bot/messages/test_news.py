@@ -189,7 +189,7 @@ def test_what_clears_later_is_resolved_in_its_own_message():
     kept.fold(notice(2, subject="level:1", at=NOW + 12 * MINUTE, over=True))
     [post] = kept.told()
     assert (post.key, post.due_at) == ("incident:1", NOW + 12 * MINUTE + 15 * SECOND)
-    assert kept.words("incident:1").startswith("Resolved: after 12 min.")
+    assert kept.words("incident:1").startswith("Resolved after 12 min.")
 
 
 def test_many_products_of_a_store_are_one_message_with_a_thread():
@@ -243,7 +243,7 @@ def test_it_is_said_anew_when_it_gets_worse():
     assert kept.posts["incident:2"].due_at == worse
     assert "see the newer message" in kept.words("incident:1")
     kept.fold(notice(3, "webhooks_gone", "store:eu", at=worse + HOUR, facts=facts, over=True))
-    assert kept.words("incident:2").startswith("Resolved: after 2 h")
+    assert kept.words("incident:2").startswith("Resolved after 2 h")
 
 
 def test_after_a_day_new_products_get_a_message_of_their_own():

@@ -1,0 +1,431 @@
+# ruff: noqa: INP001  # a page of the documentation, not a package
+"""The messages that the pictures and the transcript show: one shop, one night."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot import activity as activities
+from bot import news
+from bot.messages import (
+    answers,
+    brake,
+    clicks,
+    history,
+    home,
+    modes,
+    places,
+    posts,
+    proposals,
+    reports,
+    review,
+    state,
+    stock,
+    unmatched,
+)
+from bot.messages.kit import Message
+from bot.policy import Policy
+from sync_core.domain.arrange import Place
+from sync_core.domain.proposals import (
+    Answer,
+    Choice,
+    Clicked,
+    Option,
+    Person,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    Receipt,
+    ReceiptLine,
+    Report,
+    ReportKind,
+    ReportState,
+    Worst,
+    Write,
+)
+from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
+from sync_core.domain.views import (
+    Entry,
+    Hour,
+    LevelView,
+    Moved,
+    Notice,
+    Overview,
+    PoolView,
+    StoreView,
+    Unmatched,
+)
+
+NOW = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+EU, US = Alias("urbanwear-eu"), Alias("urbanwear-us")
+JACKET = "Slim Fit Denim Jacket (M)"
+ANN = Person(team="T1", id="U0ANN", name="ann")
+TOKEN = "8kQ2v0ZrJm5w"  # noqa: S105  # what a button carries; it opens nothing
+POLICY = Policy(channel="C0STOCK", level="all", stores=(EU, US))
+
+
+def _store(alias: Alias, role: Role, seconds: tuple[float, float]) -> StoreView:
+    return StoreView(
+        alias=alias,
+        domain=f"{alias}.myshopify.com",
+        role=role,
+        mode=Mode.TWO_WAY if role is Role.DESTINATION else None,
+        levels=1204,
+        met=1204,
+        due=0,
+        looks=0,
+        suspended=2 if role is Role.DESTINATION else 0,
+        open=0,
+        last_delivery_at=NOW - 9 * SECOND,
+        held_why=None,
+        seconds_p50=seconds[0],
+        seconds_p95=seconds[1],
+    )
+
+
+OVERVIEW = Overview(
+    stores=(_store(EU, Role.SOURCE, (0.4, 1.1)), _store(US, Role.DESTINATION, (0.5, 1.4))),
+    pools=1204,
+    agreed=1201,
+    differing=3,
+    oversold=0,
+    findings=15,
+    unhandled=0,
+    oldest_unhandled_at=None,
+    paused=None,
+    serving_at=NOW,
+)
+
+
+def _level(number: int, store: Alias, **given: Any) -> LevelView:
+    facts: dict[str, Any] = {
+        "id": LevelId(number),
+        "store": store,
+        "item": ItemId(number),
+        "location": LocationId(number),
+        "place": "Berlin warehouse" if store == EU else "US warehouse",
+        "mode": Mode.TWO_WAY,
+        "book": 45,
+        "shows": 45,
+        "owed": 0,
+        "met": True,
+        "suspended": None,
+        "open_delta": None,
+        "waits_for_look": False,
+        "sku": "SFDJ-M",
+    }
+    return LevelView(**{**facts, **given})
+
+
+POOL = PoolView(
+    id=PoolId(7),
+    title=JACKET,
+    handle="slim-fit-denim-jacket",
+    place="Berlin",
+    shared=45,
+    moved_at=NOW - 3 * MINUTE,
+    levels=(_level(1, EU), _level(2, US)),
+)
+OTHERS = (
+    replace(POOL, id=PoolId(8), title="Slim Fit Denim Jacket (L)", shared=12),
+    replace(POOL, id=PoolId(9), title="Denim Jacket, washed", handle="denim-washed", shared=3),
+)
+
+
+def _entry(minutes: int, store: Alias, kind: str, delta: int, cause: str, **given: Any) -> Entry:
+    facts: dict[str, Any] = {"shared": None, "state": "settled"}
+    at = NOW - minutes * MINUTE
+    return Entry(at=at, store=store, kind=kind, delta=delta, cause=cause, **{**facts, **given})
+
+
+ENTRIES = (
+    _entry(95, EU, "decision", 0, "first meeting: both stores agree on 50"),
+    _entry(63, US, "movement", -5, "order #1002", shared=45, state="counted"),
+    _entry(63, EU, "adjustment", -5, "", seconds=0.4),
+    _entry(20, EU, "movement", 10, "restock or edit", shared=55, state="counted"),
+    _entry(20, US, "adjustment", 10, "", seconds=0.5),
+    _entry(3, EU, "movement", -10, "order #1003, order #1004", shared=45, state="counted"),
+    _entry(3, US, "adjustment", -10, "", seconds=0.4),
+)
+
+
+def _option(choice: Choice, words: str, store: Alias, before: int, after: int) -> Option:
+    writes = (Write(store=store, before=before, after=after),)
+    return Option(choice=choice, words=words, target=after, writes=writes)
+
+
+def _fix(number: int, title: str, kind: str, cause: str, **given: Any) -> Proposal:
+    shows, should = given.pop("numbers", (47, 45))
+    facts: dict[str, Any] = {
+        "facts": {"store": US, "shows": shows, "should_show": should, "cause": cause},
+        "options": (
+            _option(Choice.USE_SOURCE, f"Use {EU}: {should}", US, shows, should),
+            _option(Choice.ACCEPT, f"Use {US}: {shows}", EU, should, shows),
+            Option(choice=Choice.USE_NUMBER, words="Enter a number"),
+            Option(choice=Choice.IGNORE_MONTH, words="Ignore for 30 days"),
+        ),
+        "recommended": Choice.USE_SOURCE,
+        "safe": True,
+        "opened_at": NOW,
+        "expires_at": NOW.replace(day=24, hour=2, minute=30),
+    }
+    return Proposal(
+        id=number,
+        token=TOKEN,
+        kind=ProposalKind.FIX,
+        subject=kind,
+        title=title,
+        **{**facts, **given},
+    )
+
+
+FIXES = (
+    _fix(1, JACKET, "missed_change", "order #1009, whose webhook never came"),
+    _fix(2, "Linen Shirt (S)", "differs", "never agreed since the first meeting", numbers=(0, 8)),
+    _fix(3, "Wool Beanie", "edited_while_off", "edited on 22 November", numbers=(31, 30)),
+    _fix(4, "Canvas Tote", "unfinished", "its write was never answered", numbers=(12, 10)),
+    _fix(5, "Chino Trousers (32)", "missed_change", "changed in urbanwear-us", numbers=(4, 6)),
+    _fix(6, "Rain Parka (L)", "one_way_changed", "edited in the store", numbers=(9, 7)),
+)
+REPORT = Report(
+    id=3,
+    token=TOKEN,
+    kind=ReportKind.NIGHT,
+    state=ReportState.DONE,
+    by="",
+    summary={"compared": 2408, "differ": 15, "match": 1201},
+    counts={"missed_change": 9, "differs": 3, "edited_while_off": 2, "unfinished": 1},
+    open=15,
+    safe=12,
+    wanted_at=NOW.replace(hour=2, minute=30),
+    finished_at=NOW.replace(hour=2, minute=34),
+)
+PREFLIGHT = replace(
+    REPORT,
+    kind=ReportKind.PREFLIGHT,
+    facts={"mode": "two-way", "alias": US},
+    summary={"match": 1204, "differ": 3, "missing": 17, "units": 0, "compared": 2408},
+    worst=(
+        Worst(title="Linen Shirt (S)", store=US, shows=0, should_show=8),
+        Worst(title=JACKET, store=US, shows=47, should_show=45),
+        Worst(title="Wool Beanie", store=US, shows=31, should_show=30),
+    ),
+    open=1,
+    safe=0,
+)
+MODE = replace(FIXES[0], id=40, kind=ProposalKind.MODE, expires_at=NOW + 30 * MINUTE)
+
+
+def _done(title: str, before: int, after: int, why: str = "") -> ReceiptLine:
+    return ReceiptLine(
+        title=title,
+        choice=Choice.USE_SOURCE,
+        done=not why,
+        why=why,
+        moved=0 if why else before - after,
+        writes=() if why else (Write(store=US, before=before, after=after),),
+    )
+
+
+RECEIPT = Receipt(
+    id=7,
+    kind=ProposalKind.FIX,
+    by=ANN,
+    rule="member of @stock-team",
+    at=NOW - MINUTE,
+    running=False,
+    lines=(
+        _done(JACKET, 47, 45),
+        _done("Canvas Tote", 12, 10),
+        _done("Wool Beanie", 31, 30),
+        _done("Linen Shirt (S)", 0, 8, "it sold meanwhile; ask again"),
+    ),
+)
+UNMATCHED = tuple(
+    Unmatched(store=US, item=ItemId(n), title=title, handle="", sku=sku, why=why)
+    for n, (title, sku, why) in enumerate(
+        (
+            ("Gift card", "", "gift card"),
+            ("Stars & Stripes Scarf", "SSS-1", "no partner"),
+            ("Summer Box", "BOX-S", "bundle"),
+            ("Tailoring service", "", "untracked"),
+        )
+    )
+)
+HOURS = tuple(
+    Hour(at=NOW.replace(minute=0) - timedelta(hours=23 - n), units={EU: 3 + n * 7 % 23, US: 2 + n})
+    for n in range(24)
+)
+
+
+def _notice(number: int, kind: str, subject: str, minutes: float = 0, **given: Any) -> Notice:
+    facts: dict[str, Any] = {"severity": "warning", "facts": {}, "over": False}
+    at = NOW - 30 * MINUTE + minutes * MINUTE
+    return Notice(id=number, kind=kind, subject=subject, at=at, **{**facts, **given})
+
+
+def _told(*notices: Notice, kind: str = "incident") -> Message:
+    """Return the first message of a kind that notices become."""
+    made = news.fold({}, notices, now=NOW, policy=POLICY)
+    post = next(each for each in made if each.kind == kind)
+    return posts.render(post, posts.NOTHING, NOW)
+
+
+def _oversold() -> Message:
+    facts = {"title": JACKET, "units": 1, "acts": [f"order #1009 in {EU}", f"order #2041 in {US}"]}
+    return _told(_notice(1, "oversold", "pool:7", severity="critical", facts=facts))
+
+
+def _held(*, over: bool = False) -> Message:
+    facts = {"store": US, "why": "the token was withdrawn"}
+    begun = _notice(1, "held", f"store:{US}", severity="critical", facts=facts)
+    ended = _notice(2, "held", f"store:{US}", 12, severity="info", over=True, facts=facts)
+    return _told(begun, *([ended] if over else []))
+
+
+def _left_alone(kind: str = "incident") -> Message:
+    names = ("Gift Wrap", "Tailoring service", "Summer Box", "Winter Box", "Engraving", "Repair")
+    whys = ("untracked", "untracked", "bundle", "bundle", "untracked", "missing")
+    return _told(
+        *(
+            _notice(
+                n, "suspended", f"level:{n}", n / 10, facts={"title": each, "store": US, "why": why}
+            )
+            for n, (each, why) in enumerate(zip(names, whys, strict=True), 1)
+        ),
+        kind=kind,
+    )
+
+
+def _group(kind: str = "activity") -> Message:
+    sold = [(JACKET, -5, "order #1002"), ("Linen Shirt (S)", -3, "order #1003")]
+    sold += [("Wool Beanie", -2, "order #1003"), ("Canvas Tote", -1, "order #1004")]
+    sold += [("Rain Parka (L)", -1, "order #1005"), ("Wool Beanie", 10, "restock or edit")]
+    moved = [
+        Moved(
+            id=n,
+            at=NOW + n * 20 * SECOND,
+            pool=PoolId(sum(map(ord, title))),
+            title=title,
+            store=US,
+            delta=delta,
+            counted=delta,
+            cause=cause,
+        )
+        for n, (title, delta, cause) in enumerate(sold, 1)
+    ]
+    made = activities.fold({}, moved, now=NOW, policy=POLICY)
+    return posts.render(next(each for each in made if each.kind == kind), posts.NOTHING, NOW)
+
+
+PLACES = (Place(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),)
+LOCATIONS = {
+    EU: [(LocationId(1), "Berlin warehouse"), (LocationId(3), "Hamburg shop")],
+    US: [(LocationId(2), "US warehouse")],
+}
+FREE = {EU: [(LocationId(3), "Hamburg shop")], US: []}
+HELP = (
+    ("/tipo status", "how each store is doing"),
+    ("/tipo stock <product>", "live numbers of every store"),
+    ("/tipo why <product>", "who moved what, which order it was, what Tipo wrote"),
+    ("/tipo mode two-way", "change how stores are connected; you see what it means first"),
+    ("/tipo check", "compare the stores now"),
+    ("/tipo drift", "what stands, with buttons"),
+)
+CLICKED = Clicked(
+    answer=Answer.ALREADY,
+    by=ANN,
+    at=NOW,
+    receipt=7,
+    proposal=replace(FIXES[0], state=ProposalState.DONE, choice=Choice.USE_SOURCE, by=ANN),
+)
+Made = Callable[[], Message | dict[str, Any]]
+EXAMPLES: dict[str, tuple[str, Made]] = {
+    "night": (
+        "The night's report: what differs, what we suggest, one click for all that is safe.",
+        lambda: reports.report(report=REPORT, proposals=FIXES),
+    ),
+    "decided": (
+        "The same message afterwards: who decided, what was written, and Undo.",
+        lambda: reports.report(
+            report=replace(REPORT, open=0, safe=0, decided=15), proposals=(), receipts=(RECEIPT,)
+        ),
+    ),
+    "review": (
+        "Review: one choice for each finding, page by page.",
+        lambda: review.review_modal(
+            report=REPORT,
+            total=15,
+            proposals=FIXES[:2],
+            offset=0,
+            chosen={1: (Choice.USE_SOURCE, None)},
+            private_metadata="",
+        ),
+    ),
+    "receipt": (
+        "A receipt: line by line what was done, and what was left out and why.",
+        lambda: proposals.receipt(receipt=RECEIPT, share="again"),
+    ),
+    "oversold": (
+        "Both stores sold the last one: said at once, also at night, with both orders.",
+        _oversold,
+    ),
+    "held": ("A store no longer accepts the token: its products' alerts keep silent.", _held),
+    "resolved": ("The same message at its end.", lambda: _held(over=True)),
+    "left-alone": (
+        "Six products, one cause, one message; each step is in its thread.",
+        _left_alone,
+    ),
+    "brake": (
+        "The brake: writes are held until a person says that they are right.",
+        lambda: brake.brake(facts={"store": EU, "pools": 23, "units": 412}, token=TOKEN, at=NOW),
+    ),
+    "activity": ("Who sold how much of what, and who follows.", _group),
+    "stock": (
+        "`/tipo stock`: live numbers beside what Tipo thinks.",
+        lambda: stock.stock(pools=[POOL], now=NOW, share="stock"),
+    ),
+    "choice": (
+        "Many hits: a list to choose from.",
+        lambda: stock.stock_choice(pools=[POOL, *OTHERS], words="denim jacket"),
+    ),
+    "why": (
+        "`/tipo why`: who moved what, which order it was, what Tipo wrote.",
+        lambda: history.history(pool=POOL, entries=ENTRIES, share="why"),
+    ),
+    "mode": (
+        "`/tipo mode two-way`: what it means first; the button carries the count that was shown.",
+        lambda: modes.preflight(report=PREFLIGHT, proposal=MODE),
+    ),
+    "status": (
+        "`/tipo status`: how each store is doing.",
+        lambda: state.status(
+            overview=OVERVIEW, serving=True, last_report=REPORT, now=NOW, share="status"
+        ),
+    ),
+    "home": (
+        "The App Home: the same, and what moved.",
+        lambda: home.home(
+            overview=OVERVIEW, hours=HOURS, reports=[REPORT, PREFLIGHT], now=NOW, may=True
+        ),
+    ),
+    "places": (
+        "`/tipo places`: which locations belong together.",
+        lambda: places.places(places=PLACES, locations=LOCATIONS, free=FREE, share="places"),
+    ),
+    "places-form": (
+        "The form that changes it.",
+        lambda: places.places_modal(places=PLACES, locations=LOCATIONS, private_metadata=""),
+    ),
+    "unmatched": (
+        "`/tipo unmatched`: what shares its stock with nobody, and what to do.",
+        lambda: unmatched.unmatched(total=17, rows=UNMATCHED, offset=0, page=4),
+    ),
+    "help": ("`/tipo`: what there is.", lambda: answers.help_message(commands=HELP)),
+    "too-late": (
+        "Each click gets an answer: here somebody was faster.",
+        lambda: clicks.clicked(clicked=CLICKED),
+    ),
+}
