@@ -1,0 +1,203 @@
+"""The bot with the whole of Tipo behind it: real stores over HTTP, a real database, a real Slack.
+
+Nothing is faked here but the two vendors.
+"""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.routing import Mount
+
+from sandbox.server import build_app
+from sandbox.world import build_world, environment
+from sync_core.app import App, assemble
+from sync_core.settings import load
+from tests.bot.conftest import served, until
+
+FAST = 300
+LONG = 20.0
+NOWHERE = "http://127.0.0.1:9"  # so that every webhook is lost
+
+
+class Tipo:
+    """A serving process, in this one."""
+
+    def __init__(self, office, shops, folder, monkeypatch):
+        self.office, self.shops = office, shops
+        self.folder, self.monkeypatch = folder, monkeypatch
+
+    @asynccontextmanager
+    async def serving(self, stores_url):
+        """Serve; what is in the database stays for the next time."""
+        app, office = self.office.slack.app, self.office
+        settings = {
+            **environment(self.shops, stores_url),
+            "TIPO_DATABASE_URL": f"sqlite:///{self.folder / 'tipo.db'}",
+            "TIPO_SLACK__BOT_TOKEN": app.bot_token,
+            "TIPO_SLACK__SIGNING_SECRET": app.signing_secret,
+            "TIPO_SLACK__CHANNEL": office.stock.id,
+            "TIPO_SLACK__API_URL": office.slack.api_url,
+            "TIPO_PUBLIC_URL": NOWHERE,
+        }
+        for name, value in settings.items():
+            self.monkeypatch.setenv(name, value)
+        parts = assemble(load())
+        tipo = App(parts)
+        async with served(tipo.web().routes) as url:
+            office.slack.app.request_url = f"{url}/slack/events"
+            await parts.service.beat()
+            work = [tipo._receiver.run(), tipo._work(), *(each.run() for each in tipo._faces)]
+            tasks = [asyncio.ensure_future(each) for each in work]
+            try:
+                yield parts.service
+            finally:
+                for each in tasks:
+                    each.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await parts.close()
+
+
+@pytest.fixture
+async def world(office, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shops = build_world(office.clock.now, products=4)
+    async with served([Mount("/", build_app(shops))]) as stores_url:
+        for alias, shop in shops.items():
+            shop.base_url = f"{stores_url}/{alias}"
+            shop.access.scopes.append("read_orders")
+        yield Tipo(office, shops, tmp_path, monkeypatch), stores_url
+
+
+async def ask(office, line, person=None):
+    deed = await office.slack.command(person or office.ann, f"/tipo {line}", channel=office.stock)
+    assert deed.acked, deed.receipt
+    assert deed.ack_ms < FAST
+    await office.slack.until(deed.told, 5)  # the channel may say things of its own meanwhile
+    return deed.told()[-1]
+
+
+def with_button(office, person, action):
+    seen = [*office.slack.messages(office.stock), *office.slack.ephemerals(person)]
+    return next((each for each in reversed(seen) if f"'{action}'" in str(each.blocks)), None)
+
+
+async def two_way(office, service):
+    """Ask for two-way and confirm it twice at the same time; return the question."""
+
+    async def known():
+        return (await service.overview()).pools > 0
+
+    await eventually(known)
+    await ask(office, "mode two-way")
+    question = await office.slack.until(
+        lambda: with_button(office, office.ann, "decide.confirm"), LONG
+    )
+    deeds = await office.slack.click_all([office.ann] * 2, question, "decide.confirm")
+    assert all(each.acked for each in deeds)
+
+    async def agreed():
+        found = await service.overview()
+        waiting = any(each.waiting for each in await service.meetings())
+        return found.agreed == found.pools and not waiting
+
+    await eventually(agreed)
+    return question
+
+
+async def eventually(holds):
+    """Wait until something that takes a question holds."""
+    async with asyncio.timeout(LONG):
+        while not await holds():  # noqa: ASYNC110 - what is watched rings no bell
+            await asyncio.sleep(0.05)
+
+
+async def selling(shops, done):
+    """Customers buy in both stores, all the time."""
+    while not done.is_set():
+        for shop in shops.values():
+            shop.sell("SFDJ-M", 1)
+        await asyncio.sleep(0.02)
+
+
+async def review(office, report, person):
+    """Choose, for the one finding of a report, that the source's number holds."""
+    await office.slack.click(person, report, "review")
+    await office.slack.until(lambda: "submit" in office.slack.modal(person).content, 5)
+    await office.slack.select(person, office.slack.modal(person), "chosen", "use_source")
+
+
+async def test_a_team_runs_two_stores(world, office):
+    """From the first status to taking back a fix: each answer comes from what really is."""
+    tipo, stores_url = world
+    async with tipo.serving(stores_url) as service:
+        await two_way(office, service)
+        receipts = await service.receipts(limit=10)
+        assert len(receipts) == 1  # two clicks, one decision
+        assert receipts[0].rule == "member of the channel"
+
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(selling(tipo.shops, done))
+            for line, words in (
+                ("status", ""),
+                ("mode", "two-way"),
+                ("stock SFDJ-M", "Slim Fit Denim Jacket"),
+                ("why SFDJ-M", "Slim Fit Denim Jacket"),
+                ("drift", ""),
+                ("unmatched", ""),
+                ("places", "place"),
+                ("buffer SFDJ-L 2 us", "kept back from us"),
+                ("pause", "paused"),
+                ("status", "aused"),
+                ("resume", "resumed"),
+                ("undo 99", "receipt"),
+                ("approvers", "Every member"),
+                ("quiet 22:00-07:00", "22:00"),
+                ("quiet off", "no quiet hours"),
+                ("alerts problems", "problems"),
+                ("help", "ask me"),
+            ):
+                assert words in (await ask(office, line)).text, line
+            done.set()
+        sold = await office.slack.until(lambda: office.slack.ephemerals(office.ann), 1)
+        assert sold
+        home = await office.slack.open_home(office.ann)
+        assert home.acked
+        await office.slack.until(lambda: office.slack.home(office.ann), 5)
+
+
+async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
+    """Two people approve at once; after a restart the undo button still knows its receipt."""
+    tipo, stores_url = world
+    async with tipo.serving(stores_url) as service:
+        await two_way(office, service)
+        tipo.shops["us"].sell("SFDJ-S", 4)
+        await ask(office, "check")
+        report = await office.slack.until(lambda: with_button(office, office.ann, "review"), LONG)
+        for person in (office.ann, office.bob):
+            await review(office, report, person)
+        async with asyncio.TaskGroup() as group:
+            for person in (office.ann, office.bob):
+                view = office.slack.modal(person)
+                group.create_task(office.slack.submit(person, view))
+        await until(
+            lambda: {shop.available("SFDJ-S") for shop in tipo.shops.values()} == {50}, LONG
+        )
+
+        async def carried_out():
+            return not any(each.running for each in await service.receipts(limit=10))
+
+        await eventually(carried_out)
+        made = await service.receipts(limit=10)
+        fixes = [each for each in made if any(line.choice == "use_source" for line in each.lines)]
+        assert [len(each.lines) for each in fixes] == [1], made
+    async with tipo.serving(stores_url):
+        deed = await office.slack.click_raw(
+            office.bob, report, {"action_id": "undo", "value": str(fixes[0].id)}
+        )
+        question = await deed.answer(5)
+        await office.slack.click(office.bob, question, "decide.confirm")
+        await until(lambda: tipo.shops["us"].available("SFDJ-S") == 46, LONG)
+        late = await office.slack.click(office.ann, report, "decide_all", version=0)
+        assert (await late.answer(5)).only_for == office.ann.id
