@@ -9,7 +9,6 @@ from bot.messages.kit import (
     Action,
     Block,
     Column,
-    Part,
     actions,
     asking,
     bold,
@@ -172,9 +171,9 @@ def _reports(reports: Sequence[Report]) -> list[Block]:
     """Return the last compares, a line each."""
     if not reports:
         return [context(last_compare(None))]
-    lines: list[Part] = []
+    lines: list[str] = []
     for each in list(reports)[:REPORTS]:
         began = when(each.wanted_at)
         took = f" in {between(each.wanted_at, each.finished_at)}" if each.finished_at else ""
         lines.append(f"{began}: {each.kind.value}, {each.state.value}{took}, {each.open} open")
-    return [context(*(f"{line}" for line in lines))]
+    return [context(line) for line in lines]

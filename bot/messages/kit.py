@@ -31,7 +31,7 @@ SIGNS = {
     "Resolved": "white_check_mark",
     "Done": "white_check_mark",
     "Paused": "double_vertical_bar",
-    "Question": "grey_question",
+    "Question": "question",
 }
 
 

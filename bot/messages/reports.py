@@ -11,7 +11,7 @@ is decided                        who, when, what was written, [Undo]
 
 from collections.abc import Sequence
 
-from bot.messages.findings import about, kind_words, recommended
+from bot.messages.findings import about, cause, kind_words, recommended
 from bot.messages.kit import (
     Action,
     Block,
@@ -44,7 +44,10 @@ from sync_core.domain.proposals import (
 
 COLUMNS = (
     Column("Product", wrapped=True),
-    Column("What differs", wrapped=True),
+    Column("Why", wrapped=True),
+    Column("Store"),
+    Column("Shows", right=True),
+    Column("Should", right=True),
     Column("We suggest", wrapped=True),
 )
 ROWS = 12
@@ -135,15 +138,21 @@ def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Rece
 
 def _table(waiting: Sequence[Proposal]) -> list[Block]:
     """Return the first findings as a table."""
-    rows = ((each.title, _words(each), recommended(each)) for each in waiting[:ROWS])
+    rows = map(_row, waiting[:ROWS])
     blocks, _ = table(COLUMNS, rows)
     return blocks
 
 
-def _words(proposal: Proposal) -> str:
-    """Return what differs, without the product's name."""
-    told = about(proposal)[1]
-    return f"{told}".removeprefix(", ")
+def _row(proposal: Proposal) -> tuple[object, ...]:
+    """Return what the table says of a finding."""
+    facts, why = proposal.facts, cause(proposal.facts)
+    words = f"{kind_words(proposal.subject)}: {why}" if why else kind_words(proposal.subject)
+    numbers = (_number(facts.get(each)) for each in ("shows", "should_show"))
+    return (proposal.title, words, facts.get("store"), *numbers, recommended(proposal))
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _one_by_one(waiting: Sequence[Proposal]) -> list[Block]:

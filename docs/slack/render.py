@@ -29,10 +29,10 @@ EMOJI = {
     "information_source": "ℹ️",  # noqa: RUF001  # that is the emoji's name in Unicode
     "white_check_mark": "✅",
     "double_vertical_bar": "⏸️",
-    "grey_question": "❔",
+    "question": "❓",
 }
 CSS = HERE / "page.css"
-SCALE = 1.5
+SCALE = 1.3
 COLORS = ("#1d9bd1", "#e8912d", "#2eb67d", "#e01e5a", "#7c3aed", "#8d8d8d")
 PAGE = '<!doctype html><meta charset="utf-8"><style>{css}</style><body>{body}'
 
@@ -225,6 +225,18 @@ def transcript() -> Iterator[str]:
         yield "```"
 
 
+def gallery() -> Iterator[str]:
+    """Yield the lines of the page that shows the pictures."""
+    yield "# What Tipo says in Slack"
+    yield ""
+    yield "Made by `python docs/slack/render.py --pictures` from what the bot itself uses, with the"
+    yield "values of one shop. The same as text: [transcript.md](transcript.md)."
+    for name, (words, _) in EXAMPLES.items():
+        head, _, rest = words.partition(": ")
+        lead = f"{head}: {rest}" if rest else head
+        yield from ("", lead, "", f"![{head.strip('.').replace('`', '')}]({name}.png)")
+
+
 def mrkdwn_text(words: str) -> str:
     """Return a message's sentence as plain text."""
     tags = mrkdwn(words).replace('<span class="at">', "").replace("</span>", "")
@@ -234,6 +246,7 @@ def mrkdwn_text(words: str) -> str:
 def main() -> None:
     """Write the transcript, and on wish the pictures."""
     (HERE / "transcript.md").write_text("\n".join(transcript()) + "\n", encoding="utf-8")
+    (HERE / "README.md").write_text("\n".join(gallery()) + "\n", encoding="utf-8")
     if "--pictures" in sys.argv:
         chromium = shutil.which("chromium")
         if chromium is None:

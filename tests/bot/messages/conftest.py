@@ -286,7 +286,7 @@ MESSAGES = {
     "help": lambda n, t: answers.help_message(commands=[(t, t)] * n, nearest=[t] * min(n, 3)),
     "unclear": lambda n, t: answers.unclear(words=t, nearest=[t] * min(n, 3)),
     "trouble": lambda n, t: answers.trouble(sentence=f"{t} did not work."),
-    "said": lambda n, t: answers.said(sentence=f"{t} is now so.", share="again"),
+    "said": lambda n, t: answers.said(sentence=f"Now it is {t}.", share="again"),
     "paused": lambda n, t: answers.paused(by=t),
     "resumed": lambda n, t: answers.resumed(by=t),
     "buffer": lambda n, t: answers.buffer_done(levels=n, units=n, alias=t, product=t),

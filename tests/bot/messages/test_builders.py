@@ -3,10 +3,12 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
+from sandbox.slack.check import check_blocks as sandbox_check
+from sandbox.slack.check import check_view as check_view_too
 from tests.bot.limits import NO_SDK, pings, problems, view_problems
 from tests.bot.messages.conftest import MESSAGES, NASTY, VIEWS, words
 
@@ -26,6 +28,7 @@ def check_message(said):
     assert len(said.text) <= 3000
     assert len(said.text.split()) > 1
     assert said.text[-1] in ".:?!\u2026)\u2069"
+    assert list(sandbox_check(said.blocks, "message")) == []
     check_blocks(said.blocks)
     json.dumps(said.blocks, ensure_ascii=False).encode()
 
@@ -33,10 +36,12 @@ def check_message(said):
 def check_view(view):
     assert view_problems(view) == []
     assert pings("", view["blocks"]) == []
+    assert list(check_view_too(view)) == []
     check_blocks(view["blocks"])
 
 
 @pytest.mark.parametrize("name", MESSAGES)
+@settings(max_examples=12)  # of each of a hundred builders
 @given(text=words, n=counts)
 def test_a_message_fits_slack_and_pings_nobody(name, text, n):
     """A title that a merchant typed must not ping a channel, and never costs us the message."""
@@ -44,6 +49,7 @@ def test_a_message_fits_slack_and_pings_nobody(name, text, n):
 
 
 @pytest.mark.parametrize("name", VIEWS)
+@settings(max_examples=12)  # of each of a hundred builders
 @given(text=words, n=counts)
 def test_a_view_fits_slack_and_pings_nobody(name, text, n):
     """A form that Slack refuses is a click without an answer."""
