@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from bot import grammar
+from bot import asking
 from bot.approvers import PREFERENCE as APPROVERS
 from bot.approvers import MayNot, unfit
 from bot.grammar import help_rows, needs_approver, parse
@@ -38,26 +38,26 @@ class Commands:
         self._office = office
         self._core = office.core
         self._builders: dict[type, Build] = {
-            grammar.Help: self._help,
-            grammar.ShowStatus: self._status,
-            grammar.ShowMode: self._mode,
-            grammar.SetMode: self._set_mode,
-            grammar.FindStock: self._stock,
-            grammar.ShowHistory: self._history,
-            grammar.Check: self._check,
-            grammar.ShowDrift: self._drift,
-            grammar.ShowUnmatched: self._unmatched,
-            grammar.ShowPlaces: self._places,
-            grammar.SetBuffer: self._buffer,
-            grammar.Pause: self._pause,
-            grammar.Resume: self._resume,
-            grammar.Undo: self._undo,
-            grammar.ShowApprovers: self._approvers,
-            grammar.SetApprovers: self._set_approvers,
-            grammar.ShowQuiet: self._quiet,
-            grammar.SetQuiet: self._set_quiet,
-            grammar.ShowAlerts: self._alerts,
-            grammar.SetAlerts: self._set_alerts,
+            asking.Help: self._help,
+            asking.ShowStatus: self._status,
+            asking.ShowMode: self._mode,
+            asking.SetMode: self._set_mode,
+            asking.FindStock: self._stock,
+            asking.ShowHistory: self._history,
+            asking.Check: self._check,
+            asking.ShowDrift: self._drift,
+            asking.ShowUnmatched: self._unmatched,
+            asking.ShowPlaces: self._places,
+            asking.SetBuffer: self._buffer,
+            asking.Pause: self._pause,
+            asking.Resume: self._resume,
+            asking.Undo: self._undo,
+            asking.ShowApprovers: self._approvers,
+            asking.SetApprovers: self._set_approvers,
+            asking.ShowQuiet: self._quiet,
+            asking.SetQuiet: self._set_quiet,
+            asking.ShowAlerts: self._alerts,
+            asking.SetAlerts: self._set_alerts,
         }
 
     async def answer(self, asked: Asked) -> None:
@@ -65,7 +65,7 @@ class Commands:
         command = parse(asked.text)
         if not await self._office.is_ours(asked):
             return
-        if isinstance(command, grammar.Unclear):
+        if isinstance(command, asking.Unclear):
             await self._office.answer(asked, unclear(command))
             return
         if needs_approver(command) and await self._office.allowed(asked) is None:
@@ -97,18 +97,18 @@ class Commands:
         if head in {"stock", "history"} and rest.isdecimal():
             return await self.pool(PoolId(int(rest)), head, share=False)
         command = parse(click.value)
-        if isinstance(command, grammar.Unclear) or needs_approver(command):
+        if isinstance(command, asking.Unclear) or needs_approver(command):
             return None
-        if isinstance(command, grammar.Check | grammar.ShowDrift):
+        if isinstance(command, asking.Check | asking.ShowDrift):
             return None
         asked = Asked(person=click.person, text="", channel=click.channel, reply="")
         return await self._builders[type(command)](command, asked)
 
     # -- questions
-    async def _help(self, _command: grammar.Help, _asked: Asked) -> Message:
+    async def _help(self, _command: asking.Help, _asked: Asked) -> Message:
         return answers.help_message(commands=help_rows())
 
-    async def _status(self, _command: grammar.ShowStatus, asked: Asked) -> Message:
+    async def _status(self, _command: asking.ShowStatus, asked: Asked) -> Message:
         return await self.status(share=shared(asked))
 
     async def status(self, *, share: str = "") -> Message:
@@ -121,14 +121,14 @@ class Commands:
             share=share,
         )
 
-    async def _mode(self, _command: grammar.ShowMode, asked: Asked) -> Message:
+    async def _mode(self, _command: asking.ShowMode, asked: Asked) -> Message:
         return await self.mode(share=shared(asked))
 
     async def mode(self, *, share: str = "") -> Message:
         """Say which connection has which mode."""
         return state.mode_now(overview=await self._core.overview(), share=share)
 
-    async def _stock(self, command: grammar.FindStock, asked: Asked) -> Message:
+    async def _stock(self, command: asking.FindStock, asked: Asked) -> Message:
         pools = await self._core.stock(command.words, live=True, limit=MOST_FOUND)
         if not pools:
             return nothing_found(command.words)
@@ -137,7 +137,7 @@ class Commands:
         now = self._office.clock.now()
         return stock.stock(pools=pools, now=now, total=len(pools), share=shared(asked))
 
-    async def _history(self, command: grammar.ShowHistory, asked: Asked) -> Message:
+    async def _history(self, command: asking.ShowHistory, asked: Asked) -> Message:
         pools = await self._core.stock(command.words, live=False, limit=MOST_FOUND)
         if not pools:
             return nothing_found(command.words)
@@ -159,7 +159,7 @@ class Commands:
             return await self._timeline(pool, share=value)
         return stock.stock(pools=[pool], now=self._office.clock.now(), total=1, share=value)
 
-    async def _unmatched(self, _command: grammar.ShowUnmatched, asked: Asked) -> Message:
+    async def _unmatched(self, _command: asking.ShowUnmatched, asked: Asked) -> Message:
         return await self.unmatched(0, share=shared(asked))
 
     async def unmatched(self, offset: int, *, share: str = "") -> Message:
@@ -167,29 +167,29 @@ class Commands:
         total, rows = await self._core.unmatched(limit=PAGE, offset=offset)
         return alone.unmatched(total=total, rows=rows, offset=offset, page=PAGE, share=share)
 
-    async def _places(self, _command: grammar.ShowPlaces, asked: Asked) -> Message:
+    async def _places(self, _command: asking.ShowPlaces, asked: Asked) -> Message:
         known, free = await self._core.places()
         locations = await self._core.locations()
         return places.places(places=known, locations=locations, free=free, share=shared(asked))
 
-    async def _approvers(self, _command: grammar.ShowApprovers, _asked: Asked) -> Message:
+    async def _approvers(self, _command: asking.ShowApprovers, _asked: Asked) -> Message:
         return answers.approvers(listed=await self._office.approvers.listed())
 
-    async def _quiet(self, _command: grammar.ShowQuiet, _asked: Asked) -> Message:
+    async def _quiet(self, _command: asking.ShowQuiet, _asked: Asked) -> Message:
         hours = quiet_hours(await self._core.preference(QUIET))
         start, end = (None, None) if hours is None else (f"{hours[0]:%H:%M}", f"{hours[1]:%H:%M}")
         return answers.quiet(start=start, end=end, zone=self._office.zone)
 
-    async def _alerts(self, _command: grammar.ShowAlerts, _asked: Asked) -> Message:
+    async def _alerts(self, _command: asking.ShowAlerts, _asked: Asked) -> Message:
         return answers.alerts(level=alert_level(await self._core.preference(ALERTS)))
 
     # -- orders
-    async def _set_mode(self, command: grammar.SetMode, asked: Asked) -> Message:
+    async def _set_mode(self, command: asking.SetMode, asked: Asked) -> Message:
         report = await self._core.ask_mode(command.mode, command.alias, asked.person, asked.reply)
         # What was found follows as an answer of its own, from the row that remembers us.
         return modes.progress(report=report)
 
-    async def _check(self, _command: grammar.Check, asked: Asked) -> Message:
+    async def _check(self, _command: asking.Check, asked: Asked) -> Message:
         return await self.check(asked.person.id, asked.reply)
 
     async def check(self, by: str, reply: str) -> Message:
@@ -197,7 +197,7 @@ class Commands:
         report = await self._core.check(by, "" if self._office.channel else reply)
         return modes.progress(report=report)
 
-    async def _drift(self, _command: grammar.ShowDrift, asked: Asked) -> Message:
+    async def _drift(self, _command: asking.ShowDrift, asked: Asked) -> Message:
         return await self.drift(asked.person.id)
 
     async def drift(self, by: str) -> Message:
@@ -206,7 +206,7 @@ class Commands:
         _, found = await self._core.proposals(report.id, limit=50)
         return reports.report(report=report, proposals=found)
 
-    async def _buffer(self, command: grammar.SetBuffer, asked: Asked) -> Message:
+    async def _buffer(self, command: asking.SetBuffer, asked: Asked) -> Message:
         if command.words is None:
             return await self._buffered(None, command, asked)
         pools = await self._core.stock(command.words, live=False, limit=MOST_FOUND)
@@ -217,7 +217,7 @@ class Commands:
         return await self._buffered(pools, command, asked)
 
     async def _buffered(
-        self, pools: list[PoolView] | None, command: grammar.SetBuffer, asked: Asked
+        self, pools: list[PoolView] | None, command: asking.SetBuffer, asked: Asked
     ) -> Message:
         ids = None if pools is None else [each.id for each in pools]
         count = await self._core.set_buffer(ids, command.units, command.alias, asked.person)
@@ -226,19 +226,19 @@ class Commands:
             levels=count, units=command.units, alias=command.alias, product=product
         )
 
-    async def _pause(self, _command: grammar.Pause, asked: Asked) -> Message:
+    async def _pause(self, _command: asking.Pause, asked: Asked) -> Message:
         await self._core.pause(by=asked.person.name)
         return answers.paused(by=asked.person.id)
 
-    async def _resume(self, _command: grammar.Resume, asked: Asked) -> Message:
+    async def _resume(self, _command: asking.Resume, asked: Asked) -> Message:
         await self._core.resume()
         return answers.resumed(by=asked.person.id)
 
-    async def _undo(self, command: grammar.Undo, asked: Asked) -> Message:
+    async def _undo(self, command: asking.Undo, asked: Asked) -> Message:
         proposal = await self._core.ask_undo(command.receipt, asked.person)
         return proposals.undo_question(proposal=proposal)
 
-    async def _set_approvers(self, command: grammar.SetApprovers, asked: Asked) -> Message | None:
+    async def _set_approvers(self, command: asking.SetApprovers, asked: Asked) -> Message | None:
         for each in command.ids or ():
             if why := await self._unknown(each, asked.person.team):
                 await self._office.refuse(asked, MayNot(why))
@@ -260,16 +260,16 @@ class Commands:
             return f"Slack does not tell who {name} is ({exc}). Nothing was changed."
         return f"{name} cannot be an approver: {why} Nothing was changed." if why else ""
 
-    async def _set_quiet(self, command: grammar.SetQuiet, asked: Asked) -> Message:
+    async def _set_quiet(self, command: asking.SetQuiet, asked: Asked) -> Message:
         await self._core.set_preference(QUIET, quiet_text(command.hours), asked.person)
-        return await self._quiet(grammar.ShowQuiet(), asked)
+        return await self._quiet(asking.ShowQuiet(), asked)
 
-    async def _set_alerts(self, command: grammar.SetAlerts, asked: Asked) -> Message:
+    async def _set_alerts(self, command: asking.SetAlerts, asked: Asked) -> Message:
         await self._core.set_preference(ALERTS, json.dumps(str(command.level)), asked.person)
         return answers.alerts(level=command.level)
 
 
-def unclear(command: grammar.Unclear) -> Message:
+def unclear(command: asking.Unclear) -> Message:
     """Answer what is no command."""
     if command.word:
         return answers.unclear(words=command.word, nearest=command.nearest)
@@ -295,7 +295,7 @@ def are_one_product(pools: list[PoolView], words: str) -> bool:
     return handles == {words.strip().casefold()}
 
 
-def which_one(pools: list[PoolView], command: grammar.SetBuffer) -> str:
+def which_one(pools: list[PoolView], command: asking.SetBuffer) -> str:
     """Ask for one of several products, with what to type."""
     tail = f" {command.units}" + (f" {command.alias}" if command.alias else "")
     skus = list(dict.fromkeys(each.sku for pool in pools for each in pool.levels if each.sku))

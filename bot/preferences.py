@@ -3,7 +3,7 @@
 import json
 from datetime import time
 
-from bot.grammar import Level
+from bot.asking import Level
 
 QUIET = "quiet"
 ALERTS = "alerts"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import grammar as g
-from bot.grammar import ROWS, TABLE, Unclear, parse
+from bot import asking as g
+from bot.asking import Unclear
+from bot.grammar import ROWS, TABLE, needs_approver, parse
 from bot.tokens import LONGEST, undone
 from sync_core.domain.values import Mode
 
@@ -225,8 +226,8 @@ def test_orders_need_an_approver_and_questions_do_not():
         "alerts all",
     }
     questions = {"mode", "status", "stock x", "check", "drift", "places", "quiet", "alerts"}
-    assert all(g.needs_approver(parse(each)) for each in orders)
-    assert not any(g.needs_approver(parse(each)) for each in questions)
+    assert all(needs_approver(parse(each)) for each in orders)
+    assert not any(needs_approver(parse(each)) for each in questions)
 
 
 WORDS = st.sampled_from(
