@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+
+from sandbox.faults import Answer as Answer503
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
 from sync_core.domain.values import Alias, Mode
 from sync_core.workers.context import Pace
@@ -9,7 +12,7 @@ from tests.simulation.house import assert_conserved
 
 ANN = Person(team="T1", id="U1", name="ann")
 BOB = Person(team="T1", id="U2", name="bob")
-DEAF = Pace(listen=0.5, catch_up=0)  # nothing but webhooks and the night
+DEAF = Pace(listen=30, catch_up=0)  # nothing but webhooks and the night
 
 
 def deafen(home, alias):
@@ -62,3 +65,202 @@ def test_a_change_nobody_told_us_of_is_found_explained_counted_and_taken_back(ho
     assert [(line.done, line.moved) for line in done.lines] == [(True, 0)]
     assert decide(home, found, Choice.ACCEPT, by=BOB).answer is Answer.ALREADY
     assert_conserved(home)
+
+
+def sold(home, alias, count, sku="SKU-0"):
+    """Sell, and let it travel."""
+    home.act(alias, sku, -count)
+    home.advance(3)
+
+
+def differing(house, us=30, **rest):
+    """Return a house whose first product differs when the stores first meet."""
+    home = house(items=2, pace=DEAF, orders=True, **rest)
+    shop = home.shops["us"]
+    shop.edit("SKU-0", to=us)
+    home.advance(2)
+    home.set_mode(Mode.TWO_WAY)
+    home.advance(20)
+    return home
+
+
+@pytest.mark.parametrize(
+    ("choice", "number", "after", "undone"),
+    [
+        pytest.param(Choice.USE_SOURCE, None, (50, 50), (45, 25), id="use the source"),
+        pytest.param(Choice.USE_DESTINATION, None, (30, 30), (45, 25), id="use the destination"),
+        pytest.param(Choice.USE_LOWER, None, (30, 30), (45, 25), id="use the lower"),
+        pytest.param(Choice.USE_NUMBER, 47, (47, 47), (45, 25), id="enter a number"),
+        pytest.param(Choice.KEEP, None, (50, 30), (45, 25), id="keep the difference"),
+    ],
+)
+def test_a_first_meeting_is_settled_as_chosen_and_taken_back(house, choice, number, after, undone):
+    """Taken back as a delta: the five that were sold since then stay sold, in both stores."""
+    home = differing(house)
+    report = home.do(home.process.service.drift("ann"))
+    (found,) = proposals(home, report)
+    assert (found.subject, found.safe) == ("differs", False)
+    clicked = decide(home, found, choice, number=number)
+    assert tuple(stock(home).values()) == after
+    sold(home, "us", 5)
+    home.advance(10)
+    assert tuple(stock(home).values()) == tuple(each - 5 for each in after)
+    question = home.do(home.process.service.ask_undo(clicked.receipt, BOB))
+    assert decide(home, question, Choice.CONFIRM, by=BOB).answer is Answer.TAKEN
+    home.advance(30)
+    assert tuple(stock(home).values()) == undone
+    assert_conserved(home)
+
+
+def test_a_destination_that_only_follows_gets_the_sources_number_back(house):
+    """One-way: its own change is written nowhere, and the night shows it."""
+    home = house(items=2, pace=DEAF)
+    home.advance(2)
+    home.set_mode(Mode.ONE_WAY)
+    home.advance(10)
+    home.shops["us"].edit("SKU-0", to=60)
+    home.advance(5)
+    assert stock(home) == {"eu": 50, "us": 60}
+    (found,) = proposals(home, check(home))
+    assert (found.subject, found.recommended, found.safe) == ("one_way", Choice.USE_SOURCE, True)
+    assert found.facts["cause"] == "us only follows, and was changed: it shows 60, should be 50"
+    clicked = decide(home, found, Choice.USE_SOURCE)
+    assert stock(home) == {"eu": 50, "us": 50}
+    assert receipt(home, clicked).lines[0].writes[0].after == 50
+    assert_conserved(home)
+
+
+def test_a_destination_that_only_follows_may_be_right(house):
+    """A person says that the destination's number holds: the source follows once."""
+    home = house(items=2, pace=DEAF)
+    home.advance(2)
+    home.set_mode(Mode.ONE_WAY)
+    home.advance(10)
+    home.shops["us"].edit("SKU-0", to=60)
+    home.advance(5)
+    (found,) = proposals(home, check(home))
+    clicked = decide(home, found, Choice.USE_DESTINATION)
+    assert stock(home) == {"eu": 60, "us": 60}
+    question = home.do(home.process.service.ask_undo(clicked.receipt, BOB))
+    decide(home, question, Choice.CONFIRM)
+    assert stock(home) == {"eu": 50, "us": 50}
+    assert_conserved(home)
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["it was written", "it was not"])
+def test_a_write_of_unknown_outcome_is_finished_by_a_person(house, written):
+    """Its key has expired, so only the number itself can say what became of it."""
+    home = house(items=2, pace=DEAF, opened=True)
+    shop = home.shops["us"]
+    shop.faults.next = [Answer503.DROP_AFTER if written else Answer503.DROP_BEFORE]
+    home.act("eu", "SKU-0", -5)
+    home.advance(0.2)
+    home.kill()
+    home.loop.passed += timedelta(hours=21).total_seconds()
+    home.start()
+    home.advance(200)
+    assert stock(home) == {"eu": 45, "us": 45 if written else 50}
+    found = next(each for each in proposals(home, check(home)) if each.subject == "suspended")
+    assert (found.recommended, found.safe) == (Choice.RETRY, True)
+    decide(home, found, Choice.RETRY)
+    home.advance(20)
+    assert stock(home) == {"eu": 45, "us": 45}
+    home.act("us", "SKU-0", -1)
+    home.advance(5)
+    assert stock(home) == {"eu": 44, "us": 44}
+    assert_conserved(home)
+
+
+def test_a_refused_item_is_taken_back_by_a_click(house):
+    """It was a bundle for a while; nobody has to wait for the hourly look."""
+    home = house(items=2, pace=DEAF, opened=True)
+    home.shops["us"].set_bundle("SKU-0")
+    home.act("eu", "SKU-0", -5)
+    home.advance(5)
+    home.shops["us"].set_bundle("SKU-0", bundle=False)
+    (found,) = proposals(home, check(home))
+    assert (found.subject, found.recommended) == ("suspended", Choice.RETRY)
+    decide(home, found, Choice.RETRY)
+    assert stock(home) == {"eu": 45, "us": 45}
+    assert_conserved(home)
+
+
+def test_what_was_edited_while_the_connection_was_off_is_called_so(house):
+    """People want to know why two numbers that agreed last week differ now."""
+    home = house(items=2, pace=DEAF, opened=True)
+    home.set_mode(Mode.OFF)
+    home.shops["us"].edit("SKU-0", to=44)
+    home.advance(5)
+    home.set_mode(Mode.TWO_WAY)
+    home.advance(30)
+    (found,) = proposals(home, check(home))
+    assert found.facts["cause"] == "edited while off: us shows 44, should be 50"
+
+
+def test_numbers_that_move_before_the_click_stop_it_and_are_shown_anew(house):
+    """Nothing is written on what is no longer so; the fresh state has its own buttons."""
+    home = differing(house)
+    (found,) = proposals(home, home.do(home.process.service.drift("ann")))
+    home.act("us", "SKU-0", -1)
+    home.advance(5)
+    clicked = decide(home, found, Choice.USE_SOURCE)
+    (line,) = receipt(home, clicked).lines
+    assert (line.done, line.why) == (False, "us shows 29 now, not 30")
+    assert stock(home) == {"eu": 50, "us": 29}
+    newer = home.do(home.process.service.question("differs", found_subject(home)))
+    assert decide(home, newer, Choice.USE_SOURCE).answer is Answer.TAKEN
+    assert stock(home) == {"eu": 50, "us": 50}
+    assert_conserved(home)
+
+
+def found_subject(home):
+    [row] = home.rows("SELECT subject FROM finding WHERE closed_at IS NULL")
+    return row["subject"]
+
+
+def test_an_older_button_leads_to_the_newer_report(house):
+    """A message scrolls away; its buttons must not decide on last night's numbers."""
+    home = differing(house)
+    (old,) = proposals(home, home.do(home.process.service.drift("ann")))
+    home.advance(60)
+    newer = home.do(home.process.service.drift("bob"))
+    clicked = decide(home, old, Choice.USE_SOURCE)
+    assert (clicked.answer, clicked.report) == (Answer.OUTDATED, newer.id)
+    assert stock(home) == {"eu": 50, "us": 30}
+
+
+def test_a_finding_that_vanishes_closes_itself_and_one_that_stays_grows_old(house):
+    """People see how long something has been wrong, and nothing that is right."""
+    home = house(items=3, pace=DEAF, opened=True)
+    deafen(home, "us")
+    home.shops["us"].edit("SKU-0", to=49)
+    home.shops["us"].edit("SKU-1", to=48)
+    home.advance(5)
+    first = {each.title: each for each in proposals(home, check(home))}
+    assert len(first) == 2
+    home.shops["us"].edit("SKU-1", to=50)
+    home.advance(900)
+    (again,) = proposals(home, check(home))
+    assert again.title == "Thing 0"
+    assert again.finding == first["Thing 0"].finding
+    assert again.facts["since"] == first["Thing 0"].facts["since"]
+    assert again.token != first["Thing 0"].token
+
+
+def test_a_store_that_suddenly_exports_nothing_is_not_believed(house):
+    """A broken export is no empty store: no flood of findings, one loud notice."""
+    home = house(items=30, pace=DEAF, opened=True)
+    shop = home.shops["us"]
+    kept = shop.run_export
+    shop.run_export = lambda export: None
+    home.act("us", "SKU-0", -1)
+    home.advance(5)
+    report = check(home, seconds=120)
+    shop.run_export = kept
+    assert report.summary["disbelieved"] == ["us"]
+    assert proposals(home, report) == []
+    [row] = home.rows("SELECT * FROM notice WHERE kind = 'export_odd'")
+    assert row["severity"] == "critical"
+    assert stock(home) == {"eu": 49, "us": 49}
+    check(home)
+    assert [r["over"] for r in home.rows("SELECT * FROM notice WHERE kind = 'export_odd'")] == [0, 1]

@@ -169,9 +169,9 @@ class House:
             first.kill()
             shutil.copy(first.path, file)
             made = {alias: shop.post.subscriptions for alias, shop in first.shops.items()}
-            _templates[stores, items] = file, first.loop.passed, made
+            _templates[stores, items] = file, first.loop.passed, made, first.ids.count
             first.close()
-        file, passed, made = _templates[stores, items]
+        file, passed, made, self.ids.count = _templates[stores, items]
         shutil.copy(file, self.path)
         self.loop.passed = passed
         for alias, shop in self.shops.items():
@@ -313,7 +313,7 @@ def _engine_for(path: Path) -> SqlEngine:
     return _engines[0]
 
 
-_templates: dict[tuple, tuple[Path, float, dict]] = {}
+_templates: dict[tuple, tuple[Path, float, dict, int]] = {}
 
 
 def _migrated(url: str, shops: dict[Alias, Shop]) -> None:
