@@ -7,6 +7,7 @@
     heard of since the read began or seconds before it;
     an adjustment is open; the number is visibly stale)
     a level cannot be read                                   UNREADABLE: nothing, and why
+    the brake holds changes of it                            HELD: the brake is decided first
     anything else                                            what was chosen is done
 
 What was chosen is a quantity for the pool: `shared` moves by `target - (what it was)`, and that
@@ -49,6 +50,7 @@ class Obstacle(Enum):
     MOVED = auto()
     BUSY = auto()
     UNREADABLE = auto()
+    HELD = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ def decide(
         patience: How long readings may lag.
     """
     part = takes_part(pool, chosen.level)
+    if any(each.held for each in pool.levels):
+        return Obstacle.HELD
     obstacle = _obstacle(part, reads, patience)
     if obstacle is not None:
         return obstacle
@@ -292,6 +296,8 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
         return "its stores have not agreed on a number"
     if not (effect.moved or effect.joined or effect.buffer_before is not None):
         return "only what stores did themselves was counted or passed on, and that stays"
+    if any(each.held for each in pool.levels):
+        return "the brake holds changes of it: decide on that first"
     leaving = {
         joined.level: joined
         for joined in effect.joined

@@ -7,7 +7,7 @@ from datetime import datetime
 from sync_core.clock import Ids
 from sync_core.domain.arrange import Arrangement, NewPool
 from sync_core.domain.decide import undo
-from sync_core.domain.proposals import Proposal, ReportKind, Write
+from sync_core.domain.proposals import Choice, Proposal, ReportKind, Write
 from sync_core.domain.shown import owed
 from sync_core.domain.values import Alias, ItemId, LevelId, Mode, News, Pool, Role, Spot
 from sync_core.papers import Approved, Wish
@@ -120,6 +120,27 @@ def link(proposal: Proposal, ledger: Ledger, now: datetime) -> Result:
     if proposal.finding is not None:
         ledger.close_findings([proposal.finding], now=now)
     return Result(done=True)
+
+
+def let_go(each: Approved, ledger: Ledger, now: datetime) -> Result:
+    """Pass on what the brake held, hold it on, or give the store back what it had."""
+    subject = str(each.proposal.facts["subject"])
+    match each.proposal.choice:
+        case Choice.RELEASE:
+            count = ledger.release_brake(subject, now=now)
+            return Result(done=count > 0, why="" if count else "it holds nothing any more")
+        case Choice.DISCARD:
+            effects = ledger.discard_brake(subject, now=now)
+            for number, effect in effects:
+                shared = ledger.pools([number])[number].shared or 0
+                ledger.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
+            moved = sum(effect.moved for _, effect in effects)
+            done = bool(effects)
+            return Result(done=done, why="" if done else "it holds nothing any more", moved=moved)
+        case _:
+            by = each.proposal.by.name if each.proposal.by is not None else ""
+            ledger.hold_brake(subject, by, now=now)
+            return Result(done=True)
 
 
 def _texts(given: object) -> Mapping[str, str]:

@@ -30,7 +30,7 @@ from sync_core.domain.values import (
 )
 from sync_core.papers import Approved, Draft
 from sync_core.ports import Ledger
-from sync_core.workers.carrying_out import Result, change_mode, link, take_back
+from sync_core.workers.carrying_out import Result, change_mode, let_go, link, take_back
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
 from sync_core.workers.proposing import Proposer
@@ -131,20 +131,24 @@ class Decider:
     ) -> Result | float:
         """Carry one decision out; return what came of it, or seconds to wait."""
         proposal = each.proposal
+        result: Result | float = Result(done=False, why="there is nothing of the kind to do")
         match proposal.kind, proposal.choice:
             case ProposalKind.FIX, choice if choice in QUANTITIES:
-                return self._quantity(each, found, touched, ledger, now)
+                result = self._quantity(each, found, touched, ledger, now)
             case ProposalKind.FIX, Choice.LINK:
-                return link(proposal, ledger, now)
+                result = link(proposal, ledger, now)
             case ProposalKind.FIX, choice if choice in MUTED_FOR and proposal.finding is not None:
                 ledger.mute(proposal.finding, until=now + MUTED_FOR[choice])
-                return Result(done=True)
+                result = Result(done=True)
             case ProposalKind.MODE, Choice.CONFIRM:
-                return change_mode(proposal, ledger, self._context.ids, now)
+                result = change_mode(proposal, ledger, self._context.ids, now)
             case ProposalKind.UNDO, Choice.CONFIRM:
-                return take_back(each, ledger, now)
+                result = take_back(each, ledger, now)
+            case ProposalKind.BRAKE, _:
+                result = let_go(each, ledger, now)
             case _:
-                return Result(done=False, why="there is nothing of the kind to do")
+                pass
+        return result
 
     def _quantity(
         self, each: Approved, found: Found, touched: set[int], ledger: Ledger, now: datetime
@@ -266,6 +270,8 @@ def _target(each: Approved, option: Option) -> int | None:
 def _why_not(did: Obstacle, pool: Pool, chosen: Chosen, found: Found) -> str:
     """Return why nothing was written, in words."""
     stores = {each.id: each.spot.store for each in pool.levels}
+    if did is Obstacle.HELD:
+        return "the brake holds changes of it: decide on that first"
     if did is Obstacle.UNREADABLE:
         odd = [store for level, store in stores.items() if found.values.get(level, 0) is None]
         return f"{', '.join(odd) or 'a store'} shows no number that can be believed"

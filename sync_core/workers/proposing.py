@@ -9,7 +9,7 @@ from sync_core.clock import Clock, Ids
 from sync_core.domain.decide import takes_part
 from sync_core.domain.drift import Verdict, cause, should_show, verdict
 from sync_core.domain.fixes import IGNORE, Fixes, fixes
-from sync_core.domain.proposals import ProposalKind
+from sync_core.domain.proposals import ProposalKind, ReportState
 from sync_core.domain.suspend import wish
 from sync_core.domain.values import (
     Alias,
@@ -30,6 +30,7 @@ from sync_core.workers.reading import Found, read_levels
 SOME = 100  # levels looked at in one step
 TWICE = 5.0  # seconds between two readings of what nobody told us of
 OPEN_FOR = timedelta(hours=26)  # a proposal that no newer report replaces
+HELD = timedelta(minutes=3)  # how long a report is held without a sign of life
 OURS = (Verdict.MISSED, Verdict.ONE_WAY)  # found by comparing, hence closed by comparing
 BY_LEVEL = (*OURS, Verdict.DIFFERS, Verdict.SUSPENDED)
 Judged = tuple[Verdict, Pool, Level]
@@ -124,6 +125,8 @@ class Proposer:
             if each.kind == verdicts[each.subject][0] and not _is_muted(each, now)
         ]
         self._propose(ledger, drafts, report, now)
+        if report is not None:
+            ledger.report_on(report, ReportState.READING, until=now + HELD)
         return total
 
     def _propose(

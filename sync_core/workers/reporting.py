@@ -34,11 +34,10 @@ from sync_core.papers import Draft, Signed
 from sync_core.ports import Ledger, Records
 from sync_core.workers.comparing import Comparing
 from sync_core.workers.context import Context
-from sync_core.workers.proposing import Examined, Proposer
+from sync_core.workers.proposing import HELD, Examined, Proposer
 
 log = logging.getLogger(__name__)
 
-HELD = timedelta(minutes=5)  # how long a report is held without a sign of life
 AGAIN = (30.0, 120.0, 600.0)  # seconds before another try; after the last the report has failed
 MEET = 5.0  # seconds between looks at how far a meeting has come
 MET_BY = timedelta(minutes=30)  # after which a meeting is reported as far as it has come

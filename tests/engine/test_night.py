@@ -1,13 +1,15 @@
 """Each night: compare, explain, propose, approve, undo. One story each, in virtual time."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, time, timedelta
 
 import pytest
 
 from sandbox.faults import Answer as Answer503
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
-from sync_core.domain.values import Alias, Mode
-from sync_core.workers.context import Pace
+from sync_core.domain.values import Mode
+from sync_core.errors import NotAllowed
+from sync_core.workers.context import Auto, Pace
 from tests.simulation.house import assert_conserved
 
 ANN = Person(team="T1", id="U1", name="ann")
@@ -263,4 +265,170 @@ def test_a_store_that_suddenly_exports_nothing_is_not_believed(house):
     assert row["severity"] == "critical"
     assert stock(home) == {"eu": 49, "us": 49}
     check(home)
-    assert [r["over"] for r in home.rows("SELECT * FROM notice WHERE kind = 'export_odd'")] == [0, 1]
+    assert [r["over"] for r in home.rows("SELECT * FROM notice WHERE kind = 'export_odd'")] == [
+        0,
+        1,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "us"),
+    [(Choice.RELEASE, 0), (Choice.DISCARD, 50)],
+    ids=["release", "ignore these changes"],
+)
+def test_a_wipe_is_held_until_somebody_decides(house, choice, us):
+    """A CSV import that empties a store must not empty the others; sales go on meanwhile."""
+    home = house(items=30, pace=DEAF, opened=True)
+    for sku in home.skus:
+        home.shops["eu"].edit(sku, to=0)
+    home.advance(20)
+    held = [sku for sku in home.skus if home.shows("us", sku) == 50]
+    assert len(held) >= 9
+    home.act("us", held[0], -1)
+    home.advance(5)
+    [row] = home.rows("SELECT subject FROM finding WHERE kind = 'brake' AND closed_at IS NULL")
+    home.process.context.papers.ring()
+    home.advance(1)
+    question = home.do(home.process.service.question("brake", row["subject"]))
+    assert decide(home, question, choice).answer is Answer.TAKEN
+    home.advance(20)
+    assert stock(home, held[1]) == {"eu": us, "us": us}
+    assert stock(home, held[0]) == {"eu": us - 1, "us": us - 1}
+    assert_conserved(home)
+
+
+def test_a_night_may_do_by_itself_what_the_settings_allow(house):
+    """Off by default; with a limit of units, and safe fixes only."""
+    home = house(items=3, pace=DEAF, opened=True, auto=Auto(kinds=frozenset({"missed"}), units=10))
+    deafen(home, "us")
+    home.shops["us"].edit("SKU-0", to=46)
+    home.shops["us"].edit("SKU-1", to=36)
+    report = home.do(home.process.service.night(time(9, 0), UTC))
+    assert report is None, "no night before there was a Tipo"
+    home.do(home.process.service.begin_nights())
+    home.advance(900)
+    due = home.clock.now() - timedelta(minutes=5)
+    report = home.do(home.process.service.night(due.time(), UTC))
+    assert home.do(home.process.service.night(due.time(), UTC)) is None, "one a night"
+    home.process.context.papers.ring()
+    home.advance(60)
+    states = {each.title: each.state for each in proposals(home, report)}
+    assert states == {"Thing 0": ProposalState.DONE, "Thing 1": ProposalState.OPEN}
+    assert stock(home, "SKU-0") == {"eu": 46, "us": 46}
+    assert stock(home, "SKU-1") == {"eu": 50, "us": 36}
+    [receipt_] = home.do(home.process.service.receipts())
+    assert (receipt_.by.name, receipt_.rule) == ("Tipo", "the settings allow it")
+
+
+def test_a_mode_is_changed_after_a_preflight_and_bound_to_what_was_shown(house):
+    """Counts, units, the worst; nothing is written without the confirmation."""
+    home = house(items=3, pace=DEAF)
+    home.shops["us"].edit("SKU-1", to=43)
+    home.advance(2)
+    service = home.process.service
+    asked = home.do(service.ask_mode(Mode.TWO_WAY, None, ANN, ""))
+    home.process.context.papers.ring()
+    home.advance(30)
+    report = home.do(service.report(asked.id))
+    assert {name: report.summary[name] for name in ("matching", "differing", "missing")} == {
+        "matching": 2,
+        "differing": 1,
+        "missing": 0,
+    }
+    assert report.summary["units"] == 7
+    assert [(each.title, each.shows, each.should_show) for each in report.worst] == [
+        ("Thing 1", 43, 50)
+    ]
+    question = home.do(service.proposal(report.facts["proposal"]))
+    assert decide(home, question, Choice.CONFIRM).answer is Answer.TAKEN
+    home.advance(30)
+    assert stock(home, "SKU-1") == {"eu": 50, "us": 43}
+    assert [row["mode"] for row in home.rows("SELECT mode FROM connection")] == ["two-way"]
+    meeting = home.rows("SELECT id FROM report WHERE kind = 'meeting' AND state = 'done'")
+    (found,) = proposals(home, home.do(service.report(meeting[0]["id"])))
+    assert (found.subject, found.title) == ("differs", "Thing 1")
+
+
+def test_a_mode_that_somebody_else_changed_meanwhile_is_not_confirmed(house):
+    """The confirmation says what was; it is no order for what is."""
+    home = house(items=2, pace=DEAF)
+    home.advance(2)
+    service = home.process.service
+    asked = home.do(service.ask_mode(Mode.TWO_WAY, None, ANN, ""))
+    home.process.context.papers.ring()
+    home.advance(30)
+    home.set_mode(Mode.ONE_WAY)
+    report = home.do(service.report(asked.id))
+    question = home.do(service.proposal(report.facts["proposal"]))
+    clicked = decide(home, question, Choice.CONFIRM)
+    (line,) = receipt(home, clicked).lines
+    assert (line.done, line.why) == (False, "the mode of us has changed since")
+    assert [row["mode"] for row in home.rows("SELECT mode FROM connection")] == ["one-way"]
+
+
+def test_sales_during_compare_approval_and_undo_lose_no_unit(house):
+    """People buy while others decide: no stale fix is written, no unit is lost."""
+    home = house(items=4, pace=DEAF, orders=True)
+    home.shops["us"].edit("SKU-0", to=30)
+    home.advance(2)
+    home.set_mode(Mode.TWO_WAY)
+    home.advance(20)
+    service = home.process.service
+    asked = home.do(service.check("ann"))
+    home.process.context.papers.ring()
+    for turn in range(30):
+        for alias in home.shops:
+            home.act(alias, f"SKU-{1 + turn % 3}", -1)
+        home.advance(1)
+    home.advance(40)
+    report = home.do(service.report(asked.id))
+    assert report.state is ReportState.DONE
+    home.do(service.decide_all(report.token, ANN, "listed", safe_only=False))
+    home.process.context.papers.ring()
+    for _ in range(10):
+        home.act("us", "SKU-0", -1)
+        home.advance(1)
+    home.advance(60)
+    for row in home.do(service.receipts()):
+        with suppress(NotAllowed):
+            question = home.do(service.ask_undo(row.id, BOB))
+            home.act("eu", "SKU-1", -1)
+            decide(home, question, Choice.CONFIRM)
+    home.advance(60)
+    assert_conserved(home)
+    for number in (1, 2, 3):
+        shown = stock(home, f"SKU-{number}")
+        assert set(shown.values()) == {home.expected(f"SKU-{number}")}
+
+
+def disarmed(home):
+    """Return the service of a process that will not die any more."""
+    if home.process is None or home.process.fuse.blown:
+        home.kill()
+        home.start()
+    home.process.fuse.left = None
+    return home.process.service
+
+
+@pytest.mark.parametrize("point", [*range(1, 20, 2), *range(20, 70, 5)])
+def test_a_crash_at_any_point_of_a_night_loses_nothing(house, point):
+    """In the middle of the export, the comparison, the report, or a fix: it goes on."""
+    home = differing(house)
+    asked = home.do(home.process.service.check("ann"))
+    home.process.fuse.left = point
+    home.process.context.papers.ring()
+    home.advance(500)
+    service = disarmed(home)
+    report = home.do(service.report(asked.id))
+    assert report.state is ReportState.DONE
+    found = home.do(service.question("differs", found_subject(home)))
+    home.do(service.decide(found.token, Choice.USE_SOURCE, ANN, "listed"))
+    home.process.fuse.left = point % 12
+    home.process.context.papers.ring()
+    home.advance(120)
+    service = disarmed(home)
+    assert stock(home) == {"eu": 50, "us": 50}
+    assert_conserved(home)
+    told = home.rows("SELECT kind, facts FROM notice WHERE kind IN ('report', 'decided')")
+    assert [row["kind"] for row in told if '"check"' in row["facts"]] == ["report"]
+    assert len([row for row in told if row["kind"] == "decided"]) == 1

@@ -70,7 +70,7 @@ class Process:
             public_url="https://tipo.example.com",
             topics=topics,
             pace=house.pace,
-            comparer=DuckComparer(house.folder, executor=Inline(self.fuse)),
+            comparer=DuckComparer(house.folder, executor=Inline(Fuse())),
             auto=house.auto,
         )
         self.receiver = Receiver(self.database, self.context.inbox)

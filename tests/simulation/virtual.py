@@ -45,7 +45,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         done = self.create_future()
         try:
             done.set_result(func(*args))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whoever waits for it gets it
             done.set_exception(exc)
         return done
 
