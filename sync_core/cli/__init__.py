@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sync_core.cli import (
+    buffering,
     checking,
     doctor,
     exporting,
@@ -15,6 +16,7 @@ from sync_core.cli import (
     serving,
     status,
     stock,
+    undoing,
 )
 from sync_core.cli.running import Commands
 
@@ -47,7 +49,10 @@ def _tipo(
     """Keep the stock of two or more Shopify stores equal."""
 
 
-for part in (serving, checking, mode, status, stock, exporting, places, doctor, migrating):
+for part in (
+    *(serving, checking, mode, status, stock, exporting, undoing, buffering, places),
+    *(doctor, migrating),
+):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):
     # Faces and sandbox announce themselves: the core knows neither.

@@ -16,16 +16,18 @@ from datetime import datetime
 import typer
 
 from sync_core.app import Parts
-from sync_core.cli.comparing import LONGEST, Impossible, TimeOut, TooSlow, finished
+from sync_core.cli.comparing import LONGEST, Impossible, TimeOut, TooSlow, finished, must_answer
 from sync_core.cli.printing import ago, say, say_json, show
 from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, using, who
+from sync_core.cli.status import waiting
 from sync_core.domain.drift import cause
-from sync_core.domain.proposals import Proposal, Report
+from sync_core.domain.proposals import Proposal, Report, ReportKind
 from sync_core.domain.views import Finding
 from sync_core.errors import cut
 from sync_core.service.questions import PASSING
 
 MOST_SHOWN = 50
+TRIES = 3  # comparisons for something else to wait for
 STOPPED = 130  # what a shell expects after Ctrl-C
 NAMES = {
     "missed": "missed change",
@@ -54,7 +56,7 @@ class Checked:
     @property
     def drift(self) -> int:
         """How many there are in all."""
-        return sum(self.counts.values())
+        return waiting(self.report)
 
     @property
     def disbelieved(self) -> list[str]:
@@ -91,9 +93,8 @@ def check(*, time_out: TimeOut = LONGEST, as_json: AsJson = False) -> None:
 
 
 async def _check(parts: Parts, time_out: float) -> Checked:
-    report = await parts.service.check(by=who())
     try:
-        report = await finished(parts, report, time_out=time_out)
+        report = await _made(parts, time_out)
     except TooSlow as exc:
         raise CannotWork(
             f"{exc}; it is left to `tipo serve`, or to the next `tipo check`: say --time-out to "
@@ -103,6 +104,17 @@ async def _check(parts: Parts, time_out: float) -> Checked:
         raise CannotWork(f"{exc}; nothing was written: see `tipo doctor`, then try again") from exc
     standing = await parts.service.standing(limit=MOST_SHOWN)
     return Checked(report=report, standing=standing, now=parts.clock.now())
+
+
+async def _made(parts: Parts, time_out: float) -> Report:
+    """Return a comparison that says what stands; a preflight that was under way does not."""
+    await must_answer(parts)
+    for _ in range(TRIES):
+        report = await parts.service.check(by=who())
+        report = await finished(parts, report, time_out=time_out)
+        if report.kind is not ReportKind.PREFLIGHT:
+            return report
+    raise Impossible("changes of mode are being prepared, one after another")
 
 
 # -- in words

@@ -1,12 +1,15 @@
 """What `tipo doctor` checks: one function for each thing that has to be right."""
 
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, func, select, text
 
 from sync_core.clock import Clock
+from sync_core.db.catalogue import VARIANT
 from sync_core.domain.checks import Check, fail, ok, warn
 from sync_core.domain.values import Alias
 from sync_core.errors import AccessLost, StoreError, WrongShop, cut
@@ -17,6 +20,7 @@ from sync_core.shopify.webhooks import ORDER_SCOPE, topics
 from sync_core.workers.subscribing import PATH
 
 NEEDED = ("read_products", "read_inventory", "write_inventory", "read_locations")
+BYTES = 1100  # of a store's export, for each of its variants
 SKEW = 5.0  # seconds that two clocks may differ
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -53,6 +57,26 @@ def durability(engine: Engine) -> Check:
     if safe:
         return ok("database", f"commits are durable ({found})")
     return fail("database", f"commits are not durable ({found})", "use a local disk; turn fsync on")
+
+
+def room(engine: Engine, folder: Path, *, each: int = BYTES) -> Check:
+    """Check that the exports of all stores fit into the folder where they are compared."""
+    with engine.connect() as connection:
+        variants = connection.execute(select(func.count()).select_from(VARIANT)).scalar_one()
+    needed = variants * each
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as exc:
+        why = f"{folder} cannot be used: {exc.strerror}"
+        return fail("nightly", why, "set TMPDIR to a folder that is there")
+    found = f"exports need about {_size(needed)} in {folder}, {_size(free)} are free"
+    if free < needed:
+        return warn("nightly", found, "make room there, or set TMPDIR to another folder")
+    return ok("nightly", found)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"  # noqa: PLR2004
 
 
 async def store(

@@ -23,11 +23,12 @@ from sync_core.app import Parts, reporter_of
 from sync_core.cli.printing import console
 from sync_core.cli.running import CannotWork
 from sync_core.domain.proposals import Report, ReportKind, ReportState
-from sync_core.errors import cut
+from sync_core.errors import StoreError, cut
 from sync_core.ports import Ledger
 from sync_core.workers.reporting import told
 
 POLL = 0.5  # seconds between looks at how far it has come
+PATIENCE = 20.0  # seconds that a store has to say who it is
 LONGEST = 1800.0  # seconds that a comparison of two very large stores may take
 OVER = {ReportState.DONE, ReportState.FAILED}
 STAGES = {
@@ -50,6 +51,21 @@ class TooSlow(CannotWork):
 
 class Impossible(CannotWork):
     """The stores cannot be compared now."""
+
+
+async def must_answer(parts: Parts) -> None:
+    """Ask every store who it is: an export would wait for minutes until one answers.
+
+    Raises:
+        Impossible: If one does not.
+    """
+    for alias, store in parts.stores.items():
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await store.facts()
+        except (StoreError, TimeoutError) as exc:
+            why = cut(str(exc)) or f"no answer within {PATIENCE:g} s"
+            raise Impossible(f"the stores could not be compared: {alias}: {why}") from exc
 
 
 async def finished(parts: Parts, report: Report, *, time_out: float) -> Report:
@@ -95,10 +111,18 @@ async def _is_over(parts: Parts, number: int) -> bool:
 
 
 def _put_down(parts: Parts, number: int, ledger: Ledger) -> None:
-    """Leave a report to whoever comes next, at once: nobody works on it here any more."""
+    """Leave a report to whoever comes next, at once: nobody works on it here any more.
+
+    A preflight that nobody in Slack waits for is closed: its question would have no reader.
+    """
     report = ledger.report(number)
-    if report is not None and report.state not in OVER:
-        ledger.report_on(number, report.state, until=parts.clock.now())
+    if report is None or report.state in OVER:
+        return
+    now = parts.clock.now()
+    if report.kind is ReportKind.PREFLIGHT and not report.facts.get("reply"):
+        ledger.finish_report(number, now=now, why_failed="whoever asked has stopped it")
+    else:
+        ledger.report_on(number, report.state, until=now)
 
 
 def _give_up(parts: Parts, number: int, ledger: Ledger) -> None:

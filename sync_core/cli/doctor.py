@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import typer
 
-from sync_core.app import Parts, open_store
+from sync_core.app import Parts, folder, open_faces, open_store
 from sync_core.cli import checks
-from sync_core.cli.printing import console, say_json
+from sync_core.cli.printing import console, moment, say_json
 from sync_core.cli.running import (
     BAD_NEWS,
     AsJson,
@@ -16,13 +16,16 @@ from sync_core.cli.running import (
     database_trouble,
     open_parts,
 )
+from sync_core.cli.status import next_night_of
 from sync_core.clock import WallClock
 from sync_core.domain.checks import Check, State, fail, ok, warn
+from sync_core.domain.proposals import ReportKind
 from sync_core.domain.values import Alias
-from sync_core.errors import BadSettings, TipoError
+from sync_core.errors import BadSettings, TipoError, cut
 from sync_core.ports import StoreState
 from sync_core.settings import Settings, load, needed
 
+FACE = 30.0  # seconds that the checks of a face may take
 STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 
 
@@ -78,6 +81,8 @@ async def _examine_with(settings: Settings) -> list[Check]:
         found += await _stores(settings, states, mapped)
         if parts is not None:
             found += await _service(parts)
+            found += await _nightly(parts)
+            found += await _faces(parts)
     finally:
         if parts is not None:
             await parts.close()
@@ -148,4 +153,30 @@ async def _service(parts: Parts) -> list[Check]:
     if off:
         then = "`tipo mode two-way` begins"
         found.append(warn("service", f"nothing is kept equal in {', '.join(off)}", then))
+    return found
+
+
+async def _nightly(parts: Parts) -> list[Check]:
+    """Say when the stores are compared next, and whether there is room for it."""
+    night, report = next_night_of(parts), await parts.service.last_report(ReportKind.NIGHT)
+    last = "" if report is None or report.finished_at is None else f", last {report.finished_at:%F}"
+    nightly = parts.settings.nightly
+    says = f"due {moment(night)} ({nightly.at:%H:%M} {nightly.timezone}){last}"
+    return [ok("nightly", says), checks.room(parts.database.engine, folder())]
+
+
+async def _faces(parts: Parts) -> list[Check]:
+    """Ask each face how it is."""
+    try:
+        faces = open_faces(parts)
+    except BadSettings as exc:
+        return [fail("settings", line, "see README.md") for line in str(exc).splitlines()]
+    found: list[Check] = []
+    for each in faces:
+        try:
+            async with asyncio.timeout(FACE):
+                found += await each.checks()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the face is not well
+            why = cut(str(exc)) or type(exc).__name__
+            found.append(fail(each.name, f"it cannot be checked: {why}", "ask again later"))
     return found

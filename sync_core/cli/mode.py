@@ -8,10 +8,24 @@ from typing import Annotated
 import typer
 
 from sync_core.app import Parts
+from sync_core.cli.checking import STOPPED, number, texts
+from sync_core.cli.comparing import LONGEST, finished, must_answer
 from sync_core.cli.printing import console, say, say_json, show
-from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, using, who
+from sync_core.cli.running import (
+    BAD_NEWS,
+    AsJson,
+    CannotWork,
+    Yes,
+    confirm,
+    is_somebody_there,
+    person,
+    using,
+    who,
+)
+from sync_core.domain.proposals import Report
 from sync_core.domain.values import Alias, Mode
 from sync_core.domain.views import Meeting, Overview
+from sync_core.errors import NotAllowed
 
 POLL = 0.2  # seconds between looks at how far a meeting has come
 SETTLING = 2.0  # seconds from the last catalogue read to its pools, at most
@@ -53,9 +67,10 @@ def mode(
 ) -> None:
     """Show how the stores are connected, or change it: two-way, one-way, off.
 
-    A change is a new first meeting: levels that agree are adopted, levels that differ are left
-    alone and listed. Waits for its end if `tipo serve` runs. Exit 1 if levels differ, or if the
-    meeting has not ended in time.
+    Compares the stores before it asks, unless --yes is given or the mode is off. A change is a new
+    first meeting: levels that agree are adopted, levels that differ are left alone and listed.
+    Waits for its end if `tipo serve` runs. Exit 1 if levels differ, or if the meeting has not
+    ended in time.
     """
     if wanted is None:
         using(lambda parts: _show(parts, as_json=as_json))
@@ -64,6 +79,8 @@ def mode(
     before = using(lambda parts: _preflight(parts, destination), create=True)
     if not as_json or not yes:
         _print_preflight(*before, wanted)
+    if not yes and is_somebody_there() and wanted is not Mode.OFF and before[0].pools:
+        _compare(wanted, destination)
     if not confirm(f"Set {_names(before[1])} to {wanted}?", yes=yes):
         say("Nothing was changed.")
         return
@@ -125,6 +142,49 @@ def _print_preflight(overview: Overview, meetings: Sequence[Meeting], wanted: Mo
             soft_wrap=True,
         )
     out.print(PROMISE[wanted], soft_wrap=True)
+
+
+def _compare(wanted: Mode, alias: Alias | None) -> None:
+    """Compare the stores and show what a change would meet; where that fails, say so and go on."""
+    out = console(err=True)
+    try:
+        _print_compared(using(lambda parts: _compared(parts, wanted, alias)))
+    except KeyboardInterrupt:
+        out.print("Stopped. Nothing was changed.", soft_wrap=True)
+        raise typer.Exit(STOPPED) from None
+    except (NotAllowed, CannotWork) as exc:
+        out.print(f"Not compared: {exc}. The numbers above are Tipo's own.", soft_wrap=True)
+
+
+async def _compared(parts: Parts, wanted: Mode, alias: Alias | None) -> Report:
+    await must_answer(parts)
+    report = await parts.service.ask_mode(wanted, alias, person(), reply="")
+    return await finished(parts, report, time_out=LONGEST)
+
+
+def _print_compared(report: Report) -> None:
+    """Say what matches, what differs, and what is worst."""
+    out, summary = console(err=True), report.summary
+    matching, differing, missing, units, unusable = (
+        number(summary.get(name))
+        for name in ("matching", "differing", "missing", "units", "unusable")
+    )
+    out.print(
+        f"Compared just now: {matching:,} levels match, {differing:,} differ by {units:,} units, "
+        f"{unusable:,} cannot be compared; {missing:,} variants have no partner.",
+        soft_wrap=True,
+    )
+    for store in texts(summary.get("disbelieved")):
+        out.print(
+            f"The export of {store} is not believed: it holds less than half of what is known.",
+            soft_wrap=True,
+        )
+    if report.worst:
+        show(
+            ("differs", "store", "shows", "should show"),
+            ((one.title, one.store, one.shows, one.should_show) for one in report.worst),
+            err=True,
+        )
 
 
 async def _change(

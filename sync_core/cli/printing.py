@@ -35,9 +35,15 @@ def say(text: str = "", *, style: str | None = None) -> None:
     console().print(text, style=style, soft_wrap=True)
 
 
-def show(headings: Iterable[str], rows: Iterable[Iterable[object]], *, title: str = "") -> None:
+def show(
+    headings: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    *,
+    title: str = "",
+    err: bool = False,
+) -> None:
     """Print a table. Numbers stand to the right."""
-    out = console()
+    out = console(err=err)
     if title:
         out.print(title, style="bold", soft_wrap=True)
     listed = [[cell(each) for each in row] for row in rows]

@@ -17,6 +17,7 @@ from sync_core import logs
 from sync_core.app import Parts, assemble
 from sync_core.cli.printing import say_json
 from sync_core.db.database import plain_url
+from sync_core.domain.proposals import Person
 from sync_core.errors import TipoError, cut
 from sync_core.settings import Settings, load, needed
 
@@ -139,9 +140,19 @@ def confirm(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not is_somebody_there():
         raise CannotWork("this changes something and nobody can be asked here; say --yes to do it")
     return typer.confirm(question, err=True)
+
+
+def is_somebody_there() -> bool:
+    """Whether a question would reach a person."""
+    return sys.stdin.isatty()
+
+
+def person() -> Person:
+    """Return who decides, as receipts keep it."""
+    return Person(team="", id="cli", name=who())
 
 
 def who() -> str:

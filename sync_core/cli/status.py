@@ -1,11 +1,17 @@
 """`tipo status`, `tipo pause` and `tipo resume`."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import typer
 
 from sync_core.app import Parts
-from sync_core.cli.printing import ago, say, say_json, show
+from sync_core.cli.printing import ago, moment, say, say_json, show
 from sync_core.cli.running import AsJson, Yes, confirm, using, who
+from sync_core.domain.nights import next_night
+from sync_core.domain.proposals import Report
 from sync_core.domain.views import BrakeView, Overview, StoreView
+from sync_core.service.questions import PASSING
 
 HEADINGS = (
     *("store", "role", "mode", "levels", "met", "due", "under way", "to read", "suspended"),
@@ -28,8 +34,18 @@ def status(*, as_json: AsJson = False) -> None:
 async def _status(parts: Parts, *, as_json: bool) -> None:
     overview, serving = await parts.service.overview(), await parts.service.is_serving()
     findings = await parts.service.findings(limit=10)
+    report = await parts.service.last_report()
+    night = next_night_of(parts)
     if as_json:
-        say_json({"serving": serving, "overview": overview, "findings": findings})
+        say_json(
+            {
+                "serving": serving,
+                "overview": overview,
+                "findings": findings,
+                "last_report": None if report is None else _plain(report),
+                "next_night": night,
+            }
+        )
         return
     now = parts.clock.now()
     if serving:
@@ -60,11 +76,44 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
     )
     for line in _remarks(overview):
         say(line)
+    say(f"{_last(report, now)} Next night: {moment(night)}.")
     if findings:
         show(
             ("finding", "what", "about", "since"),
             ((each.id, each.kind, each.subject, ago(each.opened_at, now)) for each in findings),
         )
+
+
+def next_night_of(parts: Parts) -> datetime:
+    """Return when the stores are compared next by themselves."""
+    nightly = parts.settings.nightly
+    return next_night(parts.clock.now(), nightly.at, ZoneInfo(nightly.timezone))
+
+
+def waiting(report: Report) -> int:
+    """Return how many findings a report counted that wait for a person."""
+    return sum(n for kind, n in report.counts.items() if kind not in PASSING)
+
+
+def _last(report: Report | None, now: datetime) -> str:
+    """Return how the last comparison went, in one line."""
+    if report is None:
+        return "The stores have not been compared yet: `tipo check` does."
+    at = ago(report.finished_at, now)
+    differ = waiting(report)
+    differing = "nothing differs" if not differ else f"{differ:,} differ"
+    return f"Last compared {at} ({report.kind}): {differing}, {report.open:,} open proposals."
+
+
+def _plain(report: Report) -> dict[str, object]:
+    return {
+        "id": report.id,
+        "kind": report.kind,
+        "finished_at": report.finished_at,
+        "differing": waiting(report),
+        "open": report.open,
+        "safe": report.safe,
+    }
 
 
 def _seconds(value: float | None) -> str | None:

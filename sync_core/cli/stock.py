@@ -37,9 +37,9 @@ def stock(words: Words, *, as_json: AsJson = False) -> None:
     if as_json:
         say_json({"words": asked, "pools": pools})
     elif not pools:
-        _not_found(asked)
+        not_found(asked)
     elif len(pools) > MOST_SHOWN:
-        _choose(pools)
+        choose(pools)
     else:
         now = using(_now)
         for number, pool in enumerate(pools):
@@ -52,7 +52,8 @@ async def _now(parts: Parts) -> datetime:
     return parts.clock.now()
 
 
-def _not_found(asked: str) -> None:
+def not_found(asked: str) -> None:
+    """Say that no product goes by that name."""
     say(
         f'Nothing that shares stock goes by "{cut(asked)}". Give a handle, a SKU, a barcode or '
         "words of the title; what has no partner in another store is in no pool (`tipo mode` "
@@ -60,7 +61,7 @@ def _not_found(asked: str) -> None:
     )
 
 
-def _choose(pools: Sequence[PoolView]) -> None:
+def choose(pools: Sequence[PoolView]) -> None:
     """List hits, for another try."""
     more = " or more" if len(pools) == MOST_FOUND else ""
     say(f"{len(pools)}{more} pools fit. Choose one by its SKU, or say more words.")
@@ -78,7 +79,7 @@ def _show_pool(pool: PoolView, now: datetime, *, gap: bool) -> None:
     if gap:
         say()
     shared = "not agreed yet" if pool.shared is None else f"{pool.shared} shared"
-    say(f"{_name(pool)}: {shared}, last movement {ago(pool.moved_at, now)}", style="bold")
+    say(f"{name(pool)}: {shared}, last movement {ago(pool.moved_at, now)}", style="bold")
     show(
         ("store", "place", "shows", "book", "owed", "state"),
         (
@@ -95,7 +96,7 @@ def _show_pool(pool: PoolView, now: datetime, *, gap: bool) -> None:
     )
 
 
-def _name(pool: PoolView) -> str:
+def name(pool: PoolView) -> str:
     """Return what people call a pool, on one line."""
     sku = _sku(pool)
     return f"{cut(pool.title)} [{cut(sku)}]" if sku else cut(pool.title)
@@ -147,9 +148,9 @@ def history(words: Words, *, limit: int = 50, as_json: AsJson = False) -> None:
             }
         )
     elif not found:
-        _not_found(asked)
+        not_found(asked)
     elif len(found) > MOST_SHOWN:
-        _choose([pool for pool, _ in found])
+        choose([pool for pool, _ in found])
     else:
         for number, (pool, entries) in enumerate(found):
             _show_history(pool, entries, gap=number > 0)
@@ -169,7 +170,7 @@ async def _histories(
 def _show_history(pool: PoolView, entries: Sequence[Entry], *, gap: bool) -> None:
     if gap:
         say()
-    say(_name(pool), style="bold")
+    say(name(pool), style="bold")
     if not entries:
         say("  nothing has moved since the stores met")
     day = ""

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from sandbox.server import build_app
 from sandbox.world import build_world, environment
 from sync_core.app import App, assemble
-from sync_core.cli import app
+from sync_core.cli import app, mode, running
 from sync_core.clock import WallClock
 from sync_core.settings import load
 
@@ -63,8 +63,8 @@ class Tipo:
         self.stores = stores
         self.shops = stores.shops
 
-    def __call__(self, *words, expect=0):
-        answer = CliRunner().invoke(app, [str(word) for word in words])
+    def __call__(self, *words, expect=0, says=None):
+        answer = CliRunner().invoke(app, [str(word) for word in words], input=says)
         if answer.exception is not None and not isinstance(answer.exception, SystemExit):
             raise answer.exception  # a traceback is what nobody must see
         assert answer.exit_code == expect, answer.output
@@ -90,6 +90,53 @@ async def _work(done, seconds):
             engine.cancel()
     finally:
         await parts.close()
+
+
+def ask(work):
+    """Ask the parts something, as another process would."""
+
+    async def asked():
+        parts = assemble(load())
+        try:
+            return await work(parts)
+        finally:
+            await parts.close()
+
+    return asyncio.run(asked())
+
+
+def rest():
+    """Let everybody know that nobody serves: the last sign of life may be seconds old."""
+    ask(lambda parts: parts.service.rest())
+
+
+@contextlib.contextmanager
+def serving():
+    """Somebody serves meanwhile: an engine in a thread, with a database connection of its own."""
+    stop, begun = threading.Event(), threading.Event()
+
+    async def serve():
+        parts = assemble(load())
+        try:
+            async with asyncio.TaskGroup() as group:
+                engine = group.create_task(App(parts)._work())
+                while not stop.is_set():
+                    await parts.service.beat()
+                    begun.set()
+                    await WallClock().sleep(0.2)
+                engine.cancel()
+            await parts.service.rest()
+        finally:
+            await parts.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert begun.wait(20)
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
 
 
 @pytest.fixture
@@ -136,6 +183,20 @@ def met(known):
     known("mode", "two-way", "--yes", "--time-out", 0, expect=1)
     known.work(_all_met)
     return known
+
+
+@pytest.fixture
+def alone(met):
+    """The stores have met, and nobody serves any more."""
+    rest()
+    return met
+
+
+@pytest.fixture
+def person(monkeypatch):
+    """Somebody sits at the terminal and can be asked."""
+    monkeypatch.setattr(running, "is_somebody_there", lambda: True)
+    monkeypatch.setattr(mode, "is_somebody_there", lambda: True)
 
 
 async def _has_pools(service):

@@ -2,13 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from sync_core.app import open_store
-from sync_core.cli import checks
+from sync_core.cli import checks, doctor
 from sync_core.clock import WallClock
+from sync_core.db.database import Database
+from sync_core.domain.checks import ok
 from sync_core.domain.values import Alias
+from sync_core.errors import BadSettings
 from sync_core.settings import load
 
 
@@ -37,6 +41,58 @@ def test_all_is_well(met):
     assert says(found, "us", "warn", "no read_orders")
     assert says(found, "webhooks", "warn", "asked every 5 s")
     assert "ok   eu" in met("doctor").output
+
+
+def test_the_night_is_due_and_has_room(met):
+    found = told(met)
+    assert says(found, "nightly", "ok", "(02:30 UTC)")
+    assert says(found, "nightly", "ok", "exports need about 0.0 MB in ")
+
+
+def test_a_night_without_room_or_folder(met):
+    """A million variants are gigabytes of exports: better told now than at night."""
+    engine = Database("sqlite:///tipo.db").engine
+    try:
+        for factor, state in ((1, "ok"), (10**15, "warn")):
+            found = checks.room(engine, Path.cwd(), each=1100 * factor)
+            assert (found.about, found.state) == ("nightly", state)
+        assert "make room there, or set TMPDIR" in found.then
+        assert checks.room(engine, Path("/nowhere")).state == "fail"
+    finally:
+        engine.dispose()
+
+
+class Slack:
+    """A face that is asked how it is."""
+
+    name = "slack"
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def checks(self):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [self.answer]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        pytest.param(ok("slack", "token accepted"), "ok", "token accepted", id="well"),
+        pytest.param(RuntimeError("boom"), "fail", "it cannot be checked: boom", id="broken"),
+        pytest.param(BadSettings("TIPO_SLACK__BOT_TOKEN: wrong"), "fail", "wrong", id="settings"),
+    ],
+)
+def test_faces_are_asked_how_they_are(known, monkeypatch, answer, state, words):
+    def faces(parts):
+        if isinstance(answer, BadSettings):
+            raise answer
+        return [Slack(answer)]
+
+    monkeypatch.setattr(doctor, "open_faces", faces)
+    about = "settings" if isinstance(answer, BadSettings) else "slack"
+    assert says(told(known, expect=1 if state == "fail" else 0), about, state, words)
 
 
 def test_no_settings(lone):

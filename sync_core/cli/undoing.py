@@ -1,0 +1,215 @@
+"""`tipo receipts` and `tipo undo`: who decided what, and taking it back."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sync_core.app import Parts
+from sync_core.cli.printing import console, moment, say, say_json, show, signed
+from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, person, using
+from sync_core.domain.proposals import Answer, Choice, Clicked, Proposal, Receipt, Write
+from sync_core.errors import cut
+
+POLL = 0.2  # seconds between looks at what has come of it
+RULE = "command line"
+REFUSED = {
+    Answer.ALREADY: "somebody was faster",
+    Answer.RUNNING: "somebody was faster, and it is being carried out",
+    Answer.OUTDATED: "a newer question has taken its place; ask again",
+    Answer.EXPIRED: "the question was open too long; ask again",
+    Answer.UNKNOWN: "the question is gone; ask again",
+}
+
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")]
+Number = Annotated[
+    int, typer.Argument(min=1, help="The receipt's number; `tipo receipts` lists them.")
+]
+TimeOut = Annotated[
+    float, typer.Option("--time-out", min=0, help="Seconds to wait until it is written.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("receipts")(receipts)
+    app.command("undo")(undo)
+
+
+# -- receipts
+def receipts(*, limit: Limit = 10, as_json: AsJson = False) -> None:
+    """List the newest receipts: who decided what, and what came of it."""
+    found = using(lambda parts: parts.service.receipts(limit=limit))
+    if as_json:
+        say_json({"receipts": found})
+    elif not found:
+        say("Nobody has decided anything yet.")
+    else:
+        show(
+            ("receipt", "when", "who", "by right of", "decided", "about", "moved", "state"),
+            (
+                (
+                    each.id,
+                    moment(each.at),
+                    each.by.name,
+                    each.rule,
+                    _decided(each),
+                    _about(each),
+                    sum(line.moved for line in each.lines),
+                    _state(each),
+                )
+                for each in found
+            ),
+        )
+
+
+def _decided(receipt: Receipt) -> str:
+    if receipt.undoes is not None:
+        return f"take back receipt {receipt.undoes}"
+    choices = dict.fromkeys(line.choice.replace("_", " ") for line in receipt.lines)
+    return f"{receipt.kind}: {', '.join(choices)}"
+
+
+def _about(receipt: Receipt) -> str:
+    titles = list(dict.fromkeys(line.title for line in receipt.lines if line.title))
+    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return f"{cut(titles[0])}{more}" if titles else ""
+
+
+def _state(receipt: Receipt) -> str:
+    """Return where a receipt stands, in words."""
+    if receipt.undone_by is not None:
+        return f"taken back by receipt {receipt.undone_by}"
+    if receipt.running:
+        return "under way"
+    why = "; ".join(dict.fromkeys(line.why for line in receipt.lines if line.why))
+    done = sum(line.done for line in receipt.lines)
+    words = "done" if done == len(receipt.lines) else f"{done} of {len(receipt.lines)} done"
+    if all(line.choice is Choice.DISMISS for line in receipt.lines):
+        return "dismissed"
+    return f"{words}: {cut(why)}" if why else words
+
+
+# -- undo
+def undo(
+    receipt: Number, *, yes: Yes = False, time_out: TimeOut = 60.0, as_json: AsJson = False
+) -> None:
+    """Take back what a receipt did, as a delta: what was sold since then stays sold.
+
+    Shows the receipt and what would be written, and asks. Waits for the result if `tipo serve`
+    runs; else it is done when that starts. Exit 1 if nothing could be taken back, or if it is not
+    done in time. Exit 2 if it cannot be taken back at all.
+    """
+    found, question = using(lambda parts: _ask(parts, receipt))
+    if not as_json or not yes:
+        _print_question(found, question)
+    if not confirm(f"Take back receipt {receipt}?", yes=yes):
+        say("Nothing was changed.")
+        return
+    using(lambda parts: _undo(parts, receipt, question, time_out, as_json=as_json))
+
+
+async def _ask(parts: Parts, number: int) -> tuple[Receipt, Proposal]:
+    found = await parts.service.receipt(number)
+    if found is None:
+        raise CannotWork(f"there is no receipt {number}; `tipo receipts` lists them")
+    return found, await parts.service.ask_undo(number, person())
+
+
+def _print_question(receipt: Receipt, question: Proposal) -> None:
+    """Show what was decided, and what taking it back would write."""
+    out = console(err=True)
+    out.print(
+        f"Receipt {receipt.id}, {moment(receipt.at)}: {cut(receipt.by.name)} "
+        f"({cut(receipt.rule)}), {_decided(receipt)}",
+        soft_wrap=True,
+    )
+    for line in receipt.lines:
+        out.print(f"  {cut(line.title)}: {signed(line.moved)}", soft_wrap=True)
+    out.print("Taking it back would write:", soft_wrap=True)
+    for each in _writes(question):
+        out.print(f"  {write(each)}", soft_wrap=True)
+    if not _writes(question):
+        out.print("  nothing now; what differs then is a finding again", soft_wrap=True)
+    for why in _cannot(question):
+        out.print(f"Cannot be taken back: {cut(why)}", soft_wrap=True)
+
+
+def write(each: Write) -> str:
+    """Return one write in words."""
+    before = "?" if each.before is None else each.before
+    return f"{each.store}: {before} → {each.after}"
+
+
+def _writes(question: Proposal) -> tuple[Write, ...]:
+    return question.options[0].writes if question.options else ()
+
+
+def _cannot(question: Proposal) -> list[str]:
+    found = question.facts.get("cannot")
+    return [str(each) for each in found] if isinstance(found, list) else []
+
+
+async def _undo(
+    parts: Parts, number: int, question: Proposal, time_out: float, *, as_json: bool
+) -> None:
+    """Decide, wait for the result, and say what it is."""
+    clicked = await parts.service.decide(question.token, Choice.CONFIRM, person(), RULE)
+    if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
+        raise CannotWork(f"receipt {number} was not taken back: {_refused(clicked)}")
+    serving = await parts.service.is_serving()
+    if serving:
+        await _wait(parts, clicked.receipt, time_out)
+    made = await parts.service.receipt(clicked.receipt)
+    if made is None:  # the click has just made it
+        raise CannotWork(f"receipt {clicked.receipt} is gone")
+    done = not made.running and all(line.done for line in made.lines)
+    if as_json:
+        say_json({"undoes": number, "receipt": made, "serving": serving, "done": done})
+    else:
+        _print_result(number, made, serving=serving)
+    if serving and not done:
+        raise typer.Exit(BAD_NEWS)
+
+
+def _refused(clicked: Clicked) -> str:
+    who = "" if clicked.by is None else f" ({cut(clicked.by.name)})"
+    return f"{REFUSED.get(clicked.answer, clicked.answer)}{who}"
+
+
+async def _wait(parts: Parts, number: int, time_out: float) -> None:
+    """Wait until a receipt has its result, or the time is out."""
+    try:
+        async with asyncio.timeout(time_out):
+            while (found := await parts.service.receipt(number)) is None or found.running:
+                await parts.clock.sleep(POLL)
+    except TimeoutError:
+        return
+
+
+def _print_result(number: int, made: Receipt, *, serving: bool) -> None:
+    """Say what came of it."""
+    if made.running and not serving:
+        say(
+            f"Noted as receipt {made.id}: `tipo serve` does not run, and takes receipt {number} "
+            "back when it does."
+        )
+        return
+    if made.running:
+        why = "; ".join(dict.fromkeys(line.why for line in made.lines if line.why))
+        say(f"Noted as receipt {made.id}; not done in time{f': {cut(why)}' if why else ''}.")
+        say("It goes on in `tipo serve`; `tipo receipts` tells when it is done.")
+        return
+    _print_lines(number, made)
+
+
+def _print_lines(number: int, made: Receipt) -> None:
+    writes: Sequence[Write] = [each for line in made.lines for each in line.writes]
+    if any(line.done for line in made.lines):
+        moved = sum(line.moved for line in made.lines)
+        written = ", ".join(map(write, writes)) or "nothing had to be written"
+        say(f"Receipt {number} is taken back by receipt {made.id}: {signed(moved)}; {written}.")
+    for line in made.lines:
+        if line.why:
+            say(f"Not taken back: {cut(line.why)}.")
