@@ -35,6 +35,8 @@ LINES = 200  # stories in one summary
 PAGE, PAGES = 40, 10  # lines of a page, pages of a thread
 DOWN = {"held", "unreachable"}  # while one of these is open, its store's other troubles wait
 AT_ONCE = {"paused", "mode"}  # somebody has just done it, and waits to see it
+WAITS = {"brake": timedelta(seconds=3)}  # until the core has asked about it
+AT_NOW = timedelta()
 EVENTS = {"mode"}  # they happen; they are not over some day
 RECEIPTS = 20  # that a report's message remembers
 Place = list[Any]  # a post, the pages of its thread, and the line if it is a summary
@@ -182,7 +184,7 @@ class Desk:
         own = f"incident:{notice.id}"
         if is_critical(story["severity"]):
             if self._room("critical", notice.at):
-                return own, "incident", notice.at
+                return own, "incident", notice.at + WAITS.get(notice.kind, AT_NOW)
             return f"critical:{_hour(notice.at)}", "critical", notice.at
         if notice.kind in AT_ONCE:
             return own, "incident", notice.at

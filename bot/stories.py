@@ -22,7 +22,14 @@ TEXT = 200  # characters of one fact
 FACTS = 20
 ACTS = 20
 RANK = {Severity.INFO.value: 0, Severity.WARNING.value: 1, Severity.CRITICAL.value: 2}
-ALONE = ("store:", "pool:", "report:", "worker:", "delivery:")  # subjects with stories of their own
+ALONE = (
+    "store:",
+    "pool:",
+    "report:",
+    "worker:",
+    "delivery:",
+    "brake:",
+)  # subjects with stories of their own
 
 
 def base_of(notice: Notice) -> str:
@@ -74,7 +81,9 @@ def tell(story: Story, notice: Notice) -> Story:
         still.pop(notice.subject, None)
         rows = [row for row in story["rows"] if row[0] != notice.subject]
         ended = None if still else notice.at.isoformat()
-        return {**told, "open": still, "rows": rows, "over": ended}
+        how = {"ended": short(notice.facts["ended"])} if notice.facts.get("ended") else {}
+        facts = {**story["facts"], **how}
+        return {**told, "open": still, "rows": rows, "over": ended, "facts": facts}
     told["seen"] = story["seen"] + (notice.subject not in still)
     still[notice.subject] = short(notice.facts.get("why", ""), 60)
     rows = [row for row in story["rows"] if row[0] != notice.subject]

@@ -48,12 +48,13 @@ made harmless here; hand it in as it is.
                 undo_question(*, proposal)
                 receipt(*, receipt, share="")
     brake       brake(*, facts: Mapping, token: str | None, at: datetime)
-    incidents   incident(*, body: Mapping, now)      body as bot.news made it
+    incidents   incident(*, body: Mapping, now, token="")     body as bot.news made it
     home        home(*, overview, hours: Sequence[Hour], reports: Sequence[Report], now, may: bool,
                      chart: bool = True) -> dict     a whole view of type "home"
     posts       needs(post) -> Needs(report: int | None, proposals: int | None,
-                                     receipts: tuple[int, ...])
-                render(post, lookup: Lookup(report, proposals, receipts), now) -> Message
+                                     receipts: tuple[int, ...],
+                                     question: tuple[kind, subject] | None)
+                render(post, Lookup(report, proposals, receipts, question: Proposal | None), now)
 
 The ids of actions are `Action` (a StrEnum); what their `value` carries:
 

@@ -14,6 +14,7 @@ from bot.messages.kit import (
     button,
     context,
     message,
+    who,
 )
 from bot.messages.modes import count
 from bot.text import clean, counted, units, when
@@ -25,7 +26,7 @@ Facts = Mapping[str, object]
 def brake(*, facts: Facts, token: str | None, at: datetime) -> Message:
     """Ask everybody whether what a store reports can be true."""
     lines: list[list[Part]] = [
-        ["Held: what these changes would write to the other stores. Sales are never held."],
+        ["Tipo holds what this would write to the other stores. Sales are never held."],
         ["Release: the changes are right, write them."],
         ["Hold and investigate: nothing is written; everybody sees that you look into it."],
         ["Ignore these changes: they are wrong, give the store back what it had."],
@@ -38,18 +39,19 @@ def brake(*, facts: Facts, token: str | None, at: datetime) -> Message:
 
 
 def brake_news(facts: Facts) -> list[Part]:
-    """Return what pulled the brake, in one sentence."""
+    """Return what pulled the brake, and who looks into it, in one sentence or two."""
     store = clean(facts.get("store") or "a store", 40)
-    why = facts.get("why") or facts.get("words")
-    if why:
-        return [f"Tipo holds changes from {store}: {clean(why, 300)}."]
-    pools = count(dict(facts), "pools", "products")
-    moved = count(dict(facts), "units")
+    pools, moved = count(dict(facts), "pools"), count(dict(facts), "units")
     what = counted(pools, "product") if pools else "many products"
-    tail = f", {units(moved)} in all" if moved else ""
-    return [
-        f"Tipo holds changes from {store}: {what} changed at once and no order explains it{tail}."
-    ]
+    total = f", {units(moved)} in all" if moved else ""
+    how = HOW.get(f"{facts.get('rule')}", "changed at once")
+    parts: list[Part] = [f"{what} {how} in {store} and no order explains it{total}."]
+    if facts.get("held_by"):
+        parts += [" ", who(f"{facts['held_by']}"), " looks into it."]
+    return parts
+
+
+HOW = {"emptied": "fell to zero", "moved": "moved at once"}
 
 
 def brake_buttons(token: str | None) -> list[Block]:

@@ -7,7 +7,9 @@ from bot.text import clean, number
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Write
 
 KINDS = {
+    "missed": "missed change",
     "missed_change": "missed change",
+    "one_way": "changed in a one-way destination",
     "differs": "differs since the first meeting",
     "first_meeting": "differs since the first meeting",
     "unfinished": "a write may or may not have happened",
@@ -82,9 +84,9 @@ def _known(value: object) -> str:
 
 def about(proposal: Proposal) -> list[Part]:
     """Return a finding in one line: its product, what is wrong, why."""
-    told = [each for each in (numbers(proposal.facts), cause(proposal.facts)) if each]
-    tail = f": {'; '.join(told)}" if told else ""
-    return [title(proposal.title or "Nameless"), f", {kind_words(proposal.subject)}{tail}"]
+    told = cause(proposal.facts) or numbers(proposal.facts)
+    tail = f" ({told})" if told else ""
+    return [title(proposal.title or "Nameless"), f": {kind_words(proposal.subject)}{tail}"]
 
 
 def written(writes: Iterable[Write], most: int = 4) -> str:

@@ -33,7 +33,7 @@ from bot.messages.kit import (
     title,
 )
 from bot.messages.stock import REASONS
-from bot.text import between, clean, counted, when
+from bot.text import between, clean, counted, number, when
 from sync_core.domain.values import Severity
 
 Facts = Mapping[str, Any]
@@ -166,13 +166,17 @@ def _paused(facts: Facts, _: int) -> list[Part]:
 
 
 def _mode(facts: Facts, _: int) -> list[Part]:
-    alias = clean(facts.get("alias") or facts.get("store") or "Every destination", 40)
+    alias = clean(facts.get("stores") or facts.get("store") or "Every destination", 80)
     by = f" ({clean(facts['by'], 80)})" if facts.get("by") else ""
     return [bold(alias), f" is now {clean(facts.get('mode') or 'in another mode', 20)}{by}."]
 
 
 def _export_odd(facts: Facts, _: int) -> list[Part]:
-    return [bold(_store(facts)), f" listed what cannot be true: {_why(facts, 'far too little')}."]
+    listed, known = facts.get("exported"), facts.get("known")
+    if not isinstance(listed, int) or not isinstance(known, int):
+        return [bold(_store(facts)), f" listed what cannot be true: {_why(facts, 'too little')}."]
+    many = f"{counted(listed, 'variant')} where Tipo knows {number(known)}"
+    return [bold(_store(facts)), f" listed {many}, which cannot be true."]
 
 
 KEPT = "Its changes are kept and written when it is back; the other stores go on."
@@ -291,8 +295,8 @@ def _moment(words: object) -> datetime | None:
         return None
 
 
-def incident(*, body: Body, now: datetime) -> Message:
-    """Say what a story has come to."""
+def incident(*, body: Body, now: datetime, token: str = "") -> Message:
+    """Say what a story has come to; `token` is that of the question that a brake asks."""
     if body.get("moved"):
         return message(*news_of(body), " It has got worse: see the newer message.", sign="Note")
     over = _moment(body.get("over"))
@@ -312,7 +316,7 @@ def incident(*, body: Body, now: datetime) -> Message:
         blocks=[
             *_details(body),
             *([bullets(lines)] if lines else []),
-            *_buttons(body),
+            *_buttons(body, token),
             *_since(body, now),
         ],
     )
@@ -337,12 +341,11 @@ def _details(body: Body) -> list[Block]:
     return [*blocks, *more(n - shown, "/tipo drift")]
 
 
-def _buttons(body: Body) -> list[Block]:
+def _buttons(body: Body, token: str) -> list[Block]:
     """Return what can be done about it at once; three buttons at most."""
-    facts, kind = _facts(body), body.get("kind")
+    kind = body.get("kind")
     if kind == "brake":
-        token = facts.get("token")
-        return brake_buttons(token if isinstance(token, str) else None)
+        return brake_buttons(token)
     subject = f"{body.get('subject') or ''}"
     if subject.startswith("pool:"):
         pool = subject.removeprefix("pool:")
@@ -367,9 +370,21 @@ def _resolved(body: Body, over: datetime) -> Message:
         "It was: ",
         *news_of(body),
         sign="Resolved",
-        word=f"Resolved after {between(opened, over)}{many}.",
+        word=f"Resolved after {between(opened, over)}{many}.{_ended(body)}",
         blocks=[context(f"From {when(opened)} to {when(over)}")],
     )
+
+
+def _ended(body: Body) -> str:
+    """Return how it ended, where somebody decided."""
+    return ENDS.get(f"{_facts(body).get('ended')}", "")
+
+
+ENDS = {
+    "released": " Released.",
+    "discarded": " The changes were ignored.",
+    "explained": " Orders explain it.",
+}
 
 
 def lines_of(lines: Iterable[Body]) -> list[list[Part]]:

@@ -27,6 +27,7 @@ WORST = (
     Column("Shows", right=True),
     Column("Should show", right=True),
 )
+MATCH, DIFFER = ("matching", "match", "agreed"), ("differing", "differ")
 STEPS = {
     ReportState.WANTED: "waiting to begin",
     ReportState.EXPORTING: "the stores list all they have",
@@ -60,7 +61,7 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
     mode = clean(report.facts.get("mode", "the new mode"), 20)
     alias = report.facts.get("alias")
     whom = f"{clean(alias, 40)} becomes" if alias else "all stores become"
-    match, differ = count(report.summary, "match", "agreed"), count(report.summary, "differ")
+    match, differ = count(report.summary, *MATCH), count(report.summary, *DIFFER)
     parts: list[Part] = [
         f"Before {whom} ",
         bold(mode),
@@ -79,14 +80,18 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
 
 def _would(report: Report, differ: int) -> list[list[Part]]:
     """Return what would be written, line by line."""
-    moving = count(report.summary, "units", "units_to_move")
     lines: list[list[Part]] = [
-        [f"{units(moving) if moving else 'Nothing'} would be written at once."],
+        ["The switch itself writes nothing; what matches is kept equal from then on."]
     ]
     if differ:
-        few = "It waits" if differ == 1 else "They wait"
+        by, few = units(count(report.summary, "units")), "waits" if differ == 1 else "wait"
         lines.append(
-            [f"{counted(differ, 'level')} differ. {few} until you say which number holds."]
+            [f"{counted(differ, 'level')} {few} until you say which number holds: {by} in all."]
+        )
+    unusable = count(report.summary, "unusable")
+    if unusable:
+        lines.append(
+            [f"{counted(unusable, 'level')} cannot be used: untracked, closed or bundles."]
         )
     compared = count(report.summary, "compared", "levels")
     if compared:
@@ -98,7 +103,7 @@ def _worst(report: Report) -> list[Block]:
     """Return the greatest differences, ten at most."""
     rows = ((each.title, each.store, each.shows, each.should_show) for each in report.worst[:10])
     blocks, shown = table(WORST, rows)
-    return [*blocks, *more(count(report.summary, "differ") - shown if shown else 0, "/tipo drift")]
+    return [*blocks, *more(count(report.summary, *DIFFER) - shown if shown else 0, "/tipo drift")]
 
 
 def _buttons(mode: str, match: int, differ: int, proposal: Proposal) -> list[Block]:

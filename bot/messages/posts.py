@@ -22,6 +22,7 @@ class Needs:
     report: int | None = None
     proposals: int | None = None  # of which report
     receipts: tuple[int, ...] = ()
+    question: tuple[str, str] | None = None  # kind and subject of what a brake asks about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Lookup:
     report: Report | None = None
     proposals: tuple[Proposal, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    question: Proposal | None = None
 
 
 NOTHING = Lookup()
@@ -45,6 +47,8 @@ def needs(post: Post) -> Needs:
             return Needs(report=number, proposals=number, receipts=tuple(receipts))
         case "receipt":
             return Needs(receipts=(body["receipt"],))
+        case "incident" if body.get("kind") == "brake" and not body.get("over"):
+            return Needs(question=("brake", f"{body['subject']}"))
         case _:
             return Needs()
 
@@ -62,7 +66,8 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
         case "receipt":
             return _receipt(body, lookup)
         case "incident":
-            return incidents.incident(body=body, now=now)
+            token = lookup.question.token if lookup.question else ""
+            return incidents.incident(body=body, now=now, token=token)
         case each if each in PLAIN:
             return PLAIN[each](body)
         case _:

@@ -145,8 +145,8 @@ def _table(waiting: Sequence[Proposal]) -> list[Block]:
 
 def _row(proposal: Proposal) -> tuple[object, ...]:
     """Return what the table says of a finding."""
-    facts, why = proposal.facts, cause(proposal.facts)
-    words = f"{kind_words(proposal.subject)}: {why}" if why else kind_words(proposal.subject)
+    facts = proposal.facts
+    words = cause(facts) or kind_words(proposal.subject)
     numbers = (_number(facts.get(each)) for each in ("shows", "should_show"))
     return (proposal.title, words, facts.get("store"), *numbers, recommended(proposal))
 

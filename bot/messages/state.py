@@ -86,6 +86,9 @@ def _ladder(overview: Overview, *, serving: bool) -> Iterator[tuple[str, list[Pa
         names = ", ".join(clean(each.alias, 40) for each in held[:5])
         why = clean(held[0].held_why, 200).rstrip(".")
         yield "Critical", [f"{names} {'is' if len(held) == 1 else 'are'} held: {why}."]
+    if overview.brakes:
+        stores = ", ".join(clean(each.store, 40) for each in overview.brakes[:5])
+        yield "Critical", [f"Changes from {stores} are held until somebody decides."]
     if overview.oversold:
         yield "Critical", [f"{counted(overview.oversold, 'product')} oversold."]
     if overview.paused:

@@ -32,7 +32,7 @@ EMOJI = {
     "question": "❓",
 }
 CSS = HERE / "page.css"
-SCALE = 1.3
+SCALE = 1.25
 COLORS = ("#1d9bd1", "#e8912d", "#2eb67d", "#e01e5a", "#7c3aed", "#8d8d8d")
 PAGE = '<!doctype html><meta charset="utf-8"><style>{css}</style><body>{body}'
 

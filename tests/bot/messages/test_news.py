@@ -11,7 +11,7 @@ from bot import news
 from bot.messages import posts as said
 from bot.news import LEDGER, Quiet
 from bot.policy import FOREVER
-from tests.bot.messages.conftest import NOW, POLICY, notice
+from tests.bot.messages.conftest import NOW, POLICY, notice, proposal
 from tests.bot.messages.test_builders import check_message
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -366,6 +366,23 @@ def test_a_decision_without_a_message_gets_its_own():
     kept.fold(notice(1, "decided", "receipt:7", facts=facts, severity="info"))
     [post] = kept.told()
     assert said.needs(post) == said.Needs(receipts=(7,))
+
+
+def test_a_brake_asks_its_question_and_says_how_it_ended():
+    """Its buttons carry a token that the core gives; they go when it is decided."""
+    kept = Kept()
+    facts = {"store": "eu", "rule": "emptied", "pools": 23, "units": 412}
+    begun = notice(1, "brake", "brake:eu:1", facts=facts, severity="critical")
+    kept.fold(begun)
+    [post] = kept.told()
+    assert post.due_at == NOW + 3 * SECOND
+    assert said.needs(post) == said.Needs(question=("brake", "brake:eu:1"))
+    asked = said.Lookup(question=proposal(1, "x", token="a" * 16))
+    buttons = [b for b in said.render(post, asked, NOW).blocks if b["type"] == "actions"]
+    assert [each["value"] for each in buttons[0]["elements"]] == ["a" * 16] * 3
+    kept.fold(replace(begun, id=2, over=True, facts={**facts, "ended": "released"}, at=NOW + HOUR))
+    assert kept.words("incident:1").startswith("Resolved after 1 h. Released.")
+    assert said.needs(kept.posts["incident:1"]) == said.Needs()
 
 
 def test_who_has_asked_is_answered_at_night_too():
