@@ -543,6 +543,9 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
     def moved(self, *, after: int, limit: int) -> list[Moved]:
         """Return movements in order, those after that number, each with its cause."""
 
+    def name_oversold(self, *, now: datetime) -> None:
+        """Put the orders that oversold a product into its finding, once they are known."""
+
     def last_movement(self) -> int:
         """Return the number of the newest movement; 0 while there is none."""
 

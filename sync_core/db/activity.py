@@ -9,17 +9,19 @@ from sqlalchemy import Integer, Row, and_, cast, func, or_, select
 
 from sync_core.db.catalogue import LOCATION, VARIANT
 from sync_core.db.inbox import ACT
+from sync_core.db.news import FINDING
 from sync_core.db.reports import Reports, act_of
 from sync_core.db.rows import LEVEL, variant_of
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.acts import Act
 from sync_core.domain.arrange import title_of
 from sync_core.domain.causes import NEAR, explain
-from sync_core.domain.values import Alias, ItemId, LocationId, PoolId
+from sync_core.domain.values import Alias, ItemId, LocationId, News, PoolId, Severity
 from sync_core.domain.views import Hour, Moved, Unmatched
 
 HOUR = timedelta(hours=1)
 MOST_ACTS = 5000
+MOST_OVERSOLD = 50  # products whose orders are looked up at once
 
 
 class Activity(Reports):
@@ -38,6 +40,42 @@ class Activity(Reports):
         rows = self.run(query).all()
         acts = self._acts_around(rows)
         return [_moved(row, acts[row.level_id]) for row in rows]
+
+    def name_oversold(self, *, now: datetime) -> None:
+        """Put the orders that oversold a product into its finding, once they are known."""
+        standing = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
+        for row in self.run(select(FINDING).where(standing).limit(MOST_OVERSOLD)).all():
+            pool = PoolId(int(row.subject.removeprefix("pool:")))
+            acts = self._takers(pool, int(row.facts["units"]))
+            if acts and row.facts.get("acts") != acts:
+                facts = {**row.facts, "acts": acts}
+                severity = Severity(row.severity)
+                told = News(kind="oversold", subject=row.subject, severity=severity, facts=facts)
+                self.tell([told], now=now)
+
+    def _takers(self, pool: PoolId, units: int) -> str:
+        """Return who took the units that nobody has, and the last that somebody had."""
+        query = (
+            select(MOVEMENT, LEVEL.c.store, POOL.c.title)
+            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+            .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+            .where(MOVEMENT.c.pool_id == pool, MOVEMENT.c.counted < 0)
+            .order_by(MOVEMENT.c.id.desc())
+            .limit(20)
+        )
+        rows = []
+        taken = 0
+        for row in self.run(query):
+            rows.append(row)
+            taken -= row.counted
+            if taken > units:
+                break
+        acts = self._acts_around(rows)
+        moves = [_moved(row, acts[row.level_id]) for row in reversed(rows)]
+        known = [
+            f"{each.cause} in {each.store}" for each in moves if each.cause.startswith("order")
+        ]
+        return " and ".join(dict.fromkeys(known))
 
     def last_movement(self) -> int:
         """Return the number of the newest movement; 0 while there is none."""

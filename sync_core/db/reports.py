@@ -15,8 +15,8 @@ from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.news import FINDING, NOTICE
 from sync_core.db.papers import finding_of
-from sync_core.db.rows import LEVEL
-from sync_core.db.stock import MOVEMENT, POOL
+from sync_core.db.rows import CONNECTION, LEVEL
+from sync_core.db.stock import FOLLOWED, MOVEMENT, POOL
 from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.causes import NEAR, explain
 from sync_core.domain.shown import owed
@@ -80,11 +80,13 @@ class Reports(Brakes):
             LEVEL.c.store,
             func.count(),
             number(LEVEL.c.met),
-            number(LEVEL.c.due),
-            number(LEVEL.c.look_at.is_not(None) & LEVEL.c.suspended.is_(None)),
+            number(LEVEL.c.due & FOLLOWED),
+            number(LEVEL.c.look_at.is_not(None) & LEVEL.c.suspended.is_(None) & FOLLOWED),
             number(LEVEL.c.suspended.is_not(None)),
             number(LEVEL.c.open),
-        ).group_by(LEVEL.c.store)
+        )
+        query = query.outerjoin(CONNECTION, CONNECTION.c.destination == LEVEL.c.store)
+        query = query.group_by(LEVEL.c.store)
         counts = {row[0]: row[1:] for row in self.run(query)}
         views = []
         for state in self.stores():

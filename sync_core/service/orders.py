@@ -162,7 +162,7 @@ class Orders(Questions):
         draft = Draft(
             kind=ProposalKind.UNDO,
             subject=str(receipt),
-            title=found.lines[0].title if found is not None and found.lines else "",
+            title=f"receipt {receipt}",
             facts={"receipt": receipt, "pools": len(effects), "cannot": reasons, "by": by.name},
             options=(
                 Option(

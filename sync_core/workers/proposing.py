@@ -9,10 +9,11 @@ from sync_core.clock import Clock, Ids
 from sync_core.domain.decide import takes_part
 from sync_core.domain.drift import Verdict, cause, should_show, verdict
 from sync_core.domain.fixes import IGNORE, Fixes, fixes
-from sync_core.domain.proposals import ProposalKind, ReportState
+from sync_core.domain.proposals import Choice, Option, ProposalKind, ReportState
 from sync_core.domain.suspend import wish
 from sync_core.domain.values import (
     Alias,
+    ItemId,
     Level,
     LevelId,
     News,
@@ -151,7 +152,7 @@ class Proposer:
         now = self._clock.now()
         findings = ledger.findings_by(after=after, limit=500)
         drafts = [
-            _other(each)
+            _other(each, _partners(ledger, each))
             for each in findings
             if not each.subject.startswith("level:")
             and each.kind not in INCIDENTS
@@ -248,11 +249,26 @@ def _draft(finding: Finding, of: Judged, found: Found) -> Draft:
     return _as_draft(finding, facts, suggested)
 
 
-def _other(finding: Finding) -> Draft:
+def _partners(ledger: Ledger, finding: Finding) -> dict[Alias, ItemId]:
+    """Return what a variant without a partner may be linked with: the same by SKU or barcode."""
+    kind, _, rest = finding.subject.partition(":")
+    if kind != "variant":
+        return {}
+    store, _, item = rest.partition(":")
+    return ledger.partners(Alias(store), ItemId(int(item)))
+
+
+def _other(finding: Finding, partners: Mapping[Alias, ItemId]) -> Draft:
     """Return what to propose about a finding on anything else."""
-    facts = {**finding.facts, "since": finding.opened_at.isoformat()}
+    facts: dict[str, object] = {**finding.facts, "since": finding.opened_at.isoformat()}
     facts["cause"] = cause(finding.kind, facts)
-    return _as_draft(finding, facts, Fixes(options=IGNORE))
+    if not partners:
+        return _as_draft(finding, facts, Fixes(options=IGNORE))
+    linked: dict[str, object] = {str(store): item for store, item in partners.items()}
+    facts["link"] = {str(finding.facts["store"]): finding.facts["item"], **linked}
+    words = f"Link with {', '.join(sorted(partners))}: the same SKU or barcode"
+    options = (Option(choice=Choice.LINK, words=words), *IGNORE)
+    return _as_draft(finding, facts, Fixes(options=options, recommended=Choice.LINK))
 
 
 def _as_draft(finding: Finding, facts: Mapping[str, object], suggested: Fixes) -> Draft:

@@ -122,6 +122,7 @@ class Reporter:
         draft = Draft(
             kind=ProposalKind.MODE,
             subject=mode,
+            title=f"{mode} for {', '.join(_mapping(report.facts['before']))}",
             facts={"mode": mode, "before": report.facts["before"], **shown},
             options=(Option(choice=Choice.CONFIRM, words=f"Switch to {mode}"),),
             recommended=Choice.CONFIRM,
@@ -244,7 +245,7 @@ def told(report: Report, *, failed: str = "") -> News:
     facts: dict[str, str | int | float | bool | None] = {
         "report": report.id,
         "kind": report.kind.value,
-        "by": report.by,
+        "by": str(_mapping(report.facts.get("person") or {}).get("id") or report.by),
         "reply": str(report.facts.get("reply") or "") or None,
         "failed": failed or None,
     }

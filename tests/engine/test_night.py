@@ -401,6 +401,58 @@ def test_sales_during_compare_approval_and_undo_lose_no_unit(house):
         assert set(shown.values()) == {home.expected(f"SKU-{number}")}
 
 
+def test_a_night_with_all_kinds_of_findings_at_once(house):
+    """Each cause is right, each fix is clicked, the stores are as chosen, and it can be undone."""
+    home = house(items=9, pace=DEAF, orders=True)
+    eu, us = home.shops["eu"], home.shops["us"]
+    us.edit("SKU-1", to=30)  # a first meeting that differs
+    us.set_sku(us.add_product("Scarf", "scarf-us").variants[0].item.id, "SCARF")
+    eu.set_sku(eu.add_product("Scarf", "scarf").variants[0].item.id, "SCARF")
+    eu.add_product("Only here", "only-here")
+    home.advance(2)
+    home.set_mode(Mode.TWO_WAY)
+    home.advance(20)
+    deafen(home, "us")
+    us.sell("SKU-0", 5)  # missed
+    us.untrack("SKU-2")
+    us.disconnect("SKU-3", next(iter(us.locations)))
+    us.delete_item("SKU-4")
+    eu.sell("SKU-7", 51, race=True)
+    home.advance(5)
+    report = check(home, seconds=200)
+    found = {(each.subject, each.title): each for each in proposals(home, report)}
+    causes = {key: each.facts["cause"] for key, each in found.items()}
+    assert "us moved from 50 to 45 and nobody told us" in causes["missed", "Thing 0"]
+    assert causes["differs", "Thing 1"] == "first meeting: us shows 30, should be 50"
+    assert causes["oversold", "Thing 7"] == "1 sold that nobody has"
+    assert causes["no_partner", "Only here"] == "eu sells it, no other store does"
+    assert found["no_partner", "Scarf"].recommended is Choice.LINK
+    safe = home.do(home.process.service.decide_all(report.token, ANN, "listed"))
+    assert safe.taken == 1
+    home.process.context.papers.ring()
+    home.advance(10)
+    assert stock(home) == {"eu": 45, "us": 45}
+    clicked = decide(home, found["differs", "Thing 1"], Choice.USE_LOWER)
+    assert stock(home, "SKU-1") == {"eu": 30, "us": 30}
+    decide(home, found["no_partner", "Only here"], Choice.IGNORE)
+    decide(home, found["no_partner", "Scarf"], Choice.LINK)
+    home.advance(30)
+    question = home.do(home.process.service.ask_undo(clicked.receipt, BOB))
+    decide(home, question, Choice.CONFIRM)
+    home.advance(30)
+    assert stock(home, "SKU-1") == {"eu": 50, "us": 30}
+    again = check(home, seconds=200)
+    after = {(each.subject, each.title): each for each in proposals(home, again)}
+    assert ("differs", "Thing 1") in after
+    gone = {("missed", "Thing 0"), ("no_partner", "Only here"), ("no_partner", "Scarf")}
+    assert not gone & set(after)
+    causes = {key: each.facts["cause"] for key, each in after.items()}
+    assert causes["suspended", "Thing 2"].endswith("is not tracked, so it means nothing")
+    assert "not stocked at the mapped place" in causes["suspended", "Thing 3"]
+    assert "the item is gone" in causes["suspended", "Thing 4"]
+    assert_conserved(home)
+
+
 def disarmed(home):
     """Return the service of a process that will not die any more."""
     if home.process is None or home.process.fuse.blown:

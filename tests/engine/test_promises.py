@@ -1,5 +1,6 @@
 """What the engine promises, one story each, with the real client and database."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -361,6 +362,23 @@ def test_oversold_is_written_as_it_is_and_told(house):
     home.act("eu", "SKU-0", 5)
     home.advance(5)
     assert kinds(home) == []
+
+
+def test_an_oversold_product_names_the_orders(house):
+    """Whoever has to call a customer must know which: the order's webhook may come last."""
+    home = house(orders=True)
+    home.open()
+    home.act("eu", "SKU-0", -49)
+    home.advance(5)
+    home.shops["eu"].sell("SKU-0", 1, race=True)
+    home.shops["us"].sell("SKU-0", 1, race=True)
+    home.advance(10)
+    [finding] = home.rows("SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL")
+    orders = {alias: list(shop.orders.values())[-1].name for alias, shop in home.shops.items()}
+    acts = json.loads(finding["facts"])["acts"]
+    assert {f"order {orders['eu']} in eu", f"order {orders['us']} in us"} == set(
+        acts.split(" and ")
+    )
 
 
 def test_history_names_the_order(house):
