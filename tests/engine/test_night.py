@@ -320,6 +320,27 @@ def test_a_night_may_do_by_itself_what_the_settings_allow(house):
     assert (receipt_.by.name, receipt_.rule) == ("Tipo", "the settings allow it")
 
 
+@pytest.mark.parametrize(
+    ("late", "runs"),
+    [(timedelta(minutes=1), True), (timedelta(hours=11), True), (timedelta(hours=13), False)],
+    ids=["a minute late", "eleven hours late", "thirteen hours late"],
+)
+def test_a_night_that_was_missed_while_down_is_made_up_for_within_twelve_hours(house, late, runs):
+    """A restart at breakfast still compares; one in the evening leaves it to the next night."""
+    home = house(items=2, pace=DEAF, opened=True)
+    home.do(home.process.service.begin_nights())
+    home.kill()
+    home.loop.passed += timedelta(hours=20).total_seconds()
+    home.start()
+    home.advance(60)
+    due = home.clock.now() - late
+    report = home.do(home.process.service.night(due.time(), UTC))
+    home.process.context.papers.ring()
+    home.advance(120)
+    done = home.rows("SELECT state FROM report WHERE kind = 'night'")
+    assert (report is not None, [row["state"] for row in done]) == (runs, ["done"] * runs)
+
+
 def test_a_mode_is_changed_after_a_preflight_and_bound_to_what_was_shown(house):
     """Counts, units, the worst; nothing is written without the confirmation."""
     home = house(items=3, pace=DEAF)

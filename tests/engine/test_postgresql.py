@@ -1,8 +1,13 @@
 """The same engine on PostgreSQL: one process that dies, and two at once."""
 
+from datetime import UTC, timedelta
 from random import Random
 
+from sync_core.domain.proposals import Answer, Choice, Person, ReportState
 from tests.simulation.house import Process, assert_at_rest, assert_conserved
+
+
+PEOPLE = [Person(team="T1", id="U1", name="ann"), Person(team="T1", id="U2", name="bob")]
 
 
 def play(home, seed, rounds):
@@ -36,6 +41,45 @@ def test_two_processes_share_the_work(house, empty_postgres_url):
         home.advance(700)
         assert_conserved(home)
         assert_at_rest(home)
+    finally:
+        first, home.process = home.process, second
+        home.kill()
+        home.process = first
+
+
+def test_two_processes_make_one_night_and_decide_once(house, empty_postgres_url):
+    """Both wake at the hour, both see the click: one report, one receipt, one notice of each."""
+    home = house(url=empty_postgres_url, items=4)
+    home.shops["us"].edit("SKU-0", to=30)
+    home.open()
+    second = Process(home)
+    try:
+        services = [home.process.service, second.service]
+        home.do(services[0].begin_nights())
+        home.advance(600)
+        at = (home.clock.now() - timedelta(minutes=1)).time()
+        nights = [home.do(each.night(at, UTC)) for each in services]
+        for each in (home.process, second):
+            each.context.papers.ring()
+        home.advance(120)
+        [report] = [each for each in nights if each is not None]
+        assert home.do(services[1].report(report.id)).state is ReportState.DONE
+        [found] = home.do(services[1].proposals(report.id))[1]
+        clicks = [
+            home.do(each.decide(found.token, Choice.USE_SOURCE, person, "listed"))
+            for each, person in zip(services, PEOPLE, strict=True)
+        ]
+        for each in (home.process, second):
+            each.context.papers.ring()
+        home.advance(60)
+        answers = [each.answer for each in clicks]
+        assert answers[0] is Answer.TAKEN
+        assert answers[1] in {Answer.RUNNING, Answer.ALREADY}
+        assert (home.shows("eu", "SKU-0"), home.shows("us", "SKU-0")) == (50, 50)
+        assert_conserved(home)
+        told = home.rows("SELECT id FROM notice WHERE kind = 'decided'")
+        assert len(told) == 1
+        assert len(home.do(services[0].receipts())) == 1
     finally:
         first, home.process = home.process, second
         home.kill()
