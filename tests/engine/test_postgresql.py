@@ -6,7 +6,6 @@ from random import Random
 from sync_core.domain.proposals import Answer, Choice, Person, ReportState
 from tests.simulation.house import Process, assert_at_rest, assert_conserved
 
-
 PEOPLE = [Person(team="T1", id="U1", name="ann"), Person(team="T1", id="U2", name="bob")]
 
 
