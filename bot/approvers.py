@@ -80,8 +80,12 @@ class Approvers:
 
     async def may(self, person: Person) -> May | MayNot:
         """Say whether somebody may decide, right now."""
+        return await self.may_by(person, await self.listed())
+
+    async def may_by(self, person: Person, listed: tuple[str, ...]) -> May | MayNot:
+        """Say whether somebody may decide if these are on the list."""
         try:
-            return await self._judge(person)
+            return await self._judge(person, listed)
         except SlackTrouble:
             return MayNot(NO_ANSWER)
 
@@ -93,8 +97,7 @@ class Approvers:
         member = await self._members.get(person.id)
         return member.team == ours and not member.stranger
 
-    async def _judge(self, person: Person) -> May | MayNot:
-        listed = await self.listed()
+    async def _judge(self, person: Person, listed: tuple[str, ...]) -> May | MayNot:
         if not await self.is_ours(person):
             return MayNot("Only people of this workspace may do this.", listed)
         member = await self._members.get(person.id)

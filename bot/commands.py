@@ -30,6 +30,11 @@ PAGE = 20  # rows of the unmatched
 
 Build = Callable[[Any, Asked], Awaitable[Message | None]]
 
+LOCKED_OUT = (
+    "That list leaves you out, and then you could not change it back. Nothing was changed: name "
+    "yourself too, or a user group that you are in."
+)
+
 
 class Commands:
     """Answers commands."""
@@ -242,6 +247,11 @@ class Commands:
         for each in command.ids or ():
             if why := await self._unknown(each, asked.person.team):
                 await self._office.refuse(asked, MayNot(why))
+                return None
+        if command.ids is not None:
+            own = await self._office.approvers.may_by(asked.person, tuple(command.ids))
+            if isinstance(own, MayNot):
+                await self._office.refuse(asked, MayNot(LOCKED_OUT))
                 return None
         value = None if command.ids is None else json.dumps(list(command.ids))
         await self._core.set_preference(APPROVERS, value, asked.person)

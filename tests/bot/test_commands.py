@@ -151,6 +151,13 @@ async def test_a_guest_may_ask_but_gives_no_orders(face, office, core):
     assert core.paused is None
 
 
+async def test_a_list_that_leaves_its_maker_out_is_refused(face, office, core):
+    """Nobody could change it back but whoever runs the server."""
+    said, _ = await ask(office, "approvers @bob")
+    assert "leaves you out" in said.text
+    assert "approvers" not in core.preferences
+
+
 async def test_approvers_are_named_by_mention(face, office, core):
     """Ids are kept, never names."""
     await ask(office, "approvers @ann @stock-team")
