@@ -272,6 +272,20 @@ def test_a_store_that_is_down_silences_its_products():
     ]
 
 
+def test_what_ended_while_its_store_was_down_is_never_said():
+    """Each notice comes alone, as on a quiet day: the ledger names all that has to be seen."""
+    kept = Kept()
+    for each in (
+        held(),
+        notice(2, at=NOW + MINUTE),
+        notice(3, subject="level:2", at=NOW + 2 * MINUTE, over=True),
+        held(4, NOW + HOUR, over=True),
+    ):
+        kept.fold(each)
+    assert [each.key for each in kept.told()] == ["incident:1"]
+    assert kept.book["down"] == {}
+
+
 def test_another_store_is_not_silenced():
     kept = Kept()
     kept.fold(held(), notice(2, facts={"store": "us", "title": "Jacket", "why": "untracked"}))
