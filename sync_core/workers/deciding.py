@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 50  # proposals carried out in one round
 SOON = 2.0  # seconds until a level that was busy is read again
 LATER = 10.0  # seconds until a store that was silent is asked again
+BROKEN = "a fault of Tipo's own; the log says more"
 PATIENCE = timedelta(minutes=10)  # between a decision and giving up on it
 MONTH = timedelta(days=30)
 FOR_EVER = timedelta(days=365 * 100)
@@ -80,7 +81,7 @@ class Decider:
         if wanted:
             levels = await context.records.step(partial(_levels_of, wanted))
             found = await read_levels(levels, context.stores, context.clock)
-            again = await context.records.step(partial(self._carry_out, wanted, found))
+            again = await self._carefully(wanted, found)
             context.work.ring()
             for report, some in _by_report(again).items():
                 await self._proposer.examine(some, report)
@@ -88,6 +89,24 @@ class Decider:
         await context.records.step(self._tell)
         due = await context.records.step(lambda ledger: ledger.next_approved())
         return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
+
+    async def _carefully(
+        self, wanted: Sequence[Approved], found: Found
+    ) -> list[tuple[int | None, LevelId]]:
+        """Carry decisions out together; one that breaks must not hold up the others."""
+        context = self._context
+        try:
+            return await context.records.step(partial(self._carry_out, wanted, found))
+        except Exception:
+            if len(wanted) > 1:
+                parts = [await self._carefully([each], found) for each in wanted]
+                return [each for part in parts for each in part]
+            number = wanted[0].proposal.id
+            log.exception("proposal %d", number, extra={"act": "decision_broke"})
+            now = context.clock.now()
+            broken = partial(self._put_off, wanted[0], Found(), LATER, now=now, why=BROKEN)
+            await context.records.step(lambda ledger: broken(ledger=ledger))
+            return []
 
     def _due(self, now: datetime, ledger: Ledger) -> list[Approved]:
         ledger.expire_proposals(now=now)
@@ -106,7 +125,7 @@ class Decider:
             touched = settled.setdefault(each.receipt, set())
             result = self._one(each, found, touched, ledger, now)
             if isinstance(result, float):
-                self._put_off(each, found, result, ledger, now)
+                self._put_off(each, found, result, ledger=ledger, now=now)
                 continue
             if ledger.close_proposal(each.proposal.id, result=result.kept()) and result.again:
                 again.append((each.proposal.report, result.again))
@@ -114,11 +133,20 @@ class Decider:
         return again
 
     def _put_off(
-        self, each: Approved, found: Found, seconds: float, ledger: Ledger, now: datetime
+        self,
+        each: Approved,
+        found: Found,
+        seconds: float,
+        *,
+        ledger: Ledger,
+        now: datetime,
+        why: str = "its stock moves without a rest, so no number holds",
     ) -> None:
         """Try again later, or give up."""
-        silent = "; ".join(f"{store} does not answer: {why}" for store, why in found.silent.items())
-        why = silent or "its stock moves without a rest, so no number holds"
+        silent = "; ".join(
+            f"{store} does not answer: {said}" for store, said in found.silent.items()
+        )
+        why = silent or why
         since = each.proposal.decided_at or now
         if now - since < PATIENCE:
             until = now + timedelta(seconds=seconds)

@@ -80,7 +80,13 @@ class Engine:
     async def _papers(self, round_: Callable[[], Awaitable[float | None]], bell: Bell) -> None:
         """Do rounds for ever; wait as each says, or until somebody wants something."""
         while True:
-            wait = await round_()
+            wait: float | None
+            try:
+                wait = await round_()
+            except Exception:
+                # A report or a decision that fails must not stop the stores being kept equal.
+                log.exception("a report or a decision failed", extra={"act": "papers_failed"})
+                wait = HELD
             if wait is None or wait > 0:
                 await bell.wait(min(wait or LONGEST, LONGEST))
 

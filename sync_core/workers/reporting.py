@@ -69,6 +69,9 @@ class Reporter:
             return await self._make(report)
         except (StoreError, NotCompared, OSError) as exc:
             return await self._failed(report, cut(str(exc)) or type(exc).__name__)
+        except Exception as exc:
+            log.exception("report %d", report.id, extra={"act": "report_broke"})
+            return await self._failed(report, f"a fault of Tipo's own: {type(exc).__name__}")
 
     async def _make(self, report: Report) -> float:
         """Make one report; return 0, or seconds to wait for what it waits for."""

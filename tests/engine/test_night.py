@@ -9,6 +9,7 @@ from sandbox.faults import Answer as Answer503
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
+from sync_core.workers import deciding
 from sync_core.workers.context import Auto, Pace
 from tests.simulation.house import assert_conserved
 
@@ -471,6 +472,56 @@ def test_a_night_with_all_kinds_of_findings_at_once(house):
     assert causes["suspended", "Thing 2"].endswith("is not tracked, so it means nothing")
     assert "not stocked at the mapped place" in causes["suspended", "Thing 3"]
     assert "the item is gone" in causes["suspended", "Thing 4"]
+    assert_conserved(home)
+
+
+def test_a_report_that_breaks_stops_no_sale(house):
+    """A fault in what compares is told after some tries; the stores are kept equal throughout."""
+    home = house(items=2, pace=DEAF, opened=True)
+
+    class Broken:
+        def compare(self, question):
+            raise RuntimeError("what nobody foresaw")
+
+    object.__setattr__(home.process.context, "comparer", Broken())
+    report = check(home, seconds=30)
+    home.act("us", "SKU-0", -5)
+    home.advance(3)
+    assert stock(home) == {"eu": 45, "us": 45}
+    home.advance(3600)
+    failed = home.do(home.process.service.report(report.id))
+    assert (failed.state, failed.why_failed) == (
+        ReportState.FAILED,
+        "a fault of Tipo's own: RuntimeError",
+    )
+    told = home.rows("SELECT facts FROM notice WHERE kind = 'report' AND severity = 'warning'")
+    assert len(told) == 1
+
+
+def test_a_decision_that_breaks_holds_up_no_other(house, monkeypatch):
+    """One poisoned row must not keep a night's other fixes from being made."""
+    home = house(items=3, pace=DEAF)
+    for number in (0, 1):
+        home.shops["us"].edit(f"SKU-{number}", to=40)
+    home.advance(2)
+    home.set_mode(Mode.TWO_WAY)
+    home.advance(20)
+    report = home.do(home.process.service.drift("ann"))
+    first, _ = proposals(home, report)
+    real = deciding.decide
+
+    def poisoned(pool, chosen, reads, **rest):
+        if pool.title == first.title:
+            raise RuntimeError("what nobody foresaw")
+        return real(pool, chosen, reads, **rest)
+
+    monkeypatch.setattr(deciding, "decide", poisoned)
+    clicked = home.do(home.process.service.decide_all(report.token, ANN, "listed", safe_only=False))
+    home.process.context.papers.ring()
+    home.advance(700)
+    lines = {line.title: line for line in receipt(home, clicked).lines}
+    assert sorted(line.done for line in lines.values()) == [False, True]
+    assert lines[first.title].why == deciding.BROKEN
     assert_conserved(home)
 
 
