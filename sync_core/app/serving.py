@@ -65,7 +65,12 @@ class App:
             receiver=self._receiver,
             clock=parts.clock,
         )
-        health = Health(parts.service, parts.clock, alive=lambda: self._failing < FAILING)
+        health = Health(
+            parts.service,
+            parts.clock,
+            alive=lambda: self._failing < FAILING,
+            faces=lambda: {face.name: face.health() for face in self._faces},
+        )
         return Starlette(
             routes=[
                 Route("/webhooks/shopify", webhooks),

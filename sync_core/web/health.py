@@ -1,7 +1,7 @@
 """`GET /healthz`, `/readyz` and `/metrics`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -24,10 +24,18 @@ PATIENT = 3.0  # seconds that the database has to answer
 class Health:
     """Says how the service is."""
 
-    def __init__(self, service: Service, clock: Clock, *, alive: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        clock: Clock,
+        *,
+        alive: Callable[[], bool],
+        faces: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
         self._service = service
         self._clock = clock
         self._alive = alive
+        self._faces = faces  # Slack being down is said, and does not make us unready
 
     async def healthz(self, _request: Request) -> Response:
         """Alive: the process answers and its workers work."""
@@ -56,6 +64,7 @@ class Health:
                 each.alias: {"held": each.held_why, "due": each.due, "suspended": each.suspended}
                 for each in overview.stores
             },
+            "faces": dict(self._faces()),
         }
         return JSONResponse(facts, status_code=503 if why_not else 200)
 

@@ -1,5 +1,6 @@
 """How the service says how it is."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sync_core.domain.values import Alias
 from sync_core.ports import Delivery
+from sync_core.web.health import Health
 from tests.web.conftest import EU, SECRETS, TOKEN, US
 
 LATE = "a delivery has waited for 120 s"
@@ -56,6 +58,7 @@ async def test_it_is_ready_and_says_how_it_is(house):
         "ready": True,
         "why": [],
         "oldest_unhandled_seconds": 0.0,
+        "faces": {},
         "stores": {"eu": quiet, "us": quiet},
     }
 
@@ -138,3 +141,12 @@ async def test_no_secret_and_no_shop_is_told(house, path):
 @pytest.mark.parametrize("path", ["/", "/docs", "/webhooks", "/webhooks/shopify/x", "/.env"])
 async def test_nothing_else_is_there(house, path):
     assert (await house.client.get(path)).status_code == 404
+
+
+async def test_how_the_faces_are_is_said_and_makes_nobody_unready(house):
+    """Slack down is worth knowing, and no reason to stop taking webhooks."""
+    sick = {"slack": {"outbox": {"waiting": 40}, "socket": {"last_heard_seconds": 900}}}
+    parts = house.app._parts
+    health = Health(parts.service, parts.clock, alive=lambda: True, faces=lambda: sick)
+    answer = await health.readyz(None)
+    assert (answer.status_code, json.loads(answer.body)["faces"]) == (200, sick)
