@@ -38,6 +38,7 @@ AT_ONCE = {"paused", "mode"}  # somebody has just done it, and waits to see it
 WAITS = {"brake": timedelta(seconds=3)}  # until the core has asked about it
 AT_NOW = timedelta()
 EVENTS = {"mode"}  # they happen; they are not over some day
+DETAILED = {"night", "meeting"}  # reports that have a thread
 RECEIPTS = 20  # that a report's message remembers
 Place = list[Any]  # a post, the pages of its thread, and the line if it is a summary
 
@@ -107,9 +108,12 @@ class Desk:
             self._say(key, {**kept, "notices": _int(kept.get("notices")) + 1}, notice.at)
             return
         self.put(key, "report", body, self._awake(notice.at, asked=bool(body["reply"])))
-        before = self._posts.get(self.book["report"] or "")
         if body["reply"]:
             return
+        before = self._posts.get(self.book["report"] or "")
+        if body["kind"] in DETAILED:
+            due = self._posts[key].due_at
+            self.put(thread_key(key, 0), "report_thread", {"report": number}, due, parent=key)
         if before is not None and "newer" not in before.body:
             self._say(before.key, {**before.body, "newer": number}, notice.at)
         self.book["report"] = key

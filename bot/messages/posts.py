@@ -9,7 +9,7 @@ from bot.messages import activity, incidents
 from bot.messages.kit import Message, message, versioned
 from bot.messages.modes import preflight
 from bot.messages.proposals import receipt
-from bot.messages.reports import report
+from bot.messages.reports import details, report
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
 from sync_core.domain.views import Post
@@ -36,6 +36,7 @@ class Lookup:
 
 
 NOTHING = Lookup()
+GONE = "That report is gone: it was too old to be kept."
 
 
 def needs(post: Post) -> Needs:
@@ -45,6 +46,8 @@ def needs(post: Post) -> Needs:
         case "report":
             number, receipts = body.get("report"), body.get("receipts") or []
             return Needs(report=number, proposals=number, receipts=tuple(receipts))
+        case "report_thread":
+            return Needs(report=body["report"], proposals=body["report"])
         case "receipt":
             return Needs(receipts=(body["receipt"],))
         case "incident" if body.get("kind") == "brake" and not body.get("over"):
@@ -63,6 +66,8 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
     match post.kind:
         case "report":
             return _report(lookup)
+        case "report_thread":
+            return _details(lookup)
         case "receipt":
             return _receipt(body, lookup)
         case "incident":
@@ -107,11 +112,18 @@ def _report(lookup: Lookup) -> Message:
     """Return a report as it stands now; a preflight asks its one question."""
     found = lookup.report
     if found is None:
-        return message("That report is gone: it was too old to be kept.")
+        return message(GONE)
     if found.kind is ReportKind.PREFLIGHT:
         asks = (each for each in lookup.proposals if each.kind is ProposalKind.MODE)
         return preflight(report=found, proposal=next(asks, None))
     return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts)
+
+
+def _details(lookup: Lookup) -> Message:
+    """Return the details of a report, for its thread."""
+    if lookup.report is None:
+        return message(GONE)
+    return details(report=lookup.report, proposals=lookup.proposals)
 
 
 def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:

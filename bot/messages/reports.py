@@ -227,6 +227,16 @@ def report_thread(*, report: Report, proposals: Sequence[Proposal]) -> list[Mess
     return said
 
 
+def details(*, report: Report, proposals: Sequence[Proposal]) -> Message:
+    """Return the details as one message of the thread; a quiet night has one line of them."""
+    pages = report_thread(report=report, proposals=proposals)
+    if not pages:
+        return message("There is nothing to decide in this report.", blocks=_small(report))
+    first = pages[0].blocks[0]
+    rest = [block for page in pages for block in page.blocks[1:]]
+    return Message(pages[0].text, [first, *rest, *_small(report)])
+
+
 def _page(at: int, page: Sequence[Proposal], total: int) -> Message:
     """Return one message of the thread."""
     first = at * PAGE + 1

@@ -42,6 +42,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import (
+    BrakeView,
     Entry,
     Hour,
     LevelView,
@@ -345,6 +346,62 @@ MESSAGES = {
         )
         for kind in ReportKind
     },
+    "details": lambda n, t: reports.details(
+        report=report(n, t), proposals=[proposal(i, t) for i in range(min(n, 300))]
+    ),
+    "details, decided": lambda n, t: rendered(
+        "report_thread",
+        {"report": 3},
+        report=report(n, t),
+        proposals=tuple(decided(i, t, ProposalState.DONE) for i in range(min(n, 9))),
+    ),
+    "details of what is gone": lambda n, t: rendered("report_thread", {"report": 3}),
+    "report, running": lambda n, t: reports.report(
+        report=report(n, t, state=ReportState.READING), proposals=[]
+    ),
+    "preflight failed": lambda n, t: modes.preflight(
+        report=report(n, t, state=ReportState.FAILED, why_failed=t), proposal=None
+    ),
+    "preflight running": lambda n, t: modes.preflight(
+        report=report(n, t, state=ReportState.COMPARING), proposal=None
+    ),
+    "receipt running": lambda n, t: proposals.receipt(receipt=receipt(n, t, running=True)),
+    "receipt taken back": lambda n, t: proposals.receipt(receipt=receipt(n, t, undone_by=9)),
+    "status, well": lambda n, t: state.status(
+        overview=overview(
+            2, t, stores=(store(0, t), store(2, t)), oversold=0, findings=0, paused=None
+        ),
+        serving=True,
+        last_report=None,
+        now=NOW,
+    ),
+    "status, on the way": lambda n, t: state.status(
+        overview=overview(
+            2,
+            t,
+            stores=(store(0, t, due=n + 1, seconds_p50=None, domain=t),),
+            oversold=0,
+            findings=0,
+            paused=None,
+        ),
+        serving=True,
+        last_report=None,
+        now=NOW,
+    ),
+    "status, braked": lambda n, t: state.status(
+        overview=overview(
+            1,
+            t,
+            stores=(store(0, t),),
+            brakes=(BrakeView(subject=t, store=t, pools=n, units=n, since=NOW),) * n,
+        ),
+        serving=True,
+        last_report=None,
+        now=NOW,
+    ),
+    "incident, brake asked": lambda n, t: incidents.incident(
+        body=story(n, t, kind="brake", facts={"rule": "moved", "held_by": t}), now=NOW, token=f"{n}"
+    ),
     "report, failed": lambda n, t: reports.report(
         report=report(n, t, state=ReportState.FAILED, why_failed=t), proposals=[]
     ),

@@ -362,6 +362,7 @@ def test_a_newer_report_takes_the_place_of_the_older_one():
     kept = Kept()
     kept.fold(report(1, 3), report(2, 4, NOW + 24 * HOUR))
     assert kept.posts["report:3"].body["newer"] == 4
+    assert kept.posts["report:4/0"].parent == "report:4"
     assert "newer" not in kept.posts["report:4"].body
 
 
