@@ -19,6 +19,7 @@ SUITES = {
     "simulation": ["tests/simulation"],
     "stories": ["tests/engine"],
     "unit": ["tests/unit"],
+    "database": ["tests/db"],
 }
 DOMAIN = "sync_core/domain"
 WORKERS = "sync_core/workers"
@@ -241,6 +242,74 @@ MUTANTS = (
         f"{DOMAIN}/brake.py",
         "return move.emptied or is_big or (is_held and move.counted > 0)",
         "return move.emptied or is_big or is_held",
+    ),
+    mutant(
+        "a decision ignores what has moved since it was shown",
+        f"{DOMAIN}/decide.py",
+        "    if _has_moved(pool, chosen, values):\n",
+        "    if False:\n",
+    ),
+    mutant(
+        "a decision grants a look that was wished for while it read",
+        f"{DOMAIN}/decide.py",
+        "        if read.mark != level.look_mark:",
+        "        if False:",
+    ),
+    mutant(
+        "a decision believes a number that is visibly stale",
+        f"{DOMAIN}/decide.py",
+        "        if weigh(level, read.reading, look, patience=patience) is not Verdict.ACCEPT:\n",
+        "        if False and weigh(level, read.reading, look, patience=patience):\n",
+    ),
+    mutant(
+        "an undo takes back the total instead of the difference",
+        f"{DOMAIN}/decide.py",
+        "    shared = pool.shared - effect.moved\n",
+        "    shared = (pool.first_shared or 0) - effect.moved\n",
+    ),
+    mutant(
+        "an undo gives back what was never written",
+        f"{DOMAIN}/decide.py",
+        "    unwritten = 0 if level.open else owed(level, shared)\n",
+        "    unwritten = 0 * shared\n",
+    ),
+    mutant(
+        "an undo does not see that a level has met its pool anew",
+        f"{DOMAIN}/decide.py",
+        "level is None or level.meeting != joined.meeting or not level.met",
+        "level is None",
+    ),
+    mutant(
+        "a decision is not kept as an effect",
+        f"{WORKERS}/deciding.py",
+        "        ledger.save_effect(\n"
+        "            each.receipt, each.proposal.id, effect, outcome.pool.shared or 0, now=now\n"
+        "        )\n",
+        "",
+    ),
+    mutant(
+        "two processes carry out one decision",
+        "sync_core/db/desk.py",
+        "return self.run(mine.with_for_update()).first() is not None",
+        "return True or self.run(mine).first() is not None",
+    ),
+    mutant(
+        "whoever clicks last has decided, too",
+        "sync_core/db/desk.py",
+        "                OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now\n",
+        "                PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now\n",
+    ),
+    mutant(
+        "what has expired can be decided",
+        "sync_core/db/desk.py",
+        "                OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now\n",
+        "                OPEN, PROPOSAL.c.id == number\n",
+    ),
+    mutant(
+        "a buffer forgets what was ordered",
+        "sync_core/db/catalogue.py",
+        "LEVEL.c.met | LEVEL.c.due",
+        "LEVEL.c.met",
     ),
 )
 

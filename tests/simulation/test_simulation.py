@@ -160,8 +160,7 @@ class History(RuleBasedStateMachine):
         try:
             self.calm()
             assert_conserved(self.house)
-            assert_at_rest(self.house)
-            self.assert_nothing_uncaused()
+            self.assert_settled()
         finally:
             self.house.close()
 
@@ -176,6 +175,11 @@ class History(RuleBasedStateMachine):
         if self.house.process is not None:
             self.house.process.fuse.left = None
         self.house.advance(1400)
+
+    def assert_settled(self):
+        """Now that all is quiet."""
+        assert_at_rest(self.house)
+        self.assert_nothing_uncaused()
 
     def assert_nothing_uncaused(self):
         """Every unit written to a store was moved by people in another, and once."""
@@ -203,13 +207,17 @@ class Buying(History):
     lag = 8.0  # far longer than the two quiet seconds: what is visibly stale must not count
 
 
-KINDS = {"two": (History, 4), "three": (ThreeStores, 3), "buying": (Buying, 3)}
+KINDS = {"two": (History, 3), "three": (ThreeStores, 2), "buying": (Buying, 3)}
 
 
 @pytest.mark.parametrize("part", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_history_loses_or_invents_a_unit(kind, part):
-    machine, share = KINDS[kind]
+    play(*KINDS[kind])
+
+
+def play(machine, share):
+    """Run a machine for its share, in twentieths, of all histories."""
     run_state_machine_as_test(
         machine,
         settings=settings(
