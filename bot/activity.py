@@ -142,7 +142,9 @@ class Tally:
         due = post.due_at
         if post.sent:
             is_waiting = post.version > post.sent or post is not self._given.get(post.key)
-            first = datetime.fromisoformat(f"{body['waits']}") if is_waiting else at
+            # Slack may have got an older version while this one waited: then nothing is noted yet.
+            waits = body.get("waits") if is_waiting else None
+            first = datetime.fromisoformat(waits) if isinstance(waits, str) else at
             due = min(at + SOON, first + LATEST)
             body = {**body, "waits": first.isoformat()}
         self._put(post.key, post.kind, body, due)

@@ -234,8 +234,9 @@ class Desk:
             body["left"] = _int(body["left"]) + 1
         lines[name] = story
         body |= {"lines": lines, "notices": _int(body["notices"]) + 1}
-        if old is None:
+        if key not in self.book["summaries"]:
             self.book["summaries"].append(key)
+        if old is None or old.due_at == FOREVER:
             self.put(key, kind, body, due)
         else:
             self._say(key, body, moment(story["changed"]), at_least=due)
@@ -301,6 +302,8 @@ class Desk:
         elif old != moved:
             kept = {each: told for each, told in _lines(post.body).items() if each != line}
             self._say(old, {**post.body, "lines": kept}, notice.at)
+            if not kept and not post.sent:
+                self._unsay(old, 0)  # a summary of nothing
 
     def _leave(self, base: str, key: str, line: str | None) -> None:
         """Forget that a story is told in a message."""

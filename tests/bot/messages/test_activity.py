@@ -151,3 +151,27 @@ def test_a_thread_goes_on_in_pages_and_ends():
     pages = [each for each in kept.posts.values() if each.parent]
     assert [len(each.body["rows"]) for each in pages] == [40] * 10
     assert kept.words("activity:us:1").startswith("us sold 2,500 units of ")
+
+
+@pytest.mark.parametrize("had", [1, 2], ids=["an older version", "the newest"])
+def test_updates_that_come_close_together_are_said_together(had):
+    """Slack may have got the first version only while the second was being written."""
+    kept = Kept()
+    kept.fold(moved(1))
+    kept.fold(moved(2, NOW + SECOND))
+    key = "activity:us:1"
+    kept.posts[key] = replace(kept.posts[key], sent=had, ts="1.1")
+    dues = []
+    for n in range(3, 9):
+        kept.fold(moved(n, NOW + MINUTE + (n - 3) * 10 * SECOND))
+        dues.append((kept.posts[key].due_at - NOW - MINUTE).total_seconds())
+    assert dues == [15, 25, 35, 45, 45, 45]
+
+
+def test_one_message_tells_so_many_products_apart():
+    """A body must not grow without end; what it says stays true."""
+    kept = Kept()
+    kept.fold(*(moved(n, NOW + n * SECOND / 99, pool=n) for n in range(1, 5003)))
+    assert kept.words("activity:us:1").startswith(
+        "us sold 25,010 units of more than 5,000 products"
+    )

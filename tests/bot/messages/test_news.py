@@ -313,6 +313,38 @@ def test_quiet_hours_put_off_what_can_wait_and_sum_it_up():
     )
 
 
+def test_what_gets_worse_in_quiet_hours_wakes_people():
+    """It leaves the summary of the morning: nobody is told twice."""
+    kept = Kept(QUIET)
+    facts = {"store": "eu", "lost": "", "refused": "inventory_levels/update"}
+    kept.fold(notice(1, "webhooks_gone", "store:eu", at=NIGHT, facts=facts), now=NIGHT)
+    later = NIGHT + HOUR
+    worse = notice(2, "webhooks_gone", "store:eu", at=later, facts=facts, severity="critical")
+    kept.fold(worse, now=later)
+    assert kept.posts["incident:2"].due_at == later
+    assert [each.key for each in kept.told()] == ["incident:2"]
+    assert kept.counted() == 2
+    kept.fold(notice(3, at=later), now=later)
+    assert [each.key for each in kept.told()] == ["incident:2", "quiet:2026-11-24T06:00"]
+
+
+def test_a_store_that_is_down_for_two_reasons_is_back_when_both_are_over():
+    kept = Kept()
+    silent = notice(2, "unreachable", "store:eu", facts={"store": "eu"}, severity="critical")
+    kept.fold(held(), silent, notice(3), notice(4))
+    kept.fold(held(5, NOW + HOUR, over=True))
+    assert kept.posts["incident:3"].due_at == FOREVER
+    kept.fold(replace(silent, id=6, over=True, at=NOW + 2 * HOUR))
+    due = NOW + 2 * HOUR + 30 * SECOND
+    assert [kept.posts[each].due_at for each in ("incident:3", "incident:3/0")] == [due, due]
+
+
+def test_an_end_whose_beginning_nobody_heard_is_not_told():
+    kept = Kept()
+    assert kept.fold(notice(1, over=True)) == []
+    assert kept.book["strays"] == 1
+
+
 def test_an_hour_has_a_cap_and_one_message_for_the_rest():
     kept = Kept(replace(POLICY, per_hour=3))
     facts = [{"store": f"store-{n}", "title": "Jacket", "why": "untracked"} for n in range(30)]
