@@ -20,11 +20,10 @@ from sync_core.cli.comparing import LONGEST, Impossible, TimeOut, TooSlow, finis
 from sync_core.cli.printing import ago, say, say_json, show
 from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, using, who
 from sync_core.cli.status import waiting
-from sync_core.domain.drift import cause
+from sync_core.domain.drift import PASSING, cause
 from sync_core.domain.proposals import Proposal, Report, ReportKind
 from sync_core.domain.views import Finding
 from sync_core.errors import cut
-from sync_core.service.questions import PASSING
 
 MOST_SHOWN = 50
 TRIES = 3  # comparisons for something else to wait for

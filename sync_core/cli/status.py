@@ -8,10 +8,10 @@ import typer
 from sync_core.app import Parts
 from sync_core.cli.printing import ago, moment, say, say_json, show
 from sync_core.cli.running import AsJson, Yes, confirm, using, who
+from sync_core.domain.drift import PASSING
 from sync_core.domain.nights import next_night
 from sync_core.domain.proposals import Report
 from sync_core.domain.views import BrakeView, Overview, StoreView
-from sync_core.service.questions import PASSING
 
 HEADINGS = (
     *("store", "role", "mode", "levels", "met", "due", "under way", "to read", "suspended"),

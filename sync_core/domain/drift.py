@@ -92,6 +92,12 @@ def cause(kind: str, facts: Mapping[str, object]) -> str:
     return SENTENCES[name].format_map(defaultdict(lambda: "?", known))
 
 
+PASSING = frozenset(  # kinds of finding that nobody has to decide about: they end by themselves
+    {
+        *("held", "unreachable", "request_refused", "webhooks_gone", "webhooks_missed"),
+        *("location_refused", "export_odd", "paused", "dead_worker"),
+    }
+)
 SENTENCES = {
     "missed": "{store} moved from {book} to {shows} and nobody told us ({order})",
     "was_off": "edited while off: {store} shows {shows}, should be {should_show}",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sync_core.clock import Clock, Ids
 from sync_core.domain.arrange import Places
+from sync_core.domain.drift import PASSING
 from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
@@ -29,12 +30,6 @@ log = logging.getLogger(__name__)
 SERVING = "serving"  # the setting that holds the last sign of life
 PREFERENCE = "preference:"  # settings of a face
 COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
-PASSING = frozenset(  # findings that nobody has to decide about: they end by themselves
-    {
-        *("held", "unreachable", "request_refused", "webhooks_gone", "webhooks_missed"),
-        *("paused", "dead_worker"),
-    }
-)
 SILENT = 15.0  # seconds after which `tipo serve` counts as gone
 
 

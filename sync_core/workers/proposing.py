@@ -7,7 +7,7 @@ from functools import partial
 
 from sync_core.clock import Clock, Ids
 from sync_core.domain.decide import takes_part
-from sync_core.domain.drift import Verdict, cause, should_show, verdict
+from sync_core.domain.drift import PASSING, Verdict, cause, should_show, verdict
 from sync_core.domain.fixes import IGNORE, Fixes, fixes
 from sync_core.domain.proposals import Choice, Option, ProposalKind, ReportState
 from sync_core.domain.suspend import wish
@@ -35,7 +35,7 @@ HELD = timedelta(minutes=3)  # how long a report is held without a sign of life
 OURS = (Verdict.MISSED, Verdict.ONE_WAY)  # found by comparing, hence closed by comparing
 BY_LEVEL = (*OURS, Verdict.DIFFERS, Verdict.SUSPENDED)
 Judged = tuple[Verdict, Pool, Level]
-INCIDENTS = {"held", "unreachable", "request_refused", "webhooks_gone", "webhooks_missed", "brake"}
+ASKED = "brake"  # has a question of its own
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class Proposer:
             _other(each, _partners(ledger, each))
             for each in findings
             if not each.subject.startswith("level:")
-            and each.kind not in INCIDENTS
+            and each.kind not in {*PASSING, ASKED}
             and not _is_muted(each, now)
         ]
         self._propose(ledger, drafts, report, now)
