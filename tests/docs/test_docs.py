@@ -1,0 +1,277 @@
+"""The documents say what is so: links lead somewhere, tables name what there is."""
+
+import re
+from datetime import time
+from pathlib import Path
+from types import UnionType
+from typing import Union, get_args, get_origin
+
+import pytest
+import typer
+from pydantic import BaseModel, SecretStr
+
+from bot.grammar import TABLE
+from bot.manifest import SCOPES, WELCOME
+from bot.messages.incidents import STORIES
+from sync_core.cli import app
+from sync_core.domain.drift import SUSPENDED
+from sync_core.domain.proposals import LEADS_TO
+from sync_core.domain.values import Suspension
+from sync_core.settings import Settings, StoreSettings, load
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+OPERATING = ROOT / "docs/operating.md"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+BLOCK = re.compile(r"^( *)```\w*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| `(TIPO_[A-Z_<>]+)` \| .+ \| ([^|]+) \|$", re.MULTILINE)
+SHELL = re.compile(r"^(?:docker exec \w+ )?(/?tipo)(?: |$)(.*)")
+CLI = typer.main.get_command(app)
+
+
+def by_name(page):
+    return str(page.relative_to(ROOT))
+
+
+def prose(page):
+    """Return a page without its blocks of code."""
+    return BLOCK.sub("", page.read_text("utf-8"))
+
+
+def anchors(page):
+    """Return what a page's headings are called in a link, as GitHub makes it."""
+    heads = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def section(page, title):
+    """Return what stands under a heading."""
+    _, _, rest = page.read_text("utf-8").partition(f"\n## {title}\n")
+    assert rest, f"there is no section {title}"
+    return rest.partition("\n## ")[0]
+
+
+# -- links
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    """A link that leads nowhere costs a newcomer the page behind it."""
+    broken = []
+    for link in LINK.findall(prose(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+# -- settings
+def is_secret_or(kind, wanted):
+    parts = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+    return any(isinstance(each, type) and issubclass(each, wanted) for each in parts)
+
+
+def said(field):
+    """Return how the table says a default."""
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value is None:
+        return "none"
+    if isinstance(value, time):
+        value = f"{value:%H:%M}"
+    if isinstance(value, float):
+        value = f"{value:g}"
+    return f"`{value}`"
+
+
+def settings_of(model, prefix):
+    """Yield each setting's variable and default."""
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        kind = field.annotation
+        if variable == "TIPO_STORES":
+            yield from settings_of(StoreSettings, "TIPO_STORES__<ALIAS>__")
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from settings_of(kind, f"{variable}__")
+        else:
+            yield variable, said(field)
+
+
+EVERY = dict(settings_of(Settings, "TIPO_"))
+
+
+def test_the_settings_table_has_every_setting_with_its_default():
+    """Whoever sets something by the table must get what it says."""
+    rows = ROW.findall(section(README, "Settings"))
+    told = {name: default.partition(":")[0].strip() for name, default in rows if "`" not in default}
+    told |= {name: default[: default.rindex("`") + 1] for name, default in rows if "`" in default}
+    assert told == EVERY
+    assert len(rows) == len(EVERY)
+
+
+def in_example():
+    text = (ROOT / ".env.example").read_text("utf-8")
+    return dict(re.findall(r"^#?(TIPO_\w+)=(.*)$", text, re.MULTILINE))
+
+
+def test_the_example_has_every_setting_and_shows_the_defaults():
+    """It is copied and edited: what is missing in it stays unknown."""
+    shown = in_example()
+    general = {re.sub("__(EU|US)__", "__<ALIAS>__", name): value for name, value in shown.items()}
+    assert set(general) == set(EVERY)
+    plain = {name: each.strip("`") for name, each in EVERY.items() if each.startswith("`")}
+    differing = {name for name, default in plain.items() if default != general[name]}
+    assert differing == {
+        "TIPO_STORES__<ALIAS>__WEBHOOK_SECRETS",
+        "TIPO_SLACK__APPROVERS",
+        "TIPO_NIGHTLY__AUTO_APPROVE",
+    }  # empty lists: an example of a value says more
+
+
+def test_the_example_can_be_read_as_it_is():
+    """A newcomer's first `tipo doctor` must not fail over the example's own form."""
+    found = load(_env_file=ROOT / ".env.example")
+    assert sorted(found.stores) == ["eu", "us"]
+    assert found.source == "eu"
+
+
+def test_the_example_can_be_read_with_every_line_switched_on(tmp_path):
+    """A value that is shown must be one that is taken."""
+    full = tmp_path / ".env"
+    full.write_text("".join(f"{name}={value}\n" for name, value in in_example().items()), "utf-8")
+    found = load(_env_file=full)
+    assert (found.nightly.at, found.nightly.auto_units) == (time(2, 30), 10)
+    assert len(found.slack.approvers) == 2
+
+
+# -- commands
+def first_words(table, head):
+    """Return the command of each row of a table."""
+    return re.findall(rf"^\| `{head} (\w+)", table, re.MULTILINE)
+
+
+def test_the_table_of_the_command_line_has_every_command():
+    """What is not in the table is not found."""
+    told = first_words(section(README, "Commands"), "tipo")
+    assert sorted(told) == sorted(CLI.commands)
+
+
+def test_the_table_of_slack_has_every_command():
+    """What is not in the table is not found."""
+    told = first_words(section(README, "Commands"), "/tipo")
+    assert sorted(told) == sorted(row.word for row in TABLE)
+
+
+def test_the_table_of_slack_says_for_which_commands_one_must_be_an_approver():
+    """A command that is refused without warning is taken for broken."""
+    rows = re.findall(
+        r"^\| `/tipo (\w+).*\| *([^|]*?) *\|$", section(README, "Commands"), re.MULTILINE
+    )
+    told = {word for word, who in rows if who and word != "drift"}
+    assert told == {row.word for row in TABLE if row.order}
+
+
+def commands_in(page):
+    """Yield what a page tells people to type, as `tipo` or `/tipo` and the rest."""
+    text = page.read_text("utf-8")
+    lines = [line for _, block in BLOCK.findall(text) for line in block.splitlines()]
+    lines += re.findall(r"^ {4,}(.+)$", prose(page), re.MULTILINE)
+    for line in [*lines, *SPAN.findall(prose(page))]:
+        found = SHELL.match(line.strip())
+        if found and not re.match(r"\(|:$", found[2]):
+            yield found[1], found[2].partition("#")[0].replace("\\|", "|").split()
+
+
+def odd_of(head, words):
+    """Return what of a command does not exist, or nothing."""
+    if head == "/tipo":
+        known = {row.word for row in TABLE}
+        return words[0] if words and words[0] not in known | {"…"} else ""
+    command, rest = CLI, list(words)
+    while rest and getattr(command, "commands", None):
+        if rest[0] not in command.commands:
+            break
+        command = command.commands[rest.pop(0)]
+    options = {name for each in command.params for name in each.opts} | {"--help"}
+    if command is CLI and rest and rest[0] not in options:
+        return rest[0]
+    return next((each for each in rest if each.startswith("--") and each not in options), "")
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if "slack" not in each.parts], ids=by_name)
+def test_every_command_that_is_told_exists_with_its_options(page):
+    """A command that is copied from a page must run."""
+    typed = list(commands_in(page))
+    assert [(head, words) for head, words in typed if odd_of(head, words)] == []
+
+
+def test_the_check_of_commands_finds_what_does_not_exist():
+    """A check that lets everything pass is none."""
+    assert odd_of("tipo", ["stok", "SFDJ-M"]) == "stok"
+    assert odd_of("tipo", ["places", "set", "Berlin", "--force"]) == "--force"
+    assert odd_of("/tipo", ["stok"]) == "stok"
+    assert odd_of("tipo", ["export", "decisions", "--from", "2026-11-01"]) == ""
+
+
+def test_every_target_of_make_that_is_told_exists():
+    """The first thing that a newcomer types must work."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    told = {each for page in PAGES for each in re.findall(r"\bmake ([a-z]+)\b", _code(page))}
+    assert told - targets == set()
+    assert {"demo", "test", "check"} <= told
+
+
+def _code(page):
+    """Return a page's code: blocks, indented lines and spans."""
+    text = page.read_text("utf-8")
+    lines = [block for _, block in BLOCK.findall(text)]
+    lines += re.findall(r"^ {4,}.+$", prose(page), re.MULTILINE)
+    return "\n".join([*lines, *SPAN.findall(prose(page))])
+
+
+# -- what people read in Slack
+def test_every_kind_of_alert_is_told_with_what_to_do():
+    """Whoever is woken by an alert looks it up by its kind."""
+    chapter = section(OPERATING, "Each alert, and what to do")
+    told = re.findall(r"^### .+ \(`(\w+)`\)$", chapter, re.MULTILINE)
+    assert sorted(told) == sorted(STORIES)
+
+
+def test_every_reason_to_leave_a_product_alone_is_known():
+    """The table of reasons was written for these seven: a new one needs a row."""
+    assert set(SUSPENDED) == set(Suspension)
+    assert len(Suspension) == 7
+
+
+def test_the_scopes_that_are_told_are_the_manifests():
+    """Somebody who adds a scope by hand must get what it is for."""
+    chapter = section(OPERATING, "How much is said, and when")
+    assert [each for each in WELCOME if f"`{each}`" not in chapter] == []
+    assert set(WELCOME) & set(SCOPES) == set()
+
+
+def test_the_drawing_of_a_proposal_has_every_state():
+    """A state that is not drawn is one that nobody reckons with."""
+    drawing = section(ROOT / "docs/how-it-works.md", "A proposal's states")
+    assert [state for state in LEADS_TO if state.name not in drawing] == []
+
+
+def test_every_file_that_a_drawing_names_is_there():
+    """The drawings lead newcomers into the code."""
+    text = (ROOT / "docs/how-it-works.md").read_text("utf-8")
+    named = {
+        word for _, block in BLOCK.findall(text) for word in re.findall(r"[a-z_]+/\w+\.py", block)
+    }
+    missing = {
+        each
+        for each in named
+        if not any((ROOT / part / each).exists() for part in ("", "sync_core"))
+    }
+    assert missing == set()
+    assert len(named) > 20
