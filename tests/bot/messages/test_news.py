@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import news
@@ -141,6 +141,7 @@ def test_what_was_folded_before_changes_nothing(events, policy):
         assert kept.fold(*notices) == []
 
 
+@settings(max_examples=40)  # each draws dozens of messages
 @given(events=events, policy=policies, sends=st.lists(st.booleans(), min_size=60, max_size=60))
 def test_every_post_can_be_said(events, policy, sends):
     """Whatever Slack had got by then: each post renders within Slack's limits."""
