@@ -102,6 +102,8 @@ class Choosing(History):
         self.happen(between)
         self.approve(which=0, choice=choice, number=number, clicks=clicks, old=False)
         self.house.advance(4)
+        if len(clicks) > 1:  # who clicked twice thinks better of it
+            self.undo(which=0, by=clicks[0], clicks=2)
 
     def happen(self, between):
         """Let something happen between a question and its answer."""
@@ -190,6 +192,18 @@ class Choosing(History):
         assert [dict(each) for each in self.house.rows(DECIDED_WITHOUT_RECEIPT)] == []
         for row in self.house.rows(UNDOS):
             assert row["did"] <= row["was"], dict(row)
+
+    @invariant()
+    def only_what_was_shown_is_written(self):
+        """No stale fix: each number on the button was still so when it was done."""
+        if self.house is None:
+            return
+        for row in self.house.rows("SELECT * FROM proposal WHERE kind = 'fix' AND state = 'done'"):
+            result = json.loads(row["result"])
+            if not result["done"] or row["choice"] == "use_number":
+                continue
+            options = {each["choice"]: each["writes"] for each in json.loads(row["options"])}
+            assert all(each in options[row["choice"]] for each in result["writes"]), dict(row)
 
     def decided(self, sku):
         """Return what decisions moved in the pool of a SKU, one by one."""
@@ -286,6 +300,8 @@ class Meeting(Choosing):
         self.happen(between)
         self.approve(which=0, choice=choice, number=number, clicks=clicks, old=False)
         self.house.advance(4)
+        if len(clicks) > 1:  # who clicked twice thinks better of it
+            self.undo(which=0, by=clicks[0], clicks=2)
 
     def assert_settled(self):
         """Who shares shows what its pool says; who does not is said to differ."""
