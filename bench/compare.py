@@ -93,7 +93,7 @@ def write_files(folder: Path, count: int) -> None:
         for start in range(0, count, CHUNK):
             some = range(start, min(count, start + CHUNK))
             lines.write(level_lines(row for n in some if n % 10_000 != 11 for row in levels(n)))
-    with (folder / "variants.jsonl").open("wb") as lines:
+    with (folder / "variants.csv").open("wb") as lines:
         for alias in (EU, US):
             for start in range(0, count, CHUNK):
                 some = range(start, min(count, start + CHUNK))
@@ -118,7 +118,6 @@ def variant(alias: Alias, n: int):
         f"SKU-{n:07d}",
         f"40{n:011d}",
         key,
-        int(n % 10_000 != 11),
     )
 
 
@@ -182,7 +181,7 @@ def compare(folder: Path, count: int) -> None:
             alias: (Column(place=1, location=LocationId(PLACE[alias])),) for alias in (EU, US)
         },
         levels=folder / "levels.csv",
-        variants=folder / "variants.jsonl",
+        variants=folder / "variants.csv",
         match_by=MatchBy.HANDLE,
     )
 
@@ -219,7 +218,7 @@ def dump(folder: Path, count: int) -> None:
     async def run() -> tuple[int, int]:
         return (
             await dump_levels(step, folder / "dumped.csv"),
-            await dump_variants(step, folder / "dumped.jsonl"),
+            await dump_variants(step, folder / "dumped-variants.csv"),
         )
 
     if asyncio.run(run()) != (2 * count, 2 * count):

@@ -278,10 +278,8 @@ LevelLine = tuple[
 counts, met, book, buffer, pack, held, suspended, busy, shared; no word where nothing is the matter.
 """
 
-VariantLine = tuple[str, int, str, str, str, str, int]
-"""A variant as it is dumped for a comparison: store, item, handle, sku, barcode, key, and whether
-it has a level.
-"""
+VariantLine = tuple[str, int, str, str, str, str]
+"""A variant as it is dumped for a comparison: store, item, handle, sku, barcode, key."""
 
 
 class Dumps(Protocol):

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from sync_core.compare.found import (
     variant_of,
     variant_suspect,
 )
+from sync_core.compare.lines import Lines
 from sync_core.domain.match import key_of
 from sync_core.domain.suspects import LinkCount, StoreCount, Suspect, Tally
 from sync_core.domain.values import Alias
@@ -81,7 +82,7 @@ class DuckComparer:
                 "temp_directory": str(work / "spill"),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
-                "preserve_insertion_order": False,
+                "preserve_insertion_order": True,  # a row's number is its line's
             },
         )
         # It cannot know how long a file is, and would build its tables of the longer side.
@@ -147,13 +148,10 @@ class DuckComparison:
             self._do(statement)
         question = self._question
         columns = [question.columns[each] for each in self._stores]
-        for s, (alias, places) in enumerate(zip(self._stores, columns, strict=True)):
+        for alias, places in zip(self._stores, columns, strict=True):
             _check_first_line(alias, question.exports[alias], len(places))
-            self._do("INSERT INTO store VALUES (?, ?)", [alias, s])
-            for c, place in enumerate(places):
-                self._do("INSERT INTO spot VALUES (?, ?, ?)", [s, place.location, c])
-        self._do(sql.load_known(), [_path(question.variants)])
-        self._do(sql.load_levels(), [_path(question.levels)])
+        self._do(sql.load_known(self._stores), [_path(question.variants)])
+        self._do(sql.load_levels(self._stores, columns), [_path(question.levels)])
         counts = [self._load(s, alias) for s, alias in enumerate(self._stores)]
         self._name()
         links = self._find_suspects()
@@ -168,7 +166,7 @@ class DuckComparison:
         return Tally(stores=stores, links=links, kinds=kinds)
 
     def _load(self, s: int, alias: Alias) -> dict[str, Any]:
-        """Read a store's export; return what it holds."""
+        """Read a store's export, note what is odd about its variants; return what it holds."""
         columns = len(self._question.columns[alias])
         self._do(sql.load_export(s, columns), [_path(self._question.exports[alias])])
         lines, nameless, items, *rest = self._row(sql.count_export(s, columns))
@@ -177,57 +175,59 @@ class DuckComparison:
         if items < lines:
             self._do(sql.keep_each_once(s))
             rest = list(self._row(sql.count_export(s, columns))[3:])
-        tracked, levels, units, seen = rest
+        line = "line" if items < lines else "rowid"
+        tracked, levels, units = rest
+        known, seen, renamed = self._row(sql.count_known(s))
+        if renamed:
+            self._do(sql.find_renamed(s, line))
+        if columns:
+            self._do(sql.find_alone(s, line))
         return {
             "store": alias,
             "variants": items,
             "tracked": tracked,
             "levels": levels,
             "units": units,
-            "known_variants": self._row(f"SELECT count(*) FROM known WHERE s = {s}")[0],
+            "known_variants": known,
             "seen_variants": seen,
         }
 
     def _name(self) -> None:
-        """Find variants that are renamed, and those in no pool: is their key no one's own?"""
+        """Name the variants that are told of: is the key of one in no pool no one else's?"""
+        self._do(sql.FIND_KEYS)
         for s, alias in enumerate(self._stores):
-            self._do(sql.find_renamed(s))
-            if self._question.columns[alias]:
-                self._do(sql.find_alone(s))
-                self._give_keys(s, alias)
+            self._give_keys(s, alias)
         self._do(sql.find_twins(len(self._stores)))
         if self._row(sql.ANY_RENAMED)[0]:
-            self._do(sql.load_old(), [_path(self._question.variants)])
+            self._do(sql.load_old(self._stores), [_path(self._question.variants)])
 
     def _give_keys(self, s: int, alias: Alias) -> None:
         """Have the domain say what variants are matched by that our catalogue does not know."""
         file = self._work / f"keys-{s}.jsonl"
-        with file.open("wb") as lines:
-            for item, texts in self._stream(sql.strangers(s)):
-                key = key_of(variant_of(alias, item, texts), self._question.match_by)
+        with Lines(self._question.exports[alias]) as lines, file.open("wb") as keys:
+            for item, line in self._stream(sql.strangers(s)):
+                variant = variant_of(alias, item, lines.line(line, item))
+                key = key_of(variant, self._question.match_by)
                 if key is not None:
-                    line = {"item": item, "key": json.dumps(key)}
-                    lines.write(msgspec.json.encode(line) + b"\n")
+                    found = {"item": item, "key": json.dumps(key)}
+                    keys.write(msgspec.json.encode(found) + b"\n")
         if file.stat().st_size:
             self._do(sql.load_keys(s), [_path(file)])
         file.unlink()
 
     def _find_suspects(self) -> tuple[LinkCount, ...]:
-        agreeing = self._question.agreeing
         links = []
         for s, alias in enumerate(self._stores):
             columns = len(self._question.columns[alias])
-            is_source = s == 0
-            if is_source:
-                self._do(sql.load_source(s, columns))
-            self._do(sql.find_suspects(s, columns, is_source=is_source, agreeing=agreeing))
-            if not is_source:
-                links.append(self._link(s, columns))
-        self._do("DROP TABLE source")
+            agreeing = self._question.agreeing
+            self._do(sql.judge(s, columns, is_source=s == 0, agreeing=agreeing))
+            self._do(sql.find_suspects(s))
+            if s > 0:
+                links.append(self._link(s))
         return tuple(links)
 
-    def _link(self, s: int, columns: int) -> LinkCount:
-        pools, usable = self._row(sql.count_link(s, columns))
+    def _link(self, s: int) -> LinkCount:
+        pools, usable = self._row(sql.count_link(s))
         differing, more, fewer = self._row(sql.count_gaps(s))
         return LinkCount(
             store=self._stores[s],
@@ -245,9 +245,13 @@ class DuckComparison:
         for s, c, *row in self._stream(sql.SUSPECTS):
             alias = self._stores[s]
             yield level_suspect(alias, columns[alias][c], row)
-        for s, c, *row in self._stream(sql.VARIANTS):
-            alias = self._stores[s]
-            yield variant_suspect(alias, None if c is None else columns[alias][c], row)
+        with ExitStack() as files:
+            lines = [files.enter_context(Lines(self._question.exports[a])) for a in self._stores]
+            for s, number, c, item, *row in self._stream(sql.VARIANTS):
+                alias = self._stores[s]
+                column = None if c is None else columns[alias][c]
+                line = lines[s].line(number, item)
+                yield variant_suspect(alias, column, (item, *row), line)
 
     # -- statements
 

@@ -19,21 +19,41 @@ class Choice(msgspec.Struct):
     value: str | None
 
 
-class Texts(msgspec.Struct):
+class Product(msgspec.Struct):
+    """The product of a variant."""
+
+    handle: str | None = None
+    title: str | None = None
+    status: str | None = None
+
+
+class Item(msgspec.Struct):
+    """What is stocked."""
+
+    id: str
+    tracked: bool | None = None
+
+
+class Line(msgspec.Struct, rename="camel"):
     """What an export says of a variant in words."""
 
-    handle: str | None
-    sku: str
-    barcode: str
-    title: str | None
-    status: str | None
-    tracked: bool | None
-    options: list[Choice | None] | None
+    inventory_item: Item
+    product: Product
+    sku: str | None = None
+    barcode: str | None = None
+    selected_options: list[Choice | None] | None = None
+
+    @property
+    def names(self) -> Names:
+        """What it goes by."""
+        return Names(
+            handle=self.product.handle or "", sku=self.sku or "", barcode=self.barcode or ""
+        )
 
     @property
     def chosen(self) -> tuple[tuple[str, str], ...]:
         """The options, in the product's order."""
-        given = filter(None, self.options or ())
+        given = filter(None, self.selected_options or ())
         return tuple((each.name or "", each.value or "") for each in given)
 
 
@@ -73,10 +93,9 @@ def level_suspect(alias: Alias, column: Column, row: Sequence[Any]) -> Suspect:
     )
 
 
-def variant_suspect(alias: Alias, column: Column | None, row: Sequence[Any]) -> Suspect:
+def variant_suspect(alias: Alias, column: Column | None, row: Sequence[Any], line: Line) -> Suspect:
     """Return a variant that is not plainly fine."""
-    item, what, written, *was = row
-    texts = msgspec.json.decode(written, type=Texts)
+    item, what, *was = row
     renamed = ODDITIES[what - 1] is Oddity.RENAMED
     return Suspect(
         what=ODDITIES[what - 1],
@@ -85,31 +104,30 @@ def variant_suspect(alias: Alias, column: Column | None, row: Sequence[Any]) -> 
         place=column.place if column else None,
         location=column.location if column else None,
         sold=Sold(
-            names=Names(handle=texts.handle or "", sku=texts.sku, barcode=texts.barcode),
-            title=texts.title or "",
-            options=texts.chosen,
-            tracked=texts.tracked,
-            status=texts.status or "",
+            names=line.names,
+            title=line.product.title or "",
+            options=line.chosen,
+            tracked=line.inventory_item.tracked,
+            status=line.product.status or "",
         ),
         was=Names(handle=was[0], sku=was[1], barcode=was[2]) if renamed else None,
     )
 
 
-def variant_of(alias: Alias, item: int, written: str) -> Variant:
+def variant_of(alias: Alias, item: int, line: Line) -> Variant:
     """Return as much of a variant as says what it is matched by."""
-    texts = msgspec.json.decode(written, type=Texts)
     return Variant(
         store=alias,
         variant_id=0,
         product_id=0,
         item=ItemId(item),
-        handle=texts.handle or "",
-        title=texts.title or "",
-        options=texts.chosen,
-        sku=texts.sku,
-        barcode=texts.barcode,
-        tracked=bool(texts.tracked),
+        handle=line.names.handle,
+        title=line.product.title or "",
+        options=line.chosen,
+        sku=line.names.sku,
+        barcode=line.names.barcode,
+        tracked=bool(line.inventory_item.tracked),
         bundle=False,
         gift_card=False,
-        status=texts.status or "",
+        status=line.product.status or "",
     )

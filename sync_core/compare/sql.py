@@ -2,28 +2,32 @@
 
 Tables, in the order in which they are made; `s` numbers the stores, `c` the columns of an export:
 
-    store, spot   which number a store has, which column a location is
-    known         our catalogue: of each variant its key, and its names as one hash
+    known         our catalogue: of each variant its key and its names, each as a hash
     ours          our levels, with what each should show
-    export_<s>    a line of an export, narrowed to some twenty bytes; `w<c>` says why the quantity
-                  `q<c>` cannot be used, 0 when it can. Texts are kept of the few variants that
-                  will be told of: so each export is read once
-    source        what the source shows, by pool
+    export_<s>    a line of an export, narrowed to some thirty bytes; `w<c>` says why the quantity
+                  `q<c>` cannot be used, 0 when it can. Of its texts, a hash: those of the few
+                  variants that will be told of are read by the number of their line
+    judged_<s>    our levels of a store beside its export: what is to be said of each
     suspect       levels that are not plainly fine
     told          variants that are not
     old           what our catalogue calls those that are renamed
+
+A hash table is built of the right side of a join: write the shorter one there.
 """
 
 from collections.abc import Sequence
 
 from sync_core.domain.suspects import Busy, Oddity
-from sync_core.domain.values import GREATEST, Suspension
+from sync_core.domain.values import GREATEST, Alias, Suspension
+from sync_core.ports import Column
 
 CODES = {word: number for number, word in enumerate(Oddity, start=1)}  # 0: plainly fine
-TRACKED, OWN, KNOWN, RENAMED = range(4)  # bits: fewer columns are faster to write
+TRACKED, OWN = range(2)  # bits: fewer columns are faster to write
 LONGEST_LINE = 1 << 20  # bytes of a line
+SEPARATOR, QUOTE = "\x1f", "\x1e"  # in our catalogue: merchants hardly ever write them
 
 _PLAIN = "auto_detect=false, format='newline_delimited', ignore_errors=false"
+_NAMES = "hash(coalesce(product.handle, ''), coalesce(sku, ''), coalesce(barcode, ''))"
 _ITEM = "gid://shopify/InventoryItem/"
 _LEVELS = (
     ("level", "BIGINT"), ("pool", "BIGINT"), ("place", "BIGINT"), ("store", "VARCHAR"),
@@ -32,17 +36,23 @@ _LEVELS = (
     ("held", "BIGINT"), ("suspended", "VARCHAR"), ("busy", "VARCHAR"), ("shared", "BIGINT"),
 )  # fmt: skip
 
+_VARIANTS = (
+    f"read_csv(?, header=false, auto_detect=false, delim='{SEPARATOR}', quote='{QUOTE}',"
+    f" escape='{QUOTE}', force_not_null=['handle', 'sku', 'barcode', 'key'],"
+    " new_line='\\r\\n',"
+    f" max_line_size={LONGEST_LINE}, columns={{store: 'VARCHAR', item: 'BIGINT',"
+    " handle: 'VARCHAR', sku: 'VARCHAR', barcode: 'VARCHAR', key: 'VARCHAR'})"
+)
+
 SET_UP = (
-    "CREATE TABLE store (store VARCHAR, s UTINYINT)",
-    "CREATE TABLE spot (s UTINYINT, location BIGINT, c USMALLINT)",
     (
         "CREATE TABLE suspect (s UTINYINT, c USMALLINT, level BIGINT, pool BIGINT, item BIGINT,"
         " what UTINYINT, exported INTEGER, should_show BIGINT, met BOOLEAN, counts BOOLEAN,"
         " book BIGINT, suspended UTINYINT, busy UTINYINT, want BIGINT, sq INTEGER, gap BIGINT)"
     ),
     (
-        "CREATE TABLE told"
-        " (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, key UBIGINT, texts VARCHAR)"
+        "CREATE TABLE told (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, line BIGINT,"
+        " known BOOLEAN, key UBIGINT)"
     ),
     "CREATE TABLE old (s UTINYINT, item BIGINT, handle VARCHAR, sku VARCHAR, barcode VARCHAR)",
     # The same as `shown` of the domain: a buffer keeps nothing back below zero, and packs are
@@ -51,47 +61,54 @@ SET_UP = (
         "CREATE MACRO kept(x, buffer) AS"
         " CASE WHEN buffer <> 0 AND x >= 0 THEN greatest(0, x - buffer) ELSE x END"
     ),
-    "CREATE MACRO packed(x, pack) AS (x - ((x % pack) + pack) % pack) // pack",
+    (
+        "CREATE MACRO packed(x, pack) AS"
+        " CASE WHEN pack = 1 THEN x ELSE (x - ((x % pack) + pack) % pack) // pack END"
+    ),
     "CREATE MACRO shown(x, held, buffer, pack) AS packed(kept(x - held, buffer), pack)",
 )
 
 
 def _code(word: str, words: Sequence[str]) -> str:
     """Return a word as its place among the words; none is null."""
-    listed = ", ".join(f"'{each}'" for each in words)
-    return f"list_position([{listed}], {word})::UTINYINT"
+    listed = "".join(f" WHEN '{each}' THEN {n}" for n, each in enumerate(words, start=1))
+    return f"CASE WHEN {word} IS NOT NULL THEN CASE {word}{listed} END END::UTINYINT"
 
 
-def load_known() -> str:
+def _number(stores: Sequence[Alias]) -> str:
+    """Return the number of the store that a line names; of another store, null."""
+    quoted = (each.replace("'", "''") for each in stores)
+    cases = "".join(f" WHEN '{each}' THEN {s}" for s, each in enumerate(quoted))
+    return f"CASE store{cases} END"
+
+
+def load_known(stores: Sequence[Alias]) -> str:
     """Read our catalogue."""
     return (
-        "CREATE TABLE known AS SELECT store.s, v.item, hash(v.handle, v.sku, v.barcode) AS names,"
-        " CASE WHEN v.key <> '' THEN hash(v.key) END AS key, v.pooled = 1 AS pooled"
-        f" FROM read_ndjson(?, {known_columns()}) v JOIN store USING (store)"
+        f"CREATE TABLE known AS SELECT {_number(stores)}::UTINYINT AS s, item,"
+        " hash(handle, sku, barcode) AS names, CASE WHEN key <> '' THEN hash(key) END AS key"
+        f" FROM {_VARIANTS} WHERE s IS NOT NULL"
     )
 
 
-def known_columns() -> str:
-    """Return what a line of the dump of variants has."""
-    return (
-        "columns={store: 'VARCHAR', item: 'BIGINT', handle: 'VARCHAR', sku: 'VARCHAR',"
-        " barcode: 'VARCHAR', key: 'VARCHAR', pooled: 'UTINYINT'},"
-        f" maximum_object_size={LONGEST_LINE}, {_PLAIN}"
-    )
-
-
-def load_levels() -> str:
+def load_levels(stores: Sequence[Alias], columns: Sequence[Sequence[Column]]) -> str:
     """Read our levels; those at no mapped place have no column."""
-    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _LEVELS)
+    fields = ", ".join(f"'{name}': '{kind}'" for name, kind in _LEVELS)
+    cases = [
+        "".join(f" WHEN {place.location} THEN {c}" for c, place in enumerate(places))
+        for places in columns
+    ]
+    spots = "".join(
+        f" WHEN {s} THEN CASE location{each} END" for s, each in enumerate(cases) if each
+    )
     return (
-        "CREATE TABLE ours AS SELECT l.level, l.pool, store.s, spot.c, l.item,"
-        " l.met = 1 AS met, l.counts = 1 AS counts, l.book, l.buffer, l.pack, l.held,"
-        " shown(l.shared, l.held, l.buffer, l.pack) AS target,"
-        f" {_code('l.suspended', list(Suspension))} AS suspended,"
-        f" {_code('l.busy', list(Busy))} AS busy"
-        f" FROM read_csv(?, header=true, auto_detect=false, delim=',', quote='\"', nullstr='',"
-        f" columns={{{columns}}}) l JOIN store USING (store)"
-        " LEFT JOIN spot ON spot.s = store.s AND spot.location = l.location"
+        f"CREATE TABLE ours AS SELECT level, pool, {_number(stores)}::UTINYINT AS s,"
+        f" ({f'CASE s{spots} END' if spots else 'NULL'})::USMALLINT AS c, item, met = 1 AS met,"
+        " counts = 1 AS counts, book, buffer, pack, held,"
+        " shown(shared, held, buffer, pack) AS target,"
+        f" {_code('suspended', list(Suspension))} AS suspended, {_code('busy', list(Busy))} AS busy"
+        " FROM read_csv(?, header=true, auto_detect=false, delim=',', quote='\"', nullstr='',"
+        f" columns={{{fields}}}) WHERE s IS NOT NULL"
     )
 
 
@@ -101,8 +118,7 @@ def export_columns(columns: int) -> str:
     levels = "".join(f", l{c} {level}" for c in range(columns))
     return (
         "columns={sku: 'VARCHAR', barcode: 'VARCHAR', requiresComponents: 'BOOLEAN', product:"
-        " 'STRUCT(handle VARCHAR, isGiftCard BOOLEAN, title VARCHAR, status VARCHAR)',"
-        ' selectedOptions: \'STRUCT("name" VARCHAR, "value" VARCHAR)[]\','
+        " 'STRUCT(handle VARCHAR, isGiftCard BOOLEAN)',"
         f" inventoryItem: 'STRUCT(id VARCHAR, tracked BOOLEAN{levels})'}},"
         f" maximum_object_size={LONGEST_LINE}, {_PLAIN}"
     )
@@ -115,58 +131,50 @@ def _item() -> str:
 
 
 def _word(column: int) -> str:
-    """Return why a quantity cannot be used."""
-    level = f"inventoryItem.l{column}"
-    return f"""CASE WHEN requiresComponents THEN {CODES[Oddity.BUNDLE]}
-        WHEN product.isGiftCard THEN {CODES[Oddity.GIFT_CARD]}
-        WHEN NOT inventoryItem.tracked THEN {CODES[Oddity.UNTRACKED]}
-        WHEN requiresComponents IS NULL OR product.isGiftCard IS NULL
-            OR inventoryItem.tracked IS NULL THEN {CODES[Oddity.UNKNOWN]}
-        WHEN {level} IS NULL THEN {CODES[Oddity.NOT_STOCKED]}
-        WHEN NOT {level}.isActive THEN {CODES[Oddity.INACTIVE]}
-        WHEN {level}.isActive IS NULL OR {_quantity(column)} IS NULL
-            THEN {CODES[Oddity.UNKNOWN]}
-        ELSE 0 END::UTINYINT"""
+    """Return why a quantity cannot be used; most can be, and that is found out first."""
+    active = f"a{column}"
+    return f"""CASE WHEN NOT bundle AND NOT card AND tracked AND {active}
+            AND q{column} IS NOT NULL THEN 0
+        WHEN bundle THEN {CODES[Oddity.BUNDLE]}
+        WHEN card THEN {CODES[Oddity.GIFT_CARD]}
+        WHEN NOT tracked THEN {CODES[Oddity.UNTRACKED]}
+        WHEN bundle IS NULL OR card IS NULL OR tracked IS NULL THEN {CODES[Oddity.UNKNOWN]}
+        WHEN absent{column} THEN {CODES[Oddity.NOT_STOCKED]}
+        WHEN NOT {active} THEN {CODES[Oddity.INACTIVE]}
+        ELSE {CODES[Oddity.UNKNOWN]} END::UTINYINT"""
 
 
 def _quantity(column: int) -> str:
     """Return a quantity that a store can hold; what is no whole number is none."""
-    text = f"inventoryItem.l{column}.quantities[1].quantity"
-    number = f"TRY_CAST({text} AS INTEGER)"
+    number = f"TRY_CAST(x{column} AS INTEGER)"
     return (
-        f"CASE WHEN len(inventoryItem.l{column}.quantities) = 1"
-        f" AND {number} BETWEEN -{GREATEST} AND {GREATEST}"
-        f" AND {number}::VARCHAR = {text} THEN {number} END"
+        f"CASE WHEN n{column} = 1 AND {number} BETWEEN -{GREATEST} AND {GREATEST}"
+        f" AND {number}::VARCHAR = x{column} THEN {number} END"
     )
 
 
 def load_export(store: int, columns: int) -> str:
-    """Read an export beside our catalogue and levels, narrowed to what is compared."""
-    kept = "".join(f" WHEN inventoryItem.l{c}.isActive THEN {c}::USMALLINT" for c in range(columns))
+    """Read an export, narrowed to what is compared. The number of a row is that of its line."""
+    kept = "".join(f" WHEN a{c} THEN {c}::USMALLINT" for c in range(columns))
     levels = "".join(
-        f", {_word(c)} AS w{c}, ({_quantity(c)})::INTEGER AS q{c}" for c in range(columns)
+        f", inventoryItem.l{c} IS NULL AS absent{c}, inventoryItem.l{c}.isActive AS a{c},"
+        f" len(inventoryItem.l{c}.quantities) AS n{c},"
+        f" inventoryItem.l{c}.quantities[1].quantity AS x{c}"
+        for c in range(columns)
     )
-    numbers = "".join(f", w{c}, q{c}" for c in range(columns))
+    numbers = "".join(f", ({_quantity(c)})::INTEGER AS q{c}" for c in range(columns))
+    words = "".join(f", {_word(c)} AS w{c}, q{c}" for c in range(columns))
     line = (
-        f"SELECT {_item()} AS item, product.handle AS handle, coalesce(sku, '') AS sku,"
-        " coalesce(barcode, '') AS barcode, product.title AS title, product.status AS status,"
-        " inventoryItem.tracked AS tracked, selectedOptions AS options,"
-        " NOT coalesce(requiresComponents OR product.isGiftCard, false) AS own,"
-        f" {f'CASE{kept} END' if kept else 'NULL::USMALLINT'} AS kept{levels}"
+        f"SELECT {_item()} AS item, {_NAMES} AS names, inventoryItem.tracked AS tracked,"
+        f" requiresComponents AS bundle, product.isGiftCard AS card{levels}"
         f" FROM read_ndjson(?, {export_columns(columns)})"
     )
     return (
-        f"CREATE TABLE export_{store} AS SELECT item, (coalesce(tracked, false)::UTINYINT"
-        f" + {1 << OWN} * own::UTINYINT + {1 << KNOWN} * known::UTINYINT"
-        f" + {1 << RENAMED} * renamed::UTINYINT)::UTINYINT AS flags,"
-        " CASE WHEN alone THEN kept END AS kept, CASE WHEN alone OR renamed THEN"
-        " to_json({handle: handle, sku: sku, barcode: barcode, title: title, status: status,"
-        f" tracked: tracked, options: options}})::VARCHAR END AS texts{numbers}"
-        " FROM (SELECT e.*, k.item IS NOT NULL AS known,"
-        " coalesce(k.names <> hash(handle, sku, barcode), false) AS renamed,"
-        " kept IS NOT NULL AND NOT coalesce(k.pooled, false) AS alone"
-        f" FROM ({line}) e LEFT JOIN (SELECT item, names, pooled FROM known WHERE s = {store}) k"
-        " ON k.item = e.item)"
+        f"CREATE TABLE export_{store} AS SELECT item, names, ({1 << TRACKED} *"
+        f" coalesce(tracked, false)::UTINYINT + {1 << OWN} *"
+        " (NOT coalesce(bundle OR card, false))::UTINYINT)::UTINYINT AS flags,"
+        f" {f'CASE{kept} END' if kept else 'NULL::USMALLINT'} AS kept{words}"
+        f" FROM (SELECT *{numbers} FROM ({line}))"
     )
 
 
@@ -175,52 +183,70 @@ def _is(flag: int) -> str:
 
 
 def count_export(store: int, columns: int) -> str:
-    """Count an export: lines, lines without an item, items, tracked, levels, units, known."""
+    """Count an export: lines, lines without an item, items, tracked, levels, units."""
     usable = "".join(f" + count(*) FILTER (w{c} = 0)" for c in range(columns))
     units = "".join(f" + coalesce(sum(q{c}) FILTER (w{c} = 0), 0)" for c in range(columns))
     return (
         "SELECT count(*), count(*) - count(item), count(DISTINCT item),"
-        f" count(*) FILTER ({_is(TRACKED)}), (0{usable})::BIGINT, (0{units})::BIGINT,"
-        f" count(*) FILTER ({_is(KNOWN)}) FROM export_{store}"
+        f" count(*) FILTER ({_is(TRACKED)}), (0{usable})::BIGINT, (0{units})::BIGINT"
+        f" FROM export_{store}"
     )
 
 
 def keep_each_once(store: int) -> str:
     """Keep one line of each item: pages of a store that is being changed may overlap."""
     return (
-        f"CREATE OR REPLACE TABLE export_{store} AS SELECT DISTINCT ON (item) * FROM export_{store}"
+        f"CREATE OR REPLACE TABLE export_{store} AS"
+        f" SELECT DISTINCT ON (item) *, rowid AS line FROM export_{store}"
     )
 
 
-def find_renamed(store: int) -> str:
+def _both(store: int) -> str:
+    return (
+        f"export_{store} e JOIN (SELECT item, names FROM known WHERE s = {store}) k"
+        " ON k.item = e.item"
+    )
+
+
+def count_known(store: int) -> str:
+    """Count variants that we know, those of them in the export, and the renamed of these."""
+    return (
+        f"SELECT (SELECT count(*) FROM known WHERE s = {store}), count(*),"
+        f" count(*) FILTER (k.names <> e.names) FROM {_both(store)}"
+    )
+
+
+def find_renamed(store: int, line: str) -> str:
     """Note variants that go by other names than we know."""
     return (
-        f"INSERT INTO told SELECT {store}, NULL, item, {CODES[Oddity.RENAMED]}, NULL, texts"
-        f" FROM export_{store} WHERE {_is(RENAMED)}"
+        f"INSERT INTO told SELECT {store}, NULL, e.item, {CODES[Oddity.RENAMED]}, e.{line}, true,"
+        f" NULL FROM {_both(store)} WHERE k.names <> e.names"
     )
 
 
-def find_alone(store: int) -> str:
-    """Note variants that are kept at a mapped place and are in no pool, with their keys.
-
-    A variant that our catalogue does not know may have a level all the same.
-    """
-    odd = f"SELECT item FROM export_{store} WHERE kept IS NOT NULL"
+def find_alone(store: int, line: str) -> str:
+    """Note variants that are kept at a mapped place and are in no pool."""
     return (
         f"INSERT INTO told SELECT {store}, e.kept, e.item,"
-        f" CASE WHEN {_is(OWN)} THEN {CODES[Oddity.NO_PARTNER]} ELSE w0 END, k.key, e.texts FROM"
-        f" (SELECT * FROM export_{store} WHERE kept IS NOT NULL) e LEFT JOIN"
-        f" (SELECT item, key FROM known WHERE s = {store} AND item IN ({odd})) k"
-        " ON k.item = e.item ANTI JOIN"
-        f" (SELECT item FROM ours WHERE s = {store} AND item IN ({odd})) o ON o.item = e.item"
+        f" CASE WHEN {_is(OWN)} THEN {CODES[Oddity.NO_PARTNER]} ELSE w0 END, e.{line}, false, NULL"
+        f" FROM export_{store} e ANTI JOIN (SELECT item FROM ours WHERE s = {store}) o"
+        " ON o.item = e.item WHERE e.kept IS NOT NULL"
     )
+
+
+FIND_KEYS = (
+    "UPDATE told SET key = k.key, known = true FROM (SELECT k.s, k.item, k.key FROM known k"
+    f" SEMI JOIN (SELECT s, item FROM told WHERE what <> {CODES[Oddity.RENAMED]}) t"
+    " ON t.item = k.item AND t.s = k.s) k"
+    f" WHERE told.s = k.s AND told.item = k.item AND told.what <> {CODES[Oddity.RENAMED]}"
+)
 
 
 def strangers(store: int) -> str:
-    """Select variants in no pool that our catalogue does not know, with what makes their key."""
+    """Select variants in no pool that our catalogue does not know, with the lines they are on."""
     return (
-        f"SELECT t.item, texts FROM told t ANTI JOIN (SELECT item FROM known WHERE s = {store}) k"
-        f" ON k.item = t.item WHERE t.s = {store} AND t.what = {CODES[Oddity.NO_PARTNER]}"
+        f"SELECT item, line FROM told WHERE s = {store} AND NOT known"
+        f" AND what = {CODES[Oddity.NO_PARTNER]} ORDER BY line"
     )
 
 
@@ -256,13 +282,13 @@ def find_twins(stores: int) -> str:
 ANY_RENAMED = f"SELECT count(*) FROM told WHERE what = {CODES[Oddity.RENAMED]}"
 
 
-def load_old() -> str:
+def load_old(stores: Sequence[Alias]) -> str:
     """Read what we called the variants that are renamed."""
     return (
-        "INSERT INTO old SELECT store.s, v.item, v.handle, v.sku, v.barcode"
-        f" FROM read_ndjson(?, {known_columns()}) v JOIN store USING (store)"
+        f"INSERT INTO old SELECT v.s, v.item, v.handle, v.sku, v.barcode"
+        f" FROM (SELECT *, {_number(stores)}::UTINYINT AS s FROM {_VARIANTS}) v"
         f" SEMI JOIN (SELECT s, item FROM told WHERE what = {CODES[Oddity.RENAMED]}) r"
-        " ON r.s = store.s AND r.item = v.item"
+        " ON r.item = v.item AND r.s = v.s"
     )
 
 
@@ -283,27 +309,11 @@ def _compared(store: int, columns: int) -> str:
     )
 
 
-def count_levels(store: int) -> str:
-    """Count our levels of a store: at mapped places, of these in the export, elsewhere."""
-    return (
-        "SELECT count(*) FILTER (c IS NOT NULL), count(e.item) FILTER (c IS NOT NULL),"
-        f" count(*) FILTER (c IS NULL) FROM ours o LEFT JOIN export_{store} e ON e.item = o.item"
-        f" WHERE o.s = {store}"
-    )
-
-
 _WANT = "shown(sq, held, buffer, pack)"
 
 
-def load_source(store: int, columns: int) -> str:
-    """Make the table of what the source shows, by pool."""
-    return (
-        f"CREATE TABLE source AS SELECT pool, w AS sw, q AS sq FROM ({_compared(store, columns)})"
-    )
-
-
-def find_suspects(store: int, columns: int, *, is_source: bool, agreeing: bool) -> str:
-    """Note the levels of a store that are not plainly fine, or not what follows from the source."""
+def judge(store: int, columns: int, *, is_source: bool, agreeing: bool) -> str:
+    """Say of each level of a store whether it is plainly fine, and what follows from the source."""
     agrees = CODES[Oddity.AGREES] if agreeing else 0
     differs, blind = CODES[Oddity.DIFFERS], CODES[Oddity.NO_SOURCE]
     if is_source:
@@ -313,28 +323,42 @@ def find_suspects(store: int, columns: int, *, is_source: bool, agreeing: bool) 
             f"CASE WHEN coalesce(sw, 1) <> 0 THEN {blind} WHEN q <> want THEN {differs}"
             f" ELSE {agrees} END"
         )
-        joined = "a LEFT JOIN source USING (pool)"
+        joined = "a LEFT JOIN (SELECT pool, w AS sw, q AS sq FROM judged_0) USING (pool)"
     what = (
         "CASE WHEN w <> 0 THEN w WHEN met THEN"
         f" CASE WHEN q <> book OR q <> coalesce(target, q) THEN {differs} ELSE 0 END"
-        f" ELSE {unmet} END"
+        f" ELSE {unmet} END::UTINYINT"
     )
     return (
-        f"INSERT INTO suspect WITH a AS ({_compared(store, columns)}),"
-        f" b AS (SELECT *, CASE WHEN sw = 0 THEN {_WANT} END AS want FROM {joined}),"
-        f" d AS (SELECT *, {what} AS what, CASE WHEN w = 0 THEN want - q END AS gap FROM b)"
-        " SELECT s, c, level, pool, item, what, CASE WHEN w = 0 THEN q END,"
-        " CASE WHEN met THEN target ELSE want END, met, counts, book, suspended, busy,"
-        " want, sq, gap FROM d WHERE what <> 0 OR gap <> 0"
+        f"CREATE TABLE judged_{store} AS WITH a AS ({_compared(store, columns)}),"
+        f" b AS (SELECT *, CASE WHEN sw = 0 THEN {_WANT} END AS want FROM {joined})"
+        f" SELECT level, {'pool, ' if is_source else ''}w, q, seen, sw, sq, want, {what} AS what,"
+        " CASE WHEN w = 0 THEN want - q END AS gap FROM b"
     )
 
 
-def count_link(store: int, columns: int) -> str:
+def find_suspects(store: int) -> str:
+    """Note the levels of a store that are not plainly fine, or not what follows from the source."""
+    return (
+        "INSERT INTO suspect SELECT o.s, o.c, o.level, o.pool, o.item, j.what,"
+        " CASE WHEN w = 0 THEN q END, CASE WHEN met THEN target ELSE want END, met, counts, book,"
+        " suspended, busy, want, sq, gap"
+        f" FROM (SELECT * FROM ours WHERE s = {store} AND c IS NOT NULL) o JOIN"
+        f" (SELECT * FROM judged_{store} WHERE what <> 0 OR gap <> 0) j ON j.level = o.level"
+    )
+
+
+def count_levels(store: int) -> str:
+    """Count our levels of a store: at mapped places, of these in the export, elsewhere."""
+    return (
+        "SELECT count(*), count(*) FILTER (seen),"
+        f" (SELECT count(*) FROM ours WHERE s = {store} AND c IS NULL) FROM judged_{store}"
+    )
+
+
+def count_link(store: int) -> str:
     """Count the pools that a destination shares with the source, and the usable ones."""
-    return (
-        "SELECT count(*), count(*) FILTER (w = 0 AND sw = 0)"
-        f" FROM ({_compared(store, columns)}) JOIN source USING (pool)"
-    )
+    return f"SELECT count(sw), count(*) FILTER (w = 0 AND sw = 0) FROM judged_{store}"
 
 
 def count_gaps(store: int) -> str:
@@ -363,6 +387,7 @@ SUSPECTS = (
     " busy FROM suspect WHERE what <> 0"
 )
 VARIANTS = (
-    "SELECT t.s, t.c, t.item, t.what, t.texts, old.handle, old.sku, old.barcode FROM told t"
-    f" LEFT JOIN old ON old.s = t.s AND old.item = t.item AND t.what = {CODES[Oddity.RENAMED]}"
+    "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.barcode FROM told t"
+    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s AND t.what = {CODES[Oddity.RENAMED]}"
+    " ORDER BY t.s, t.line"
 )

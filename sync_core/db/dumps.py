@@ -4,8 +4,10 @@ A dump is no snapshot. What a comparison finds by it is read again before it cou
 """
 
 from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
 
-from sqlalchemy import and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import Executable, bindparam, case, func, or_, select, tuple_
 
 from sync_core.db.catalogue import VARIANT
 from sync_core.db.room import Room
@@ -50,9 +52,6 @@ LEVELS = (
     .order_by(LEVEL.c.id)
     .limit(bindparam("most"))
 )
-_POOLED = exists(
-    select(LEVEL.c.id).where(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
-)
 VARIANTS = (
     select(
         VARIANT.c.store,
@@ -61,14 +60,9 @@ VARIANTS = (
         VARIANT.c.sku,
         VARIANT.c.barcode,
         func.coalesce(VARIANT.c.key, ""),
-        case((_POOLED, 1), else_=0),
     )
-    .where(
-        or_(
-            VARIANT.c.store > bindparam("store"),
-            and_(VARIANT.c.store == bindparam("store"), VARIANT.c.item > bindparam("item")),
-        )
-    )
+    # As one row, not as two conditions with an "or": so both databases begin in the index.
+    .where(tuple_(VARIANT.c.store, VARIANT.c.item) > tuple_(bindparam("store"), bindparam("item")))
     .order_by(VARIANT.c.store, VARIANT.c.item)
     .limit(bindparam("most"))
 )
@@ -79,11 +73,17 @@ class Dumps(Room):
 
     def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
         """Return the levels whose number is greater, in order."""
-        rows = self.run(LEVELS, {"after": after, "most": limit})
-        return rows.all()
+        return self._lines(LEVELS, {"after": after, "most": limit})
 
     def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
         """Return the variants behind that store and item, in order."""
         store, item = after
-        rows = self.run(VARIANTS, {"store": store, "item": item, "most": limit})
-        return rows.all()
+        return self._lines(VARIANTS, {"store": store, "item": item, "most": limit})
+
+    def _lines(self, statement: Executable, given: dict[str, Any]) -> Sequence[Any]:
+        """Return rows as the driver gives them: they are millions, of numbers and texts only."""
+        result = self.run(statement, given)
+        if result.cursor is None:
+            raise TypeError("a statement that selects has a cursor")
+        with closing(result):
+            return result.cursor.fetchall()

@@ -108,7 +108,7 @@ class Comparing:
         await self.on(report, ReportState.EXPORTING, until=until)
         exported = await self._export(folder, report, columns, until)
         await self.on(report, ReportState.COMPARING, until=until)
-        levels, variants = folder / "levels.csv", folder / "variants.jsonl"
+        levels, variants = folder / "levels.csv", folder / "variants.csv"
         await dump_levels(context.records.step, levels)
         await dump_variants(context.records.step, variants)
         question = Question(

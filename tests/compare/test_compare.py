@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from sync_core.compare import sql
 from sync_core.compare.duck import DuckComparer
+from sync_core.compare.lines import Lines
 from sync_core.domain.match import MatchBy, key_of
 from sync_core.domain.shown import shown
 from sync_core.domain.suspects import (
@@ -149,9 +150,7 @@ class Night:
             (self.folder / f"{store}.jsonl").write_bytes(lines)
         rows = [tuple(each[name] for name in LEVEL_NAMES) for each in self.levels]
         (self.folder / "levels.csv").write_bytes(level_lines([LEVEL_NAMES, *rows]))
-        pooled = {(row["store"], row["item"]) for row in self.levels}
-        known_rows = [(*row, int(row[:2] in pooled)) for row in self.catalogue]
-        (self.folder / "variants.jsonl").write_bytes(variant_lines(known_rows))
+        (self.folder / "variants.csv").write_bytes(variant_lines(self.catalogue))
         self.question = Question(
             source=EU,
             exports={store: self.folder / f"{store}.jsonl" for store in exports},
@@ -162,7 +161,7 @@ class Night:
                 for store in exports
             },
             levels=self.folder / "levels.csv",
-            variants=self.folder / "variants.jsonl",
+            variants=self.folder / "variants.csv",
             match_by=self.by,
             agreeing=self.agreeing,
         )
@@ -628,6 +627,50 @@ async def test_a_line_twice_is_one_line(tmp_path):
     tally, suspects = await Night(tmp_path, exports, [ours(1, EU, 1), ours(2, US, 2)]).compare()
     assert suspects == []
     assert (tally.store(EU).variants, tally.store(EU).units) == (1, 50)
+
+
+async def test_empty_lines_are_no_lines(tmp_path):
+    """Texts are read by the numbers of lines: with one too many, another variant would be told."""
+    night = Night(tmp_path, {EU: [line(1, 5), line(2, 6), line(3, 7)], US: []})
+    file = night.question.exports[EU]
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\n\n"))
+    _, suspects = await night.compare()
+    assert [(each.item, each.sold.names.sku) for each in suspects] == [
+        (1, "SKU-1"), (2, "SKU-2"), (3, "SKU-3"),
+    ]  # fmt: skip
+
+
+async def test_an_export_that_changes_meanwhile_is_not_told_of(tmp_path):
+    """Better no report than one variant's number under another's name."""
+    night = Night(tmp_path, {EU: [line(1, 5), line(2, 6)], US: []})
+    async with night.comparer.compare(night.question) as found:
+        file = night.question.exports[EU]
+        file.write_bytes(b"".join(reversed(file.read_bytes().splitlines(keepends=True))))
+        with pytest.raises(NotCompared, match="was changed"):
+            [each async for each in found.suspects()]
+
+
+def test_a_line_can_be_asked_for_again(tmp_path):
+    """A variant may be told of twice, and two questions may be asked of one file."""
+    file = tmp_path / "eu.jsonl"
+    file.write_bytes(b"".join(escaped(line(n, 5)) + b"\n" for n in range(5)))
+    with Lines(file) as lines:
+        asked = [1, 1, 4, 0, 2]
+        assert [lines.line(n, n).sku for n in asked] == [f"SKU-{n}" for n in asked]
+        for beyond in (5, 6):
+            with pytest.raises(NotCompared):
+                lines.line(beyond, beyond)
+
+
+async def test_our_catalogue_has_whatever_merchants_write(tmp_path):
+    """What separates fields of the dump, and lines, stands in many texts; all of them are equal."""
+    odd = ["\x1f", "\x1e", "\x1e\x1f\x1e", "\n", "\r\n", "\r", '"', "'", "NULL", "\\N", "", "\x1d"]
+    lines = [line(n, 5, sku=f"{odd[n % len(odd)]}a" * (n % 3), barcode=odd[n % len(odd)])
+             for n in range(1, 3000)]  # fmt: skip
+    rows = [ours(n, EU, n, pool=n, book=5, shared=5) for n in range(1, 3000)]
+    tally, suspects = await Night(tmp_path, {EU: lines, US: []}, rows).compare()
+    assert suspects == []
+    assert (tally.store(EU).known_variants, tally.store(EU).seen_variants) == (2999, 2999)
 
 
 async def test_suspects_come_some_at_a_time(tmp_path):

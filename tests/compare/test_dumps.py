@@ -2,7 +2,7 @@
 
 import asyncio
 import csv
-import json
+import io
 from datetime import UTC, datetime
 
 import pytest
@@ -83,20 +83,21 @@ async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_
     """Merchants write anything: a text comes out as it went in."""
     monkeypatch.setattr(dumping, "AT_ONCE", at_once)
     database.run(furnish)
-    assert await dump_variants(stepper(database), tmp_path / "variants.jsonl") == 4
-    lines = (tmp_path / "variants.jsonl").read_bytes().splitlines()
-    rows = [json.loads(each) for each in lines]
-    assert [(row["store"], row["item"]) for row in rows] == [
-        ("eu", 1), ("eu", 2), ("us", 1), ("us", 9),
-    ]  # fmt: skip
-    assert {row["handle"] for row in rows} == {variant(EU, 1).handle}
-    assert [row["key"] for row in rows] == ["", '["s"]', "", ""]
-    assert [row["pooled"] for row in rows] == [1, 0, 0, 0]
+    assert await dump_variants(stepper(database), tmp_path / "variants.csv") == 4
+    text = (tmp_path / "variants.csv").read_bytes().decode()
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\x1f", quotechar="\x1e"))
+    handle = variant(EU, 1).handle
+    assert rows == [
+        ["eu", "1", handle, "", "", ""],
+        ["eu", "2", handle, "S", "", '["s"]'],
+        ["us", "1", handle, "", "", ""],
+        ["us", "9", handle, "", "", ""],
+    ]
 
 
 async def test_an_empty_database_is_dumped_too(database, tmp_path):
     """A first night has nothing of its own."""
     assert await dump_levels(stepper(database), tmp_path / "levels.csv") == 0
-    assert await dump_variants(stepper(database), tmp_path / "variants.jsonl") == 0
+    assert await dump_variants(stepper(database), tmp_path / "variants.csv") == 0
     assert (tmp_path / "levels.csv").read_text().count("\n") == 1
-    assert (tmp_path / "variants.jsonl").read_bytes() == b""
+    assert (tmp_path / "variants.csv").read_bytes() == b""
