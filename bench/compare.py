@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
@@ -272,56 +274,78 @@ def write_database(folder: Path, count: int) -> None:
 CHILDREN = {"decode": decode, "compare": compare, "dump": dump, "database": write_database}
 
 
-def measured(what: str, folder: Path, count: int) -> tuple[float, float]:
-    """Return the seconds and the MiB of a process that does one thing."""
+class Cost(NamedTuple):
+    """What a process took."""
+
+    wall: float  # seconds
+    cpu: float  # seconds, of all its threads, by itself and by the system for it
+    mib: float  # the most that it ever had
+
+
+def measured(what: str, folder: Path, count: int) -> Cost:
+    """Return what a process takes that does one thing."""
     told = subprocess.run(
         [sys.executable, __file__, "--child", what, str(folder), str(count)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    seconds, kib = json.loads(told)
-    return seconds, kib / 1024
+    return Cost(*json.loads(told))
 
 
-def best(what: str, folder: Path, count: int, rounds: int) -> tuple[float, float]:
-    """Return the least seconds and the most MiB: others share this machine."""
-    runs = [measured(what, folder, count) for _ in range(rounds)]
-    return min(each[0] for each in runs), max(each[1] for each in runs)
+def middle(costs: list[Cost]) -> Cost:
+    """Return the medians of time, and the most memory."""
+    return Cost(
+        wall=median(each.wall for each in costs),
+        cpu=median(each.cpu for each in costs),
+        mib=max(each.mib for each in costs),
+    )
 
 
 def child(what: str, folder: Path, count: int) -> None:
     """Do one thing, and print what it took."""
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     CHILDREN[what](folder, count)
-    seconds = time.perf_counter() - began
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps([wall, cpu, kib / 1024]))
 
 
 def main(counts: list[int]) -> None:
     """Measure each size, and print the ratios."""
-    print(f"{os.cpu_count()} processors; least of {ROUNDS} rounds, most MiB")
+    print(f"{os.cpu_count()} processors; median of {ROUNDS} rounds in turn, most MiB")
     for count in counts:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_files(folder, count)
-            decoding, comparing = [], []
-            for _ in range(ROUNDS):  # in turn, so that a busy moment meets both
-                decoding.append(measured("decode", folder, count))
-                comparing.append(measured("compare", folder, count))
-            base, full = min(decoding)[0], min(comparing)[0]
-            print(
-                f"{count:9,} variants a store: decode {base:6.2f} s,"
-                f" compare {full:6.2f} s = {full / base:.2f} x,"
-                f" {max(mib for _, mib in comparing):.0f} MiB,"
-                f" {full / count * 1e6:.2f} us a variant",
-                flush=True,
-            )
+            measure_compare(folder, count)
             write_database(folder, count)
-            seconds, mib = measured("dump", folder, count)
-            print(
-                f"{2 * count:9,} levels and variants dumped from SQLite: {seconds:6.2f} s,"
-                f" {mib:.0f} MiB, {seconds / count * 1e6 / 2:.2f} us a level and variant",
-                flush=True,
-            )
+            measure_dump(folder, count)
+
+
+def measure_compare(folder: Path, count: int) -> None:
+    """Print what a comparison takes beside decoding."""
+    decoding, comparing = [], []
+    for _ in range(ROUNDS):  # in turn, so that a busy moment meets both
+        decoding.append(measured("decode", folder, count))
+        comparing.append(measured("compare", folder, count))
+    base, full = middle(decoding), middle(comparing)
+    print(
+        f"{count:9,} variants a store: decode {base.wall:.2f} s (CPU {base.cpu:.2f} s),"
+        f" compare {full.wall:.2f} s (CPU {full.cpu:.2f} s)"
+        f" = {full.wall / base.wall:.2f} x (CPU {full.cpu / base.cpu:.2f} x),"
+        f" {full.mib:.0f} MiB, CPU {full.cpu / count * 1e6:.2f} us a variant",
+        flush=True,
+    )
+
+
+def measure_dump(folder: Path, count: int) -> None:
+    """Print what the dumps take: two levels and two variants of each pool."""
+    cost = measured("dump", folder, count)
+    print(
+        f"{2 * count:9,} levels and as many variants dumped from SQLite: {cost.wall:.2f} s"
+        f" (CPU {cost.cpu:.2f} s), {cost.mib:.0f} MiB,"
+        f" CPU {cost.cpu / count * 1e6 / 4:.2f} us a row",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

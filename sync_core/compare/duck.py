@@ -82,7 +82,7 @@ class DuckComparer:
                 "temp_directory": str(work / "spill"),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
-                "preserve_insertion_order": True,  # a row's number is its line's
+                "preserve_insertion_order": False,
             },
         )
         # It cannot know how long a file is, and would build its tables of the longer side.
@@ -91,7 +91,6 @@ class DuckComparer:
         connection.execute(f"SET allowed_directories = {_texts([work])}")
         connection.execute(f"SET allowed_paths = {_texts(files)}")
         connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
         return connection
 
 
@@ -152,6 +151,8 @@ class DuckComparison:
             _check_first_line(alias, question.exports[alias], len(places))
         self._do(sql.load_known(self._stores), [_path(question.variants)])
         self._do(sql.load_levels(self._stores, columns), [_path(question.levels)])
+        self._do("SET preserve_insertion_order = true")  # of exports, a row's number is its line's
+        self._do("SET lock_configuration = true")
         counts = [self._load(s, alias) for s, alias in enumerate(self._stores)]
         self._name()
         links = self._find_suspects()

@@ -36,6 +36,7 @@ _LEVELS = (
     ("held", "BIGINT"), ("suspended", "VARCHAR"), ("busy", "VARCHAR"), ("shared", "BIGINT"),
 )  # fmt: skip
 
+# Not null is what is counted among the columns that are read: leave out none but the last.
 _VARIANTS = (
     f"read_csv(?, header=false, auto_detect=false, delim='{SEPARATOR}', quote='{QUOTE}',"
     f" escape='{QUOTE}', force_not_null=['handle', 'sku', 'barcode', 'key'],"
