@@ -76,6 +76,9 @@ class Questions(Protocol):
     async def proposal(self, token: str) -> Proposal | None:
         """Return the proposal that a button means."""
 
+    async def question(self, kind: str, subject: str) -> Proposal | None:
+        """Return the open proposal about the standing finding of that kind and subject."""
+
     async def report_of(self, token: str) -> Report | None:
         """Return the report that a button means."""
 

@@ -190,8 +190,10 @@ class Sender:
         if needs.proposals is not None:
             _, proposals = await self._core.proposals(needs.proposals, limit=PROPOSALS)
         receipts = [await self._core.receipt(each) for each in needs.receipts]
+        question = None if needs.question is None else await self._core.question(*needs.question)
         lookup = posts.Lookup(
             report=report,
+            question=question,
             proposals=tuple(proposals),
             receipts=tuple(each for each in receipts if each is not None),
         )

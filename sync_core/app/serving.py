@@ -6,7 +6,6 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from datetime import timedelta
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,10 +15,8 @@ from sync_core.app.clockwork import Clockwork
 from sync_core.app.faces import Face, open_faces
 from sync_core.app.parts import Parts
 from sync_core.app.working import context_of
-from sync_core.domain.brake import Limits
 from sync_core.domain.values import Alias, News, Severity
 from sync_core.errors import cut
-from sync_core.settings import BrakeSettings
 from sync_core.shopify.webhooks import heard, verify
 from sync_core.web.health import Health
 from sync_core.web.receiver import Receiver
@@ -31,17 +28,6 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0  # seconds between attempts of what fails
 FAILING = 3  # failures in a row after which the engine does not work
 LINGER = 5  # seconds that requests under way have at the end
-
-
-def limits_of(settings: BrakeSettings) -> Limits:
-    """Return when the brake trips."""
-    return Limits(
-        within=timedelta(minutes=settings.within_minutes),
-        pools=settings.pools,
-        fall=settings.fall,
-        share=settings.share,
-        units=settings.units,
-    )
 
 
 class App:

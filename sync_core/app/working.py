@@ -2,10 +2,13 @@
 
 import random
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 from sync_core.app.parts import Parts
 from sync_core.compare.duck import DuckComparer
+from sync_core.domain.brake import Limits
+from sync_core.settings import BrakeSettings
 from sync_core.shopify.webhooks import heard, topics
 from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.proposing import Proposer
@@ -31,11 +34,26 @@ def context_of(parts: Parts) -> Context:
         match_by=settings.match_by,
         public_url=settings.public_url,
         topics=topics,
-        pace=Pace(catch_up=settings.catch_up.every, poll=None if settings.public_url else POLL),
+        pace=Pace(
+            catch_up=settings.catch_up.every,
+            poll=None if settings.public_url else POLL,
+            brake=limits_of(settings.brake),
+        ),
         comparer=DuckComparer(folder()),
         auto=Auto(
             kinds=frozenset(settings.nightly.auto_approve), units=settings.nightly.auto_units
         ),
+    )
+
+
+def limits_of(settings: BrakeSettings) -> Limits:
+    """Return when the brake trips."""
+    return Limits(
+        within=timedelta(minutes=settings.within_minutes),
+        pools=settings.pools,
+        fall=settings.fall,
+        share=settings.share,
+        units=settings.units,
     )
 
 

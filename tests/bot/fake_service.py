@@ -299,6 +299,10 @@ class FakeService:
     async def proposal(self, token):
         return self.proposed.get(token)
 
+    async def question(self, kind, subject):
+        asked = (each for each in self.proposed.values() if each.facts.get("subject") == subject)
+        return next(asked, None)
+
     async def report_of(self, token):
         return next((each for each in self.reported.values() if each.token == token), None)
 

@@ -28,7 +28,7 @@ class Tipo:
         self.folder, self.monkeypatch = folder, monkeypatch
 
     @asynccontextmanager
-    async def serving(self, stores_url):
+    async def serving(self, stores_url, **more):
         """Serve; what is in the database stays for the next time."""
         app, office = self.office.slack.app, self.office
         settings = {
@@ -39,6 +39,7 @@ class Tipo:
             "TIPO_SLACK__CHANNEL": office.stock.id,
             "TIPO_SLACK__API_URL": office.slack.api_url,
             "TIPO_PUBLIC_URL": NOWHERE,
+            **more,
         }
         for name, value in settings.items():
             self.monkeypatch.setenv(name, value)
@@ -201,3 +202,27 @@ async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
         await until(lambda: tipo.shops["us"].available("SFDJ-S") == 46, LONG)
         late = await office.slack.click(office.ann, report, "decide_all", version=0)
         assert (await late.answer(5)).only_for == office.ann.id
+
+
+async def test_a_wipe_is_held_asked_about_and_taken_back_by_a_click(world, office):
+    """The worst day: an import empties a store. Nothing of it reaches the other one."""
+    tipo, stores_url = world
+    soon = {"TIPO_CATCH_UP__EVERY": "1", "TIPO_BRAKE__POOLS": "1"}
+    async with tipo.serving(stores_url, **soon) as service:
+        await two_way(office, service)
+        eu, us = tipo.shops.values()
+        before = {item.id: us.available(item.id) for item in us.items.values()}
+        for item in eu.items.values():
+            eu.edit(item.id, to=0)
+        asked = await office.slack.until(
+            lambda: with_button(office, office.ann, "decide.discard"), LONG
+        )
+        assert "held" in asked.text
+        deed = await office.slack.click(office.ann, asked, "decide.discard")
+        assert deed.acked
+
+        async def restored():
+            return all(eu.available(item.id) > 0 for item in eu.items.values())
+
+        await eventually(restored)
+        assert {item: us.available(item) for item in before} == before
