@@ -26,6 +26,7 @@ from sync_core.domain.brake import (
 from sync_core.domain.causes import NEAR
 from sync_core.domain.values import Alias, LevelId, Outcome, PoolId
 from sync_core.ports import Ledger
+from sync_core.workers.asking import ask_about_brakes
 from sync_core.workers.context import Context
 
 log = logging.getLogger(__name__)
@@ -243,6 +244,7 @@ class Watch:
             "orders_known": self._is_told_of_orders(),
         }
         self._ledger.tell_brake(subject, facts, now=self._now)
+        ask_about_brakes(self._ledger, self._context.ids, now=self._now)
         log.warning(
             "the brake holds what has moved in %s",
             self._store,

@@ -28,8 +28,9 @@ from sync_core.domain.values import (
     News,
     Pool,
 )
-from sync_core.papers import Approved, Draft
+from sync_core.papers import Approved
 from sync_core.ports import Ledger
+from sync_core.workers.asking import ask_about_brakes
 from sync_core.workers.carrying_out import Result, change_mode, let_go, link, take_back
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
@@ -46,15 +47,6 @@ PATIENCE = timedelta(minutes=10)  # between a decision and giving up on it
 MONTH = timedelta(days=30)
 FOR_EVER = timedelta(days=365 * 100)
 MUTED_FOR = {Choice.IGNORE_MONTH: MONTH, Choice.IGNORE: FOR_EVER}
-BRAKE = Draft(
-    kind=ProposalKind.BRAKE,
-    subject="brake",
-    options=(
-        Option(choice=Choice.RELEASE, words="Release: write these changes to the other stores"),
-        Option(choice=Choice.HOLD, words="Hold and investigate"),
-        Option(choice=Choice.DISCARD, words="Ignore these changes: give the store back its stock"),
-    ),
-)
 QUANTITIES = {
     Choice.ACCEPT,
     Choice.USE_SOURCE,
@@ -85,7 +77,7 @@ class Decider:
             context.work.ring()
             for report, some in _by_report(again).items():
                 await self._proposer.examine(some, report)
-        await context.records.step(self._ask)
+        await context.records.step(partial(ask_about_brakes, ids=context.ids, now=now))
         await context.records.step(self._tell)
         due = await context.records.step(lambda ledger: ledger.next_approved())
         return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
@@ -217,15 +209,6 @@ class Decider:
             ledger.close_findings([each.proposal.finding], now=now)
         touched.add(pool.id)
         return Result(done=True, moved=effect.moved, writes=_writes(outcome.pool, before))
-
-    def _ask(self, ledger: Ledger) -> None:
-        """Ask what to do about every brake that holds and has no open question."""
-        now = self._context.clock.now()
-        for finding in ledger.findings_by(kinds=["brake"]):
-            if ledger.newer_proposal(finding.id) is None:
-                draft = replace(BRAKE, finding=finding.id, facts={"subject": finding.subject})
-                kept = [(draft, self._context.ids.new())]
-                ledger.propose(kept, report=None, now=now, expires_at=now + FOR_EVER)
 
     def _tell(self, ledger: Ledger) -> None:
         """Tell people of receipts whose every line has its result."""
