@@ -36,6 +36,7 @@ from sync_core.shopify.bulk import Exports
 from sync_core.shopify.documents import API_VERSION, MOST_ROWS, Document
 from sync_core.shopify.fields import gid
 from sync_core.shopify.throttle import LONGEST, Pace, Prices
+from sync_core.shopify.webhooks import FIELDS
 from sync_core.shopify.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -252,10 +253,10 @@ class ShopifyStore:
 
     async def subscribe(self, topic: str, uri: str) -> None:
         """Have the store send us a topic. Refused if it will not; quiet when it does already."""
-        given = {
-            "topic": documents.topic_enum(topic),
-            "subscription": {"uri": uri, "format": "JSON"},
-        }
+        subscription: dict[str, object] = {"uri": uri, "format": "JSON"}
+        if topic in FIELDS:
+            subscription["includeFields"] = FIELDS[topic]
+        given = {"topic": documents.topic_enum(topic), "subscription": subscription}
         data = await self._data(documents.SUBSCRIBE, given)
         words = complaints(data.get("webhookSubscriptionCreate"))
         if words and "already been taken" not in words:

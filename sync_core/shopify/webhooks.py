@@ -35,6 +35,12 @@ ALWAYS = (
     "products/delete",
     "app/uninstalled",
 )
+# All that we read of an order. Who bought it stays in the store.
+FIELDS = {
+    "orders/create": ["id", "name", "created_at", "updated_at", "location_id", "line_items"],
+    "orders/cancelled": ["id", "name", "cancelled_at", "updated_at", "line_items", "refunds"],
+    "refunds/create": ["id", "order_id", "created_at", "refund_line_items"],
+}
 WITH_ORDERS = ("orders/create", "orders/cancelled", "refunds/create")
 ORDER_SCOPE = "read_orders"
 

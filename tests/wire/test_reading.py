@@ -482,6 +482,14 @@ async def test_subscribing_sends_the_address(store, wire):
     }
 
 
+async def test_of_an_order_we_ask_for_no_more_than_we_read(store, wire):
+    """Who bought it, and where they live, stays in the store."""
+    wire.mock(return_value=complaint("webhookSubscriptionCreate"))
+    await store.subscribe("orders/create", "https://tipo.example/w")
+    asked = sent(wire)["variables"]["subscription"]["includeFields"]
+    assert set(asked) == {"id", "name", "created_at", "updated_at", "location_id", "line_items"}
+
+
 async def test_subscribing_twice_is_quiet(store, wire):
     """The first answer may have been lost."""
     words = "Address for this topic has already been taken"
