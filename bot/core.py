@@ -192,9 +192,6 @@ class Rows(Protocol):
     async def failed(self, key: str, version: int, why: str, again_at: datetime) -> None:
         """Say that a version could not be sent, and when to try again."""
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next post is due."""
-
     async def lead(self, name: str, owner: str, seconds: float) -> bool:
         """Whether this process may do that job now."""
 

@@ -17,7 +17,6 @@ from sync_core.domain.proposals import (
     ReportKind,
     ReportState,
 )
-from sync_core.domain.values import PoolId
 from sync_core.domain.views import Finding, Post
 
 
@@ -222,9 +221,6 @@ class Deciding(Protocol):
     def count_findings(self, *, now: datetime) -> dict[str, int]:
         """Return how many findings stand that nobody has muted, by kind."""
 
-    def pools_decided(self, pools: Iterable[PoolId]) -> dict[PoolId, int]:
-        """Return the sum of what decisions moved in each pool."""
-
 
 class Posting(Protocol):
     """Messages of a face in its channels."""
@@ -234,9 +230,6 @@ class Posting(Protocol):
 
     def posts(self, keys: Iterable[str]) -> dict[str, Post]:
         """Return posts by key."""
-
-    def posts_of(self, kind: str, *, limit: int) -> list[Post]:
-        """Return the newest posts of a kind."""
 
     def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
@@ -251,9 +244,6 @@ class Posting(Protocol):
 
     def not_sent(self, key: str, why: str, *, until: datetime) -> None:
         """Note that a post could not be sent, and when to try again."""
-
-    def next_post(self) -> datetime | None:
-        """Return when the next unsent post is due."""
 
     def forget_posts(self, *, before: datetime) -> int:
         """Delete posts that were sent and are older than that; return how many."""

@@ -365,9 +365,6 @@ class BrakeRoom(Protocol):
     def brakes(self) -> list[BrakeView]:
         """Return the brakes that stand, the oldest first."""
 
-    def brake_facts(self, subject: str) -> dict[str, Any] | None:
-        """Return what a brake holds now, with what is known of it; None if it does not stand."""
-
     def release_brake(self, subject: str, *, now: datetime) -> int:
         """Pass on what a brake holds, and end it; return how many movements that were."""
 

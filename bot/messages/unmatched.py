@@ -26,7 +26,7 @@ COLUMNS = (
     Column("SKU", wrapped=True),
     Column("Why", wrapped=True),
 )
-TODO = {
+REMEDIES = {
     "no partner": "Give it the same handle and options (or SKU, or barcode) as its twin.",
     "several": "Make what they are matched by unique within each store.",
     "untracked": "Switch on \u201cTrack quantity\u201d if it should be kept equal.",
@@ -72,7 +72,7 @@ def _on(after: int, total: int) -> Block | None:
 def _advice(rows: Sequence[Unmatched]) -> list[Block]:
     """Return what to do about each reason that occurs here."""
     lines: list[list[Part]] = []
-    for start, words in TODO.items():
+    for start, words in REMEDIES.items():
         if any(each.why.startswith(start) for each in rows):
             lines.append([bold(clean(start).capitalize()), f": {words}"])
     return [bullets(lines)] if lines else []

@@ -81,3 +81,4 @@ class Clockwork:
         while await step(lambda ledger: ledger.forget(before=now - KEEP)):
             await self._parts.clock.sleep(0.1)
         await step(lambda ledger: ledger.forget_posts(before=now - KEEP_POSTS))
+        await step(lambda ledger: ledger.forget_reports(before=now - KEEP))

@@ -20,7 +20,6 @@ from sync_core.db.room import Room, chunks
 from sync_core.db.tables import EffectRow, ProposalRow, ReceiptRow
 from sync_core.domain.decide import Effect
 from sync_core.domain.proposals import Choice, Proposal, ProposalKind, ProposalState, Receipt
-from sync_core.domain.values import PoolId
 from sync_core.domain.views import Finding
 from sync_core.papers import Approved, Draft, Signed
 
@@ -214,16 +213,6 @@ class Desk(Room):
         """Return what a decision did."""
         query = select(EFFECT).where(EFFECT.c.receipt_id == receipt).order_by(EFFECT.c.id)
         return [effect_of(row) for row in self.run(query)]
-
-    def pools_decided(self, pools: Iterable[PoolId]) -> dict[PoolId, int]:
-        """Return the sum of what decisions moved in each pool."""
-        total = func.sum(EFFECT.c.moved)
-        found: dict[PoolId, int] = {}
-        for some in chunks(list(pools), 500):
-            query = select(EFFECT.c.pool_id, total).where(EFFECT.c.pool_id.in_(some))
-            rows = self.run(query.group_by(EFFECT.c.pool_id))
-            found.update((PoolId(row[0]), int(row[1])) for row in rows)
-        return found
 
     # -- receipts
     def receipt(self, number: int) -> Receipt | None:

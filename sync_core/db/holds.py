@@ -31,12 +31,6 @@ class Brakes(Watching):
         """Return the brakes that stand, the oldest first."""
         return [_view(row.subject, row.facts) for row in self.run(STANDING)]
 
-    def brake_facts(self, subject: str) -> dict[str, Any] | None:
-        """Return what a brake holds now, with what is known of it; None if it does not stand."""
-        wanted = STANDING.where(FINDING.c.subject == subject)
-        found = self.run(wanted).first()
-        return None if found is None else {**found.facts, **self.size_of(subject)}
-
     def size_of(self, subject: str) -> dict[str, Any]:
         """Return how much a brake holds, and the greatest movement of it."""
         ours = (HOLD.c.brake == subject) & STILL

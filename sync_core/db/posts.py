@@ -33,11 +33,6 @@ class Posts(Catalogue):
             found.update((row.key, _post(row)) for row in rows)
         return found
 
-    def posts_of(self, kind: str, *, limit: int) -> list[Post]:
-        """Return the newest posts of a kind."""
-        query = select(POST).where(POST.c.kind == kind).order_by(POST.c.number.desc())
-        return [_post(row) for row in self.run(query.limit(limit))]
-
     def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:
@@ -80,11 +75,6 @@ class Posts(Catalogue):
     def not_sent(self, key: str, why: str, *, until: datetime) -> None:
         """Note that a post could not be sent, and when to try again."""
         self.run(update(POST).where(POST.c.key == key).values(why=why, due_at=until))
-
-    def next_post(self) -> datetime | None:
-        """Return when the next unsent post is due."""
-        found: datetime | None = self.run(select(func.min(POST.c.due_at)).where(UNSENT)).scalar()
-        return found
 
     def forget_posts(self, *, before: datetime) -> int:
         """Delete posts that were sent and are older than that; return how many."""

@@ -18,10 +18,6 @@ class Outbox(Decisions):
         """Return posts by key."""
         return await self._records.step(lambda ledger: ledger.posts(keys))
 
-    async def posts_of(self, kind: str, *, limit: int = 50) -> list[Post]:
-        """Return the newest posts of a kind."""
-        return await self._records.step(lambda ledger: ledger.posts_of(kind, limit=limit))
-
     async def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:
@@ -41,10 +37,6 @@ class Outbox(Decisions):
         """Note that a post could not be sent, and when to try again."""
         del version  # whatever its version, the post waits
         await self._records.step(lambda ledger: ledger.not_sent(key, why, until=again_at))
-
-    async def next_due(self) -> datetime | None:
-        """Return when the next unsent post is due."""
-        return await self._records.step(lambda ledger: ledger.next_post())
 
     async def lead(self, name: str, owner: str, seconds: float) -> bool:
         """Take, or keep, a job that one process does at a time."""

@@ -287,8 +287,3 @@ def _as_draft(finding: Finding, facts: Mapping[str, object], suggested: Fixes) -
 def _is_muted(finding: Finding, now: datetime) -> bool:
     """Whether somebody said to leave a finding alone."""
     return finding.muted_until is not None and finding.muted_until > now
-
-
-def pool_of(facts: Mapping[str, object]) -> PoolId:
-    """Return the pool that a proposal is about."""
-    return PoolId(int(str(facts["pool"])))

@@ -513,9 +513,6 @@ class FakeService:
     async def failed(self, key, version, why, again_at):
         self.again[key, version] = again_at
 
-    async def next_due(self):
-        return min((e.due_at for e in self.stored.values() if e.sent < e.version), default=None)
-
     async def lead(self, name, owner, seconds):
         now = self.clock.now()
         held = self.leases.get(name)

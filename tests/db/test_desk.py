@@ -255,7 +255,6 @@ def test_an_effect_comes_back_whole(furnished):
     for each in (effect, inverse):
         furnished.run(lambda ledger, e=each: ledger.save_effect(receipt, number, e, 47, now=NOON))
     assert furnished.run(lambda ledger: ledger.effects(receipt)) == [effect, inverse]
-    assert furnished.run(lambda ledger: ledger.pools_decided([1, 9])) == {1: -2}
     assert count(furnished, EFFECT) == 2
 
 

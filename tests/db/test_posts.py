@@ -111,9 +111,8 @@ def test_what_could_not_be_sent_waits_and_says_when(database):
     write(database, post(), post("b", due_at=after(60)))
     database.run(lambda ledger: ledger.not_sent("a", "429", until=after(30)))
     assert (unsent(database, at=29), unsent(database, at=30)) == ([], ["a"])
-    assert database.run(lambda ledger: ledger.next_post()) == after(30)
     database.run(lambda ledger: ledger.sent("a", 1, "1", "C1"))
-    assert database.run(lambda ledger: ledger.next_post()) == after(60)
+    assert (unsent(database, at=59), unsent(database, at=60)) == ([], ["b"])
 
 
 def test_only_what_was_sent_is_forgotten(database):
@@ -125,12 +124,6 @@ def test_only_what_was_sent_is_forgotten(database):
         "new",
         "waits",
     ]
-
-
-def test_the_newest_of_a_kind_are_found(database):
-    write(database, *(post(f"n{n}", kind="night") for n in range(3)), post("x", kind="alert"))
-    found = database.run(lambda ledger: ledger.posts_of("night", limit=2))
-    assert [each.key for each in found] == ["n2", "n1"]
 
 
 def test_one_process_leads_and_another_takes_over_when_it_is_silent(database):

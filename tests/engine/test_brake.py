@@ -194,11 +194,12 @@ def test_somebody_looks_into_it(braked):
     assert home.do(step(home, lambda ledger: ledger.hold_brake(which, "ann", now=now)))
     [brake] = brakes(home)
     assert (brake.held_by, brake.pools) == ("ann", PRODUCTS)
-    facts = home.do(step(home, lambda ledger: ledger.brake_facts(which)))
+    [finding] = home.do(step(home, lambda ledger: ledger.findings_on([which])))
+    facts = finding.facts
     assert (facts["held_by"], facts["units"], facts["worst"]) == ("ann", PRODUCTS * FIRST, -FIRST)
     release(home)
     assert not home.do(step(home, lambda ledger: ledger.hold_brake(which, "bob", now=now)))
-    assert home.do(step(home, lambda ledger: ledger.brake_facts(which))) is None
+    assert home.do(step(home, lambda ledger: ledger.findings_on([which]))) == []
 
 
 @pytest.mark.parametrize(("pools", "trips"), [(20, False), (21, True)])
