@@ -77,8 +77,16 @@ class Uninstalled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportEnded:
+    """An export that we asked a store for has come to its end, good or bad."""
+
+    store: Alias
+    operation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
     """A topic that says nothing to us."""
 
 
-Heard = Observation | ProductHeard | ProductGone | ActsHeard | Uninstalled | Nothing
+Heard = Observation | ProductHeard | ProductGone | ActsHeard | Uninstalled | ExportEnded | Nothing

@@ -16,6 +16,7 @@ from sync_core.domain.acts import (
     Act,
     ActKind,
     ActsHeard,
+    ExportEnded,
     Heard,
     HeardVariant,
     Nothing,
@@ -34,6 +35,7 @@ ALWAYS = (
     "products/update",
     "products/delete",
     "app/uninstalled",
+    "bulk_operations/finish",
 )
 # All that we read of an order. Who bought it stays in the store.
 FIELDS = {
@@ -126,6 +128,18 @@ def product_gone(alias: Alias, body: bytes) -> ProductGone:
     return ProductGone(store=alias, product_id=_id(_object(body), "id"))
 
 
+def export_ended(alias: Alias, body: bytes) -> ExportEnded:
+    """Return what bulk_operations/finish says; how it ended is asked for.
+
+    Raises:
+        Unreadable: It does not say which export.
+    """
+    operation = as_text(_object(body).get("admin_graphql_api_id"))
+    if not operation:
+        raise Unreadable("admin_graphql_api_id is missing")
+    return ExportEnded(store=alias, operation=operation)
+
+
 def sale(alias: Alias, body: bytes) -> ActsHeard:
     """Return what orders/create says. Lines of no variant, as tips, are left out.
 
@@ -181,6 +195,7 @@ _READERS: dict[str, Callable[[Alias, bytes], Heard]] = {
     "products/create": product,
     "products/update": product,
     "products/delete": product_gone,
+    "bulk_operations/finish": export_ended,
     "orders/create": sale,
     "orders/cancelled": cancellation,
     "refunds/create": refund,

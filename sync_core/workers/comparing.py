@@ -76,6 +76,7 @@ class Comparing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._bells = {alias: context.exports.hear() for alias in context.stores}
 
     @asynccontextmanager
     async def compared(self, report: Report, *, until: timedelta) -> AsyncIterator[Compared]:
@@ -168,7 +169,7 @@ class Comparing:
                 started=started,
                 progress=progress,
             )
-            return store.alias, await Exporter(store, self._context.clock).make(wanted)
+            return store.alias, await self._exporter(store).make(wanted)
 
         async def watch() -> None:
             while True:
@@ -185,6 +186,9 @@ class Comparing:
         except BaseExceptionGroup as many:
             raise _first(many) from None
         return dict(made)
+
+    def _exporter(self, store: Store) -> Exporter:
+        return Exporter(store, self._context.clock, bell=self._bells[store.alias])
 
     def _tell_odd(self, tally: Tally, ledger: Ledger) -> None:
         """Tell people of an export that is not believed, or that one is believed again."""

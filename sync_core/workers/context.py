@@ -65,6 +65,7 @@ class Context:
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks
     products: Bells = field(default_factory=Bells)  # catalogues have to be read
+    exports: Bells = field(default_factory=Bells)  # a store has finished an export
     papers: Bells = field(default_factory=Bells)  # reports are wanted, or decisions made
     comparer: Comparer | None = None  # None: this process cannot compare stores
     auto: Auto = field(default_factory=Auto)

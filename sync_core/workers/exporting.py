@@ -26,6 +26,7 @@ from sync_core.clock import Clock
 from sync_core.domain.values import LocationId
 from sync_core.errors import NoAnswer, NotSent, Refused, StillRunning, StoreError, Throttled, cut
 from sync_core.ports import ExportState, Stage, Store
+from sync_core.workers.bell import Bell
 from sync_core.workers.drafts import Draft
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,14 @@ class Exported:
 class Exporter:
     """Makes the file of one store."""
 
-    def __init__(self, store: Store, clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        limits: Limits | None = None,
+        bell: Bell | None = None,  # rings when the store says that an export has ended
+    ) -> None:
+        self._bell = bell
         self._store = store
         self._clock = clock
         self._limits = limits or Limits()
@@ -135,7 +143,7 @@ class Exporter:
         wait = self._limits.first_wait
         while state.stage is Stage.RUNNING:
             self._may_go_on(began, moved)
-            await self._clock.sleep(wait)
+            await self._wait(wait)
             wait = min(wait * GROWS, self._limits.longest_wait)
             before = state.objects
             try:
@@ -149,6 +157,13 @@ class Exporter:
         if state.stage is not Stage.DONE:
             raise _NoExport(f"the export is {state.stage}: {state.why or 'nobody knows why'}")
         return state
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until the store says that an export has ended: that may get lost."""
+        if self._bell is None:
+            await self._clock.sleep(seconds)
+        else:
+            await self._bell.wait(seconds)
 
     def _may_go_on(self, began: datetime, moved: datetime) -> None:
         now = self._clock.now()

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync_core.domain.account import hear
-from sync_core.domain.acts import ActsHeard, Heard, ProductGone, ProductHeard, Uninstalled
+from sync_core.domain.acts import (
+    ActsHeard,
+    ExportEnded,
+    Heard,
+    ProductGone,
+    ProductHeard,
+    Uninstalled,
+)
 from sync_core.domain.match import normal
 from sync_core.domain.values import Alias, Observation, Outcome, PoolId
 from sync_core.ports import Delivery, Ledger
@@ -33,6 +40,7 @@ class Folded:
     products: bool  # the catalogue has changed
     waited: bool = False  # something that waited may be passed on now
     again: float | None = None  # seconds until something has waited long enough
+    exports: bool = False  # a store has finished an export
 
 
 class Folder:
@@ -59,6 +67,8 @@ class Folder:
             context.work.ring()
         if folded.products:
             context.products.ring()
+        if folded.exports:
+            context.exports.ring()
         return folded
 
     def _fold(self, ledger: Ledger) -> Folded:
@@ -82,7 +92,12 @@ class Folder:
             written = write_down_all(ledger, context.stores.values(), context.ids, now=now)
         ledger.count_traffic(moved, now=now)
         return Folded(
-            taken=len(deliveries), written=written, products=products, waited=waited, again=again
+            taken=len(deliveries),
+            written=written,
+            products=products,
+            waited=waited,
+            again=again,
+            exports=any(isinstance(said, ExportEnded) for _, said in heard),
         )
 
     def _read(self, delivery: Delivery) -> Heard | None:

@@ -475,6 +475,20 @@ def test_a_night_with_all_kinds_of_findings_at_once(house):
     assert_conserved(home)
 
 
+def test_an_export_is_fetched_as_soon_as_the_store_says_that_it_ended(house):
+    """Polling finds it too, but a night should not wait for the next poll."""
+    home = house(items=2, pace=DEAF, opened=True)
+    for shop in home.shops.values():
+        shop.export_takes = 41.0
+    began = home.clock.now()
+    report = check(home, seconds=120)
+    assert report.state is ReportState.DONE
+    took = (report.finished_at - began).total_seconds()
+    assert 41 <= took < 46
+    handled = home.rows("SELECT topic FROM delivery WHERE handled_at IS NOT NULL")
+    assert "bulk_operations/finish" in {row["topic"] for row in handled}
+
+
 def test_a_report_that_breaks_stops_no_sale(house):
     """A fault in what compares is told after some tries; the stores are kept equal throughout."""
     home = house(items=2, pace=DEAF, opened=True)

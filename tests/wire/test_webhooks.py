@@ -15,6 +15,7 @@ from sync_core.domain.acts import (
     Act,
     ActKind,
     ActsHeard,
+    ExportEnded,
     HeardVariant,
     Nothing,
     ProductGone,
@@ -151,6 +152,13 @@ def test_what_is_no_object_is_unreadable(topic, body):
         return
     with pytest.raises(ValueError, match=r"JSON|missing"):
         heard(EU, topic, body)
+
+
+def test_an_export_that_has_ended_says_which():
+    """How it ended is asked for: whatever the message says may be late."""
+    body = {"admin_graphql_api_id": "gid://shopify/BulkOperation/8001", "status": "completed"}
+    ended = ExportEnded(store=EU, operation="gid://shopify/BulkOperation/8001")
+    assert heard(EU, "bulk_operations/finish", raw(body)) == ended
 
 
 def test_a_product_says_what_identifies_its_variants():
