@@ -490,7 +490,11 @@ def nights(draw):
     }  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=100,  # each is a whole comparison, on disk
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(nights())
 def test_the_sql_says_what_plain_python_says(given):
     """Two ways to the same table: one of them fits a million variants into memory."""

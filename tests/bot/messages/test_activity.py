@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import activity
@@ -63,6 +63,7 @@ def movements_of(drawn):
         yield moved(number, at, **facts)
 
 
+@settings(max_examples=100)  # each is a day of sales
 @given(drawn=movements, level=st.sampled_from(["all", "digest"]), size=st.integers(1, 9))
 def test_each_movement_is_counted_once_whatever_the_batches(drawn, level, size):
     """After a restart the same posts stand there, and every unit is in exactly one of them."""

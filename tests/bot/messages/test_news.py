@@ -110,6 +110,7 @@ policies = st.builds(
 )
 
 
+@settings(max_examples=100)  # each is a night of news
 @given(events=events, policy=policies, cuts=st.lists(st.integers(1, 7), min_size=1, max_size=40))
 def test_it_does_not_matter_where_a_process_was_killed(events, policy, cuts):
     """After a restart the same posts stand there, each notice in exactly one of them."""
