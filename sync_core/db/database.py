@@ -10,8 +10,10 @@ SQLite has one writer, hence one thread and `BEGIN IMMEDIATE`; PostgreSQL has a 
 import asyncio
 import logging
 import random
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from threading import Event
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TRIES = 8
+SWITCHES = 100  # attempts at writing ahead while other processes start
 WORKERS = 6  # threads, and connections, to PostgreSQL
 # SQLSTATE: run the step again. A row that was made meanwhile (23505) is seen by the next run.
 AGAIN = {"23505", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
@@ -130,8 +133,23 @@ def _engine(url: URL) -> Engine:
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
     """Write ahead, sync on every commit, wait for other processes, keep references."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+    connection.execute("PRAGMA busy_timeout=10000")
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to writing ahead. SQLite does not wait for others here, so we do."""
+    for attempt in range(SWITCHES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if attempt == SWITCHES - 1:
+                raise
+            Event().wait(0.05)
+        else:
+            return
 
 
 def _make_durable(connection: Any, _record: Any) -> None:

@@ -201,22 +201,31 @@ def hold(pool: Pool, counted: int, levels: Iterable[LevelId]) -> tuple[Pool, dic
     """Keep a movement from levels; return the pool, and the meetings of those levels."""
     wanted = set(levels)
     kept = {each.id: each.meeting for each in pool.levels if each.id in wanted}
-    return pool.with_levels(
+    held = pool.with_levels(
         _held_more(each, counted) if each.id in kept else each for each in pool.levels
-    ), kept
+    )
+    # A level that met its pool by this very movement owes what the pool had before it.
+    return _due(held), kept
 
 
 def pass_on(pool: Pool, delta: int, kept: Mapping[LevelId, int]) -> Pool:
     """Let levels owe what was held from them; one that met its pool anew since then does not."""
-    shared = pool.shared
-    if shared is None:
+    if pool.shared is None:
         return pool
     freed = [
         _held_more(each, -delta) if kept.get(each.id) == each.meeting else each
         for each in pool.levels
     ]
+    return _due(pool.with_levels(freed))
+
+
+def _due(pool: Pool) -> Pool:
+    """Return the pool with every level due that may owe something."""
+    shared = pool.shared
+    if shared is None:
+        return pool
     return pool.with_levels(
-        replace(each, due=True) if may_owe(each, shared) else each for each in freed
+        replace(each, due=True) if may_owe(each, shared) else each for each in pool.levels
     )
 
 

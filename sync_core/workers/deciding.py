@@ -19,13 +19,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync_core.domain.decide import Chosen, Obstacle, decide, takes_part
+from sync_core.domain.decide import Chosen, Effect, Obstacle, decide, takes_part
 from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
 from sync_core.domain.shown import owed
 from sync_core.domain.values import (
     Level,
     LevelId,
     News,
+    Outcome,
     Pool,
 )
 from sync_core.papers import Approved
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 50  # proposals carried out in one round
 SOON = 2.0  # seconds until a level that was busy is read again
 LATER = 10.0  # seconds until a store that was silent is asked again
+NOT_AS_SHOWN = "other numbers would be written now than were shown"
 BROKEN = "a fault of Tipo's own; the log says more"
 PATIENCE = timedelta(minutes=10)  # between a decision and giving up on it
 MONTH = timedelta(days=30)
@@ -199,16 +201,12 @@ class Decider:
         if isinstance(did, Obstacle):
             again = number if did is Obstacle.MOVED else None
             return Result(done=False, why=_why_not(did, pool, chosen, found), again=again)
-        outcome, effect = did
-        before = {level.id: found.values.get(level.id) for level in part}
-        ledger.save([outcome], now=now)
-        ledger.save_effect(
-            each.receipt, each.proposal.id, effect, outcome.pool.shared or 0, now=now
-        )
-        if each.proposal.finding is not None:
-            ledger.close_findings([each.proposal.finding], now=now)
-        touched.add(pool.id)
-        return Result(done=True, moved=effect.moved, writes=_writes(outcome.pool, before))
+        # Another finding of this pool, settled just now, may have brought in a level of its own.
+        before = {each.id: found.values.get(each.id) for each in part if each.id in chosen.saw}
+        result = _keep(each, did, before, ledger, now)
+        if result.done:
+            touched.add(pool.id)
+        return result
 
     def _tell(self, ledger: Ledger) -> None:
         """Tell people of receipts whose every line has its result."""
@@ -301,6 +299,34 @@ def _writes(pool: Pool, before: Mapping[LevelId, int | None]) -> tuple[Write, ..
         for each in pool.levels
         if each.id in before and each.book is not None and (delta := owed(each, pool.shared))
     )
+
+
+def _keep(
+    each: Approved,
+    did: tuple[Outcome, Effect],
+    before: Mapping[LevelId, int | None],
+    ledger: Ledger,
+    now: datetime,
+) -> Result:
+    """Keep what a decision does, if it writes the numbers that were shown."""
+    outcome, effect = did
+    proposal = each.proposal
+    writes = _writes(outcome.pool, before)
+    if not _are_as_shown(proposal, writes):  # a buffer was set meanwhile, for one
+        return Result(done=False, why=NOT_AS_SHOWN, again=_level_of(proposal))
+    ledger.save([outcome], now=now)
+    ledger.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)
+    if proposal.finding is not None:
+        ledger.close_findings([proposal.finding], now=now)
+    return Result(done=True, moved=effect.moved, writes=writes)
+
+
+def _are_as_shown(proposal: Proposal, writes: Sequence[Write]) -> bool:
+    """Whether no number is written that was not on the button; a number entered shows none."""
+    option = next((one for one in proposal.options if one.choice is proposal.choice), None)
+    if option is None or option.choice is Choice.USE_NUMBER:
+        return True
+    return all(each in option.writes for each in writes)
 
 
 def _by_report(again: Sequence[tuple[int | None, LevelId]]) -> dict[int | None, list[LevelId]]:

@@ -570,3 +570,19 @@ def test_a_crash_at_any_point_of_a_night_loses_nothing(house, point):
     told = home.rows("SELECT kind, facts FROM notice WHERE kind IN ('report', 'decided')")
     assert [row["kind"] for row in told if '"check"' in row["facts"]] == ["report"]
     assert len([row for row in told if row["kind"] == "decided"]) == 1
+
+
+def test_a_buffer_set_meanwhile_stops_a_fix_that_would_write_other_numbers(house):
+    """What is written is what was on the button, or nothing."""
+    home = differing(house)
+    (found,) = proposals(home, home.do(home.process.service.drift("ann")))
+    pools = [row["pool_id"] for row in home.rows("SELECT pool_id FROM level WHERE NOT met")]
+    home.do(home.process.service.set_buffer(pools[:1], 5, "us", BOB))
+    clicked = decide(home, found, Choice.USE_SOURCE)
+    (line,) = receipt(home, clicked).lines
+    assert (line.done, line.why) == (False, deciding.NOT_AS_SHOWN)
+    assert stock(home) == {"eu": 50, "us": 30}
+    newer = home.do(home.process.service.question("differs", found_subject(home)))
+    decide(home, newer, Choice.USE_SOURCE)
+    assert stock(home) == {"eu": 50, "us": 45}
+    assert_conserved(home)
