@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 import typer
+from pydantic import SecretStr
 
-from sync_core.app import Parts, folder, open_faces, open_store
+from sync_core.app import Parts, assemble, folder, open_faces, open_store
 from sync_core.cli import checks
 from sync_core.cli.printing import console, moment, say_json
 from sync_core.cli.running import (
@@ -26,6 +27,7 @@ from sync_core.ports import StoreState
 from sync_core.settings import Settings, load, needed
 
 FACE = 30.0  # seconds that the checks of a face may take
+IN_MEMORY = "sqlite://"
 STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 
 
@@ -83,6 +85,8 @@ async def _examine_with(settings: Settings) -> list[Check]:
             found += await _service(parts)
             found += await _nightly(parts)
             found += await _faces(parts)
+        elif all(each.state is not State.FAIL for each in told):
+            found += await _faces_before_the_first_start(settings)
     finally:
         if parts is not None:
             await parts.close()
@@ -90,7 +94,10 @@ async def _examine_with(settings: Settings) -> list[Check]:
 
 
 def _database(settings: Settings) -> tuple[Parts | None, list[Check]]:
-    """Open the database, if there is one, and return what is to be said of it."""
+    """Open the database, and return what is to be said of it.
+
+    No database yet is a warning, and one that cannot be used is a failure: both come without parts.
+    """
     name = database_name(settings)
     try:
         file = database_file(settings)
@@ -163,6 +170,18 @@ async def _nightly(parts: Parts) -> list[Check]:
     nightly = parts.settings.nightly
     says = f"due {moment(night)} ({nightly.at:%H:%M} {nightly.timezone}){last}"
     return [ok("nightly", says), checks.room(parts.database.engine, folder())]
+
+
+async def _faces_before_the_first_start(settings: Settings) -> list[Check]:
+    """Ask each face how it is while there is no database: an empty one in memory takes its place.
+
+    It says what the database will say once it is made: nobody has changed anything in Slack yet.
+    """
+    parts = assemble(settings.model_copy(update={"database_url": SecretStr(IN_MEMORY)}))
+    try:
+        return await _faces(parts)
+    finally:
+        await parts.close()
 
 
 async def _faces(parts: Parts) -> list[Check]:

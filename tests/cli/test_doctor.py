@@ -1,11 +1,13 @@
 """The doctor finds what is wrong before the stores do, and says what to do about it."""
 
 import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sandbox.demo.team import hire
 from sync_core.app import open_store
 from sync_core.cli import checks, doctor
 from sync_core.clock import WallClock
@@ -102,6 +104,49 @@ def test_no_settings(lone):
 def test_no_database_yet(tipo, bare):
     assert says(told(tipo), "database", "warn", "is not there yet")
     assert not (bare / "tipo.db").exists()
+
+
+@pytest.fixture
+def team(monkeypatch):
+    """People in an imitation Slack, and the settings with which Tipo reaches it."""
+    made = hire(lambda: WallClock().now().timestamp())
+    stop, begun = asyncio.Event(), threading.Event()
+    loops = []
+
+    async def run():
+        loops.append(asyncio.get_running_loop())
+        async with made.slack.running():
+            begun.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        assert begun.wait(10)
+        for name, value in made.settings().items():
+            monkeypatch.setenv(name, value)
+        yield made
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join(10)
+
+
+def test_slack_is_checked_before_there_is_a_database(tipo, team, bare):
+    """A newcomer asks the doctor first and starts afterwards: all that is wrong belongs here."""
+    found = told(tipo)
+    assert says(found, "database", "warn", "is not there yet")
+    assert says(found, "slack", "ok", "token accepted by urbanwear")
+    assert says(found, "slack", "ok", "alerts go to #stock")
+    assert says(found, "slack", "warn", "every member of the channel may approve")
+    assert list(bare.iterdir()) == []
+
+
+def test_a_wrong_slack_setting_is_found_before_there_is_a_database(tipo, team, monkeypatch):
+    """Else it is found when the first alert does not come."""
+    monkeypatch.setenv("TIPO_SLACK__BOT_TOKEN", "xoxb-of-somebody-else")
+    assert says(told(tipo, expect=1), "slack", "fail", "the bot token is not accepted")
+    monkeypatch.setenv("TIPO_SLACK__BOT_TOKEN", "nonsense")
+    assert says(told(tipo, expect=1), "settings", "fail", "TIPO_SLACK__BOT_TOKEN")
 
 
 def test_a_dead_token(tipo, monkeypatch):
