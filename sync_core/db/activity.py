@@ -1,7 +1,7 @@
 """What moved lately, and what shares its stock with nobody, read for people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,15 @@ from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.acts import Act
 from sync_core.domain.arrange import title_of
 from sync_core.domain.causes import NEAR, explain
-from sync_core.domain.values import Alias, ItemId, LocationId, News, PoolId, Severity
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    LocationId,
+    News,
+    Outcome,
+    PoolId,
+    Severity,
+)
 from sync_core.domain.views import Hour, Moved, Unmatched
 
 HOUR = timedelta(hours=1)
@@ -40,6 +48,13 @@ class Activity(Reports):
         rows = self.run(query).all()
         acts = self._acts_around(rows)
         return [_moved(row, acts[row.level_id]) for row in rows]
+
+    def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+        """Keep what has become of pools; who oversold one is named at once, if that is known."""
+        outcomes = list(outcomes)
+        super().save(outcomes, now=now)
+        if any(news.kind == "oversold" for each in outcomes for news in each.news):
+            self.name_oversold(now=now)
 
     def name_oversold(self, *, now: datetime) -> None:
         """Put the orders that oversold a product into its finding, once they are known."""

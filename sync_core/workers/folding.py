@@ -85,7 +85,7 @@ class Folder:
         acts = [act for _, said in heard if isinstance(said, ActsHeard) for act in said.acts]
         moved = brake(ledger, outcomes, context, now=now, acts=acts)
         waited, again = settle_waits(ledger, context, moved, now=now)
-        if acts or any(news.kind == "oversold" for each in outcomes for news in each.news):
+        if acts:
             ledger.name_oversold(now=now)
         written = 0
         if len(deliveries) < context.pace.fold:

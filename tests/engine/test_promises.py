@@ -383,6 +383,22 @@ def test_an_oversold_product_names_the_orders(house):
     )
 
 
+def test_an_oversell_that_only_a_second_look_shows_names_its_order(house):
+    """A sale within the second of our own write is read again: by then its order is known."""
+    home = house(orders=True)
+    home.open()
+    home.shops["eu"].sell("SKU-0", 30)
+    home.advance(0.4)
+    home.shops["us"].sell("SKU-0", 30, race=True)
+    home.advance(10)
+    [move] = home.rows("SELECT source FROM movement WHERE shared < 0")
+    assert move["source"] == "look"
+    [finding] = home.rows("SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL")
+    [order] = home.shops["us"].orders.values()
+    assert json.loads(finding["facts"])["acts"] == f"order {order.name} in us"
+    assert (home.shows("eu", "SKU-0"), home.shows("us", "SKU-0")) == (-10, -10)
+
+
 def test_history_names_the_order(house):
     """Who moved what, which order, and what Tipo wrote."""
     home = house(orders=True)
