@@ -5,11 +5,14 @@ from datetime import datetime
 from itertools import product
 from random import Random
 
+from sandbox.access import DEFAULT_SCOPES
 from sandbox.goods import NewVariant
 from sandbox.shop import Shop
 
 JACKET = "slim-fit-denim-jacket"
 QUANTITY = 50
+FIRST_ORDER = 1042  # of the first store; each of the others begins 1000 further on
+SCOPES = (*DEFAULT_SCOPES, "read_orders")  # all that README.md says to give
 SIZES = ("S", "M", "L")
 CUTS = ("Relaxed Fit", "Slim Fit", "Cropped", "Oversized", "Classic")
 CLOTHES = (
@@ -74,11 +77,13 @@ def _build_shop(
         client_id=f"sandbox-{alias}",
         client_secret=f"sandbox-secret-{alias}",
         access_token=f"shpat_sandbox_{alias}",
+        scopes=SCOPES,
         files_url=base_url and f"{base_url}/{alias}",
         allow_http=base_url is not None,
         id_offset=index * 100_000,  # ids of different stores never coincide
         shop_id=index + 1,
     )
+    shop.next_order_number = FIRST_ORDER + index * 1000  # a number names one order, not two
     shop.add_location(place)
     for title in titles(products):
         _add(shop, title)

@@ -121,7 +121,7 @@ def scenes() -> tuple[Scene, ...]:
                     verb="refund",
                     delta=2,
                     words="refunded",
-                    given={"order": "#1042", "quantity": 2},
+                    given={"order": "#2042", "quantity": 2},
                 ),
             ),
             shows=57,
@@ -147,7 +147,7 @@ async def play(stage: Stage, scene: Scene) -> Played:
     async with asyncio.TaskGroup() as group:
         for deed in scene.deeds:
             group.create_task(stage.act(deed.store, deed.verb, deed.given))
-    equal = await _equal(stage, scene.shows)
+    equal = await become_equal(stage, SKU, scene.shows)
     entries = [
         (alias, entry) for alias in STORES for entry in stage.shops[alias].log[marks[alias] :]
     ]
@@ -174,19 +174,20 @@ async def _next_second(stage: Stage) -> None:
     await stage.clock.sleep((after - now).total_seconds())
 
 
-async def _equal(stage: Stage, quantity: int) -> bool:
+async def become_equal(stage: Stage, sku: str, quantity: int) -> bool:
+    """Wait until both stores show a quantity; whether they do."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while set(shown(stage).values()) != {quantity}:
+            while set(shown(stage, sku).values()) != {quantity}:
                 await stage.clock.sleep(ROUND)
     except TimeoutError:
         return False
     return True
 
 
-def shown(stage: Stage) -> dict[str, int]:
-    """Return what each store shows of the jacket."""
-    return {alias: stage.shops[alias].available(SKU) for alias in STORES}
+def shown(stage: Stage, sku: str = SKU) -> dict[str, int]:
+    """Return what each store shows of the jacket in one size."""
+    return {alias: stage.shops[alias].available(sku) for alias in STORES}
 
 
 def _lines(

@@ -24,6 +24,7 @@ async def give(folder: Path, out: Console, *, keep: bool, as_json: bool) -> bool
     Raises:
         NoShow: If the stage cannot be set.
     """
+    transcript.starting(out)
     try:
         async with set_stage(folder, WallClock()) as stage:
             good = await _play(stage, out, as_json=as_json)
@@ -40,14 +41,22 @@ async def give(folder: Path, out: Console, *, keep: bool, as_json: bool) -> bool
 async def _play(stage: Stage, out: Console, *, as_json: bool) -> bool:
     """Play every scene, tell it, and return whether all hold."""
     transcript.opening(out, stage)
+    conversation = transcript.Conversation(out, stage)
+    transcript.heading(out, "In Slack, ann connects the stores")
+    conversation.tell()
     played: list[Played] = []
     for number, scene in enumerate(scenes(), 1):
         played.append(await play(stage, scene))
         transcript.told(out, number, played[-1])
     last = end(stage)
     transcript.ending(out, last)
-    talked = await talk(stage)
-    transcript.conversation(out, talked)
+    transcript.heading(out, "Meanwhile in Slack")
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(conversation.follow())
+        talked = await talk(stage)
+        following.cancel()
+    conversation.tell()
+    transcript.talked_well(out, talked)
     good = last.holds and all(each.holds for each in played) and talked.holds
     if not good:
         out.print(f"\nThe last lines of Tipo's log:\n{stage.log_tail()}")

@@ -98,8 +98,6 @@ async def set_stage(folder: Path, clock: Clock) -> AsyncIterator[Stage]:
     team = hire(lambda: clock.now().timestamp())
     stores_url = f"http://{HOST}:{listener.getsockname()[1]}"
     shops = build_world(clock.now, base_url=stores_url)
-    for shop in shops.values():
-        shop.access.scopes.append("read_orders")  # so that the history names orders
     tipo_url = f"http://{HOST}:{port}"
     settings = {
         **environment(shops, stores_url),

@@ -27,6 +27,10 @@ class Team:
             "TIPO_SLACK__API_URL": self.slack.api_url,
         }
 
+    def transcript(self) -> str:
+        """Return all that has been said and done in the channel so far."""
+        return self.slack.transcript(self.stock)
+
     async def ask(self, who: Person, line: str) -> Message:
         """Let somebody type a command, and return what they see.
 

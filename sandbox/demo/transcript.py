@@ -1,5 +1,7 @@
 """The transcript: what a person reads while the scenes are played."""
 
+from dataclasses import dataclass
+
 from rich.console import Console
 from rich.text import Text
 
@@ -8,11 +10,18 @@ from sandbox.demo.scenes import NAME, SKU, Ending, Line, Played
 from sandbox.demo.stage import Stage
 
 SLOW = 1000  # milliseconds
+ROUND = 0.1  # seconds between looks at what is new in Slack
 WHY_SLOW = "(a sale crossed Tipo's own write, so it read that store again 2 s later, to be sure)"
+
+
+def starting(out: Console) -> None:
+    """Say what takes the first seconds."""
+    out.print("Starting two stores, a Slack workspace and Tipo; all of it takes about 20 seconds.")
 
 
 def opening(out: Console, stage: Stage) -> None:
     """Say who plays."""
+    out.print()
     source, other = stage.shops["eu"], stage.shops["us"]
     out.print("Two stores that share their stock", style="bold")
     out.print(f"  eu, the source        {source.name}  {stage.stores_url}/eu")
@@ -64,12 +73,36 @@ def ending(out: Console, ending_: Ending) -> None:
     )
 
 
-def conversation(out: Console, talked: Talked) -> None:
-    """Show what was said in Slack."""
+@dataclass(slots=True)
+class Conversation:
+    """What is said in Slack, shown as it is said."""
+
+    out: Console
+    stage: Stage
+    told: int = 0  # lines; what has been said never changes
+
+    def tell(self) -> None:
+        """Show what is new."""
+        lines = self.stage.team.transcript().splitlines()
+        for line in lines[self.told :]:
+            self.out.print(f"   {line}" if line else "")
+        self.told = len(lines)
+
+    async def follow(self) -> None:
+        """Show what is new until cancelled."""
+        while True:
+            self.tell()
+            await self.stage.clock.sleep(ROUND)
+
+
+def heading(out: Console, words: str) -> None:
+    """Begin a part."""
     out.print()
-    out.print("Meanwhile in Slack", style="bold")
-    for line in talked.transcript.splitlines():
-        out.print(f"   {line}" if line else "")
+    out.print(words, style="bold")
+
+
+def talked_well(out: Console, talked: Talked) -> None:
+    """Say what did not happen in Slack, if anything."""
     if not talked.alerted:
         out.print("   NOT told: what was sold twice, or no answer came", style="bold red")
     if not talked.settled:

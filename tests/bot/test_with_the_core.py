@@ -66,7 +66,6 @@ async def world(office, tmp_path, monkeypatch):
     async with served([Mount("/", build_app(shops))]) as stores_url:
         for alias, shop in shops.items():
             shop.base_url = f"{stores_url}/{alias}"
-            shop.access.scopes.append("read_orders")
         yield Tipo(office, shops, tmp_path, monkeypatch), stores_url
 
 

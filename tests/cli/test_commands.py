@@ -125,7 +125,6 @@ def test_stock_of_nothing_is_bad_news(met):
 
 
 def test_history_tells_who_moved_what(met):
-    met.shops["us"].access.scopes.append("read_orders")
     met.shops["us"].sell(JACKET, 5)
     met.work(moved_everywhere(JACKET, 45))
 
@@ -187,7 +186,7 @@ def test_a_restart_learns_new_locations_and_scopes(known):
     assert known.json("doctor")["healthy"] is True
     known.shops["us"].add_location("Pop-up")
     for shop in known.shops.values():
-        shop.access.scopes.append("read_orders")
+        shop.access.scopes.append("read_reports")
         shop.connect("SFDJ-M", max(shop.locations))
 
     known.work(_has_place("Pop-up"))
@@ -205,7 +204,7 @@ def _has_place(name):
         return (
             name in {place.name for place in places}
             and len(pools) == len(places)
-            and all("read_orders" in each for each in scopes)
+            and all("read_reports" in each for each in scopes)
         )
 
     return holds

@@ -31,6 +31,13 @@ def test_both_stores_sell_the_same_jacket(world):
     assert not set(world["eu"].items) & set(world["us"].items)
 
 
+def test_an_order_number_names_one_order_and_tipo_may_see_it(world):
+    """An alert that names order #1042 must not leave open in which store it was."""
+    names = {shop.sell("SFDJ-M", 1).name for shop in world.values() for _ in range(3)}
+    assert names == {"#1042", "#1043", "#1044", "#2042", "#2043", "#2044"}
+    assert all("read_orders" in shop.access.scopes for shop in world.values())
+
+
 def test_the_environment_names_a_source_and_a_destination(world):
     found = environment(world, "http://127.0.0.1:4100")
     assert found["TIPO_STORES__EU__ROLE"] == "source"

@@ -1,6 +1,7 @@
 """The demo is the first thing that anybody runs: it must hold on any machine, in any folder."""
 
 import json
+import re
 
 
 def test_the_demo_holds(house):
@@ -18,6 +19,9 @@ def test_the_demo_holds(house):
     ]
     assert said["conversation"]["holds"] is True
     talked = said["conversation"]["transcript"]
-    for words in ("/tipo mode two-way", "oversold", "/tipo why", "/tipo check", "Receipt 2"):
+    for words in ("/tipo mode two-way", "oversold", "/tipo why", "/tipo check", "receipt 2"):
         assert words in talked
+    assert re.search(r"oversold by 10 units:\s+order\s+#\d+ in (eu|us) took what was left", talked)
+    stores = {(order[0], store) for store, order in re.findall(r" in (eu|us), order #(\d+)", talked)}
+    assert stores == {("1", "eu"), ("2", "us")}
     assert not (house.folder / "tipo.db").exists()
