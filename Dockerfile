@@ -1,15 +1,19 @@
 # syntax=docker/dockerfile:1
 FROM python:3.11-slim AS build
 WORKDIR /src
-RUN python -m venv /opt/tipo
-COPY requirements-runtime.lock ./
-RUN /opt/tipo/bin/pip install --no-cache-dir --require-hashes -r requirements-runtime.lock
+# Exactly what is locked, nothing resolved; what builds Tipo stays out of the image.
+COPY requirements-build.lock requirements-runtime.lock ./
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.lock \
+    && python -m venv --without-pip /opt/tipo \
+    && pip --python /opt/tipo/bin/python install --no-cache-dir --no-deps --require-hashes -r requirements-runtime.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY alembic ./alembic
 COPY bot ./bot
 COPY sandbox ./sandbox
 COPY sync_core ./sync_core
-RUN /opt/tipo/bin/pip install --no-cache-dir --no-deps .
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
+    && pip --python /opt/tipo/bin/python install --no-cache-dir --no-deps /dist/tipo-*.whl \
+    && pip --python /opt/tipo/bin/python check
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --create-home --home-dir /data --shell /usr/sbin/nologin tipo

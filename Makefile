@@ -1,25 +1,25 @@
-# Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 and nothing else.
+# Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 to 3.14 and nothing else.
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint simulate mutants bench migration lock clean
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first of these that runs here and is new enough; the packages are locked for 3.11 to 3.14.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$each" -c '$(FITS)' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?= 2
 
-help:  ## What there is
+help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Tipo needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "setting up .venv (once, about a minute)"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@touch $(READY)
+$(READY): requirements-build.lock requirements.lock pyproject.toml tools/set_up.py
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "Tipo needs Python 3.11, 3.12, 3.13 or 3.14, and $(if \
+		$(PYTHON),$(PYTHON) is none of them,none is here)."; \
+		echo "Install one, or say where it is: make demo PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" tools/set_up.py
 
-demo: $(READY)  ## Two imitation stores and the service: watch stock stay in step
+demo: $(READY)  ## Watch Tipo keep two imitation stores in sync; needs no account
 	@$(BIN)/tipo demo
 
 test: $(READY)  ## All tests
@@ -50,12 +50,14 @@ migration: $(READY)  ## Draft a migration for what the models have got: make mig
 	-@$(BIN)/ruff check --quiet --fix alembic
 	@$(BIN)/ruff format --quiet alembic
 
-lock: $(READY)  ## Lock the dependencies anew
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --no-header --generate-hashes --python-version 3.11 \
-		pyproject.toml --extra dev -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --no-header --generate-hashes --python-version 3.11 \
-		pyproject.toml -o requirements-runtime.lock
+COMPILE := build/lock/bin/uv pip compile --quiet --universal --no-header --generate-hashes --no-strip-extras \
+	--python-version 3.11
+
+lock: $(READY)  ## Lock what is new in pyproject.toml: make lock, or UPGRADE=--upgrade make lock for all
+	$(BIN)/python -m pip install --quiet --upgrade --target build/lock uv
+	$(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --constraint requirements-build.lock -o requirements.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock -o requirements-runtime.lock
 
 clean:  ## Throw away what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
