@@ -149,6 +149,14 @@ def test_a_wrong_slack_setting_is_found_before_there_is_a_database(tipo, team, m
     assert says(told(tipo, expect=1), "settings", "fail", "TIPO_SLACK__BOT_TOKEN")
 
 
+def test_slack_waits_for_a_database_that_cannot_be_used(tipo, team, monkeypatch):
+    """Who may approve stands in the database: nothing is said of it that may be wrong."""
+    monkeypatch.setenv("TIPO_DATABASE_URL", "postgresql://tipo@127.0.0.1:1/tipo")
+    found = told(tipo, expect=1)
+    assert says(found, "database", "fail", "cannot be used")
+    assert {about for about, _, _ in found}.isdisjoint({"slack"})
+
+
 def test_a_dead_token(tipo, monkeypatch):
     monkeypatch.setenv("TIPO_STORES__US__ACCESS_TOKEN", "shpat_dead")
     assert "US__ACCESS_TOKEN" in says(told(tipo, expect=1), "us", "fail", "not accepted")[0]
