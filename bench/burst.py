@@ -114,7 +114,7 @@ async def main() -> None:
         )  # fmt: skip
         folder_worker = Folder(context)
         receiver = Receiver(database, Bell())
-        running = asyncio.ensure_future(receiver.run())
+        running = asyncio.ensure_future(receiver.run(lambda: None))
         grouped, single, folded = [], [], []
         for value in range(1, 6):
             grouped.append(await keep(receiver, deliveries(ITEMS, value, "g")))

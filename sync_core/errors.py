@@ -5,6 +5,7 @@ TipoError
 ├── NotAllowed        somebody asked for what the rules forbid
 │   └── IllegalStep   a proposal cannot go that way
 ├── DatabaseTooNew    written by a newer Tipo; this one must not touch it
+├── NoDatabase        the database cannot be reached or written, or takes too long: try again later
 ├── NotCompared       the stores' exports cannot be compared; nothing follows from them
 └── StoreError        a store did not do what we asked
     ├── NoAnswer      it may have happened: send the same bytes again
@@ -30,6 +31,17 @@ def cut(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
+def reason(exc: BaseException) -> str:
+    """Return why something failed, in one line: the kind, and the first line of what it said.
+
+    Databases write the statement and its values, which are somebody's data, into further lines.
+    """
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    said = str(exc).partition("\n")[0]
+    return cut(f"{type(exc).__name__}: {said}" if said else type(exc).__name__)
+
+
 class TipoError(Exception):
     """Something that Tipo says on purpose."""
 
@@ -48,6 +60,10 @@ class IllegalStep(NotAllowed):
 
 class DatabaseTooNew(TipoError):
     """The database was written by a newer Tipo."""
+
+
+class NoDatabase(TipoError):
+    """The database cannot be reached or written, or takes too long; nothing is the work's fault."""
 
 
 class NotCompared(TipoError):

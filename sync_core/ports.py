@@ -50,6 +50,8 @@ from sync_core.papers import Papers
 
 T = TypeVar("T")
 
+LONG_STEP_SECONDS = 900.0  # the limit of a step that goes through a whole table
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -233,6 +235,21 @@ class Delivery:
     body: bytes
     received_at: datetime
     id: int = 0  # 0 until it is in the database
+    set_aside: bool = False  # it did not fold once, and is tried again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A delivery that could not be processed, without its bytes."""
+
+    id: int
+    store: Alias
+    topic: str
+    webhook_id: str
+    received_at: datetime
+    set_aside_at: datetime
+    why: str
+    retrying: bool  # somebody said to try it again, and it has not been yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,11 +399,25 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
     def receive(self, deliveries: Sequence[Delivery]) -> None:
         """Keep deliveries that are not known yet."""
 
-    def unhandled(self, limit: int) -> list[Delivery]:
-        """Return the oldest deliveries nobody has handled; no other process gets them."""
+    def unhandled(self, limit: int, *, only: Sequence[int] | None = None) -> list[Delivery]:
+        """Return the oldest deliveries nobody has handled; no other process gets them.
+
+        `only`: of these, if they still are unhandled.
+        """
 
     def handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
         """Tick deliveries off."""
+
+    def set_aside(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
+        """Keep an unhandled delivery out of the way; return its store, None if it was handled."""
+
+    def deliveries_set_aside(
+        self, store: Alias | None = None, *, limit: int = 1000
+    ) -> tuple[int, list[SetAside]]:
+        """Return how many are set aside and not handled since, and the oldest of them."""
+
+    def retry_deliveries(self, deliveries: Iterable[int] | None) -> list[int]:
+        """Have what was set aside handled again, all or some of it; return which."""
 
     def oldest_unhandled(self) -> datetime | None:
         """Return when the oldest delivery came that nobody has handled."""
@@ -591,8 +622,14 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
 class Records(Protocol):
     """The database."""
 
-    async def step(self, work: Callable[[Ledger], T]) -> T:
-        """Do work in one transaction and commit it. It may be run again after a conflict."""
+    async def step(self, work: Callable[[Ledger], T], *, limit: float | None = None) -> T:
+        """Do work in one transaction and commit it. It may be run again after a conflict.
+
+        `limit`: the seconds it may take; None is about a minute.
+
+        Raises:
+            NoDatabase: It could not be reached or written in time; the work is not at fault.
+        """
 
 
 # -- comparing

@@ -157,7 +157,15 @@ def _brake(facts: Facts, _: int) -> list[Part]:
 
 def _dead_worker(facts: Facts, _: int) -> list[Part]:
     name = clean(facts.get("worker") or facts.get("name") or "A part of Tipo", 60)
-    return [f"{name} has stopped working: {_why(facts)}."]
+    return [f"A part of Tipo keeps failing: {name} ({_why(facts)})."]
+
+
+def _set_aside(facts: Facts, _: int) -> list[Part]:
+    count = facts.get("count")
+    many = counted(count if isinstance(count, int) else 1, "webhook")
+    topic = clean(facts.get("topic") or "", 60)
+    kind = f" ({topic})" if topic else ""
+    return [f"{many} from ", bold(_store(facts)), f" couldn't be processed{kind}: {_why(facts)}."]
 
 
 def _paused(facts: Facts, _: int) -> list[Part]:
@@ -238,8 +246,13 @@ STORIES = {
     ),
     "dead_worker": Words(
         news=_dead_worker,
-        did="Tipo starts it again and again; nothing is lost.",
-        can="Look into the log; tipo doctor says more.",
+        did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",
+        can="Send the log's last error to whoever runs Tipo.",
+    ),
+    "delivery_set_aside": Words(
+        news=_set_aside,
+        did="Tipo kept them, and processed all others.",
+        can="Update Tipo, then run tipo deliveries retry. tipo deliveries lists them.",
     ),
     "paused": Words(
         news=_paused, did="The sum is written on resume.", can="Type /tipo resume to go on."

@@ -9,7 +9,6 @@ from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
 from sync_core.domain.nights import next_night
-from sync_core.domain.values import News
 from sync_core.settings import NightlySettings
 
 BEAT = 5  # seconds between signs of life
@@ -36,7 +35,6 @@ class Clockwork:
     def __init__(self, parts: Parts, *, is_working: Callable[[], bool]) -> None:
         self._parts = parts
         self._is_working = is_working
-        self._well = False  # nobody has been told that the engine works again
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
@@ -58,16 +56,9 @@ class Clockwork:
             self._scheduler.shutdown(wait=False)
 
     async def _beat(self) -> None:
-        """Leave a sign of life while the engine works."""
-        if not self._is_working():
-            self._well = False
-            return
-        await self._parts.service.beat()
-        if not self._well:
-            over = News(kind="dead_worker", subject="worker:engine", over=True)
-            now = self._parts.clock.now()
-            await self._parts.database.step(lambda ledger: ledger.tell([over], now=now))
-            self._well = True
+        """Leave a sign of life while what all stores need is at work."""
+        if self._is_working():
+            await self._parts.service.beat()
 
     async def _night(self) -> None:
         """Ask for the report of the night that has begun, if nobody has."""

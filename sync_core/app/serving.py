@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
@@ -15,19 +15,16 @@ from sync_core.app.clockwork import Clockwork
 from sync_core.app.faces import Face, open_faces
 from sync_core.app.parts import Parts
 from sync_core.app.working import context_of
-from sync_core.domain.values import Alias, News, Severity
-from sync_core.errors import cut
+from sync_core.domain.values import Alias
+from sync_core.errors import NoDatabase
 from sync_core.shopify.webhooks import heard, verify
 from sync_core.web.health import Health
 from sync_core.web.receiver import Receiver
 from sync_core.web.webhooks import Webhooks
 from sync_core.workers.engine import Engine
+from sync_core.workers.supervisor import Supervisor
 
-log = logging.getLogger(__name__)
-
-LONGEST_PAUSE = 30.0  # seconds between attempts of what fails
-FAILING = 3  # failures in a row after which the engine does not work
-LINGER = 5  # seconds that requests under way have at the end
+LINGER = 5  # seconds that requests under way, and our last words, have at the end
 
 
 class App:
@@ -36,9 +33,9 @@ class App:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._context = context_of(parts)
+        self._supervisor = Supervisor(parts.database, parts.clock)
         self._receiver = Receiver(parts.database, self._context.inbox)
         self._faces = open_faces(parts)
-        self._failing = 0  # how often in a row the engine has failed
 
     def web(self) -> Starlette:
         """Return the HTTP face."""
@@ -53,8 +50,10 @@ class App:
         )
         health = Health(
             parts.service,
+            parts.database,
             parts.clock,
-            alive=lambda: self._failing < FAILING,
+            supervisor=self._supervisor,
+            receiver=self._receiver,
             faces=lambda: {face.name: face.health() for face in self._faces},
         )
         return Starlette(
@@ -70,7 +69,7 @@ class App:
     async def run(self, *, listener: socket.socket | None = None) -> None:
         """Serve until told to stop by SIGTERM or SIGINT, then finish within seconds."""
         server = self._server()
-        clockwork = Clockwork(self._parts, is_working=lambda: self._failing < FAILING)
+        clockwork = Clockwork(self._parts, is_working=self._supervisor.is_well)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.handle_exit, number, None)
@@ -78,18 +77,25 @@ class App:
         await clockwork.start()
         try:
             async with asyncio.TaskGroup() as group:
-                receiving = group.create_task(self._receiver.run(), name="receiver")
-                working = group.create_task(self._work(), name="engine")
-                faces = [
-                    group.create_task(self._face(each), name=each.name) for each in self._faces
-                ]
+                working = group.create_task(self.work(), name="work")
                 await server.serve(sockets=None if listener is None else [listener])
-                for task in (receiving, working, *faces):
-                    task.cancel()
+                working.cancel()
         finally:
             clockwork.stop()
-            await self._parts.service.rest()
+            with contextlib.suppress(NoDatabase, TimeoutError):
+                async with asyncio.timeout(LINGER):
+                    await self._parts.service.rest()
             await self._parts.close()
+
+    async def work(self) -> None:
+        """Do all that this process does but answer requests, until cancelled."""
+        keep = self._supervisor.keep
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keep("receiver", self._receiver.run, vital=True))
+            for face in self._faces:
+                group.create_task(keep(face.name, partial(_show, face)))
+            group.create_task(Engine(self._context, self._supervisor).run())
+            group.create_task(self._supervisor.run())
 
     def _server(self) -> uvicorn.Server:
         settings = self._parts.settings
@@ -101,48 +107,14 @@ class App:
             access_log=False,
             timeout_graceful_shutdown=LINGER,
             timeout_keep_alive=30,
-            limit_concurrency=2000,
             server_header=False,
         )
         return _Server(config)
 
-    async def _work(self) -> None:
-        """Run the engine; start it again when it fails: all that it knows is in the database."""
-        while True:
-            started = self._parts.clock.now()
-            try:
-                await Engine(self._context).run()
-            except* Exception as many:
-                lasted = (self._parts.clock.now() - started).total_seconds()
-                self._failing = self._failing + 1 if lasted < 2 * LONGEST_PAUSE else 1
-                log.exception("the engine has failed, again", extra={"act": "engine_failed"})
-                await self._tell(cut(str(many.exceptions[0])))
-            await self._parts.clock.sleep(min(LONGEST_PAUSE, 0.5 * 2**self._failing))
 
-    async def _tell(self, why: str) -> None:
-        """Tell people once that the engine does not come up, where the database lets us."""
-        if self._failing < FAILING:
-            return
-        facts: dict[str, str | int | float | bool | None] = {"worker": "engine", "why": why}
-        dead = News(
-            kind="dead_worker", subject="worker:engine", severity=Severity.CRITICAL, facts=facts
-        )
-        now = self._parts.clock.now()
-        with contextlib.suppress(Exception):  # it may be the very thing that does not work
-            await self._parts.database.step(lambda ledger: ledger.tell([dead], now=now))
-
-    async def _face(self, face: Face) -> None:
-        """Run a face; start it again when it fails: nobody may miss what is to be told."""
-        failing = 0
-        while True:
-            started = self._parts.clock.now()
-            try:
-                await face.run()
-            except* Exception:
-                lasted = (self._parts.clock.now() - started).total_seconds()
-                failing = failing + 1 if lasted < 2 * LONGEST_PAUSE else 1
-                log.exception("%s has failed, again", face.name, extra={"act": "face_failed"})
-            await self._parts.clock.sleep(min(LONGEST_PAUSE, 0.5 * 2**failing))
+async def _show(face: Face, _done: Callable[[], None]) -> None:
+    """Run a face; it is well as long as it runs."""
+    await face.run()
 
 
 class _Server(uvicorn.Server):

@@ -8,6 +8,7 @@ import typer
 from sync_core.cli import (
     buffering,
     checking,
+    deliveries,
     doctor,
     exporting,
     migrating,
@@ -50,7 +51,7 @@ def _tipo(
 
 
 for part in (
-    *(serving, checking, mode, status, stock, exporting, undoing, buffering, places),
+    *(serving, checking, mode, status, stock, exporting, undoing, buffering, places, deliveries),
     *(doctor, migrating),
 ):
     part.register(app)

@@ -5,25 +5,45 @@ wait for anything but the database: so no transaction is ever open while a reque
 What conflicts with another process is rolled back and run again as a whole.
 
 SQLite has one writer, hence one thread and `BEGIN IMMEDIATE`; PostgreSQL has a few.
+
+Nothing waits without a limit:
+
+    what may hang                        is ended by                             after
+    -----------------------------------  --------------------------------------  ----------
+    a statement                          the server (statement_timeout)          50 s
+    waiting for a lock                   the server (lock_timeout): run again    10 s
+    our transaction, when we are gone    the server (idle_in_transaction_…)      60 s
+    connecting                           libpq (connect_timeout)                 5 s a host
+    a connection whose other end is      the kernel (keepalives,                 30 s
+    gone                                 tcp_user_timeout)
+    a connection that something in       `step`: cuts it, so that the thread     60 s
+    between holds open and silent        is free
+    a step as a whole, tries and queue   `step`                                  60 s
+
+Steps that go through a whole table say `limit=LONG_STEP_SECONDS`; migrations have no limit.
 """
 
 import asyncio
 import logging
+import os
 import random
+import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from threading import Event
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from sync_core.clock import Clock, WallClock
 from sync_core.db.ledger import SqlLedger
-from sync_core.errors import BadSettings
+from sync_core.errors import BadSettings, NoDatabase, reason
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -31,8 +51,26 @@ T = TypeVar("T")
 TRIES = 8
 SWITCHES = 100  # attempts at writing ahead while other processes start
 WORKERS = 6  # threads, and connections, to PostgreSQL
+ROOM = text(
+    "SELECT set_config('statement_timeout', :ms, true),"
+    " set_config('idle_in_transaction_session_timeout', :ms, true)"
+)
 # SQLSTATE: run the step again. A row that was made meanwhile (23505) is seen by the next run.
 AGAIN = {"23505", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """How long to wait for the database; seconds."""
+
+    step: float = 60.0  # as a whole: the queue, every try, the commit
+    statement: float = 50.0
+    lock: float = 10.0
+    idle: float = 60.0  # a transaction that says nothing: its process may be cut off
+    connect: int = 5  # libpq takes whole seconds, two or more
+
+
+TIME_LIMITS = TimeLimits()
 
 
 class Database:
@@ -45,10 +83,12 @@ class Database:
         executor: Executor | None = None,
         clock: Clock | None = None,
         luck: random.Random | None = None,
+        limits: TimeLimits = TIME_LIMITS,
     ) -> None:
         self.url = plain_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine = _engine(self.url)
+        self._limits = limits
+        self._engine = _engine(self.url, limits)
         workers = 1 if self.is_sqlite else WORKERS
         self._executor = executor or ThreadPoolExecutor(workers, "database")
         self._clock = clock or WallClock()
@@ -59,16 +99,35 @@ class Database:
         """The engine below, for migrations."""
         return self._engine
 
-    async def step(self, work: Callable[[SqlLedger], T]) -> T:
+    async def step(self, work: Callable[[SqlLedger], T], *, limit: float | None = None) -> T:
         """Do work in one transaction and commit it.
 
+        A step that is cancelled, or out of time, is broken off: its thread is free again. Like
+        after a crash, only a commit that was under way may have happened.
+
         Raises:
-            DBAPIError: If the database cannot be reached or written, after 8 tries.
+            NoDatabase: If it cannot be reached or written, after 8 tries or `limit` seconds.
+            DBAPIError: If the database refuses what the work does.
         """
-        loop = asyncio.get_running_loop()
+        seconds = self._limits.step if limit is None else limit
+        waiting = asyncio.timeout(seconds)
+        try:
+            async with waiting:
+                return await self._again(work, limit)
+        except TimeoutError as exc:
+            if not waiting.expired():
+                raise
+            raise NoDatabase(f"the database has not answered for {seconds:g} s") from exc
+        except DBAPIError as exc:
+            if not _is_environment(exc):
+                raise
+            raise NoDatabase(reason(exc.orig or exc)) from exc
+
+    async def _again(self, work: Callable[[SqlLedger], T], limit: float | None) -> T:
+        """Do work, again and again while others are in the way."""
         for attempt in range(TRIES):
             try:
-                return await loop.run_in_executor(self._executor, self._run, work)
+                return await self._once(work, limit)
             except DBAPIError as exc:
                 if not _is_passing(exc) or attempt == TRIES - 1:
                     raise
@@ -76,18 +135,78 @@ class Database:
             await self._clock.sleep(self._luck.uniform(0, 0.05 * 2**attempt))
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def _run(self, work: Callable[[SqlLedger], T]) -> T:
-        with self._engine.begin() as connection:
-            return work(SqlLedger(connection))
+    async def _once(self, work: Callable[[SqlLedger], T], limit: float | None) -> T:
+        attempt = _Attempt()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, self._run, work, attempt, limit)
+        except asyncio.CancelledError:
+            attempt.break_off()
+            raise
+
+    def _run(self, work: Callable[[SqlLedger], T], attempt: "_Attempt", limit: float | None) -> T:
+        with (
+            self._engine.connect() as connection,
+            attempt.on(connection),
+            connection.begin(),
+        ):
+            if limit is not None and limit > self._limits.step and not self.is_sqlite:
+                connection.execute(ROOM, {"ms": f"{limit * 1000:.0f}"})
+            done = work(SqlLedger(connection))
+            attempt.go_on()
+            return done
 
     def run(self, work: Callable[[SqlLedger], T]) -> T:
         """Do a step here and now, for programs without an event loop."""
-        return self._run(work)
+        return self._run(work, _Attempt(), None)
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self._executor.shutdown(wait=True)
         self._engine.dispose()
+
+
+class _Attempt:
+    """One run of a step in a thread, which the event loop can break off."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._connection: Any = None  # the driver's own, while it is ours
+        self._broken = False
+
+    @contextmanager
+    def on(self, connection: Connection) -> Iterator[None]:
+        """Note the connection that the run is on until its end, the commit included."""
+        with self._lock:
+            self._connection = connection.connection.dbapi_connection
+        try:
+            self.go_on()
+            yield
+        finally:
+            with self._lock:  # from here on it may be somebody else's
+                self._connection = None
+
+    def go_on(self) -> None:
+        """Raise if nobody waits for this run any more."""
+        if self._broken:
+            raise NoDatabase("nobody waits for this step any more")
+
+    def break_off(self) -> None:
+        """Have the thread come back with an error, whatever it waits for."""
+        with self._lock:
+            self._broken = True
+            if self._connection is not None:
+                _cut(self._connection)
+
+
+def _cut(connection: Any) -> None:
+    """End what a connection of a driver is doing, from another thread."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.interrupt()
+        return
+    # Closing it would leave its thread waiting; shutting its socket down wakes the thread.
+    with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as copy:
+        copy.shutdown(socket.SHUT_RDWR)
 
 
 def plain_url(url: str) -> URL:
@@ -109,26 +228,44 @@ def plain_url(url: str) -> URL:
             )
 
 
-def _engine(url: URL) -> Engine:
-    """Return an engine whose commits are durable."""
+def _engine(url: URL, limits: TimeLimits) -> Engine:
+    """Return an engine whose commits are durable, and whose waits have limits."""
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(
+        return create_engine(
             url,
             pool_size=WORKERS,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "options": "-c timezone=UTC"},
+            hide_parameters=True,  # errors are logged, and these are somebody's data
+            connect_args=_connect_args(limits),
         )
-        event.listen(engine, "connect", _make_durable)
-        return engine
     in_memory = url.database in {None, "", ":memory:"}
     engine = create_engine(
         url,
+        hide_parameters=True,
         poolclass=StaticPool if in_memory else QueuePool,
         connect_args={"timeout": 10, "check_same_thread": False, "isolation_level": None},
     )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def _connect_args(limits: TimeLimits) -> dict[str, Any]:
+    """Return what libpq is told. A commit that was answered must not be lost: hence the last."""
+    session = {
+        "timezone": "UTC",
+        "statement_timeout": f"{limits.statement * 1000:.0f}",
+        "lock_timeout": f"{limits.lock * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{limits.idle * 1000:.0f}",
+        "synchronous_commit": "on",  # whatever the default of server, database or role is
+    }
+    return {
+        "connect_timeout": limits.connect,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,  # milliseconds
+        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+    }
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -152,13 +289,6 @@ def _write_ahead(connection: Any) -> None:
             return
 
 
-def _make_durable(connection: Any, _record: Any) -> None:
-    """A commit that was answered must not be lost, whatever the server's default is."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = on")
-    connection.commit()
-
-
 def _begin_immediate(connection: Connection) -> None:
     """Take the write lock at once: a step that reads first could not upgrade later."""
     connection.execute(text("BEGIN IMMEDIATE"))
@@ -174,3 +304,8 @@ def _is_passing(exc: DBAPIError) -> bool:
         return state in AGAIN or state.startswith("08")
     words = str(exc.orig)
     return "locked" in words or "busy" in words
+
+
+def _is_environment(exc: DBAPIError) -> bool:
+    """Whether it is the database's state that failed, not what the step asked of it."""
+    return isinstance(exc, OperationalError | InternalError) or exc.connection_invalidated

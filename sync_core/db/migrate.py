@@ -19,6 +19,8 @@ from sync_core.errors import DatabaseTooNew
 
 LOCK = 0x7469706F  # "tipo", as PostgreSQL's advisory locks are numbers
 
+UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
 
 def scripts() -> Path:
     """Return where the migrations lie."""
@@ -51,6 +53,8 @@ def migrate(engine: Engine) -> list[str]:
     """
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
+            for name in UNLIMITED:  # a large table takes what it takes, and so does waiting for it
+                connection.execute(text(f"SET LOCAL {name} = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         missing = _missing(_at(connection))
         if missing:

@@ -24,6 +24,7 @@ from sqlmodel import Field, SQLModel
 
 OPEN = text("state = 'open'")
 NEW = text("handled_at IS NULL")
+ASIDE = text("set_aside_at IS NOT NULL")
 WANTED = text("look_at IS NOT NULL")
 DUE = text("due")
 STANDING = text("closed_at IS NULL")
@@ -205,6 +206,7 @@ class DeliveryRow(SQLModel, table=True):
         UniqueConstraint("store", "webhook_id", name="each_once"),
         Index("delivery_new", "id", sqlite_where=NEW, postgresql_where=NEW),
         Index("delivery_age", "received_at"),
+        Index("delivery_aside", "store", "id", sqlite_where=ASIDE, postgresql_where=ASIDE),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -213,7 +215,9 @@ class DeliveryRow(SQLModel, table=True):
     topic: str
     body: bytes = Field(sa_type=LargeBinary)
     received_at: datetime = Field(sa_type=Utc)
-    handled_at: datetime | None = Field(None, sa_type=Utc)
+    handled_at: datetime | None = Field(None, sa_type=Utc)  # accounted for, or set aside
+    set_aside_at: datetime | None = Field(None, sa_type=Utc)  # until it is accounted for
+    why: str | None = None  # it was set aside
 
 
 class MovementRow(SQLModel, table=True):

@@ -96,6 +96,7 @@ PASSING = frozenset(  # kinds of finding that nobody has to decide about: they e
     {
         *("held", "unreachable", "request_refused", "webhooks_gone", "webhooks_missed"),
         *("location_refused", "export_odd", "paused", "dead_worker"),
+        "delivery_set_aside",
     }
 )
 SENTENCES = {

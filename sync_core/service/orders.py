@@ -23,7 +23,7 @@ from sync_core.domain.proposals import (
 from sync_core.domain.values import Alias, LocationId, Mode, News, PoolId, Severity
 from sync_core.errors import NotAllowed
 from sync_core.papers import Draft, Wish
-from sync_core.ports import Ledger
+from sync_core.ports import LONG_STEP_SECONDS, Ledger
 from sync_core.service.questions import PREFERENCE, Questions
 from sync_core.workers.carrying_out import call_meetings, owing
 from sync_core.workers.engine import BELL
@@ -54,7 +54,8 @@ class Orders(Questions):
         """
         wanted = await self._destinations(alias)
         now = self._clock.now()
-        await self._records.step(lambda ledger: self._call(ledger, wanted, mode, by, now))
+        call = partial(self._call, wanted=wanted, mode=mode, by=by, now=now)
+        await self._records.step(call, limit=LONG_STEP_SECONDS)
         log.info("mode %s for %s", mode, ", ".join(wanted), extra={"act": "mode", "by": by})
         return wanted
 
@@ -270,9 +271,30 @@ class Orders(Questions):
             self._ring(ledger)
             return count
 
-        count = await self._records.step(work)
+        count = await self._records.step(work, limit=LONG_STEP_SECONDS)
         log.info("buffer %d", units, extra={"act": "buffer", "by": by.id, "n": count})
         return count
+
+    # -- deliveries
+    async def retry_deliveries(self, numbers: Sequence[int] | None, *, by: str) -> list[int]:
+        """Have deliveries that were set aside processed again, some or all; return which.
+
+        Raises:
+            NotAllowed: If one of them is not set aside; then none is processed again.
+        """
+        again = await self._records.step(partial(self._retry, numbers))
+        facts = {"act": "deliveries_retried", "by": by, "n": len(again)}
+        log.info("%d deliveries are tried again", len(again), extra=facts)
+        return again
+
+    def _retry(self, numbers: Sequence[int] | None, ledger: Ledger) -> list[int]:
+        again = ledger.retry_deliveries(numbers)
+        unknown = sorted(set(numbers or ()) - set(again))
+        if unknown:
+            listed = ", ".join(map(str, unknown))
+            raise NotAllowed(f"not set aside: {listed}; `tipo deliveries` lists what is")
+        self._ring(ledger)
+        return again
 
     # -- a face's own settings
     async def set_preference(self, name: str, value: str | None, by: Person) -> None:

@@ -23,7 +23,7 @@ from sync_core.domain.views import (
     Unmatched,
 )
 from sync_core.errors import NotAllowed, StoreError
-from sync_core.ports import Ledger, Records, Store, StoreState
+from sync_core.ports import Ledger, Records, SetAside, Store, StoreState
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +153,10 @@ class Questions:
     async def unmatched(self, *, limit: int = 50, offset: int = 0) -> tuple[int, list[Unmatched]]:
         """Return how many variants share their stock with nobody, and some of them."""
         return await self._records.step(lambda ledger: ledger.unmatched(limit=limit, offset=offset))
+
+    async def deliveries_set_aside(self) -> tuple[int, list[SetAside]]:
+        """Return how many deliveries could not be processed, and the oldest of them."""
+        return await self._records.step(lambda ledger: ledger.deliveries_set_aside())
 
     # -- reports and proposals
     async def report(self, report_id: int) -> Report | None:

@@ -15,58 +15,93 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sync_core.clock import Clock
 from sync_core.domain.views import Overview
+from sync_core.ports import Records
 from sync_core.service import Service
+from sync_core.web.receiver import Receiver
+from sync_core.workers.supervisor import Supervisor
 
-OLD = 60.0  # seconds a delivery may wait before we are not ready
-PATIENT = 3.0  # seconds that the database has to answer
+PATIENCE_SECONDS = 3.0  # that the database has to answer
+PROBE = "probe"  # the setting that is written to see whether the database can be
 
 
 class Health:
-    """Says how the service is."""
+    """Says how the service is.
+
+        path      200 when                                         else 503: whoever asks should
+        --------  -----------------------------------------------  -----------------------------
+        /healthz  what all stores need is at work                  restart this process
+        /readyz   this process can take webhooks and keep them     send them to another one
+        /metrics  the database answers                             ask again
+
+    A store that refuses our token, or a worker of one store that fails, is a fact in the body of
+    `/readyz` and a figure: it must not cost the other stores their webhooks.
+    """
 
     def __init__(
         self,
         service: Service,
+        records: Records,
         clock: Clock,
         *,
-        alive: Callable[[], bool],
+        supervisor: Supervisor,
+        receiver: Receiver,
         faces: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
         self._service = service
+        self._records = records
         self._clock = clock
-        self._alive = alive
-        self._faces = faces  # Slack being down is said, and does not make us unready
+        self._supervisor = supervisor
+        self._receiver = receiver
+        self._faces = faces
 
     async def healthz(self, _request: Request) -> Response:
-        """Alive: the process answers and its workers work."""
-        if self._alive():
+        """Alive: the process answers, and what all stores need is at work."""
+        if self._supervisor.is_well():
             return PlainTextResponse("ok\n")
-        return PlainTextResponse("the engine has stopped; restart the process\n", status_code=503)
+        down = ", ".join(self._supervisor.down())
+        return PlainTextResponse(
+            f"failing again and again: {down}; restart the process\n", status_code=503
+        )
 
     async def readyz(self, _request: Request) -> Response:
-        """Ready: the database answers, the stores accept us, deliveries are handled."""
-        try:
-            async with asyncio.timeout(PATIENT):
-                overview = await self._service.overview()
-        except Exception as exc:  # noqa: BLE001 - whatever it is, we are not ready
-            why = f"the database does not answer: {type(exc).__name__}"
-            return JSONResponse({"ready": False, "why": [why]}, status_code=503)
-        age = self._age(overview)
-        why_not = [] if self._alive() else ["the engine has stopped"]
-        why_not += [f"{each.alias}: {each.held_why}" for each in overview.stores if each.held_why]
-        if age > OLD:
-            why_not.append(f"a delivery has waited for {age:.0f} s")
-        facts = {
+        """Ready: webhooks can be taken, and kept."""
+        why_not = await self._why_not_ready()
+        facts: dict[str, object] = {
             "ready": not why_not,
             "why": why_not,
-            "oldest_unhandled_seconds": round(age, 1),
+            "workers": {"failing": self._supervisor.down()},
+            "faces": dict(self._faces()),
+        }
+        if not why_not:
+            facts |= await self._stores()
+        return JSONResponse(facts, status_code=503 if why_not else 200)
+
+    async def _why_not_ready(self) -> list[str]:
+        """Return why a webhook could not be kept now, if so."""
+        if self._receiver.is_full:
+            return ["too many webhooks are under way"]
+        now = self._clock.now().isoformat()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._records.step(lambda ledger: ledger.set(PROBE, now))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, we are not ready
+            return [f"the database cannot be written: {type(exc).__name__}"]
+        return []
+
+    async def _stores(self) -> dict[str, object]:
+        """Return how the stores are, as far as the database says so in time."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                overview = await self._service.overview()
+        except Exception as exc:  # noqa: BLE001 - it can be written, so we are ready
+            return {"stores": None, "stores_why": type(exc).__name__}
+        return {
+            "oldest_unhandled_seconds": round(self._age(overview), 1),
             "stores": {
                 each.alias: {"held": each.held_why, "due": each.due, "suspended": each.suspended}
                 for each in overview.stores
             },
-            "faces": dict(self._faces()),
         }
-        return JSONResponse(facts, status_code=503 if why_not else 200)
 
     def _age(self, overview: Overview) -> float:
         """Return the age of the oldest delivery that nobody has handled, in seconds."""
@@ -76,7 +111,7 @@ class Health:
     async def metrics(self, _request: Request) -> Response:
         """Return figures for Prometheus; what is counted in the database is counted anew."""
         try:
-            async with asyncio.timeout(PATIENT):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 overview = await self._service.overview()
         except Exception as exc:  # noqa: BLE001 - a scrape that fails is an answer of its own
             why = f"the database does not answer: {type(exc).__name__}\n"
@@ -96,5 +131,12 @@ class Health:
             gauge = Gauge(f"tipo_store_{name}", f"Levels: {name}", ["store"], registry=now)
             for each in overview.stores:
                 gauge.labels(store=each.alias).set(getattr(each, name))
+        held = Gauge("tipo_store_held", "1: the store refuses us", ["store"], registry=now)
+        for each in overview.stores:
+            held.labels(store=each.alias).set(each.held_why is not None)
+        failing = Gauge("tipo_worker_down", "1: fails again and again", ["worker"], registry=now)
+        down = self._supervisor.down()
+        for worker in self._supervisor.workers:
+            failing.labels(worker=worker.name).set(worker.name in down)
         body = generate_latest(now) + generate_latest(REGISTRY)
         return Response(body, media_type=CONTENT_TYPE_LATEST)

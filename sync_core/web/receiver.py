@@ -4,17 +4,26 @@ Each answer waits for its own commit: what was answered 200 is in the database.
 """
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from sync_core.errors import TipoError, reason
 from sync_core.ports import Delivery, Records
 from sync_core.workers.bell import Bell
 
-MOST_WAITING = 20_000  # deliveries; more are refused, and the store sends them again
-MOST_AT_ONCE = 2_000
+log = logging.getLogger(__name__)
+
+MAX_REQUESTS = 2_000  # under way at once; more are refused, and the store sends them again
+KEEP_SECONDS = 10.0  # a store has stopped waiting after 5
 
 
 class Full(Exception):
-    """Too many deliveries wait for the database."""
+    """Too many webhooks are under way."""
+
+
+class NotKept(Exception):
+    """The database did not take a delivery; this is logged once for all of its commit."""
 
 
 class Receiver:
@@ -25,45 +34,85 @@ class Receiver:
         self._inbox = inbox
         self._waiting: list[tuple[Delivery, asyncio.Future[None]]] = []
         self._bell = Bell()
+        self._under_way = 0
+        self._refused = 0  # since it is full
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next webhook would be refused."""
+        return self._under_way >= MAX_REQUESTS
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Count a webhook as under way, until it is kept or refused.
+
+        Raises:
+            Full: If too many are.
+        """
+        if self.is_full:
+            if not self._refused:
+                log.warning("%d webhooks are under way, more are refused", MAX_REQUESTS)
+            self._refused += 1
+            raise Full
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if self._refused and self._under_way < MAX_REQUESTS // 2:
+                log.warning(
+                    "webhooks are taken again; %d were refused",
+                    self._refused,
+                    extra={"act": "webhooks_refused", "n": self._refused},
+                )
+                self._refused = 0
 
     async def keep(self, delivery: Delivery) -> None:
         """Return once the delivery is in the database.
 
         Raises:
-            Full: If too many wait already.
+            NotKept: If the database does not take it.
         """
-        if len(self._waiting) >= MOST_WAITING:
-            raise Full
         kept = asyncio.get_running_loop().create_future()
         self._waiting.append((delivery, kept))
         self._bell.ring()
         await kept
 
-    async def run(self) -> None:
-        """Commit what has arrived, for ever."""
+    async def run(self, done: Callable[[], None]) -> None:
+        """Commit what has arrived until cancelled; say whenever something was."""
         while True:
             if not self._waiting:
                 await self._bell.wait(None)
-            some, self._waiting = (
-                self._waiting[:MOST_AT_ONCE],
-                self._waiting[MOST_AT_ONCE:],
-            )
-            if some:
-                await self._commit(some)
+            some, self._waiting = self._waiting, []
+            if some and await self._commit(some):
+                done()
 
-    async def _commit(self, some: Sequence[tuple[Delivery, asyncio.Future[None]]]) -> None:
-        """Commit some deliveries, and let their answers go."""
+    async def _commit(self, some: Sequence[tuple[Delivery, asyncio.Future[None]]]) -> bool:
+        """Commit some deliveries, let their answers go; return whether they are kept."""
         deliveries = [each for each, _ in some]
         failed: Exception | None = None
         try:
-            await self._records.step(lambda ledger: ledger.receive(deliveries))
+            await self._records.step(lambda ledger: ledger.receive(deliveries), limit=KEEP_SECONDS)
         except Exception as exc:  # noqa: BLE001 - whoever waits for it is told, and answers 503
             failed = exc
+            _log(len(some), exc)
         for _, kept in some:
             if kept.done():  # the caller has gone
                 continue
             if failed is None:
                 kept.set_result(None)
             else:
-                kept.set_exception(failed)
+                kept.set_exception(NotKept())
         self._inbox.ring()
+        return failed is None
+
+
+def _log(count: int, exc: Exception) -> None:
+    """Log once what thousands may wait for; what Tipo says on purpose needs no traceback."""
+    log.error(
+        "%d deliveries cannot be kept: %s",
+        count,
+        reason(exc),
+        exc_info=None if isinstance(exc, TipoError) else exc,
+        extra={"act": "deliveries_not_kept", "n": count},
+    )

@@ -9,11 +9,13 @@
     no, a wrong or somebody else's HMAC     401
     no topic or no webhook id               400
     not JSON, or JSON of a wrong shape      400
-    the database cannot keep it             503, and the store sends it again
+    2,000 are under way already             503, Retry-After: the store sends it again
+    the database cannot keep it             503, Retry-After: the store sends it again
     anything else, once it is in the        200
     database, known or new
 
-A refusal is one line in the log; nothing of it is stored.
+A refusal is one line in the log; nothing of it is stored. Of what could not be kept, thousands
+perhaps, the receiver says once how many they were.
 """
 
 import asyncio
@@ -29,13 +31,15 @@ from sync_core.clock import Clock
 from sync_core.domain.values import Alias
 from sync_core.errors import cut
 from sync_core.ports import Delivery, Reader
-from sync_core.web.receiver import Full, Receiver
+from sync_core.web.receiver import Full, NotKept, Receiver
 
 log = logging.getLogger(__name__)
 
 LARGEST = 2 * 1024 * 1024  # bytes
 SLOWEST = 5.0  # seconds for a body to arrive; a store gives up then, too
 LONGEST_NAME = 200  # characters of a topic or an id
+UNAVAILABLE = 503
+RETRY_AFTER_SECONDS = "30"
 
 Verify = Callable[[Alias, bytes, str], bool]
 """Whether a body is signed by a store: its alias, the raw bytes, the header."""
@@ -78,16 +82,20 @@ class Webhooks:
                 raise Refusal(405, "only POST is answered here")  # noqa: TRY301
             if alias is None:
                 raise Refusal(404, "no store of that domain is known here")  # noqa: TRY301
-            await self._receiver.keep(await self._accept(alias, headers, receive))
+            with self._receiver.admitted():
+                await self._receiver.keep(await self._accept(alias, headers, receive))
         except Refusal as refusal:
-            await self._refuse(refusal, alias, (scope, receive, send))
-        except Exception as exc:
-            log.exception("a delivery cannot be kept", extra={"act": "delivery_not_kept"})
-            late = "too many wait" if isinstance(exc, Full) else "it cannot be kept now"
-            await self._refuse(Refusal(503, late), alias, (scope, receive, send))
+            self._log(refusal, alias)
+            await self._answer(refusal.status, str(refusal), alias, (scope, receive, send))
+        except Full:
+            await self._answer(503, "too many webhooks at once", alias, (scope, receive, send))
+        except NotKept:
+            await self._answer(503, "it cannot be kept now", alias, (scope, receive, send))
+        except Exception:
+            log.exception("a webhook cannot be taken", extra={"act": "webhook_failed"})
+            await self._answer(503, "it cannot be kept now", alias, (scope, receive, send))
         else:
-            RECEIVED.labels(store=alias, answer="200").inc()
-            await PlainTextResponse("ok\n")(scope, receive, send)
+            await self._answer(200, "ok", alias, (scope, receive, send))
 
     async def _accept(self, alias: Alias, headers: Headers, receive: Receive) -> Delivery:
         """Return a delivery that is signed, whole and readable."""
@@ -110,20 +118,26 @@ class Webhooks:
             received_at=self._clock.now(),
         )
 
-    async def _refuse(
-        self, refusal: Refusal, alias: Alias | None, asgi: tuple[Scope, Receive, Send]
-    ) -> None:
-        """Answer with a refusal, and log it once."""
-        store = alias or "unknown"
-        RECEIVED.labels(store=store, answer=str(refusal.status)).inc()
-        why = cut(str(refusal))
+    def _log(self, refusal: Refusal, alias: Alias | None) -> None:
         log.warning(
             "webhook refused with %d: %s",
             refusal.status,
-            why,
-            extra={"act": "webhook_refused", "store": store, "status": refusal.status},
+            cut(str(refusal)),
+            extra={
+                "act": "webhook_refused",
+                "store": alias or "unknown",
+                "status": refusal.status,
+            },
         )
-        await PlainTextResponse(f"{why}\n", status_code=refusal.status)(*asgi)
+
+    async def _answer(
+        self, status: int, words: str, alias: Alias | None, asgi: tuple[Scope, Receive, Send]
+    ) -> None:
+        """Answer, and count it."""
+        RECEIVED.labels(store=alias or "unknown", answer=str(status)).inc()
+        later = {"retry-after": RETRY_AFTER_SECONDS} if status == UNAVAILABLE else {}
+        answer = PlainTextResponse(f"{cut(words)}\n", status_code=status, headers=later)
+        await answer(*asgi)
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:

@@ -1,6 +1,8 @@
 """How one worker wakes another: nothing polls for what a bell can tell."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Bell:
@@ -29,15 +31,15 @@ class Bells:
     def __init__(self) -> None:
         self._bells: list[Bell] = []
 
-    def hear(self) -> Bell:
-        """Return a bell of one's own."""
+    @contextmanager
+    def listening(self) -> Iterator[Bell]:
+        """Give a bell of one's own, for as long as one listens."""
         bell = Bell()
         self._bells.append(bell)
-        return bell
-
-    def clear(self) -> None:
-        """Forget who listened."""
-        self._bells.clear()
+        try:
+            yield bell
+        finally:
+            self._bells.remove(bell)
 
     def ring(self) -> None:
         """Ring every bell."""

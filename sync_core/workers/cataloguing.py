@@ -8,7 +8,7 @@ from sync_core.domain.arrange import Place, arrange, pair_places, title_of
 from sync_core.domain.match import key_of, match, normal
 from sync_core.domain.values import Alias, ItemId, News, PoolId, Severity, Spot, Variant
 from sync_core.errors import WrongShop
-from sync_core.ports import Ledger, Location, ShopFacts, Store
+from sync_core.ports import LONG_STEP_SECONDS, Ledger, Location, ShopFacts, Store
 from sync_core.workers.context import Context
 from sync_core.workers.folding import PRODUCTS
 
@@ -83,7 +83,9 @@ class Cataloguer:
     async def arrange_all(self) -> None:
         """Match the whole catalogue, once, when the last store's has been read."""
         if not self._arranged:
-            self._arranged = await self._context.records.step(self._arrange_all)
+            self._arranged = await self._context.records.step(
+                self._arrange_all, limit=LONG_STEP_SECONDS
+            )
             self._context.work.ring()
 
     def _arrange_all(self, ledger: Ledger) -> bool:

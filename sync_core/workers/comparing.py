@@ -76,7 +76,6 @@ class Comparing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._bells = {alias: context.exports.hear() for alias in context.stores}
 
     @asynccontextmanager
     async def compared(self, report: Report, *, until: timedelta) -> AsyncIterator[Compared]:
@@ -169,7 +168,9 @@ class Comparing:
                 started=started,
                 progress=progress,
             )
-            return store.alias, await self._exporter(store).make(wanted)
+            with self._context.exports.listening() as bell:
+                exporter = Exporter(store, self._context.clock, bell=bell)
+                return store.alias, await exporter.make(wanted)
 
         async def watch() -> None:
             while True:
@@ -186,9 +187,6 @@ class Comparing:
         except BaseExceptionGroup as many:
             raise _first(many) from None
         return dict(made)
-
-    def _exporter(self, store: Store) -> Exporter:
-        return Exporter(store, self._context.clock, bell=self._bells[store.alias])
 
     def _tell_odd(self, tally: Tally, ledger: Ledger) -> None:
         """Tell people of an export that is not believed, or that one is believed again."""

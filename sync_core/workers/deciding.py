@@ -29,8 +29,9 @@ from sync_core.domain.values import (
     Outcome,
     Pool,
 )
+from sync_core.errors import NoDatabase
 from sync_core.papers import Approved
-from sync_core.ports import Ledger
+from sync_core.ports import LONG_STEP_SECONDS, Ledger
 from sync_core.workers.asking import ask_about_brakes
 from sync_core.workers.carrying_out import Result, change_mode, let_go, link, take_back
 from sync_core.workers.context import Context
@@ -90,7 +91,10 @@ class Decider:
         """Carry decisions out together; one that breaks must not hold up the others."""
         context = self._context
         try:
-            return await context.records.step(partial(self._carry_out, wanted, found))
+            carry_out = partial(self._carry_out, wanted, found)  # a mode concerns every level
+            return await context.records.step(carry_out, limit=LONG_STEP_SECONDS)
+        except NoDatabase:
+            raise  # no decision is at fault
         except Exception:
             if len(wanted) > 1:
                 parts = [await self._carefully([each], found) for each in wanted]

@@ -1,16 +1,16 @@
 """The engine: every worker, from the first start to the last breath.
 
-Each store has one worker of its own: a store that is down holds up only itself. A process may be
-killed at any line; the next start finds all that it needs in the database.
+Each store has workers of its own: a store that is down holds up only itself. A worker that fails is
+restarted alone (see supervisor.py). A process may be killed at any line; the next start finds all
+that it needs in the database.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
 from sync_core.ports import Store
-from sync_core.workers.bell import Bell
+from sync_core.workers.bell import Bells
 from sync_core.workers.cataloguing import Cataloguer
 from sync_core.workers.context import Context
 from sync_core.workers.deciding import Decider
@@ -20,51 +20,63 @@ from sync_core.workers.looking import Looker
 from sync_core.workers.proposing import Proposer
 from sync_core.workers.reporting import Reporter
 from sync_core.workers.sending import Sender
-
-log = logging.getLogger(__name__)
+from sync_core.workers.supervisor import Supervisor, Work
 
 BELL = "bell"  # the setting that other processes change to wake this one
 LONGEST = 60.0  # seconds that a worker waits without looking for itself
 HELD = 60.0  # seconds between questions to a store that does not accept us
 
+Round = Callable[[], Awaitable[float | None]]
+"""Does what is due; returns the seconds until more is, or None: when it is woken."""
+
 
 class Engine:
-    """All that keeps the stores equal."""
+    """All that keeps the stores in sync: its workers, and how each does its rounds."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, supervisor: Supervisor) -> None:
         self._context = context
+        self._supervisor = supervisor
         self._cataloguer = Cataloguer(context)
-        self._folder = Folder(context)
-        proposer = Proposer(context.records, context.stores, context.clock, context.ids)
-        self._decider = Decider(context, proposer)
-        self._reporter = Reporter(context, proposer)
+        self._proposer = Proposer(context.records, context.stores, context.clock, context.ids)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        self._context.work.clear()
-        self._context.products.clear()
-        self._context.known.clear()
-        self._context.papers.clear()
+        keep, context = self._supervisor.keep, self._context
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._folder.run(), name="folder")
-            decided = self._papers(self._decider.round, self._context.papers.hear())
-            group.create_task(decided, name="decider")
-            reported = self._papers(self._reporter.round, self._context.papers.hear())
-            group.create_task(reported, name="reporter")
-            group.create_task(self._listen(), name="listener")
-            for store in self._context.stores.values():
-                sender = Sender(self._context, store)
-                looker = Looker(self._context, store)
-                alias = store.alias
-                sent = self._loop(store, sender.round, self._context.work.hear())
-                looked = self._loop(store, looker.round, self._context.work.hear())
-                group.create_task(sent, name=f"sender {alias}")
-                group.create_task(looked, name=f"looker {alias}")
-                keeper = Keeper(self._context, store, self._cataloguer)
-                kept = self._loop(store, keeper.round, self._context.products.hear())
-                group.create_task(kept, name=f"keeper {alias}")
+            group.create_task(keep("folder", Folder(context).run, vital=True))
+            group.create_task(keep("listener", self._listen, vital=True))
+            group.create_task(keep("decider", self._decide))
+            group.create_task(keep("reporter", self._report))
+            for store in context.stores.values():
+                for name, work in self._of(store):
+                    group.create_task(keep(f"{name} {store.alias}", work))
 
-    async def _listen(self) -> None:
+    def _of(self, store: Store) -> Iterator[tuple[str, Work]]:
+        """Yield the workers of one store; each begins as a new one when it is restarted."""
+        context = self._context
+
+        async def send(done: Callable[[], None]) -> None:
+            await self._loop(store, Sender(context, store).round, context.work, done)
+
+        async def look(done: Callable[[], None]) -> None:
+            await self._loop(store, Looker(context, store).round, context.work, done)
+
+        async def keep(done: Callable[[], None]) -> None:
+            keeper = Keeper(context, store, self._cataloguer)
+            await self._loop(store, keeper.round, context.products, done)
+
+        yield from (("sender", send), ("looker", look), ("keeper", keep))
+
+    async def _decide(self, done: Callable[[], None]) -> None:
+        """Carry out decisions."""
+        await self._rounds(Decider(self._context, self._proposer).round, self._context.papers, done)
+
+    async def _report(self, done: Callable[[], None]) -> None:
+        """Make reports."""
+        reporter = Reporter(self._context, self._proposer)
+        await self._rounds(reporter.round, self._context.papers, done)
+
+    async def _listen(self, done: Callable[[], None]) -> None:
         """Wake everybody when another process has changed something."""
         heard: str | None = None
         while True:
@@ -75,33 +87,30 @@ class Engine:
                 self._context.products.ring()
                 self._context.work.ring()
                 self._context.papers.ring()
+            done()
             await self._context.clock.sleep(self._context.pace.listen)
 
-    async def _papers(self, round_: Callable[[], Awaitable[float | None]], bell: Bell) -> None:
-        """Do rounds for ever; wait as each says, or until somebody wants something."""
-        while True:
-            wait: float | None
-            try:
+    async def _rounds(self, round_: Round, bells: Bells, done: Callable[[], None]) -> None:
+        """Do rounds for ever; wait as each says, or until there is work."""
+        with bells.listening() as bell:
+            while True:
                 wait = await round_()
-            except Exception:
-                # A report or a decision that fails must not stop the stores being kept equal.
-                log.exception("a report or a decision failed", extra={"act": "papers_failed"})
-                wait = HELD
-            if wait is None or wait > 0:
-                await bell.wait(min(wait or LONGEST, LONGEST))
+                done()
+                if wait is None or wait > 0:
+                    await bell.wait(min(wait or LONGEST, LONGEST))
 
     async def _loop(
-        self, store: Store, round_: Callable[[], Awaitable[float | None]], bell: Bell
+        self, store: Store, round_: Round, bells: Bells, done: Callable[[], None]
     ) -> None:
-        """Do rounds for ever; wait as each says, or until there is work."""
-        while True:
-            wait: float | None
+        """Do rounds for ever; a store that does not do what it should is no failure of ours."""
+
+        async def careful() -> float | None:
             try:
-                wait = await round_()
+                return await round_()
             except StoreError as exc:
-                wait = await self._failed(store, exc)
-            if wait is None or wait > 0:
-                await bell.wait(min(wait or LONGEST, LONGEST))
+                return await self._failed(store, exc)
+
+        await self._rounds(careful, bells, done)
 
     async def _failed(self, store: Store, exc: StoreError) -> float:
         """Note that a store did not do what we asked; return the seconds to wait."""

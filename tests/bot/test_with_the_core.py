@@ -48,14 +48,12 @@ class Tipo:
         async with served(tipo.web().routes) as url:
             office.slack.app.request_url = f"{url}/slack/events"
             await parts.service.beat()
-            work = [tipo._receiver.run(), tipo._work(), *(each.run() for each in tipo._faces)]
-            tasks = [asyncio.ensure_future(each) for each in work]
+            task = asyncio.ensure_future(tipo.work())
             try:
                 yield parts.service
             finally:
-                for each in tasks:
-                    each.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
                 await parts.close()
 
 

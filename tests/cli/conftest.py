@@ -83,7 +83,7 @@ async def _work(done, seconds):
     working = App(parts)
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-            engine = group.create_task(working._work())
+            engine = group.create_task(working.work())
             await parts.service.beat()
             while not await done(parts.service):
                 await WallClock().sleep(0.05)
@@ -119,7 +119,7 @@ def serving():
         parts = assemble(load())
         try:
             async with asyncio.TaskGroup() as group:
-                engine = group.create_task(App(parts)._work())
+                engine = group.create_task(App(parts).work())
                 while not stop.is_set():
                     await parts.service.beat()
                     begun.set()

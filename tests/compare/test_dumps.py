@@ -57,7 +57,7 @@ def stepper(database):
         with database.engine.begin() as connection:
             return work(Dumps(connection))
 
-    async def step(work):
+    async def step(work, *, limit=None):
         return await asyncio.to_thread(once, work)
 
     return step

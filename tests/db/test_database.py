@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sync_core.db.database import TRIES, Database, plain_url
 from sync_core.db.tables import LevelRow, PoolRow, SettingRow
-from sync_core.errors import BadSettings
+from sync_core.errors import BadSettings, NoDatabase
 from tests.conftest import needs_postgres
 from tests.db.conftest import US, furnish
 
@@ -147,7 +147,7 @@ async def test_a_server_that_is_away_is_asked_again():
     waits = Waits()
     with (
         closing(Database("postgresql://tipo@127.0.0.1:1/tipo", clock=waits)) as database,
-        pytest.raises(DBAPIError, match="onnection refused"),
+        pytest.raises(NoDatabase, match="onnection refused"),
     ):
         await database.step(shared)
     assert len(waits.slept) == TRIES - 1

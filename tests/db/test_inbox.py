@@ -150,3 +150,53 @@ def test_what_an_order_says_is_kept_once(furnished):
     query = select(ActRow.kind, ActRow.line, ActRow.quantity).order_by(ActRow.id)
     said = furnished.run(lambda ledger: ledger.run(query).all())
     assert said == [("sale", 1, 2), ("sale", 2, 2), ("refund", 1, 2)]
+
+
+def aside(database, store=None):
+    return database.run(lambda ledger: ledger.deliveries_set_aside(store))
+
+
+def test_what_is_set_aside_is_out_of_the_way_and_kept(furnished):
+    """However old: it is a sale, perhaps, that nobody has counted."""
+    furnished.run(lambda ledger: ledger.receive([webhook(n) for n in range(3)]))
+    put = furnished.run(lambda ledger: ledger.set_aside(2, "a bug", now=after(9)))
+    assert put == US
+    assert kept(furnished) == [webhook(0).body, webhook(2).body]
+    furnished.run(lambda ledger: ledger.handled([1, 3], now=after(9)))
+    assert furnished.run(lambda ledger: ledger.oldest_unhandled()) is None
+    assert furnished.run(lambda ledger: ledger.forget(before=after(86400 * 365))) == 2
+    count, (found,) = aside(furnished)
+    assert (count, found.id, found.why, found.set_aside_at) == (1, 2, "a bug", after(9))
+    assert aside(furnished, US)[0] == 1
+    assert aside(furnished, EU) == (0, [])
+
+
+def test_what_is_tried_again_comes_back_until_it_is_handled(furnished):
+    furnished.run(lambda ledger: ledger.receive([webhook(n) for n in range(3)]))
+    for number in (1, 2):
+        furnished.run(lambda ledger, n=number: ledger.set_aside(n, "a bug", now=NOON))
+    assert furnished.run(lambda ledger: ledger.retry_deliveries([2, 3])) == [2]
+    again = furnished.run(lambda ledger: ledger.unhandled(9))
+    assert [(each.id, each.set_aside) for each in again] == [(2, True), (3, False)]
+    assert [(each.id, each.retrying) for each in aside(furnished)[1]] == [(1, False), (2, True)]
+    assert furnished.run(lambda ledger: ledger.forget(before=after(86400 * 365))) == 0
+    furnished.run(lambda ledger: ledger.handled([2, 3], now=NOON))
+    assert [each.id for each in aside(furnished)[1]] == [1]
+    assert furnished.run(lambda ledger: ledger.retry_deliveries(None)) == [1]
+
+
+def test_what_another_process_has_handled_is_not_set_aside(furnished):
+    """It failed here, and folded there: two answers, and the better one holds."""
+    furnished.run(lambda ledger: ledger.receive([webhook(1)]))
+    furnished.run(lambda ledger: ledger.handled([1], now=NOON))
+    assert furnished.run(lambda ledger: ledger.set_aside(1, "a bug", now=NOON)) is None
+    assert aside(furnished) == (0, [])
+
+
+def test_some_deliveries_are_handed_out_by_number(furnished):
+    """In their order, whatever the order asked for; without those that are handled by now."""
+    furnished.run(lambda ledger: ledger.receive([webhook(n) for n in range(5)]))
+    furnished.run(lambda ledger: ledger.handled([3], now=NOON))
+    some = furnished.run(lambda ledger: [each.id for each in ledger.unhandled(9, only=[4, 3, 2])])
+    assert some == [2, 4]
+    assert furnished.run(lambda ledger: ledger.unhandled(9, only=[])) == []

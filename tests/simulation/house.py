@@ -30,6 +30,7 @@ from sync_core.workers.bell import Bell
 from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
 from sync_core.workers.reach import Reach
+from sync_core.workers.supervisor import Supervisor
 from tests.simulation.virtual import Counting, Fuse, Inline, Mortal, VirtualClock, VirtualLoop
 
 ALIASES = ("eu", "us", "uk")
@@ -65,7 +66,7 @@ class Process:
             ids=house.ids,
             luck=luck,
             reach=Reach(self.database, clock, luck),
-            read=heard,
+            read=house.read,
             match_by=MatchBy.HANDLE,
             public_url="https://tipo.example.com",
             topics=topics,
@@ -75,10 +76,13 @@ class Process:
         )
         self.receiver = Receiver(self.database, self.context.inbox)
         self.service = Service(self.database, self.stores, clock, house.ids)
-        self.tasks = [
-            house.loop.create_task(Engine(self.context).run()),
-            house.loop.create_task(self.receiver.run()),
+        self.supervisor = Supervisor(self.database, clock)
+        work = [
+            Engine(self.context, self.supervisor).run(),
+            self.supervisor.keep("receiver", self.receiver.run, vital=True),
+            self.supervisor.run(),
         ]
+        self.tasks = [house.loop.create_task(each) for each in work]
 
     async def receive(self, alias: Alias, message) -> bool:
         """Take one webhook; return whether it was answered 200."""
@@ -115,8 +119,12 @@ class House:
         orders: bool = False,
         url: str | None = None,
         auto: Auto | None = None,
+        read=heard,
+        broken: bool = False,
     ) -> None:
         self.seed = seed
+        self.read = read
+        self.broken = broken  # its workers may fail; else that is a bug, and ends the history
         self.auto = auto or Auto()
         self.scopes = (*DEFAULT_SCOPES, "read_orders") if orders else DEFAULT_SCOPES
         self.rng = Random(seed)
@@ -226,6 +234,9 @@ class House:
                 failed = [each for each in self.process.tasks if each.done()]
                 if failed and not self.process.fuse.blown:
                     failed[0].result()
+                for each in self.process.supervisor.workers:
+                    if each.error is not None and not self.broken and not self.process.fuse.blown:
+                        raise each.error
                 if self.process.fuse.blown:
                     self.kill()
             if self.process is None:

@@ -10,12 +10,13 @@ import socket
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from sync_core.app import App, assemble
 from sync_core.db.database import Database
 from sync_core.db.tables import DeliveryRow
 from sync_core.settings import load
+from sync_core.workers.supervisor import Worker
 
 HOST = "127.0.0.1"
 EU, US = "urbanwear-eu.myshopify.com", "urbanwear-us.myshopify.com"
@@ -64,15 +65,29 @@ class Watched(Database):
         super().__init__(*args, **kwargs)
         self.steps = 0
         self.trouble = None
+        self.read_only = False
+        self.slow = None  # the question that takes for ever
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def step(self, work):
+    async def step(self, work, *, limit=None):
         self.steps += 1
         await self.gate.wait()
         if self.trouble:
             raise self.trouble
-        return await super().step(work)
+        if self.slow and self.slow in work.__code__.co_names:
+            await asyncio.Event().wait()
+        if self.read_only:
+
+            def reading(ledger):
+                ledger.run(text("PRAGMA query_only = ON"))
+                try:
+                    return work(ledger)
+                finally:
+                    ledger.run(text("PRAGMA query_only = OFF"))
+
+            return await super().step(reading, limit=limit)
+        return await super().step(work, limit=limit)
 
 
 class House:
@@ -99,6 +114,15 @@ class House:
                 return await reader.readuntil(b"\r\n\r\n")
         finally:
             writer.close()
+
+    def fail(self, name, *, vital=False, times=1):
+        """Note that a worker has failed, as its supervisor does."""
+        now = self.clock.now()
+        workers = self.app._supervisor._workers
+        worker = workers.setdefault(name, Worker(name, vital, now))
+        for _ in range(times):
+            worker.fail(ValueError("no"), now)
+        return worker
 
     def stored(self):
         def read(ledger):
@@ -143,7 +167,7 @@ async def house(settings, monkeypatch, caplog):
     limits = httpx.Limits(max_connections=400)
     try:
         async with asyncio.TaskGroup() as group:
-            receiving = group.create_task(app._receiver.run())
+            receiving = group.create_task(app._receiver.run(lambda: None))
             serving = group.create_task(server.serve(sockets=[listener]))
             await until(lambda: server.started)
             async with httpx.AsyncClient(

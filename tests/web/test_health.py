@@ -1,6 +1,5 @@
 """How the service says how it is."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -8,10 +7,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sync_core.domain.values import Alias
 from sync_core.ports import Delivery
-from sync_core.web.health import Health
 from tests.web.conftest import EU, SECRETS, TOKEN, US
 
-LATE = "a delivery has waited for 120 s"
+WHY = "ValueError: no"
+SICK = {"outbox": {"waiting": 40}, "socket": {"last_heard_seconds": 900}}
+
+
+class Sick:
+    """A face that is not well."""
+
+    name = "slack"
+
+    def health(self):
+        return SICK
 
 
 def keep(house, age):
@@ -42,12 +50,25 @@ async def test_it_is_alive_while_its_engine_works(house):
 
 
 async def test_it_is_not_alive_once_its_engine_has_failed_thrice(house):
-    house.app._failing = 3
+    house.fail("folder", vital=True, times=2)
+    assert (await house.client.get("/healthz")).status_code == 200
+    folder = house.fail("folder", vital=True)
     answer = await house.client.get("/healthz")
     assert answer.status_code == 503
-    assert "restart" in answer.text
+    assert answer.text == "failing again and again: folder; restart the process\n"
     ready = await house.client.get("/readyz")
-    assert (ready.status_code, ready.json()["why"]) == (503, ["the engine has stopped"])
+    assert (ready.status_code, ready.json()["workers"]) == (200, {"failing": {"folder": WHY}})
+    folder.done_at = house.clock.now()
+    assert (await house.client.get("/healthz")).status_code == 200
+
+
+async def test_a_worker_of_one_store_is_no_reason_to_restart_the_others(house):
+    """It is named where people look, and webhooks of all stores go on being taken."""
+    house.fail("sender us", times=5)
+    assert (await house.client.get("/healthz")).status_code == 200
+    ready = await house.client.get("/readyz")
+    assert (ready.status_code, ready.json()["workers"]) == (200, {"failing": {"sender us": WHY}})
+    assert (await figures(house))["tipo_worker_down", "sender us"] == 1
 
 
 async def test_it_is_ready_and_says_how_it_is(house):
@@ -58,16 +79,17 @@ async def test_it_is_ready_and_says_how_it_is(house):
         "ready": True,
         "why": [],
         "oldest_unhandled_seconds": 0.0,
+        "workers": {"failing": {}},
         "faces": {},
         "stores": {"eu": quiet, "us": quiet},
     }
 
 
-async def test_it_is_not_ready_while_an_old_delivery_waits(house):
+async def test_it_says_how_long_a_delivery_waits_and_goes_on_taking_more(house):
     keep(house, age=120)
     answer = await house.client.get("/readyz")
     facts = answer.json()
-    assert (answer.status_code, facts["ready"], facts["why"]) == (503, False, [LATE])
+    assert (answer.status_code, facts["ready"], facts["why"]) == (200, True, [])
     assert facts["oldest_unhandled_seconds"] == pytest.approx(120, abs=5)
 
 
@@ -76,32 +98,59 @@ async def test_a_delivery_that_has_just_come_is_no_trouble(house):
     assert (await house.client.get("/readyz")).status_code == 200
 
 
-async def test_it_is_not_ready_while_a_store_is_held_and_again_afterwards(house):
+async def test_it_takes_webhooks_of_all_stores_while_one_refuses_us(house):
+    """Behind a load balancer, one dead token must not drop the other stores' webhooks."""
     now = house.clock.now()
     house.database.run(lambda ledger: ledger.hold(Alias("us"), "access lost", now=now))
     answer = await house.client.get("/readyz")
-    assert (answer.status_code, answer.json()["why"]) == (503, ["us: access lost"])
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert (await figures(house))["tipo_store_held", "us"] == 1
     assert answer.json()["stores"]["us"]["held"] == "access lost"
-    assert (await house.client.get("/healthz")).status_code == 200
     house.database.run(lambda ledger: ledger.let_go(Alias("us"), now=now))
+    assert (await house.client.get("/readyz")).json()["stores"]["us"]["held"] is None
+    assert (await figures(house))["tipo_store_held", "us"] == 0
+
+
+async def test_it_is_not_ready_while_no_more_webhooks_fit(house, monkeypatch):
+    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 0)
+    answer = await house.client.get("/readyz")
+    why = ["too many webhooks are under way"]
+    assert (answer.status_code, answer.json()["why"]) == (503, why)
+    assert (await house.client.get("/healthz")).status_code == 200
+
+
+async def test_it_is_not_ready_while_its_database_can_only_be_read(house):
+    """A full disk, or a standby: what it answers to questions is no comfort to a webhook."""
+    house.database.read_only = True
+    answer = await house.client.get("/readyz")
+    assert answer.json()["why"] == ["the database cannot be written: NoDatabase"]
+    assert answer.status_code == 503
+    house.database.read_only = False
     assert (await house.client.get("/readyz")).status_code == 200
+
+
+async def test_it_is_ready_though_its_figures_take_too_long(house, monkeypatch):
+    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 0.5)
+    house.database.slow = "overview"
+    answer = await house.client.get("/readyz")
+    assert (answer.status_code, answer.json()["stores"]) == (200, None)
 
 
 async def test_it_is_not_ready_without_its_database(house):
     house.database.trouble = OSError(f"secret words: {TOKEN}")
     answer = await house.client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["why"] == ["the database does not answer: OSError"]
+    assert answer.json()["why"] == ["the database cannot be written: OSError"]
     assert (await house.client.get("/healthz")).status_code == 200
     house.database.trouble = None
     assert (await house.client.get("/readyz")).status_code == 200
 
 
 async def test_it_is_not_ready_while_its_database_is_silent(house, monkeypatch):
-    monkeypatch.setattr("sync_core.web.health.PATIENT", 0.1)
+    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 0.1)
     house.database.gate.clear()
     answer = await house.client.get("/readyz")
-    assert answer.json()["why"] == ["the database does not answer: TimeoutError"]
+    assert answer.json()["why"] == ["the database cannot be written: TimeoutError"]
     house.database.gate.set()
 
 
@@ -145,8 +194,6 @@ async def test_nothing_else_is_there(house, path):
 
 async def test_how_the_faces_are_is_said_and_makes_nobody_unready(house):
     """Slack down is worth knowing, and no reason to stop taking webhooks."""
-    sick = {"slack": {"outbox": {"waiting": 40}, "socket": {"last_heard_seconds": 900}}}
-    parts = house.app._parts
-    health = Health(parts.service, parts.clock, alive=lambda: True, faces=lambda: sick)
-    answer = await health.readyz(None)
-    assert (answer.status_code, json.loads(answer.body)["faces"]) == (200, sick)
+    house.app._faces.append(Sick())
+    answer = await house.client.get("/readyz")
+    assert (answer.status_code, answer.json()["faces"]) == (200, {"slack": SICK})

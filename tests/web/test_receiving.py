@@ -78,7 +78,8 @@ async def test_what_cannot_be_kept_is_answered_503(house, refusals, trouble):
     house.database.trouble = trouble
     answer = await house.send(webhook_id="b1")
     assert (answer.status_code, answer.text) == (503, "it cannot be kept now\n")
-    assert [each.status for each in refusals()] == [503]
+    assert answer.headers["retry-after"] == "30"
+    assert refusals() == []
     assert (await house.client.get("/healthz")).status_code == 200
     house.database.trouble = None
     assert house.stored() == []
@@ -86,8 +87,25 @@ async def test_what_cannot_be_kept_is_answered_503(house, refusals, trouble):
     assert len(house.stored()) == 1
 
 
-async def test_too_many_that_wait_are_answered_503(house, refusals, monkeypatch):
-    monkeypatch.setattr("sync_core.web.receiver.MOST_WAITING", 2)
+async def test_a_commit_that_fails_is_logged_once_with_its_number(house, caplog):
+    """A database that is away for a minute must not fill the disk with tracebacks."""
+    house.database.gate.clear()
+    before = house.database.steps
+    async with asyncio.TaskGroup() as group:
+        sent = [group.create_task(house.send())]
+        await until(lambda: house.database.steps > before)
+        sent += [group.create_task(house.send()) for _ in range(50)]
+        await until(lambda: len(house.app._receiver._waiting) == 50)
+        house.database.trouble = OSError(28, "No space left on device")
+        house.database.gate.set()
+    assert {each.result().status_code for each in sent} == {503}
+    logged = [each for each in caplog.records if each.levelname in {"WARNING", "ERROR"}]
+    assert [each.n for each in logged] == [1, 50]
+
+
+async def test_too_many_at_once_are_answered_503(house, caplog, monkeypatch):
+    """Said once when it begins and once when it is over, however many were refused."""
+    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 3)
     house.database.gate.clear()
     before = house.database.steps
     async with asyncio.TaskGroup() as group:
@@ -95,11 +113,19 @@ async def test_too_many_that_wait_are_answered_503(house, refusals, monkeypatch)
         await until(lambda: house.database.steps > before)
         sent += [group.create_task(house.send()) for _ in range(2)]
         await until(lambda: len(house.app._receiver._waiting) == 2)
-        late = await house.send()
+        late = [await house.send() for _ in range(4)]
+        alive = await house.client.get("/healthz")
         house.database.gate.set()
-    assert (late.status_code, late.text) == (503, "too many wait\n")
+    assert {each.status_code for each in late} == {503}
+    assert {each.text for each in late} == {"too many webhooks at once\n"}
+    assert late[0].headers["retry-after"] == "30"
+    assert alive.status_code == 200
     assert [each.result().status_code for each in sent] == [200] * 3
-    assert len(refusals()) == 1
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [
+        "3 webhooks are under way, more are refused",
+        "webhooks are taken again; 4 were refused",
+    ]
+    assert (await house.send()).status_code == 200
 
 
 async def test_a_sender_that_leaves_before_the_answer_harms_nobody(house):

@@ -1,0 +1,198 @@
+"""Supervise the workers: each is restarted alone, and people are told of one that keeps failing.
+
+    a worker                                        then
+    ----------------------------------------------  ------------------------------------------------
+    fails                                           it alone is restarted, after 1, 2, 4 … 30 s
+    fails for the third time in a row               it is down: health says so, people are told
+                                                    which worker and why
+    gets something done, or runs for 2 minutes      it is up
+    is up, and has not failed for 2 minutes         the alert closes; its next failure is the first
+    fails only while the database is silent         nobody is told: news waits in that database,
+                                                    and would come when it is over
+
+A vital worker is one that all stores need. Where one of them is down, the process is not well.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sync_core.clock import Clock
+from sync_core.domain.values import NEVER, News, Severity
+from sync_core.errors import TipoError, reason
+from sync_core.ports import Ledger, Records
+
+log = logging.getLogger(__name__)
+
+FAILURES_UNTIL_DOWN = 3  # in a row
+STEADY = timedelta(minutes=2)  # longer than a claim on a batch: its next failure is still in a row
+LONGEST_PAUSE_SECONDS = 30.0
+TELL_SECONDS = 5.0  # between looks at who is down
+KIND = "dead_worker"
+
+Work = Callable[[Callable[[], None]], Awaitable[None]]
+"""A worker: it works until cancelled, and calls what it is given when it has got something done."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """How one worker is."""
+
+    name: str
+    vital: bool
+    began_at: datetime
+    done_at: datetime = NEVER  # it got something done
+    failed_at: datetime = NEVER
+    tried_at: datetime = NEVER  # when the attempt began that failed last
+    failures: int = 0  # in a row
+    why: str = ""
+    error: Exception | None = None  # the last one
+    told: str | None = None  # what people were told of it, as long as they are to know
+    may_be_told: bool = True  # by us, or by a process before us
+
+    def is_up(self, now: datetime) -> bool:
+        """Whether it has worked since it failed."""
+        lasted = self.began_at > self.failed_at and now - self.began_at >= STEADY
+        return self.done_at > self.failed_at or lasted
+
+    def is_down(self, now: datetime) -> bool:
+        """Whether it fails again and again."""
+        return self.failures >= FAILURES_UNTIL_DOWN and not self.is_up(now)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it has worked long enough to say that it works."""
+        return self.is_up(now) and now - self.failed_at >= STEADY
+
+    def fail(self, exc: Exception, now: datetime) -> float:
+        """Note a failure; return the seconds until it is tried again."""
+        in_a_row = now - self.failed_at < STEADY
+        self.failures = self.failures + 1 if in_a_row else 1
+        self.failed_at, self.tried_at = now, self.began_at
+        self.error, self.why = exc, reason(exc)
+        return min(LONGEST_PAUSE_SECONDS, 2.0 ** min(self.failures - 1, 10))
+
+
+class Supervisor:
+    """Runs workers side by side, none at the cost of another."""
+
+    def __init__(self, records: Records, clock: Clock) -> None:
+        self._records = records
+        self._clock = clock
+        self._workers: dict[str, Worker] = {}
+        self._silent = False  # the database did not answer when we wanted to tell something
+        self._answers_since = NEVER  # since then it has, as far as we know
+        self._met = False  # what an earlier process has told has been looked at
+
+    # -- how they are
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """How each is."""
+        return tuple(self._workers.values())
+
+    def down(self) -> dict[str, str]:
+        """Return the workers that are down, and why."""
+        now = self._clock.now()
+        return {each.name: each.why for each in self.workers if each.is_down(now)}
+
+    def is_well(self) -> bool:
+        """Whether all that every store needs is at work."""
+        now = self._clock.now()
+        return not any(each.vital and each.is_down(now) for each in self.workers)
+
+    # -- keeping them at work
+    async def keep(self, name: str, work: Work, *, vital: bool = False) -> None:
+        """Have a worker work until cancelled; begin it again, alone, whenever it fails.
+
+        All that it must know is in the database, so a beginning is as good as a going on.
+        """
+        worker = self._workers[name] = Worker(name, vital, self._clock.now())
+        while True:
+            worker.began_at = self._clock.now()
+            try:
+                await work(partial(self._done, worker))
+                raise RuntimeError("it ended by itself")  # noqa: TRY301 - as wrong as any failure
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on
+                pause = worker.fail(exc, self._clock.now())
+                _log(worker, exc, pause)
+            await self._clock.sleep(pause)
+
+    def _done(self, worker: Worker) -> None:
+        worker.done_at = self._clock.now()
+
+    # -- telling people
+    async def run(self) -> None:
+        """Tell people who is down, and when it works again, until cancelled."""
+        while True:
+            await self._clock.sleep(TELL_SECONDS)
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Tell people what has changed; where the database does not let us, next time."""
+        now = self._clock.now()
+        down = {
+            each.name: each.told or each.why
+            for each in self.workers
+            # Only a try that began when the database answered says anything about the worker.
+            if each.is_down(now)
+            and (each.told or (not self._silent and each.tried_at >= self._answers_since))
+        }
+        over = [each.name for each in self.workers if each.may_be_told and each.is_over(now)]
+        known = None if self._met else frozenset(self._workers)
+        try:
+            await self._records.step(partial(_tell, down, over, known, now))
+        except Exception as exc:  # noqa: BLE001 - it may be the very thing that does not work
+            self._silent = True
+            log.warning("nobody can be told: %s", reason(exc), extra={"act": "not_told"})
+            return
+        self._met = True
+        if self._silent:
+            self._silent, self._answers_since = False, self._clock.now()
+        for each in self.workers:
+            if each.name in down:
+                each.told, each.may_be_told = down[each.name], True
+            elif each.name in over:
+                each.told, each.may_be_told = None, False
+
+
+def _log(worker: Worker, exc: Exception, pause: float) -> None:
+    """Log a failure; what Tipo says on purpose needs no traceback."""
+    log.error(
+        "%s has failed, and is restarted in %.0f s: %s",
+        worker.name,
+        pause,
+        worker.why,
+        exc_info=None if isinstance(exc, TipoError) else exc,
+        extra={"act": "worker_failed", "worker": worker.name, "failures": worker.failures},
+    )
+
+
+def _tell(
+    down: Mapping[str, str],
+    over: Sequence[str],
+    known: frozenset[str] | None,
+    now: datetime,
+    ledger: Ledger,
+) -> None:
+    """Tell of workers that are down or work again; at first, end what is told of no one here."""
+    ended = {f"worker:{name}" for name in over}
+    standing = {each.subject for each in ledger.findings_by(kinds=[KIND])}
+    if known is not None:
+        ended |= standing - {f"worker:{name}" for name in known}
+    ledger.tell(
+        [
+            *(_down(name, why) for name, why in down.items()),
+            *(News(kind=KIND, subject=each, over=True) for each in sorted(ended & standing)),
+        ],
+        now=now,
+    )
+
+
+def _down(name: str, why: str) -> News:
+    return News(
+        kind=KIND,
+        subject=f"worker:{name}",
+        severity=Severity.CRITICAL,
+        facts={"worker": name, "why": why},
+    )
