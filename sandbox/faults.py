@@ -19,6 +19,7 @@ class Answer(StrEnum):
     SLOW = "slow"  # done, answered after `slow_for` seconds
     THROTTLED = "throttled"  # the GraphQL error, nothing done
     CONCURRENT = "concurrent"  # IDEMPOTENCY_CONCURRENT_REQUEST, nothing done
+    SPENT = "spent"  # IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED, nothing done
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 from sandbox import asking, reading, writing
 from sandbox.bucket import MOST, MUTATION, Price
 from sandbox.goods import gid
+from sandbox.idempotency import KeyState
 from sandbox.premises import Premises
 from sandbox.visit import Visit
 
@@ -131,7 +132,7 @@ def _validation(error: GraphQLError) -> Reply:
     return {"message": error.message, "locations": places, "extensions": {"code": code}}
 
 
-def answer(shop: Premises, request: Mapping[str, Any], *, busy: bool = False) -> Reply:
+def answer(shop: Premises, request: Mapping[str, Any], *, pretend: KeyState | None = None) -> Reply:
     """Answer one GraphQL request."""
     prepared = prepare(str(request.get("query") or ""))
     operation = prepared.operation(request.get("operationName"))
@@ -144,7 +145,7 @@ def answer(shop: Premises, request: Mapping[str, Any], *, busy: bool = False) ->
         return _too_dear(cost)
     if shop.bucket.available() < cost:
         return throttled(shop, cost)
-    return _execute(shop, prepared, request, cost, busy=busy)
+    return _execute(shop, prepared, request, cost, pretend=pretend)
 
 
 def _cost(prepared: Prepared, operation: OperationDefinitionNode, variables: Reply) -> int:
@@ -152,9 +153,14 @@ def _cost(prepared: Prepared, operation: OperationDefinitionNode, variables: Rep
 
 
 def _execute(
-    shop: Premises, prepared: Prepared, request: Mapping[str, Any], cost: int, *, busy: bool
+    shop: Premises,
+    prepared: Prepared,
+    request: Mapping[str, Any],
+    cost: int,
+    *,
+    pretend: KeyState | None,
 ) -> Reply:
-    visit = Visit(shop, shop.faults.lag(shop.rng), busy=busy)
+    visit = Visit(shop, shop.faults.lag(shop.rng), pretend=pretend)
     assert prepared.document is not None  # noqa: S101  checked by the caller
     result = execute_sync(
         schema(),

@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 from sandbox import exports
 from sandbox.faults import Answer
 from sandbox.graphql import answer, throttled
+from sandbox.idempotency import KeyState
 from sandbox.premises import Premises
 from sandbox.reading import VERSIONS
 
 _GRAPHQL = re.compile(r"^/admin/api/([^/]+)/graphql\.json$")
 _FILE = re.compile(r"^/bulk/(\d+)\.jsonl$")
+_PRETENDED = {Answer.CONCURRENT: KeyState.RUNNING, Answer.SPENT: KeyState.FAILED}
 _HTML = b"<!DOCTYPE html><html><body>Something went wrong</body></html>"
 FILE_LIFE = timedelta(days=7)
 _STATUS_TEXTS = {
@@ -106,8 +108,8 @@ class Shop(Premises):
                 return Response(0, {}, b"", dropped=True, done=False)
             case Answer.THROTTLED:
                 return _json(200, throttled(self, 13))
-            case Answer.CONCURRENT:
-                return self._serve(request, busy=True)
+            case Answer.CONCURRENT | Answer.SPENT:
+                return self._serve(request, pretend=_PRETENDED[fault])
             case _:
                 return self._break(self._serve(request), fault)
 
@@ -123,10 +125,10 @@ class Shop(Premises):
             served.body = served.body[: len(served.body) // 2]
         return served
 
-    def _serve(self, request: Request, *, busy: bool = False) -> Response:
+    def _serve(self, request: Request, *, pretend: KeyState | None = None) -> Response:
         graphql = _GRAPHQL.match(request.path)
         if graphql and request.method == "POST":
-            return self._graphql(request, graphql[1], busy=busy)
+            return self._graphql(request, graphql[1], pretend=pretend)
         if request.path == "/admin/oauth/access_token" and request.method == "POST":
             return _json(*self.access.grant(request.body, request.headers.get("content-type", "")))
         file = _FILE.match(request.path)
@@ -134,7 +136,7 @@ class Shop(Premises):
             return self._file(request, int(file[1]))
         return _error(404)
 
-    def _graphql(self, request: Request, version: str, *, busy: bool) -> Response:
+    def _graphql(self, request: Request, version: str, *, pretend: KeyState | None) -> Response:
         if not self.access.accepts(request.headers.get("x-shopify-access-token", "")):
             return _error(401)
         asked = _read(request)
@@ -142,7 +144,7 @@ class Shop(Premises):
             return _error(400)
         if request.is_mutation:
             self.counts.mutations += 1
-        response = _json(200, answer(self, asked, busy=busy))
+        response = _json(200, answer(self, asked, pretend=pretend))
         response.headers["X-Shopify-API-Version"] = _served_version(version)
         return response
 

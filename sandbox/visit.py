@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from graphql import GraphQLResolveInfo
 
 from sandbox.goods import Level, Standing
+from sandbox.idempotency import KeyState
 from sandbox.premises import Premises
 from sandbox.search import check_first, refuse
 
@@ -21,7 +22,7 @@ class Visit:
     asked: int = 0
     served: int = 0
     refused: bool = False  # a mutation that ended in user errors
-    busy: bool = False  # pretend that the first request with this key still runs
+    pretend: KeyState | None = None  # what the shop says it knows of a write's key
     warnings: list[Any] = field(default_factory=list)
 
     def standing(self, level: Level, more: timedelta = timedelta(0)) -> Standing:

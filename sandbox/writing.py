@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from graphql import FieldNode, GraphQLError, Node, StringValueNode, ValueNode, VariableNode
 
 from sandbox.goods import ADJUSTABLE, REASONS, Item, Level, Location, number_of, whole
-from sandbox.idempotency import MESSAGES, KeyState, fingerprint
+from sandbox.idempotency import MESSAGES, fingerprint
 from sandbox.premises import Change, Group
 from sandbox.search import refuse
 from sandbox.visit import Info, Visit
@@ -63,8 +63,7 @@ def keyed(work: Callable[[Visit, Args, str], Payload]) -> Callable[..., Payload]
         _require_change_from(info, args)
         mark = fingerprint(info.field_name, args)
         state, payload = visit.shop.keys.look_up(key, mark)
-        if visit.busy:
-            state = KeyState.RUNNING
+        state = visit.pretend or state
         if state in MESSAGES:
             visit.refused = True
             return _nothing([{"code": state.value, "field": None, "message": MESSAGES[state]}])

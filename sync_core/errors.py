@@ -16,6 +16,7 @@ TipoError
     ├── KeyMisused    the store knows the key with other bytes: our own fault, stop
     ├── RowsRefused   nothing happened: take these rows out, send the rest
     ├── Refused       nothing happened, and asking again will not help
+    │   └── BatchRefused  nor did anything happen under this key at any earlier time
     ├── AccessLost    the token is dead or lacks a scope: hold the store, tell people once
     └── WrongShop     another shop answers at this address: hold the store
 """
@@ -112,6 +113,10 @@ class RowsRefused(StoreError):
 
 class Refused(StoreError):
     """The store refuses the request as such; nothing happened."""
+
+
+class BatchRefused(Refused):
+    """The store has looked at a batch under its key and refuses it; nothing of it was written."""
 
 
 class AccessLost(StoreError):

@@ -262,7 +262,7 @@ class Batch:
     body: bytes
     rows: int
     attempts: int
-    first_sent_at: datetime | None
+    first_sent_at: datetime | None  # the first sending that may have been executed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +282,7 @@ class StoreState:
     last_left: datetime | None
     held_since: datetime | None
     held_why: str | None
+    write_refused: bool = False  # it is held until it takes a write again
 
 
 Reader = Callable[[Alias, str, bytes], Heard]
@@ -469,13 +470,13 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
         """Keep a batch and its adjustments (level, delta, meeting); return its id."""
 
     def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
-        """Take the next open batch for sending, and note that it may be sent from now on."""
+        """Take the next open batch for sending, and note that it may be executed from now on."""
 
     def next_claim(self, store: Alias) -> datetime | None:
         """Return from when on an open batch may be claimed; None when none is open."""
 
-    def release(self, batch: int, *, until: datetime) -> None:
-        """Let an open batch be claimed again from then on."""
+    def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:
+        """Give a claimed batch back; `executed`: whether the store may have executed it."""
 
     def release_all(self, store: Alias) -> None:
         """Let every open batch of a store be claimed again at once."""
@@ -512,11 +513,17 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
     def left(self, store: Alias, *, now: datetime) -> None:
         """Note that a batch leaves."""
 
-    def hold(self, store: Alias, why: str, *, now: datetime) -> None:
-        """Send nothing to a store until it is let go; tell people once."""
+    def hold(self, store: Alias, why: str, *, now: datetime, write_refused: bool = False) -> None:
+        """Send nothing to a store until it is let go; tell people once.
 
-    def let_go(self, store: Alias, *, now: datetime) -> None:
-        """Send to the store again; tell people that it is over."""
+        `write_refused`: it has refused a write, and that it says who it is does not lift this.
+        """
+
+    def let_go(self, store: Alias, *, now: datetime, written: bool = False) -> None:
+        """Send to the store again, and tell people that it is over.
+
+        A refused write is over when a write was taken (`written`), all else when it was not.
+        """
 
     def meet_shop(self, store: Alias, facts: ShopFacts) -> None:
         """Keep what a store says of itself, and its locations."""

@@ -73,6 +73,12 @@ def _refused(facts: Facts, _: int) -> list[Part]:
     return [bold(_store(facts)), f" refuses what Tipo asks of it: {_why(facts)}."]
 
 
+def _updates_failing(facts: Facts, _: int) -> list[Part]:
+    since = _moment(facts.get("since"))
+    start = [" since ", date(since)] if since else []
+    return ["Can't update ", bold(_store(facts)), *start, f": {_why(facts)}."]
+
+
 def _webhooks_gone(facts: Facts, _: int) -> list[Part]:
     lost, refused = (clean(facts[each], 200) if facts.get(each) else "" for each in GONE)
     if refused:
@@ -189,9 +195,16 @@ def _export_odd(facts: Facts, _: int) -> list[Part]:
 
 KEPT = "Its changes are kept and written when it is back; the other stores go on."
 STORIES = {
-    "held": Words(news=_held, did=KEPT, can="Set a valid token; tipo doctor says what is missing."),
+    "held": Words(
+        news=_held, did=KEPT, can="Type tipo doctor: most often a token or a scope is missing."
+    ),
     "unreachable": Words(
         news=_unreachable, did=KEPT, can="Nothing, unless Shopify says that all is well there."
+    ),
+    "updates_failing": Words(
+        news=_updates_failing,
+        did="Tipo tries again every minute; changes are queued and none are lost.",
+        can="Nothing, unless it lasts for hours: then ask Shopify's support.",
     ),
     "request_refused": Words(
         news=_refused,

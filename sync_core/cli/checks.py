@@ -213,5 +213,5 @@ async def _webhooks(shop: Store, settings: Settings, scopes: Iterable[str]) -> l
 
 def _held(alias: Alias, state: StoreState | None) -> Iterator[Check]:
     if state is not None and state.held_since is not None:
-        then = "it is asked again every minute while `tipo serve` runs"
+        then = "it is asked again every few minutes while `tipo serve` runs"
         yield fail(alias, f"held, nothing is sent to it: {cut(state.held_why or '')}", then)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Table, bindparam, func, insert, select, update
 
@@ -64,7 +65,11 @@ class Batches(Room):
         return number
 
     def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
-        """Take the next open batch for sending, and note that it may be sent from now on."""
+        """Take the next open batch for sending, and note that it may be executed from now on.
+
+        The note is committed before the request leaves: a process may die right after it. What
+        the batch says of its first sending is what was known before.
+        """
         row = self.run(CLAIMABLE, {"store": store, "now": now}).first()
         if row is None:
             return None
@@ -89,13 +94,18 @@ class Batches(Room):
             first_sent_at=row.first_sent_at,
         )
 
-    def release(self, batch: int, *, until: datetime) -> None:
-        """Let an open batch be claimed again from then on."""
-        self.run(
-            update(BATCH)
-            .where(BATCH.c.id == batch, BATCH.c.state == "open")
-            .values(claimed_until=until)
-        )
+    def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:
+        """Give a claimed batch back, to be claimed again from then on.
+
+        `executed`: whether the store may have executed this sending. If it certainly has not, the
+        batch is as it was before: never sent, or sent when it was doubtful for the first time.
+        """
+        values: dict[str, Any] = {"claimed_until": until}
+        if not executed:
+            values["first_sent_at"] = batch.first_sent_at
+        # Somebody who has claimed it since then may be sending it right now: that is his stamp.
+        mine = (BATCH.c.id == batch.id) & (BATCH.c.attempts == batch.attempts + 1)
+        self.run(update(BATCH).where(mine, BATCH.c.state == "open").values(values))
 
     def release_all(self, store: Alias) -> None:
         """Let every open batch of a store be claimed again at once."""

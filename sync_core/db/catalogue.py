@@ -89,21 +89,24 @@ class Catalogue(Stock):
         """Note that a batch leaves."""
         self.run(update(STORE).where(STORE.c.alias == store).values(last_left=now))
 
-    def hold(self, store: Alias, why: str, *, now: datetime) -> None:
+    def hold(self, store: Alias, why: str, *, now: datetime, write_refused: bool = False) -> None:
         """Send nothing to a store until it is let go; tell people once."""
+        since = func.coalesce(STORE.c.held_since, now)
         self.run(
             update(STORE)
             .where(STORE.c.alias == store)
-            .values(held_since=func.coalesce(STORE.c.held_since, now), held_why=why)
+            .values(held_since=since, held_why=why, write_refused=write_refused)
         )
         facts: dict[str, str | int | float | bool | None] = {"store": store, "why": why}
         held = News(kind="held", subject=f"store:{store}", severity=Severity.CRITICAL, facts=facts)
         self.tell([held], now=now)
 
-    def let_go(self, store: Alias, *, now: datetime) -> None:
+    def let_go(self, store: Alias, *, now: datetime, written: bool = False) -> None:
         """Send to the store again; tell people that it is over."""
         let_go = update(STORE).where(STORE.c.alias == store, STORE.c.held_since.is_not(None))
-        if self.run(let_go.values(held_since=None, held_why=None)).rowcount:
+        let_go = let_go.where(STORE.c.write_refused.is_(written))
+        values = {"held_since": None, "held_why": None, "write_refused": False}
+        if self.run(let_go.values(values)).rowcount:
             self.tell([News(kind="held", subject=f"store:{store}", over=True)], now=now)
 
     def meet_shop(self, store: Alias, facts: ShopFacts) -> None:

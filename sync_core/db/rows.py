@@ -84,6 +84,7 @@ def store_state(row: Row[Any]) -> StoreState:
         last_left=found["last_left"],
         held_since=found["held_since"],
         held_why=found["held_why"],
+        write_refused=found["write_refused"],
     )
 
 

@@ -34,6 +34,7 @@ UNRELEASED = text("released_at IS NULL")
 UNSENT = text("sent < version")
 
 ZERO = {"server_default": text("0")}  # for columns that older rows have not got
+FALSE = {"server_default": text("false")}
 
 Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -77,6 +78,9 @@ class StoreRow(SQLModel, table=True):
     last_left: datetime | None = Field(None, sa_type=Utc)  # when a batch was last planned
     held_since: datetime | None = Field(None, sa_type=Utc)  # nothing is sent meanwhile
     held_why: str | None = None
+    write_refused: bool = Field(
+        default=False, sa_column_kwargs=FALSE
+    )  # held until a write is taken
 
 
 class ConnectionRow(SQLModel, table=True):

@@ -23,6 +23,7 @@ from typing import Any
 from sync_core.domain.values import GREATEST
 from sync_core.errors import (
     AccessLost,
+    BatchRefused,
     KeyMisused,
     KeySpent,
     NoAnswer,
@@ -186,7 +187,7 @@ def refusal(errors: list[Any], *, rows: int) -> StoreError:
         SERVICE_UNAVAILABLE                          any    KeySpent: later, under a new key
         ADJUST_QUANTITIES_FAILED                     none   KeySpent: later, under a new key
         any other, or null                           known  RowsRefused
-        any other, or null                           none   Refused
+        any other, or null                           none   BatchRefused
 
     A store that says "try again" has failed this attempt, and whether that uses up the key is not
     known: a new key is right either way, since the store has said that nothing was written.
@@ -203,7 +204,7 @@ def refusal(errors: list[Any], *, rows: int) -> StoreError:
             reasons[row].append(why)
     if reasons:
         return RowsRefused({row: cut("; ".join(why)) for row, why in sorted(reasons.items())})
-    return KeySpent(words) if "ADJUST_QUANTITIES_FAILED" in codes else Refused(words)
+    return KeySpent(words) if "ADJUST_QUANTITIES_FAILED" in codes else BatchRefused(words)
 
 
 _BY_KEY: dict[str, type[StoreError]] = {

@@ -57,7 +57,9 @@ class Keeper:
         context, alias = self._context, self._store.alias
         state = await context.records.step(lambda ledger: ledger.store(alias))
         is_due = context.clock.now() >= self._check_at
-        if alias not in context.known or state.held_since is not None or is_due:
+        # What a refused write has begun only a write can end: the sender asks.
+        is_held = state.held_since is not None and not state.write_refused
+        if alias not in context.known or is_held or is_due:
             await self._cataloguer.meet(self._store)
             await context.records.step(self._let_go())
             if alias not in context.known:

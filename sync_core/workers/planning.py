@@ -13,22 +13,28 @@ MOST = 8  # full batches written down at once
 PAUSED = "paused"  # the setting that stops all writing
 
 
-def write_down_all(ledger: Ledger, stores: Iterable[Store], ids: Ids, *, now: datetime) -> int:
+def write_down_all(
+    ledger: Ledger, stores: Iterable[Store], ids: Ids, *, now: datetime, probing: bool = False
+) -> int:
     """Write down batches for every store that may get some; return how many."""
     if ledger.setting(PAUSED) is not None:
         return 0
-    return sum(write_down(ledger, store, ids, now=now) for store in stores)
+    return sum(write_down(ledger, store, ids, now=now, probing=probing) for store in stores)
 
 
-def write_down(ledger: Ledger, store: Store, ids: Ids, *, now: datetime) -> int:
+def write_down(
+    ledger: Ledger, store: Store, ids: Ids, *, now: datetime, probing: bool = False
+) -> int:
     """Write down the batches that may leave for a store now; return how many.
 
     While one waits unsent, or the store is held, what is owed stays owed: differences net out.
+    A probe of a store that is held is one batch.
     """
     state = ledger.store(store.alias)
-    if state.held_since is not None or ledger.has_unsent(store.alias):
+    is_held = state.held_since is not None and not probing
+    if is_held or ledger.has_unsent(store.alias):
         return 0
-    pools = ledger.writable(store.alias, FULL * MOST)
+    pools = ledger.writable(store.alias, FULL if probing else FULL * MOST)
     written = 0
     last_left = state.last_left
     while pools and may_leave(rows=len(pools), last_left=last_left, now=now):

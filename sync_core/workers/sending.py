@@ -1,14 +1,27 @@
 """Send what is written down, and settle what the store has done.
 
-the store says                 then
------------------------------  ------------------------------------------------------
-done                           the books move
-these rows, never              they are left alone and said so; the rest goes on, new key
-nothing was written, new key   all is owed again
-I know the key otherwise       our own fault: the levels stop, a person decides
-the batch as a whole, never    all is owed again, and the store is held
-later; or nothing at all       the same bytes again, later
-who are you?                   the store is held, and asked again every minute
+the store says                 then                                       was it executed?
+-----------------------------  -----------------------------------------  ----------------
+done                           the books move                             it was
+these rows, never              they are left alone and said so; the rest
+                               goes on, new key                           no
+nothing was written, new key   all is pending again, after a pause        no
+I know the key otherwise       our own fault: the levels stop, a person
+                               decides                                    perhaps
+the batch as a whole, never    all is pending again, the store is held    no
+the request, never             the same bytes again, the store is held    no; earlier ones
+                                                                          perhaps
+later                          the same bytes again, later                no
+nothing at all; it still runs  the same bytes again, later                perhaps
+we do not let you              the same bytes again, the store is held    no
+we are another shop            the same bytes again, the store is held    no
+                               until it says who it is
+
+A sending that was certainly not executed leaves no trace: the batch is as it was before. One that
+may have been is remembered by its time, and 20 hours later nothing is sent blindly.
+
+A store that refuses to be written to is held until a write is taken. From time to time one batch
+probes it; that the store can be read, or does not answer, or wants another key, ends nothing.
 """
 
 import logging
@@ -17,9 +30,10 @@ from datetime import datetime, timedelta
 
 from sync_core.domain.plan import SPACING, is_doubtful
 from sync_core.domain.settle import expire, refuse, settle, unwritten
-from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool
+from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool, Severity
 from sync_core.errors import (
     AccessLost,
+    BatchRefused,
     KeyMisused,
     KeySpent,
     NoAnswer,
@@ -29,14 +43,19 @@ from sync_core.errors import (
     StillRunning,
     StoreError,
     Throttled,
+    WrongShop,
     cut,
 )
 from sync_core.ports import Batch, Ledger, Store
 from sync_core.workers.braking import brake
 from sync_core.workers.context import Context
 from sync_core.workers.planning import PAUSED, write_down, write_down_all
+from sync_core.workers.reach import Reach
 
 log = logging.getLogger(__name__)
+
+FIRST_PROBE = timedelta(minutes=1)  # from a refusal to the next question,
+LAST_PROBE = timedelta(minutes=10)  # growing up to this
 
 
 class Sender:
@@ -46,6 +65,15 @@ class Sender:
         self._context = context
         self._store = store
         self._resting_until: datetime | None = None
+        self._refusals = 0  # in a row
+        self._updates = Reach(
+            context.records,
+            context.clock,
+            context.luck,
+            kind="updates_failing",
+            severity=Severity.WARNING,
+        )
+        self._updates.inherit(store.alias)
 
     async def round(self) -> float | None:
         """Send one batch if there is one; return the seconds until there may be more.
@@ -70,9 +98,10 @@ class Sender:
         """Write down what may leave now, and take the next batch; or say how long to wait."""
         context, alias = self._context, self._store.alias
         now = context.clock.now()
-        if ledger.store(alias).held_since is not None:
+        state = ledger.store(alias)
+        if state.held_since is not None and not state.write_refused:
             return None, None
-        write_down_all(ledger, [self._store], context.ids, now=now)
+        write_down_all(ledger, [self._store], context.ids, now=now, probing=state.write_refused)
         batch = ledger.claim(alias, now=now, until=now + context.pace.claim)
         return batch, None if batch is not None else self._wait(ledger, now)
 
@@ -93,46 +122,67 @@ class Sender:
         except RowsRefused as refused:
             reasons = refused.reasons
             await records.step(lambda ledger: self._split(ledger, batch, reasons))
-        except KeySpent as exc:
-            await records.step(lambda ledger: self._plan_anew(ledger, batch))
-            await self._rest_from(
-                exc
-            )  # else a store that refuses every key would get a new one at once
-            return
         except KeyMisused:
             log.exception("a key is known otherwise", extra={"act": "key_misused", "store": alias})
             await records.step(lambda ledger: self._give_up(ledger, batch))
-        except (AccessLost, Refused) as exc:
-            said = exc
-            await records.step(lambda ledger: self._hold(ledger, batch, said))
-            return
-        except (Throttled, StillRunning, NotSent, NoAnswer) as exc:
-            await self._rest(batch, exc)
+        except StoreError as exc:
+            await self._not_taken(batch, exc)
             return
         else:
             await records.step(lambda ledger: self._settle(ledger, batch, written_at))
         await self._answered()
 
-    async def _rest(self, batch: Batch, exc: StoreError) -> None:
-        """Keep the batch open, to be sent again with the same bytes."""
-        until = await self._rest_from(exc)
-        await self._context.records.step(lambda ledger: ledger.release(batch.id, until=until))
+    async def _not_taken(self, batch: Batch, exc: StoreError) -> None:
+        """Do what an answer asks for that is neither yes nor no to the rows of a batch."""
+        match exc:
+            case AccessLost() | Refused() | WrongShop():
+                pause = self._probe_pause(exc)
+            case _:
+                pause = await self._pause(exc)
+        self._resting_until = until = self._context.clock.now() + pause
+        await self._context.records.step(lambda ledger: self._keep(ledger, batch, exc, until))
 
-    async def _rest_from(self, exc: StoreError) -> datetime:
-        """Leave the store alone for a while, longer each time; return until when."""
-        context = self._context
-        wait = 1.0
-        if isinstance(exc, Throttled):
-            wait = exc.wait
-        elif isinstance(exc, NotSent | NoAnswer):
-            wait = await context.reach.failed(self._store.alias, exc)
-        self._resting_until = context.clock.now() + timedelta(seconds=wait)
-        return self._resting_until
+    def _probe_pause(self, exc: StoreError) -> timedelta:
+        """Return how long to leave a store alone that refuses us: a refusal may cost a batch."""
+        if not isinstance(exc, Refused):
+            return FIRST_PROBE
+        self._refusals += 1
+        grown: timedelta = FIRST_PROBE * 2 ** min(self._refusals - 1, 10)
+        return min(LAST_PROBE, grown)
+
+    async def _pause(self, exc: StoreError) -> timedelta:
+        """Return how long to leave a store alone that may take it later: longer each time."""
+        context, alias = self._context, self._store.alias
+        if isinstance(exc, NotSent | NoAnswer) and not isinstance(exc, Throttled):
+            await context.reach.failed(alias, exc)
+        wait = await self._updates.failed(alias, exc)
+        return timedelta(seconds=exc.wait if isinstance(exc, Throttled) else wait)
+
+    def _keep(self, ledger: Ledger, batch: Batch, exc: StoreError, until: datetime) -> None:
+        """Keep a batch to be sent again, or what it was to write if its key is of no use."""
+        now = self._context.clock.now()
+        was_sent = batch.first_sent_at is not None
+        match exc:
+            case KeySpent() | BatchRefused():
+                self._plan_anew(ledger, batch)
+            case Refused() if not was_sent:
+                self._plan_anew(ledger, batch)
+            case NoAnswer() | StillRunning():
+                ledger.release(batch, until=until, executed=True)
+            case _:
+                ledger.release(batch, until=until, executed=False)
+        if isinstance(exc, AccessLost | Refused | WrongShop):
+            # Where another shop answers nothing may be written, not even to find out.
+            refused = not isinstance(exc, WrongShop)
+            why = cut(str(exc))
+            ledger.hold(self._store.alias, why, now=now, write_refused=refused)
 
     async def _answered(self) -> None:
-        """Note that the store is there, and wake who has work by what it said."""
+        """Note that the store takes what we write, and wake who has work by what it said."""
         self._resting_until = None
+        self._refusals = 0
         await self._context.reach.answered(self._store.alias)
+        await self._updates.answered(self._store.alias)
         self._context.work.ring()
 
     def _close(
@@ -156,6 +206,7 @@ class Sender:
             if each.id in hit
         ]
         ledger.save(outcomes, now=now)
+        ledger.let_go(self._store.alias, now=now, written=True)
         moved = brake(ledger, outcomes, self._context, now=now)
         write_down_all(ledger, self._context.stores.values(), self._context.ids, now=now)
         ledger.count_traffic(moved, now=now)
@@ -175,6 +226,7 @@ class Sender:
         rest = [each.id for number, each in enumerate(rows) if number not in reasons]
         ledger.close_adjustments(rest, "replaced", now=now)
         ledger.save(outcomes, now=now)
+        ledger.let_go(self._store.alias, now=now, written=True)
         moved = brake(ledger, outcomes, self._context, now=now)
         write_down(ledger, self._store, self._context.ids, now=now)
         ledger.count_traffic(moved, now=now)
@@ -193,12 +245,3 @@ class Sender:
         ledger.close_adjustments([each.id for each in rows], "doubtful", now=now)
         outcomes = [expire(pools[each.level], each, now=now) for each in rows]
         ledger.save(outcomes, now=now)
-
-    def _hold(self, ledger: Ledger, batch: Batch, said: StoreError) -> None:
-        """Send nothing more until the store is itself again; nothing of the batch is lost."""
-        now = self._context.clock.now()
-        if isinstance(said, Refused):
-            self._plan_anew(ledger, batch)
-        else:
-            ledger.release(batch.id, until=now)
-        ledger.hold(self._store.alias, cut(str(said)), now=now)

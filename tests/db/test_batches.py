@@ -31,6 +31,10 @@ def close(database, number, state="settled", at=3):
     return database.run(lambda ledger: ledger.close_batch(number, state, now=after(at)))
 
 
+def release(database, batch, at, *, executed=True):
+    return database.run(lambda ledger: ledger.release(batch, until=after(at), executed=executed))
+
+
 @pytest.fixture
 def quiet(furnished):
     """The furnished database without its batch."""
@@ -56,11 +60,43 @@ def test_nobody_else_sends_a_batch_that_is_being_sent(quiet):
 
 
 def test_a_released_batch_is_sent_when_its_time_has_come(quiet):
-    number = written(quiet)
-    claim(quiet, until=300)
-    quiet.run(lambda ledger: ledger.release(number, until=after(5)))
+    written(quiet)
+    batch = claim(quiet, until=300)
+    release(quiet, batch, at=5)
     assert claim(quiet, at=4) is None
-    assert claim(quiet, at=5).id == number
+    assert claim(quiet, at=5).id == batch.id
+
+
+def test_a_sending_that_was_certainly_not_executed_leaves_no_trace(quiet):
+    """Else a store that refuses us for a day would leave doubt where there is none."""
+    written(quiet)
+    for at in (0, 10, 20):
+        batch = claim(quiet, at=at)
+        assert batch.first_sent_at is None
+        assert not quiet.run(lambda ledger: ledger.has_unsent(US)), "it is on its way"
+        release(quiet, batch, at=at, executed=False)
+        assert quiet.run(lambda ledger: ledger.has_unsent(US))
+
+
+def test_the_first_doubtful_sending_is_remembered(quiet):
+    """Its key ages from then on, however often the batch is refused later, or sent again."""
+    written(quiet)
+    for at, executed in ((0, False), (10, True), (20, False), (30, True), (40, False)):
+        batch = claim(quiet, at=at)
+        release(quiet, batch, at=at, executed=executed)
+    assert claim(quiet, at=50).first_sent_at == after(10)
+
+
+def test_whoever_was_overtaken_takes_nothing_back(quiet):
+    """Two processes send the same batch: the slow one knows nothing of the other's sending."""
+    written(quiet)
+    slow = claim(quiet, at=0, until=30)
+    fast = claim(quiet, at=30, until=60)
+    release(quiet, slow, at=31, executed=False)
+    assert claim(quiet, at=59) is None, "it is being sent"
+    release(quiet, fast, at=60, executed=True)
+    release(quiet, slow, at=61, executed=False)
+    assert claim(quiet, at=61).first_sent_at == after(0)
 
 
 def test_fresh_batches_go_before_those_that_were_tried(quiet):
@@ -114,10 +150,11 @@ def test_only_the_first_to_close_a_batch_gets_its_adjustments(quiet):
 def test_a_closed_batch_stays_as_it_was_closed(quiet):
     """A late answer, a late release: the batch has been settled."""
     number = written(quiet)
+    late = claim(quiet)
     stated = {"now": after(3), "written_at": after(2)}
     quiet.run(lambda ledger: ledger.close_batch(number, "settled", **stated))
     close(quiet, number, "doubtful", at=9)
-    quiet.run(lambda ledger: ledger.release(number, until=after(9)))
+    release(quiet, late, at=9)
     query = select(
         BatchRow.state, BatchRow.closed_at, BatchRow.written_at, BatchRow.claimed_until
     ).where(BatchRow.id == number)

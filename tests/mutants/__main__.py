@@ -54,10 +54,32 @@ MUTANTS = (
     mutant(
         "no answer is taken for refused",
         f"{WORKERS}/sending.py",
-        "            await self._rest(batch, exc)\n            return\n",
-        "            await self._rest_from(exc)\n"
-        "            await records.step(lambda ledger: self._plan_anew(ledger, batch))\n"
-        "            return\n",
+        "case KeySpent() | BatchRefused():",
+        "case KeySpent() | BatchRefused() | NoAnswer() | StillRunning():",
+    ),
+    mutant(
+        "a sending that was never executed leaves its stamp",
+        f"{WORKERS}/sending.py",
+        "until=until, executed=False)",
+        "until=until, executed=True)",
+    ),
+    mutant(
+        "a sending that may have been executed is forgotten",
+        f"{WORKERS}/sending.py",
+        "until=until, executed=True)",
+        "until=until, executed=False)",
+    ),
+    mutant(
+        "a request that is refused says that no earlier one was executed",
+        f"{WORKERS}/sending.py",
+        "case Refused() if not was_sent:",
+        "case Refused():",
+    ),
+    mutant(
+        "that a store says who it is ends its refusal to be written to",
+        "sync_core/db/catalogue.py",
+        "let_go = let_go.where(STORE.c.write_refused.is_(written))",
+        "pass",
     ),
     mutant(
         "no guard against stale readings",
