@@ -36,6 +36,7 @@ MOST_DEEP = 2
 def subscribe(_root: object, info: Info, **args: Any) -> Payload:
     """Create a subscription."""
     shop, given, topic = info.context.shop, args["webhookSubscription"], args["topic"]
+    info.context.stumble(topic)
     scopes = SCOPES.get(topic_of(topic).partition("/")[0], ())
     if scopes and not set(scopes) & set(shop.access.scopes):
         message = "You cannot create a webhook subscription with the specified topic"

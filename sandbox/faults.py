@@ -35,6 +35,8 @@ class Faults:
     slow_for: float = 10.0
 
     # Reads
+    # What ends in a top-level error of that code: a global id, "variants", or a webhook's topic.
+    stumbles: dict[str, str] = field(default_factory=dict)
     read_lag: float = 0.0  # seconds that quantities lag behind; drawn anew for each request
     read_lag_at_least: float | None = None  # with it: drawn between this and `read_lag`
     search_lag: float = 0.0  # seconds until a change can be found by a search

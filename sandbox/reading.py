@@ -80,6 +80,7 @@ def connect(
 def find(visit: Visit, global_id: str) -> object | None:
     """Return the thing with a global id, or None."""
     shop = visit.shop
+    visit.stumble(global_id)
     shelves: dict[str, dict[int, Any]] = {
         "InventoryItem": shop.items,
         "Location": shop.locations,
@@ -308,6 +309,7 @@ def _refund_lines(refund: Refund, info: Info, **args: Any) -> Page:
 
 def _all(shelf: str, fields: Fields) -> Resolver:
     def resolve(_root: object, info: Info, **args: Any) -> Page:
+        info.context.stumble(shelf)
         return connect(info, getattr(info.context.shop, shelf).values(), args, fields)
 
     return resolve

@@ -39,6 +39,11 @@ class Visit:
         """Return how many are wanted; all of them in an export."""
         return None if self.bulk else check_first(first)
 
+    def stumble(self, over: str) -> None:
+        """Fail where the shop's faults want it."""
+        if over in self.shop.faults.stumbles:
+            refuse("Something went wrong.", self.shop.faults.stumbles[over])
+
     def need(self, scope: str, what: str) -> None:
         """Refuse what the app's scopes do not cover."""
         if scope not in self.shop.access.scopes:

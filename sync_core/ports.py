@@ -285,6 +285,15 @@ class StoreState:
     write_refused: bool = False  # it is held until it takes a write again
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductToRead:
+    """A product that has changed and has to be read again."""
+
+    product: int
+    mark: int  # how often it was noted
+    attempts: int  # at reading it, in vain
+
+
 Reader = Callable[[Alias, str, bytes], Heard]
 """Says what a delivery reports, from its store, topic and body. Raises ValueError."""
 
@@ -529,10 +538,19 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
         """Keep what a store says of itself, and its locations."""
 
     def caught_up(self, store: Alias, *, to: datetime) -> None:
-        """Note that every change before then has been looked at."""
+        """Note that every change before then has been looked at, but for locations behind."""
+
+    def behind(self, store: Alias) -> dict[LocationId, datetime]:
+        """Return the locations whose changes could not be listed, and since when."""
+
+    def set_behind(self, store: Alias, location: LocationId, since: datetime | None) -> None:
+        """Note since when the changes of a location could not be listed; None: they could."""
 
     def places(self) -> Places:
         """Return the location map."""
+
+    def lock_places(self) -> None:
+        """Let nobody else change the location map meanwhile: it is read and written as a whole."""
 
     def save_places(self, places: Places) -> None:
         """Keep the location map."""
@@ -546,8 +564,28 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
     def drop_variants(self, store: Alias, items: Iterable[ItemId]) -> None:
         """Forget variants that are gone."""
 
-    def variants_with(self, keys: Iterable[Key] | None) -> list[Variant]:
-        """Return the variants with these keys, or all."""
+    def remember_product(self, store: Alias, product: int, *, now: datetime) -> None:
+        """Note that a product has changed, whether or not somebody is reading it right now."""
+
+    def products_to_read(
+        self, store: Alias, *, now: datetime, limit: int
+    ) -> Sequence[ProductToRead]:
+        """Return the products that may be read now, first those that were never tried in vain."""
+
+    def next_product(self, store: Alias) -> datetime | None:
+        """Return when the next product may be read; None when there is none."""
+
+    def product_read(self, store: Alias, read: ProductToRead, *, now: datetime) -> None:
+        """Note that a product was read; if it changed meanwhile, it has to be read once more."""
+
+    def product_not_read(self, store: Alias, read: ProductToRead, *, until: datetime) -> None:
+        """Note that a product could not be read, and when to try again."""
+
+    def source_page(self, source: Alias, after: int, limit: int) -> list[Variant]:
+        """Return variants of the source behind that item, in order."""
+
+    def variants_with(self, keys: Iterable[Key]) -> list[Variant]:
+        """Return the variants with these keys."""
 
     def spots(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[Spot, PoolId]:
         """Return which spots of those items are in which pool."""
@@ -621,6 +659,12 @@ class Ledger(Papers, Dumps, BrakeRoom, Protocol):
 
     def swap(self, name: str, before: str | None, after: str) -> bool:
         """Replace a word by another, if it still is what the caller believed."""
+
+    def add_setting(self, name: str, value: str) -> str | None:
+        """Leave a word where there is none; return it, or None where there was one already."""
+
+    def take_setting(self, name: str) -> str | None:
+        """Take a word away; return it, or None where there was none."""
 
     def set(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""

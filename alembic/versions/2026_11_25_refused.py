@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_25_refused"
-down_revision = "2026_11_23_people"
+down_revision = "2026_11_24_set_aside"
 
 
 def upgrade() -> None:

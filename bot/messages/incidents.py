@@ -39,7 +39,10 @@ from sync_core.domain.values import Severity
 Facts = Mapping[str, Any]
 Body = Mapping[str, Any]
 ROWS = (Column("What", wrapped=True), Column("Why", wrapped=True))
-ITEMS = {"suspended", "conflict", "differs", "renamed", "location_closed", "location_refused"}
+ITEMS = {
+    *("suspended", "conflict", "differs", "renamed", "product_unread"),
+    *("location_closed", "location_refused"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def _unreachable(facts: Facts, _: int) -> list[Part]:
 
 
 def _refused(facts: Facts, _: int) -> list[Part]:
-    return [bold(_store(facts)), f" refuses what Tipo asks of it: {_why(facts)}."]
+    return [bold(_store(facts)), f" does not answer all that Tipo asks: {_why(facts)}."]
 
 
 def _updates_failing(facts: Facts, _: int) -> list[Part]:
@@ -116,6 +119,13 @@ def _conflict(facts: Facts, n: int) -> list[Part]:
     if n > 1:
         return [f"{counted(n, 'product')} match across several pools, and Tipo joins none of them."]
     return [title(facts.get("title") or "A product"), " matches across several pools: not joined."]
+
+
+def _product_unread(facts: Facts, n: int) -> list[Part]:
+    if n > 1:
+        return [f"{counted(n, 'product')} in ", bold(_store(facts)), " can't be read."]
+    name = title(facts.get("title") or "A product")
+    return [name, f" in {_store(facts)} can't be read: {_why(facts)}."]
 
 
 def _renamed(facts: Facts, n: int) -> list[Part]:
@@ -208,7 +218,7 @@ STORIES = {
     ),
     "request_refused": Words(
         news=_refused,
-        did="Tipo tries again; all else goes on.",
+        did="Tipo tries again, at least every hour; all else goes on.",
         can="Give the app the scopes that tipo doctor lists.",
     ),
     "webhooks_gone": Words(
@@ -235,6 +245,11 @@ STORIES = {
         news=_conflict,
         did="Nothing is written for them: two histories cannot be one.",
         can="Make handles (or SKUs) unique: /tipo unmatched.",
+    ),
+    "product_unread": Words(
+        news=_product_unread,
+        did="Its stock is still synced. Tipo tries again, at least every hour.",
+        can="If its options, SKU or barcode have changed: save it again in Shopify.",
     ),
     "renamed": Words(news=_renamed, did="It goes on sharing its stock.", can="Nothing."),
     "suspended": Words(

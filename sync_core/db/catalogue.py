@@ -133,6 +133,18 @@ class Catalogue(Stock):
         """Note that every change before then has been looked at."""
         self.run(update(STORE).where(STORE.c.alias == store).values(caught_up_to=to))
 
+    def behind(self, store: Alias) -> dict[LocationId, datetime]:
+        """Return the locations whose changes could not be listed, and since when."""
+        query = select(LOCATION.c.location, LOCATION.c.behind_since).where(
+            LOCATION.c.store == store, LOCATION.c.behind_since.is_not(None)
+        )
+        return {LocationId(row.location): row.behind_since for row in self.run(query)}
+
+    def set_behind(self, store: Alias, location: LocationId, since: datetime | None) -> None:
+        """Note since when the changes of a location could not be listed; None: they could."""
+        here = (LOCATION.c.store == store) & (LOCATION.c.location == location)
+        self.run(update(LOCATION).where(here).values(behind_since=since))
+
     def catalogue_read(self, store: Alias, *, now: datetime) -> None:
         """Note that a store's catalogue has been read whole."""
         self.run(update(STORE).where(STORE.c.alias == store).values(catalogue_at=now))
@@ -194,8 +206,8 @@ class Catalogue(Stock):
         theirs = LEVEL.c.store.in_(stores) & (LEVEL.c.buffer != units)
         parts = [theirs]
         if pools is None:
-            for store in stores:
-                self.set(f"{BUFFER}:{store}", str(units) if units else None)
+            for store in sorted(stores):
+                self.set(f"{BUFFER}:{store}", str(units))
         else:
             some = [LEVEL.c.pool_id.in_(few) for few in chunks(list(pools), 500)]
             parts = [theirs & each for each in some]
@@ -209,6 +221,21 @@ class Catalogue(Stock):
             }
             count += self.run(update(LEVEL).where(part).values(values)).rowcount
         return count
+
+    def _buffers_of_new(self) -> dict[Alias, int]:
+        """Return what new levels keep back, by store; nobody changes it before they are there.
+
+        Whoever changes it then finds them. A lock needs a row, so that each store has one.
+        """
+        names = {
+            f"{BUFFER}:{alias}": Alias(alias)
+            for alias in self.run(select(STORE.c.alias).order_by(STORE.c.alias)).scalars()
+        }
+        self.insert_new(SETTING, [{"name": name, "value": "0"} for name in names])
+        mine = select(SETTING).where(SETTING.c.name.in_(names)).order_by(SETTING.c.name)
+        return {
+            names[row.name]: int(row.value) for row in self.run(mine.with_for_update(read=True))
+        }
 
     # -- places
     def places(self) -> Places:
@@ -230,6 +257,14 @@ class Catalogue(Stock):
         for row in self.run(query.order_by(LOCATION.c.location)):
             found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
         return found
+
+    def lock_places(self) -> None:
+        """Let nobody else change the location map meanwhile: it is read and written as a whole."""
+        if not self.is_sqlite:  # which has one writer
+            all_of_them = select(LOCATION.c.location).order_by(
+                LOCATION.c.store, LOCATION.c.location
+            )
+            self.run(all_of_them.with_for_update()).all()
 
     def save_places(self, places: Places) -> None:
         """Keep the location map: places that have no id yet are new, and some have new names."""
@@ -268,10 +303,13 @@ class Catalogue(Stock):
             gone = delete(VARIANT).where(VARIANT.c.store == store, VARIANT.c.item.in_(some))
             self.run(gone)
 
-    def variants_with(self, keys: Iterable[Key] | None) -> list[Variant]:
-        """Return the variants with these keys, or all."""
-        if keys is None:
-            return [variant_of(row) for row in self.run(select(VARIANT))]
+    def source_page(self, source: Alias, after: int, limit: int) -> list[Variant]:
+        """Return variants of the source behind that item, in order."""
+        query = select(VARIANT).where(VARIANT.c.store == source, VARIANT.c.item > after)
+        return [variant_of(row) for row in self.run(query.order_by(VARIANT.c.item).limit(limit))]
+
+    def variants_with(self, keys: Iterable[Key]) -> list[Variant]:
+        """Return the variants with these keys."""
         texts = [json.dumps(key) for key in keys]
         return [
             variant_of(row)
@@ -300,11 +338,10 @@ class Catalogue(Stock):
 
     def arrange(self, arrangement: Arrangement, *, now: datetime) -> None:
         """Make new pools, and give levels to pools; the new ones are looked at."""
+        if not (arrangement.new or arrangement.joining):
+            return
         wanted = {"look_at": now, "look_since": now, "look_mark": 1}
-        buffers = {
-            row.alias: int(self.setting(f"{BUFFER}:{row.alias}") or 0)
-            for row in self.run(select(STORE.c.alias))
-        }
+        buffers = self._buffers_of_new()
 
         def fresh(pool: int, spot: Spot) -> dict[str, Any]:
             return new_level(pool, spot, buffer=buffers.get(spot.store, 0), **wanted)
@@ -350,6 +387,16 @@ class Catalogue(Stock):
             return self.insert_new(SETTING, [{"name": name, "value": after}]) == 1
         mine = update(SETTING).where(SETTING.c.name == name, SETTING.c.value == before)
         return self.run(mine.values(value=after)).rowcount == 1
+
+    def add_setting(self, name: str, value: str) -> str | None:
+        """Leave a word where there is none; return it, or None where there was one already."""
+        return value if self.insert_new(SETTING, [{"name": name, "value": value}]) else None
+
+    def take_setting(self, name: str) -> str | None:
+        """Take a word away; return it, or None where there was none."""
+        gone = delete(SETTING).where(SETTING.c.name == name).returning(SETTING.c.value)
+        found: str | None = self.run(gone).scalar_one_or_none()
+        return found
 
     def set(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""

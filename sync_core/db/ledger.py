@@ -6,7 +6,8 @@ from sync_core.db.comparisons import Comparisons
 from sync_core.db.dumps import Dumps
 from sync_core.db.inbox import Inbox
 from sync_core.db.posts import Posts
+from sync_core.db.products import Products
 
 
-class SqlLedger(Activity, Posts, Comparisons, Dumps, Batches, Inbox):
+class SqlLedger(Activity, Posts, Comparisons, Dumps, Batches, Products, Inbox):
     """The port `Ledger`, by SQL."""

@@ -118,6 +118,7 @@ class LocationRow(SQLModel, table=True):
     active: bool
     owned: bool
     place_id: int | None = Field(None, foreign_key="place.id")
+    behind_since: datetime | None = Field(None, sa_type=Utc)  # what changed since is not listed
 
 
 class VariantRow(SQLModel, table=True):
@@ -144,6 +145,20 @@ class VariantRow(SQLModel, table=True):
     gift_card: bool
     status: str
     key: str | None = None  # what it is matched by, in its normal form
+
+
+class ProductToReadRow(SQLModel, table=True):
+    """A product that has changed and has to be read again."""
+
+    __tablename__: ClassVar[str] = "product_to_read"
+    __table_args__ = (Index("product_to_read_due", "store", "try_at"),)
+
+    store: str = Field(primary_key=True, foreign_key="store.alias")
+    product_id: int = Field(primary_key=True, sa_type=BigInteger)
+    mark: int = 1  # how often it was noted: it may change while it is being read
+    attempts: int = 0  # in vain, in a row
+    wanted_at: datetime = Field(sa_type=Utc)
+    try_at: datetime = Field(sa_type=Utc)
 
 
 class PoolRow(SQLModel, table=True):

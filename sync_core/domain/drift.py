@@ -94,16 +94,9 @@ def cause(kind: str, facts: Mapping[str, object]) -> str:
 
 PASSING = frozenset(  # kinds of finding that nobody has to decide about: they end by themselves
     {
-        *(
-            "held",
-            "unreachable",
-            "updates_failing",
-            "request_refused",
-            "webhooks_gone",
-            "webhooks_missed",
-        ),
-        *("location_refused", "export_odd", "paused", "dead_worker"),
-        "delivery_set_aside",
+        *("held", "unreachable", "updates_failing", "request_refused", "product_unread"),
+        *("webhooks_gone", "webhooks_missed", "location_refused", "export_odd"),
+        *("paused", "dead_worker", "delivery_set_aside"),
     }
 )
 SENTENCES = {

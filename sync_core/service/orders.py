@@ -191,10 +191,10 @@ class Orders(Questions):
         await self._records.step(lambda ledger: self._set_paused(ledger, None))
 
     def _set_paused(self, ledger: Ledger, word: str | None) -> None:
-        before = ledger.setting(PAUSED)
-        ledger.set(PAUSED, word)
-        if (before is None) != (word is None):
-            facts: dict[str, str | int | float | bool | None] = {"by": word or before}
+        # Two people at once: only the one whose statement has changed the row tells of it.
+        said = ledger.add_setting(PAUSED, word) if word else ledger.take_setting(PAUSED)
+        if said is not None:
+            facts: dict[str, str | int | float | bool | None] = {"by": said}
             news = News(
                 kind="paused",
                 subject="writing",
@@ -222,6 +222,7 @@ class Orders(Questions):
 
     def _set_places(self, places: Places, by: Person, now: datetime, ledger: Ledger) -> None:
         del by, now
+        ledger.lock_places()
         known = {
             (store, location): name
             for store, some in ledger.locations().items()
@@ -245,7 +246,6 @@ class Orders(Questions):
                     "a location that is in use cannot be moved to another place"
                 )
         ledger.save_places(places)
-        ledger.set("arranged", None)
         self._ring(ledger)
 
     async def set_buffer(

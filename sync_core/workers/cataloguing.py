@@ -1,20 +1,41 @@
-"""Keep the catalogue: read it whole at the first start, then what product webhooks name."""
+"""Keep the catalogue: read it whole at the first start, then what product webhooks name.
 
+    reading a product             then
+    ----------------------------  ----------------------------------------------------------------
+    it was read                   what shares a key with it is matched again
+    the store refuses it          it waits, longer each time; the second time people are told
+    no answer, but the store
+    says who it is                the same
+    no answer, not to that either it is the store, not the product: the error, and all wait
+    not sent, no access           the error: nothing is known of the product
+
+The whole catalogue is matched in slices, each a transaction of its own. Variants match by their
+keys, and whatever matches has a variant in the source: so a slice is some of the source's variants
+and all that share a key with them, and no slice changes what another finds. To begin again after a
+crash does no harm, for what shares stock already has nothing to gain.
+"""
+
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import partial
 
 from sync_core.domain.arrange import Place, arrange, pair_places, title_of
 from sync_core.domain.match import key_of, match, normal
 from sync_core.domain.values import Alias, ItemId, News, PoolId, Severity, Spot, Variant
-from sync_core.errors import WrongShop
-from sync_core.ports import LONG_STEP_SECONDS, Ledger, Location, ShopFacts, Store
+from sync_core.errors import NoAnswer, Refused, StoreError, WrongShop, cut
+from sync_core.ports import Ledger, Location, ProductToRead, ShopFacts, Store
 from sync_core.workers.context import Context
-from sync_core.workers.folding import PRODUCTS
 
 log = logging.getLogger(__name__)
 
-ARRANGED = "arranged"  # the setting that names the catalogues that have been matched
+ARRANGED = "arranged"  # the setting that names the catalogues and places that have been matched
+SLICE = 250  # variants of the source that are matched in one transaction
+PRODUCTS_AT_ONCE = 100  # that are looked up as to be read
+FIRST_WAIT = timedelta(minutes=1)  # for a product that could not be read,
+LAST_WAIT = timedelta(hours=1)  # growing up to this
+TOLD_AFTER = 2  # attempts
 
 
 class Cataloguer:
@@ -22,7 +43,8 @@ class Cataloguer:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._arranged = False
+        self._arranging = asyncio.Lock()  # each store's keeper asks for it
+        self._pages: dict[Alias, str | None] = {}  # how far a catalogue has been read
 
     async def meet(self, store: Store) -> ShopFacts:
         """Ask a store who it is, and keep its locations.
@@ -33,7 +55,6 @@ class Cataloguer:
         """
         facts = await store.facts()
         await self._context.records.step(partial(self._meet, store.alias, facts))
-        self._arranged = False  # there may be a new place
         return facts
 
     def _meet(self, alias: Alias, facts: ShopFacts, ledger: Ledger) -> None:
@@ -44,6 +65,7 @@ class Cataloguer:
                 f"correct TIPO_STORES__{alias.upper()}__DOMAIN or its token"
             )
         ledger.meet_shop(alias, facts)
+        ledger.lock_places()
         places = {place.locations.get(alias): place for place in ledger.places()}
         now = self._context.clock.now()
         ledger.tell(
@@ -56,15 +78,26 @@ class Cataloguer:
         )
         stores = [each.alias for each in ledger.stores() if each.alias in self._context.stores]
         if all(each.shop_id for each in ledger.stores() if each.alias in stores):
-            grown = pair_places(ledger.places(), ledger.free_locations(), stores)
-            ledger.save_places(grown)
+            kept = ledger.places()
+            grown = pair_places(kept, ledger.free_locations(), stores)
+            if grown != kept:
+                ledger.save_places(grown)
 
     async def read_whole(self, store: Store) -> int:
-        """Read a store's whole catalogue, page by page; return how many variants it has."""
+        """Read a store's whole catalogue, page by page; return how many variants were read.
+
+        After a failure it goes on with the page that failed.
+        """
         count = 0
-        after: str | None = None
+        after = self._pages.pop(store.alias, None)
         while True:
-            page = await store.variants(after)
+            try:
+                page = await store.variants(after)
+            except Refused:
+                raise  # perhaps the store no longer knows that page: from the beginning
+            except StoreError:
+                self._pages[store.alias] = after
+                raise
             await self._context.records.step(partial(self._keep, page.rows))
             count += len(page.rows)
             after = page.after
@@ -72,7 +105,6 @@ class Cataloguer:
                 break
         now = self._context.clock.now()
         await self._context.records.step(lambda ledger: ledger.catalogue_read(store.alias, now=now))
-        self._arranged = False  # there may be new matches
         log.info("%s sells %d variants", store.alias, count, extra={"act": "catalogue", "n": count})
         return count
 
@@ -82,32 +114,41 @@ class Cataloguer:
 
     async def arrange_all(self) -> None:
         """Match the whole catalogue, once, when the last store's has been read."""
-        if not self._arranged:
-            self._arranged = await self._context.records.step(
-                self._arrange_all, limit=LONG_STEP_SECONDS
-            )
-            self._context.work.ring()
+        async with self._arranging:
+            records = self._context.records
+            word = await records.step(self._unarranged)
+            if word is None:
+                return
+            after: int | None = 0
+            while after is not None:
+                after = await records.step(partial(self._arrange_slice, after))
+            # What has changed since then makes another word: it is all matched once more.
+            await records.step(lambda ledger: ledger.set(ARRANGED, word))
+        self._context.work.ring()
 
-    def _arrange_all(self, ledger: Ledger) -> bool:
+    def _unarranged(self, ledger: Ledger) -> str | None:
+        """Return what names the catalogues and places, if they have not been matched yet."""
         stores = self._context.stores
         read = {each.alias: each.catalogue_at for each in ledger.stores() if each.alias in stores}
         if None in read.values():
-            return False
+            return None
         # Later changes are arranged one by one: a restart has nothing to add but new places.
         word = " ".join(f"{alias}@{at}" for alias, at in sorted(read.items()))
-        word += "".join(f" {place.id}:{sorted(place.locations)}" for place in ledger.places())
-        if ledger.setting(ARRANGED) != word:
-            self._arrange(ledger, None)
-            ledger.set(ARRANGED, word)
-        return True
+        for place in ledger.places():
+            word += f" {place.id}:{sorted(place.locations.items())}"
+        return None if ledger.setting(ARRANGED) == word else word
 
-    def _arrange(self, ledger: Ledger, touched: Iterable[Variant] | None) -> None:
-        """Match all variants, or those that share a key with the touched ones."""
+    def _arrange_slice(self, after: int, ledger: Ledger) -> int | None:
+        """Match some of the source's variants; return the last one, None when there is none."""
+        page = ledger.source_page(self._context.source, after, SLICE)
+        self._arrange(ledger, page)
+        return page[-1].item if page else None
+
+    def _arrange(self, ledger: Ledger, touched: Iterable[Variant]) -> None:
+        """Match the variants that share a key with the touched ones."""
         context = self._context
-        keys = None
-        if touched is not None:
-            found = {key_of(each, context.match_by) for each in touched}
-            keys = [key for key in found if key is not None]
+        found = {key_of(each, context.match_by) for each in touched}
+        keys = [key for key in found if key is not None]
         variants = ledger.variants_with(keys)
         matches = match(variants, by=context.match_by, source=context.source)
         items: dict[Alias, list[ItemId]] = {}
@@ -131,35 +172,64 @@ class Cataloguer:
             now=now,
         )
 
-    async def read_products(self, store: Store) -> int:
-        """Read again the products that webhooks said have changed; return how many."""
-        name = f"{PRODUCTS}:{store.alias}"
-        noted = await self._context.records.step(lambda ledger: ledger.setting(name))
-        products = [int(each) for each in (noted or "").split()]
-        for product in products:
-            variants = await store.product(product)
-            await self._context.records.step(partial(self._renew, store.alias, product, variants))
-        if products:
+    async def read_products(self, store: Store) -> None:
+        """Read again the products that webhooks said have changed.
+
+        Raises:
+            StoreError: The store cannot be asked; what was not read stays to be read.
+        """
+        records, alias = self._context.records, store.alias
+        while products := await records.step(partial(self._to_read, alias)):
+            for each in products:
+                try:
+                    variants = await store.product(each.product)
+                except (Refused, NoAnswer) as exc:
+                    if isinstance(exc, NoAnswer):
+                        await self.meet(store)
+                    await records.step(partial(self._put_off, alias, each, cut(str(exc))))
+                else:
+                    await records.step(partial(self._renew, alias, each, variants))
             self._context.work.ring()
-        return len(products)
+
+    def _to_read(self, alias: Alias, ledger: Ledger) -> Sequence[ProductToRead]:
+        now = self._context.clock.now()
+        return ledger.products_to_read(alias, now=now, limit=PRODUCTS_AT_ONCE)
+
+    def _put_off(self, alias: Alias, read: ProductToRead, why: str, ledger: Ledger) -> None:
+        """Read a product later; say so when it was not for the first time."""
+        now = self._context.clock.now()
+        wait = min(LAST_WAIT, FIRST_WAIT * 2 ** min(read.attempts, 10))
+        ledger.product_not_read(alias, read, until=now + wait)
+        if read.attempts + 1 >= TOLD_AFTER:
+            known = ledger.variants_of(alias, read.product)
+            title = known[0].title if known else f"product {read.product}"
+            ledger.tell([_unread(alias, read.product, title=title, why=why)], now=now)
 
     def _renew(
-        self, alias: Alias, product: int, variants: Sequence[Variant], ledger: Ledger
+        self, alias: Alias, read: ProductToRead, variants: Sequence[Variant], ledger: Ledger
     ) -> None:
         """Keep what a product has become; say so when it goes by another name."""
         now = self._context.clock.now()
-        before = ledger.variants_of(alias, product)
+        before = ledger.variants_of(alias, read.product)
         gone = {each.item for each in before} - {each.item for each in variants}
         ledger.drop_variants(alias, gone)
         ledger.suspend_items(alias, gone, now=now)
         self._keep(variants, ledger)
         self._arrange(ledger, [*before, *variants])
-        ledger.tell(_renamed(alias, before, variants), now=now)
-        name = f"{PRODUCTS}:{alias}"
-        left = (ledger.setting(name) or "").split()
-        if str(product) in left:
-            left.remove(str(product))  # once: a second mark came while this was read
-        ledger.set(name, " ".join(left) or None)
+        ledger.tell([*_renamed(alias, before, variants), _unread(alias, read.product)], now=now)
+        ledger.product_read(alias, read, now=now)
+
+
+def _unread(alias: Alias, product: int, *, title: str = "", why: str = "") -> News:
+    """Return the news that a product cannot be read, or (without a reason) that it can."""
+    facts: dict[str, str | int | float | bool | None] = {"store": alias, "title": title, "why": why}
+    return News(
+        kind="product_unread",
+        subject=f"product:{alias}:{product}",
+        severity=Severity.WARNING,
+        facts=facts if why else {},
+        over=not why,
+    )
 
 
 def _closed(alias: Alias, place: Place, location: Location) -> News:

@@ -2,10 +2,17 @@
 
 The list comes from a search that may lag: the windows overlap, and nothing is learned from it
 but where to look.
+
+    the list of a location         then
+    -----------------------------  --------------------------------------------------------------
+    came whole                     the next one begins where this one did, less the overlap
+    is refused                     the others go on; the next one of it begins where this one did
+    does not come, others did      the same
+    does not come, nor any other   the error: it is the store
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +20,7 @@ from functools import partial
 from sync_core.domain.arrange import Place
 from sync_core.domain.suspend import wish
 from sync_core.domain.values import NEVER, LocationId, Mode, News, Outcome, Reading, Severity
-from sync_core.errors import Refused, cut
+from sync_core.errors import NoAnswer, Refused, StoreError, cut
 from sync_core.ports import Ledger, Store
 from sync_core.workers.context import Context
 
@@ -54,36 +61,68 @@ class CatcherUp:
         """
         context, alias = self._context, self._store.alias
         began = context.clock.now()
-        state = await context.records.step(lambda ledger: ledger.store(alias))
-        places = await context.records.step(lambda ledger: ledger.places())
+        state, places, behind = await context.records.step(
+            lambda ledger: (ledger.store(alias), ledger.places(), ledger.behind(alias))
+        )
         since = (state.caught_up_to or began) - context.pace.overlap
+        ours = [each for each in places if alias in each.locations]
         found = CaughtUp()
-        for place in places:
-            if alias in place.locations:
-                found += await self._one_place(place, since, began)
+        failed: list[tuple[Place, datetime, NoAnswer | Refused]] = []
+        for place in ours:
+            location = place.locations[alias]
+            start = min(since, behind.get(location, since))
+            try:
+                found += await self._location(location, start, began)
+            except (NoAnswer, Refused) as exc:
+                failed.append((place, start, exc))
+            else:
+                await context.records.step(partial(self._listed, location, behind))
+        silent = [exc for _, _, exc in failed if isinstance(exc, NoAnswer)]
+        if silent and len(silent) == len(ours):
+            raise silent[0]
+        for place, start, why in failed:
+            await context.records.step(partial(self._fall_behind, place, start, why, behind))
         await context.records.step(lambda ledger: self._finish(ledger, began, found.missed))
         if found.wanted:
             context.work.ring()
         return found
 
-    async def _one_place(self, place: Place, since: datetime, began: datetime) -> CaughtUp:
-        """Catch up at one place; a location that is gone holds up no other."""
+    def _fall_behind(
+        self,
+        place: Place,
+        since: datetime,
+        exc: StoreError,
+        behind: Mapping[LocationId, datetime],
+        ledger: Ledger,
+    ) -> None:
+        """Note from when on a location has to be listed; tell people, if it is no mere chance."""
         alias = self._store.alias
-        subject = f"location:{alias}:{place.locations[alias]}"
-        try:
-            found = await self._location(place.locations[alias], since, began)
-            news = News(kind="location_refused", subject=subject, over=True)
-        except Refused as exc:
-            found = CaughtUp()
-            facts: dict[str, str | int | float | bool | None] = {
-                "store": alias,
-                "place": place.name,
-                "why": cut(str(exc)),
-            }
-            severity = Severity.WARNING
-            news = News(kind="location_refused", subject=subject, severity=severity, facts=facts)
-        await self._context.records.step(lambda ledger: ledger.tell([news], now=began))
-        return found
+        location = place.locations[alias]
+        ledger.set_behind(alias, location, since)
+        if isinstance(exc, NoAnswer) and location not in behind:
+            return
+        facts: dict[str, str | int | float | bool | None] = {
+            "store": alias,
+            "place": place.name,
+            "why": cut(str(exc)),
+        }
+        news = News(
+            kind="location_refused",
+            subject=f"location:{alias}:{location}",
+            severity=Severity.WARNING,
+            facts=facts,
+        )
+        ledger.tell([news], now=self._context.clock.now())
+
+    def _listed(
+        self, location: LocationId, behind: Mapping[LocationId, datetime], ledger: Ledger
+    ) -> None:
+        """Note that a location was listed; say that it can be read again."""
+        alias = self._store.alias
+        if location in behind:
+            ledger.set_behind(alias, location, None)
+        over = News(kind="location_refused", subject=f"location:{alias}:{location}", over=True)
+        ledger.tell([over], now=self._context.clock.now())
 
     async def _location(self, location: LocationId, since: datetime, began: datetime) -> CaughtUp:
         """Go through all pages of one location."""

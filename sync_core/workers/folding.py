@@ -39,9 +39,6 @@ from sync_core.workers.planning import write_down_all
 
 log = logging.getLogger(__name__)
 
-MARKS = 2  # one for what is being read right now, one for what has come since
-PRODUCTS = "products_to_read"  # the setting that lists products whose description has changed
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
@@ -229,10 +226,10 @@ def _note(ledger: Ledger, delivery: Delivery, said: Heard | None, now: datetime)
         case Uninstalled():
             ledger.hold(delivery.store, "the app was uninstalled from the store", now=now)
         case ProductHeard() if _is_news(ledger, said):
-            remember_product(ledger, delivery.store, said.product_id)
+            ledger.remember_product(delivery.store, said.product_id, now=now)
             return True
         case ProductGone(product_id=product):
-            remember_product(ledger, delivery.store, product)
+            ledger.remember_product(delivery.store, product, now=now)
             return True
         case _:
             pass
@@ -257,11 +254,3 @@ def _is_news(ledger: Ledger, said: ProductHeard) -> bool:
     }
     named = {(normal(each.handle), each.title, each.status.upper()) for each in known}
     return described != ours or named != {(normal(said.handle), said.title, said.status.upper())}
-
-
-def remember_product(ledger: Ledger, store: Alias, product: int) -> None:
-    """Note that a product has to be read again."""
-    name = f"{PRODUCTS}:{store}"
-    noted = (ledger.setting(name) or "").split()
-    if noted.count(str(product)) < MARKS:
-        ledger.set(name, " ".join((*noted, str(product))))

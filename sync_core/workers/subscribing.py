@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from sync_core.domain.values import News, Severity
-from sync_core.errors import Refused, cut
+from sync_core.errors import NoAnswer, Refused, cut
 from sync_core.ports import Ledger, Store
 from sync_core.workers.context import Context
 
@@ -25,7 +25,7 @@ class Subscriber:
         """Subscribe to the topics that are missing; return them.
 
         Raises:
-            StoreError: If the store does not answer.
+            StoreError: If the store does not answer, be it for one topic; the others are made.
         """
         context, alias = self._context, self._store.alias
         if context.public_url is None:
@@ -35,14 +35,19 @@ class Subscriber:
         held = {each.topic for each in await self._store.subscriptions() if each.uri == uri}
         missing = [topic for topic in context.topics(state.scopes) if topic not in held]
         refused: list[str] = []
+        silent: NoAnswer | None = None
         for topic in missing:
             try:
                 await self._store.subscribe(topic, uri)
             except Refused as exc:
                 refused.append(f"{topic}: {cut(str(exc))}")
+            except NoAnswer as exc:
+                silent = exc
         lost = missing if self._complete else []
-        self._complete = not refused
+        self._complete = not refused and silent is None
         await context.records.step(lambda ledger: self._tell(ledger, lost, refused))
+        if silent is not None:
+            raise silent
         if missing:
             log.info(
                 "%s sends us %d more topics",

@@ -1,5 +1,6 @@
 """Orders that reach many levels at once, and whoever works on one of them meanwhile."""
 
+import asyncio
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -10,10 +11,13 @@ from sqlalchemy import insert, update
 
 from sync_core.db.database import Database
 from sync_core.db.tables import LevelRow, LocationRow
-from sync_core.domain.arrange import Place
+from sync_core.domain.arrange import Arrangement, NewPool, Place
 from sync_core.domain.values import Mode, Outcome
+from sync_core.service import Service
+from sync_core.workers.planning import PAUSED
 from tests.conftest import needs_postgres
-from tests.db.conftest import EU, NOON, US, after, furnish
+from tests.db.conftest import EU, NOON, US, after, furnish, spot
+from tests.simulation.virtual import Counting
 
 WAITING = """SELECT 1 FROM pg_stat_activity
   WHERE wait_event_type = 'Lock' AND datname = current_database()"""
@@ -130,7 +134,7 @@ def test_a_buffer_for_all_is_for_those_to_come_too(furnished):
     assert furnished.run(lambda ledger: ledger.set_buffer(None, 5, [US])) == 1
     assert furnished.run(lambda ledger: ledger.setting("buffer:us")) == "5"
     assert furnished.run(lambda ledger: ledger.set_buffer(None, 0, [US])) == 1
-    assert furnished.run(lambda ledger: ledger.setting("buffer:us")) is None
+    assert furnished.run(lambda ledger: ledger.setting("buffer:us")) == "0"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +188,114 @@ def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
         True,
     ]
     assert database.run(lambda ledger: ledger.setting("word")) == "b"
+
+
+# -- what is read, thought about, and written back
+
+
+def paused(database):
+    """Return the word, whether its finding is open, and how many notices there were."""
+    word = database.run(lambda ledger: ledger.setting(PAUSED))
+    kinds = [each.kind for each in database.run(lambda ledger: ledger.findings())]
+    notices = database.run(lambda ledger: ledger.notices(after=0))
+    return word, "paused" in kinds, [each.over for each in notices if each.kind == "paused"]
+
+
+def people(*databases):
+    """Return the service of each process."""
+    return [Service(each, {}, _Noon(), Counting()) for each in databases]
+
+
+class _Noon:
+    def now(self):
+        return NOON
+
+
+@needs_postgres
+def test_a_pause_while_somebody_resumes_is_told_as_it_is(postgres_url):
+    """The last word and the last message are about the same thing."""
+    with two(postgres_url) as (one, other):
+        ann, bob = people(one, other)
+        asyncio.run(ann.pause(by="ann"))
+        held_up(
+            postgres_url,
+            one,
+            lambda ledger: ann._set_paused(ledger, None),
+            other,
+            lambda ledger: bob._set_paused(ledger, "bob"),
+        )
+        assert paused(one) == ("bob", True, [False, True, False])
+
+
+@needs_postgres
+def test_two_who_pause_at_once_are_told_of_once(postgres_url):
+    with two(postgres_url) as (one, other):
+        ann, bob = people(one, other)
+        held_up(
+            postgres_url,
+            one,
+            lambda ledger: ann._set_paused(ledger, "ann"),
+            other,
+            lambda ledger: bob._set_paused(ledger, "bob"),
+        )
+        assert paused(one) == ("ann", True, [False])
+        held_up(
+            postgres_url,
+            one,
+            lambda ledger: ann._set_paused(ledger, None),
+            other,
+            lambda ledger: bob._set_paused(ledger, None),
+        )
+        assert paused(one) == (None, False, [False, True])
+
+
+NEW = Arrangement(new=(NewPool(place=1, title="New", spots=(spot(EU, 5), spot(US, 5))),))
+
+
+@needs_postgres
+@pytest.mark.parametrize("first", ["the pool", "the buffer"])
+def test_a_buffer_for_all_reaches_a_pool_that_is_made_right_now(postgres_url, first):
+    """Whoever comes second sees what the first has done."""
+    with two(postgres_url) as (one, other):
+
+        def arrange(ledger):
+            ledger.arrange(NEW, now=NOON)
+
+        def buffer(ledger):
+            ledger.set_buffer(None, 5, [US])
+
+        steps = [arrange, buffer] if first == "the pool" else [buffer, arrange]
+        held_up(postgres_url, one, steps[0], other, steps[1])
+        made = one.run(lambda ledger: ledger.pools_at([spot(US, 5)]))[spot(US, 5)]
+        assert [each.buffer for each in made.levels] == [0, 5]
+
+
+@needs_postgres
+@pytest.mark.parametrize("first", ["a person", "the store"])
+def test_a_location_map_that_is_changed_while_it_grows_keeps_both(postgres_url, first):
+    """A store's new location and a person's new name: the map is one thing to both."""
+    with two(postgres_url) as (one, other):
+        rows = [
+            {"store": store, "location": 1, "name": "L1", "active": True, "owned": True}
+            for store in (EU, US)
+        ]
+        one.run(lambda ledger: ledger.run(insert(LocationRow), rows))
+
+        def rename(ledger):
+            ledger.lock_places()
+            [place] = ledger.places()
+            ledger.save_places((replace(place, name="Hamburg"),))
+
+        def grow(ledger):
+            ledger.lock_places()
+            [place] = ledger.places()
+            ledger.save_places((replace(place, locations={EU: 1, US: 1}),))
+
+        steps = [rename, grow] if first == "a person" else [grow, rename]
+        held_up(postgres_url, one, steps[0], other, steps[1])
+        assert one.run(lambda ledger: ledger.places()) == (
+            Place(id=1, name="Hamburg", locations={EU: 1, US: 1}),
+        )
 
 
 def test_what_is_called_off_waits_for_nothing(furnished):

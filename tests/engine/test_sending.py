@@ -16,12 +16,13 @@ def standing(home):
 
 def told(home, kind):
     """Return the notices of a kind: 1 where one says that it is over."""
-    query = f"SELECT over FROM notice WHERE kind = '{kind}' ORDER BY id"
-    return [int(row["over"]) for row in home.rows(query)]
+    rows = home.rows("SELECT kind, over FROM notice ORDER BY id")
+    return [int(row["over"]) for row in rows if row["kind"] == kind]
 
 
 def batches(home, state):
-    return home.rows(f"SELECT id FROM batch WHERE store = 'us' AND state = '{state}'")
+    rows = home.rows("SELECT state FROM batch WHERE store = 'us'")
+    return [row for row in rows if row["state"] == state]
 
 
 def assert_quiet(home):

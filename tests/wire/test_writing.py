@@ -10,6 +10,7 @@ import pytest
 from sync_core.domain.values import ItemId, LocationId
 from sync_core.errors import (
     AccessLost,
+    BatchRefused,
     KeyMisused,
     KeySpent,
     NoAnswer,
@@ -131,12 +132,12 @@ WHOLE = ("input", "reason")
         ("ADJUST_QUANTITIES_FAILED", ROW, RowsRefused),
         ("SOMETHING_NEW", ROW, RowsRefused),
         (None, ROW, RowsRefused),
-        ("INVALID_LOCATION", ("input", "changes", "99"), Refused),  # a row that we did not send
-        ("INVALID_QUANTITY_NAME", ("input", "name"), Refused),
-        ("INVALID_REASON", WHOLE, Refused),
-        ("INVALID_REFERENCE_DOCUMENT", WHOLE, Refused),
-        ("MAX_ONE_LEDGER_DOCUMENT", WHOLE, Refused),
-        (None, (), Refused),
+        ("INVALID_LOCATION", ("input", "changes", "99"), BatchRefused),  # not a row that we sent
+        ("INVALID_QUANTITY_NAME", ("input", "name"), BatchRefused),
+        ("INVALID_REASON", WHOLE, BatchRefused),
+        ("INVALID_REFERENCE_DOCUMENT", WHOLE, BatchRefused),
+        ("MAX_ONE_LEDGER_DOCUMENT", WHOLE, BatchRefused),
+        (None, (), BatchRefused),
         ("IDEMPOTENCY_CONCURRENT_REQUEST", (), StillRunning),
         ("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", (), KeyMisused),
         ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", (), KeySpent),

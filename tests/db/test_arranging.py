@@ -1,0 +1,248 @@
+"""Matching the whole catalogue in slices: the same pools as in one go, whatever happens between."""
+
+import asyncio
+from contextlib import closing
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
+from sqlmodel import SQLModel
+
+from sync_core.db.database import Database
+from sync_core.db.rows import LEVEL
+from sync_core.db.tables import LocationRow, PlaceRow
+from sync_core.domain.arrange import arrange
+from sync_core.domain.match import MatchBy, key_of, match
+from sync_core.domain.values import Alias, ItemId, Role, Variant
+from sync_core.ports import ProductToRead
+from sync_core.workers import cataloguing
+from sync_core.workers.bell import Bells
+from sync_core.workers.cataloguing import ARRANGED, Cataloguer
+from tests.db.conftest import EU, NOON, US
+
+UK = Alias("uk")
+STORES = (EU, US, UK)
+# One item in a store has one name; few names, so that many share one.
+names = st.sampled_from(["a", "b", "c", "d", "e", ""])
+catalogues = st.dictionaries(
+    st.tuples(st.sampled_from(STORES), st.integers(1, 6)), names, min_size=1, max_size=18
+)
+matched_by = st.sampled_from(list(MatchBy))
+
+
+class Clock:
+    def now(self):
+        return NOON
+
+
+class Context:
+    """As much of the engine's context as a cataloguer needs."""
+
+    def __init__(self, database, by):
+        self.records = database
+        self.stores = dict.fromkeys(STORES)
+        self.source = EU
+        self.match_by = by
+        self.clock = Clock()
+        self.work = Bells()
+
+
+def variant(store, item, name, by):
+    codes = {"sku": "", "barcode": ""}
+    codes[by.value] = name
+    handle = name if by is MatchBy.HANDLE else f"{store}-{item}"
+    return Variant(
+        store=store, variant_id=item, product_id=item, item=ItemId(item),
+        handle=handle, title=name, options=(), tracked=True, bundle=item == 6 and name == "e",
+        gift_card=False, status="ACTIVE", sku=codes["sku"], barcode=codes["barcode"],
+    )  # fmt: skip
+
+
+def furnish(ledger):
+    for number, store in enumerate(STORES):
+        role = Role.DESTINATION if number else Role.SOURCE
+        ledger.enlist(store, f"{store}.myshopify.com", role)
+        ledger.catalogue_read(store, now=NOON)
+    for place, stores in ((1, STORES), (2, (EU, US))):
+        ledger.run(insert(PlaceRow).values(name=f"P{place}"))
+        rows = [
+            {
+                "store": store,
+                "location": place,
+                "name": "L",
+                "active": True,
+                "owned": True,
+                "place_id": place,
+            }
+            for store in stores
+        ]
+        ledger.run(insert(LocationRow), rows)
+
+
+def keep(database, catalogue, by):
+    """Keep what stores sell, as if it had been read."""
+    variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
+    keys = [key_of(each, by) for each in variants]
+    database.run(lambda ledger: ledger.save_variants(variants, keys))
+    database.run(lambda ledger: ledger.set(ARRANGED, None))
+
+
+def whole(database, catalogue, by):
+    """Match everything in one transaction: what slices have to come to."""
+    variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
+
+    def work(ledger):
+        matches = match(variants, by=by, source=EU)
+        items = {}
+        for group in matches.groups:
+            for each in group:
+                items.setdefault(each.store, []).append(each.item)
+        arrangement = arrange(matches, ledger.places(), ledger.spots(items))
+        ledger.arrange(arrangement, now=NOON)
+        return sorted(spots for _, spots in arrangement.conflicts)
+
+    return database.run(work)
+
+
+def pools(database):
+    """Return which spots share stock."""
+    found = {}
+    for row in database.run(lambda ledger: ledger.run(select(LEVEL)).all()):
+        found.setdefault(row.pool_id, set()).add((row.store, row.item, row.location))
+    return sorted(sorted(each) for each in found.values())
+
+
+def conflicts(database):
+    return database.run(
+        lambda ledger: sorted(each.subject for each in ledger.findings() if each.kind == "conflict")
+    )
+
+
+def slices(monkeypatch, size):
+    monkeypatch.setattr(cataloguing, "SLICE", size)
+
+
+@settings(max_examples=40)
+@given(before=catalogues, after=catalogues, size=st.integers(1, 7), by=matched_by, data=st.data())
+def test_slices_come_to_the_same_as_the_whole(before, after, size, by, data):
+    """Whatever there was, whatever it is called now, however it is cut, and in whatever order."""
+    source = sorted({item for store, item in {**before, **after} if store == EU})
+    order = data.draw(st.permutations(source))
+    with closing(Database("sqlite://")) as one, closing(Database("sqlite://")) as other:
+        for database in (one, other):
+            SQLModel.metadata.create_all(database.engine)
+            database.run(furnish)
+            keep(database, before, by)
+            whole(database, before, by)
+            keep(database, {**before, **after}, by)
+        expected = whole(one, {**before, **after}, by)
+        context = Context(other, by)
+        worker = Cataloguer(context)
+        for start in range(0, len(order), size):
+            wanted = order[start : start + size]
+
+            def work(ledger, wanted=wanted):
+                page = [each for each in ledger.source_page(EU, 0, 100) if each.item in wanted]
+                worker._arrange(ledger, page)
+
+            other.run(work)
+        assert pools(other) == pools(one)
+        subjects = sorted({f"item:{spots[0].store}:{spots[0].item}" for spots in expected})
+        assert conflicts(other) == subjects
+
+
+def random_catalogue(seed, count=60):
+    rng = Random(seed)
+    return {
+        (rng.choice(STORES), rng.randint(1, count)): rng.choice("abcdefghijklmnop")
+        + str(rng.randint(0, 3))
+        for _ in range(count * 2)
+    }
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_the_engine_matches_everything_slice_by_slice(database, monkeypatch, size):
+    """Through the worker itself, on each database; a second time there is nothing to do."""
+    slices(monkeypatch, size)
+    database.run(furnish)
+    catalogue = random_catalogue(size)
+    keep(database, catalogue, MatchBy.SKU)
+    worker = Cataloguer(Context(database, MatchBy.SKU))
+    asyncio.run(worker.arrange_all())
+    found = pools(database)
+    assert found
+    assert whole(database, catalogue, MatchBy.SKU) == []
+    assert pools(database) == found, "the whole finds what the slices did not"
+    assert database.run(worker._unarranged) is None
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crash_between_slices_does_no_harm(database, monkeypatch, seed):
+    """The next start begins again, and products change in between."""
+    slices(monkeypatch, 5)
+    database.run(furnish)
+    catalogue = random_catalogue(seed)
+    keep(database, catalogue, MatchBy.SKU)
+
+    class Mortal(Cataloguer):
+        left = seed + 1
+
+        def _arrange_slice(self, after, ledger):
+            self.left -= 1
+            if self.left < 0:
+                raise Crash
+            return super()._arrange_slice(after, ledger)
+
+    with pytest.raises(Crash):
+        asyncio.run(Mortal(Context(database, MatchBy.SKU)).arrange_all())
+    worker = Cataloguer(Context(database, MatchBy.SKU))
+    # A webhook changes a product that a slice has matched, and one that none has.
+    rng = Random(seed)
+    for item in (min(i for s, i in catalogue if s == EU), max(i for s, i in catalogue if s == EU)):
+        name = rng.choice(list(catalogue.values()))
+        catalogue[EU, item] = name
+        read = ProductToRead(product=item, mark=1, attempts=0)
+        changed = [variant(EU, item, name, MatchBy.SKU)]
+        database.run(lambda ledger, r=read, c=changed: worker._renew(EU, r, c, ledger))
+    asyncio.run(worker.arrange_all())
+    found = pools(database)
+    whole(database, catalogue, MatchBy.SKU)
+    assert pools(database) == found
+    assert database.run(worker._unarranged) is None
+
+
+def test_a_map_that_changes_between_slices_is_matched_too(database, monkeypatch):
+    """What was matched by the old map is matched again by the new one."""
+    slices(monkeypatch, 1)
+    database.run(furnish)
+    keep(database, {(s, i): f"n{i}" for s in (EU, US) for i in range(1, 6)}, MatchBy.SKU)
+
+    class Late(Cataloguer):
+        def _arrange_slice(self, after, ledger):
+            if after == 3:
+                ledger.run(insert(PlaceRow).values(name="late"))
+                rows = [
+                    {
+                        "store": store,
+                        "location": 3,
+                        "name": "L",
+                        "active": True,
+                        "owned": True,
+                        "place_id": 3,
+                    }
+                    for store in (EU, US)
+                ]
+                ledger.run(insert(LocationRow), rows)
+            return super()._arrange_slice(after, ledger)
+
+    worker = Late(Context(database, MatchBy.SKU))
+    asyncio.run(worker.arrange_all())
+    assert len(pools(database)) == 5 * 2 + 2
+    asyncio.run(Cataloguer(worker._context).arrange_all())
+    assert len(pools(database)) == 5 * 3
