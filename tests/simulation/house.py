@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from sandbox.shop import Shop
 from sandbox.transport import ShopTransport
 from sync_core.compare.duck import DuckComparer
 from sync_core.db.database import Database
+from sync_core.db.ledger import SqlLedger
 from sync_core.db.migrate import migrate
 from sync_core.domain.match import MatchBy
 from sync_core.domain.values import Alias, Mode, Role
@@ -26,6 +28,7 @@ from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import heard, topics, verify
 from sync_core.web.receiver import Receiver
+from sync_core.workers import engine, reporting
 from sync_core.workers.bell import Bell
 from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
@@ -44,9 +47,8 @@ class Process:
     def __init__(self, house: "House") -> None:
         self.fuse = Fuse()
         clock, luck = house.clock, Random(house.seed)
-        self.database = Database(house.url, executor=Inline(self.fuse), clock=clock, luck=luck)
-        if self.database.is_sqlite:
-            self.database._engine = _engine_for(house.path)
+        kind = Kept if house.url.startswith("sqlite") else Database
+        self.database = kind(house.url, executor=Inline(self.fuse), clock=clock, luck=luck)
         transport = Mortal(ShopTransport(house.shops.values()), self.fuse, house.latency)
         self.stores = {
             alias: ShopifyStore(
@@ -131,7 +133,7 @@ class House:
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
         self.ids = Counting()
-        self.pace = pace or Pace(listen=30)
+        self.pace = replace(pace or Pace(listen=30))  # its own
         self._latency = latency
         self._mail = Bell()
         self.folder = Path(tempfile.mkdtemp(dir=FAST if FAST.is_dir() else None))
@@ -142,6 +144,7 @@ class House:
         self.outside: list[tuple[Alias, str, int]] = []  # what people did: store, SKU, delta
         for number in range(stores):
             self._build(Alias(ALIASES[number]), number, items)
+        self._reader: sqlite3.Connection | None = None
         self.process: Process | None = None
         self.deaths = 0
         if opened:
@@ -202,7 +205,7 @@ class House:
         for task in dead.tasks:
             task.cancel()
         self.loop.run_until_complete(asyncio.gather(*dead.tasks, return_exceptions=True))
-        dead.database.engine.dispose()
+        dead.database.close()
 
     async def _deliver(self) -> None:
         """Bring webhooks when they are due."""
@@ -243,6 +246,23 @@ class House:
                 self.start()
             if self.loop.passed >= end - 1e-9:
                 return
+
+    def rest(self, seconds: float) -> None:
+        """Let time pass in which all should be quiet: nobody looks for himself every minute.
+
+        Work that no bell announced is found by the next look; here that look comes ten times
+        less often, so a missing bell is seen sooner than in `advance`, and an hour costs less.
+        """
+        usual = engine.LONGEST, reporting.MEET, self.pace.listen
+        self._look_every(600.0, 60.0, 600.0)
+        try:
+            self.advance(seconds)
+        finally:
+            self._look_every(*usual)
+
+    def _look_every(self, longest: float, meet: float, listen: float) -> None:
+        engine.LONGEST, reporting.MEET = longest, meet
+        object.__setattr__(self.pace, "listen", listen)  # frozen for everybody else
 
     def do(self, work):
         """Run a coroutine to its end."""
@@ -290,11 +310,14 @@ class House:
         if not self.url.startswith("sqlite"):
             with self.process.database.engine.connect() as connection:
                 return [row._mapping for row in connection.execute(text(query))]
-        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as connection:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(query).fetchall()
+        if self._reader is None:
+            self._reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+            self._reader.row_factory = sqlite3.Row
+        return self._reader.execute(query).fetchall()
 
     def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
         if self.process is not None:
             self.kill()
         rest = asyncio.all_tasks(self.loop)
@@ -305,22 +328,39 @@ class House:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Kept(Database):
+    """A database whose one connection stays open, on an engine that knows all statements by now."""
+
+    def __init__(self, url: str, **rest) -> None:
+        super().__init__(url, **rest)
+        self._engine = _engine_for(self.url.database)
+        self._connection = self._engine.connect()
+
+    def _run(self, work):
+        with self._connection.begin():
+            return work(SqlLedger(self._connection))
+
+    def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+
+
 _engines: list[SqlEngine] = []
 _open_file = [""]
 
 
-def _engine_for(path: Path) -> SqlEngine:
+def _engine_for(path: str) -> SqlEngine:
     """Return an engine on that file; always the same one, since it knows all statements by now."""
     if not _engines:
-        engine = Database("sqlite:///unused.db").engine
+        sql = Database("sqlite:///unused.db").engine
 
-        @event.listens_for(engine, "do_connect")
+        @event.listens_for(sql, "do_connect")
         def _choose(_dialect, _record, arguments, _named):
             arguments[0] = _open_file[0]
 
-        _engines.append(engine)
+        _engines.append(sql)
     _engines[0].dispose()
-    _open_file[0] = str(path)
+    _open_file[0] = path
     return _engines[0]
 
 

@@ -44,6 +44,7 @@ BAD = (
     429,
     503,
 )
+CALM = 120  # seconds after the last fault in which all usually comes to rest
 PAUSES = (0.0, 0.02, 0.1, 0.4, 0.9, 1.0, 1.1, 2.1, 5.0, 12.0, 70.0)
 
 
@@ -174,7 +175,8 @@ class History(RuleBasedStateMachine):
             shop.faults.mutations_only = False
         if self.house.process is not None:
             self.house.process.fuse.left = None
-        self.house.advance(1400)
+        self.house.advance(CALM)
+        self.house.rest(1400 - CALM)
 
     def assert_settled(self):
         """Now that all is quiet."""

@@ -40,14 +40,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor, func, *args):
         """Do at once what would go to a thread: virtual time would not wait for it."""
-        if executor is not None:
-            return super().run_in_executor(executor, func, *args)
         done = self.create_future()
+        if executor is not None:
+            # As asyncio would, but for the byte in a pipe by which a thread wakes a loop.
+            source = executor.submit(func, *args)
+            if source.done():
+                self.call_soon(_pass_on, source, done)
+            return done
         try:
             done.set_result(func(*args))
         except Exception as exc:  # noqa: BLE001 - whoever waits for it gets it
             done.set_exception(exc)
         return done
+
+
+def _pass_on(source: Future, done: asyncio.Future) -> None:
+    """Give whoever waits what the work came to."""
+    if done.done():
+        return
+    error = source.exception()
+    if error is None:
+        done.set_result(source.result())
+    else:
+        done.set_exception(error)
 
 
 class VirtualClock:
