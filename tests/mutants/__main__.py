@@ -1,25 +1,30 @@
-"""Break each rule on purpose, in a copy, and say which tests notice. `make mutants`.
+"""Break each rule on purpose, in a copy, and say which test notices first. `make mutants`.
 
-The simulation is asked first; what it cannot see (a rule that another one heals) must have a
-story or a unit test of its own. Exit code 1 if a mutant survives.
+The quick tests are asked first, the simulation last; `--suites simulation` says what it alone
+notices. What it cannot see (a rule that another one heals) must have a test of its own. A mutant
+on which a suite does not come to an end is killed by the clock. Exit code 1 if a mutant survives.
 """
 
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("alembic", "bot", "sandbox", "sync_core", "tests", "pyproject.toml")
+# The quickest first: what to run, and the seconds after which it has certainly come to a halt.
 SUITES = {
-    "simulation": ["tests/simulation"],
-    "stories": ["tests/engine"],
-    "unit": ["tests/unit"],
-    "database": ["tests/db"],
+    "unit": (["tests/unit"], 900),
+    "database": (["tests/db"], 900),
+    "stories": (["tests/engine"], 2400),
+    "simulation": (["tests/simulation"], 5400),
 }
 DOMAIN = "sync_core/domain"
 WORKERS = "sync_core/workers"
@@ -304,9 +309,8 @@ MUTANTS = (
     mutant(
         "a decision is not kept as an effect",
         f"{WORKERS}/deciding.py",
-        "        ledger.save_effect(\n"
-        "            each.receipt, each.proposal.id, effect, outcome.pool.shared or 0, now=now\n"
-        "        )\n",
+        "    ledger.save_effect("
+        "each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)\n",
         "",
     ),
     mutant(
@@ -347,50 +351,96 @@ def break_in(folder: Path, broken: Mutant) -> None:
     for file, old, new in broken.edits:
         path = folder / file
         text = path.read_text()
-        if text.count(old) != 1:
-            raise SystemExit(f"{broken.name}: {file} has {text.count(old)} times: {old}")
         path.write_text(text.replace(old, new))
+
+
+def misplaced(broken: Mutant) -> list[str]:
+    """Return what is wrong with the edits: each must be found exactly once."""
+    texts = {file: (ROOT / file).read_text() for file, _, _ in broken.edits}
+    return [
+        f"{broken.name}: {file} has {texts[file].count(old)} times: {old}"
+        for file, old, _ in broken.edits
+        if texts[file].count(old) != 1
+    ]
 
 
 def killer(folder: Path, suites: list[str], histories: int) -> str | None:
     """Return the first test that notices, as `suite: test`."""
     for suite in suites:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:logging",
-                   "-p", "no:cacheprovider", *SUITES[suite]]  # fmt: skip
-        environment = {**os.environ, "TIPO_HISTORIES": str(histories), "TIPO_SHRINK": "0"}
-        run = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        if run.returncode:
-            failed = [
-                line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))
-            ]
-            if not failed:
-                raise SystemExit(
-                    f"{suite} could not run:\n{run.stdout[-2000:]}{run.stderr[-2000:]}"
-                )
-            return f"{suite}: {failed[0].split('::')[-1].split(' - ')[0]}"
+        paths, limit = SUITES[suite]
+        told = first_failure(folder, paths, limit, histories)
+        if told is not None:
+            return f"{suite}: {told}"
     return None
 
 
+def first_failure(folder: Path, paths: list[str], limit: int, histories: int) -> str | None:
+    """Run tests until one fails; return its name, None if all pass."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:logging", "-p", "no:randomly",
+               "-p", "no:cacheprovider", *paths]  # fmt: skip
+    environment = {**os.environ, "TIPO_HISTORIES": str(histories), "TIPO_SHRINK": "0"}
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        try:
+            output, _ = run.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            return f"not done after {limit} s"
+    if run.returncode == 0:
+        return None
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if run.returncode != 1 or not failed:
+        raise SystemExit(f"{' '.join(paths)} could not run:\n{output[-2000:]}")
+    return failed[0].split("::")[-1].split(" - ")[0]
+
+
+def examine(broken: Mutant, suites: list[str], histories: int) -> tuple[str | None, float]:
+    """Return what has killed a mutant, and the seconds that it took."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        break_in(Path(name), broken)
+        told = killer(Path(name), suites, histories)
+    return told, time.monotonic() - began
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--histories", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="words of a mutant's name")
-    parser.add_argument("--suites", nargs="*", default=list(SUITES))
+    parser.add_argument("--suites", nargs="*", default=list(SUITES), choices=SUITES)
     options = parser.parse_args()
-    survivors = 0
-    for broken in MUTANTS:
-        if options.only not in broken.name:
-            continue
-        with tempfile.TemporaryDirectory() as name:
-            break_in(Path(name), broken)
-            told = killer(Path(name), options.suites, options.histories)
-        survivors += told is None
-        sys.stdout.write(f"{'killed  ' if told else 'SURVIVED'}  {broken.name:60}  {told or ''}\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"{survivors} survived\n")
-    return int(survivors > 0)
+    chosen = [each for each in MUTANTS if options.only in each.name]
+    wrong = [line for each in chosen for line in misplaced(each)]
+    if wrong or not chosen:
+        raise SystemExit("\n".join(wrong) or "no mutant has such a name")
+    alive: list[str] = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        runs = {
+            pool.submit(examine, each, options.suites, options.histories): each for each in chosen
+        }
+        for done in as_completed(runs):
+            name = runs[done].name
+            told, seconds = done.result()
+            alive += [name] if told is None else []
+            fate = "SURVIVED" if told is None else "killed  "
+            say(f"{fate}  {name:62}  {seconds:5.0f} s  {told or ''}")
+    say(f"{len(chosen) - len(alive)} of {len(chosen)} killed, {len(alive)} alive")
+    for name in alive:
+        say(f"  {name}")
+    return int(bool(alive))
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

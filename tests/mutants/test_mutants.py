@@ -1,0 +1,10 @@
+"""A mutant that can no longer be made would be missed only by whoever runs them all."""
+
+import pytest
+
+from tests.mutants.__main__ import MUTANTS, misplaced
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
+def test_each_mutant_finds_the_rule_that_it_breaks(mutant):
+    assert misplaced(mutant) == []
