@@ -33,11 +33,12 @@ lint: $(READY)  ## Linters, types and the contracts between packages
 
 check: lint test  ## Exactly what CI runs, in the same order
 
-simulate: $(READY)  ## The long mode of the simulation: HISTORIES=100000 make simulate
-	TIPO_HISTORIES=$(or $(HISTORIES),20000) $(BIN)/python -m pytest -n $(JOBS) tests/simulation
+simulate: $(READY)  ## The long mode of the simulation: make simulate HISTORIES=100000 MINUTES=600
+	$(BIN)/python -m tests.simulation --jobs $(JOBS) --histories $(or $(HISTORIES),20000) \
+		--minutes $(or $(MINUTES),180) $(if $(SEED),--seed $(SEED))
 
 mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.mutants --jobs $(JOBS)
 
 bench: $(READY)  ## Figures, as ratios measured in the same run
 	$(BIN)/python bench/burst.py

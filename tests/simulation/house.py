@@ -34,6 +34,15 @@ from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
 from sync_core.workers.reach import Reach
 from sync_core.workers.supervisor import Supervisor
+from tests.simulation.seen import (
+    AT_DEATH,
+    BROUGHT_AGAIN,
+    BROUGHT_TO_NOBODY,
+    DIED_YOUNG,
+    SEEN,
+    SOLD_MEANWHILE,
+    asked,
+)
 from tests.simulation.virtual import Counting, Fuse, Inline, Mortal, VirtualClock, VirtualLoop
 
 ALIASES = ("eu", "us", "uk")
@@ -46,8 +55,9 @@ class Process:
 
     def __init__(self, house: "House") -> None:
         self.fuse = Fuse()
+        self.began = house.loop.passed
         clock, luck = house.clock, Random(house.seed)
-        kind = Kept if house.url.startswith("sqlite") else Database
+        kind = Kept if house._is_file else Database
         self.database = kind(house.url, executor=Inline(self.fuse), clock=clock, luck=luck)
         transport = Mortal(ShopTransport(house.shops.values()), self.fuse, house.latency)
         self.stores = {
@@ -139,12 +149,14 @@ class House:
         self.folder = Path(tempfile.mkdtemp(dir=FAST if FAST.is_dir() else None))
         self.path = self.folder / "tipo.db"
         self.url = url or f"sqlite:///{self.path}"
+        self._is_file = url is None
         self.shops: dict[Alias, Shop] = {}
         self.skus = [f"SKU-{n}" for n in range(items)]
         self.outside: list[tuple[Alias, str, int]] = []  # what people did: store, SKU, delta
         for number in range(stores):
             self._build(Alias(ALIASES[number]), number, items)
         self._reader: sqlite3.Connection | None = None
+        self._brought: dict[str, Process | None] = {}  # webhooks, and who was there to take them
         self.process: Process | None = None
         self.deaths = 0
         if opened:
@@ -200,7 +212,9 @@ class House:
         if self.process is None:
             return
         self.deaths += 1
+        self.note(AT_DEATH)
         dead, self.process = self.process, None
+        SEEN[DIED_YOUNG] += self.loop.passed - dead.began < 2
         dead.fuse.blown = True
         for task in dead.tasks:
             task.cancel()
@@ -221,6 +235,9 @@ class House:
     async def _bring(self, alias: Alias, shop: Shop, message) -> None:
         process = self.process
         taken = process is not None and not process.fuse.blown
+        before = self._brought.setdefault(message.headers["X-Shopify-Webhook-Id"], process)
+        SEEN[BROUGHT_AGAIN] += taken and before is not process
+        SEEN[BROUGHT_TO_NOBODY] += not taken
         shop.delivered(message, taken and await process.receive(alias, message))
 
     # -- time
@@ -284,6 +301,8 @@ class House:
     def act(self, alias: Alias, sku: str, delta: int, *, till: bool = False) -> None:
         """Sell or restock."""
         shop = self.shops[alias]
+        if self._is_file:
+            SEEN[SOLD_MEANWHILE] += bool(self.rows(WRITTEN_TO, (alias, sku)))
         if delta < 0 and till:
             shop.pos_sale(sku, -delta)
         elif delta < 0:
@@ -306,20 +325,26 @@ class House:
         item = shop.item(sku).id
         return [each.delta for each in shop.log if each.item == item and each.key is not None]
 
-    def rows(self, query: str) -> list:
-        if not self.url.startswith("sqlite"):
+    def note(self, queries: dict[str, str]) -> None:
+        """Count which of these hold now."""
+        if self._is_file:
+            (row,) = self.rows(asked(queries))
+            SEEN.update(dict(row))
+
+    def rows(self, query: str, values: tuple = ()) -> list:
+        if not self._is_file:
             with self.process.database.engine.connect() as connection:
                 return [row._mapping for row in connection.execute(text(query))]
         if self._reader is None:
             self._reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
             self._reader.row_factory = sqlite3.Row
-        return self._reader.execute(query).fetchall()
+        return self._reader.execute(query, values).fetchall()
 
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
         if self.process is not None:
             self.kill()
+        if self._reader is not None:
+            self._reader.close()
         rest = asyncio.all_tasks(self.loop)
         for task in rest:
             task.cancel()
@@ -380,6 +405,10 @@ def _migrated(url: str, shops: dict[Alias, Shop]) -> None:
     database.close()  # the last to close writes the log back into the file
 
 
+WRITTEN_TO = """
+SELECT 1 FROM level l JOIN variant v ON v.store = l.store AND v.item = l.item
+WHERE l.open AND l.store = ? AND v.sku = ?
+"""
 CONSERVED = """
 SELECT p.id, p.shared, p.first_shared + coalesce(
     (SELECT sum(m.counted) FROM movement m WHERE m.pool_id = p.id), 0) + coalesce(

@@ -18,6 +18,7 @@ from sync_core.errors import NotAllowed
 from sync_core.papers import Draft
 from sync_core.workers.proposing import Proposer
 from tests.simulation.house import FIRST
+from tests.simulation.seen import DECIDED_MEANWHILE, ONE_OF_TWO, SEEN
 from tests.simulation.test_simulation import History, play
 
 PEOPLE = [Person(team="T1", id=f"U{n}", name=name) for n, name in enumerate(("ann", "bob"))]
@@ -150,8 +151,12 @@ class Choosing(History):
         def click(by):
             return lambda service: service.decide(row["token"], chosen, by, "x", number=number)
 
+        written_to = bool(self.house.rows("SELECT 1 FROM level WHERE open"))
         answers = self.ask(*(click(by) for by in clicks))
-        assert sum(each.taken for each in answers if each is not None) <= 1
+        taken = sum(each.taken for each in answers if each is not None)
+        SEEN[DECIDED_MEANWHILE] += written_to and taken
+        SEEN[ONE_OF_TWO] += len(answers) > 1 and None not in answers and taken
+        assert taken <= 1
 
     @rule(safe=st.booleans(), by=st.sampled_from(PEOPLE))
     def approve_all(self, safe, by):

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 from sandbox.faults import Answer
 from tests.simulation.house import House, assert_at_rest, assert_conserved
+from tests.simulation.seen import ALL_OUT, AT_END, AT_STEP, PLAYED, SEEN
 
 HISTORIES = int(os.environ.get("TIPO_HISTORIES", "120"))
 STEPS = int(os.environ.get("TIPO_STEPS", "25"))
@@ -114,6 +115,7 @@ class History(RuleBasedStateMachine):
     @rule(store=st.integers(0, 2), out=st.booleans())
     def be_out(self, store, out):
         self.house.shops[self.store(store)].faults.outage = out
+        SEEN[ALL_OUT] += all(shop.faults.outage for shop in self.house.shops.values())
 
     @rule(store=st.integers(0, 2), lag=st.sampled_from([0.0, 0.5, 1.0]))
     def lag_behind(self, store, lag):
@@ -142,6 +144,7 @@ class History(RuleBasedStateMachine):
     @invariant()
     def books_add_up(self):
         if self.house is not None:
+            self.house.note(AT_STEP)
             assert_conserved(self.house)
 
     @invariant()
@@ -162,6 +165,8 @@ class History(RuleBasedStateMachine):
             self.calm()
             assert_conserved(self.house)
             self.assert_settled()
+            self.house.note(AT_END)
+            SEEN[PLAYED] += 1
         finally:
             self.house.close()
 
@@ -220,14 +225,16 @@ def test_no_history_loses_or_invents_a_unit(kind, part):
 
 def play(machine, share):
     """Run a machine for its share, in twentieths, of all histories."""
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=max(1, HISTORIES * share // 20),
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-            phases=PHASES,
-        ),
+    run_state_machine_as_test(machine, settings=how_long(max(1, HISTORIES * share // 20)))
+
+
+def how_long(histories):
+    """Return the settings for so many histories."""
+    return settings(
+        max_examples=histories,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        phases=PHASES,
     )

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from tests.simulation.seen import DIED_UNHEARD, SEEN
+
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
@@ -151,5 +153,6 @@ class Mortal(httpx.AsyncBaseTransport):
         response = await self._inner.handle_async_request(request)
         await asyncio.sleep(self._latency())
         if not self._fuse.passes():
+            SEEN[DIED_UNHEARD] += b"inventoryAdjustQuantities" in request.content
             await asyncio.get_running_loop().create_future()
         return response
