@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -190,6 +190,8 @@ class House:
             first.open()
             file = Path(tempfile.mkdtemp()) / "opened.db"
             first.kill()
+            with closing(sqlite3.connect(first.path)) as whole:
+                whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is copied is all there is
             shutil.copy(first.path, file)
             made = {alias: shop.post.subscriptions for alias, shop in first.shops.items()}
             _templates[stores, items] = file, first.loop.passed, made, first.ids.count
@@ -215,11 +217,15 @@ class House:
         self.note(AT_DEATH)
         dead, self.process = self.process, None
         SEEN[DIED_YOUNG] += self.loop.passed - dead.began < 2
-        dead.fuse.blown = True
-        for task in dead.tasks:
+        self.end(dead)
+
+    def end(self, process: Process) -> None:
+        """End one of several processes that work on the same records."""
+        process.fuse.blown = True
+        for task in process.tasks:
             task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*dead.tasks, return_exceptions=True))
-        dead.database.close()
+        self.loop.run_until_complete(asyncio.gather(*process.tasks, return_exceptions=True))
+        process.database.close()
 
     async def _deliver(self) -> None:
         """Bring webhooks when they are due."""
