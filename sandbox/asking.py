@@ -1,5 +1,6 @@
 """Mutations that ask the shop for something: webhooks and exports."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,9 @@ def subscribe(_root: object, info: Info, **args: Any) -> Payload:
     wrong = _address_error(info.context, uri, topic)
     if wrong:
         return _refused(["webhookSubscription", "callbackUrl"], wrong)
+    wrong = _name_error(info.context, given.get("name"))
+    if wrong:
+        return _refused(["webhookSubscription", "name"], wrong)
     at = whole(shop.now())
     made = Subscription(
         id=shop.next_id("WebhookSubscription"), topic=topic, uri=uri, created_at=at, updated_at=at
@@ -64,6 +68,9 @@ def resubscribe(_root: object, info: Info, **args: Any) -> Payload:
     message = _address_error(info.context, uri, found.topic, other_than=found.id)
     if message:
         return _refused(["webhookSubscription", "callbackUrl"], message)
+    message = _name_error(info.context, given.get("name"), other_than=found.id)
+    if message:
+        return _refused(["webhookSubscription", "name"], message)
     found.uri, found.updated_at = uri, whole(shop.now())
     _fill(found, given)
     return {"webhookSubscription": found, "userErrors": []}
@@ -84,6 +91,18 @@ def _address_error(visit: Visit, uri: str, topic: str, other_than: int = 0) -> s
     others = visit.shop.post.subscriptions.values()
     if any(x.topic == topic and x.uri == uri and x.id != other_than for x in others):
         return "Address for this topic has already been taken"
+    return None
+
+
+def _name_error(visit: Visit, name: str | None, other_than: int = 0) -> str | None:
+    """Return what is wrong with a name: up to 50 letters, digits, `_` and `-`, once in a shop."""
+    if name is None:
+        return None
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,50}", name):
+        return "Name is invalid"
+    others = visit.shop.post.subscriptions.values()
+    if any(each.name == name and each.id != other_than for each in others):
+        return "Name has already been taken"
     return None
 
 

@@ -49,6 +49,8 @@ class Faults:
     webhook_late_by: float = 3600.0  # at most
     webhook_reordered: float = 0.0  # held back for up to five seconds
 
+    no_metafields: bool = False  # the app may not keep anything on its installation
+
     bulk_fails: str | None = None  # the errorCode of every export from now on
 
     def draw(self, rng: Random, *, mutation: bool) -> Answer | int | None:

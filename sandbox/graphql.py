@@ -24,7 +24,7 @@ from graphql import (
 )
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
-from sandbox import asking, reading, writing
+from sandbox import asking, metafields, reading, writing
 from sandbox.bucket import MOST, MUTATION, Price
 from sandbox.goods import gid
 from sandbox.idempotency import KeyState
@@ -60,11 +60,14 @@ def schema() -> GraphQLSchema:
 
 
 def _furnish(type_: GraphQLObjectType) -> None:
-    own: Mapping[str, Callable[..., Any]] = reading.TYPES.get(type_.name, {})
+    own: Mapping[str, Callable[..., Any]] = {
+        **reading.TYPES.get(type_.name, {}),
+        **metafields.TYPES.get(type_.name, {}),
+    }
     if type_.name == "QueryRoot":
         own = reading.QUERIES
     elif type_.name == "Mutation":
-        own = {**writing.MUTATIONS, **asking.MUTATIONS}
+        own = {**writing.MUTATIONS, **asking.MUTATIONS, **metafields.MUTATIONS}
     for name, field in type_.fields.items():
         field.resolve = own.get(name) or _plain(type_.name, name)
 

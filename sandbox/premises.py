@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -57,12 +58,36 @@ class Change:
     quantity_after_change: int | None = None  # null in every capture of the real thing
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metafield:
+    """One value that an app keeps in a shop."""
+
+    id: int
+    namespace: str
+    key: str
+    type: str
+    value: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def compare_digest(self) -> str:
+        """A summary of the value: equal values have equal digests."""
+        return sha256(f"{self.type}\n{self.value}".encode()).hexdigest()
+
+    @property
+    def size_in_bytes(self) -> int:
+        """How long the value is."""
+        return len(self.value.encode())
+
+
 @dataclass(slots=True)
 class Counts:
     """What has come through the door, for tests and the demo."""
 
     requests: int = 0
     mutations: int = 0
+    marks: int = 0  # of the mutations: those that set a metafield
     throttled: int = 0
     by_field: dict[str, int] = field(default_factory=dict)
 
@@ -113,6 +138,7 @@ class Premises(Counter):
         self.files_url = files_url or f"https://files.{domain}"
         self.allow_http = allow_http
         self.counts = Counts()
+        self.metafields: dict[tuple[str, str], Metafield] = {}  # of the app's installation
 
     # The hooks of the stockroom
 

@@ -144,6 +144,7 @@ class Shop(Premises):
             return _error(400)
         if request.is_mutation:
             self.counts.mutations += 1
+            self.counts.marks += "metafieldsSet" in str(asked.get("query"))
         response = _json(200, answer(self, asked, pretend=pretend))
         response.headers["X-Shopify-API-Version"] = _served_version(version)
         return response

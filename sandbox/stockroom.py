@@ -40,6 +40,7 @@ FIRST = {
     "WebhookSubscription": 3001,
     "BulkOperation": 8001,
     "OrderEdit": 4001,
+    "Metafield": 2001,
 }
 
 

@@ -17,7 +17,9 @@ TipoError
     ├── RowsRefused   nothing happened: take these rows out, send the rest
     ├── Refused       nothing happened, and asking again will not help
     │   └── BatchRefused  nor did anything happen under this key at any earlier time
+    ├── MarkChanged   nothing happened: somebody else has written the store's mark since we read it
     ├── AccessLost    the token is dead or lacks a scope: hold the store, tell people once
+    │   └── NotPermitted the token is alive, but may not do this
     └── WrongShop     another shop answers at this address: hold the store
 """
 
@@ -121,6 +123,14 @@ class BatchRefused(Refused):
 
 class AccessLost(StoreError):
     """The store does not accept our token, or not for this."""
+
+
+class NotPermitted(AccessLost):
+    """The store accepts our token, but not for this."""
+
+
+class MarkChanged(StoreError):
+    """Somebody else has written the mark that the store holds since we read it."""
 
 
 class WrongShop(StoreError):

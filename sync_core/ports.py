@@ -15,6 +15,7 @@ from sync_core.domain.acts import Act, Heard
 from sync_core.domain.arrange import Arrangement, Places
 from sync_core.domain.brake import Held, Limits, Move, Traffic
 from sync_core.domain.decide import Effect
+from sync_core.domain.lease import LeaseState, LeaseView, Mark, Recorded
 from sync_core.domain.match import Key, MatchBy
 from sync_core.domain.suspects import Suspect, Tally
 from sync_core.domain.values import (
@@ -100,6 +101,15 @@ class Subscription:
     id: str
     topic: str  # as a delivery names it: inventory_levels/update
     uri: str
+    name: str = ""  # who made it, where that was said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMark:
+    """The mark that a store holds, and the digest that replacing it takes; None: there is none."""
+
+    mark: Mark | None
+    digest: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +225,29 @@ class Store(Protocol):
     async def subscriptions(self) -> list[Subscription]:
         """Return all webhook subscriptions that are ours."""
 
-    async def subscribe(self, topic: str, uri: str) -> None:
-        """Have the store send us a topic. Refused if it will not."""
+    async def subscribe(self, topic: str, uri: str, name: str) -> None:
+        """Have the store send us a topic, under a name of ours. Refused if it will not."""
 
     async def unsubscribe(self, subscription: str) -> None:
         """Have the store stop sending. Quiet when it is gone already."""
+
+    async def mark(self) -> HeldMark:
+        """Return the mark that the store holds of whoever may write to it.
+
+        One that cannot be understood is somebody else's: its instance is empty.
+
+        Raises:
+            NotPermitted: The store does not let us keep one.
+        """
+
+    async def set_mark(self, mark: Mark, digest: str | None) -> str:
+        """Replace the mark with that digest (None: there is none yet); return the new digest.
+
+        Raises:
+            MarkChanged: It is another one by now; nothing was written.
+            NotPermitted: The store does not let us keep one.
+            NoAnswer: It may have been written.
+        """
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -402,7 +430,46 @@ class BrakeRoom(Protocol):
         """Note who looks into it; everything stays held. Whether the brake still stands."""
 
 
-class Ledger(Papers, Dumps, BrakeRoom, Protocol):
+class Leases(Protocol):
+    """The part of the ledger that knows who may write."""
+
+    def instance(self, new: str) -> str:
+        """Return the name of this database; `new` if it has none yet."""
+
+    def recorded(self, store: Alias) -> Recorded:
+        """Return what this database says of itself and of a store. Read it after the mark."""
+
+    def begin_renewal(self, store: Alias, token: str) -> None:
+        """Know a renewal, before the store does."""
+
+    def end_renewal(self, store: Alias, token: str) -> None:
+        """Note that the store has taken a renewal: it holds no earlier one any more."""
+
+    def leases(self) -> dict[Alias, LeaseView]:
+        """Return what is known of each store's lease."""
+
+    def lease(self, store: Alias) -> LeaseView:
+        """Return what is known of a store's lease."""
+
+    def lease_found(
+        self, store: Alias, state: LeaseState, found: Mark | None, *, weak: bool, now: datetime
+    ) -> bool:
+        """Note what a store's mark means. False: nothing new, or somebody takes over."""
+
+    def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
+        """Let whoever serves take a store over; False if nobody is in our way there."""
+
+    def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
+        """Note that a store may be written to after its baseline; return what has ended, once."""
+
+    def new_baseline(self, store: Alias | None, *, now: datetime) -> None:
+        """Take a store's numbers as they are, or every store's: all is read from now on."""
+
+    def save_baseline(self, store: Alias | None, reason: str, by: str, *, now: datetime) -> None:
+        """Keep that numbers were taken as they were: those of a store, or of all."""
+
+
+class Ledger(Papers, Dumps, BrakeRoom, Leases, Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox

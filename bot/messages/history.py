@@ -76,6 +76,9 @@ def _told(entry: Entry) -> list[Part]:
         case "decision":
             by = [f" ({signed(entry.delta)})"] if entry.delta else []
             return [bold("Decision: "), clean(entry.cause, 200), *by]
+        case "gap":
+            where = store or "every store"
+            return [bold("Gap: "), f"{clean(entry.cause, 200)} ({where})"]
         case _:
             return [f"{clean(entry.kind, 40)} {signed(entry.delta)} in {store}"]
 

@@ -17,6 +17,7 @@ from sync_core.cli import (
     serving,
     status,
     stock,
+    takeover,
     undoing,
 )
 from sync_core.cli.running import Commands
@@ -52,7 +53,7 @@ def _tipo(
 
 for part in (
     *(serving, checking, mode, status, stock, exporting, undoing, buffering, places, deliveries),
-    *(doctor, migrating),
+    *(doctor, migrating, takeover),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

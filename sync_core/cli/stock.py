@@ -189,6 +189,8 @@ def line(entry: Entry) -> str:
         if entry.state != "counted":
             after = "  (does not count: its connection is one-way)"
         return f"{head}  {cut(entry.cause)}{after}"
+    if entry.kind == "gap":
+        return f"{entry.store or 'all':<6}     -  gap: {cut(entry.cause)}"
     if entry.kind == "decision":
         return f"{head}  {cut(entry.cause)} → shared {entry.shared}"
     words = WRITTEN.get(entry.state, entry.state)

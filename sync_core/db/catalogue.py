@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Table,
     bindparam,
     case,
@@ -61,6 +62,32 @@ STATES = select(STORE, CONNECTION.c.mode).outerjoin(
 )
 ONE_STATE = STATES.where(STORE.c.alias == bindparam("alias"))
 ONE_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
+
+
+def started_over(*, now: datetime | None) -> dict[str, Any]:
+    """Return what an UPDATE makes of levels that begin a new baseline; read from `now` on, or not.
+
+    It does to many levels at once what `account.start_over` does to one. Whether an adjustment is
+    open is left as it is.
+    """
+    shared = select(POOL.c.shared).where(POOL.c.id == LEVEL.c.pool_id).scalar_subquery()
+    return {
+        "book": None,
+        "first_book": None,
+        "first_shared": shared,
+        "met": False,
+        "meeting": LEVEL.c.meeting + 1,
+        "due": False,
+        "held": 0,
+        "ordered": 0,
+        "suspended": None,
+        "later": None,
+        "later_at": NEVER,
+        "version": LEVEL.c.version + 1,
+        "look_at": now,
+        "look_since": now,
+        "look_mark": LEVEL.c.look_mark + 1,
+    }
 
 
 class Catalogue(Stock):
@@ -162,34 +189,19 @@ class Catalogue(Stock):
             .values(mode=mode.value, since=now, by=by)
         )
         self._lock_pools(LEVEL.c.store == store)
-        shared = select(POOL.c.shared).where(POOL.c.id == LEVEL.c.pool_id).scalar_subquery()
         theirs = LEVEL.c.store == store
-        values: dict[str, Any] = {
-            "book": None,
-            "first_book": None,
-            "first_shared": shared,
-            "met": False,
-            "meeting": LEVEL.c.meeting + 1,
-            "due": False,
-            "held": 0,
-            "ordered": 0,
-            "suspended": None,
-            "later": None,
-            "later_at": NEVER,
-            "version": LEVEL.c.version + 1,
-            "look_at": None if mode is Mode.OFF else now,
-            "look_since": None if mode is Mode.OFF else now,
-            "look_mark": LEVEL.c.look_mark + 1,
-        }
+        values = started_over(now=None if mode is Mode.OFF else now)
         self.run(update(LEVEL).where(theirs).values(values))
         if mode is Mode.OFF:
             return
-        # A source level that never met anybody has to be read, too.
+        self._read_unmet_sources(select(LEVEL.c.pool_id).where(theirs), now)
+
+    def _read_unmet_sources(self, pools: Select[Any], now: datetime) -> None:
+        """Have source levels read that never met anybody: their pools can agree on nothing else."""
         source = select(STORE.c.alias).where(STORE.c.role == Role.SOURCE.value).scalar_subquery()
-        partners = select(LEVEL.c.pool_id).where(theirs)
         unmet = LEVEL.c.met.is_(False) & (LEVEL.c.store == source)
-        here = LEVEL.c.pool_id.in_(partners)
-        self.run(update(LEVEL).where(unmet, here).values(values))
+        here = LEVEL.c.pool_id.in_(pools)
+        self.run(update(LEVEL).where(unmet, here).values(started_over(now=now)))
 
     def _lock_pools(self, of_levels: ColumnElement[bool]) -> None:
         """Wait for whoever works on the pools of these levels: they write levels back whole."""

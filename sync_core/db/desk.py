@@ -17,6 +17,7 @@ from sync_core.db.papers import (
     receipt_line,
 )
 from sync_core.db.room import Room, chunks
+from sync_core.db.stock import POOL
 from sync_core.db.tables import EffectRow, ProposalRow, ReceiptRow
 from sync_core.domain.decide import Effect
 from sync_core.domain.proposals import Choice, Proposal, ProposalKind, ProposalState, Receipt
@@ -206,6 +207,7 @@ class Desk(Room):
             "shared": shared,
             "facts": effect_facts(effect),
             "at": now,
+            "baseline": select(POOL.c.baseline).where(POOL.c.id == effect.pool).scalar_subquery(),
         }
         self.run(insert(EFFECT).values(row))
 

@@ -130,6 +130,7 @@ def effect_of(row: Row[Any]) -> Effect:
         ),
         buffer_before=row.facts["buffer_before"],
         founded=row.facts["founded"],
+        baseline=row.baseline,
     )
 
 

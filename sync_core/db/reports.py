@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import dropwhile
 from statistics import quantiles
 from typing import Any
 
@@ -13,6 +14,7 @@ from sync_core.db.catalogue import PLACE, VARIANT
 from sync_core.db.decided import decisions_of
 from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
+from sync_core.db.leases import BASELINE
 from sync_core.db.news import FINDING, NOTICE
 from sync_core.db.papers import finding_of
 from sync_core.db.rows import CONNECTION, LEVEL
@@ -35,8 +37,12 @@ from sync_core.domain.views import (
 
 PAUSED = "paused"
 SERVING = "serving"
+GAPS = {
+    "foreign": "numbers taken as they were, since another Tipo may have written",
+    "older": "numbers taken as they were, since this database was older",
+}
 MOST_HITS = 50
-ORDER = ("movement", "decision", "adjustment")  # of what happened in the same moment
+ORDER = ("movement", "decision", "adjustment", "gap")  # of what happened in the same moment
 
 
 class Reports(Brakes):
@@ -275,8 +281,33 @@ class Reports(Brakes):
                 )
             )
         entries += decisions_of(self, pool, limit=limit)
+        entries += self._gaps(pool, limit)
         entries.sort(key=lambda each: (each.at, ORDER.index(each.kind)))
-        return entries[-limit:]
+        begun = dropwhile(lambda each: each.kind == "gap", entries)  # before that it was not there
+        return list(begun)[-limit:]
+
+    def _gaps(self, pool: PoolId, limit: int) -> list[Entry]:
+        """Return when numbers of a pool's stores were taken as they were."""
+        theirs = select(LEVEL.c.store).where(LEVEL.c.pool_id == pool)
+        query = (
+            select(BASELINE)
+            .where(or_(BASELINE.c.store.is_(None), BASELINE.c.store.in_(theirs)))
+            .order_by(BASELINE.c.id.desc())
+            .limit(limit)
+        )
+        return [
+            Entry(
+                at=row.at,
+                store=Alias(row.store or ""),
+                kind="gap",
+                delta=0,
+                shared=None,
+                state=row.reason,
+                cause=f"{row.by}: {GAPS[row.reason]}",
+                ref=row.id,
+            )
+            for row in self.run(query)
+        ]
 
     def _moved(self, row: Any, acts: dict[str, list[Act]]) -> Entry:
         """Return a movement as a line, and use up the acts that explain it."""

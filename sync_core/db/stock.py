@@ -26,7 +26,6 @@ from sync_core.domain.values import (
     LocationId,
     Look,
     Mode,
-    Movement,
     Outcome,
     Pool,
     PoolId,
@@ -110,6 +109,7 @@ class Stock(NewsRoom):
                     title=row.title,
                     shared=row.shared,
                     first_shared=row.first_shared,
+                    baseline=row.baseline,
                     levels=tuple(levels.get(row.id, ())),
                 )
                 found[pool.id] = pool
@@ -150,7 +150,7 @@ class Stock(NewsRoom):
         outcomes = list(outcomes)
         last = {each.pool.id: each.pool for each in outcomes}  # the last word on each pool
         self._save_pools(list(last.values()))
-        self._save_movements([move for each in outcomes for move in each.movements], now)
+        self._save_movements(outcomes, now)
         self.tell([news for each in outcomes for news in each.news], now=now)
 
     def _save_pools(self, pools: Sequence[Pool]) -> None:
@@ -171,8 +171,8 @@ class Stock(NewsRoom):
         if changed:
             self.run(SAVE_LEVEL, changed)
 
-    def _save_movements(self, movements: Sequence[Movement], now: datetime) -> None:
-        """Add movements to the history."""
+    def _save_movements(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """Add movements to the history, under the baseline of their pools."""
         rows = [
             {
                 "pool_id": each.pool,
@@ -185,8 +185,10 @@ class Stock(NewsRoom):
                 "seen_at": each.seen_at,
                 "source": each.source.value,
                 "delivery_id": each.delivery,
+                "baseline": outcome.pool.baseline,
             }
-            for each in movements
+            for outcome in outcomes
+            for each in outcome.movements
         ]
         if rows:
             self.run(insert(MOVEMENT), rows)

@@ -83,6 +83,50 @@ class StoreRow(SQLModel, table=True):
     )  # held until a write is taken
 
 
+class LeaseRow(SQLModel, table=True):
+    """Who may write to a store, as far as this database knows; the store itself holds the mark."""
+
+    __tablename__: ClassVar[str] = "lease"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('unknown', 'ours', 'older', 'foreign', 'taking_over')",
+            name="lease_state_is_known",
+        ),
+    )
+
+    store: str = Field(primary_key=True, foreign_key="store.alias")
+    state: str = "unknown"
+    since: datetime | None = Field(None, sa_type=Utc)  # of the state
+    reason: str = ""  # taking over: what it was before, older or foreign
+    ready: bool = False  # taking over: the mark is ours, and the wait is over
+    by: str = ""  # who said: take over
+    found: dict[str, Any] = Field(sa_type=JSON)  # the mark that is in our way
+    weak: bool = False  # the store does not let us keep a mark; our subscriptions' name stands in
+
+
+class RenewalRow(SQLModel, table=True):
+    """A renewal that a store's mark may name: here before it is there."""
+
+    __tablename__: ClassVar[str] = "renewal"
+    __table_args__ = (Index("renewal_store", "store", "id"),)
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    store: str = Field(foreign_key="store.alias")
+    token: str = Field(unique=True)
+
+
+class BaselineRow(SQLModel, table=True):
+    """A store's numbers were taken as they were: what happened before that is a gap."""
+
+    __tablename__: ClassVar[str] = "baseline"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    store: str | None = Field(None, foreign_key="store.alias")  # None: of every store
+    reason: str  # foreign: another Tipo may have written; older: this database was
+    by: str
+    at: datetime = Field(sa_type=Utc)
+
+
 class ConnectionRow(SQLModel, table=True):
     """Source ↔ one destination."""
 
@@ -171,6 +215,7 @@ class PoolRow(SQLModel, table=True):
     title: str
     shared: int | None = Field(None, sa_type=BigInteger)
     first_shared: int | None = Field(None, sa_type=BigInteger)
+    baseline: int = Field(0, sa_column_kwargs=ZERO)  # goes up when it starts over, whole
 
 
 class LevelRow(SQLModel, table=True):
@@ -259,6 +304,7 @@ class MovementRow(SQLModel, table=True):
     seen_at: datetime | None = Field(None, sa_type=Utc)  # the store's
     source: str
     delivery_id: int | None = Field(None, sa_type=Big)
+    baseline: int = Field(0, sa_column_kwargs=ZERO)  # of its pool, when it was accounted for
 
 
 class BatchRow(SQLModel, table=True):
@@ -493,6 +539,7 @@ class EffectRow(SQLModel, table=True):
     shared: int | None = Field(None, sa_type=BigInteger)  # after it
     facts: dict[str, Any] = Field(sa_type=JSON)  # who joined, buffers: what taking it back needs
     at: datetime = Field(sa_type=Utc)
+    baseline: int = Field(0, sa_column_kwargs=ZERO)  # of its pool, when it was decided
 
 
 class HoldRow(SQLModel, table=True):

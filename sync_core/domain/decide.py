@@ -93,6 +93,7 @@ class Effect:
     joined: tuple[Joined, ...] = ()
     buffer_before: int | None = None  # if it changed one
     founded: bool = False  # it was the pool's first agreement
+    baseline: int = 0  # of its pool, when it was decided
 
 
 def decide(
@@ -284,24 +285,13 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
     Returns:
         The outcome and its own effect, or the reason why it cannot be.
     """
-    levels = {each.id: each for each in pool.levels}
-    for joined in effect.joined:
-        level = levels.get(joined.level)
-        if level is None or level.meeting != joined.meeting or not level.met:
-            return "since then this product has met its pool anew, so there is nothing to take back"
-    for level in pool.levels:
-        if level.suspended is not None and level.mode is not Mode.OFF:
-            return f"{level.spot.store} cannot be written to now ({level.suspended})"
-    if pool.shared is None:
-        return "its stores have not agreed on a number"
-    if not (effect.moved or effect.joined or effect.buffer_before is not None):
-        return "only what stores did themselves was counted or passed on, and that stays"
-    if any(each.held for each in pool.levels):
-        return "the brake holds changes of it: decide on that first"
+    cannot = _cannot_undo(pool, effect)
+    if cannot is not None or pool.shared is None:
+        return cannot or "its stores have not agreed on a number"
     leaving = {
         joined.level: joined
         for joined in effect.joined
-        if not (effect.founded and levels[joined.level].role is Role.SOURCE)
+        if not (effect.founded and pool.level(joined.level).role is Role.SOURCE)
     }
     shared = pool.shared - effect.moved
     after = replace(pool, shared=shared)
@@ -313,6 +303,25 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
     )
     done = Effect(pool=pool.id, level=effect.level, moved=-effect.moved)
     return Outcome(pool=after, news=oversold(pool, after)), done
+
+
+def _cannot_undo(pool: Pool, effect: Effect) -> str | None:
+    """Return why a decision cannot be taken back, if it cannot."""
+    if effect.baseline != pool.baseline:
+        return "since then the stores' numbers were taken as they are, so there is nothing to undo"
+    levels = {each.id: each for each in pool.levels}
+    for joined in effect.joined:
+        level = levels.get(joined.level)
+        if level is None or level.meeting != joined.meeting or not level.met:
+            return "since then this product has met its pool anew, so there is nothing to take back"
+    for level in pool.levels:
+        if level.suspended is not None and level.mode is not Mode.OFF:
+            return f"{level.spot.store} cannot be written to now ({level.suspended})"
+    if not (effect.moved or effect.joined or effect.buffer_before is not None):
+        return "only what stores did themselves was counted or passed on, and that stays"
+    if any(each.held for each in pool.levels):
+        return "the brake holds changes of it: decide on that first"
+    return None
 
 
 def _rebuffered(level: Level, effect: Effect, shared: int) -> Level:

@@ -185,6 +185,7 @@ class Pool:
     title: str  # a merchant wrote it: escape it wherever it is shown
     shared: int | None = None  # None before the first agreement
     first_shared: int | None = None  # what was first agreed on
+    baseline: int = 0  # goes up when the pool starts over: what was before counts no more
     levels: tuple[Level, ...] = ()
 
     def level(self, wanted: LevelId) -> Level:

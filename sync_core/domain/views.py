@@ -94,7 +94,7 @@ class Entry:
 
     at: datetime
     store: Alias
-    kind: str  # movement, adjustment
+    kind: str  # movement, adjustment, decision, gap
     delta: int
     shared: int | None  # after it, for a movement
     state: str  # settled, open, refused …; counted or not counted for a movement

@@ -8,6 +8,7 @@ from functools import partial
 
 from sync_core.domain.arrange import Place, Places
 from sync_core.domain.decide import Effect, undo
+from sync_core.domain.lease import LeaseState, lease_news
 from sync_core.domain.nights import begins, due_night
 from sync_core.domain.proposals import (
     Choice,
@@ -91,6 +92,33 @@ class Orders(Questions):
                 f"the stores are being compared right now ({report.kind}); ask again in a moment"
             )
         return report
+
+    # -- who may write
+    async def take_over(self, alias: Alias | None, *, by: Person) -> list[Alias]:
+        """Fence another Tipo out of a store, or of all; whoever serves does it, in a minute or two.
+
+        Its numbers are then taken as they are: levels that agree are adopted, the others wait for
+        a person. Where this database is older than what Tipo has done, that is so for every store.
+
+        Raises:
+            NotAllowed: If nobody is in our way there.
+        """
+        now = self._clock.now()
+
+        def work(ledger: Ledger) -> list[Alias]:
+            wanted = [each for each in ledger.leases() if alias in {None, each}]
+            for each in wanted:
+                ledger.start_takeover(each, by.name, now=now)
+            leases = ledger.leases().values()
+            ledger.tell(lease_news(leases), now=now)
+            self._ring(ledger)
+            return [e.store for e in leases if e.state is LeaseState.TAKING_OVER and e.by]
+
+        taken = await self._records.step(work)
+        if not taken or (alias is not None and alias not in taken):
+            raise NotAllowed(f"nobody else writes to {alias or 'any store'}: nothing to take over")
+        log.warning("take over %s", ", ".join(taken), extra={"act": "take_over", "by": by.id})
+        return taken
 
     # -- comparisons
     async def check(self, by: str, reply: str = "") -> Report:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sync_core.clock import Clock, Ids
 from sync_core.domain.arrange import Places
 from sync_core.domain.drift import PASSING
+from sync_core.domain.lease import LeaseView
 from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
@@ -63,6 +64,11 @@ class Questions:
     async def stores(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""
         return await self._records.step(lambda ledger: ledger.stores())
+
+    async def leases(self) -> list[LeaseView]:
+        """Return who may write to each store, as far as this database knows."""
+        found = await self._records.step(lambda ledger: ledger.leases())
+        return sorted(found.values(), key=lambda each: each.store)
 
     async def places(self) -> tuple[Places, dict[Alias, list[tuple[LocationId, str]]]]:
         """Return the location map, and the open locations of each store that are not on it."""

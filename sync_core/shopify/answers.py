@@ -3,7 +3,8 @@
     HTTP status           top-level error code              meaning
     --------------------  --------------------------------  -----------------------------------
     3xx, 430              -                                 NotSent: try again later
-    401, 402, 403, 423    ACCESS_DENIED, SHOP_INACTIVE      AccessLost
+    401, 402, 403, 423    SHOP_INACTIVE                     AccessLost
+    -                     ACCESS_DENIED                     NotPermitted, a kind of AccessLost
     404                   -                                 WrongShop: nobody is at that address
     429                   THROTTLED                         Throttled
     408, 5xx, odd         INTERNAL_SERVER_ERROR, unknown    NoAnswer: it may have happened
@@ -27,6 +28,7 @@ from sync_core.errors import (
     KeyMisused,
     KeySpent,
     NoAnswer,
+    NotPermitted,
     NotSent,
     Refused,
     RowsRefused,
@@ -42,7 +44,6 @@ from sync_core.shopify.fields import as_number, as_text, as_time, date_header, d
 
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds; a store may say what it likes
 
-_LOST = {"ACCESS_DENIED", "SHOP_INACTIVE"}
 _BAD = {
     "BAD_REQUEST",
     "INVALID_FIELD_ARGUMENTS",
@@ -279,8 +280,10 @@ def _by_code(given: Reply) -> StoreError:
         return NoAnswer(words)
     if "THROTTLED" in codes:
         return Throttled(words, wait=given.wait)
-    if codes & _LOST:
+    if "SHOP_INACTIVE" in codes:
         return AccessLost(words)
+    if "ACCESS_DENIED" in codes:
+        return NotPermitted(words)
     if codes == {"MAX_COST_EXCEEDED"}:
         return TooCostly(words)
     return Refused(words) if all(map(_is_bad, given.faults)) else NoAnswer(words)

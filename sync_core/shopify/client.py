@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from sync_core.clock import Clock
+from sync_core.domain.lease import Mark
 from sync_core.domain.values import Alias, ItemId, LocationId, Reading, Spot, Variant
 from sync_core.errors import AccessLost, NoAnswer, NotSent, Refused, Throttled, WrongShop
 from sync_core.ports import (
@@ -17,6 +18,7 @@ from sync_core.ports import (
     Change,
     ExportPage,
     ExportState,
+    HeldMark,
     Page,
     ShopFacts,
     Subscription,
@@ -35,6 +37,7 @@ from sync_core.shopify.auth import Auth
 from sync_core.shopify.bulk import Exports
 from sync_core.shopify.documents import API_VERSION, MOST_ROWS, Document
 from sync_core.shopify.fields import gid
+from sync_core.shopify.marks import Marks
 from sync_core.shopify.throttle import LONGEST, Pace, Prices
 from sync_core.shopify.webhooks import FIELDS
 from sync_core.shopify.wire import Wire
@@ -94,6 +97,7 @@ class ShopifyStore:
             schemes=frozenset({"https", base.partition(":")[0]}),
             transport=transport,
         )
+        self._marks = Marks(ask=self._data_at_once)
         self._pace = Pace(clock)
         self._prices = Prices()
         self._warned = False
@@ -247,13 +251,14 @@ class ShopifyStore:
                 id=nodes.known(each.id, "which subscription this is"),
                 topic=documents.topic_name(nodes.known(each.topic, "a subscription's topic")),
                 uri=nodes.known(each.uri, "a subscription's address"),
+                name=each.name or "",
             )
             for each in found
         ]
 
-    async def subscribe(self, topic: str, uri: str) -> None:
+    async def subscribe(self, topic: str, uri: str, name: str) -> None:
         """Have the store send us a topic. Refused if it will not; quiet when it does already."""
-        subscription: dict[str, object] = {"uri": uri, "format": "JSON"}
+        subscription: dict[str, object] = {"uri": uri, "format": "JSON", "name": name}
         if topic in FIELDS:
             subscription["includeFields"] = FIELDS[topic]
         given = {"topic": documents.topic_enum(topic), "subscription": subscription}
@@ -268,6 +273,16 @@ class ShopifyStore:
         words = complaints(data.get("webhookSubscriptionDelete"))
         if words and "does not exist" not in words:
             raise Refused(words)
+
+    # -- who may write
+
+    async def mark(self) -> HeldMark:
+        """Return the mark that the store holds of whoever may write to it."""
+        return await self._marks.read()
+
+    async def set_mark(self, mark: Mark, digest: str | None) -> str:
+        """Replace the mark with that digest; return the new digest."""
+        return await self._marks.write(mark, digest)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -293,6 +308,11 @@ class ShopifyStore:
 
     async def _data(self, document: Document, variables: Variables) -> Mapping[str, Any]:
         return data_of(await self._patiently(document, variables, rows=0))
+
+    async def _data_at_once(self, document: Document, variables: Variables) -> Mapping[str, Any]:
+        """Ask before all that only reads: whether we may write must not wait for an export."""
+        body = _request(document, variables)
+        return data_of((await self._ask(document, body, rows=0, writes=True))[1])
 
     async def _pages(
         self, document: Document, variables: Variables, path: tuple[str, ...]

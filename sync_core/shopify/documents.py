@@ -151,8 +151,31 @@ SUBSCRIPTIONS = Document(
     text="""\
 query Subscriptions($first: Int!, $after: String) {
   webhookSubscriptions(first: $first, after: $after) {
-    nodes { id topic uri }
+    nodes { id topic uri name }
     pageInfo { hasNextPage endCursor }
+  }
+}
+""",
+)
+
+MARK = Document(
+    name="Mark",
+    cost=2.0,
+    text="""\
+query Mark($namespace: String!, $key: String!) {
+  currentAppInstallation { id metafield(namespace: $namespace, key: $key) { value compareDigest } }
+}
+""",
+)
+
+SET_MARK = Document(
+    name="SetMark",
+    cost=10.0,
+    text="""\
+mutation SetMark($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) {
+    metafields { value compareDigest }
+    userErrors { code field message }
   }
 }
 """,
@@ -214,6 +237,8 @@ ALL = (
     PRODUCT,
     SETUP,
     SUBSCRIPTIONS,
+    MARK,
+    SET_MARK,
     SUBSCRIBE,
     UNSUBSCRIBE,
     BULK_START,

@@ -137,6 +137,7 @@ class SubscriptionNode(Node):
     id: str | None = None
     topic: str | None = None
     uri: str | None = None
+    name: str | None = None
 
 
 def shaped(value: object, kind: type[T]) -> T:

@@ -12,6 +12,7 @@ from sync_core.domain.suspend import PATIENCE, Patience
 from sync_core.domain.values import Alias
 from sync_core.ports import Comparer, Reader, Records, Store
 from sync_core.workers.bell import Bell, Bells
+from sync_core.workers.permits import Permits
 from sync_core.workers.reach import Reach
 
 
@@ -58,6 +59,7 @@ class Context:
     topics: Callable[[Iterable[str]], Sequence[str]]  # what to subscribe to, by our scopes
     reach: Reach
     pace: Pace = field(default_factory=Pace)
+    permits: Permits = field(default_factory=Permits)  # which stores may be written to now
     known: set[Alias] = field(default_factory=set)  # stores that have said who they are
     # What the brake found explained, when, and how much it was: not to go through it each time.
     weighed: dict[Alias, tuple[datetime, Traffic]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from sync_core.workers.context import Context
 from sync_core.workers.deciding import Decider
 from sync_core.workers.folding import Folder
 from sync_core.workers.keeping import Keeper, refused_request
+from sync_core.workers.lease_keeper import LeaseKeeper
 from sync_core.workers.looking import Looker
 from sync_core.workers.proposing import Proposer
 from sync_core.workers.reporting import Reporter
@@ -42,6 +43,7 @@ class Engine:
     async def run(self) -> None:
         """Work until cancelled."""
         keep, context = self._supervisor.keep, self._context
+        context.permits.begin(context.stores, context.clock.monotonic())
         async with asyncio.TaskGroup() as group:
             group.create_task(keep("folder", Folder(context).run, vital=True))
             group.create_task(keep("listener", self._listen, vital=True))
@@ -65,7 +67,10 @@ class Engine:
             keeper = Keeper(context, store, self._cataloguer)
             await self._loop(store, keeper.round, context.products, done)
 
-        yield from (("sender", send), ("looker", look), ("keeper", keep))
+        async def lease(done: Callable[[], None]) -> None:
+            await self._loop(store, LeaseKeeper(context, store).round, context.papers, done)
+
+        yield from (("sender", send), ("looker", look), ("keeper", keep), ("lease", lease))
 
     async def _decide(self, done: Callable[[], None]) -> None:
         """Carry out decisions."""

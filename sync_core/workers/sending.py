@@ -80,8 +80,8 @@ class Sender:
 
         0: at once. None: when the bell rings.
         """
-        if self._store.alias not in self._context.known:
-            return None  # nothing is written to a store before it has said who it is
+        if not self._may_write():
+            return None  # whoever finds that it may rings
         now = self._context.clock.now()
         if self._resting_until is not None and now < self._resting_until:
             return (self._resting_until - now).total_seconds()
@@ -91,8 +91,19 @@ class Sender:
         if is_doubtful(first_sent_at=batch.first_sent_at, now=self._context.clock.now()):
             await self._context.records.step(lambda ledger: self._give_up(ledger, batch))
             return 0.0
+        if not self._may_write():  # it may have run out while the database was busy
+            await self._context.records.step(
+                lambda ledger: ledger.release(batch, until=now, executed=False)
+            )
+            return None
         await self._send(batch)
         return 0.0
+
+    def _may_write(self) -> bool:
+        """Whether a request that writes may leave: the store has said who it is, and is ours."""
+        if self._store.alias not in self._context.known:
+            return False
+        return self._context.permits.may_write(self._store.alias, self._context.clock.monotonic())
 
     def _claim(self, ledger: Ledger) -> tuple[Batch | None, float | None]:
         """Write down what may leave now, and take the next batch; or say how long to wait."""

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from sync_core.domain.values import News, Severity
 from sync_core.errors import NoAnswer, Refused, cut
-from sync_core.ports import Ledger, Store
+from sync_core.ports import Ledger, Store, Subscription
 from sync_core.workers.context import Context
+from sync_core.workers.weak_mark import subscription_name
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +32,19 @@ class Subscriber:
         if context.public_url is None:
             return []
         uri = context.public_url + PATH
-        state = await context.records.step(lambda ledger: ledger.store(alias))
-        held = {each.topic for each in await self._store.subscriptions() if each.uri == uri}
+        new = context.ids.new()
+        state, instance = await context.records.step(
+            lambda ledger: (ledger.store(alias), ledger.instance(new))
+        )
+        ours = await self._store.subscriptions()
+        held = {each.topic for each in ours if each.uri == uri}
+        await self._drop_old(ours, uri, instance)
         missing = [topic for topic in context.topics(state.scopes) if topic not in held]
         refused: list[str] = []
         silent: NoAnswer | None = None
         for topic in missing:
             try:
-                await self._store.subscribe(topic, uri)
+                await self._store.subscribe(topic, uri, subscription_name(instance, topic))
             except Refused as exc:
                 refused.append(f"{topic}: {cut(str(exc))}")
             except NoAnswer as exc:
@@ -56,6 +62,12 @@ class Subscriber:
                 extra={"act": "subscribed", "store": alias},
             )
         return missing
+
+    async def _drop_old(self, ours: Sequence[Subscription], uri: str, instance: str) -> None:
+        """Unsubscribe what goes to an address that we had before; a name can be there but once."""
+        for each in ours:
+            if each.uri != uri and each.name == subscription_name(instance, each.topic):
+                await self._store.unsubscribe(each.id)
 
     def _tell(self, ledger: Ledger, lost: Sequence[str], refused: Sequence[str]) -> None:
         """Tell people what was missing; a lost subscription means that changes were missed."""

@@ -80,7 +80,7 @@ class Process:
             reach=Reach(self.database, clock, luck),
             read=house.read,
             match_by=MatchBy.HANDLE,
-            public_url="https://tipo.example.com",
+            public_url=house.public_url,
             topics=topics,
             pace=house.pace,
             comparer=DuckComparer(house.folder, executor=Inline(Fuse())),
@@ -118,6 +118,8 @@ class Process:
 
 class House:
     """Stores, a service that may die, and the post between them."""
+
+    public_url = "https://tipo.example.com"
 
     def __init__(
         self,
@@ -159,6 +161,7 @@ class House:
         self._brought: dict[str, Process | None] = {}  # webhooks, and who was there to take them
         self.process: Process | None = None
         self.deaths = 0
+        self.rivals: list[Rival] = []
         if opened:
             self._copy_opened(stores, items)
         else:
@@ -201,6 +204,7 @@ class House:
         self.loop.passed = passed
         for alias, shop in self.shops.items():
             shop.post.subscriptions = deepcopy(made[alias])
+            shop._used["WebhookSubscription"] = len(made[alias])
 
     def latency(self) -> float:
         return self.rng.uniform(0, 2 * self._latency)
@@ -239,7 +243,8 @@ class House:
             await self._mail.wait(min(5.0, max(0.01, wait)) if wait > 0.05 else 0.05)
 
     async def _bring(self, alias: Alias, shop: Shop, message) -> None:
-        process = self.process
+        host = next((r for r in self.rivals if message.url.startswith(r.public_url)), self)
+        process = host.process
         taken = process is not None and not process.fuse.blown
         before = self._brought.setdefault(message.headers["X-Shopify-Webhook-Id"], process)
         SEEN[BROUGHT_AGAIN] += taken and before is not process
@@ -286,6 +291,23 @@ class House:
     def _look_every(self, longest: float, meet: float, listen: float) -> None:
         engine.LONGEST, reporting.MEET = longest, meet
         object.__setattr__(self.pace, "listen", listen)  # frozen for everybody else
+
+    def backup(self, path: Path) -> Path:
+        """Copy the database as it is now."""
+        with sqlite3.connect(self.path) as here, sqlite3.connect(path) as there:
+            here.backup(there)
+        return path
+
+    def restore(self, path: Path) -> None:
+        """Go back to a copy of the database, as an operator would: stop, copy, start."""
+        self.kill()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        for end in ("", "-wal", "-shm"):
+            Path(f"{self.path}{end}").unlink(missing_ok=True)
+        shutil.copy(path, self.path)
+        self.start()
 
     def do(self, work):
         """Run a coroutine to its end."""
@@ -347,8 +369,8 @@ class House:
         return self._reader.execute(query, values).fetchall()
 
     def close(self) -> None:
-        if self.process is not None:
-            self.kill()
+        for each in (self, *self.rivals):
+            each.kill()
         if self._reader is not None:
             self._reader.close()
         rest = asyncio.all_tasks(self.loop)
@@ -367,13 +389,38 @@ class Kept(Database):
         self._engine = _engine_for(self.url.database)
         self._connection = self._engine.connect()
 
-    def _run(self, work):
+    def _run(self, work, _attempt, _limit):
         with self._connection.begin():
             return work(SqlLedger(self._connection))
 
     def close(self) -> None:
         self._connection.close()
         self._engine.dispose()
+
+
+class Rival(House):
+    """Another Tipo on the same stores, with a database of its own, at another address."""
+
+    def __init__(self, first: House, name: str = "second", *, copy_of: Path | None = None) -> None:
+        self.public_url = f"https://{name}.example.com"
+        for each in ("seed", "auto", "loop", "clock", "pace", "shops", "skus", "latency", "read"):
+            setattr(self, each, getattr(first, each))
+        self.ids = Counting()
+        self.ids.count = 1_000_000 * (1 + len(first.rivals))
+        self.folder = first.folder
+        self._is_file = False  # the engine that knows all statements has but one file open
+        self._reader = None
+        self._brought = {}
+        self.path = first.folder / f"{name}.db"
+        self.url = f"sqlite:///{self.path}"
+        self.process = None
+        self.deaths = 0
+        if copy_of is None:
+            _migrated(self.url, self.shops)
+        else:
+            shutil.copy(copy_of, self.path)
+        first.rivals.append(self)
+        self.start()
 
 
 _engines: list[SqlEngine] = []
@@ -417,8 +464,10 @@ WHERE l.open AND l.store = ? AND v.sku = ?
 """
 CONSERVED = """
 SELECT p.id, p.shared, p.first_shared + coalesce(
-    (SELECT sum(m.counted) FROM movement m WHERE m.pool_id = p.id), 0) + coalesce(
-    (SELECT sum(e.moved) FROM effect e WHERE e.pool_id = p.id), 0) AS should
+    (SELECT sum(m.counted) FROM movement m
+     WHERE m.pool_id = p.id AND m.baseline = p.baseline), 0) + coalesce(
+    (SELECT sum(e.moved) FROM effect e
+     WHERE e.pool_id = p.id AND e.baseline = p.baseline), 0) AS should
 FROM pool p WHERE p.shared IS NOT NULL
 """
 BOOKED = """

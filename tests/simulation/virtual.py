@@ -77,6 +77,9 @@ class VirtualClock:
     def now(self) -> datetime:
         return START + timedelta(seconds=self._loop.passed) + self.skew
 
+    def monotonic(self) -> float:
+        return self._loop.passed
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

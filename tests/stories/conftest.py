@@ -33,6 +33,7 @@ class House:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TIPO_")}
         self.processes = []
         self.files = []
+        self.others = []
         self.serving = None
 
     # -- processes
@@ -54,6 +55,19 @@ class House:
         """Start `tipo serve` and return at once."""
         self.serving = self._start((*TIPO, "serve"), out="tipo.log")
 
+    def second(self, name):
+        """Another Tipo on the same stores: another process, another database."""
+        other = House(self.folder / name)
+        other.folder.mkdir()
+        other.stores = self.stores
+        other.environment = self.environment | {
+            "TIPO_DATABASE_URL": f"sqlite:///{other.folder / 'tipo.db'}",
+            "TIPO_PORT": str(other.port),
+            "TIPO_PUBLIC_URL": f"http://{HOST}:{other.port}",
+        }
+        self.others.append(other)
+        return other
+
     def is_up(self):
         return self._answers(f"http://{HOST}:{self.port}/healthz")
 
@@ -70,7 +84,7 @@ class House:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -84,6 +98,8 @@ class House:
         return started
 
     def close(self):
+        for other in self.others:
+            other.close()
         for each in reversed(self.processes):
             if each.poll() is None:
                 each.terminate()

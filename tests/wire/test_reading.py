@@ -475,17 +475,17 @@ def complaint(field, *messages):
 
 async def test_subscribing_sends_the_address(store, wire):
     wire.mock(return_value=complaint("webhookSubscriptionCreate"))
-    await store.subscribe("inventory_levels/update", "https://tipo.example/w")
+    await store.subscribe("inventory_levels/update", "https://tipo.example/w", "tipo-1")
     assert sent(wire)["variables"] == {
         "topic": "INVENTORY_LEVELS_UPDATE",
-        "subscription": {"uri": "https://tipo.example/w", "format": "JSON"},
+        "subscription": {"uri": "https://tipo.example/w", "format": "JSON", "name": "tipo-1"},
     }
 
 
 async def test_of_an_order_we_ask_for_no_more_than_we_read(store, wire):
     """Who bought it, and where they live, stays in the store."""
     wire.mock(return_value=complaint("webhookSubscriptionCreate"))
-    await store.subscribe("orders/create", "https://tipo.example/w")
+    await store.subscribe("orders/create", "https://tipo.example/w", "tipo-1")
     asked = sent(wire)["variables"]["subscription"]["includeFields"]
     assert set(asked) == {"id", "name", "created_at", "updated_at", "location_id", "line_items"}
 
@@ -494,7 +494,7 @@ async def test_subscribing_twice_is_quiet(store, wire):
     """The first answer may have been lost."""
     words = "Address for this topic has already been taken"
     wire.mock(return_value=complaint("webhookSubscriptionCreate", words))
-    await store.subscribe("app/uninstalled", "https://tipo.example/w")
+    await store.subscribe("app/uninstalled", "https://tipo.example/w", "tipo-1")
 
 
 @pytest.mark.parametrize(
@@ -509,7 +509,7 @@ async def test_subscribing_twice_is_quiet(store, wire):
 async def test_an_address_that_the_store_does_not_like_is_refused(store, wire, words):
     wire.mock(return_value=complaint("webhookSubscriptionCreate", words))
     with pytest.raises(Refused):
-        await store.subscribe("app/uninstalled", "http://tipo.example/w")
+        await store.subscribe("app/uninstalled", "http://tipo.example/w", "tipo-1")
 
 
 async def test_unsubscribing_what_is_gone_is_quiet(store, wire):

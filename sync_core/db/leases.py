@@ -1,0 +1,133 @@
+"""What this database knows of who may write to each store. The store itself holds the mark."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select, update
+
+from sync_core.db.room import Room
+from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow
+from sync_core.domain.lease import LeaseState, LeaseView, Mark, Recorded
+from sync_core.domain.values import Alias
+
+LEASE: Table = LeaseRow.__table__  # type: ignore[attr-defined]
+BASELINE: Table = BaselineRow.__table__  # type: ignore[attr-defined]
+SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
+RENEWAL: Table = RenewalRow.__table__  # type: ignore[attr-defined]
+
+INSTANCE = "instance"  # the setting that names this database, made once
+
+
+class Leases(Room):
+    """The part of the ledger that knows who may write."""
+
+    def instance(self, new: str) -> str:
+        """Return the name of this database; `new` if it has none yet."""
+        self.insert_new(SETTING, [{"name": INSTANCE, "value": new}])
+        return str(self.run(select(SETTING.c.value).where(SETTING.c.name == INSTANCE)).scalar_one())
+
+    def recorded(self, store: Alias) -> Recorded:
+        """Return what this database says of itself and of a store. Read it after the mark."""
+        known = select(RENEWAL.c.token).where(RENEWAL.c.store == store)
+        return Recorded(instance=self.instance(""), renewals=frozenset(self.run(known).scalars()))
+
+    def begin_renewal(self, store: Alias, token: str) -> None:
+        """Know a renewal, before the store does."""
+        self.run(insert(RENEWAL).values(store=store, token=token))
+
+    def end_renewal(self, store: Alias, token: str) -> None:
+        """Note that the store has taken a renewal: it holds no earlier one any more."""
+        number = select(RENEWAL.c.id).where(RENEWAL.c.token == token).scalar_subquery()
+        self.run(delete(RENEWAL).where(RENEWAL.c.store == store, RENEWAL.c.id < number))
+
+    def leases(self) -> dict[Alias, LeaseView]:
+        """Return what is known of each store's lease."""
+        return {Alias(row.store): _view(row) for row in self.run(select(LEASE))}
+
+    def lease(self, store: Alias) -> LeaseView:
+        """Return what is known of a store's lease."""
+        row = self.run(select(LEASE).where(LEASE.c.store == store)).first()
+        return LeaseView(store=store, state=LeaseState.UNKNOWN) if row is None else _view(row)
+
+    def lease_found(
+        self, store: Alias, state: LeaseState, found: Mark | None, *, weak: bool, now: datetime
+    ) -> bool:
+        """Note what the store's mark means. False, and nothing noted, while somebody takes over."""
+        fresh = {"store": store, "state": "unknown", "reason": "", "ready": False, "by": ""}
+        self.insert_new(LEASE, [{**fresh, "found": {}, "weak": False}])
+        mine = update(LEASE).where(LEASE.c.store == store, LEASE.c.state != "taking_over")
+        changed = self.run(
+            mine.where((LEASE.c.state != state.value) | (LEASE.c.weak != weak)).values(
+                state=state.value, since=now, found=_kept(found), weak=weak
+            )
+        )
+        return changed.rowcount == 1
+
+    def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
+        """Let whoever serves take a store over; False if nobody is in our way there.
+
+        A database that is older is so for every store: all that say so are taken over with it.
+        """
+        lease = self.lease(store)
+        if not lease.state.asks:
+            return False
+        theirs = LEASE.c.state == lease.state.value
+        if lease.state is LeaseState.FOREIGN:
+            theirs &= LEASE.c.store == store
+        values = {"state": "taking_over", "since": now, "by": by, "ready": False}
+        taken = update(LEASE).where(theirs).values(**values, reason=lease.state.value)
+        return self.run(taken).rowcount > 0
+
+    def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
+        """Note that a store may be written to after its baseline; return what has ended, once.
+
+        Where the database was older, it ends when every store that said so has got that far.
+        """
+        mine = (LEASE.c.store == store) & (LEASE.c.state == "taking_over")
+        self.run(update(LEASE).where(mine).values(ready=True))
+        lease = self.lease(store)
+        if lease.state is not LeaseState.TAKING_OVER:
+            return None
+        if lease.reason is LeaseState.OLDER:
+            mine = (LEASE.c.reason == "older") & (LEASE.c.state == "taking_over")
+            if self.run(select(LEASE.c.store).where(mine, LEASE.c.ready.is_(False))).first():
+                return None
+        ended = {"state": "ours", "since": now, "found": {}, "by": "", "reason": "", "ready": False}
+        return lease if self.run(update(LEASE).where(mine).values(**ended)).rowcount else None
+
+    def save_baseline(self, store: Alias | None, reason: str, by: str, *, now: datetime) -> None:
+        """Keep that numbers were taken as they were: those of a store, or of all."""
+        row = {"store": store, "reason": reason, "by": by, "at": now}
+        self.run(insert(BASELINE).values(row))
+
+
+def _kept(found: Mark | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        "instance": found.instance,
+        "renewal": found.renewal,
+        "at": found.at.isoformat(),
+        "released": found.released,
+    }
+
+
+def _view(row: Any) -> LeaseView:
+    found: Mapping[str, Any] = row.found
+    return LeaseView(
+        store=Alias(row.store),
+        state=LeaseState(row.state),
+        since=row.since,
+        reason=LeaseState(row.reason) if row.reason else None,
+        by=row.by,
+        weak=row.weak,
+        found=None
+        if not found
+        else Mark(
+            instance=found["instance"],
+            renewal=found["renewal"],
+            at=datetime.fromisoformat(found["at"]),
+            released=found["released"],
+        ),
+    )

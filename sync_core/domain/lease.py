@@ -1,0 +1,183 @@
+"""Say who may write to a store: the one whose mark the store itself holds.
+
+Every store keeps one small mark of ours, written by compare-and-set. What we find there, against
+what our own database says:
+
+    the mark in the store                              verdict
+    -------------------------------------------------  ------------------------------------------
+    none                                               TAKE: nobody has ever written to this store
+    our instance, a renewal that our database knows    RENEW: we go on
+    our instance, a renewal that it does not know      OLDER: our database is older than what Tipo
+                                                       has done, or a copy of it runs elsewhere
+    another instance                                   FOREIGN: another Tipo, or a new database
+
+OLDER and FOREIGN write nothing until a person has decided. What they decide:
+
+    the verdict    the person says: take over
+    -------------  ---------------------------------------------------------------------------
+    FOREIGN        a new baseline of that store; where it is the source, of its pools as a whole
+    OLDER          a new baseline of everything: nothing that the database remembers holds
+
+It is a lease, not a flag: it ends by itself. A process writes to a store only within `WRITES_FOR`
+of its last renewal there, by a clock that nobody sets; whoever takes over waits `WAITS` after its
+compare-and-set, longer than that and one request together. So two never write at a time, also
+where one of them is cut off from the store, or from the other.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sync_core.domain.values import Alias, News, Severity
+
+RENEW_EVERY = 30.0  # seconds
+WRITES_FOR = 45.0  # seconds after a renewal was asked for; one request takes up to 10 more
+SHORT = 8  # characters of an instance that people are shown
+WAITS = 60.0  # seconds from taking over to the first write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a store holds of whoever may write to it."""
+
+    instance: str  # random, made with the database
+    renewal: str  # random, and in its database before it was in the store
+    at: datetime  # when it was written, by the writer's clock: for people only
+    released: bool = False  # its holder has stopped, cleanly: nobody has to wait for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What our own database says of itself and of one store."""
+
+    instance: str
+    renewals: frozenset[str]  # those that the store may hold: the last that it took, and later ones
+
+
+class Claim(StrEnum):
+    """What a mark means to us."""
+
+    TAKE = "take"
+    RENEW = "renew"
+    OLDER = "older"
+    FOREIGN = "foreign"
+
+    @property
+    def may_write(self) -> bool:
+        """Whether we may put our mark there and write, without asking anybody."""
+        return self in {Claim.TAKE, Claim.RENEW}
+
+
+class LeaseState(StrEnum):
+    """How things stand between us and a store's mark."""
+
+    UNKNOWN = "unknown"  # not asked yet, or the store has never answered
+    OURS = "ours"
+    OLDER = "older"
+    FOREIGN = "foreign"
+    TAKING_OVER = "taking_over"  # a person has said so; nothing is written until the new baseline
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person has to decide before anything is written."""
+        return self in {LeaseState.OLDER, LeaseState.FOREIGN}
+
+
+def judge(found: Mark | None, recorded: Recorded) -> Claim:
+    """Return what the mark that was found means, read before our own database was."""
+    if found is None:
+        return Claim.TAKE
+    if found.instance != recorded.instance:
+        return Claim.FOREIGN
+    return Claim.RENEW if found.renewal in recorded.renewals else Claim.OLDER
+
+
+def waits_until(found: Mark | None, taken_at: float) -> float:
+    """Return when whoever has taken over may write, by the clock that `taken_at` is from.
+
+    Who gave its mark back has stopped writing; anybody else may still be at it.
+    """
+    return taken_at if found is None or found.released else taken_at + WAITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseView:
+    """Who may write to a store, as far as our database knows."""
+
+    store: Alias
+    state: LeaseState
+    since: datetime | None = None
+    reason: LeaseState | None = None  # taking over: what it was before
+    by: str = ""  # taking over: who said so
+    weak: bool = False  # the store does not let us keep a mark
+    found: Mark | None = None  # the mark that is in our way
+
+    def stands(self, verdict: LeaseState) -> bool:
+        """Whether that is, or was until somebody took over, why nothing is written."""
+        return verdict in {self.state, self.reason}
+
+
+def lease_news(leases: Iterable[LeaseView]) -> list[News]:
+    """Return what people must know of all leases, and of what is over."""
+    leases = sorted(leases, key=lambda each: each.store)
+    news = [each for lease in leases for each in (_foreign(lease), _weak(lease))]
+    return [*news, _older([each for each in leases if each.stands(LeaseState.OLDER)])]
+
+
+def _foreign(lease: LeaseView) -> News:
+    found = lease.found
+    return News(
+        kind="lease",
+        subject=f"store:{lease.store}",
+        severity=Severity.CRITICAL,
+        facts={
+            "store": lease.store,
+            "holder": found.instance[-SHORT:] if found else "",
+            "seen": found.at.isoformat() if found else None,
+            "taking_over": lease.by,
+        },
+        over=not lease.stands(LeaseState.FOREIGN),
+    )
+
+
+def _older(leases: Sequence[LeaseView]) -> News:
+    return News(
+        kind="older_database",
+        subject="database",
+        severity=Severity.CRITICAL,
+        facts={
+            "stores": ", ".join(each.store for each in leases),
+            "taking_over": next((each.by for each in leases if each.by), ""),
+        },
+        over=not leases,
+    )
+
+
+def _weak(lease: LeaseView) -> News:
+    return News(
+        kind="weak_mark",
+        subject=f"store:{lease.store}",
+        severity=Severity.WARNING,
+        facts={"store": lease.store},
+        over=not lease.weak,
+    )
+
+
+@dataclass(slots=True)
+class Lease:
+    """One process's leave to write to one store. Times by a clock that nobody sets."""
+
+    until: float = float("-inf")
+
+    def renew(self, asked_at: float) -> None:
+        """Note a renewal that succeeded, from when it was asked for."""
+        self.until = max(self.until, asked_at + WRITES_FOR)
+
+    def end(self) -> None:
+        """Write no more."""
+        self.until = float("-inf")
+
+    def may_write(self, now: float) -> bool:
+        """Whether a request that writes may leave now."""
+        return now < self.until

@@ -1,0 +1,240 @@
+"""Keep the lease of one store: take it, renew it, stop writing when somebody else has it.
+
+    the mark              what we had noted     then
+    --------------------  --------------------  --------------------------------------------------
+    may be ours           nothing, or OURS      our mark is put there; writing goes on
+    may be ours           OLDER or FOREIGN      a person was asked, and still has to answer
+    OLDER or FOREIGN      nothing, or OURS      nothing is written any more; people are asked
+    any                   TAKING_OVER           our mark is put there; 60 s later, if it is still
+                                                our own, a new baseline is taken, and writing begins
+
+Whatever is heard of the store meanwhile is kept and accounted for. A store that does not answer
+loses nothing by it: the lease runs out, and is renewed when it answers again.
+"""
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from sync_core.domain.lease import (
+    RENEW_EVERY,
+    Claim,
+    LeaseState,
+    LeaseView,
+    Mark,
+    judge,
+    lease_news,
+    waits_until,
+)
+from sync_core.domain.values import News
+from sync_core.errors import (
+    AccessLost,
+    MarkChanged,
+    NoAnswer,
+    NotPermitted,
+    StoreError,
+    Throttled,
+    WrongShop,
+)
+from sync_core.ports import HeldMark, Ledger, Store
+from sync_core.workers.context import Context
+from sync_core.workers.weak_mark import WeakMark
+
+log = logging.getLogger(__name__)
+
+NOT_KNOWN_YET = 0.5  # seconds until asking again whether the store has said who it is
+NOT_READY = 1.0  # seconds until asking again whether the other stores are taken over, too
+RETRY = 5.0  # seconds after a renewal that got no answer
+TRIES = 3  # at a compare-and-set that somebody else was faster at
+
+
+class LeaseKeeper:
+    """Holds the lease of one store for this process."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+        self._weak = WeakMark(context, store)
+        self._is_weak = False
+        self._held: HeldMark | None = None  # the mark as we wrote it last; None: read it first
+        self._writes_from: float | None = None  # taking over: when the wait is over
+        self._due_at = 0.0  # by the steady clock
+
+    async def round(self) -> float:
+        """Do what is due; return the seconds until more is.
+
+        Raises:
+            StoreError: If the store does not accept us, or is another one than we know.
+        """
+        context, alias = self._context, self._store.alias
+        if alias not in context.known:
+            return NOT_KNOWN_YET
+        wait = self._due_at - context.clock.monotonic()
+        if wait > 0:
+            noted = await context.records.step(lambda ledger: ledger.lease(alias))
+            if noted.state is not LeaseState.TAKING_OVER or self._writes_from is not None:
+                return wait
+        wait = await self._try_round()
+        self._due_at = context.clock.monotonic() + wait
+        return wait
+
+    async def release(self) -> None:
+        """Give the lease back: whoever comes next does not have to wait for us."""
+        context, alias, held = self._context, self._store.alias, self._held
+        context.permits.end(alias)
+        if held is None or held.mark is None or self._is_weak:
+            return
+        token = context.ids.new()
+        await context.records.step(lambda ledger: ledger.begin_renewal(alias, token))
+        released = replace(held.mark, renewal=token, at=context.clock.now(), released=True)
+        with suppress(StoreError):  # then whoever comes next waits a minute
+            await self._store.set_mark(released, held.digest)
+
+    async def _try_round(self) -> float:
+        """Renew or take over; return the seconds until the next time."""
+        context, alias = self._context, self._store.alias
+        try:
+            wait = await self._renew()
+        except NotPermitted as exc:
+            if self._is_weak:
+                raise
+            log.warning("no mark at %s: %s", alias, exc, extra={"act": "weak_mark", "store": alias})
+            self._is_weak, self._held = True, None
+            return 0.0
+        except Throttled as exc:
+            return exc.wait
+        except (AccessLost, WrongShop):
+            self._held = None
+            raise
+        except StoreError as exc:
+            # Perhaps it was written all the same: the mark must be read before the next try.
+            self._held = None
+            return min(RETRY, await context.reach.failed(alias, exc))
+        await context.reach.answered(alias)
+        return wait
+
+    async def _renew(self) -> float:
+        """Put our mark there if we may."""
+        context, alias = self._context, self._store.alias
+        for _ in range(TRIES):
+            held = self._held or await self._marks().mark()
+            # Our database is read after the mark: another process of ours may have gone on.
+            claim, noted, mark = await context.records.step(partial(self._claim, held))
+            context.permits.seen(alias, older=_is_older(claim, noted))
+            if mark is None:
+                return await self._block(claim, held, noted)
+            asked_at = context.clock.monotonic()
+            try:
+                digest = await self._marks().set_mark(mark, held.digest)
+            except MarkChanged:
+                self._held = None
+                continue
+            self._held = HeldMark(mark=mark, digest=digest)
+            return await self._renewed(held, mark, asked_at, noted)
+        raise NoAnswer(f"the mark in {alias} changes all the time")
+
+    def _claim(self, held: HeldMark, ledger: Ledger) -> tuple[Claim, LeaseView, Mark | None]:
+        """Say what a mark means; where ours may be put in its place, record that it may be there.
+
+        A person who was asked still has to answer, also where the mark has gone meanwhile.
+        """
+        alias, ids = self._store.alias, self._context.ids
+        instance = ledger.instance(ids.new())
+        noted = ledger.lease(alias)
+        claim = judge(held.mark, ledger.recorded(alias))
+        if noted.state is not LeaseState.TAKING_OVER and (noted.state.asks or not claim.may_write):
+            return claim, noted, None
+        mark = Mark(instance=instance, renewal=ids.new(), at=self._context.clock.now())
+        ledger.begin_renewal(alias, mark.renewal)
+        return claim, noted, mark
+
+    def _marks(self) -> Store | WeakMark:
+        """Return what keeps the mark: the store, or our subscriptions where it does not let us."""
+        return self._weak if self._is_weak else self._store
+
+    async def _renewed(
+        self, before: HeldMark, mark: Mark, asked_at: float, noted: LeaseView
+    ) -> float:
+        """Go on writing; or, where we take over, first wait and take a new baseline."""
+        context, alias = self._context, self._store.alias
+        step = context.records.step
+        await step(lambda ledger: ledger.end_renewal(alias, mark.renewal))
+        if noted.state is LeaseState.TAKING_OVER:
+            if self._writes_from is None:
+                self._writes_from = waits_until(before.mark, asked_at)
+            wait = self._writes_from - asked_at
+            if wait > 0:
+                return min(wait, RENEW_EVERY)
+            # The compare-and-set that has just succeeded says: the mark is still our own.
+            if not await step(self._finish_takeover):
+                return NOT_READY
+            context.products.ring()
+        self._writes_from = None
+        was_writing = context.permits.may_write(alias, asked_at)
+        context.permits.renew(alias, asked_at)
+        await step(self._note_ours)
+        if not was_writing:
+            context.work.ring()
+        return RENEW_EVERY
+
+    def _finish_takeover(self, ledger: Ledger) -> bool:
+        """Take numbers as they are, once, whichever process comes first; whether that is done."""
+        alias, now = self._store.alias, self._context.clock.now()
+        ended = ledger.end_takeover(alias, now=now)
+        if ended is None or ended.reason is None:
+            return ledger.lease(alias).state is LeaseState.OURS
+        store = alias if ended.reason is LeaseState.FOREIGN else None
+        ledger.new_baseline(store, now=now)
+        for brake in ledger.brakes():
+            if not ledger.held(brake.subject):
+                gone = {"store": brake.store, "ended": "baseline"}
+                ledger.close_brake(brake.subject, gone, now=now)
+        ledger.save_baseline(store, ended.reason.value, ended.by, now=now)
+        taken = News(
+            kind="baseline",
+            subject="baseline",
+            facts={"store": store, "by": ended.by, "reason": ended.reason.value},
+        )
+        ledger.announce([taken], now=now)
+        log.warning(
+            "a new baseline of %s",
+            store or "every store",
+            extra={"act": "baseline", "by": ended.by},
+        )
+        return True
+
+    def _note_ours(self, ledger: Ledger) -> None:
+        alias, now = self._store.alias, self._context.clock.now()
+        ledger.lease_found(alias, LeaseState.OURS, None, weak=self._is_weak, now=now)
+        ledger.tell(lease_news(ledger.leases().values()), now=now)
+
+    async def _block(self, claim: Claim, held: HeldMark, noted: LeaseView) -> float:
+        """Write nothing, and ask people, once."""
+        context, alias = self._context, self._store.alias
+        context.permits.end(alias)
+        self._held = None
+        state = LeaseState(claim.value) if not claim.may_write else noted.state
+
+        def work(ledger: Ledger) -> bool:
+            now = context.clock.now()
+            changed = ledger.lease_found(alias, state, held.mark, weak=self._is_weak, now=now)
+            if changed:
+                ledger.tell(lease_news(ledger.leases().values()), now=now)
+            return changed
+
+        if await context.records.step(work):
+            log.error(
+                "nothing is written to %s: its mark is not ours",
+                alias,
+                extra={"act": "lease_lost", "store": alias, "state": state.value},
+            )
+            context.papers.ring()
+        return RENEW_EVERY
+
+
+def _is_older(claim: Claim, noted: LeaseView) -> bool:
+    """Whether the mark says that this database is older, and nobody has taken new numbers since."""
+    if noted.state is LeaseState.TAKING_OVER:
+        return False
+    return claim is Claim.OLDER or noted.state is LeaseState.OLDER
