@@ -34,10 +34,10 @@ PARTS = 20  # messages that one story may be open in
 LINES = 200  # stories in one summary
 PAGE, PAGES = 40, 10  # lines of a page, pages of a thread
 DOWN = {"held", "unreachable"}  # while one of these is open, its store's other troubles wait
-AT_ONCE = {"paused", "mode"}  # somebody has just done it, and waits to see it
+AT_ONCE = {"paused", "mode", "baseline"}  # somebody has just done it, and waits to see it
 WAITS = {"brake": timedelta(seconds=3)}  # until the core has asked about it
 AT_NOW = timedelta()
-EVENTS = {"mode"}  # they happen; they are not over some day
+EVENTS = {"mode", "baseline"}  # they happen; they are not over some day
 DETAILED = {"night", "meeting"}  # reports that have a thread
 RECEIPTS = 20  # that a report's message remembers
 Place = list[Any]  # a post, the pages of its thread, and the line if it is a summary

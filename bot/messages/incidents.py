@@ -176,6 +176,33 @@ def _dead_worker(facts: Facts, _: int) -> list[Part]:
     return [f"A part of Tipo keeps failing: {name} ({_why(facts)})."]
 
 
+def _lease(facts: Facts, _: int) -> list[Part]:
+    if facts.get("taking_over"):
+        by = clean(facts["taking_over"], 60)
+        return [f"{by} takes over ", bold(_store(facts)), ". Writing starts in a minute or two."]
+    holder = f" ({clean(facts['holder'], 20)})" if facts.get("holder") else ""
+    return ["Another Tipo writes to ", bold(_store(facts)), f"{holder}, so this one does not."]
+
+
+def _older_database(facts: Facts, _: int) -> list[Part]:
+    stores = clean(facts.get("stores") or "The stores", 200)
+    if facts.get("taking_over"):
+        by = clean(facts["taking_over"], 60)
+        return [f"{by} takes the numbers of {stores} as they are. This takes a minute or two."]
+    why = "a backup was restored, or a copy of it runs elsewhere"
+    return [f"This database is older than what Tipo has done in {stores}: {why}."]
+
+
+def _weak_mark(facts: Facts, _: int) -> list[Part]:
+    return [bold(_store(facts)), " lets Tipo keep no mark there, so a restored backup goes unseen."]
+
+
+def _baseline(facts: Facts, _: int) -> list[Part]:
+    by = clean(facts.get("by") or "somebody", 60)
+    where = clean(facts.get("store") or "all stores", 40)
+    return [f"{by} had the numbers of {where} taken as they are. What differs waits for you."]
+
+
 def _set_aside(facts: Facts, _: int) -> list[Part]:
     count = facts.get("count")
     many = counted(count if isinstance(count, int) else 1, "webhook")
@@ -277,6 +304,24 @@ STORIES = {
         did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",
         can="Send the log's last error to whoever runs Tipo.",
     ),
+    "lease": Words(
+        news=_lease,
+        did="It writes nothing to this store, and goes on counting what happens there.",
+        can="Stop the other Tipo; or run tipo takeover here: the other one stops within a minute, "
+        "and the store's numbers are taken as they are.",
+    ),
+    "older_database": Words(
+        news=_older_database,
+        did="It writes nothing to any store. Sales since then would be applied twice.",
+        can="Restore a newer backup, or stop the other Tipo; or run tipo takeover: the stores' "
+        "numbers are taken as they are, and what differs waits for you.",
+    ),
+    "weak_mark": Words(
+        news=_weak_mark,
+        did="It goes on, and tells a second Tipo by the names of webhook subscriptions only.",
+        can="Install the app again in this store, so that it may keep metafields of its own.",
+    ),
+    "baseline": Words(news=_baseline),
     "delivery_set_aside": Words(
         news=_set_aside,
         did="Tipo kept them, and processed all others.",

@@ -97,6 +97,7 @@ PASSING = frozenset(  # kinds of finding that nobody has to decide about: they e
         *("held", "unreachable", "updates_failing", "request_refused", "product_unread"),
         *("webhooks_gone", "webhooks_missed", "location_refused", "export_odd"),
         *("paused", "dead_worker", "delivery_set_aside"),
+        *("lease", "older_database", "weak_mark"),
     }
 )
 SENTENCES = {

@@ -10,7 +10,7 @@ JACKET = "SFDJ-M"
 COMMANDS = (
     *("serve", "demo", "mode", "stock", "status", "history", "places"),
     *("pause", "resume", "doctor", "migrate"),
-    *("check", "export", "receipts", "undo", "buffer", "deliveries"),
+    *("check", "export", "receipts", "undo", "buffer", "deliveries", "takeover"),
 )
 
 
