@@ -72,12 +72,17 @@ class Reporting(Protocol):
     def want_report(self, wish: Wish, *, now: datetime) -> tuple[int, bool]:
         """Ask for a report; return its id, and whether it is new.
 
-        While the stores are being compared, a second comparison is that one; a night that has
-        its report gets no other.
+            asked for           while the stores are compared, or wait for it  else
+            ------------------  ---------------------------------------------  ----------
+            a check, preflight  that comparison                                a new one
+            a night             a new one, which runs after it                 a new one
+            a night once more   the night's                                    the night's
+            what compares none  a new one, at once                             a new one
+
         """
 
     def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
-        """Take the oldest report that nobody works on, until then."""
+        """Take the oldest report that nobody works on and whose turn it is, until then."""
 
     def next_report(self) -> datetime | None:
         """Return from when on a report may be claimed; None when none waits."""

@@ -12,6 +12,7 @@ from sync_core.domain.nights import next_night
 from sync_core.settings import NightlySettings
 
 BEAT = 5  # seconds between signs of life
+ASK_AGAIN = 10  # minutes between questions whether a night has begun that nobody has asked for
 KEEP = timedelta(days=7)  # handled deliveries
 KEEP_POSTS = timedelta(days=60)
 GRACE = 3600  # seconds that a job may be late: the night itself says when it is too late
@@ -48,6 +49,8 @@ class Clockwork:
         self._scheduler.add_job(self._beat, "interval", seconds=BEAT)
         self._scheduler.add_job(self._forget, "interval", hours=1)
         self._scheduler.add_job(self._night, Nightly(nightly))
+        # A machine that slept through the hour, or a database that was away, misses no night.
+        self._scheduler.add_job(self._night, "interval", minutes=ASK_AGAIN)
         self._scheduler.start()
 
     def stop(self) -> None:

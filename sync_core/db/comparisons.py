@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, case, func, or_, select, update
+from sqlalchemy import Row, Table, case, exists, func, or_, select, update
 
 from sync_core.db.desk import Desk
 from sync_core.db.tables import ProposalRow, ReportRow
@@ -18,17 +18,28 @@ PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
 COMPARES = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
 OVER = (ReportState.DONE.value, ReportState.FAILED.value)
 
+# The stores are compared by one report at a time: what else compares them waits until it is over.
+UNDER_WAY = REPORT.alias("under_way")
+MAY_BEGIN = or_(
+    REPORT.c.kind.not_in([each.value for each in COMPARES]),
+    REPORT.c.busy.is_not(None),
+    ~exists(select(UNDER_WAY.c.id).where(UNDER_WAY.c.busy.is_not(None))),
+)
+
 
 class Comparisons(Desk):
     """The part of the ledger that holds reports."""
 
     def want_report(self, wish: Wish, *, now: datetime) -> tuple[int, bool]:
         """Ask for a report; return its id, and whether it is new."""
+        joins = wish.kind in COMPARES and wish.night is None
+        if joins and (going := self._comparison()) is not None:
+            return going, False
         row = {
             "token": wish.token,
             "kind": wish.kind.value,
             "state": ReportState.WANTED.value,
-            "busy": "yes" if wish.kind in COMPARES else None,
+            "busy": "yes" if joins else None,  # a night may have to wait for its turn
             "night": wish.night,
             "by": wish.by,
             "facts": dict(wish.facts),
@@ -41,32 +52,42 @@ class Comparisons(Desk):
         if self.insert_new(REPORT, [row]):
             query = select(REPORT.c.id).where(REPORT.c.token == wish.token)
             return int(self.run(query).scalar_one()), True
-        that_night = REPORT.c.night.is_not(None) & (REPORT.c.night == wish.night)
-        same = or_(REPORT.c.busy.is_not(None), that_night)
-        first = case((that_night, 0), else_=1)
-        query = select(REPORT.c.id).where(same).order_by(first, REPORT.c.id.desc()).limit(1)
-        return int(self.run(query).scalar_one()), False
+        if wish.night is not None:
+            query = select(REPORT.c.id).where(REPORT.c.night == wish.night)
+            return int(self.run(query).scalar_one()), False
+        return self.want_report(wish, now=now)  # another process was faster: join its comparison
+
+    def _comparison(self) -> int | None:
+        """Return the comparison that is under way, else the first that waits for its turn."""
+        open_ones = REPORT.c.state.not_in(OVER) & REPORT.c.kind.in_(each.value for each in COMPARES)
+        waits = case((REPORT.c.busy.is_(None), 1), else_=0)
+        query = select(REPORT.c.id).where(open_ones).order_by(waits, REPORT.c.id).limit(1)
+        found: int | None = self.run(query).scalar()
+        return found
 
     def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
-        """Take the oldest report that nobody works on, until then."""
+        """Take the oldest report that nobody works on and whose turn it is, until then."""
         free = or_(REPORT.c.claimed_until.is_(None), REPORT.c.claimed_until <= now)
         query = (
-            select(REPORT.c.id)
-            .where(REPORT.c.state.not_in(OVER), free)
+            select(REPORT.c.id, REPORT.c.kind)
+            .where(REPORT.c.state.not_in(OVER), free, MAY_BEGIN)
             .order_by(REPORT.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        number = self.run(query).scalar()
-        if number is None:
+        row = self.run(query).first()
+        if row is None:
             return None
-        self.run(update(REPORT).where(REPORT.c.id == number).values(claimed_until=until))
-        return self.report(number)
+        # Two processes may begin two nights here: the second breaks `one_comparison`, is rolled
+        # back, and finds the first one's night under way.
+        values = {"claimed_until": until, "busy": "yes" if row.kind in COMPARES else None}
+        self.run(update(REPORT).where(REPORT.c.id == row.id).values(values))
+        return self.report(row.id)
 
     def next_report(self) -> datetime | None:
         """Return from when on a report may be claimed; None when none waits."""
         at = func.coalesce(REPORT.c.claimed_until, REPORT.c.wanted_at)
-        query = select(at).where(REPORT.c.state.not_in(OVER)).order_by(at).limit(1)
+        query = select(at).where(REPORT.c.state.not_in(OVER), MAY_BEGIN).order_by(at).limit(1)
         found: datetime | None = self.run(query).scalar()
         return found
 

@@ -447,7 +447,7 @@ class ReportRow(SQLModel, table=True):
     token: str = Field(unique=True)
     kind: str
     state: str = "wanted"
-    busy: str | None = None  # set while the stores are being compared
+    busy: str | None = None  # set on the one comparison whose turn it is
     night: str | None = None  # 2026-11-23, for the scheduled ones
     by: str = ""
     facts: dict[str, Any] = Field(sa_type=JSON)

@@ -28,17 +28,20 @@ def claim(database, at=0, until=60):
     return None if found is None else found.id
 
 
-@pytest.mark.parametrize("second", [CHECK, NIGHT, PREFLIGHT])
-def test_while_stores_are_compared_whoever_asks_gets_that_report(furnished, second):
-    """Not another one, and never an older one that is over."""
+@pytest.mark.parametrize("second", [CHECK, PREFLIGHT])
+@pytest.mark.parametrize("first", [CHECK, NIGHT, PREFLIGHT])
+def test_while_stores_are_compared_whoever_asks_gets_that_report(furnished, first, second):
+    """Not another one, and never an older one that is over; also before it has begun."""
     old, _ = want(furnished, "old")
     finish(furnished, old)
     drift, _ = want(furnished, "drift", DRIFT)
-    running, is_new = want(furnished, "night", NIGHT, night="2026-11-23")
+    night = "2026-11-23" if first is NIGHT else None
+    running, is_new = want(furnished, "first", first, night=night)
     assert is_new
-    night = "2026-11-24" if second is NIGHT else None
-    assert want(furnished, "second", second, night=night) == (running, False)
-    assert drift != running
+    assert want(furnished, "second", second) == (running, False)
+    finish(furnished, drift)
+    assert claim(furnished) == running
+    assert want(furnished, "third", second) == (running, False)
 
 
 def test_a_night_has_one_report_even_when_it_is_over(furnished):
@@ -47,11 +50,78 @@ def test_a_night_has_one_report_even_when_it_is_over(furnished):
     assert is_new
     finish(furnished, first, why_failed="the store is down")
     assert want(furnished, "b", NIGHT, night="2026-11-23") == (first, False)
-    running, _ = want(furnished, "c")
+    want(furnished, "c")
     assert want(furnished, "d", NIGHT, night="2026-11-23") == (first, False)
-    assert want(furnished, "e", NIGHT, night="2026-11-24") == (running, False)
+
+
+@pytest.mark.parametrize("kind", [CHECK, PREFLIGHT, NIGHT])
+@pytest.mark.parametrize("failed", ["", "us is down"], ids=["done", "failed"])
+def test_a_night_that_finds_a_comparison_under_way_runs_after_it(furnished, kind, failed):
+    """Somebody checks at half past two: the night is late, and not left out."""
+    before = "2026-11-22" if kind is NIGHT else None
+    running, _ = want(furnished, "first", kind, night=before)
+    assert claim(furnished, at=1, until=60) == running
+    night, is_new = want(furnished, "night", NIGHT, at=2, night="2026-11-23")
+    assert (is_new, night != running) == (True, True)
+    assert want(furnished, "again", NIGHT, at=3, night="2026-11-23") == (night, False)
+    assert claim(furnished, at=4, until=90) is None, "one comparison at a time"
+    assert furnished.run(lambda ledger: ledger.next_report()) == after(60), "no idle rounds"
+    assert claim(furnished, at=61, until=120) == running, "whoever takes it up again goes first"
+    assert want(furnished, "check", at=70) == (running, False)
+    finish(furnished, running, at=80, why_failed=failed)
+    assert want(furnished, "late", at=81) == (night, False), "nor does a check overtake it"
+    assert claim(furnished, at=82, until=150) == night
+    assert claim(furnished, at=83, until=150) is None
+    finish(furnished, night, at=100)
+    assert claim(furnished, at=200) is None
+    assert want(furnished, "next", at=201)[1]
+
+
+def test_a_look_does_not_wait_behind_a_night_that_waits(furnished):
+    """Somebody has changed a mode: how far its levels are is asked for while the night waits."""
+    running, _ = want(furnished, "check")
+    assert claim(furnished) == running
+    night, _ = want(furnished, "night", NIGHT, night="2026-11-23")
+    meeting, _ = want(furnished, "meeting", MEETING)
+    assert claim(furnished, at=1) == meeting
     finish(furnished, running)
-    assert want(furnished, "f", NIGHT, night="2026-11-24")[1]
+    assert claim(furnished, at=2) == night
+
+
+def test_of_two_nights_that_wait_one_is_begun(furnished, database_url):
+    """Two processes see at the same moment that the way is free."""
+    running, _ = want(furnished, "check")
+    nights = [want(furnished, d, NIGHT, night=d)[0] for d in ("2026-11-22", "2026-11-23")]
+    finish(furnished, running)
+
+    async def take(database, _turn):
+        found = await database.step(
+            lambda ledger: ledger.claim_report(now=after(1), until=after(60))
+        )
+        return None if found is None else found.id
+
+    held = [each for each in at_once(database_url, 6, take) if each is not None]
+    assert len(held) == 1
+    assert held[0] in nights
+    finish(furnished, held[0], at=70)
+    (other,) = {*nights} - {*held}
+    assert claim(furnished, at=71) == other
+
+
+def test_a_check_and_a_night_that_begin_together_run_one_after_the_other(furnished, database_url):
+    """The night is claimed in the very moment in which somebody asks for a check."""
+    night, _ = want(furnished, "night", NIGHT, night="2026-11-23")
+
+    async def both(database, turn):
+        if turn % 2:
+            found = await database.step(
+                lambda ledger: ledger.claim_report(now=after(1), until=after(60))
+            )
+            return found and found.id
+        wish = Wish(kind=CHECK, token=f"t{turn}")
+        return (await database.step(lambda ledger: ledger.want_report(wish, now=after(1))))[0]
+
+    assert {*at_once(database_url, 6, both)} - {None} == {night}
 
 
 @pytest.mark.parametrize("kind", [DRIFT, MEETING])

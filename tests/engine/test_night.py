@@ -1,17 +1,22 @@
 """Each night: compare, explain, propose, approve, undo. One story each, in virtual time."""
 
+import asyncio
 from contextlib import suppress
-from datetime import UTC, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from sandbox.faults import Answer as Answer503
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
+from sync_core.service import Service
 from sync_core.workers import deciding
 from sync_core.workers.context import Auto, Pace
 from tests.simulation.house import assert_conserved
+from tests.simulation.virtual import Counting
 
 ANN = Person(team="T1", id="U1", name="ann")
 BOB = Person(team="T1", id="U2", name="bob")
@@ -340,6 +345,78 @@ def test_a_night_that_was_missed_while_down_is_made_up_for_within_twelve_hours(h
     home.advance(120)
     done = home.rows("SELECT state FROM report WHERE kind = 'night'")
     assert (report is not None, [row["state"] for row in done]) == (runs, ["done"] * runs)
+
+
+@pytest.mark.parametrize("point", [None, 3, 9, 20, 40])
+@pytest.mark.parametrize("asked", ["check", "preflight"])
+def test_a_night_that_finds_a_comparison_under_way_runs_after_it(house, asked, point):
+    """Somebody compares at half past two, and the process may die: no night is left out."""
+    home = house(items=2, pace=DEAF, opened=True)
+    service = home.process.service
+    home.do(service.begin_nights())
+    home.advance(600)
+    if asked == "check":
+        home.do(service.check("ann"))
+    else:
+        home.do(service.ask_mode(Mode.ONE_WAY, None, ANN, ""))
+    home.process.context.papers.ring()
+    home.advance(0.01)
+    due = home.clock.now() - timedelta(minutes=1)
+    night = home.do(service.night(due.time(), UTC))
+    assert (night.kind, night.state) == ("night", ReportState.WANTED)
+    home.process.fuse.left = point
+    home.advance(600)
+    service = disarmed(home)
+    assert home.do(service.night(due.time(), UTC)) is None, "once"
+    home.advance(600)
+    rows = home.rows("SELECT kind, state, finished_at FROM report WHERE kind <> 'meeting'")
+    assert {(row["kind"], row["state"]) for row in rows} == {(asked, "done"), ("night", "done")}
+    assert [row["kind"] for row in sorted(rows, key=lambda row: row["finished_at"])][-1] == "night"
+    assert len(rows) == 2
+    told = home.rows("SELECT facts FROM notice WHERE kind = 'report'")
+    assert len([row for row in told if '"night"' in row["facts"]]) == 1
+    assert_conserved(home)
+
+
+@pytest.mark.parametrize(
+    ("begin", "nights"),
+    [
+        pytest.param(datetime(2026, 3, 28, tzinfo=UTC), 3, id="the hour that never comes"),
+        pytest.param(datetime(2026, 10, 24, tzinfo=UTC), 3, id="the hour that comes twice"),
+    ],
+)
+def test_over_a_change_of_the_clocks_each_night_is_asked_for_once(database, begin, nights):
+    """02:30 in Berlin: asked every ten minutes, while checks are under way all the time."""
+    berlin, clock = ZoneInfo("Europe/Berlin"), VirtualClockAt(begin)
+    service = Service(database, {}, clock, Counting())
+
+    async def days():
+        await service.begin_nights()
+        made = []
+        for turn in range(6 * 24 * 3):
+            clock.at += timedelta(minutes=10)
+            if turn % 7 == 0:
+                await service.check("ann")  # is never over: the nights wait, and are not lost
+            made.append(await service.night(time(2, 30), berlin))
+        return [each for each in made if each]
+
+    made = asyncio.run(days())
+    rows = database.run(lambda ledger: [row.night for row in ledger.run(NIGHTS)])
+    assert rows == [str(begin.date() + timedelta(days=n)) for n in range(nights)]
+    assert len(made) == nights
+
+
+class VirtualClockAt:
+    """A clock that stands."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def now(self):
+        return self.at
+
+
+NIGHTS = text("SELECT night FROM report WHERE night IS NOT NULL ORDER BY id")
 
 
 def test_a_mode_is_changed_after_a_preflight_and_bound_to_what_was_shown(house):
