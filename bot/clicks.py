@@ -23,7 +23,7 @@ from bot.modals import Modals
 from bot.office import Office
 from bot.reading import Click
 from sync_core.domain.proposals import Answer as Outcome
-from sync_core.domain.proposals import Choice, Clicked, ProposalKind, Receipt
+from sync_core.domain.proposals import Choice, Clicked, ProposalKind, Receipt, ReportKind
 from sync_core.domain.values import Alias, Mode, PoolId
 
 log = logging.getLogger(__name__)
@@ -121,10 +121,8 @@ class Clicks:
         receipt = await self._carried_out(outcome.receipt)
         if receipt is not None and question:
             await self._office.answer(click, proposals.receipt(receipt=receipt), replace=True)
-        elif outcome.proposal is not None and outcome.proposal.report is not None:
-            said = await self._list(outcome.proposal.report)
-            if said is not None:
-                await self._office.answer(click, said, replace=True)
+        elif (said := await self._list()) is not None:
+            await self._office.answer(click, said, replace=True)
 
     async def _carried_out(self, receipt_id: int | None) -> Receipt | None:
         """Return the receipt once nothing of it is running any more, or as it is in the end."""
@@ -136,11 +134,12 @@ class Clicks:
             receipt = await self._core.receipt(receipt.id)
         return receipt
 
-    async def _list(self, report_id: int) -> Message | None:
-        report = await self._core.report(report_id)
+    async def _list(self) -> Message | None:
+        """Return the newest look at what is open, as it stands now."""
+        report = await self._core.last_report(ReportKind.DRIFT)
         if report is None:
             return None
-        _, found = await self._core.proposals(report_id, limit=SHOWN)
+        _, found = await self._core.proposals(report.id, limit=SHOWN)
         return reports.report(report=report, proposals=found)
 
     async def _undo(self, click: Click) -> None:

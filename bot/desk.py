@@ -4,7 +4,7 @@ The rules are drawn in `bot.news`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,21 @@ EVENTS = {"mode", "baseline"}  # they happen; they are not over some day
 DETAILED = {"night", "meeting"}  # reports that have a thread
 RECEIPTS = 20  # that a report's message remembers
 Place = list[Any]  # a post, the pages of its thread, and the line if it is a summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a report has to offer now; what was drawn last is kept with its post."""
+
+    open: int = 0
+    safe: int = 0
+    newer: int | None = None  # the report that counts instead
+    link: str = ""  # to that one's message
+    is_final: bool = False  # nothing of it will change any more
+
+    def kept(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {"open": self.open, "safe": self.safe, "newer": self.newer, "link": self.link}
 
 
 class Desk:
@@ -91,7 +106,7 @@ class Desk:
                 self._open(notice)
 
     def _report(self, notice: Notice) -> None:
-        """Post a report; the one before it is replaced."""
+        """Post a report; what becomes of it later is `redraw`'s affair."""
         facts = notice.facts
         number = facts.get("report")
         body = {
@@ -110,13 +125,22 @@ class Desk:
         self.put(key, "report", body, self._awake(notice.at, asked=bool(body["reply"])))
         if body["reply"]:
             return
-        before = self._posts.get(self.book["report"] or "")
         if body["kind"] in DETAILED:
             due = self._posts[key].due_at
             self.put(thread_key(key, 0), "report_thread", {"report": number}, due, parent=key)
-        if before is not None and "newer" not in before.body:
-            self._say(before.key, {**before.body, "newer": number}, notice.at)
-        self.book["report"] = key
+        self.book["reports"].append(key)
+
+    def redraw(self, key: str, standing: Standing | None) -> None:
+        """Say again what a report offers, if that has changed; once it is outdated, the last time.
+
+        A button must not stand there with nothing behind it, whatever took it away: a newer
+        report, which may have ended before this one, somebody's decision, or time.
+        """
+        if standing is None or standing.is_final:
+            self.book["reports"].remove(key)
+        post = self._posts.get(key)
+        if standing is not None and post is not None and post.body.get("shown") != standing.kept():
+            self._say(key, {**post.body, "shown": standing.kept()}, self._now)
 
     def _decided(self, notice: Notice) -> None:
         """Write into the report's message what people decided, or say it on its own."""

@@ -5,7 +5,7 @@ summaries  posts that tell of several stories, the newest last
 hours      how many messages an hour has had
 down       stores that are held or silent, and the messages that wait until they are back
 reminded   when people were last reminded of a message
-report     the report that counts now
+reports    messages of reports that may still offer something, the newest last
 strays     ends whose beginning was told to nobody
 """
 
@@ -17,10 +17,11 @@ from sync_core.domain.views import Notice, Post
 
 LEDGER = "ledger:news"
 SUMMARIES = 50  # that we remember
+REPORTS = 20  # whose messages we look after
 HOURS = 6  # counts of messages that we remember
 EMPTY = (
     '{"last": 0, "stories": {}, "summaries": [], "hours": {}, "down": {}, "reminded": {},'
-    ' "report": null, "strays": 0}'
+    ' "reports": [], "strays": 0}'
 )
 Book = dict[str, Any]
 
@@ -28,6 +29,8 @@ Book = dict[str, Any]
 def read(ledger: Post | None) -> Book:
     """Return a copy of what the ledger says."""
     kept: Book = json.loads(json.dumps(ledger.body)) if ledger else {}
+    if before := kept.pop("report", None):  # an older Tipo remembered one
+        kept.setdefault("reports", []).append(before)
     return {**json.loads(EMPTY), **kept}
 
 
@@ -44,7 +47,7 @@ def needed(ledger: Post | None, notices: Sequence[Notice] = ()) -> list[str]:
         for key, pages, _ in places:
             keys |= {key, *(thread_key(key, page) for page in range(pages))}
     keys |= {key for waiting in book["down"].values() for key in waiting}
-    keys |= {book["report"]} if book["report"] else set()
+    keys |= {*book["reports"]}
     keys |= {f"report:{each.facts['report']}" for each in notices if each.facts.get("report")}
     return sorted(keys)
 
@@ -56,5 +59,6 @@ def tidy(book: Book) -> Book:
         **book,
         "hours": dict(sorted(book["hours"].items())[-HOURS:]),
         "summaries": book["summaries"][-SUMMARIES:],
+        "reports": book["reports"][-REPORTS:],
         "reminded": {key: at for key, at in book["reminded"].items() if key in told},
     }

@@ -12,6 +12,8 @@
     something that gets worse        a new message; the old one points to it
     something that is over           its message: "resolved after 12 min, 3 products"
     a report, a decision             the report's message; who, when, what was written
+    a newer report, or whatever      the report's message: what it still offers, or "outdated" and
+      else changes what is open        a link to the latest
     mere information                 at once, once a day, or never: as the channel has asked for
 
 One post, the ledger, remembers which stories are open and where they are told. It is never due.
@@ -22,13 +24,24 @@ that it does not matter in how many pieces they come or where a process is kille
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.desk import LINES, Desk
-from bot.ledger import LEDGER, needed
+from bot.desk import LINES, Desk, Standing
+from bot.ledger import LEDGER, needed, read
 from bot.policy import FOREVER, Policy, Quiet
 from bot.stories import slim
 from sync_core.domain.views import Notice, Post
 
-__all__ = ["LEDGER", "Policy", "Quiet", "fold", "needed", "next_reminder", "remind"]
+__all__ = [
+    "LEDGER",
+    "Policy",
+    "Quiet",
+    "Standing",
+    "fold",
+    "needed",
+    "next_reminder",
+    "open_reports",
+    "redraw",
+    "remind",
+]
 
 
 def fold(
@@ -43,6 +56,26 @@ def fold(
         if notice.id > desk.book["last"]:
             desk.take(notice)
             desk.book["last"] = notice.id
+    return desk.changed()
+
+
+def open_reports(ledger: Post | None) -> list[str]:
+    """Return the keys of reports' messages that may still offer something."""
+    return list(read(ledger)["reports"])
+
+
+def redraw(
+    posts: Mapping[str, Post],
+    standings: Mapping[str, Standing | None],
+    *,
+    now: datetime,
+    policy: Policy,
+) -> list[Post]:
+    """Return the messages of reports that have to say something else now; None: it is gone."""
+    desk = Desk(posts, now=now, policy=policy)
+    for key in open_reports(posts.get(LEDGER)):
+        if key in standings:
+            desk.redraw(key, standings[key])
     return desk.changed()
 
 

@@ -23,6 +23,7 @@ from bot.news import Policy
 from bot.preferences import ALERTS, QUIET, alert_level, quiet_hours
 from bot.sending import Sender
 from sync_core.clock import Clock
+from sync_core.domain.values import NEVER
 from sync_core.domain.views import Moved, Notice, Post
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ ROUND = 1.0  # seconds between rounds
 NOTICES = 100
 MOVEMENTS = 500
 REMIND = timedelta(minutes=1)  # between looks for what must be said again
+LOOK = timedelta(seconds=10)  # between looks at what reports still offer
 MOST = 50  # pages that one round may fold
 
 
@@ -48,6 +50,7 @@ class Outbox:
         self._policy = policy
         self._owner = owner
         self._reminded: datetime | None = None
+        self._looked = NEVER
         self.leading = False
 
     def health(self) -> dict[str, object]:
@@ -65,9 +68,10 @@ class Outbox:
         if not self.leading:
             return LEASE / 3
         policy = await self._current()
-        for _ in range(MOST):
-            if not await self._fold(policy):
-                break
+        pages = 0
+        while pages < MOST and await self._fold(policy):
+            pages += 1
+        await self._redraw(policy, at_once=pages > 0)
         await self._remind(policy)
         return min(ROUND, await self._sender.send())
 
@@ -121,6 +125,36 @@ class Outbox:
         """Return the posts that notices may change."""
         ledger = (await self._core.posts([news.LEDGER])).get(news.LEDGER)
         return await self._core.posts([news.LEDGER, *news.needed(ledger, told)])
+
+    async def _redraw(self, policy: Policy, *, at_once: bool) -> None:
+        """Have the messages of reports say what these offer now."""
+        now = self._clock.now()
+        if not at_once and now - self._looked < LOOK:
+            return
+        self._looked = now
+        known = await self._known([])
+        standings = {
+            key: await self._standing(known[key])
+            for key in news.open_reports(known.get(news.LEDGER))
+            if key in known
+        }
+        posts = news.redraw(known, standings, now=now, policy=policy)
+        if posts:
+            cursors = await self._core.cursors()
+            await self._core.write_posts(posts, cursors, cursors)
+
+    async def _standing(self, post: Post) -> news.Standing | None:
+        """Return what a report's message may offer now; None if the report is gone."""
+        report = await self._core.report(int(str(post.body["report"])))
+        if report is None:
+            return None
+        if report.newer is None:
+            return news.Standing(open=report.open, safe=report.safe)
+        key = f"report:{report.newer}"
+        latest = (await self._core.posts([key])).get(key)
+        link = await self._sender.link(latest) if latest is not None else ""
+        waits = latest is not None and not link and not latest.body.get("reply")
+        return news.Standing(newer=report.newer, link=link, is_final=not waits)
 
     async def _remind(self, policy: Policy) -> None:
         """Say again what is severe and still open."""

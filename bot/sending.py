@@ -83,6 +83,16 @@ class Sender:
             "refused": dict(self._stuck),
         }
 
+    async def link(self, post: Post) -> str:
+        """Return the address of a post's message; empty while Slack has not told us of one."""
+        if post.ts in {None, ANSWERED}:
+            return ""
+        try:
+            return await self._workspace.permalink(post.channel, str(post.ts))
+        except SlackTrouble as exc:
+            log.info("no link to %s", post.key, extra={"act": "no_link", "why": str(exc)})
+            return ""
+
     async def send(self) -> float:
         """Send what is due, one message a channel; return the seconds until there may be more."""
         due = await self._due()

@@ -201,6 +201,11 @@ class Workspace:
         )
         return _word(answer.data, "channel") or channel, _word(answer.data, "ts")
 
+    async def permalink(self, channel: str, ts: str) -> str:
+        """Return the address of a message."""
+        answer = await _answer(self._client.chat_getPermalink(channel=channel, message_ts=ts))
+        return _word(answer.data, "permalink")
+
     async def update(
         self, channel: str, ts: str, said: Said, *, marks: Mapping[str, object] | None = None
     ) -> None:

@@ -79,6 +79,7 @@ class Reporting(Protocol):
             a night once more   the night's                                    the night's
             what compares none  a new one, at once                             a new one
 
+        One comparison runs at a time.
         """
 
     def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
@@ -108,7 +109,14 @@ class Reporting(Protocol):
         summary: Mapping[str, object] | None = None,
         why_failed: str = "",
     ) -> None:
-        """Close a report; with `why_failed` it is one that failed."""
+        """Close a report; with `why_failed` it is one that failed.
+
+        Whatever the order in which reports end, all that is open is held by the newest asked for
+        that is done.
+        """
+
+    def latest_report(self) -> int | None:
+        """Return the report that holds what is open: the newest asked for that is done."""
 
     def note_report(self, report: int, facts: Mapping[str, object]) -> None:
         """Add facts to a report."""
@@ -134,7 +142,12 @@ class Deciding(Protocol):
         now: datetime,
         expires_at: datetime,
     ) -> list[int]:
-        """Keep proposals with their tokens; what was open about the same findings is outdated."""
+        """Keep proposals with their tokens; what was open about the same findings is outdated.
+
+        A fix is held by the newest report: by the one given, or by one that was asked for later
+        and is done. What a report that was asked for later has open already stays as it is. A
+        look at what is open (`DRIFT`) holds nothing: its fixes are those of the newest report.
+        """
 
     def outdate(self, findings: Iterable[int]) -> int:
         """Close the open proposals about these findings; return how many."""
@@ -145,7 +158,10 @@ class Deciding(Protocol):
     def proposals(
         self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
-        """Return how many proposals a report has, and some: safe ones first."""
+        """Return how many proposals a report has, and some: safe ones first.
+
+        A look at what is open (`DRIFT`) holds none: it has what was open when it was made.
+        """
 
     def proposal(self, token: str) -> Proposal | None:
         """Return the proposal whose button carries that token."""

@@ -93,6 +93,11 @@ def who(name: str) -> Part:
     return clean(name, 80)
 
 
+def link(words: str, url: str) -> Part:
+    """Return words of ours that lead somewhere; the words alone if there is no address."""
+    return {"type": "link", "url": url, "text": words} if url else words
+
+
 def title(words: str) -> Part:
     """Return what a merchant called something, in bold and harmless."""
     return bold(clean(words, 120))
@@ -133,6 +138,8 @@ def _aloud(part: dict[str, Any]) -> str:
             return mention(part["usergroup_id"])
         case "emoji":
             return ""
+        case "link":
+            return f"<{part['url']}|{part['text']}>"
         case _:
             return tamed(part["text"])
 

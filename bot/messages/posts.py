@@ -65,7 +65,7 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
     body: dict[str, Any] = post.body
     match post.kind:
         case "report":
-            return _report(lookup)
+            return _report(body, lookup)
         case "report_thread":
             return _details(lookup)
         case "receipt":
@@ -108,7 +108,7 @@ def _head(kind: str, body: dict[str, Any]) -> tuple[str, str]:
             return f"For your information: {counted(n, 'thing')} to know.", "Note"
 
 
-def _report(lookup: Lookup) -> Message:
+def _report(body: dict[str, Any], lookup: Lookup) -> Message:
     """Return a report as it stands now; a preflight asks its one question."""
     found = lookup.report
     if found is None:
@@ -116,7 +116,8 @@ def _report(lookup: Lookup) -> Message:
     if found.kind is ReportKind.PREFLIGHT:
         asks = (each for each in lookup.proposals if each.kind is ProposalKind.MODE)
         return preflight(report=found, proposal=next(asks, None))
-    return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts)
+    latest = str((body.get("shown") or {}).get("link") or "")
+    return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts, latest=latest)
 
 
 def _details(lookup: Lookup) -> Message:

@@ -2,8 +2,9 @@
 
 the report                        the message
 --------------------------------  -----------------------------------------------
-is not finished, or failed        how far it has come, or why it failed
-has a newer one                   replaced, without buttons
+is not finished                   how far it has come
+has failed                        why, and what it had found by then, with the buttons
+has a newer one                   outdated, with a link to the latest, without buttons
 differs in nothing                the stores agree
 waits for decisions               a table, [Approve all safe] [Review] [Dismiss]
 is decided                        who, when, what was written, [Undo]
@@ -25,6 +26,7 @@ from bot.messages.kit import (
     code,
     context,
     date,
+    link,
     message,
     more,
     sentence,
@@ -63,34 +65,53 @@ NAMES = {
 
 
 def report(
-    *, report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt] = ()
+    *,
+    report: Report,
+    proposals: Sequence[Proposal],
+    receipts: Sequence[Receipt] = (),
+    latest: str = "",
 ) -> Message:
-    """Say what a comparison found, and offer what can be done about it."""
+    """Say what a comparison found, and offer what can be done about it.
+
+    Args:
+        report: The comparison.
+        proposals: Some of what it found, for the table.
+        receipts: What people have decided.
+        latest: The address of the latest report's message, if this one is outdated.
+    """
     if report.state is ReportState.FAILED:
-        return _failed(report)
+        return _failed(report, proposals, receipts)
     if report.state is not ReportState.DONE:
         return progress(report=report)
     if report.newer is not None:
-        return _superseded(report, receipts)
+        return _superseded(report, receipts, latest)
     if report.open:
         return _open(report, proposals, receipts)
     return _decided(report, receipts) if report.decided or receipts else _agree(report)
 
 
-def _failed(report: Report) -> Message:
+def _failed(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt]) -> Message:
+    """Say why a comparison did not finish; what it had found by then can be decided here."""
     why = clean(report.why_failed or "no reason was given", 300)
+    found: list[Block] = []
+    if report.open:
+        found = [sentence(f"It had found {counted(report.open, 'mismatch', 'mismatches')}:")]
+        found += _offers(report, proposals)
     return message(
         f"{NAMES[report.kind]} did not finish: {why}. Nothing was written. ",
         code("/tipo check"),
         " tries again.",
         sign="Warning",
+        blocks=[*found, *_done(receipts), *(_buttons(report) if report.open else [])],
     )
 
 
-def _superseded(report: Report, receipts: Sequence[Receipt]) -> Message:
+def _superseded(report: Report, receipts: Sequence[Receipt], latest: str) -> Message:
     """Say that another report counts now; nothing can be clicked here any more."""
     return message(
-        f"{_name(report)}: replaced by report {report.newer}. What was open here is asked there.",
+        f"{_name(report)}: outdated, see the ",
+        link("latest report", latest),
+        ".",
         blocks=_done(receipts),
     )
 
@@ -128,12 +149,16 @@ def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Rece
         f"{_name(report)}: {counted(report.open, 'finding')} {waits} for your decision"
     ]
     parts += [f", {number(report.safe)} with a safe fix." if report.safe else "."]
-    waiting = [each for each in proposals if each.state is ProposalState.OPEN]
-    blocks = _one_by_one(waiting) if report.kind is ReportKind.DRIFT else _table(waiting)
-    shown = min(len(waiting), ONE_BY_ONE if report.kind is ReportKind.DRIFT else ROWS)
-    blocks += _rest(report.open - shown)
-    blocks += [*_done(receipts), *_buttons(report), *_small(report)]
+    blocks = [*_offers(report, proposals), *_done(receipts), *_buttons(report), *_small(report)]
     return message(*parts, sign="Question", blocks=blocks)
+
+
+def _offers(report: Report, proposals: Sequence[Proposal]) -> list[Block]:
+    """Return the first findings that wait, and how many more there are."""
+    waiting = [each for each in proposals if each.state is ProposalState.OPEN]
+    is_look = report.kind is ReportKind.DRIFT
+    blocks = _one_by_one(waiting) if is_look else _table(waiting)
+    return [*blocks, *_rest(report.open - min(len(waiting), ONE_BY_ONE if is_look else ROWS))]
 
 
 def _table(waiting: Sequence[Proposal]) -> list[Block]:

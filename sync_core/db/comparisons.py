@@ -4,16 +4,22 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, case, exists, func, or_, select, update
+from sqlalchemy import Row, case, exists, func, or_, select, update
 
-from sync_core.db.desk import Desk
-from sync_core.db.tables import ProposalRow, ReportRow
-from sync_core.domain.proposals import Report, ReportKind, ReportState, Worst
+from sync_core.db.desk import HOLDERS, JOINED, PROPOSAL, REPORT, Desk
+from sync_core.db.desk import OPEN as IS_OPEN
+from sync_core.db.papers import proposal_of
+from sync_core.domain.proposals import (
+    OPEN_FOR,
+    Proposal,
+    ProposalKind,
+    Report,
+    ReportKind,
+    ReportState,
+    Worst,
+)
 from sync_core.domain.values import Alias
 from sync_core.papers import Wish
-
-REPORT: Table = ReportRow.__table__  # type: ignore[attr-defined]
-PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
 
 COMPARES = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
 OVER = (ReportState.DONE.value, ReportState.FAILED.value)
@@ -135,6 +141,8 @@ class Comparisons(Desk):
         if summary is not None:
             values["summary"] = dict(summary)
         self.run(update(REPORT).where(REPORT.c.id == report).values(values))
+        if not why_failed:
+            self.gather()
 
     def note_report(self, report: int, facts: Mapping[str, object]) -> None:
         """Add facts to a report."""
@@ -162,16 +170,27 @@ class Comparisons(Desk):
         row = self.run(query.order_by(REPORT.c.id.desc()).limit(1)).first()
         return None if row is None else self._report(row)
 
+    def proposals(
+        self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and some: safe ones first."""
+        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        if row is None:
+            return 0, []
+        mine = _has(row) & IS_OPEN if open_only else _has(row)
+        total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
+        query = JOINED.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
+        rows = self.run(query.offset(offset).limit(limit))
+        return int(total), [proposal_of(row) for row in rows]
+
     def _report(self, row: Row[Any]) -> Report:
-        mine = PROPOSAL.c.report_id == row.id
-        is_open = PROPOSAL.c.state == "open"
 
         def number(condition: Any) -> Any:
             return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
         decided = PROPOSAL.c.state.in_(("approved", "done", "dismissed"))
-        query = select(number(is_open), number(is_open & PROPOSAL.c.safe), number(decided))
-        opened, safe, settled = self.run(query.where(mine)).one()
+        query = select(number(IS_OPEN), number(IS_OPEN & PROPOSAL.c.safe), number(decided))
+        opened, safe, settled = self.run(query.where(_has(row))).one()
         summary = dict(row.summary)
         worst = summary.pop("worst", [])
         counts = summary.pop("counts", {})
@@ -197,15 +216,10 @@ class Comparisons(Desk):
 
     def _newer(self, row: Row[Any]) -> int | None:
         """Return the report that has taken a report's place."""
-        if row.state != ReportState.DONE.value or row.kind == ReportKind.PREFLIGHT.value:
+        if row.state != ReportState.DONE.value or row.kind not in HOLDERS:
             return None
-        query = select(func.max(REPORT.c.id)).where(
-            REPORT.c.id > row.id,
-            REPORT.c.state == ReportState.DONE.value,
-            REPORT.c.kind != ReportKind.PREFLIGHT.value,
-        )
-        found: int | None = self.run(query).scalar()
-        return found
+        latest = self.latest_report()
+        return latest if latest is not None and latest > row.id else None
 
     def forget_reports(self, *, before: datetime) -> int:
         """Delete what nobody will ask for any more: preflights and looks without a decision."""
@@ -217,6 +231,17 @@ class Comparisons(Desk):
             REPORT.c.id.not_in(used),
         )
         return self.run(old).rowcount
+
+
+def _has(report: Row[Any]) -> Any:
+    """Return the condition that a proposal is one of a report's."""
+    if report.kind != ReportKind.DRIFT.value:
+        return PROPOSAL.c.report_id == report.id
+    # What was open when somebody looked. It lives no longer than the proposals that it showed.
+    end = report.finished_at or report.wanted_at
+    shown = PROPOSAL.c.opened_at.between(report.wanted_at - OPEN_FOR, end)
+    decided_since = PROPOSAL.c.decided_at >= report.wanted_at
+    return (PROPOSAL.c.kind == ProposalKind.FIX.value) & shown & (IS_OPEN | decided_since)
 
 
 def worst_of(kept: Mapping[str, Any]) -> Worst:

@@ -18,15 +18,27 @@ from sync_core.db.papers import (
 )
 from sync_core.db.room import Room, chunks
 from sync_core.db.stock import POOL
-from sync_core.db.tables import EffectRow, ProposalRow, ReceiptRow
+from sync_core.db.tables import EffectRow, ProposalRow, ReceiptRow, ReportRow
 from sync_core.domain.decide import Effect
-from sync_core.domain.proposals import Choice, Proposal, ProposalKind, ProposalState, Receipt
+from sync_core.domain.proposals import (
+    Choice,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    Receipt,
+    ReportKind,
+    ReportState,
+)
 from sync_core.domain.views import Finding
 from sync_core.papers import Approved, Draft, Signed
 
 PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
 RECEIPT: Table = ReceiptRow.__table__  # type: ignore[attr-defined]
 EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
+REPORT: Table = ReportRow.__table__  # type: ignore[attr-defined]
+
+# Reports of which everybody is told. A preflight asks about a mode; a look shows what others hold.
+HOLDERS = (ReportKind.NIGHT.value, ReportKind.CHECK.value, ReportKind.MEETING.value)
 
 OPEN = PROPOSAL.c.state == ProposalState.OPEN.value
 WANTED = PROPOSAL.c.state == ProposalState.APPROVED.value
@@ -48,14 +60,18 @@ class Desk(Room):
         expires_at: datetime,
     ) -> list[int]:
         """Keep proposals with their tokens; what was open about the same findings is outdated."""
-        self.outdate(draft.finding for draft, _ in drafts if draft.finding is not None)
+        holder = self._holder(report)
+        fixes = [each.finding for each, _ in drafts if each.kind is ProposalKind.FIX]
+        kept = set() if report is None else self._held_by_newer(report, fixes)
+        wanted = [each for each in drafts if each[0].finding not in kept]
+        self.outdate(draft.finding for draft, _ in wanted if draft.finding is not None)
         made: list[int] = []
-        for some in chunks(list(drafts), 200):
+        for some in chunks(wanted, 200):
             rows = [
                 {
                     **draft_columns(draft),
                     "token": token,
-                    "report_id": report,
+                    "report_id": holder if draft.kind is ProposalKind.FIX else report,
                     "opened_at": now,
                     "expires_at": expires_at,
                     "state": ProposalState.OPEN.value,
@@ -65,6 +81,38 @@ class Desk(Room):
             new = insert(PROPOSAL).returning(PROPOSAL.c.id, sort_by_parameter_order=True)
             made += self.run(new, rows).scalars()
         return made
+
+    def _holder(self, report: int | None) -> int | None:
+        """Return the report that holds the fixes which one finds."""
+        kinds = select(REPORT.c.kind).where(REPORT.c.id == report)
+        is_look = report is not None and self.run(kinds).scalar() == ReportKind.DRIFT.value
+        known = (None if is_look else report, self.latest_report())
+        return max((each for each in known if each is not None), default=None)
+
+    def _held_by_newer(self, report: int, findings: Iterable[int | None]) -> set[int]:
+        """Return the findings about which a report that was asked for later has something open."""
+        kept: set[int] = set()
+        for some in chunks(sorted(each for each in set(findings) if each is not None), 500):
+            theirs = OPEN & PROPOSAL.c.finding_id.in_(some) & (PROPOSAL.c.report_id > report)
+            kept.update(self.run(select(PROPOSAL.c.finding_id).where(theirs)).scalars())
+        return kept
+
+    def latest_report(self) -> int | None:
+        """Return the report that holds what is open: the newest asked for that is done."""
+        query = select(func.max(REPORT.c.id)).where(
+            REPORT.c.state == ReportState.DONE.value, REPORT.c.kind.in_(HOLDERS)
+        )
+        found: int | None = self.run(query).scalar()
+        return found
+
+    def gather(self) -> None:
+        """Have the newest report that is done hold every fix that is open."""
+        latest = self.latest_report()
+        if latest is None:
+            return
+        mine = PROPOSAL.c.report_id.is_not(None) & (PROPOSAL.c.report_id >= latest)
+        fixes = OPEN & (PROPOSAL.c.kind == ProposalKind.FIX.value)
+        self.run(update(PROPOSAL).where(fixes, ~mine).values(report_id=latest))
 
     def outdate(self, findings: Iterable[int]) -> int:
         """Close the open proposals about these findings; return how many."""
@@ -78,18 +126,6 @@ class Desk(Room):
         """Close the open proposals whose time is over; return how many."""
         old = update(PROPOSAL).where(OPEN, PROPOSAL.c.expires_at <= now)
         return self.run(old.values(state=ProposalState.EXPIRED.value)).rowcount
-
-    def proposals(
-        self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
-    ) -> tuple[int, list[Proposal]]:
-        """Return how many proposals a report has, and some: safe ones first."""
-        mine: ColumnElement[bool] = PROPOSAL.c.report_id == report
-        if open_only:
-            mine = mine & OPEN
-        total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
-        query = JOINED.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
-        rows = self.run(query.offset(offset).limit(limit))
-        return int(total), [proposal_of(row) for row in rows]
 
     def proposal(self, token: str) -> Proposal | None:
         """Return the proposal whose button carries that token."""

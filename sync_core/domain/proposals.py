@@ -9,11 +9,13 @@ A proposal is decided once, by one conditional UPDATE, whoever clicks and howeve
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sync_core.domain.values import Alias
 from sync_core.errors import IllegalStep
+
+OPEN_FOR = timedelta(hours=26)  # a fix that no newer report replaces
 
 
 class ProposalState(StrEnum):

@@ -108,8 +108,9 @@ class Decisions(Orders):
                 return Clicked(answer=Answer.UNKNOWN)
             for number, (choice, entered) in choices.items():
                 proposal = ledger.proposal_by_id(number)
-                if proposal is None or proposal.report != report.id:
-                    raise NotAllowed("one of these is not part of that report; open it again")
+                # A newer report may have taken it over since; each is decided once all the same.
+                if proposal is None or proposal.kind is not ProposalKind.FIX:
+                    raise NotAllowed("one of these is not part of a report; open it again")
                 _refuse_odd(proposal, choice, entered)
             first = next((choice for choice, _ in choices.values()), None)
             return self._decide_many(ledger, report.id, choices, first, by, rule, where, now)

@@ -9,7 +9,7 @@ from sync_core.clock import Clock, Ids
 from sync_core.domain.decide import takes_part
 from sync_core.domain.drift import PASSING, Verdict, cause, should_show, verdict
 from sync_core.domain.fixes import IGNORE, Fixes, fixes
-from sync_core.domain.proposals import Choice, Option, ProposalKind, ReportState
+from sync_core.domain.proposals import OPEN_FOR, Choice, Option, ProposalKind, ReportState
 from sync_core.domain.suspend import wish
 from sync_core.domain.values import (
     Alias,
@@ -30,7 +30,6 @@ from sync_core.workers.reading import Found, read_levels
 
 SOME = 100  # levels looked at in one step
 TWICE = 5.0  # seconds between two readings of what nobody told us of
-OPEN_FOR = timedelta(hours=26)  # a proposal that no newer report replaces
 HELD = timedelta(minutes=3)  # how long a report is held without a sign of life
 OURS = (Verdict.MISSED, Verdict.ONE_WAY)  # found by comparing, hence closed by comparing
 BY_LEVEL = (*OURS, Verdict.DIFFERS, Verdict.SUSPENDED)

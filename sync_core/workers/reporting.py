@@ -185,7 +185,8 @@ class Reporter:
     def _approve(self, report: Report, ledger: Ledger, now: datetime) -> None:
         """Approve what the settings say needs no person."""
         auto = self._context.auto
-        _, some = ledger.proposals(report.id, limit=MOST_STANDING, open_only=True)
+        holder = ledger.latest_report() or report.id
+        _, some = ledger.proposals(holder, limit=MOST_STANDING, open_only=True)
         wanted: dict[int, tuple[Choice, int | None]] = {
             each.id: (each.recommended, None)
             for each in some
@@ -218,7 +219,7 @@ class Reporter:
 
 
 async def what_stands(report: int, proposer: Proposer, records: Records, clock: Clock) -> None:
-    """Make a report of what stands, without comparing the stores."""
+    """Make a report of what is open, without comparing the stores."""
     total = await proposer.examine(await records.step(_standing), report)
     await proposer.rest(report)
 

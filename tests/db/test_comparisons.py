@@ -5,10 +5,16 @@ from datetime import timedelta
 import pytest
 
 from sync_core.db.comparisons import kept
-from sync_core.domain.proposals import ReportKind, ReportState, Worst
-from sync_core.papers import Wish
+from sync_core.domain.proposals import (
+    ProposalKind,
+    ProposalState,
+    ReportKind,
+    ReportState,
+    Worst,
+)
+from sync_core.papers import Draft, Wish
 from tests.db.conftest import NOON, after
-from tests.db.desks import at_once, decide, find, propose
+from tests.db.desks import at_once, decide, find, propose, states
 
 CHECK, NIGHT, DRIFT = ReportKind.CHECK, ReportKind.NIGHT, ReportKind.DRIFT
 MEETING, PREFLIGHT = ReportKind.MEETING, ReportKind.PREFLIGHT
@@ -241,15 +247,91 @@ def test_an_older_report_names_the_one_that_took_its_place(furnished):
     assert furnished.run(lambda ledger: ledger.last_report([NIGHT])) is None
 
 
+ORDERS = [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("looked", [False, True])
+@pytest.mark.parametrize("proposing", [(0, 1), (1, 0), (0, 1, 0), (1, 0, 1)])
+@pytest.mark.parametrize("ending", ORDERS)
+@pytest.mark.parametrize("kinds", [(MEETING, CHECK), (CHECK, MEETING), (NIGHT, MEETING)])
+def test_the_newest_report_that_is_done_holds_all_that_is_open(
+    furnished, kinds, ending, proposing, looked
+):
+    """In whatever order two reports are asked for, find, and end."""
+    reports = []
+    for kind in kinds:
+        night = "2026-11-23" if kind is NIGHT else None
+        reports.append(want(furnished, kind.value, kind, night=night)[0])
+    both, *own = (find(furnished, f"level:{n}") for n in range(4))
+    brake = propose(furnished, own[2], kind=ProposalKind.BRAKE)
+    for turn in proposing:
+        propose(furnished, both, own[turn], report=reports[turn])
+    for turn in ending:
+        finish(furnished, reports[turn], at=10 + turn)
+    if looked:
+        look, _ = want(furnished, "look", DRIFT, at=20)
+        propose(furnished, both, own[0], report=look)
+        finish(furnished, look, at=21)
+        assert furnished.run(lambda ledger: ledger.report(look)).open == 3
+        assert furnished.run(lambda ledger: ledger.proposals(look))[0] == 3
+    older, newest = (furnished.run(lambda ledger, n=n: ledger.report(n)) for n in reports)
+    assert (newest.open, newest.newer) == (3, None)
+    assert (older.open, older.newer) == (0, newest.id)
+    _, held = furnished.run(lambda ledger: ledger.proposals(newest.id, open_only=True))
+    assert sorted(each.finding for each in held) == sorted([both, *own[:2]])
+    assert furnished.run(lambda ledger: ledger.proposal_by_id(brake[0])).report is None
+
+
+def test_what_a_later_report_has_open_is_not_taken_from_it(furnished):
+    """Its buttons have been drawn: a report that was asked for earlier comes too late."""
+    older, newer = want(furnished, "a", MEETING)[0], want(furnished, "b")[0]
+    finding = find(furnished)
+    (kept_,) = propose(furnished, finding, report=newer)
+    assert propose(furnished, finding, report=older) == []
+    assert states(furnished, kept_) == [ProposalState.OPEN]
+
+
+def test_a_fix_found_anew_goes_to_the_newest_report(furnished):
+    """The numbers moved after a click on a report that is outdated by now."""
+    older, newer = want(furnished, "a", MEETING)[0], want(furnished, "b")[0]
+    for number in (older, newer):
+        finish(furnished, number)
+    (fresh,) = propose(furnished, find(furnished), report=older)
+    assert furnished.run(lambda ledger: ledger.proposal_by_id(fresh)).report == newer
+
+
+def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
+    """It is drawn again after each decision; what came later is another look's affair."""
+    held, _ = want(furnished, "check")
+    finish(furnished, held)
+    first, second, third = (find(furnished, f"level:{n}") for n in range(3))
+    decided_before, *open_ones = propose(furnished, first, second, report=held)
+    decide(furnished, decided_before, at=5)
+    look, _ = want(furnished, "look", DRIFT, at=20)
+    finish(furnished, look, at=21)
+    furnished.run(
+        lambda ledger: ledger.propose(
+            [(Draft(kind=ProposalKind.FIX, finding=third), "later")],
+            report=held,
+            now=after(30),
+            expires_at=after(3600),
+        )  # fmt: skip
+    )
+    decide(furnished, *open_ones, at=40)
+    found = furnished.run(lambda ledger: ledger.report(look))
+    assert (found.open, found.decided, found.newer) == (0, 1, None)
+    assert furnished.run(lambda ledger: ledger.report(held)).open == 1
+
+
 def test_only_what_nobody_will_ask_for_is_forgotten(furnished):
     """A receipt may still name the report."""
     numbers = {}
     for kind in (CHECK, DRIFT, PREFLIGHT):
         numbers[kind], _ = want(furnished, kind.value, kind)
         finish(furnished, numbers[kind])
-    used, _ = want(furnished, "used", DRIFT)
+    used, _ = want(furnished, "used", PREFLIGHT)
     finish(furnished, used)
-    propose(furnished, find(furnished), report=used)
+    propose(furnished, find(furnished), report=used, kind=ProposalKind.MODE)
     before = after(10) + timedelta(days=1)
     assert furnished.run(lambda ledger: ledger.forget_reports(before=before)) == 0
     later = before + timedelta(seconds=1)

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from sandbox.faults import Answer as Answer503
+from sync_core.db.tables import Utc
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
 from sync_core.service import Service
 from sync_core.workers import deciding
 from sync_core.workers.context import Auto, Pace
+from sync_core.workers.proposing import Proposer
 from tests.simulation.house import assert_conserved
 from tests.simulation.virtual import Counting
 
@@ -231,10 +233,82 @@ def test_an_older_button_leads_to_the_newer_report(house):
     home = differing(house)
     (old,) = proposals(home, home.do(home.process.service.drift("ann")))
     home.advance(60)
-    newer = home.do(home.process.service.drift("bob"))
+    (newer,) = proposals(home, home.do(home.process.service.drift("bob")))
     clicked = decide(home, old, Choice.USE_SOURCE)
-    assert (clicked.answer, clicked.report) == (Answer.OUTDATED, newer.id)
+    assert (clicked.answer, clicked.proposal) == (Answer.OUTDATED, newer)
     assert stock(home) == {"eu": 50, "us": 30}
+
+
+@pytest.mark.parametrize("look", [False, True], ids=["", "somebody looks meanwhile"])
+@pytest.mark.parametrize("late", ["initial comparison", "check", "neither"])
+def test_whatever_ends_first_the_newest_report_offers_what_is_open(house, late, look):
+    """A check overtakes the initial comparison, or not: one message has the buttons, always."""
+    home = house(items=3, pace=DEAF)
+    home.shops["us"].edit("SKU-0", to=30)
+    home.shops["us"].edit("SKU-1", to=31)
+    home.advance(2)
+    service = home.process.service
+    home.set_mode(Mode.TWO_WAY)
+    if late == "initial comparison":  # its levels are still being read when the check ends
+        hold_back(home, "meeting", 60)
+    check_ = home.do(service.check("ann"))
+    if late == "check":
+        hold_back(home, "check", 60)
+    home.process.context.papers.ring()
+    home.advance(30)
+    if look:
+        view = home.do(service.drift("bob"))
+        assert view.open == 2
+        assert len(proposals(home, view)) == 2
+    home.advance(90)
+    rows = home.rows("SELECT id, kind, state, finished_at FROM report WHERE kind <> 'drift'")
+    assert {row["state"] for row in rows} == {"done"}
+    ended = [row["kind"] for row in sorted(rows, key=lambda row: row["finished_at"])]
+    assert late == "neither" or ended[-1] == {"check": "check"}.get(late, "meeting")
+    older, newest = (home.do(service.report(row["id"])) for row in rows)
+    assert (newest.id, newest.open, newest.newer) == (check_.id, 2, None)
+    assert (older.open, older.newer) == (0, newest.id)
+    found = home.do(service.proposals(newest.id, open_only=True))[1]
+    assert home.do(service.decide_all(older.token, ANN, "listed")).answer is Answer.OUTDATED
+    for each in found:
+        assert decide(home, each, Choice.USE_SOURCE).answer is Answer.TAKEN
+    assert stock(home) == stock(home, "SKU-1") == {"eu": 50, "us": 50}
+    assert home.do(service.report(newest.id)).open == 0
+    if look:
+        view = home.do(service.report(view.id))
+        assert (view.open, view.decided) == (0, 0 if late == "check" else 2)
+    assert_conserved(home)
+
+
+def hold_back(home, kind, seconds):
+    """Have a report be taken up only then, as if another process had it."""
+    until = home.clock.now() + timedelta(seconds=seconds)
+
+    def hold(ledger):
+        ledger.run(text("UPDATE report SET claimed_until = :at WHERE kind = :kind").bindparams(
+            bindparam("at", until, Utc), kind=kind))  # fmt: skip
+
+    home.process.database.run(hold)
+
+
+def test_what_a_report_found_before_it_failed_can_be_decided(house):
+    """It has taken the older report's questions away: its own message must ask them."""
+    home = differing(house)
+    service = home.process.service
+    asked = home.do(service.check("ann"))
+
+    async def broken(_report):
+        raise RuntimeError("what nobody foresaw")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Proposer, "rest", lambda _self, _report: broken(_report))
+        home.process.context.papers.ring()
+        home.advance(3600)
+    failed = home.do(service.report(asked.id))
+    assert (failed.state, failed.open, failed.newer) == (ReportState.FAILED, 1, None)
+    home.advance(60)
+    newest = check(home)
+    assert (newest.open, home.do(service.report(failed.id)).open) == (1, 0)
 
 
 def test_a_finding_that_vanishes_closes_itself_and_one_that_stays_grows_old(house):

@@ -12,6 +12,7 @@ from bot.messages import posts as said
 from bot.news import LEDGER, Quiet
 from bot.policy import FOREVER
 from tests.bot.messages.conftest import NOW, POLICY, notice, proposal
+from tests.bot.messages.conftest import report as one_report
 from tests.bot.messages.test_builders import check_message
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -34,6 +35,13 @@ class Kept:
 
     def remind(self, now):
         return self.keep(news.remind(self.seen(), now=now, policy=self.policy))
+
+    def redraw(self, standings, now):
+        return self.keep(news.redraw(self.seen(), standings, now=now, policy=self.policy))
+
+    def unsent(self):
+        due = [each for each in self.posts.values() if each.sent < each.version]
+        return [each.key for each in due if each.due_at != FOREVER]
 
     def keep(self, changed):
         for post in changed:
@@ -391,13 +399,57 @@ def report(number, n, at=NOW, kind="night", **facts):
     return notice(number, "report", f"report:{n}", at=at, facts=given_, severity="info")
 
 
-def test_a_newer_report_takes_the_place_of_the_older_one():
-    """A button of yesterday must not look as if it still counted."""
+def standing(**given):
+    return news.Standing(**given)
+
+
+def test_a_reports_message_is_drawn_again_when_what_it_offers_has_changed():
+    """A button must not stand there with nothing behind it, whatever took it away."""
     kept = Kept()
-    kept.fold(report(1, 3), report(2, 4, NOW + 24 * HOUR))
-    assert kept.posts["report:3"].body["newer"] == 4
+    kept.fold(report(1, 3))
+    kept.redraw({"report:3": standing(open=5, safe=2)}, NOW)
+    assert kept.posts["report:3"].version == 2, "it says the newest when its time comes"
+    kept.send(NOW)
+    kept.redraw({"report:3": standing(open=5, safe=2)}, NOW + HOUR)
+    assert kept.unsent() == []
+    kept.redraw({"report:3": standing(open=4, safe=2)}, NOW + 2 * HOUR)
+    assert kept.unsent() == ["report:3"]
+
+
+@pytest.mark.parametrize("first", [3, 4])
+def test_an_outdated_report_links_to_the_latest_whichever_ended_first(first):
+    """The one that was asked for later counts, and its buttons stay."""
+    kept = Kept()
+    kept.fold(report(1, first), report(2, 7 - first, NOW + HOUR))
     assert kept.posts["report:4/0"].parent == "report:4"
-    assert "newer" not in kept.posts["report:4"].body
+    kept.send(NOW + HOUR)
+    latest = standing(open=5, safe=2)
+    kept.redraw({"report:3": standing(newer=4), "report:4": latest}, NOW + HOUR)
+    assert news.open_reports(kept.posts[news.LEDGER]) == [f"report:{first}", f"report:{7 - first}"]
+    kept.send(NOW + 2 * HOUR)
+    link = "https://x.slack.com/archives/C1/p1"
+    final = standing(newer=4, link=link, is_final=True)
+    kept.redraw({"report:3": final, "report:4": latest}, NOW + 2 * HOUR)
+    assert kept.unsent() == ["report:3"]
+    assert news.open_reports(kept.posts[news.LEDGER]) == ["report:4"]
+    found = replace(one_report(1, "x"), newer=4)
+    drawn = said.render(kept.posts["report:3"], said.Lookup(report=found), NOW)
+    assert f"outdated, see the <{link}|latest report>." in drawn.text
+    assert "actions" not in {each["type"] for each in drawn.blocks}
+    kept.redraw({"report:4": None}, NOW + 3 * HOUR)
+    assert news.open_reports(kept.posts[news.LEDGER]) == []
+
+
+def test_what_an_older_tipo_remembered_is_looked_after():
+    """An upgrade must not leave last night's buttons behind."""
+    kept = Kept()
+    kept.fold(report(1, 3))
+    ledger = kept.posts[news.LEDGER]
+    body = {name: value for name, value in ledger.body.items() if name != "reports"}
+    kept.posts[news.LEDGER] = replace(ledger, body={**body, "report": "report:3"})
+    assert news.open_reports(kept.posts[news.LEDGER]) == ["report:3"]
+    kept.redraw({"report:3": standing(open=1)}, NOW)
+    assert kept.posts["report:3"].body["shown"]["open"] == 1
 
 
 def test_a_decision_is_written_into_the_message_of_its_report():
@@ -440,7 +492,7 @@ def test_who_has_asked_is_answered_at_night_too():
     kept.fold(report(1, 3, NIGHT), report(2, 4, NIGHT, "check", reply="https://hooks"), now=NIGHT)
     dues = {each.key: each.due_at for each in kept.told()}
     assert dues == {"report:3": NOW.replace(day=24, hour=6, minute=0), "report:4": NIGHT}
-    assert "newer" not in kept.posts["report:3"].body
+    assert news.open_reports(kept.posts[news.LEDGER]) == ["report:3"]
 
 
 def test_people_are_reminded_of_what_is_severe_and_open():
