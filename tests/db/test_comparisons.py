@@ -315,7 +315,7 @@ def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
             report=held,
             now=after(30),
             expires_at=after(3600),
-        )  # fmt: skip
+        )
     )
     decide(furnished, *open_ones, at=40)
     found = furnished.run(lambda ledger: ledger.report(look))
