@@ -97,7 +97,7 @@ def test_a_level_that_was_not_written_is_taken_back(why):
     assert found.option(Choice.RETRY).writes == (Write(store="us", before=47, after=50),)
 
 
-@pytest.mark.parametrize("why", set(Suspension) - {Suspension.UNFINISHED, Suspension.REFUSED})
+@pytest.mark.parametrize("why", sorted({*Suspension} - {Suspension.UNFINISHED, Suspension.REFUSED}))
 def test_a_level_that_cannot_share_can_only_be_ignored(why):
     """No number helps a bundle."""
     found = offered("suspended", pool(50, level("eu"), level("us", suspended=why)), eu=50, us=47)
