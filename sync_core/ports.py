@@ -359,15 +359,17 @@ class BrakeRoom(Protocol):
     def units(self, store: Alias) -> int:
         """Return how many units a store's pools have."""
 
-    def moves(
-        self,
-        store: Alias,
-        *,
-        since: datetime,
-        limits: Limits,
-        levels: Sequence[LevelId] | None = None,
-    ) -> list[Move]:
-        """Return the movements of a store, or of some of its levels, since then."""
+    def moves(self, store: Alias, *, since: datetime, limits: Limits) -> list[Move]:
+        """Return the movements of a store since then."""
+
+    def moves_of(self, levels: Iterable[LevelId], *, since: datetime, limits: Limits) -> list[Move]:
+        """Return the movements of some levels since then."""
+
+    def moves_in(self, pools: Iterable[PoolId], *, since: datetime, limits: Limits) -> list[Move]:
+        """Return the movements of some pools since then, in whatever store."""
+
+    def decided_at(self, pools: Iterable[PoolId]) -> dict[PoolId, datetime]:
+        """Return when people decided about pools last, where they have."""
 
     def acts_of(self, levels: Sequence[LevelId], *, since: datetime) -> dict[LevelId, list[Act]]:
         """Return what stores told of the variants of levels since then."""
@@ -384,8 +386,11 @@ class BrakeRoom(Protocol):
     def held_of(self, brakes: Sequence[str], store: Alias, variants: Iterable[int]) -> list[Held]:
         """Return what these hold of some variants."""
 
-    def held_pools(self, brakes: Sequence[str], pools: Iterable[PoolId]) -> set[PoolId]:
-        """Return those of the pools of which these hold something."""
+    def parts(self, brake: str, pools: Iterable[PoolId]) -> dict[PoolId, list[Held]]:
+        """Return what of pools is part of a brake, or waits, oldest first."""
+
+    def is_braked(self, pool: PoolId) -> bool:
+        """Whether a brake asks about a pool: until it is answered nobody else decides about it."""
 
     def lock_store(self, store: Alias) -> None:
         """Let no other process trip the brake of this store meanwhile."""
@@ -399,7 +404,7 @@ class BrakeRoom(Protocol):
     def keep_back(
         self, brake: str, moves: Iterable[tuple[Move, Mapping[LevelId, int]]], *, now: datetime
     ) -> None:
-        """Note what is held, and from whom."""
+        """Note what is part of a brake, or waits, and from whom it is kept."""
 
     def take_over(self, brake: str, waits: Iterable[int]) -> None:
         """Let a brake hold what has waited."""
@@ -407,11 +412,14 @@ class BrakeRoom(Protocol):
     def let_pass(self, holds: Sequence[Held], *, now: datetime) -> None:
         """Pass on some of what waits or is held, as if nobody had ever stopped it."""
 
+    def shrink(self, hold: Held, delta: int, *, now: datetime) -> None:
+        """Pass on a part of what waits or is held: `delta` of it is left."""
+
     def size_of(self, subject: str) -> dict[str, Any]:
-        """Return how much a brake holds, and the greatest movement of it."""
+        """Return what a brake asks about, and how far it has come."""
 
     def tell_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """Tell people how much a brake holds by now."""
+        """Tell people what a brake asks about by now."""
 
     def close_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
         """End a brake: what has moved until now counts no more, and people are told."""
@@ -424,7 +432,7 @@ class BrakeRoom(Protocol):
         """Pass on what a brake holds, and end it; return how many movements that were."""
 
     def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
-        """Take back what a brake holds, and end it; return what that did, to be kept with it."""
+        """Take back what a brake asks about, and end it; return what that did, to be kept."""
 
     def hold_brake(self, subject: str, by: str, *, now: datetime) -> bool:
         """Note who looks into it; everything stays held. Whether the brake still stands."""

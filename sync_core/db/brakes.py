@@ -14,7 +14,7 @@ from sync_core.db.news import FINDING
 from sync_core.db.room import chunks
 from sync_core.db.rows import LEVEL, STORE
 from sync_core.db.stock import MOVEMENT, POOL
-from sync_core.db.tables import HoldRow, MinuteRow
+from sync_core.db.tables import EffectRow, HoldRow, MinuteRow
 from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.brake import Held, Limits, Move, Traffic, is_emptied, wait_of
 from sync_core.domain.causes import NEAR
@@ -31,6 +31,7 @@ from sync_core.domain.values import (
 )
 
 HOLD: Table = HoldRow.__table__  # type: ignore[attr-defined]
+EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
 MINUTE: Table = MinuteRow.__table__  # type: ignore[attr-defined]
 
 KIND = "brake"
@@ -56,6 +57,16 @@ WAITING = (
     select(HOLD.c.brake, func.min(HOLD.c.at))
     .where(HOLD.c.brake.in_(bindparam("brakes", expanding=True)), STILL)
     .group_by(HOLD.c.brake)
+)
+
+
+MOVES = (
+    select(MOVEMENT, POOL.c.title, HOLD.c.brake, LEVEL.c.buffer, LEVEL.c.pack, LEVEL.c.held)
+    .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+    .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+    .outerjoin(HOLD, HOLD.c.movement_id == MOVEMENT.c.id)
+    .where(MOVEMENT.c.counted != 0)
+    .order_by(MOVEMENT.c.id)
 )
 
 
@@ -99,30 +110,35 @@ class Watching(Catalogue):
         return int(self.run(query).scalar() or 0)
 
     # -- what moved
-    def moves(
-        self,
-        store: Alias,
-        *,
-        since: datetime,
-        limits: Limits,
-        levels: Sequence[LevelId] | None = None,
-    ) -> list[Move]:
-        """Return the movements of a store, or of some of its levels, since then."""
-        query = (
-            select(MOVEMENT, POOL.c.title, HOLD.c.brake, LEVEL.c.buffer, LEVEL.c.pack, LEVEL.c.held)
-            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
-            .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
-            .outerjoin(HOLD, HOLD.c.movement_id == MOVEMENT.c.id)
-            .where(LEVEL.c.store == store, MOVEMENT.c.counted != 0, MOVEMENT.c.at >= since)
-            .order_by(MOVEMENT.c.id)
-        )
-        if levels is None:
-            return [self._move(row, limits) for row in self.run(query)]
+    def moves(self, store: Alias, *, since: datetime, limits: Limits) -> list[Move]:
+        """Return the movements of a store since then."""
+        rows = self.run(MOVES.where(LEVEL.c.store == store, MOVEMENT.c.at >= since))
+        return [self._move(row, limits) for row in rows]
+
+    def moves_of(self, levels: Iterable[LevelId], *, since: datetime, limits: Limits) -> list[Move]:
+        """Return the movements of some levels since then."""
         return [
             self._move(row, limits)
             for some in chunks(sorted(levels), 500)
-            for row in self.run(query.where(MOVEMENT.c.level_id.in_(some)))
+            for row in self.run(MOVES.where(MOVEMENT.c.level_id.in_(some), MOVEMENT.c.at >= since))
         ]
+
+    def moves_in(self, pools: Iterable[PoolId], *, since: datetime, limits: Limits) -> list[Move]:
+        """Return the movements of some pools since then, in whatever store."""
+        return [
+            self._move(row, limits)
+            for some in chunks(sorted(pools), 500)
+            for row in self.run(MOVES.where(MOVEMENT.c.pool_id.in_(some), MOVEMENT.c.at >= since))
+        ]
+
+    def decided_at(self, pools: Iterable[PoolId]) -> dict[PoolId, datetime]:
+        """Return when people decided about pools last, where they have."""
+        query = select(EFFECT.c.pool_id, func.max(EFFECT.c.at)).group_by(EFFECT.c.pool_id)
+        return {
+            PoolId(pool): at
+            for some in chunks(sorted(pools), 500)
+            for pool, at in self.run(query.where(EFFECT.c.pool_id.in_(some)))
+        }
 
     def _move(self, row: Row[Any], limits: Limits) -> Move:
         level = replace(NOBODY, buffer=row.buffer, pack=row.pack, held=row.held)
@@ -218,14 +234,19 @@ class Watching(Catalogue):
             for row in self.run(query.where(VARIANT.c.variant_id.in_(some)))
         ]
 
-    def held_pools(self, brakes: Sequence[str], pools: Iterable[PoolId]) -> set[PoolId]:
-        """Return those of the pools of which these hold something."""
-        query = select(HOLD.c.pool_id).where(HOLD.c.brake.in_(brakes), STILL)
-        return {
-            PoolId(each)
-            for some in chunks(sorted(pools), 500)
-            for each in self.run(query.where(HOLD.c.pool_id.in_(some))).scalars()
-        }
+    def parts(self, brake: str, pools: Iterable[PoolId]) -> dict[PoolId, list[Held]]:
+        """Return what of pools is part of a brake, or waits, oldest first."""
+        query = select(HOLD).where(HOLD.c.brake == brake, STILL).order_by(HOLD.c.id)
+        found: dict[PoolId, list[Held]] = {}
+        for some in chunks(sorted(set(pools)), 500):
+            for row in self.run(query.where(HOLD.c.pool_id.in_(some))):
+                found.setdefault(PoolId(row.pool_id), []).append(_held(row))
+        return found
+
+    def is_braked(self, pool: PoolId) -> bool:
+        """Whether a brake asks about a pool: until it is answered nobody else decides about it."""
+        query = select(HOLD.c.id).where(HOLD.c.pool_id == pool, STILL)
+        return self.run(query.where(HOLD.c.brake.startswith(f"{KIND}:"))).first() is not None
 
     def lock_store(self, store: Alias) -> None:
         """Let no other process trip the brake of this store meanwhile."""
@@ -234,14 +255,14 @@ class Watching(Catalogue):
     def keep_back(
         self, brake: str, moves: Iterable[tuple[Move, Mapping[LevelId, int]]], *, now: datetime
     ) -> None:
-        """Note what is held, and from whom."""
+        """Note what is part of a brake, or waits, and from whom it is kept."""
         rows = [
             {
                 "brake": brake,
                 "pool_id": each.pool,
                 "level_id": each.level,
                 "movement_id": each.id,
-                "delta": each.counted,
+                "delta": each.counted - each.sold,
                 "kept": {str(level): meeting for level, meeting in kept.items()},
                 "at": now,
             }

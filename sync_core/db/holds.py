@@ -1,27 +1,61 @@
 """Brakes that have tripped: what they hold, and what people decide about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from sync_core.db.brakes import HOLD, KIND, OVER, STANDING, STILL, Watching, store_of
 from sync_core.db.news import FINDING
 from sync_core.db.room import chunks
+from sync_core.db.rows import LEVEL
 from sync_core.db.stock import POOL
 from sync_core.domain.brake import Held, let_meet, pass_on, take_back
 from sync_core.domain.decide import Effect
-from sync_core.domain.values import LevelId, News, Outcome, Pool, PoolId, Severity
+from sync_core.domain.values import News, Outcome, Pool, PoolId, Severity
 from sync_core.domain.views import BrakeView
 
+OURS = (HOLD.c.brake == bindparam("brake")) & STILL
+
+
+def _by_store(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the question in how many pools of a brake a store has a level like that."""
+    of_pool = LEVEL.c.pool_id == HOLD.c.pool_id
+    count = func.count(HOLD.c.pool_id.distinct())
+    query = select(LEVEL.c.store, count).join(LEVEL, of_pool)
+    return query.where(OURS, *conditions).group_by(LEVEL.c.store)
+
+
+NETS = (
+    select(HOLD.c.pool_id, func.sum(HOLD.c.delta).label("net"), func.count().label("moves"))
+    .where(OURS)
+    .group_by(HOLD.c.pool_id)
+    .subquery()
+)
+SIZE = select(func.count(), func.sum(NETS.c.moves), func.sum(func.abs(NETS.c.net)))
 LARGEST = (
-    select(POOL.c.title, HOLD.c.delta)
-    .join(POOL, POOL.c.id == HOLD.c.pool_id)
-    .order_by(func.abs(HOLD.c.delta).desc(), HOLD.c.id)
+    select(POOL.c.title, NETS.c.net)
+    .join(POOL, POOL.c.id == NETS.c.pool_id)
+    .order_by(func.abs(NETS.c.net).desc(), POOL.c.id)
     .limit(1)
 )
-SIZE = select(func.count(), func.count(HOLD.c.pool_id.distinct()), func.sum(func.abs(HOLD.c.delta)))
+# The levels that a movement is kept from are the names of a small JSON object: {"17": 0}.
+IS_KEPT = cast(HOLD.c.kept, Text).like(literal('%"') + cast(LEVEL.c.id, Text) + '":%')
+STOPPED = _by_store(IS_KEPT)
+SHARING = _by_store(LEVEL.c.met, LEVEL.c.store != bindparam("store"))
 
 
 class Brakes(Watching):
@@ -32,20 +66,35 @@ class Brakes(Watching):
         return [_view(row.subject, row.facts) for row in self.run(STANDING)]
 
     def size_of(self, subject: str) -> dict[str, Any]:
-        """Return how much a brake holds, and the greatest movement of it."""
-        ours = (HOLD.c.brake == subject) & STILL
-        moves, pools, units = self.run(SIZE.where(ours)).one()
-        worst = self.run(LARGEST.where(ours)).first()
+        """Return what a brake asks about, and how far it has come.
+
+        `pools` and `units`: what would be restored; `stopped` and `reached`: in how many products
+        it is kept from each other store, and in how many it has got there.
+        """
+        given = {"brake": subject}
+        pools, moves, units = self.run(SIZE, given).one()
+        worst = self.run(LARGEST, given).first()
+        stopped = self._per_store(STOPPED, given)
+        sharing = self._per_store(SHARING, {**given, "store": store_of(subject)})
         return {
-            "moves": moves,
+            "moves": int(moves or 0),
             "pools": pools,
             "units": int(units or 0),
             "title": "" if worst is None else worst.title,
-            "worst": 0 if worst is None else worst.delta,
+            "worst": 0 if worst is None else int(worst.net),
+            "stopped": stopped,
+            "reached": {
+                each: n - stopped.get(each, 0)
+                for each, n in sharing.items()
+                if n > stopped.get(each, 0)
+            },
         }
 
+    def _per_store(self, query: Select[Any], given: Mapping[str, Any]) -> dict[str, int]:
+        return {row[0]: row[1] for row in self.run(query, given)}
+
     def tell_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """Tell people how much a brake holds by now."""
+        """Tell people what a brake asks about by now."""
         said = {**facts, **self.size_of(subject)}
         severity = Severity.CRITICAL
         self.tell([News(kind=KIND, subject=subject, severity=severity, facts=said)], now=now)
@@ -61,7 +110,7 @@ class Brakes(Watching):
         return len(ended)
 
     def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
-        """Take back what a brake holds, and end it: its store owes it, the others never hear of it.
+        """Take back what a brake asks about, and end it: whoever it has reached owes it back.
 
         Returns:
             What that did to each pool. The caller keeps it in the same step: the books are made
@@ -69,13 +118,11 @@ class Brakes(Watching):
         """
         ended = self._end(subject, "discarded", now=now)
         self._save_each(ended, take_back, now=now)
-        moved: dict[tuple[PoolId, LevelId], int] = {}
+        moved: dict[PoolId, Effect] = {}
         for each in ended:
-            key = each.pool, each.level
-            moved[key] = moved.get(key, 0) - each.delta
-        return [
-            (pool, Effect(pool=pool, level=level, moved=by)) for (pool, level), by in moved.items()
-        ]
+            before = moved.get(each.pool) or Effect(pool=each.pool, level=each.level, moved=0)
+            moved[each.pool] = replace(before, moved=before.moved - each.delta)
+        return list(moved.items())
 
     def hold_brake(self, subject: str, by: str, *, now: datetime) -> bool:
         """Note who looks into it; everything stays held. Whether the brake still stands."""
@@ -119,6 +166,12 @@ class Brakes(Watching):
             gone = delete(HOLD).where(HOLD.c.id.in_(some), STILL).returning(HOLD.c.id)
             passed.update(self.run(gone).scalars())
         self._save_each([each for each in holds if each.id in passed], pass_on, now=now)
+
+    def shrink(self, hold: Held, delta: int, *, now: datetime) -> None:
+        """Pass on a part of what waits or is held: `delta` of it is left."""
+        ours = (HOLD.c.id == hold.id) & (HOLD.c.delta == hold.delta) & STILL
+        if self.run(update(HOLD).where(ours).values(delta=delta)).rowcount:
+            self._save_each([replace(hold, delta=hold.delta - delta)], pass_on, now=now)
 
     def _save_each(self, holds: Iterable[Held], step: Any, *, now: datetime) -> None:
         """Do a step to the pool of each hold, and keep what has become of them."""

@@ -9,10 +9,29 @@
     when it trips, and while it is on: a movement of that store that        then
     ----------------------------------------------------------------------  ------------------
     an order explains                                                       is passed on
-    takes its level to zero, at once and by 10 units or more                is held
-    is of 10 units or more, where MOVED has tripped it                      is held
-    rises in a pool of which something is held: perhaps it is put right     is held
-    is anything else, or has been written to the others by now              is passed on
+    takes its level to zero, at once and by 10 units or more                is part of it
+    is of 10 units or more, where MOVED has tripped it                      is part of it
+    rises in a pool that is part of it: perhaps somebody puts it right      is part of it
+    is anything else                                                        is passed on
+
+    a movement that is part of it                    is kept from
+    -----------------------------------------------  -----------------------------------------
+    and falls, or is big where MOVED has tripped it  the levels that it has not reached yet
+    and rises, in this store or in one that the      the levels that what it puts right is kept
+    fall has reached                                 from: the others fell, and rise again
+    and orders account for a part of                 them, but for that part: it is passed on
+
+    the movements of one pool that are part of it      then
+    -------------------------------------------------  --------------------------------------
+    add up to nothing, or (EMPTIED) to more            are put right: part of it no longer
+    and a person says that they are right              reach the levels that they are kept from
+    and a person has the store's stock restored        are taken back: what they add up to is
+                                                       owed by every level that they reached
+    and a person has decided about the pool meanwhile  are theirs: they never become part of it
+
+So what had been written to the other stores before the brake tripped belongs to the question, too:
+it is kept from nobody, and taken back everywhere. What is sold meanwhile stays sold: all of it is
+a delta.
 
     a store that tells us of its orders: a movement to zero, 10 or more     then
     ----------------------------------------------------------------------  ------------------
@@ -20,7 +39,7 @@
     is explained                                                            is passed on
     is not explained by then, and the brake has not tripped                 is passed on
 
-Whatever is held has been accounted for as ever: the book of its store and `shared` have moved.
+Whatever is part of it has been accounted for as ever: the book of its store and `shared` moved.
 Only the other levels do not owe it yet: their `held` counts it, so that sales go on to be written
 at once. A level that meets its pool anew has heard of nothing: what was held from it ends there.
 """
@@ -31,7 +50,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sync_core.domain.acts import Act
-from sync_core.domain.causes import explain
+from sync_core.domain.causes import NEAR, SIGN, explain
 from sync_core.domain.meet import meet
 from sync_core.domain.oversell import oversold
 from sync_core.domain.shown import may_owe, owed, shown
@@ -88,18 +107,19 @@ class Move:
     title: str = ""  # a merchant wrote it
     brake: str | None = None  # what holds it, or has held it
     explained: bool = False  # by orders, cancellations or refunds
+    sold: int = 0  # if it is not: the part, in the pool's units, that orders account for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A movement that is not passed on."""
+    """A movement that is part of a brake, or that waits to be explained."""
 
     id: int
     brake: str
     pool: PoolId
     level: LevelId
     movement: int
-    delta: int
+    delta: int  # in the pool's units, without what orders account for
     kept: Mapping[LevelId, int]  # the levels that it is kept from, and their meetings
     at: datetime
 
@@ -142,6 +162,28 @@ def explain_all(moves: Sequence[Move], acts: Mapping[LevelId, Sequence[Act]]) ->
         for act in used:
             theirs.remove(act)
         told.append(replace(each, explained=bool(used)))
+    return _with_sold(told, left)
+
+
+def _with_sold(moves: Iterable[Move], left: Mapping[LevelId, Sequence[Act]]) -> list[Move]:
+    """Return movements with the part that acts account for which explain none of them wholly.
+
+    A value contains all that happened before its time. So what was sold since the movement before,
+    and moved nothing by itself, is part of the fall.
+    """
+    before: dict[LevelId, datetime] = {}
+    told = []
+    for each in moves:
+        at = each.seen_at or each.at
+        since = max(before.get(each.level, at - NEAR), at - NEAR)
+        before[each.level] = at
+        if each.explained or each.delta >= 0:
+            told.append(each)
+            continue
+        within = [act for act in left.get(each.level, ()) if since < act.at <= at]
+        sold = sum(SIGN[act.kind] * act.quantity for act in within)
+        pack = each.counted // each.delta
+        told.append(replace(each, sold=pack * min(0, max(sold, each.delta))))
     return told
 
 
@@ -161,12 +203,48 @@ def judge(moves: Iterable[Move], total: int, limits: Limits) -> Rule | None:
     return None
 
 
-def is_suspicious(move: Move, rule: Rule, limits: Limits, *, is_held: bool) -> bool:
-    """Whether a movement is held: the second table. `is_held`: some of its pool is already."""
-    if move.explained:
+def is_suspicious(move: Move, rule: Rule, limits: Limits, *, is_part: bool) -> bool:
+    """Whether a movement is part of a brake: the second table. `is_part`: its pool is already."""
+    if move.explained or move.counted == move.sold:
         return False
-    is_big = rule is Rule.MOVED and abs(move.counted) >= limits.fall
-    return move.emptied or is_big or (is_held and move.counted > 0)
+    return move.emptied or _is_big(move, rule, limits) or (is_part and move.counted > 0)
+
+
+def _is_big(move: Move, rule: Rule, limits: Limits) -> bool:
+    return rule is Rule.MOVED and abs(move.counted) >= limits.fall
+
+
+def kept_from(
+    move: Move, waiting: Iterable[LevelId], parts: Iterable[Held], rule: Rule, limits: Limits
+) -> tuple[LevelId, ...]:
+    """Return the levels that a movement is kept from: the third table.
+
+    Args:
+        move: A movement that is part of the brake.
+        waiting: The levels that it has not reached.
+        parts: What of its pool is part of the brake already.
+        rule: What has tripped the brake.
+        limits: When it trips.
+    """
+    if move.counted < 0 or _is_big(move, rule, limits):
+        return tuple(waiting)
+    theirs = {level for part in parts for level in part.kept}
+    return tuple(each for each in waiting if each in theirs)
+
+
+def may_put_right(move: Move, parts: Iterable[Held]) -> bool:
+    """Whether a rise in another store may put right what has reached that store."""
+    if move.explained or move.counted <= 0:
+        return False
+    return any(
+        part.delta < 0 and part.movement < move.id and move.level not in part.kept for part in parts
+    )
+
+
+def is_put_right(parts: Iterable[Held], rule: Rule) -> bool:
+    """Whether what of a pool is part of a brake adds up to nothing that needs a decision."""
+    total = sum(each.delta for each in parts)
+    return total == 0 or (rule is Rule.EMPTIED and total > 0)
 
 
 def not_passed_on(
@@ -230,7 +308,10 @@ def _due(pool: Pool) -> Pool:
 
 
 def take_back(pool: Pool, delta: int, kept: Mapping[LevelId, int]) -> Pool:
-    """Undo a movement that was held: its own level owes it back, the others never hear of it."""
+    """Undo a movement: whoever it has reached owes it back, whoever it was kept from hears nothing.
+
+    Its own level is one that it has reached.
+    """
     if pool.shared is None:
         return pool
     return pass_on(replace(pool, shared=pool.shared - delta), delta, kept)

@@ -43,6 +43,8 @@ from sync_core.domain.values import (
     Suspension,
 )
 
+BRAKED = "the safety stop asks about it: decide on that first"
+
 
 class Obstacle(Enum):
     """Why nothing was done."""
@@ -320,7 +322,7 @@ def _cannot_undo(pool: Pool, effect: Effect) -> str | None:
     if not (effect.moved or effect.joined or effect.buffer_before is not None):
         return "only what stores did themselves was counted or passed on, and that stays"
     if any(each.held for each in pool.levels):
-        return "the brake holds changes of it: decide on that first"
+        return BRAKED
     return None
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 
 from sync_core.domain.arrange import Place, Places
-from sync_core.domain.decide import Effect, undo
+from sync_core.domain.decide import Effect
 from sync_core.domain.lease import LeaseState, lease_news
 from sync_core.domain.nights import begins, due_night
 from sync_core.domain.proposals import (
@@ -26,7 +26,7 @@ from sync_core.errors import NotAllowed
 from sync_core.papers import Draft, Wish
 from sync_core.ports import LONG_STEP_SECONDS, Ledger
 from sync_core.service.questions import PREFERENCE, Questions
-from sync_core.workers.carrying_out import call_meetings, owing
+from sync_core.workers.carrying_out import call_meetings, owing, try_undo
 from sync_core.workers.engine import BELL
 from sync_core.workers.planning import PAUSED
 from sync_core.workers.proposing import Proposer
@@ -377,10 +377,9 @@ def _would_undo(
     writes: list[Write] = []
     reasons: list[str] = []
     for effect in effects:
-        pool = ledger.pools([effect.pool])[effect.pool]
-        did = undo(pool, effect, now=now)
+        did = try_undo(effect, ledger, now=now)
         if isinstance(did, str):
-            reasons.append(f"{pool.title}: {did}")
+            reasons.append(did)
         else:
             writes += owing(did[0].pool)
     return writes, reasons

@@ -11,20 +11,24 @@ from typing import Any
 
 from sync_core.domain.acts import Act
 from sync_core.domain.brake import (
+    Held,
     Move,
     Rule,
     Traffic,
     explain_all,
     hold,
+    is_put_right,
     is_suspicious,
     judge,
+    kept_from,
+    may_put_right,
     may_trip,
     not_passed_on,
     traffic,
     wait_of,
 )
 from sync_core.domain.causes import NEAR
-from sync_core.domain.values import Alias, LevelId, Outcome, PoolId
+from sync_core.domain.values import NEVER, Alias, LevelId, Outcome, PoolId
 from sync_core.ports import Ledger
 from sync_core.workers.asking import ask_about_brakes
 from sync_core.workers.context import Context
@@ -62,6 +66,10 @@ def brake(
         if store in moved:
             levels = {m.level for out in outcomes for m in out.movements if m.counted}
             watch.weigh(moved[store], levels)
+    risen = {m.level for out in outcomes for m in out.movements if m.counted > 0}
+    if risen:
+        for each in ledger.brakes():
+            Watch(ledger, context, each.store, now=now).take_in(risen)
     return moved
 
 
@@ -123,23 +131,43 @@ class Watch:
             return None
         return max(0.01, (min(rest) + limits.patience - self._now).total_seconds())
 
+    def take_in(self, risen: set[LevelId]) -> None:
+        """Take in what rises in other stores, if it puts right what the brake asks about."""
+        standing = self._ledger.standing_brake(self._store)
+        if standing is None:
+            return
+        subject, facts = standing
+        moves = self._fresh(risen)
+        parts = self._ledger.parts(subject, {each.pool for each in moves})
+        rises = [each for each in moves if may_put_right(each, parts.get(each.pool, ()))]
+        if rises:
+            rule = Rule(facts["rule"])
+            self._hold(subject, rises, rule, risen)
+            self._let_put_right_pass(subject, rule, {each.pool for each in rises})
+            self._tell(subject, facts, "put_right")
+
     def let_explained_pass(self, variants: set[int]) -> None:
         """Pass on what waits, or is held, and is explained by what the store has told just now."""
         ledger = self._ledger
-        standing = ledger.standing_brake(self._store)
-        names = [self._wait] if standing is None else [self._wait, standing[0]]
+        names = [self._wait, *(each.subject for each in ledger.brakes())]
         holds = ledger.held_of(names, self._store, variants)
         if not holds:
             return
-        explained = {m.id for m in self._recent({each.level for each in holds}) if m.explained}
-        passing = [each for each in holds if each.movement in explained]
-        ledger.let_pass(passing, now=self._now)
-        if standing is not None and passing:
-            subject, facts = standing
-            if ledger.size_of(subject)["moves"]:
-                ledger.tell_brake(subject, facts, now=self._now)
-            else:
-                ledger.close_brake(subject, {"ended": "explained"}, now=self._now)
+        levels = {each.level for each in holds}
+        moves = {m.id: m for m in self._recent(levels, since=min(each.at for each in holds))}
+        explained = [h for h in holds if h.movement in moves and moves[h.movement].explained]
+        ledger.let_pass(explained, now=self._now)
+        touched = {each.brake for each in explained}
+        for each in holds:
+            move = moves.get(each.movement)
+            if move is None or move.explained or each.delta == move.counted - move.sold:
+                continue
+            ledger.shrink(each, move.counted - move.sold, now=self._now)
+            touched.add(each.brake)
+        for brake in ledger.brakes():
+            standing = ledger.standing_brake(brake.store)
+            if brake.subject in touched and standing is not None:
+                self._tell(*standing, "explained")
 
     # -- what is looked at
     def _total(self, own: Traffic) -> Traffic:
@@ -178,15 +206,10 @@ class Watch:
             if decided is None or each.at > decided or each.brake == self._wait
         ]
 
-    def _recent(self, levels: set[LevelId]) -> list[Move]:
+    def _recent(self, levels: set[LevelId], since: datetime | None = None) -> list[Move]:
         """Return what levels did of late: an order explains one movement, not two."""
-        found = self._ledger.moves(
-            self._store,
-            since=self._now - self._limits.within - NEAR,
-            limits=self._limits,
-            levels=sorted(levels),
-        )
-        return self._explained(found)
+        since = (since or self._now) - self._limits.within - NEAR
+        return self._explained(self._ledger.moves_of(levels, since=since, limits=self._limits))
 
     def _explained(self, moves: Sequence[Move]) -> list[Move]:
         times = [each.seen_at or each.at for each in moves]
@@ -231,19 +254,21 @@ class Watch:
         subject = f"brake:{self._store}:{self._now:%Y%m%dT%H%M%S%f}"
         waits = {each.movement: each for each in self._ledger.held(self._wait)}
         chosen = self._choose(moves, rule, {each.pool for each in waits.values()})
-        written = self._hold(subject, [m for m in chosen if m.id not in waits], levels)
+        self._hold(subject, [m for m in chosen if m.id not in waits], rule, levels)
         taken = {each.id for each in chosen}
         self._ledger.take_over(subject, [waits[each].id for each in waits if each in taken])
         self._ledger.let_pass([waits[m] for m in waits if m not in taken], now=self._now)
+        pools = {each.pool for each in chosen}
+        self._hold(subject, self._put_right_before(subject, pools), rule, levels)
+        self._let_put_right_pass(subject, rule, pools)
         since = min((each.at for each in chosen), default=self._now)
         facts = {
             "store": self._store,
             "rule": rule.value,
             "since": since.isoformat(),
-            "written_already": len(written),
             "orders_known": self._is_told_of_orders(),
         }
-        self._ledger.tell_brake(subject, facts, now=self._now)
+        self._tell(subject, facts, "put_right")
         ask_about_brakes(self._ledger, self._context.ids, now=self._now)
         log.warning(
             "the brake holds what has moved in %s",
@@ -254,48 +279,91 @@ class Watch:
 
     def _hold_more(self, subject: str, facts: dict[str, Any], levels: set[LevelId]) -> None:
         """Hold what has just moved, too, while the brake is on."""
-        moves = self._fresh(levels)
-        is_held = self._ledger.held_pools([subject], {each.pool for each in moves})
-        chosen = self._choose(moves, Rule(facts["rule"]), is_held)
+        rule, moves = Rule(facts["rule"]), self._fresh(levels)
+        parts = self._ledger.parts(subject, {each.pool for each in moves})
+        chosen = self._choose(moves, rule, set(parts))
         if chosen:
-            self._hold(subject, chosen, levels)
+            self._hold(subject, chosen, rule, levels)
+            self._let_put_right_pass(subject, rule, {each.pool for each in chosen})
+            self._tell(subject, facts, "put_right")
+
+    def _put_right_before(self, subject: str, pools: set[PoolId]) -> list[Move]:
+        """Return what put a pool right in other stores before the brake tripped."""
+        since = self._now - self._limits.within
+        moves = self._ledger.moves_in(pools, since=since, limits=self._limits)
+        parts = self._ledger.parts(subject, pools)
+        return [
+            each
+            for each in self._explained(moves)
+            if each.brake is None and may_put_right(each, parts.get(each.pool, ()))
+        ]
+
+    def _let_put_right_pass(self, subject: str, rule: Rule, pools: set[PoolId]) -> None:
+        """Ask no more about what has been put right."""
+        parts = self._ledger.parts(subject, pools).values()
+        passing = [each for some in parts if is_put_right(some, rule) for each in some]
+        self._ledger.let_pass(passing, now=self._now)
+
+    def _tell(self, subject: str, facts: dict[str, Any], ended: str) -> None:
+        """Tell people what a brake asks about by now; if it is nothing any more, that it ended."""
+        if self._ledger.size_of(subject)["moves"]:
             self._ledger.tell_brake(subject, facts, now=self._now)
+        else:
+            self._ledger.close_brake(subject, {**facts, "ended": ended}, now=self._now)
 
     def _let_wait(self, levels: set[LevelId]) -> None:
         """Let what may yet be explained wait, where the store tells us of its orders."""
         if not self._is_told_of_orders():
             return
         moves = self._fresh(levels)
-        is_held = self._ledger.held_pools([self._wait], {each.pool for each in moves})
-        self._hold(self._wait, self._choose(moves, Rule.EMPTIED, is_held), levels)
+        parts = self._ledger.parts(self._wait, {each.pool for each in moves})
+        self._hold(self._wait, self._choose(moves, Rule.EMPTIED, set(parts)), Rule.EMPTIED, levels)
 
     def _fresh(self, levels: set[LevelId]) -> list[Move]:
         """Return the movements of this step."""
         return [m for m in self._recent(levels) if m.at == self._now and m.brake is None]
 
-    def _choose(self, moves: Iterable[Move], rule: Rule, is_held: set[PoolId]) -> list[Move]:
-        """Return the movements that are to be held."""
-        pools = set(is_held)
+    def _choose(self, moves: Sequence[Move], rule: Rule, part: set[PoolId]) -> list[Move]:
+        """Return the movements that are part of it; `part`: the pools that are already."""
+        pools = set(part)
+        decided = self._ledger.decided_at({each.pool for each in moves})
         chosen = []
         for each in moves:
-            if is_suspicious(each, rule, self._limits, is_held=each.pool in pools):
+            if each.at <= decided.get(each.pool, NEVER):
+                continue  # somebody has settled since then what it should be
+            if is_suspicious(each, rule, self._limits, is_part=each.pool in pools):
                 pools.add(each.pool)
                 chosen.append(each)
         return chosen
 
-    def _hold(self, name: str, moves: Sequence[Move], levels: set[LevelId]) -> set[PoolId]:
-        """Hold what has not been passed on; return the pools of what has."""
+    def _hold(self, name: str, moves: Sequence[Move], rule: Rule, levels: set[LevelId]) -> None:
+        """Make movements part of a brake, or let them wait, each kept from whom it must be."""
+        moves = [each for each in moves if each.brake is None]
         pools = self._ledger.pools({each.pool for each in moves})
         opened = self._ledger.opened(pools)
-        kept, written = [], set()
+        parts = self._ledger.parts(name, pools)
+        made = []
         for each in moves:
             fresh = each.at == self._now and each.level in levels
             waiting = not_passed_on(pools[each.pool], each, opened, fresh=fresh)
-            if each.brake is not None or not waiting:
-                written.add(each.pool)
-                continue
-            pools[each.pool], meetings = hold(pools[each.pool], each.counted, waiting)
-            kept.append((each, meetings))
+            theirs = parts.setdefault(each.pool, [])
+            keep = kept_from(each, waiting, theirs, rule, self._limits)
+            if name == self._wait and not keep:
+                continue  # there is nothing to wait for
+            delta = each.counted - each.sold
+            pools[each.pool], kept = hold(pools[each.pool], delta, keep)
+            made.append((each, kept))
+            theirs.append(
+                Held(
+                    id=0,
+                    brake=name,
+                    pool=each.pool,
+                    level=each.level,
+                    movement=each.id,
+                    delta=delta,
+                    kept=kept,
+                    at=self._now,
+                )
+            )
         self._ledger.save([Outcome(pool=each) for each in pools.values()], now=self._now)
-        self._ledger.keep_back(name, kept, now=self._now)
-        return written
+        self._ledger.keep_back(name, made, now=self._now)

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sync_core.clock import Ids
 from sync_core.domain.arrange import Arrangement, NewPool
-from sync_core.domain.decide import undo
+from sync_core.domain.decide import BRAKED, Effect, undo
 from sync_core.domain.proposals import Choice, Proposal, ReportKind, Write
 from sync_core.domain.shown import owed
-from sync_core.domain.values import Alias, ItemId, LevelId, Mode, News, Pool, Role, Spot
+from sync_core.domain.values import Alias, ItemId, LevelId, Mode, News, Outcome, Pool, Role, Spot
 from sync_core.papers import Approved, Wish
 from sync_core.ports import Ledger
 
@@ -72,10 +72,9 @@ def take_back(each: Approved, ledger: Ledger, now: datetime) -> Result:
     writes: list[Write] = []
     moved = 0
     for effect in effects:
-        pool = ledger.pools([effect.pool])[effect.pool]
-        did = undo(pool, effect, now=now)
+        did = try_undo(effect, ledger, now=now)
         if isinstance(did, str):
-            why.append(f"{pool.title}: {did}")
+            why.append(did)
             continue
         outcome, inverse = did
         ledger.save([outcome], now=now)
@@ -86,6 +85,13 @@ def take_back(each: Approved, ledger: Ledger, now: datetime) -> Result:
     return Result(
         done=len(why) < len(effects), why="; ".join(why), moved=moved, writes=tuple(writes)
     )
+
+
+def try_undo(effect: Effect, ledger: Ledger, *, now: datetime) -> tuple[Outcome, Effect] | str:
+    """Return what taking back one effect comes to, or why it cannot be; nothing is kept."""
+    pool = ledger.pools([effect.pool])[effect.pool]
+    did = BRAKED if ledger.is_braked(pool.id) else undo(pool, effect, now=now)
+    return f"{pool.title}: {did}" if isinstance(did, str) else did
 
 
 def owing(pool: Pool) -> list[Write]:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync_core.domain.decide import Chosen, Effect, Obstacle, decide, takes_part
+from sync_core.domain.decide import BRAKED, Chosen, Effect, Obstacle, decide, takes_part
 from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
 from sync_core.domain.shown import owed
 from sync_core.domain.values import (
@@ -187,7 +187,8 @@ class Decider:
         part = takes_part(pool, number)
         if any(level.spot.store in found.silent for level in part):
             return LATER
-        chosen = _chosen(each, pool, again=pool.id in touched)
+        is_asked = ledger.is_braked(pool.id)
+        chosen = BRAKED if is_asked else _chosen(each, pool, again=pool.id in touched)
         if isinstance(chosen, str):
             return Result(done=False, why=chosen)
         reads = found.reads
@@ -284,7 +285,7 @@ def _why_not(did: Obstacle, pool: Pool, chosen: Chosen, found: Found) -> str:
     """Return why nothing was written, in words."""
     stores = {each.id: each.spot.store for each in pool.levels}
     if did is Obstacle.HELD:
-        return "the brake holds changes of it: decide on that first"
+        return BRAKED
     if did is Obstacle.UNREADABLE:
         odd = [store for level, store in stores.items() if found.values.get(level, 0) is None]
         return f"{', '.join(odd) or 'a store'} shows no number that can be believed"

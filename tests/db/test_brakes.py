@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from sync_core.db.brakes import HOLD, MINUTE
 from sync_core.db.stock import MOVEMENT
@@ -60,11 +60,40 @@ def test_what_is_held_is_found_again(furnished):
         id=1, brake=SUBJECT, pool=1, level=1, movement=1, delta=-50, kept={2: 0}, at=NOON
     )  # fmt: skip
     assert furnished.run(lambda ledger: ledger.held(SUBJECT)) == [one]
-    assert furnished.run(lambda ledger: ledger.held_pools([SUBJECT], [1, 2])) == {1}
+    assert furnished.run(lambda ledger: ledger.parts(SUBJECT, [1, 2])) == {1: [one]}
+    assert furnished.run(lambda ledger: ledger.parts(f"{SUBJECT}1", [1, 2])) == {}
+    assert furnished.run(lambda ledger: (ledger.is_braked(1), ledger.is_braked(2))) == (True, False)
     assert furnished.run(lambda ledger: ledger.standing_brake(US)) is None
     subject, facts = furnished.run(lambda ledger: ledger.standing_brake(EU))
     assert (subject, facts["units"], facts["title"]) == (SUBJECT, 50, "Jacket")
     assert furnished.run(lambda ledger: ledger.opened([1])) == {}
+
+
+def test_it_is_told_how_far_it_has_come(furnished):
+    """What is kept from a store, and what has reached it: by a level's number, not its digits."""
+    furnished.run(wiped)
+    size = furnished.run(lambda ledger: ledger.size_of(SUBJECT))
+    assert (size["pools"], size["moves"], size["units"], size["worst"]) == (1, 1, 50, -50)
+    assert (size["stopped"], size["reached"]) == ({"us": 1}, {})
+
+    def reach(ledger):
+        ledger.run(update(HOLD).values(kept={"12": 0, "21": 2}))
+        return ledger.size_of(SUBJECT)
+
+    size = furnished.run(reach)
+    assert (size["stopped"], size["reached"]) == ({}, {"us": 1})
+    nothing = furnished.run(lambda ledger: ledger.size_of("brake:eu:2"))
+    assert (nothing["pools"], nothing["units"], nothing["stopped"]) == (0, 0, {})
+
+
+def test_a_part_of_it_is_passed_on_once(furnished):
+    """Two processes hear of the same order: five units reach the other store, not ten."""
+    furnished.run(wiped)
+    [held] = furnished.run(lambda ledger: ledger.held(SUBJECT))
+    for _ in range(2):
+        furnished.run(lambda ledger: ledger.shrink(held, -45, now=after(5)))
+    assert furnished.run(lambda ledger: ledger.pools([1]))[1].level(2).held == -45
+    assert [each.delta for each in furnished.run(lambda ledger: ledger.held(SUBJECT))] == [-45]
 
 
 @pytest.mark.parametrize(("end", "shared"), [("release_brake", 0), ("discard_brake", 50)])

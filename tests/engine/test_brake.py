@@ -9,8 +9,11 @@ from sqlalchemy import insert
 
 from sync_core.db.tables import EffectRow, ReceiptRow
 from sync_core.domain.brake import LIMITS
-from sync_core.domain.values import Mode
+from sync_core.domain.decide import BRAKED, Effect
+from sync_core.domain.proposals import Choice, Person
+from sync_core.domain.values import Mode, Outcome
 from sync_core.workers.context import Pace
+from sync_core.workers.proposing import Proposer
 from tests.simulation.house import FIRST, Process, assert_conserved
 
 PRODUCTS = 30
@@ -227,8 +230,9 @@ def test_what_follows_the_wipe_is_held_too(braked):
     assert shown(home, "us") == shown(home, "eu") == [40] * 3 + [0] * (PRODUCTS - 3)
 
 
-def test_a_slow_wipe_is_held_from_where_it_trips(house):
-    """What was written before it tripped stays written, and people are told how much that was."""
+@pytest.fixture
+def slow(house):
+    """Ten products wiped one by one: three had reached `us` before the brake tripped."""
     home = house(items=10, pace=Pace(listen=30, brake=SMALL))
     home.open()
     home.advance(30)
@@ -236,14 +240,190 @@ def test_a_slow_wipe_is_held_from_where_it_trips(house):
         wipe(home, "eu", [sku])
         home.advance(2)
     check(home)
-    [brake] = brakes(home)
     assert shown(home, "us") == [0] * 3 + [FIRST] * 7
-    assert (brake.pools, brake.units) == (7, 7 * FIRST)
-    assert json.loads(notices(home)[0]["facts"])["written_already"] == 3
+    return home
+
+
+def facts_of(home):
+    return json.loads(notices(home)[-1]["facts"])
+
+
+def test_what_had_been_written_already_belongs_to_the_question(slow):
+    """People are told of all that fell, of what was stopped, and of what was not."""
+    [brake] = brakes(slow)
+    assert (brake.pools, brake.units) == (10, 10 * FIRST)
+    facts = facts_of(slow)
+    assert (facts["stopped"], facts["reached"]) == ({"us": 7}, {"us": 3})
+    assert facts["orders_known"] is False
+
+
+def test_all_that_fell_is_restored_in_every_store(slow):
+    """In the store that changed, and in those that it had reached; what was sold stays sold."""
+    home = slow
+    home.act("us", "SKU-9", -5)
+    home.act("us", "SKU-0", -1)
+    home.advance(3)
+    which = subject(home)
+    assert len(discard(home)) == 10
+    assert discard(home, which) == []
+    home.advance(5)
+    check(home)
+    assert shown(home, "us") == shown(home, "eu") == [49, *[FIRST] * 8, 45]
+
+
+def test_all_that_fell_is_applied(slow):
+    release(slow)
+    slow.advance(5)
+    check(slow)
+    assert shown(slow, "us") == shown(slow, "eu") == [0] * 10
+
+
+@pytest.mark.parametrize("store", ["eu", "us"])
+@pytest.mark.parametrize("to", [30, FIRST, 60])
+@pytest.mark.parametrize("before", [False, True], ids=["afterwards", "before it trips"])
+def test_who_puts_it_right_by_hand_does_not_get_it_twice(house, store, to, before):
+    """Somebody sees a zero and types the old number, in either store; then all is restored."""
+    home = house(items=10, pace=Pace(listen=30, brake=SMALL))
+    home.open()
+    home.advance(30)
+    for number, sku in enumerate(home.skus):
+        if number == 4 or (before and number == 2):
+            wipe(home, store, ["SKU-0"], to=to)
+            home.advance(3)
+        wipe(home, "eu", [sku])
+        home.advance(3)
+    home.advance(5)
+    check(home)
+    assert home.shows("eu", "SKU-0") == home.shows("us", "SKU-0") == to, "it reaches both at once"
     discard(home)
     home.advance(5)
     check(home)
-    assert shown(home, "us") == shown(home, "eu") == [0] * 3 + [FIRST] * 7
+    assert shown(home, "us") == shown(home, "eu") == [max(to, FIRST), *[FIRST] * 9]
+
+
+def test_what_all_is_put_right_by_hand_needs_no_decision(slow):
+    """The last zero that is corrected ends the question, and the stores show the same."""
+    wipe(slow, "us", slow.skus[:3], to=FIRST)
+    slow.advance(5)
+    check(slow)
+    [brake] = brakes(slow)
+    assert brake.pools == 7
+    wipe(slow, "eu", slow.skus[3:], to=FIRST)
+    slow.advance(5)
+    check(slow)
+    assert brakes(slow) == []
+    assert facts_of(slow)["ended"] == "put_right"
+    assert shown(slow, "us") == shown(slow, "eu") == [FIRST] * 10
+    slow.advance(700)
+    assert brakes(slow) == []
+
+
+def test_new_goods_in_a_store_that_it_never_reached_stay(slow):
+    """They put nothing right there: they are more than there was."""
+    slow.act("us", "SKU-9", 7)
+    slow.advance(5)
+    check(slow)
+    discard(slow)
+    slow.advance(5)
+    check(slow)
+    assert shown(slow, "us") == shown(slow, "eu") == [*[FIRST] * 9, 57]
+
+
+def test_what_falls_after_the_question_belongs_to_it(house):
+    """The message that people read says what there is to decide now."""
+    home = house(items=10, pace=Pace(listen=30, brake=SMALL))
+    home.open()
+    home.advance(30)
+    wipe(home, "eu", home.skus[:6])
+    home.advance(60)
+    assert facts_of(home)["pools"] == 6
+    wipe(home, "eu", home.skus[6:9])
+    home.advance(5)
+    check(home)
+    facts = facts_of(home)
+    assert (facts["pools"], facts["stopped"], facts["reached"]) == (9, {"us": 9}, {})
+    assert {row["subject"] for row in notices(home)} == {subject(home)}
+    discard(home)
+    home.advance(5)
+    check(home)
+    assert shown(home, "us") == shown(home, "eu") == [FIRST] * 10
+
+
+def test_what_was_sold_within_a_fall_is_not_restored(house):
+    """The shelf's own webhook was lost; the order's came before the wipe, or hours after it."""
+    home = house(items=10, pace=Pace(listen=30, brake=SMALL), orders=True)
+    home.open()
+    home.advance(30)
+    bring, late, taken = home._bring, [], True
+
+    async def brought(alias, shop, message):
+        if message.topic.startswith("inventory") and "sold" in late:
+            shop.delivered(message, taken)
+        elif message.topic.startswith("orders") and "orders" in late:
+            await home.clock.sleep(60)
+            await bring(alias, shop, message)
+        else:
+            await bring(alias, shop, message)
+
+    home._bring = brought
+    late += ["sold"]
+    home.act("eu", "SKU-0", -5)
+    home.advance(2)
+    late += ["orders"]
+    home.act("eu", "SKU-1", -7)
+    home.advance(2)
+    late.remove("sold")
+    wipe(home, "eu", home.skus)
+    home.advance(10)
+    check(home)
+    [brake] = brakes(home)
+    assert brake.units == 10 * FIRST - 5
+    assert shown(home, "us") == [45, *[FIRST] * 9], "sales are never held"
+    home.advance(60)
+    check(home)
+    [brake] = brakes(home)
+    assert brake.units == 10 * FIRST - 12
+    discard(home)
+    home.advance(5)
+    check(home)
+    assert shown(home, "us") == shown(home, "eu") == [45, 43, *[FIRST] * 8]
+
+
+def test_a_decision_about_the_product_since_then_counts(house):
+    """Somebody had settled the number before the brake tripped: it is theirs."""
+    home = house(items=10, pace=Pace(listen=30, brake=SMALL))
+    home.open()
+    home.advance(30)
+    wipe(home, "eu", ["SKU-0"])
+    home.advance(3)
+    now = home.clock.now()
+
+    def settle(ledger):
+        pool = ledger.pools([1])[1]
+        assert pool.title == "Thing 0"
+        given = dict.fromkeys(("team", "person", "name", "rule", "place"), "ann")
+        receipt = insert(ReceiptRow).values(
+            kind="fix", choice="use_number", at=now, told=True, **given
+        )
+        number = ledger.run(receipt.returning(ReceiptRow.id)).scalar_one()
+        after = replace(pool, shared=40)
+        levels = (replace(each, due=True) for each in after.levels)
+        ledger.save([Outcome(pool=after.with_levels(levels))], now=now)
+        effect = Effect(pool=pool.id, level=pool.levels[0].id, moved=40)
+        ledger.save_effect(number, None, effect, 40, now=now)
+
+    home.do(step(home, settle))
+    home.process.context.work.ring()
+    home.advance(3)
+    wipe(home, "eu", home.skus[1:])
+    home.advance(5)
+    check(home)
+    [brake] = brakes(home)
+    assert brake.pools == 9
+    discard(home)
+    home.advance(5)
+    check(home)
+    assert shown(home, "us") == shown(home, "eu") == [40, *[FIRST] * 9]
 
 
 @pytest.mark.parametrize(("down_to", "trips"), [(24, True), (26, False)])
@@ -392,6 +572,46 @@ def test_a_crash_in_between_changes_nothing(house, points, orders):
     assert home.shows("eu", "SKU-7") == FIRST - 5
 
 
+@pytest.mark.parametrize("points", range(0, 24, 3))
+def test_a_crash_while_it_is_restored_changes_nothing(slow, points):
+    """At any commit: everything is restored once, also where it had reached the other store."""
+    home = slow
+    home.process.fuse.left = points
+    home.act("us", "SKU-0", -3)
+    home.advance(3)
+    discard(home)
+    home.process.fuse.left = points
+    home.advance(20)
+    home.advance(700)
+    check(home)
+    assert shown(home, "us") == shown(home, "eu") == [47, *[FIRST] * 9]
+
+
+def test_nobody_decides_about_a_product_that_the_question_is_about(slow):
+    """Else the number that they choose would be restored on top."""
+    home = slow
+    faults = home.shops["us"].faults
+    faults.webhook_lost = 1.0
+    wipe(home, "us", ["SKU-0"], to=4)
+    home.advance(3)
+    number = home.rows("SELECT id FROM level WHERE store = 'us' ORDER BY id")[0]["id"]
+
+    async def examine():
+        parts = home.process.context
+        await Proposer(parts.records, parts.stores, parts.clock, parts.ids).examine([number], None)
+
+    home.do(examine())
+    faults.webhook_lost = 0.0
+    [asked] = home.rows("SELECT token FROM proposal WHERE kind = 'fix' AND state = 'open'")
+    ann = Person(team="T1", id="U1", name="ann")
+    home.do(home.process.service.decide(asked["token"], Choice.USE_NUMBER, ann, "x", number=50))
+    home.process.context.papers.ring()
+    home.advance(5)
+    check(home)
+    [done] = home.rows("SELECT result FROM proposal WHERE kind = 'fix' AND state = 'done'")
+    assert json.loads(done["result"])["why"] == BRAKED
+
+
 def test_three_stores(house):
     """What one did is kept from both others, and given back to the one alone."""
     home = house(stores=3, items=8, pace=Pace(listen=30, brake=SMALL))
@@ -409,6 +629,39 @@ def test_three_stores(house):
     home.advance(5)
     check(home)
     assert [home.shows(each, "SKU-7") for each in home.shops] == [48, 48, 48]
+
+
+def test_three_stores_of_which_one_was_reached(house):
+    """Each gets what it must: the reached one its stock back, the other nothing at all."""
+    home = house(stores=3, items=8, pace=Pace(listen=30, brake=SMALL))
+    home.open()
+    home.advance(30)
+    now = home.clock.now()
+    wipe(home, "eu", ["SKU-0"])
+    home.advance(3)
+    home.do(step(home, lambda ledger: ledger.hold("uk", "no token", now=now)))
+    wipe(home, "eu", ["SKU-1"])
+    home.advance(3)
+    wipe(home, "eu", home.skus[2:])
+    home.advance(5)
+    check(home)
+    facts = facts_of(home)
+    assert facts["pools"] == 8
+    assert facts["stopped"] == {"us": 6, "uk": 7}
+    assert facts["reached"] == {"us": 2, "uk": 1}
+    # Somebody at `us` types the old number: `uk` never lost it, and gets nothing on top.
+    wipe(home, "us", ["SKU-1"], to=FIRST)
+    home.advance(3)
+    home.do(step(home, lambda ledger: ledger.let_go("uk", now=home.clock.now())))
+    home.process.context.work.ring()
+    home.advance(5)
+    check(home)
+    assert [home.shows(each, "SKU-1") for each in home.shops] == [FIRST] * 3
+    discard(home)
+    home.advance(5)
+    check(home)
+    for alias in home.shops:
+        assert shown(home, alias) == [FIRST] * 8
 
 
 def test_both_stores_are_wiped_one_after_the_other(house):

@@ -87,7 +87,7 @@ def test_the_brake_trips_by_the_table(found, total, rule):
 )
 def test_what_is_held_follows_the_table(made, rule, is_held, held):
     """A sale is never in the right column: it is small, or an order explains it."""
-    assert is_suspicious(made, rule, LIMITS, is_held=is_held) is held
+    assert is_suspicious(made, rule, LIMITS, is_part=is_held) is held
 
 
 @pytest.mark.parametrize(
