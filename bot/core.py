@@ -26,6 +26,7 @@ from sync_core.domain.views import (
     Overview,
     PoolView,
     Post,
+    StoppedProduct,
     Unmatched,
 )
 
@@ -81,6 +82,11 @@ class Questions(Protocol):
 
     async def report_of(self, token: str) -> Report | None:
         """Return the report that a button means."""
+
+    async def stopped_products(
+        self, subject: str, *, offset: int = 0, limit: int = 50
+    ) -> tuple[int, list[StoppedProduct]]:
+        """Return how many products a safety stop is about, and some, the largest first."""
 
     async def receipt(self, receipt_id: int) -> Receipt | None:
         """Return a receipt."""

@@ -200,6 +200,7 @@ class Desk:
             self.put(key, kind, told, due)
             self._silence(told, key)
             place: Place = [key, 0, None]
+            self._list(place, told)
         else:
             place = [key, 0, f"{notice.id}"]
             self._line(place, kind, told, due)
@@ -290,8 +291,22 @@ class Desk:
             self._say(key, {**post.body, "lines": lines, "notices": counted}, notice.at)
             return
         self._say(key, story, notice.at)
+        if not notice.over:
+            self._list(place, story)
         if story["seen"] > 1 and not is_lone(base):
             self._thread(place, story, notice)
+
+    def _list(self, place: Place, story: Story) -> None:
+        """List what a safety stop is about in its thread, anew with each notice."""
+        if story["kind"] not in WAITS:
+            return
+        key, body = place[0], {"subject": story["subject"], "notices": story["notices"]}
+        name, due = thread_key(key, 0), self._posts[key].due_at
+        if name in self._posts:
+            self._say(name, body, moment(story["changed"]))
+        else:
+            self.put(name, "stopped", body, due, parent=key)
+        place[1] = 1
 
     def _thread(self, place: Place, story: Story, notice: Notice) -> None:
         """Write a line into the thread of a story that has several subjects."""

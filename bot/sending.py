@@ -13,7 +13,7 @@ from bot.workspace import NoAnswer, NotSent, Refused, SlackTrouble, Throttled, W
 from sync_core.clock import Clock
 from sync_core.domain.proposals import Proposal
 from sync_core.domain.values import NEVER
-from sync_core.domain.views import Post
+from sync_core.domain.views import Post, StoppedProduct
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ TRIES = 3  # at a response_url
 STUMBLES = 4  # over one post, before others go first
 REMEMBERED = 1_000
 PROPOSALS = 100
+STOPPED = 99  # products of a safety stop
 TOO_BIG = {"msg_blocks_too_long", "invalid_blocks", "msg_too_long", "invalid_blocks_format"}
 FORGOTTEN = {"message_not_found", "cant_update_message", "edit_window_closed"}
 CLOSED = {
@@ -201,7 +202,11 @@ class Sender:
             _, proposals = await self._core.proposals(needs.proposals, limit=PROPOSALS)
         receipts = [await self._core.receipt(each) for each in needs.receipts]
         question = None if needs.question is None else await self._core.question(*needs.question)
+        stopped: tuple[int, list[StoppedProduct]] = (0, [])
+        if needs.stopped is not None:
+            stopped = await self._core.stopped_products(needs.stopped, limit=STOPPED)
         lookup = posts.Lookup(
+            stopped=stopped,
             report=report,
             question=question,
             proposals=tuple(proposals),

@@ -114,6 +114,9 @@ def facts_of(facts: Mapping[str, object]) -> dict[str, Any]:
     for name, value in list(facts.items())[:FACTS]:
         if isinstance(value, bool | int | float) or value is None:
             kept[name] = value
+        elif isinstance(value, Mapping):
+            counts = list(value.items())[:FACTS]
+            kept[name] = {short(each, 60): n for each, n in counts if isinstance(n, int)}
         elif isinstance(value, list | tuple):
             kept[name] = [short(each) for each in value[:ACTS]]
         else:

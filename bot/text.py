@@ -12,6 +12,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
+CODE = 3  # letters of an alias that is an abbreviation
 LINE = 150  # characters of a merchant's that one line has room for
 PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")
 GROUP = re.compile(r"S[A-Z0-9]{1,30}")
@@ -33,6 +34,12 @@ def clean(words: object, limit: int = LINE) -> str:
         # Else a title in Hebrew would turn round the numbers that stand beside it.
         return f"{ISOLATE}{_shortened(kept, limit - 2)}{END}"
     return kept or "(no name)"
+
+
+def store_name(alias: object) -> str:
+    """Return what people call a store: EU for eu, and longer names as they are."""
+    name = clean(alias or "a store", 40)
+    return name.upper() if len(name) <= CODE else name
 
 
 def mrkdwn(words: object, limit: int = LINE) -> str:

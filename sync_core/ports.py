@@ -45,6 +45,7 @@ from sync_core.domain.views import (
     Notice,
     Overview,
     PoolView,
+    StoppedProduct,
     Unmatched,
 )
 from sync_core.papers import Papers
@@ -428,8 +429,13 @@ class BrakeRoom(Protocol):
     def brakes(self) -> list[BrakeView]:
         """Return the brakes that stand, the oldest first."""
 
+    def stopped_products(
+        self, subject: str, *, offset: int, limit: int
+    ) -> tuple[int, list[StoppedProduct]]:
+        """Return how many products a brake asks about, and some, the largest first."""
+
     def release_brake(self, subject: str, *, now: datetime) -> int:
-        """Pass on what a brake holds, and end it; return how many movements that were."""
+        """Pass on what a brake holds, and end it; return how many products that were about."""
 
     def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
         """Take back what a brake asks about, and end it; return what that did, to be kept."""

@@ -1,76 +1,190 @@
-"""The brake: writes that are held until a person says that they are right."""
+"""The safety stop: a store that drops all at once, and the question what of it is right.
 
-from collections.abc import Mapping
+facts      what they say, as the core keeps them
+---------  ------------------------------------------------------------------------------
+rule       emptied: products dropped to 0; moved: many units changed at once
+pools      how many products, units: how many units: what Restore would set back
+stopped    in how many products an update was stopped, by store
+reached    in how many products it had got there before, by store
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.messages.kit import (
     Action,
     Block,
+    Column,
     Message,
     Part,
     actions,
     asking,
+    bold,
     bullets,
     button,
+    code,
     context,
     message,
+    more,
+    table,
     who,
 )
 from bot.messages.modes import count
-from bot.text import clean, counted, units, when
+from bot.text import clean, counted, number, store_name, units, when
 from sync_core.domain.proposals import Choice
+from sync_core.domain.views import StoppedProduct
 
 Facts = Mapping[str, object]
+FEW = 2  # stores that a button names
+EXPORT = "tipo safety-stop --csv products.csv"
+COLUMNS = (
+    Column("Product", wrapped=True),
+    Column("SKU"),
+    Column("Before", right=True),
+    Column("Now", right=True),
+    Column("Also in"),
+)
 
 
 def brake(*, facts: Facts, token: str | None, at: datetime) -> Message:
     """Ask everybody whether what a store reports can be true."""
-    lines: list[list[Part]] = [
-        ["Tipo holds what this would write to the other stores. Sales are never held."],
-        ["Release: the changes are right, write them."],
-        ["Hold and investigate: nothing is written; everybody sees that you look into it."],
-        ["Ignore these changes: they are wrong, give the store back what it had."],
-    ]
     return message(
         *brake_news(facts),
         sign="Critical",
-        blocks=[bullets(lines), *brake_buttons(token), context(f"Held since {when(at)}")],
+        blocks=[
+            bullets(brake_lines(facts)),
+            *brake_buttons(facts, token),
+            context(f"Stopped {when(at)}"),
+        ],
     )
 
 
 def brake_news(facts: Facts) -> list[Part]:
-    """Return what pulled the brake, and who looks into it, in one sentence or two."""
-    store = clean(facts.get("store") or "a store", 40)
-    pools, moved = count(dict(facts), "pools"), count(dict(facts), "units")
-    what = counted(pools, "product") if pools else "many products"
-    total = f", {units(moved)} in all" if moved else ""
-    how = HOW.get(f"{facts.get('rule')}", "changed at once")
-    parts: list[Part] = [f"{what} {how} in {store} and no order explains it{total}."]
+    """Return how bad it is: what dropped, what was stopped, and what was not."""
+    store, pools = store_name(facts.get("store")), count(dict(facts), "pools")
+    what = counted(pools, "product") if pools else "Many products"
+    how = "dropped to 0"
+    if facts.get("rule") == "moved":
+        how = f"changed by {units(count(dict(facts), 'units'))}"
+    unseen = "" if facts.get("orders_known") is False else " with no matching orders"
+    parts: list[Part] = [f"{what} {how} in {store}{unseen}."]
+    if facts.get("ended"):
+        return parts
+    parts += _extent(_by_store(facts, "stopped"), _by_store(facts, "reached"))
     if facts.get("held_by"):
-        parts += [" ", who(f"{facts['held_by']}"), " looks into it."]
+        parts += [" ", who(f"{facts['held_by']}"), " is looking into it."]
     return parts
 
 
-HOW = {"emptied": "fell to zero", "moved": "moved at once"}
+def _extent(stopped: Mapping[str, int], reached: Mapping[str, int]) -> list[Part]:
+    """Return how many updates were stopped, and how many had got through."""
+    total = sum(stopped.values())
+    done = f"Tipo stopped {counted(total, 'update')}" if total else "Tipo stopped no update"
+    if not reached:
+        return [f" {done}; none had reached another store." if total else f" {done}."]
+    told = ", ".join(f"{number(n)} had already reached {name}" for name, n in reached.items())
+    return [f" {done}; ", bold(told), "."]
 
 
-def brake_buttons(token: str | None) -> list[Block]:
+def _by_store(facts: Facts, name: str) -> dict[str, int]:
+    """Return counts by store, the greatest first, by the names that people read."""
+    kept = facts.get(name)
+    if not isinstance(kept, Mapping):
+        return {}
+    known = sorted(kept.items(), key=lambda each: (-each[1], each[0]))
+    return {store_name(store): n for store, n in known if isinstance(n, int) and n}
+
+
+def brake_lines(facts: Facts) -> list[list[Part]]:
+    """Return what Tipo does meanwhile, and what each answer would do."""
+    store = store_name(facts.get("store"))
+    lines: list[list[Part]] = []
+    if facts.get("orders_known") is False:
+        lines.append(
+            [
+                f"Tipo can't see the orders of {store}, so some of these may be real sales. ",
+                code("tipo doctor"),
+                " says what it needs to see them.",
+            ]
+        )
+    waits = "Nothing more of this is written until somebody decides. Other sales are still synced."
+    back = f"Restore if it is a mistake: {_restores(facts)}"
+    return [*lines, [waits], [_applies(facts)], [back]]
+
+
+def _applies(facts: Facts) -> str:
+    """Return what it means that the store is right."""
+    if not _by_store(facts, "stopped"):
+        return "Keep the new numbers if they are right: nothing is written."
+    return f"{_apply(facts)} if it is right: {_written_to(facts)}."
+
+
+def _written_to(facts: Facts) -> str:
+    stopped = _by_store(facts, "stopped")
+    few = ", ".join(f"{counted(n, 'product')} in {name}" for name, n in stopped.items())
+    return f"changes {few}" if few else "nothing is written"
+
+
+def _restores(facts: Facts) -> str:
+    """Return what is written if the store's stock is restored."""
+    store, pools = store_name(facts.get("store")), count(dict(facts), "pools")
+    what = f"{counted(pools, 'product')} in {store}" if pools else f"the products in {store}"
+    reached = " and ".join(_by_store(facts, "reached"))
+    also = f", also in {reached} where it had got to" if reached else ""
+    return f"sets {what} back to the previous numbers{also}. What was sold since stays sold."
+
+
+def _apply(facts: Facts) -> str:
+    """Return the name of the button that says that the store is right."""
+    names = sorted(_by_store(facts, "stopped"))
+    if not names:
+        return "Keep the new numbers"
+    return f"Apply to {' and '.join(names)}" if len(names) <= FEW else "Apply to all stores"
+
+
+def brake_buttons(facts: Facts, token: str | None) -> list[Block]:
     """Return the three answers, if there is a question that can be answered."""
     if not token:
         return []
-    release = asking("Release these writes?", "What was held is written to all stores.", "Release")
-    discard = asking(
-        "Ignore these changes?", "The store is given back the numbers it had before.", "Ignore them"
-    )
+    store, label = store_name(facts.get("store")), _apply(facts)
+    apply = asking(f"{label}?", f"{_capital(_written_to(facts))}.", "Apply")
+    restore = asking(f"Restore {store}'s stock?", _capital(_restores(facts)), "Restore")
     return actions(
         "brake",
-        button(f"{Action.DECIDE}.{Choice.RELEASE}", "Release", token, confirm=release),
-        button(f"{Action.DECIDE}.{Choice.HOLD}", "Hold and investigate", token, style="primary"),
+        button(f"{Action.DECIDE}.{Choice.RELEASE}", label, token, confirm=apply),
+        button(f"{Action.DECIDE}.{Choice.HOLD}", "I'm looking into it", token, style="primary"),
         button(
             f"{Action.DECIDE}.{Choice.DISCARD}",
-            "Ignore these changes",
+            f"Restore {store}'s stock\u2026",
             token,
             style="danger",
-            confirm=discard,
+            confirm=restore,
         ),
+    )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def products(*, total: int, rows: Sequence[StoppedProduct]) -> Message:
+    """List what a safety stop is about, for its thread."""
+    if not total:
+        return message("Nothing is stopped any more.")
+    blocks, shown = table(COLUMNS, map(_row, rows))
+    few = "This product" if total == 1 else f"These {number(total)} products"
+    return message(
+        f"{few} changed, the largest first.",
+        blocks=[*blocks, *more(total - shown, EXPORT)],
+    )
+
+
+def _row(product: StoppedProduct) -> tuple[object, ...]:
+    reached = ", ".join(store_name(each) for each in product.reached)
+    return (
+        product.title,
+        clean(product.sku, 60) if product.sku else None,
+        product.before,
+        product.now,
+        reached or None,
     )

@@ -18,9 +18,9 @@ SAID = {
     Choice.IGNORE_MONTH: "to ignore it for 30 days",
     Choice.IGNORE: "to ignore it",
     Choice.CONFIRM: "to go ahead",
-    Choice.RELEASE: "to release the writes",
-    Choice.HOLD: "to hold the writes",
-    Choice.DISCARD: "to ignore these changes",
+    Choice.RELEASE: "to apply the new numbers",
+    Choice.HOLD: "to look into it",
+    Choice.DISCARD: "to restore the stock",
     Choice.DISMISS: "to leave it as it is",
 }
 
@@ -62,6 +62,8 @@ def _taken(clicked: Clicked) -> Message:
     number = f" Receipt {clicked.receipt}." if clicked.receipt is not None else ""
     if one is not None and one.choice in {Choice.DISMISS, Choice.IGNORE, Choice.IGNORE_MONTH}:
         return message(f"Noted: {_chose(one.choice)}. Nothing is written.{number}", sign="Done")
+    if one is not None and one.choice in BRAKE:
+        return message(BRAKE[one.choice], sign="Done")
     if not clicked.taken:
         return message("There was nothing left to decide.")
     what = counted(clicked.taken, "fix", "fixes")
@@ -70,6 +72,13 @@ def _taken(clicked: Clicked) -> Message:
         f"Approved {what}; {tail} being carried out now.{number} The message says when it is done.",
         sign="Done",
     )
+
+
+BRAKE = {
+    Choice.RELEASE: "The new numbers are being written. The message says when that is done.",
+    Choice.HOLD: "Noted: you are looking into it. Nothing is written until somebody decides.",
+    Choice.DISCARD: "The stock is being restored. The message says when that is done.",
+}
 
 
 def _chose(choice: Choice) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from bot.messages.kit import Part, title
-from bot.text import clean, number
+from bot.text import clean, number, store_name
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Write
 
 KINDS = {
@@ -28,7 +28,7 @@ KINDS = {
     "oversold": "oversold",
     "suspended": "left alone",
     "conflict": "in several pools",
-    "brake": "held by the brake",
+    "brake": "safety stop",
 }
 CHOICES = {
     Choice.ACCEPT: "Count the change",
@@ -42,9 +42,9 @@ CHOICES = {
     Choice.IGNORE_MONTH: "Ignore for 30 days",
     Choice.IGNORE: "Ignore for ever",
     Choice.CONFIRM: "Confirm",
-    Choice.RELEASE: "Release",
-    Choice.HOLD: "Hold and investigate",
-    Choice.DISCARD: "Ignore these changes",
+    Choice.RELEASE: "Apply",
+    Choice.HOLD: "Looking into it",
+    Choice.DISCARD: "Restore",
     Choice.DISMISS: "Dismiss",
 }
 ENDS = {
@@ -92,7 +92,7 @@ def about(proposal: Proposal) -> list[Part]:
 def written(writes: Iterable[Write], most: int = 4) -> str:
     """Return what is written where: eu 47 → 50."""
     lines = [
-        f"{clean(each.store, 40)} {_known(each.before)} \u2192 {number(each.after)}"
+        f"{store_name(each.store)} {_known(each.before)} \u2192 {number(each.after)}"
         for each in writes
     ]
     left = len(lines) - most

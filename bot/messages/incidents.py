@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.messages.brake import brake_buttons, brake_news
+from bot.messages.brake import brake_buttons, brake_lines, brake_news
 from bot.messages.findings import kind_words
 from bot.messages.kit import (
     WORDS,
@@ -291,14 +291,10 @@ STORIES = {
     ),
     "oversold": Words(
         news=_oversold,
-        did="Every store now shows none left, so nobody else can buy it.",
+        did="Tipo sets every store to the same number as soon as the store can be updated.",
         can="Restock it, or cancel one of the orders.",
     ),
-    "brake": Words(
-        news=_brake,
-        did="These writes are held. Sales are never held.",
-        can="Release what is right; ignore what is wrong.",
-    ),
+    "brake": Words(news=_brake),
     "dead_worker": Words(
         news=_dead_worker,
         did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",
@@ -394,6 +390,8 @@ def incident(*, body: Body, now: datetime, token: str = "") -> Message:
         lines.append([bold("What Tipo does: "), words.did])
     if words.can:
         lines.append([bold("What you can do: "), words.can])
+    if body.get("kind") == "brake":
+        lines = brake_lines({"store": body.get("store"), **_facts(body)})
     return message(
         *news_of(body),
         sign=WORDS.get(Severity(f"{body.get('severity')}"), "Note")
@@ -431,7 +429,7 @@ def _buttons(body: Body, token: str) -> list[Block]:
     """Return what can be done about it at once; three buttons at most."""
     kind = body.get("kind")
     if kind == "brake":
-        return brake_buttons(token)
+        return brake_buttons({"store": body.get("store"), **_facts(body)}, token)
     subject = f"{body.get('subject') or ''}"
     if subject.startswith("pool:"):
         pool = subject.removeprefix("pool:")
@@ -467,9 +465,10 @@ def _ended(body: Body) -> str:
 
 
 ENDS = {
-    "released": " Released.",
-    "discarded": " The changes were ignored.",
+    "released": " The new numbers were applied.",
+    "discarded": " The stock was restored.",
     "explained": " Orders explain it.",
+    "put_right": " Somebody corrected the numbers.",
 }
 
 

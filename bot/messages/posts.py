@@ -1,18 +1,19 @@
 """From a post to a message: what has to be looked up for it, and what it says then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bot.messages import activity, incidents
+from bot.messages.brake import products
 from bot.messages.kit import Message, message, versioned
 from bot.messages.modes import preflight
 from bot.messages.proposals import receipt
 from bot.messages.reports import details, report
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
-from sync_core.domain.views import Post
+from sync_core.domain.views import Post, StoppedProduct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Needs:
     proposals: int | None = None  # of which report
     receipts: tuple[int, ...] = ()
     question: tuple[str, str] | None = None  # kind and subject of what a brake asks about
+    stopped: str | None = None  # the subject of a brake whose products are listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Lookup:
     proposals: tuple[Proposal, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     question: Proposal | None = None
+    stopped: tuple[int, Sequence[StoppedProduct]] = (0, ())  # how many products, and some
 
 
 NOTHING = Lookup()
@@ -48,6 +51,8 @@ def needs(post: Post) -> Needs:
             return Needs(report=number, proposals=number, receipts=tuple(receipts))
         case "report_thread":
             return Needs(report=body["report"], proposals=body["report"])
+        case "stopped":
+            return Needs(stopped=body["subject"])
         case "receipt":
             return Needs(receipts=(body["receipt"],))
         case "incident" if body.get("kind") == "brake" and not body.get("over"):
@@ -64,12 +69,8 @@ def render(post: Post, lookup: Lookup, now: datetime) -> Message:
 def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
     body: dict[str, Any] = post.body
     match post.kind:
-        case "report":
-            return _report(body, lookup)
-        case "report_thread":
-            return _details(lookup)
-        case "receipt":
-            return _receipt(body, lookup)
+        case each if each in LOOKED_UP:
+            return LOOKED_UP[each](body, lookup)
         case "incident":
             token = lookup.question.token if lookup.question else ""
             return incidents.incident(body=body, now=now, token=token)
@@ -132,3 +133,17 @@ def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:
     if not lookup.receipts:
         return message(f"Receipt {body['receipt']}: carried out.")
     return receipt(receipt=lookup.receipts[0])
+
+
+def _stopped(lookup: Lookup) -> Message:
+    """Return what a safety stop is about, for its thread."""
+    total, rows = lookup.stopped
+    return products(total=total, rows=rows)
+
+
+LOOKED_UP: dict[str, Callable[[dict[str, Any], Lookup], Message]] = {
+    "report": _report,
+    "report_thread": lambda _, lookup: _details(lookup),
+    "stopped": lambda _, lookup: _stopped(lookup),
+    "receipt": _receipt,
+}

@@ -20,16 +20,20 @@ from bot.messages.kit import (
     more,
     share_button,
     table,
+    title,
     who,
 )
-from bot.text import clean, counted, mention, mrkdwn, signed, units, when
+from bot.text import clean, counted, mention, mrkdwn, number, signed, store_name, when
 from sync_core.domain.proposals import (
+    Change,
     Choice,
     Option,
     Proposal,
+    ProposalKind,
     ProposalState,
     Receipt,
     ReceiptLine,
+    Write,
 )
 
 LINES = (
@@ -143,29 +147,103 @@ def receipt(*, receipt: Receipt, share: str = "") -> Message:
 
 
 def receipt_news(receipt: Receipt) -> list[Part]:
-    """Return a receipt in one sentence."""
-    done = [each for each in receipt.lines if each.done]
-    missed = len(receipt.lines) - len(done)
-    what = _decision(receipt.lines)
-    parts: list[Part] = [f"Receipt {receipt.id}: ", who(receipt.by.id), f" {what} "]
-    parts += [date(receipt.at), "; "]
+    """Return a receipt in a sentence or two: what was written, where, and who said so."""
     if receipt.running:
-        return [*parts, f"{len(done)} of {len(receipt.lines)} done, the rest is on its way."]
-    total = sum(abs(each.moved) for each in done)
-    parts.append(f"{counted(len(done), 'fix', 'fixes')} done, {units(total)} moved")
-    if missed:
-        parts.append(f", {missed} left out because the numbers had moved or a store refused")
+        done = sum(each.done for each in receipt.lines)
+        few = f"{number(done)} of {number(len(receipt.lines))} done, the rest is pending."
+        return ["Approved by ", who(receipt.by.id), " ", date(receipt.at), f": {few}"]
+    parts = [*_did(receipt), f" {_by(receipt)} by ", who(receipt.by.id), " ", date(receipt.at), "."]
     if receipt.undone_by is not None:
-        parts.append(f"; taken back by receipt {receipt.undone_by}")
-    return [*parts, "."]
+        parts.append(f" Undone by receipt {receipt.undone_by}.")
+    return parts
 
 
-def _decision(lines: Sequence[ReceiptLine]) -> str:
-    """Return what somebody chose, as a verb."""
-    choices = {each.choice for each in lines}
-    if choices <= {Choice.DISMISS, Choice.IGNORE, Choice.IGNORE_MONTH} and choices:
-        return f"put aside {counted(len(lines), 'finding')}"
-    return f"approved {counted(len(lines), 'fix', 'fixes')}"
+def _did(receipt: Receipt) -> list[Part]:
+    """Return what was done.
+
+    fix, one product      Fixed Jacket: EU 46 → 42 (US sold 4, order #1002).
+    fix, several          Fixed 3 products: 12 units written to EU. 1 was not changed.
+    fix, that ignores     Ignored 1 mismatch. Nothing was written.
+    undo                  Receipt 3 was undone: EU 42 → 46.
+    mode                  The mode was changed.
+    safety stop           EU's stock was restored: 25 products set back to the previous numbers.
+    nothing was done      Nothing was changed: <why>.
+    """
+    done = [each for each in receipt.lines if each.done]
+    if receipt.lines and all(each.choice is Choice.DISMISS for each in receipt.lines):
+        return [f"Dismissed {counted(len(receipt.lines), 'mismatch', 'mismatches')}."]
+    if not done:
+        why = next((each.why for each in receipt.lines if each.why), "")
+        return [f"Nothing was changed{f': {clean(why, 200)}' if why else ''}."]
+    missed = len(receipt.lines) - len(done)
+    few = "was" if missed == 1 else "were"
+    tail = f" {number(missed)} {few} not changed: numbers had moved, or a store refused."
+    return [*_what(receipt, done), *([tail] if missed else [])]
+
+
+def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
+    """Return what was done of that kind."""
+    writes = [write for each in done for write in each.writes]
+    one = done[0]
+    match receipt.kind:
+        case ProposalKind.BRAKE:
+            return [_stopped(one)]
+        case ProposalKind.MODE:
+            return ["The mode was changed."]
+        case ProposalKind.UNDO:
+            undone = receipt.undoes or 0
+            return [f"Receipt {undone} was undone: {written(writes, 4) or 'nothing to write'}."]
+        case _ if all(each.choice in IGNORED for each in done):
+            count = counted(len(done), "mismatch", "mismatches")
+            return [f"Ignored {count}. Nothing was written."]
+        case _ if len(done) == 1:
+            told = written(writes, 4) or "nothing had to be written"
+            return ["Fixed ", title(one.title or "a product"), f": {told}{_reason(one.change)}."]
+        case _:
+            return [f"Fixed {counted(len(done), 'product')}: {_sums(writes)}."]
+
+
+def _reason(change: Change | None) -> str:
+    """Return what a store did, as the reason for a fix: (US sold 4, order #1002)."""
+    if change is None or not change.delta:
+        return ""
+    store = store_name(change.store)
+    if change.order and change.delta < 0:
+        return f" ({store} sold {number(-change.delta)}, {clean(change.order, 60)})"
+    return f" ({store} changed by {signed(change.delta)})"
+
+
+IGNORED = {Choice.IGNORE, Choice.IGNORE_MONTH}
+
+
+def _sums(writes: Sequence[Write]) -> str:
+    """Return how many units were written to each store."""
+    units: dict[str, int] = {}
+    for each in writes:
+        by = 0 if each.before is None else abs(each.after - each.before)
+        units[each.store] = units.get(each.store, 0) + by
+    told = [f"{counted(n, 'unit')} written to {store_name(store)}" for store, n in units.items()]
+    return ", ".join(sorted(told)) or "nothing had to be written"
+
+
+def _stopped(line: ReceiptLine) -> str:
+    """Return what was decided about a safety stop."""
+    store, pools = store_name(line.title), counted(line.pools, "product")
+    match line.choice:
+        case Choice.RELEASE:
+            return f"{store}'s new numbers were applied: {pools}."
+        case Choice.DISCARD:
+            return f"{store}'s stock was restored: {pools} set back to the previous numbers."
+        case _:
+            return f"The change in {store} is being looked into; nothing was written."
+
+
+def _by(receipt: Receipt) -> str:
+    """Return how somebody decided, as a verb."""
+    choices = {each.choice for each in receipt.lines}
+    if receipt.kind is ProposalKind.BRAKE and choices == {Choice.HOLD}:
+        return "Taken on"
+    return "Decided" if choices <= {Choice.DISMISS, *IGNORED} else "Approved"
 
 
 def _line(line: ReceiptLine) -> tuple[object, ...]:

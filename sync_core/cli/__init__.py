@@ -17,6 +17,7 @@ from sync_core.cli import (
     serving,
     status,
     stock,
+    stopping,
     takeover,
     undoing,
 )
@@ -52,8 +53,8 @@ def _tipo(
 
 
 for part in (
-    *(serving, checking, mode, status, stock, exporting, undoing, buffering, places, deliveries),
-    *(doctor, migrating, takeover),
+    *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, places),
+    *(deliveries, doctor, migrating, takeover),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

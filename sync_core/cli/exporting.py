@@ -139,8 +139,8 @@ def export(
 ) -> None:
     """Write rows of a range; the help is made from the columns."""
     wanted = read_range(since, until)
-    form = (None, _json_line) if as_json else (_csv_line(COLUMNS[what]), _csv_row)
-    with _opened(out) as stream:
+    form = (None, _json_line) if as_json else (csv_line(COLUMNS[what]), _csv_row)
+    with opened(out) as stream:
         count = using(lambda parts: _write(PAGES[what](parts, wanted), stream, *form))
     if out is not None:
         console(err=True).print(f"{count:,} {what} written to {out}", soft_wrap=True)
@@ -232,10 +232,10 @@ PAGES: dict[What, Callable[[Parts, Range], AsyncIterator[Sequence[Line]]]] = {
 
 # -- lines
 def _csv_row(line: Line) -> str:
-    return _csv_line(line.values())
+    return csv_line(line.values())
 
 
-def _csv_line(cells: Iterable[object]) -> str:
+def csv_line(cells: Iterable[object]) -> str:
     """Return one line of CSV."""
     line = StringIO()
     csv.writer(line, lineterminator="\n").writerow([_cell(each) for each in cells])
@@ -310,7 +310,7 @@ def _moment(option: str, word: str, whole_day: timedelta) -> datetime:
 
 
 @contextmanager
-def _opened(out: Path | None) -> Iterator[TextIO]:
+def opened(out: Path | None) -> Iterator[TextIO]:
     """Yield where to write; a file takes its place only when it is whole.
 
     Raises:

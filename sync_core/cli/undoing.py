@@ -157,10 +157,10 @@ async def _undo(
     """Decide, wait for the result, and say what it is."""
     clicked = await parts.service.decide(question.token, Choice.CONFIRM, person(), RULE)
     if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
-        raise CannotWork(f"receipt {number} was not taken back: {_refused(clicked)}")
+        raise CannotWork(f"receipt {number} was not taken back: {refused(clicked)}")
     serving = await parts.service.is_serving()
     if serving:
-        await _wait(parts, clicked.receipt, time_out)
+        await wait(parts, clicked.receipt, time_out)
     made = await parts.service.receipt(clicked.receipt)
     if made is None:  # the click has just made it
         raise CannotWork(f"receipt {clicked.receipt} is gone")
@@ -173,12 +173,13 @@ async def _undo(
         raise typer.Exit(BAD_NEWS)
 
 
-def _refused(clicked: Clicked) -> str:
+def refused(clicked: Clicked) -> str:
+    """Return why a decision was not taken."""
     who = "" if clicked.by is None else f" ({cut(clicked.by.name)})"
     return f"{REFUSED.get(clicked.answer, clicked.answer)}{who}"
 
 
-async def _wait(parts: Parts, number: int, time_out: float) -> None:
+async def wait(parts: Parts, number: int, time_out: float) -> None:
     """Wait until a receipt has its result, or the time is out."""
     try:
         async with asyncio.timeout(time_out):

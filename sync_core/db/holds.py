@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     Text,
     bindparam,
@@ -19,14 +20,16 @@ from sqlalchemy import (
 )
 
 from sync_core.db.brakes import HOLD, KIND, OVER, STANDING, STILL, Watching, store_of
+from sync_core.db.catalogue import PLACE, VARIANT
 from sync_core.db.news import FINDING
 from sync_core.db.room import chunks
 from sync_core.db.rows import LEVEL
 from sync_core.db.stock import POOL
 from sync_core.domain.brake import Held, let_meet, pass_on, take_back
 from sync_core.domain.decide import Effect
-from sync_core.domain.values import News, Outcome, Pool, PoolId, Severity
-from sync_core.domain.views import BrakeView
+from sync_core.domain.shown import shown
+from sync_core.domain.values import Alias, News, Outcome, Pool, PoolId, Severity
+from sync_core.domain.views import BrakeView, StoppedProduct
 
 OURS = (HOLD.c.brake == bindparam("brake")) & STILL
 
@@ -99,15 +102,46 @@ class Brakes(Watching):
         severity = Severity.CRITICAL
         self.tell([News(kind=KIND, subject=subject, severity=severity, facts=said)], now=now)
 
+    def stopped_products(
+        self, subject: str, *, offset: int, limit: int
+    ) -> tuple[int, list[StoppedProduct]]:
+        """Return how many products a brake asks about, and some, the largest first."""
+        given = {"brake": subject}
+        total = self.run(SIZE, given).one()[0]
+        query = (
+            select(NETS.c.pool_id, NETS.c.net, POOL.c.title, PLACE.c.name)
+            .join(POOL, POOL.c.id == NETS.c.pool_id)
+            .join(PLACE, PLACE.c.id == POOL.c.place_id)
+            .order_by(func.abs(NETS.c.net).desc(), NETS.c.pool_id)
+        )
+        rows = self.run(query.offset(offset).limit(limit), given).all()
+        numbers = [PoolId(row.pool_id) for row in rows]
+        pools, parts = self.pools(numbers), self.parts(subject, numbers)
+        skus = self._skus(numbers, store_of(subject))
+        return total, [
+            _stopped(row, pools[row.pool_id], parts[row.pool_id], skus, store_of(subject))
+            for row in rows
+        ]
+
+    def _skus(self, pools: Iterable[PoolId], store: Alias) -> dict[int, str]:
+        """Return what the variants of pools are called in a store."""
+        of_level = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
+        query = select(LEVEL.c.pool_id, VARIANT.c.sku).join(VARIANT, of_level)
+        return {
+            row.pool_id: row.sku
+            for some in chunks(sorted(pools), 500)
+            for row in self.run(query.where(LEVEL.c.pool_id.in_(some), LEVEL.c.store == store))
+        }
+
     # -- what people decide
     def release_brake(self, subject: str, *, now: datetime) -> int:
-        """Pass on what a brake holds, and end it; return how many movements that were.
+        """Pass on what a brake holds, and end it; return how many products that were about.
 
         A second time, or after somebody else has decided, nothing happens.
         """
         ended = self._end(subject, "released", now=now)
         self._save_each(ended, pass_on, now=now)
-        return len(ended)
+        return len({each.pool for each in ended})
 
     def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
         """Take back what a brake asks about, and end it: whoever it has reached owes it back.
@@ -184,6 +218,28 @@ class Brakes(Watching):
         self.save(outcomes, now=now)
 
 
+def _stopped(
+    row: Row[Any], pool: Pool, parts: Sequence[Held], skus: Mapping[int, str], store: Alias
+) -> StoppedProduct:
+    """Return one product that a brake asks about."""
+    kept = {level for part in parts for level in part.kept}
+    own = next((each for each in pool.levels if each.spot.store == store), None)
+    others = [each for each in pool.levels if each is not own and each.met]
+    restored = None if pool.shared is None else pool.shared - int(row.net)
+    return StoppedProduct(
+        pool=pool.id,
+        title=pool.title,
+        sku=skus.get(pool.id, ""),
+        place=row.name,
+        store=store,
+        before=None if own is None or restored is None else shown(own, restored),
+        now=None if own is None else own.book,
+        units=-int(row.net),
+        reached=tuple(each.spot.store for each in others if each.id not in kept),
+        stopped=tuple(each.spot.store for each in others if each.id in kept),
+    )
+
+
 def _view(subject: str, facts: dict[str, Any]) -> BrakeView:
     """Return a brake for people."""
     return BrakeView(
@@ -193,4 +249,7 @@ def _view(subject: str, facts: dict[str, Any]) -> BrakeView:
         units=facts.get("units", 0),
         since=datetime.fromisoformat(facts["since"]),
         held_by=facts.get("held_by"),
+        orders_known=facts.get("orders_known", True),
+        stopped=facts.get("stopped", {}),
+        reached=facts.get("reached", {}),
     )

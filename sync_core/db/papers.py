@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from sync_core.domain.decide import Effect, Joined
 from sync_core.domain.proposals import (
+    Change,
     Choice,
     Option,
     Person,
@@ -105,8 +106,19 @@ def receipt_line(row: Row[Any]) -> ReceiptLine:
         done=bool(result.get("done")),
         why=result.get("why") or result.get("waits") or "",
         moved=int(result.get("moved") or 0),
+        pools=int(result.get("pools") or 0),
         writes=writes_of(result.get("writes")),
+        change=_change(row.facts) if row.choice == Choice.ACCEPT else None,
     )
+
+
+def _change(facts: Mapping[str, Any]) -> Change | None:
+    """Return what a store did, if the facts of a proposal say so."""
+    book, shows = facts.get("book"), facts.get("shows")
+    if book is None or shows is None:
+        return None
+    order = str(facts.get("order") or "")
+    return Change(store=Alias(facts["store"]), delta=shows - book, order=order)
 
 
 def effect_facts(effect: Effect) -> dict[str, Any]:

@@ -181,9 +181,9 @@ def _with_sold(moves: Iterable[Move], left: Mapping[LevelId, Sequence[Act]]) -> 
             told.append(each)
             continue
         within = [act for act in left.get(each.level, ()) if since < act.at <= at]
-        sold = sum(SIGN[act.kind] * act.quantity for act in within)
+        sold = min(0, max(each.delta, sum(SIGN[act.kind] * act.quantity for act in within)))
         pack = each.counted // each.delta
-        told.append(replace(each, sold=pack * min(0, max(sold, each.delta))))
+        told.append(replace(each, sold=pack * sold, explained=sold == each.delta))
     return told
 
 
@@ -205,7 +205,7 @@ def judge(moves: Iterable[Move], total: int, limits: Limits) -> Rule | None:
 
 def is_suspicious(move: Move, rule: Rule, limits: Limits, *, is_part: bool) -> bool:
     """Whether a movement is part of a brake: the second table. `is_part`: its pool is already."""
-    if move.explained or move.counted == move.sold:
+    if move.explained:
         return False
     return move.emptied or _is_big(move, rule, limits) or (is_part and move.counted > 0)
 

@@ -161,6 +161,15 @@ class Clicked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a store did, and nobody told us: the reason for a fix."""
+
+    store: Alias
+    delta: int
+    order: str = ""  # that explains it, if one does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
     """What one decision did to one pool."""
 
@@ -169,7 +178,9 @@ class ReceiptLine:
     done: bool
     why: str  # why nothing was done; empty if it was
     moved: int  # by how much the pool's shared quantity moved
+    pools: int = 0  # how many products it was about, where it was about several
     writes: tuple[Write, ...] = ()
+    change: Change | None = None  # that somebody accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What people are shown: plain values, for any face."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
@@ -28,7 +28,7 @@ class StoreView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrakeView:
-    """A brake that holds writes until somebody decides."""
+    """A brake that asks somebody to decide."""
 
     subject: str
     store: Alias  # what moved there is not passed on
@@ -36,6 +36,25 @@ class BrakeView:
     units: int
     since: datetime
     held_by: str | None = None  # who looks into it
+    orders_known: bool = True  # else sales may be among it
+    stopped: dict[Alias, int] = field(default_factory=dict)  # products, by store
+    reached: dict[Alias, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedProduct:
+    """One product that a brake asks about."""
+
+    pool: PoolId
+    title: str  # a merchant wrote it
+    sku: str
+    place: str
+    store: Alias  # the one that changed
+    before: int | None  # what it would show again if its stock was restored
+    now: int | None
+    units: int  # that restoring would give back, shared ones
+    reached: tuple[Alias, ...]  # other stores where it had got to
+    stopped: tuple[Alias, ...]  # other stores that it is kept from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

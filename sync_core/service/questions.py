@@ -21,6 +21,7 @@ from sync_core.domain.views import (
     Notice,
     Overview,
     PoolView,
+    StoppedProduct,
     Unmatched,
 )
 from sync_core.errors import NotAllowed, StoreError
@@ -195,6 +196,14 @@ class Questions:
     async def question(self, kind: str, subject: str) -> Proposal | None:
         """Return the open proposal about the standing finding of that kind and subject."""
         return await self._records.step(lambda ledger: _question(ledger, kind, subject))
+
+    async def stopped_products(
+        self, subject: str, *, offset: int = 0, limit: int = 50
+    ) -> tuple[int, list[StoppedProduct]]:
+        """Return how many products a brake asks about, and some, the largest first."""
+        return await self._records.step(
+            lambda ledger: ledger.stopped_products(subject, offset=offset, limit=limit)
+        )
 
     async def receipt(self, receipt_id: int) -> Receipt | None:
         """Return who decided what, and what came of it."""

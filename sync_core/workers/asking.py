@@ -1,4 +1,4 @@
-"""The brake's question: asked in the commit that holds the writes, and again while it holds."""
+"""The safety stop's question: asked in the commit that stops the writes, and while it lasts."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,9 +13,9 @@ BRAKE = Draft(
     kind=ProposalKind.BRAKE,
     subject="brake",
     options=(
-        Option(choice=Choice.RELEASE, words="Release: write these changes to the other stores"),
-        Option(choice=Choice.HOLD, words="Hold and investigate"),
-        Option(choice=Choice.DISCARD, words="Ignore these changes: give the store back its stock"),
+        Option(choice=Choice.RELEASE, words="Apply: write these changes to the other stores"),
+        Option(choice=Choice.HOLD, words="I'm looking into it"),
+        Option(choice=Choice.DISCARD, words="Restore: set all products back to previous numbers"),
     ),
 )
 
@@ -24,6 +24,8 @@ def ask_about_brakes(ledger: Ledger, ids: Ids, *, now: datetime) -> None:
     """Ask what to do about every brake that holds and has no open question."""
     for finding in ledger.findings_by(kinds=["brake"]):
         if ledger.newer_proposal(finding.id) is None:
-            draft = replace(BRAKE, finding=finding.id, facts={"subject": finding.subject})
+            store = str(finding.facts.get("store") or "")
+            facts = {"subject": finding.subject}
+            draft = replace(BRAKE, finding=finding.id, title=store, facts=facts)
             kept = [(draft, ids.new())]
             ledger.propose(kept, report=None, now=now, expires_at=now + FOR_EVER)

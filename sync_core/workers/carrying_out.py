@@ -13,6 +13,8 @@ from sync_core.domain.values import Alias, ItemId, LevelId, Mode, News, Outcome,
 from sync_core.papers import Approved, Wish
 from sync_core.ports import Ledger
 
+OVER = "the safety stop is over: nothing is left to decide"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -21,13 +23,15 @@ class Result:
     done: bool
     why: str = ""  # why nothing, or not all, was done
     moved: int = 0
+    pools: int = 0  # products that a safety stop was about
     writes: tuple[Write, ...] = ()
     again: LevelId | None = None  # its numbers moved: a fresh proposal is wanted
 
     def kept(self) -> dict[str, object]:
         """Return it as plain JSON."""
         writes = [{"store": w.store, "before": w.before, "after": w.after} for w in self.writes]
-        return {"done": self.done, "why": self.why, "moved": self.moved, "writes": writes}
+        kept = {"done": self.done, "why": self.why, "moved": self.moved, "writes": writes}
+        return {**kept, "pools": self.pools} if self.pools else kept
 
 
 def change_mode(proposal: Proposal, ledger: Ledger, ids: Ids, now: datetime) -> Result:
@@ -129,24 +133,24 @@ def link(proposal: Proposal, ledger: Ledger, now: datetime) -> Result:
 
 
 def let_go(each: Approved, ledger: Ledger, now: datetime) -> Result:
-    """Pass on what the brake held, hold it on, or give the store back what it had."""
+    """Pass on what a brake kept back, leave it as it is, or restore what the store had."""
     subject = str(each.proposal.facts["subject"])
     match each.proposal.choice:
         case Choice.RELEASE:
             count = ledger.release_brake(subject, now=now)
-            return Result(done=count > 0, why="" if count else "it holds nothing any more")
+            return Result(done=count > 0, why="" if count else OVER, pools=count)
         case Choice.DISCARD:
             effects = ledger.discard_brake(subject, now=now)
             for number, effect in effects:
                 shared = ledger.pools([number])[number].shared or 0
                 ledger.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
             moved = sum(effect.moved for _, effect in effects)
-            done = bool(effects)
-            return Result(done=done, why="" if done else "it holds nothing any more", moved=moved)
+            n = len(effects)
+            return Result(done=n > 0, why="" if n else OVER, moved=moved, pools=n)
         case _:
             by = each.proposal.by.name if each.proposal.by is not None else ""
-            ledger.hold_brake(subject, by, now=now)
-            return Result(done=True)
+            stands = ledger.hold_brake(subject, by, now=now)
+            return Result(done=stands, why="" if stands else OVER)
 
 
 def _texts(given: object) -> Mapping[str, str]:

@@ -218,7 +218,7 @@ async def test_a_wipe_is_held_asked_about_and_taken_back_by_a_click(world, offic
         asked = await office.slack.until(
             lambda: with_button(office, office.ann, "decide.discard"), LONG
         )
-        assert "12 products fell to zero in eu and no order explains it" in asked.text
+        assert "12 products dropped to 0 in EU" in asked.text
         deed = await office.slack.click(office.ann, asked, "decide.discard")
         assert deed.acked
 

@@ -181,7 +181,7 @@ def test_findings_have_a_cause_in_words_and_their_end(known):
 )
 def test_no_text_is_a_formula_and_numbers_stay_numbers(title, cell):
     """A merchant, or a customer of theirs, wrote it; the file is opened in a spreadsheet."""
-    (row,) = csv.reader(io.StringIO(exporting._csv_line([title, -5, None, True]), newline=""))
+    (row,) = csv.reader(io.StringIO(exporting.csv_line([title, -5, None, True]), newline=""))
     assert row == [cell, "-5", "", "true"]
 
 

@@ -86,6 +86,24 @@ def test_it_is_told_how_far_it_has_come(furnished):
     assert (nothing["pools"], nothing["units"], nothing["stopped"]) == (0, 0, {})
 
 
+def test_its_products_are_listed(furnished):
+    """What each showed before, and where it has got to; one page after the other."""
+    furnished.run(wiped)
+
+    def read(ledger, offset=0):
+        return ledger.stopped_products(SUBJECT, offset=offset, limit=5)
+
+    total, [one] = furnished.run(read)
+    assert total == 1
+    assert (one.title, one.place, one.store, one.sku) == ("Jacket", "Berlin", "eu", "")
+    assert (one.before, one.now, one.units) == (50, 0, 50)
+    assert (one.stopped, one.reached) == (("us",), ())
+    furnished.run(lambda ledger: ledger.run(update(HOLD).values(kept={})))
+    [one] = furnished.run(read)[1]
+    assert (one.stopped, one.reached) == ((), ("us",))
+    assert furnished.run(lambda ledger: read(ledger, 1)) == (1, [])
+
+
 def test_a_part_of_it_is_passed_on_once(furnished):
     """Two processes hear of the same order: five units reach the other store, not ten."""
     furnished.run(wiped)

@@ -153,7 +153,7 @@ def test_the_example_can_be_read_with_every_line_switched_on(tmp_path):
 # -- commands
 def first_words(table, head):
     """Return the command of each row of a table."""
-    return re.findall(rf"^\| `{head} (\w+)", table, re.MULTILINE)
+    return re.findall(rf"^\| `{head} ([\w-]+)", table, re.MULTILINE)
 
 
 def test_the_table_of_the_command_line_has_every_command():

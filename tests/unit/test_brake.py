@@ -12,15 +12,19 @@ from sync_core.domain.account import hear
 from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.brake import (
     LIMITS,
+    Held,
     Move,
     Rule,
     Traffic,
     explain_all,
     hold,
     is_emptied,
+    is_put_right,
     is_suspicious,
     judge,
+    kept_from,
     let_meet,
+    may_put_right,
     may_trip,
     not_passed_on,
     pass_on,
@@ -164,6 +168,88 @@ def test_what_has_been_written_is_not_held(us, opened, fresh, waiting):
     start = pool(0, level("eu", 0), us)
     made = move(-50, pool=1, level=1)
     assert not_passed_on(start, made, {2: opened}, fresh=fresh) == waiting
+
+
+def part(delta=-50, kept=(2,), movement=1, level=1):
+    return Held(
+        id=0, brake="b", pool=1, level=level, movement=movement, delta=delta,
+        kept=dict.fromkeys(kept, 0), at=NOON,
+    )  # fmt: skip
+
+
+BIG = move(50, number=9, emptied=False)
+
+
+@pytest.mark.parametrize(
+    ("made", "parts", "rule", "kept"),
+    [
+        pytest.param(move(), [], Rule.EMPTIED, (2, 3), id="a fall: those it has not reached"),
+        pytest.param(BIG, [part()], Rule.EMPTIED, (2,), id="a rise: whom the fall is kept from"),
+        pytest.param(BIG, [part(kept=())], Rule.EMPTIED, (), id="a rise: the fall has reached all"),
+        pytest.param(BIG, [], Rule.MOVED, (2, 3), id="a big rise, after MOVED"),
+    ],
+)
+def test_whom_it_is_kept_from_follows_the_table(made, parts, rule, kept):
+    assert kept_from(made, (2, 3), parts, rule, LIMITS) == kept
+
+
+@pytest.mark.parametrize(
+    ("made", "parts", "may"),
+    [
+        pytest.param(move(50, number=9, level=3), [part()], True, id="the fall has reached it"),
+        pytest.param(move(50, number=9, level=2), [part()], False, id="it never fell there"),
+        pytest.param(move(50, number=1, level=3), [part(movement=2)], False, id="before the fall"),
+        pytest.param(move(50, number=9, level=3, explained=True), [part()], False, id="a refund"),
+        pytest.param(move(-50, number=9, level=3), [part()], False, id="a fall"),
+        pytest.param(move(50, number=9, level=3), [part(50)], False, id="after a rise"),
+        pytest.param(move(50, number=9, level=3), [], False, id="of another product"),
+    ],
+)
+def test_what_puts_right_what_fell(made, parts, may):
+    assert may_put_right(made, parts) is may
+
+
+@pytest.mark.parametrize(
+    ("total", "emptied", "moved"),
+    [(-1, False, False), (0, True, True), (1, True, False)],
+)
+def test_what_adds_up_to_nothing_is_put_right(total, emptied, moved):
+    parts = [part(-50), part(50 + total)]
+    assert is_put_right(parts, Rule.EMPTIED) is emptied
+    assert is_put_right(parts, Rule.MOVED) is moved
+
+
+@pytest.mark.parametrize(
+    ("acts", "sold"),
+    [
+        pytest.param([], 0, id="no order"),
+        pytest.param([act(5)], -5, id="an order in the same second"),
+        pytest.param([act(5), act(3, ref=2)], -8, id="two orders"),
+        pytest.param([act(5), act(2, ref=2, kind=ActKind.REFUND)], -3, id="one was refunded"),
+        pytest.param([act(60)], -50, id="more than fell"),
+        pytest.param([act(5, at=NOON + timedelta(seconds=1))], 0, id="after it"),
+        pytest.param([act(5, at=NOON - timedelta(minutes=2))], 0, id="long before"),
+        pytest.param([act(2, kind=ActKind.REFUND)], 0, id="only a refund"),
+    ],
+)
+def test_orders_account_for_a_part_of_a_fall(acts, sold):
+    """A value contains all that happened before it: also what moved nothing by itself."""
+    [told] = explain_all([move(level=7)], {7: acts})
+    assert (told.sold, told.explained) == (sold, sold == -50)
+
+
+def test_an_order_of_before_is_part_of_the_movement_before():
+    """What was sold until the last movement is in its value, whatever explains it."""
+    at = NOON - timedelta(seconds=30)
+    first = move(-3, number=1, level=7, emptied=False, seen_at=at, at=at)
+    told = explain_all([first, move(-47, number=2, level=7)], {7: [act(2, at=at)]})
+    assert [each.sold for each in told] == [-2, 0]
+
+
+def test_orders_are_counted_in_the_units_of_the_pool():
+    packed = replace(move(-50, level=7), delta=-5)
+    [told] = explain_all([packed], {7: [act(2)]})
+    assert told.sold == -20
 
 
 # -- conservation

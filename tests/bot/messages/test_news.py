@@ -472,17 +472,20 @@ def test_a_decision_without_a_message_gets_its_own():
 def test_a_brake_asks_its_question_and_says_how_it_ended():
     """Its buttons carry a token that the core gives; they go when it is decided."""
     kept = Kept()
-    facts = {"store": "eu", "rule": "emptied", "pools": 23, "units": 412}
+    facts = {"store": "eu", "rule": "emptied", "pools": 23, "units": 412, "reached": {"us": 20}}
     begun = notice(1, "brake", "brake:eu:1", facts=facts, severity="critical")
     kept.fold(begun)
     [post] = kept.told()
-    assert post.due_at == NOW + 3 * SECOND
+    listed = kept.posts["incident:1/0"]
+    assert post.due_at == listed.due_at == NOW + 3 * SECOND
+    assert post.body["facts"]["reached"] == {"us": 20}
+    assert (listed.parent, said.needs(listed).stopped) == (post.key, "brake:eu:1")
     assert said.needs(post) == said.Needs(question=("brake", "brake:eu:1"))
     asked = said.Lookup(question=proposal(1, "x", token="a" * 16))
     buttons = [b for b in said.render(post, asked, NOW).blocks if b["type"] == "actions"]
     assert [each["value"] for each in buttons[0]["elements"]] == ["a" * 16] * 3
     kept.fold(replace(begun, id=2, over=True, facts={**facts, "ended": "released"}, at=NOW + HOUR))
-    assert kept.words("incident:1").startswith("Resolved after 1 h. Released.")
+    assert kept.words("incident:1").startswith("Resolved after 1 h. The new numbers were applied.")
     assert said.needs(kept.posts["incident:1"]) == said.Needs()
 
 
