@@ -1,5 +1,7 @@
 """A change of mode: what was found, what would be written, and the button that says so."""
 
+from collections.abc import Mapping
+
 from bot.messages.kit import (
     Action,
     Block,
@@ -18,8 +20,9 @@ from bot.messages.kit import (
     sentence,
     table,
 )
-from bot.text import clean, counted, number, units, when
+from bot.text import clean, counted, number, store_name, units, when
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Report, ReportState
+from sync_core.domain.values import Mode
 
 WORST = (
     Column("Product", wrapped=True),
@@ -28,6 +31,7 @@ WORST = (
     Column("Should show", right=True),
 )
 MATCH, DIFFER = ("matching", "match", "agreed"), ("differing", "differ")
+FEW = 5  # stores that a sentence names
 STEPS = {
     ReportState.WANTED: "waiting to begin",
     ReportState.EXPORTING: "the stores list all they have",
@@ -60,43 +64,56 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
         return progress(report=report)
     mode = clean(report.facts.get("mode", "the new mode"), 20)
     alias = report.facts.get("alias")
-    whom = f"{clean(alias, 40)} becomes" if alias else "all stores become"
+    whom = f"{store_name(alias)} becomes" if alias else "all stores become"
     match, differ = count(report.summary, *MATCH), count(report.summary, *DIFFER)
     parts: list[Part] = [
         f"Before {whom} ",
         bold(mode),
-        f": {number(match)} match, {number(differ)} differ, ",
-        f"{number(count(report.summary, 'missing', 'alone'))} have no partner.",
+        f": {counted(match, 'product')} {'matches' if match == 1 else 'match'}, ",
+        f"{number(differ)} {'does' if differ == 1 else 'do'}n't, ",
+        f"{number(count(report.summary, 'missing', 'alone'))} without a match in another store.",
     ]
     blocks: list[Block] = [bullets(_would(report, differ)), *_worst(report)]
     is_open = proposal is not None and proposal.state is ProposalState.OPEN
     if proposal is None or not is_open:
-        blocks.append(sentence("This question is settled; ask again to see what stands now."))
+        blocks.append(sentence("This has been decided; ask again for present numbers."))
         return message(*parts, blocks=blocks)
-    blocks += _buttons(mode, match, differ, proposal)
-    blocks.append(context(f"Bound to these numbers; expires {when(proposal.expires_at)}."))
+    blocks += _buttons(report, match, differ, proposal)
+    changed = "If stock changes before you confirm, you'll be asked again."
+    blocks.append(context(f"{changed} Expires {when(proposal.expires_at)}."))
     return message(*parts, sign="Question", blocks=blocks)
 
 
 def _would(report: Report, differ: int) -> list[list[Part]]:
     """Return what would be written, line by line."""
     lines: list[list[Part]] = [
-        ["The switch itself writes nothing; what matches is kept equal from then on."]
+        ["The switch itself writes nothing; what matches is kept in sync from then on."]
     ]
+    if report.facts.get("mode") == Mode.ONE_WAY:
+        lines.append([bold(_one_way(report))])
     if differ:
-        by, few = units(count(report.summary, "units")), "waits" if differ == 1 else "wait"
-        lines.append(
-            [f"{counted(differ, 'level')} {few} until you say which number holds: {by} in all."]
-        )
+        by, few = units(count(report.summary, "units")), "isn't" if differ == 1 else "aren't"
+        pending = f"{counted(differ, 'mismatch', 'mismatches')} {few} synced until you decide"
+        lines.append([f"{pending} which number is right: {by} in all."])
     unusable = count(report.summary, "unusable")
     if unusable:
         lines.append(
-            [f"{counted(unusable, 'level')} cannot be used: untracked, closed or bundles."]
+            [f"{counted(unusable, 'product')} can't be synced: untracked, closed or bundles."]
         )
     compared = count(report.summary, "compared", "levels")
     if compared:
-        lines.append([f"{counted(compared, 'level')} compared."])
+        lines.append([f"{counted(compared, 'product')} compared."])
     return lines
+
+
+def _one_way(report: Report) -> str:
+    """Return what a one-way connection does not do."""
+    before = report.facts.get("before")
+    modes = dict(before) if isinstance(before, Mapping) else {}
+    stores = " and ".join(store_name(each) for each in list(modes)[:FEW]) or "the other store"
+    verb = "will no longer" if Mode.TWO_WAY in modes.values() else "will not"
+    source = store_name(report.facts["source"]) if report.facts.get("source") else "the source"
+    return f"Sales and other changes in {stores} {verb} reach {source}; they become mismatches."
 
 
 def _worst(report: Report) -> list[Block]:
@@ -106,13 +123,16 @@ def _worst(report: Report) -> list[Block]:
     return [*blocks, *more(count(report.summary, *DIFFER) - shown if shown else 0, "/tipo drift")]
 
 
-def _buttons(mode: str, match: int, differ: int, proposal: Proposal) -> list[Block]:
+def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> list[Block]:
     """Return Confirm, with the count that was shown in its label, and Cancel."""
-    label = f"Switch to {mode}: {number(match)} match, {number(differ)} differ"
+    mode = clean(report.facts.get("mode", "the new mode"), 20)
+    label = f"Switch to {mode}: {number(match)} match, {number(differ)} don't"
+    lost = f" {_one_way(report)}" if mode == Mode.ONE_WAY else ""
     question = asking(
         f"Switch to {mode}?",
-        f"{number(match)} levels match and are kept equal from now on. "
-        f"{number(differ)} differ and wait for your decision.",
+        f"What matches is kept in sync from now on; {number(differ)} that "
+        f"{'does' if differ == 1 else 'do'} not match {'is' if differ == 1 else 'are'} not synced "
+        f"until you decide.{lost}",
         "Switch",
     )
     yes, no = (f"{Action.DECIDE}.{each}" for each in (Choice.CONFIRM, Choice.DISMISS))

@@ -32,15 +32,16 @@ SETTLING = 2.0  # seconds from the last catalogue read to its pools, at most
 
 PROMISE = {
     Mode.TWO_WAY: (
-        "The first meeting reads every level. Equal ones are adopted and kept equal from then on, "
-        "in both directions; different ones are left alone and listed. Nothing is written by it."
+        "The initial comparison reads every stock level. What matches is kept in sync from then "
+        "on, in both directions; what doesn't match is listed and not synced. It writes nothing."
     ),
     Mode.ONE_WAY: (
-        "The first meeting reads every level. Equal ones are adopted; from then on changes of the "
-        "source are written to the destination, and the destination's own are written nowhere. "
-        "Different ones are left alone and listed. Nothing is written by the meeting."
+        "The initial comparison reads every stock level. What matches is kept in sync from then "
+        "on, in one direction: changes of the source are written to the destination. Sales and "
+        "other changes in the destination will not reach the source; they show up as mismatches. "
+        "What doesn't match is listed and not synced. The comparison itself writes nothing."
     ),
-    Mode.OFF: "Nothing is counted and nothing written any more; turning it on is a first meeting.",
+    Mode.OFF: "Nothing is counted or written any more; turning it on begins with a comparison.",
 }
 
 Wanted = Annotated[Mode | None, typer.Argument(help="The new mode; nothing shows the present one.")]

@@ -78,8 +78,10 @@ class Orders(Questions):
         before = {each: modes[each] for each in wanted}
         if not wanted or all(was == mode.value for was in before.values()):
             raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'nobody'}")
+        source = [each for each in modes if each not in await self._destinations(None)]
         facts = {
             "mode": mode.value,
+            "source": source[0],
             "alias": alias,
             "before": before,
             "reply": reply,
