@@ -20,7 +20,7 @@ from bot.messages.kit import (
     sentence,
     table,
 )
-from bot.messages.state import COLUMNS, counts, last_compare, row, standing
+from bot.messages.state import COLUMNS, counts, headline, last_compare, row
 from bot.text import between, clean, counted, when
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
@@ -42,7 +42,8 @@ def home(
     chart: bool = True,
 ) -> dict[str, Any]:
     """Return the App Home; `may` is whether this person may decide, `chart` whether Slack draws."""
-    sign, parts = standing(overview, serving=is_serving(overview, now))
+    serving = is_serving(overview, now)
+    sign, parts = headline(overview, serving=serving, compared=bool(reports))
     rows, shown = table(COLUMNS, map(row, overview.stores[:STORES]))
     left = len(overview.stores) - shown
     blocks: list[Block] = [
@@ -55,7 +56,7 @@ def home(
         header("Units moved, last 24 hours"),
         *(_chart(hours) if chart else _numbers(hours)),
         divider(),
-        header("Compares"),
+        header("Comparisons"),
         *(_reports(reports)),
     ]
     return {"type": "home", "callback_id": "home", "blocks": fitted(blocks, 100)}
@@ -69,10 +70,10 @@ def is_serving(overview: Overview, now: datetime) -> bool:
 
 def _buttons(overview: Overview, *, may: bool) -> list[Block]:
     """Return what can be done from here; whoever may not decide may look."""
-    drift = button(Action.DRIFT, "Show what stands", "drift") if overview.findings else None
+    drift = button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None
     check = button(Action.HOME_CHECK, "Compare now", "check")
     if not may:
-        only = context("You may look; approvers may also pause, resume and change the mode.")
+        only = context("Approvers can also pause, resume and change the mode from here.")
         return [*actions("home", drift, check), only]
     return [
         *actions("home", drift, check, _pause(overview)),
@@ -85,7 +86,7 @@ def _pause(overview: Overview) -> Block:
     if overview.paused:
         return button(Action.HOME_RESUME, "Resume", "resume", style="primary")
     question = asking(
-        "Pause writing?", "Sales go on being counted; resume writes the sum.", "Pause"
+        "Pause writing?", "Sales are still counted, and written after you resume.", "Pause"
     )
     return button(Action.HOME_PAUSE, "Pause", "pause", confirm=question)
 

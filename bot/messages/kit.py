@@ -32,6 +32,7 @@ SIGNS = {
     "Done": "white_check_mark",
     "Paused": "double_vertical_bar",
     "Question": "question",
+    "Off": "white_circle",
 }
 
 

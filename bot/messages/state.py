@@ -1,6 +1,6 @@
 """How things stand: each store, its connection, and what waits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from bot.messages.kit import (
@@ -20,24 +20,26 @@ from bot.messages.kit import (
     share_button,
     table,
 )
-from bot.text import clean, counted, duration, mrkdwn, number, when
+from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
 from sync_core.domain.proposals import Report
+from sync_core.domain.standing import Standing, State, standing
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import Overview, StoreView
 
 MODES = {
     Mode.TWO_WAY: "changes in either store reach the other",
-    Mode.ONE_WAY: "only the source's changes are written",
-    Mode.OFF: "nothing is written",
+    Mode.ONE_WAY: "only the source's changes reach it; its own sales reach no other store",
+    Mode.OFF: "nothing is synced",
 }
 START: list[Part] = ["Start ", code("tipo serve"), "."]
 NAMED = 20  # stores that one sentence names
+BOTH = 2
 COLUMNS = (
     Column("Store", wrapped=True),
     Column("Connection"),
-    Column("Waiting", right=True),
-    Column("Left alone", right=True),
-    Column("Delay p50 / p95", right=True),
+    Column("Pending", right=True),
+    Column("Not synced", right=True),
+    Column("Usual delay / slowest 5 %", right=True),
     Column("Last event"),
 )
 
@@ -51,7 +53,7 @@ def status(
     share: str = "",
 ) -> Message:
     """Say how things stand, at a glance."""
-    sign, parts = standing(overview, serving=serving)
+    sign, parts = headline(overview, serving=serving, compared=last_report is not None)
     blocks, shown = table(COLUMNS, map(row, overview.stores))
     left = len(overview.stores) - shown
     return message(
@@ -63,42 +65,130 @@ def status(
             context(counts(overview), last_compare(last_report), f"As of {when(now)}"),
             *actions(
                 "status",
-                button(Action.DRIFT, "Show what stands", "drift") if overview.findings else None,
+                button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None,
                 share_button(share),
             ),
         ],
     )
 
 
-def standing(overview: Overview, *, serving: bool) -> tuple[str, list[Part]]:
-    """Return how bad it is, and the news in one sentence; the worst comes first."""
-    worst = next(_ladder(overview, serving=serving), None)
-    return worst or ("Done", [f"All {counted(len(overview.stores), 'store')} are in step."])
+def headline(overview: Overview, *, serving: bool, compared: bool) -> tuple[str, list[Part]]:
+    """Return how bad it is, and the news in a sentence or two."""
+    now = standing(overview, serving=serving, compared=compared)
+    sign, parts = SAYS[now.state](overview, now)
+    if now.off and now.state is not State.OFF:
+        parts = [*parts, " ", *_off(now)]
+    return sign, parts
 
 
-def _ladder(overview: Overview, *, serving: bool) -> Iterator[tuple[str, list[Part]]]:
-    """Yield what is not as it should be, the worst first."""
-    held = [each for each in overview.stores if each.held_why]
-    waiting = sum(each.due + each.looks + each.open for each in overview.stores)
-    if not serving:
-        yield "Critical", ["Tipo is not running, so nothing is counted or written. ", *START]
-    if held:
-        names = ", ".join(clean(each.alias, 40) for each in held[:5])
-        why = clean(held[0].held_why, 200).rstrip(".")
-        yield "Critical", [f"{names} {'is' if len(held) == 1 else 'are'} held: {why}."]
-    if overview.brakes:
-        stores = ", ".join(clean(each.store, 40) for each in overview.brakes[:5])
-        yield "Critical", [f"Changes from {stores} are held until somebody decides."]
-    if overview.oversold:
-        yield "Critical", [f"{counted(overview.oversold, 'product')} oversold."]
-    if overview.paused:
-        by = clean(overview.paused, 80)
-        yield "Paused", [f"Writing is paused ({by}); sales go on being counted."]
-    if overview.findings:
-        few = "waits" if overview.findings == 1 else "wait"
-        yield "Warning", [f"{counted(overview.findings, 'finding')} {few} for a decision."]
-    if waiting:
-        yield "Note", [f"{counted(waiting, 'change')} on the way; all else is in step."]
+Said = tuple[str, list[Part]]
+
+
+def _not_running(*_: object) -> Said:
+    return "Critical", ["Tipo is not running: nothing is counted or written. ", *START]
+
+
+def _cant_update(_: Overview, now: Standing) -> Said:
+    names = listed(each.alias for each in now.refusing)
+    why = clean(now.refusing[0].held_why, 200).rstrip(".")
+    return "Critical", [f"Can't update {names}: {why}. Changes are queued; none are lost."]
+
+
+def _safety_stop(overview: Overview, _: Standing) -> Said:
+    first = overview.brakes[0]
+    pools, store = counted(first.pools, "product"), store_name(first.store)
+    left = len(overview.brakes) - 1
+    few = "needs" if first.pools == 1 else "need"
+    more = f" {counted(left, 'more safety stop')} {_is(left)} open." if left else ""
+    looking = f" {clean(first.held_by, 80)} is looking into it." if first.held_by else ""
+    return "Critical", [f"Safety stop: {pools} in {store} {few} a decision.{looking}{more}"]
+
+
+def _oversold(overview: Overview, _: Standing) -> Said:
+    few = "is" if overview.oversold == 1 else "are"
+    return "Critical", [f"{counted(overview.oversold, 'product')} {few} oversold."]
+
+
+def _paused(overview: Overview, _: Standing) -> Said:
+    by = clean(overview.paused, 80)
+    resume: list[Part] = ["Changes are counted, and written after ", code("/tipo resume"), "."]
+    return "Paused", [f"Writing is paused ({by}). ", *resume]
+
+
+def _all_off(overview: Overview, now: Standing) -> Said:
+    if not now.off:
+        only = listed(each.alias for each in overview.stores) or "No store"
+        return "Off", [f"{only} is set up alone: add a second store to sync with."]
+    return "Off", _off(now)
+
+
+def _off(now: Standing) -> list[Part]:
+    """Return which stores are off, and how to turn them on."""
+    few = "isn't" if len(now.off) == 1 else "aren't"
+    it = "it" if len(now.off) == 1 else "them"
+    alone = len(now.off) == 1 and len(now.connected) > 1
+    command = f"/tipo mode two-way{f' {now.off[0].alias}' if alone else ''}"
+    names = listed(each.alias for each in now.off)
+    return [f"{names} {few} connected yet. Turn {it} on with ", code(command), "."]
+
+
+def _nothing_matched(*_: object) -> Said:
+    return "Warning", ["No product matches between the stores. See ", code("/tipo unmatched"), "."]
+
+
+def _never_compared(_: Overview, now: Standing) -> Said:
+    few = f" {counted(now.pending, 'change')} {_is(now.pending)} pending." if now.pending else ""
+    check: list[Part] = [code("/tipo check"), " does it now; else it runs at night.", few]
+    return "Note", ["Changes are synced, but the stores were never compared. ", *check]
+
+
+def _pending(overview: Overview, now: Standing) -> Said:
+    told = [f"{counted(now.pending, 'change')} {_is(now.pending)} pending."]
+    return "Note", [*told, *([f" {_open(overview)}"] if overview.findings else [])]
+
+
+def _mismatches(overview: Overview, _: Standing) -> Said:
+    return "Warning", [_open(overview)]
+
+
+def _open(overview: Overview) -> str:
+    few = "needs" if overview.findings == 1 else "need"
+    return f"{counted(overview.findings, 'mismatch', 'mismatches')} {few} a decision."
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _in_sync(_: Overview, now: Standing) -> Said:
+    if now.off:
+        return "Done", [f"{listed(each.alias for each in now.connected)} are in sync."]
+    n = len(now.connected)
+    return "Done", ["Both stores are in sync." if n == BOTH else f"All {n} stores are in sync."]
+
+
+def listed(aliases: Iterable[str]) -> str:
+    """Return stores as people list them: EU, US and UK."""
+    names = [store_name(each) for each in aliases]
+    left = len(names) - NAMED
+    if left > 0:
+        return f"{', '.join(names[:NAMED])} and {counted(left, 'more store')}"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+SAYS: dict[State, Callable[[Overview, Standing], Said]] = {
+    State.NOT_RUNNING: _not_running,
+    State.CANT_UPDATE: _cant_update,
+    State.SAFETY_STOP: _safety_stop,
+    State.OVERSOLD: _oversold,
+    State.PAUSED: _paused,
+    State.OFF: _all_off,
+    State.NOTHING_MATCHED: _nothing_matched,
+    State.NEVER_COMPARED: _never_compared,
+    State.PENDING: _pending,
+    State.MISMATCHES: _mismatches,
+    State.IN_SYNC: _in_sync,
+}
 
 
 def row(store: StoreView) -> tuple[object, ...]:
@@ -120,9 +210,9 @@ def _name(store: StoreView) -> str:
 
 
 def connection(store: StoreView) -> str:
-    """Return how a store takes part, in one or two words."""
+    """Return how a store takes part, in a few words."""
     if store.held_why:
-        return "held"
+        return "can't be updated"
     return "source" if store.role is Role.SOURCE else (store.mode or Mode.OFF).value
 
 
@@ -136,14 +226,14 @@ def delay(store: StoreView) -> str:
 def counts(overview: Overview) -> str:
     """Return the counts that matter, as small print."""
     words = [
-        f"{number(overview.agreed)} of {counted(overview.pools, 'pool')} agreed",
-        f"{number(overview.differing)} differ",
+        f"{number(overview.agreed)} of {counted(overview.pools, 'matched product')} synced",
+        f"{number(overview.differing)} {'doesn' if overview.differing == 1 else 'don'}'t match",
         f"{number(overview.oversold)} oversold",
-        counted(overview.findings, "finding"),
+        f"{number(overview.findings)} open",
     ]
     if overview.unhandled:
         since = moment(overview.oldest_unhandled_at, "now")
-        words.append(f"{counted(overview.unhandled, 'webhook')} to handle since {since}")
+        words.append(f"{counted(overview.unhandled, 'notification')} pending since {since}")
     return " \u00b7 ".join(words)
 
 
@@ -151,7 +241,8 @@ def last_compare(report: Report | None) -> str:
     """Return when the stores were last compared, and what came of it."""
     if report is None:
         return "The stores have not been compared yet."
-    return f"Last compared {moment(report.finished_at)}: {counted(report.open, 'decision')} open."
+    few = counted(report.open, "mismatch", "mismatches")
+    return f"Last compared {moment(report.finished_at)}: {few} open."
 
 
 def mode_now(*, overview: Overview, share: str = "") -> Message:
@@ -161,10 +252,10 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
     left = len(destinations) - NAMED
     for each in destinations[:NAMED]:
         mode = each.mode or Mode.OFF
-        parts += [", " if parts else "", clean(each.alias, 40), " is ", bold(mode.value)]
+        parts += [", " if parts else "", store_name(each.alias), " is ", bold(mode.value)]
         parts += [f" ({MODES[mode]})"]
     if not parts:
-        return message("There is no destination yet: only the source is set up.")
+        return message("Only one store is set up: add a second one to sync with.")
     hint = sentence(
         "To change it: ",
         code("/tipo mode two-way"),
@@ -174,7 +265,11 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         code("/tipo mode off"),
         ", with a store's name if you mean one. You see what would be written first.",
     )
-    held = [f"{mrkdwn(each.alias, 40)} is held" for each in overview.stores if each.held_why]
+    held = [
+        f"{mrkdwn(store_name(each.alias), 40)} can't be updated"
+        for each in overview.stores
+        if each.held_why
+    ]
     ending = [*([context(", ".join(held[:NAMED]))] if held else []), *share_it(share)]
     rest = f", and {counted(left, 'more store')}" if left > 0 else ""
     return message(*parts[1:], f"{rest}.", blocks=[hint, *ending])

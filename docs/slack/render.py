@@ -30,6 +30,7 @@ EMOJI = {
     "white_check_mark": "✅",
     "double_vertical_bar": "⏸️",
     "question": "❓",
+    "white_circle": "⚪",
 }
 CSS = HERE / "page.css"
 SCALE = 1.25

@@ -1,5 +1,6 @@
 """`tipo status`, `tipo pause` and `tipo resume`."""
 
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,14 +9,16 @@ import typer
 from sync_core.app import Parts
 from sync_core.cli.printing import ago, moment, say, say_json, show
 from sync_core.cli.running import AsJson, Yes, confirm, using, who
+from sync_core.cli.stopping import counted, told
 from sync_core.domain.drift import PASSING
 from sync_core.domain.nights import next_night
 from sync_core.domain.proposals import Report
-from sync_core.domain.views import BrakeView, Overview, StoreView
+from sync_core.domain.standing import Standing, State, standing
+from sync_core.domain.views import Overview
 
 HEADINGS = (
-    *("store", "role", "mode", "levels", "met", "due", "under way", "to read", "suspended"),
-    *("last webhook", "usual delay", "long delay"),
+    *("store", "role", "mode", "stock levels", "matched up", "pending", "being written"),
+    *("to be read", "not synced", "last webhook", "usual delay", "slowest 5 %"),
 )
 
 
@@ -27,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(*, as_json: AsJson = False) -> None:
-    """Show the stores, their modes, what is under way and what stands."""
+    """Show how things stand: the stores, their modes, what is pending and what is open."""
     using(lambda parts: _status(parts, as_json=as_json))
 
 
@@ -48,12 +51,8 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
         )
         return
     now = parts.clock.now()
-    if serving:
-        say("`tipo serve` runs.")
-    else:
-        say(f"`tipo serve` does not run: last seen {ago(overview.serving_at, now)}.")
-    if overview.paused:
-        say(f"Paused by {overview.paused}: nothing is written; `tipo resume` writes the sum.")
+    for line in headline(overview, now, serving=serving, compared=report is not None):
+        say(line)
     show(
         HEADINGS,
         (
@@ -91,18 +90,18 @@ def next_night_of(parts: Parts) -> datetime:
 
 
 def waiting(report: Report) -> int:
-    """Return how many findings a report counted that wait for a person."""
+    """Return how many mismatches a report counted that wait for a person."""
     return sum(n for kind, n in report.counts.items() if kind not in PASSING)
 
 
 def _last(report: Report | None, now: datetime) -> str:
     """Return how the last comparison went, in one line."""
     if report is None:
-        return "The stores have not been compared yet: `tipo check` does."
+        return "The stores have not been compared yet: `tipo check` does it now."
     at = ago(report.finished_at, now)
     differ = waiting(report)
-    differing = "nothing differs" if not differ else f"{differ:,} differ"
-    return f"Last compared {at} ({report.kind}): {differing}, {report.open:,} open proposals."
+    differing = "everything matched" if not differ else f"{differ:,} didn't match"
+    return f"Last compared {at} ({report.kind}): {differing}, {report.open:,} open."
 
 
 def _plain(report: Report) -> dict[str, object]:
@@ -123,32 +122,83 @@ def _seconds(value: float | None) -> str | None:
 def _remarks(overview: Overview) -> list[str]:
     """Return what deserves a sentence."""
     counts = (
-        f"{overview.pools} pools, {overview.agreed} agreed, {overview.differing} levels differ, "
-        f"{overview.oversold} oversold, {overview.findings} findings, "
-        f"{overview.unhandled} deliveries wait."
+        f"{overview.agreed:,} of {overview.pools:,} matched products synced, "
+        f"{overview.differing:,} don't match, {overview.oversold:,} oversold, "
+        f"{overview.findings:,} open, {overview.unhandled:,} notifications pending."
     )
     remarks = [counts]
-    remarks += [_braked(each) for each in overview.brakes]
-    remarks += [_held(each) for each in overview.stores if each.held_why]
     if overview.pools == 0:
         remarks.append("The catalogue has not been read yet: `tipo serve` reads it.")
-    elif all(each.mode in {None, "off"} for each in overview.stores):
-        remarks.append("Nothing is kept equal yet: `tipo mode two-way` begins.")
     return remarks
 
 
-def _braked(brake: BrakeView) -> str:
-    """Return what a brake holds, and what can be done about it."""
-    looking = f" {brake.held_by} looks into it." if brake.held_by else ""
+def headline(overview: Overview, now: datetime, *, serving: bool, compared: bool) -> list[str]:
+    """Return how things stand, in a sentence; and what else people must know, however it is."""
+    found = standing(overview, serving=serving, compared=compared)
+    said = [SAYS[found.state](overview, found)]
+    if not serving:
+        said = [f"`tipo serve` does not run: last seen {ago(overview.serving_at, now)}."]
+    also = {
+        State.CANT_UPDATE: found.refusing,
+        State.SAFETY_STOP: overview.brakes,
+        State.PAUSED: overview.paused,
+        State.OFF: found.off,
+    }
+    told = [SAYS[state](overview, found) for state, facts in also.items() if facts]
+    return [*said, *(each for each in told if each not in said)]
+
+
+def _cant_update(_: Overview, now: Standing) -> str:
+    told = [f"Can't update {each.alias}: {each.held_why}." for each in now.refusing]
+    return f"{' '.join(told)} Changes are queued; none are lost. See `tipo doctor`."
+
+
+def _safety_stop(overview: Overview, _: Standing) -> str:
+    return " ".join(told(each) for each in overview.brakes)
+
+
+def _paused(overview: Overview, _: Standing) -> str:
     return (
-        f"The brake holds what moved in {brake.store} since {brake.since:%Y-%m-%d %H:%M} UTC "
-        f"without an order: {brake.units} units of {brake.pools} pools. The other stores keep "
-        f"theirs, and sales go on; release or ignore these changes in Slack.{looking}"
+        f"Writing is paused ({overview.paused}). Changes are counted, and written after "
+        "`tipo resume`."
     )
 
 
-def _held(store: StoreView) -> str:
-    return f"{store.alias} is held, nothing is sent to it: {store.held_why}; see `tipo doctor`."
+def _off(_: Overview, now: Standing) -> str:
+    if not now.off:
+        return "Only one store is set up: add a second one to sync with."
+    names = " and ".join(each.alias for each in now.off)
+    few, it = ("isn't", "it") if len(now.off) == 1 else ("aren't", "them")
+    alone = f" {now.off[0].alias}" if len(now.off) == 1 and len(now.connected) > 1 else ""
+    return f"{names} {few} connected yet. Turn {it} on with `tipo mode two-way{alone}`."
+
+
+def _open(overview: Overview, _: Standing) -> str:
+    few = "mismatch needs" if overview.findings == 1 else "mismatches need"
+    return f"{overview.findings:,} {few} a decision: `tipo check` lists them."
+
+
+def _pending(_: Overview, now: Standing) -> str:
+    return f"{now.pending:,} {'change is' if now.pending == 1 else 'changes are'} pending."
+
+
+def _in_sync(_: Overview, now: Standing) -> str:
+    return f"{', '.join(each.alias for each in now.connected)} are in sync."
+
+
+SAYS: dict[State, Callable[[Overview, Standing], str]] = {
+    State.NOT_RUNNING: lambda *_: "`tipo serve` does not run: nothing is counted or written.",
+    State.CANT_UPDATE: _cant_update,
+    State.SAFETY_STOP: _safety_stop,
+    State.OVERSOLD: lambda overview, _: f"{counted(overview.oversold)} oversold.",
+    State.PAUSED: _paused,
+    State.OFF: _off,
+    State.NOTHING_MATCHED: lambda *_: "No product of one store matches one of another yet.",
+    State.NEVER_COMPARED: lambda *_: "Changes are synced, but the stores were never compared.",
+    State.PENDING: _pending,
+    State.MISMATCHES: _open,
+    State.IN_SYNC: _in_sync,
+}
 
 
 def pause(*, yes: Yes = False, as_json: AsJson = False) -> None:

@@ -33,7 +33,7 @@ async def ask(office, line, person=None, channel=None):
     [
         ("", "This is what you can ask me"),
         ("help", "This is what you can ask me"),
-        ("status", "stores are in step"),
+        ("status", "US isn't connected yet"),
         ("mode", "off"),
         ("stock SFDJ-M", "Slim Fit Denim Jacket (M)"),
         ("stock nothing like it", "Nothing that shares stock goes by"),

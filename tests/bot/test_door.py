@@ -172,4 +172,4 @@ async def test_slack_variables_do_not_matter(office, core, monkeypatch):
     async with at_work(office, core):
         deed = await office.slack.command(office.ann, "/tipo status", channel=office.stock)
         assert deed.acked
-        assert "stores" in (await deed.answer()).text
+        assert "connected" in (await deed.answer()).text

@@ -173,11 +173,14 @@ async def _cancelled(parts):
 
 
 def test_status_tells_the_last_comparison_and_the_next(alone):
-    assert "have not been compared yet: `tipo check` does. Next night: " in alone("status").output
+    assert (
+        "have not been compared yet: `tipo check` does it now. Next night: "
+        in alone("status").output
+    )
     alone.shops["us"].add_product("Cap", "cap", ["One"])
     alone("check", expect=1)
     said = alone("status").output
-    assert "s ago (check): 1 differ, 1 open proposals. Next night: " in said
+    assert "s ago (check): 1 didn't match, 1 open. Next night: " in said
     told = alone.json("status")
     assert (told["last_report"]["differing"], told["last_report"]["open"]) == (1, 1)
     assert told["next_night"].endswith("02:30:00Z")

@@ -59,7 +59,7 @@ def test_status_counts_what_there_is(met):
     said = met.json("status")
     assert (said["overview"]["pools"], said["overview"]["agreed"]) == (12, 12)
     assert [each["alias"] for each in said["overview"]["stores"]] == ["eu", "us"]
-    assert "12 pools, 12 agreed" in met("status").output
+    assert "12 of 12 matched products synced" in met("status").output
 
 
 def test_mode_shows_modes(known):
@@ -70,7 +70,7 @@ def test_mode_shows_modes(known):
 def test_mode_asks_first_and_changes_nothing_without_an_answer(known):
     said = known("mode", "two-way", expect=2).output
     assert "12 of its levels have a partner, 0 of its variants are alone" in said
-    assert "Nothing is written by it" in said
+    assert "It writes nothing" in said
     assert "--yes" in said
     assert known.json("mode")["modes"] == {"us": "off"}
 
@@ -165,7 +165,7 @@ def test_places_show_what_belongs_together(known):
 
 def test_pause_and_resume_leave_their_mark(known):
     assert "Paused" in known("pause", "--yes").output
-    assert "Paused by" in known("status").output
+    assert "Writing is paused" in known("status").output
     assert known.json("resume", "--yes") == {"done": "resumed"}
     assert known.json("status")["overview"]["paused"] is None
 

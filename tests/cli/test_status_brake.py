@@ -1,25 +1,57 @@
-"""`tipo status` says when the brake holds something."""
+"""`tipo status` says how things stand, in the words that Slack has, too."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from sync_core.cli.status import _remarks
-from sync_core.domain.views import BrakeView, Overview
+import pytest
 
-NOTHING = Overview(
-    stores=(), pools=1, agreed=1, differing=0, oversold=0, findings=0, unhandled=0,
-    oldest_unhandled_at=None, paused=None, serving_at=None,
-)  # fmt: skip
-SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-HOLDS = BrakeView(subject="brake:eu:1", store="eu", pools=30, units=1500, since=SINCE)
+from sync_core.cli.status import headline
+from tests.unit.test_standing import FINE, MAKES, NOON, SOURCE, STOP, store
+
+OFF = "uk isn't connected yet. Turn it on with `tipo mode two-way uk`."
+STOPPED = (
+    "Safety stop: 25 products changed at once in eu with no matching orders, 150 units, since "
+    "2026-11-23 12:00 UTC. Updates stopped: 3 to us; 22 had already reached us. ann is looking "
+    "into it. `tipo safety-stop` lists the products and lets you decide."
+)
+STOP_OF_25 = replace(STOP, stopped={"us": 3}, reached={"us": 22}, held_by="ann")
+PAUSED = "Writing is paused (ann). Changes are counted, and written after `tipo resume`."
 
 
-def test_status_says_what_the_brake_holds_and_what_to_do():
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, ["eu, us are in sync."]),
+        ({"brakes": (STOP_OF_25,)}, [STOPPED]),
+        (
+            {"brakes": (STOP_OF_25,), "paused": "ann"},
+            [STOPPED, PAUSED],
+        ),
+        ({"stores": (SOURCE, store("us"), store("uk", "off"))}, ["eu, us are in sync.", OFF]),
+        (
+            MAKES["off"],
+            ["us isn't connected yet. Turn it on with `tipo mode two-way`."],
+        ),
+        (
+            MAKES["cant_update"],
+            ["Can't update eu: no token. Changes are queued; none are lost. See `tipo doctor`."],
+        ),
+        (MAKES["nothing_matched"], ["No product of one store matches one of another yet."]),
+        ({"unhandled": 1}, ["1 change is pending."]),
+        ({"findings": 1}, ["1 mismatch needs a decision: `tipo check` lists them."]),
+        ({"oversold": 2}, ["2 products oversold."]),
+    ],
+)
+def test_status_says_the_worst_first_and_what_else_must_be_known(given, told):
     """Whoever wonders why nothing is written looks here first."""
-    said = _remarks(replace(NOTHING, brakes=(replace(HOLDS, held_by="ann"),)))
-    assert said[1] == (
-        "The brake holds what moved in eu since 2026-11-23 12:00 UTC without an order: 1500 units "
-        "of 30 pools. The other stores keep theirs, and sales go on; release or ignore these "
-        "changes in Slack. ann looks into it."
-    )
-    assert not any("brake" in line for line in _remarks(NOTHING))
+    assert headline(replace(FINE, **given), NOON, serving=True, compared=True) == told
+
+
+def test_a_safety_stop_is_told_also_while_nothing_runs():
+    stopped = replace(FINE, brakes=(STOP_OF_25,))
+    said = headline(stopped, NOON, serving=False, compared=True)
+    assert said == ["`tipo serve` does not run: last seen 0 s ago.", STOPPED]
+
+
+def test_nothing_is_in_sync_before_it_was_compared():
+    [said] = headline(FINE, NOON, serving=True, compared=False)
+    assert said == "Changes are synced, but the stores were never compared."
