@@ -58,7 +58,7 @@ lock: $(READY)  ## Lock what is new in pyproject.toml: make lock, or UPGRADE=--u
 	$(BIN)/python -m pip install --quiet --upgrade --target build/lock uv
 	$(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --constraint requirements-build.lock -o requirements.lock
-	$(COMPILE) pyproject.toml --constraint requirements.lock -o requirements-runtime.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-runtime.lock
 
 clean:  ## Throw away what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
