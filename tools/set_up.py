@@ -64,12 +64,15 @@ class Step:
 
     def end(self) -> None:
         """Say how long it took."""
-        took = f"{time.monotonic() - self._began:.0f} s"
-        print(f"\r  {self._words:<34}{took:>10}" if sys.stdout.isatty() else took, flush=True)
+        self._say(f"{time.monotonic() - self._began:.0f} s")
+        print(flush=True)
 
     def _say(self, far: str) -> None:
-        head = "\r" if sys.stdout.isatty() else ""
-        print(f"{head}  {self._words:<34}{far:>10}", end="", flush=True)
+        """Draw the line again; where nothing can be drawn again, go on with it."""
+        if sys.stdout.isatty():
+            print(f"\r  {self._words:<34}{far:>10}", end="", flush=True)
+        else:
+            print(f"{far:>10}" if far else f"  {self._words:<34}", end="", flush=True)
 
 
 def main() -> int:

@@ -2,6 +2,13 @@
 
 import json
 import re
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from sandbox.demo.team import hire
+from sandbox.demo.transcript import Conversation
+from sync_core.clock import WallClock
 
 
 def test_the_demo_holds(house):
@@ -25,3 +32,21 @@ def test_the_demo_holds(house):
     named = re.findall(r" in (eu|us), order #(\d)\d+", talked)
     assert set(named) == {("eu", "1"), ("us", "2")}
     assert not (house.folder / "tipo.db").exists()
+
+
+async def test_what_is_said_in_slack_is_shown_once_and_in_order(capsys):
+    """Who watches a demo reads along; a line that comes twice, or never, is taken for a fault."""
+    clock = WallClock()
+    team = hire(lambda: clock.now().timestamp())
+    stage = SimpleNamespace(team=team, clock=clock)
+    shown = Conversation(Console(width=100, soft_wrap=True), stage)
+    async with team.slack.running():
+        await team.slack.say(team.ann, team.stock, "Who sells the jackets?")
+        shown.tell()
+        shown.tell()
+        await team.slack.say(team.bob, team.stock, "The EU store does.")
+        shown.tell()
+    lines = capsys.readouterr().out.splitlines()
+    whole = team.transcript().splitlines()
+    assert [line.removeprefix("   ") for line in lines] == whole
+    assert sum("The EU store does." in line for line in lines) == 1
