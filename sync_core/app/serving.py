@@ -24,6 +24,7 @@ from sync_core.web.webhooks import Webhooks
 from sync_core.workers.engine import Engine
 from sync_core.workers.supervisor import Supervisor
 
+RUNS_SECONDS = 60.0  # after which a face that runs has got something done
 LINGER = 5  # seconds that requests under way, and our last words, have at the end
 
 
@@ -93,9 +94,18 @@ class App:
         async with asyncio.TaskGroup() as group:
             group.create_task(keep("receiver", self._receiver.run, vital=True))
             for face in self._faces:
-                group.create_task(keep(face.name, partial(_show, face)))
+                group.create_task(keep(face.name, partial(self._show, face)))
             group.create_task(Engine(self._context, self._supervisor).run())
             group.create_task(self._supervisor.run())
+
+    async def _show(self, face: Face, done: Callable[[], None]) -> None:
+        """Run a face: it does not say what it gets done, so it is well once it has run a while."""
+        async with asyncio.TaskGroup() as group:
+            showing = group.create_task(face.run())
+            while not showing.done():
+                await asyncio.wait({showing}, timeout=RUNS_SECONDS)
+                if not showing.done():
+                    done()
 
     def _server(self) -> uvicorn.Server:
         settings = self._parts.settings
@@ -110,11 +120,6 @@ class App:
             server_header=False,
         )
         return _Server(config)
-
-
-async def _show(face: Face, _done: Callable[[], None]) -> None:
-    """Run a face; it is well as long as it runs."""
-    await face.run()
 
 
 class _Server(uvicorn.Server):

@@ -18,7 +18,7 @@ from sync_core.app import Parts, assemble
 from sync_core.cli.printing import say_json
 from sync_core.db.database import plain_url
 from sync_core.domain.proposals import Person
-from sync_core.errors import TipoError, cut
+from sync_core.errors import NoDatabase, TipoError, cut
 from sync_core.settings import Settings, load, needed
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ async def _use(settings: Settings, work: Callable[[Parts], Awaitable[T]]) -> T:
     parts = open_parts(settings)
     try:
         return await work(parts)
-    except DBAPIError as exc:
+    except (DBAPIError, NoDatabase) as exc:
         raise database_trouble(settings, exc) from exc
     finally:
         await parts.close()

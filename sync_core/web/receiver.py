@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 2_000  # under way at once; more are refused, and the store sends them again
 KEEP_SECONDS = 10.0  # a store has stopped waiting after 5
+IDLE_SECONDS = 10.0  # without webhooks, after which that is all right
 
 
 class Full(Exception):
@@ -51,7 +52,11 @@ class Receiver:
         """
         if self.is_full:
             if not self._refused:
-                log.warning("%d webhooks are under way, more are refused", MAX_REQUESTS)
+                log.warning(
+                    "%d webhooks are under way, more are refused",
+                    MAX_REQUESTS,
+                    extra={"act": "webhooks_refused"},
+                )
             self._refused += 1
             raise Full
         self._under_way += 1
@@ -79,12 +84,12 @@ class Receiver:
         await kept
 
     async def run(self, done: Callable[[], None]) -> None:
-        """Commit what has arrived until cancelled; say whenever something was."""
+        """Commit what has arrived until cancelled; say when it is committed, or nothing came."""
         while True:
             if not self._waiting:
-                await self._bell.wait(None)
+                await self._bell.wait(IDLE_SECONDS)
             some, self._waiting = self._waiting, []
-            if some and await self._commit(some):
+            if not some or await self._commit(some):
                 done()
 
     async def _commit(self, some: Sequence[tuple[Delivery, asyncio.Future[None]]]) -> bool:

@@ -5,7 +5,7 @@
     fails                                           it alone is restarted, after 1, 2, 4 … 30 s
     fails for the third time in a row               it is down: health says so, people are told
                                                     which worker and why
-    gets something done, or runs for 2 minutes      it is up
+    gets something done                             it is up
     is up, and has not failed for 2 minutes         the alert closes; its next failure is the first
     fails only while the database is silent         nobody is told: news waits in that database,
                                                     and would come when it is over
@@ -33,7 +33,8 @@ TELL_SECONDS = 5.0  # between looks at who is down
 KIND = "dead_worker"
 
 Work = Callable[[Callable[[], None]], Awaitable[None]]
-"""A worker: it works until cancelled, and calls what it is given when it has got something done."""
+"""A worker: it works until cancelled, and calls what it is given whenever it got something done,
+or found that there was nothing to do."""
 
 
 @dataclass(slots=True)
@@ -52,23 +53,21 @@ class Worker:
     told: str | None = None  # what people were told of it, as long as they are to know
     may_be_told: bool = True  # by us, or by a process before us
 
-    def is_up(self, now: datetime) -> bool:
+    def is_up(self) -> bool:
         """Whether it has worked since it failed."""
-        lasted = self.began_at > self.failed_at and now - self.began_at >= STEADY
-        return self.done_at > self.failed_at or lasted
+        return self.done_at > self.failed_at
 
-    def is_down(self, now: datetime) -> bool:
+    def is_down(self) -> bool:
         """Whether it fails again and again."""
-        return self.failures >= FAILURES_UNTIL_DOWN and not self.is_up(now)
+        return self.failures >= FAILURES_UNTIL_DOWN and not self.is_up()
 
     def is_over(self, now: datetime) -> bool:
         """Whether it has worked long enough to say that it works."""
-        return self.is_up(now) and now - self.failed_at >= STEADY
+        return self.is_up() and now - self.failed_at >= STEADY
 
     def fail(self, exc: Exception, now: datetime) -> float:
         """Note a failure; return the seconds until it is tried again."""
-        in_a_row = now - self.failed_at < STEADY
-        self.failures = self.failures + 1 if in_a_row else 1
+        self.failures = 1 if self.is_over(now) else self.failures + 1
         self.failed_at, self.tried_at = now, self.began_at
         self.error, self.why = exc, reason(exc)
         return min(LONGEST_PAUSE_SECONDS, 2.0 ** min(self.failures - 1, 10))
@@ -93,13 +92,11 @@ class Supervisor:
 
     def down(self) -> dict[str, str]:
         """Return the workers that are down, and why."""
-        now = self._clock.now()
-        return {each.name: each.why for each in self.workers if each.is_down(now)}
+        return {each.name: each.why for each in self.workers if each.is_down()}
 
     def is_well(self) -> bool:
         """Whether all that every store needs is at work."""
-        now = self._clock.now()
-        return not any(each.vital and each.is_down(now) for each in self.workers)
+        return not any(each.vital and each.is_down() for each in self.workers)
 
     # -- keeping them at work
     async def keep(self, name: str, work: Work, *, vital: bool = False) -> None:
@@ -135,7 +132,7 @@ class Supervisor:
             each.name: each.told or each.why
             for each in self.workers
             # Only a try that began when the database answered says anything about the worker.
-            if each.is_down(now)
+            if each.is_down()
             and (each.told or (not self._silent and each.tried_at >= self._answers_since))
         }
         over = [each.name for each in self.workers if each.may_be_told and each.is_over(now)]

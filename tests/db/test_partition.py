@@ -25,7 +25,7 @@ async def cut_off(postgres_url):
     """A database behind a proxy that can stop forwarding."""
     async with partitioned(postgres_url) as (proxy, url):
         with closing(Database(url, limits=SHORT)) as database:
-            await database.step(furnish)
+            await database.step(furnish, limit=30)
             yield proxy, database
 
 
@@ -34,10 +34,10 @@ async def assert_all_free(database):
     together = threading.Barrier(WORKERS)
 
     def meet(ledger):
-        together.wait(20)
+        together.wait(30)
         return shared(ledger)
 
-    many = [database.step(meet, limit=20) for _ in range(WORKERS)]
+    many = [database.step(meet, limit=40) for _ in range(WORKERS)]
     assert len(await asyncio.gather(*many)) == WORKERS
 
 
@@ -51,7 +51,7 @@ async def until(true):
 async def test_a_partition_ends_every_step_and_frees_every_thread(cut_off, reset):
     """Twice as many as there are threads: those in the queue end, too."""
     proxy, database = cut_off
-    await asyncio.gather(*(database.step(shared) for _ in range(WORKERS)))
+    await assert_all_free(database)
     proxy.begin()
     many = [database.step(share(n)) for n in range(2 * WORKERS)]
     ended = await asyncio.gather(*many, return_exceptions=True)
@@ -59,7 +59,7 @@ async def test_a_partition_ends_every_step_and_frees_every_thread(cut_off, reset
     assert "has not answered for 1 s" in str(ended[0])
     proxy.heal(reset=reset)
     await assert_all_free(database)
-    assert await database.step(shared) == 50
+    assert await database.step(shared, limit=30) == 50
 
 
 async def test_a_step_that_nobody_waits_for_frees_its_thread(cut_off):
@@ -166,7 +166,7 @@ async def test_a_step_in_the_way_of_a_lock_is_run_again(postgres_url):
 
 async def test_a_migration_waits_as_long_as_it_takes(postgres_url):
     """Several processes start at once: one migrates, and the others wait for it."""
-    limits = TimeLimits(statement=0.2, lock=0.2, idle=0.2)
+    limits = TimeLimits(statement=0.5, lock=0.5, idle=0.5)
     with closing(Database(postgres_url, limits=limits)) as database:
         lock = text("SELECT pg_advisory_xact_lock(:lock)")
         held, free = threading.Event(), threading.Event()
@@ -179,7 +179,7 @@ async def test_a_migration_waits_as_long_as_it_takes(postgres_url):
         holding = asyncio.ensure_future(database.step(hold, limit=90))
         await until(held.is_set)
         migrating = asyncio.ensure_future(asyncio.to_thread(migrate, database.engine))
-        await asyncio.sleep(1)
+        await asyncio.sleep(1.5)
         assert not migrating.done()
         free.set()
         await holding

@@ -184,3 +184,20 @@ def test_whoever_is_restarted_leaves_no_bell_behind(house, break_it):
     assert after == before == {"work": 4, "products": 2, "papers": 2}
     assert context.exports._bells == []
     assert_all_green(home)
+
+
+def test_a_worker_that_fails_after_a_long_time_each_time_is_told_too(house, monkeypatch):
+    """A step that hangs ends after minutes: slow failures are failures in a row."""
+    home = house(opened=True, broken=True)
+    whole = Folder._page
+
+    async def hangs(self):
+        await home.clock.sleep(900)
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Folder, "_page", hangs)
+    home.advance(3000)
+    assert standing(home) == {"worker:folder": BUG}
+    monkeypatch.setattr(Folder, "_page", whole)
+    home.advance(1100)
+    assert_all_green(home)

@@ -18,7 +18,7 @@ from tests.conftest import needs_postgres
 from tests.db.partition import partitioned
 from tests.web.conftest import HOST
 
-SHORT = TimeLimits(step=1.5, statement=1.0, lock=0.5, idle=2.0, connect=2)
+SHORT = TimeLimits(step=6.0, statement=5.0, lock=3.0, idle=6.0, connect=2)
 pytestmark = needs_postgres
 
 
@@ -29,7 +29,7 @@ def stores():
     made.close()
 
 
-async def until(true, seconds=60):
+async def until(true, seconds=180):
     async with asyncio.timeout(seconds):
         while not await true():  # noqa: ASYNC110 - it is somebody else's state, without an event
             await asyncio.sleep(0.05)
@@ -40,7 +40,7 @@ async def served(stores, postgres_url, monkeypatch, tmp_path):
     """The real service and imitation stores; its PostgreSQL is behind a proxy."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sync_core.app.parts.Database", partial(Database, limits=SHORT))
-    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 2.0)
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.5)
     monkeypatch.setattr(supervisor, "TELL_SECONDS", 0.2)
     async with partitioned(postgres_url) as (proxy, url):
