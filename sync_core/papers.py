@@ -267,7 +267,7 @@ class Posting(Protocol):
         """Note that a post could not be sent, and when to try again."""
 
     def forget_posts(self, *, before: datetime) -> int:
-        """Delete posts that were sent and are older than that; return how many."""
+        """Delete some posts that were sent and are older than that; return how many."""
 
     def lead(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
         """Take, or keep, a job that one process does at a time."""

@@ -1,20 +1,21 @@
 """What happens by the clock: signs of life, tidying up, and the nightly comparison."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
+from sync_core.db.retention import KEPT
 from sync_core.domain.nights import next_night
 from sync_core.settings import NightlySettings
 
 BEAT = 5  # seconds between signs of life
 ASK_AGAIN = 10  # minutes between questions whether a night has begun that nobody has asked for
-KEEP = timedelta(days=7)  # handled deliveries
-KEEP_POSTS = timedelta(days=60)
+COUNT = 5  # minutes between counts of all pools and levels
 GRACE = 3600  # seconds that a job may be late: the night itself says when it is too late
 
 
@@ -48,6 +49,7 @@ class Clockwork:
         await self._night()
         self._scheduler.add_job(self._beat, "interval", seconds=BEAT)
         self._scheduler.add_job(self._forget, "interval", hours=1)
+        self._scheduler.add_job(self._count, "interval", minutes=COUNT)
         self._scheduler.add_job(self._night, Nightly(nightly))
         # A machine that slept through the hour, or a database that was away, misses no night.
         self._scheduler.add_job(self._night, "interval", minutes=ASK_AGAIN)
@@ -69,10 +71,14 @@ class Clockwork:
         await self._parts.service.night(nightly.at, ZoneInfo(nightly.timezone))
 
     async def _forget(self) -> None:
-        """Delete what nobody will ask for any more, some at a time."""
+        """Delete what is too old to be kept, a slice at a time, so that nobody waits for it."""
         now = self._parts.clock.now()
-        step = self._parts.database.step
-        while await step(lambda ledger: ledger.forget(before=now - KEEP)):
-            await self._parts.clock.sleep(0.1)
-        await step(lambda ledger: ledger.forget_posts(before=now - KEEP_POSTS))
-        await step(lambda ledger: ledger.forget_reports(before=now - KEEP))
+        for keep, forget in KEPT:
+            slice_ = partial(forget, before=now - keep)
+            while await self._parts.database.step(slice_):
+                await self._parts.clock.sleep(0.1)
+
+    async def _count(self) -> None:
+        """Count the stock anew, so that nobody who asks at a glance has to wait for it."""
+        now = self._parts.clock.now()
+        await self._parts.database.step(lambda ledger: ledger.count_stock(now=now))

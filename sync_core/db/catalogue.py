@@ -54,6 +54,7 @@ LOCATION: Table = LocationRow.__table__  # type: ignore[attr-defined]
 VARIANT: Table = VariantRow.__table__  # type: ignore[attr-defined]
 SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 
+COUNTED = "counted"  # the setting that says how many pools and levels there are, and since when
 BUFFER = "buffer"  # the setting, by store, of what new levels keep back
 
 # What every round asks is built once: putting a statement together costs more than running it.
@@ -370,6 +371,8 @@ class Catalogue(Stock):
             ]
         for few in chunks(rows, 500):
             self.run(insert(LEVEL), list(few))
+        if rows:
+            self.set(COUNTED, json.dumps({"changed": now.isoformat(), "by": len(rows)}))
         joined = {pool for pool, _ in arrangement.joining}
         for pool in sorted(joined):
             shared = select(POOL.c.shared).where(POOL.c.id == pool).scalar_subquery()

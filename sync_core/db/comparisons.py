@@ -1,7 +1,7 @@
 """Reports: one comparison at a time, one a night, resumed by whoever finds it left."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, case, exists, func, or_, select, update
@@ -220,17 +220,6 @@ class Comparisons(Desk):
             return None
         latest = self.latest_report()
         return latest if latest is not None and latest > row.id else None
-
-    def forget_reports(self, *, before: datetime) -> int:
-        """Delete what nobody will ask for any more: preflights and looks without a decision."""
-        passing = (ReportKind.PREFLIGHT.value, ReportKind.DRIFT.value)
-        used = select(PROPOSAL.c.report_id).where(PROPOSAL.c.report_id.is_not(None))
-        old = REPORT.delete().where(
-            REPORT.c.kind.in_(passing),
-            REPORT.c.finished_at < before - timedelta(days=1),
-            REPORT.c.id.not_in(used),
-        )
-        return self.run(old).rowcount
 
 
 def _has(report: Row[Any]) -> Any:

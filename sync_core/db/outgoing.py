@@ -31,7 +31,7 @@ from sync_core.db.news import FINDING
 from sync_core.db.rows import LEVEL
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.acts import Act
-from sync_core.domain.causes import NEAR, explain
+from sync_core.domain.causes import FORGOTTEN, NEAR, explain
 from sync_core.domain.drift import cause
 
 Line = dict[str, str | int | bool | datetime | None]
@@ -107,11 +107,14 @@ class Outgoing(Activity):
         acts = self._acts_around(rows)
         # A copy: the step may be run again, and must find what it found the first time.
         spent = spent.since(min(row.seen_at or row.at for row in rows) - WARM)
+        since = self.causes_since()
         lines = []
         for row in rows:
             why, used = explain(
                 row.delta, row.seen_at or row.at, spent.left(acts.get(row.level_id, ()))
             )
+            if not used and row.at < since:
+                why = FORGOTTEN
             spent.spend(used)
             lines.append(_movement(row, why))
         return lines, spent

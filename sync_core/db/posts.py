@@ -16,6 +16,7 @@ POST: Table = PostRow.__table__  # type: ignore[attr-defined]
 
 CURSORS = "cursors"  # the setting that says how far streams have become posts
 UNSENT = POST.c.sent < POST.c.version
+SLICE = 1000  # posts that one transaction deletes
 
 
 class Posts(Catalogue):
@@ -77,8 +78,9 @@ class Posts(Catalogue):
         self.run(update(POST).where(POST.c.key == key).values(why=why, due_at=until))
 
     def forget_posts(self, *, before: datetime) -> int:
-        """Delete posts that were sent and are older than that; return how many."""
-        return self.run(delete(POST).where(~UNSENT, POST.c.due_at < before)).rowcount
+        """Delete some posts that were sent and are older than that; return how many."""
+        old = select(POST.c.key).where(~UNSENT, POST.c.due_at < before).limit(SLICE)
+        return self.run(delete(POST).where(POST.c.key.in_(old))).rowcount
 
     def lead(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
         """Take, or keep, a job that one process does at a time."""

@@ -1,28 +1,30 @@
 """What people are shown, read from the database."""
 
+import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import dropwhile
 from statistics import quantiles
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import func, or_, select
 
 from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import PLACE, VARIANT
+from sync_core.db.catalogue import COUNTED, PLACE, VARIANT
 from sync_core.db.decided import decisions_of
 from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.leases import BASELINE
 from sync_core.db.news import FINDING, NOTICE
 from sync_core.db.papers import finding_of
-from sync_core.db.rows import CONNECTION, LEVEL
-from sync_core.db.stock import FOLLOWED, MOVEMENT, POOL
+from sync_core.db.rows import LEVEL
+from sync_core.db.stock import MOVEMENT, POOL
+from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET, WANTED
 from sync_core.domain.acts import Act, ActKind
-from sync_core.domain.causes import NEAR, explain
+from sync_core.domain.causes import FORGOTTEN, NEAR, explain
 from sync_core.domain.shown import owed
-from sync_core.domain.values import Alias, Pool, PoolId, Role
+from sync_core.domain.values import NEVER, Alias, Mode, Pool, PoolId, Role
 from sync_core.domain.views import (
     Difference,
     Entry,
@@ -36,6 +38,9 @@ from sync_core.domain.views import (
 )
 
 PAUSED = "paused"
+CAUSES_SINCE = "causes_since"  # the setting that says since when we know what orders said
+COUNT_AGAIN = timedelta(minutes=10)
+NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
 SERVING = "serving"
 GAPS = {
     "foreign": "numbers taken as they were, since another Tipo may have written",
@@ -50,53 +55,66 @@ class Reports(Brakes):
 
     # -- at a glance
     def overview(self, *, now: datetime) -> Overview:
-        """Return everything at a glance."""
-        counts = select(
-            func.count(),
-            func.count(POOL.c.shared),
-            func.coalesce(func.sum(case((POOL.c.shared < 0, 1), else_=0)), 0),
+        """Return everything at a glance.
+
+        How many pools and levels there are is counted every few minutes, and when they change.
+        What is open, due, oversold … is counted now, by indexes that hold nothing else.
+        """
+        counted = self._counted(now)
+        unagreed, oversold = (
+            int(self.run(select(func.count()).select_from(POOL).where(each)).scalar_one())
+            for each in (UNAGREED, OVERSOLD)
         )
-        pools, agreed, oversold = self.run(counts.select_from(POOL)).one()
         waiting = DELIVERY.c.handled_at.is_(None)
-        unhandled, oldest = self.run(
-            select(func.count(), func.min(DELIVERY.c.received_at)).where(waiting)
-        ).one()
+        unhandled = self.run(select(func.count()).select_from(DELIVERY).where(waiting))
+        first = select(DELIVERY.c.received_at).where(waiting).order_by(DELIVERY.c.id).limit(1)
         standing = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
         kinds = {row[0]: row[1] for row in self.run(standing.group_by(FINDING.c.kind))}
         serving = self.setting(SERVING)
         return Overview(
-            stores=self._store_views(now),
-            pools=pools,
-            agreed=agreed,
+            stores=self._store_views(counted["levels"], now),
+            pools=counted["pools"],
+            agreed=max(0, counted["pools"] - unagreed),
             differing=kinds.get("differs", 0),
             oversold=oversold,
             findings=sum(kinds.values()),
-            unhandled=unhandled,
-            oldest_unhandled_at=oldest,
+            unhandled=int(unhandled.scalar_one()),
+            oldest_unhandled_at=self.run(first).scalar(),
             paused=self.setting(PAUSED),
             serving_at=None if serving is None else datetime.fromisoformat(serving),
             brakes=tuple(self.brakes()),
         )
 
-    def _store_views(self, now: datetime) -> tuple[StoreView, ...]:
-        def number(condition: Any) -> Any:
-            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+    def _counted(self, now: datetime) -> dict[str, Any]:
+        """Return how many pools and levels there are, as counted a few minutes ago at most."""
+        kept = json.loads(self.setting(COUNTED) or "{}")
+        is_old = "at" not in kept or now - datetime.fromisoformat(kept["at"]) >= COUNT_AGAIN
+        return self.count_stock(now=now) if is_old else kept
 
-        query = select(
-            LEVEL.c.store,
-            func.count(),
-            number(LEVEL.c.met),
-            number(LEVEL.c.due & FOLLOWED),
-            number(LEVEL.c.look_at.is_not(None) & LEVEL.c.suspended.is_(None) & FOLLOWED),
-            number(LEVEL.c.suspended.is_not(None)),
-            number(LEVEL.c.open),
+    def count_stock(self, *, now: datetime) -> dict[str, Any]:
+        """Count all pools and levels, and keep it for whoever asks at a glance."""
+        before = self.setting(COUNTED)
+        pools = self.run(select(func.count()).select_from(POOL)).scalar_one()
+        by_store = select(LEVEL.c.store, func.count()).group_by(LEVEL.c.store)
+        levels = {row[0]: row[1] for row in self.run(by_store)}
+        counted = {"at": now.isoformat(), "pools": pools, "levels": levels}
+        if pools:  # else they are about to come, and none are quickly counted
+            self.swap(COUNTED, before, json.dumps(counted))  # not if there are new ones meanwhile
+        return counted
+
+    def _store_views(self, levels: Mapping[str, int], now: datetime) -> tuple[StoreView, ...]:
+        being_written = (
+            select(LEVEL.c.store, func.count())
+            .join(ADJUSTMENT, ADJUSTMENT.c.level_id == LEVEL.c.id)
+            .where(OPEN)
+            .group_by(LEVEL.c.store)
         )
-        query = query.outerjoin(CONNECTION, CONNECTION.c.destination == LEVEL.c.store)
-        query = query.group_by(LEVEL.c.store)
-        counts = {row[0]: row[1:] for row in self.run(query)}
+        opened = {row[0]: row[1] for row in self.run(being_written)}
         views = []
         for state in self.stores():
-            levels, met, due, looks, suspended, opened = counts.get(state.alias, (0,) * 6)
+            is_followed = state.role is Role.SOURCE or state.mode is not Mode.OFF
+            looks = self._count_levels(state.alias, WANTED, NOT_SUSPENDED)
+            total = levels.get(state.alias, 0)
             p50, p95 = self._delays(state.alias, now)
             views.append(
                 StoreView(
@@ -104,12 +122,12 @@ class Reports(Brakes):
                     domain=state.domain,
                     role=state.role,
                     mode=None if state.role is Role.SOURCE else state.mode,
-                    levels=levels,
-                    met=met,
-                    due=due,
-                    looks=looks,
-                    suspended=suspended,
-                    open=opened,
+                    levels=total,
+                    met=max(0, total - self._count_levels(state.alias, UNMET)),
+                    due=self._count_levels(state.alias, DUE) if is_followed else 0,
+                    looks=looks if is_followed else 0,
+                    suspended=self._count_levels(state.alias, SUSPENDED),
+                    open=opened.get(state.alias, 0),
                     last_delivery_at=state.last_delivery_at,
                     held_why=state.held_why,
                     seconds_p50=p50,
@@ -117,6 +135,11 @@ class Reports(Brakes):
                 )
             )
         return tuple(views)
+
+    def _count_levels(self, store: Alias, *which: Any) -> int:
+        """Count the levels of a store of which something holds that an index knows."""
+        query = select(func.count()).select_from(LEVEL).where(LEVEL.c.store == store, *which)
+        return int(self.run(query).scalar_one())
 
     def _delays(self, store: Alias, now: datetime) -> tuple[float | None, float | None]:
         """Return the usual and the long delay of the last hour's batches; seconds."""
@@ -257,7 +280,8 @@ class Reports(Brakes):
             .limit(limit)
         ).all()
         acts = self._acts(pool, [row.seen_at or row.at for row in moves])
-        entries = [self._moved(row, acts) for row in reversed(moves)]
+        since = self.causes_since()
+        entries = [self._moved(row, acts, since) for row in reversed(moves)]
         writes = self.run(
             select(ADJUSTMENT, LEVEL.c.store)
             .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
@@ -309,10 +333,17 @@ class Reports(Brakes):
             for row in self.run(query)
         ]
 
-    def _moved(self, row: Any, acts: dict[str, list[Act]]) -> Entry:
+    def causes_since(self) -> datetime:
+        """Return since when we know what orders said; what they said before is forgotten."""
+        kept = self.setting(CAUSES_SINCE)
+        return NEVER if kept is None else datetime.fromisoformat(kept)
+
+    def _moved(self, row: Any, acts: dict[str, list[Act]], since: datetime) -> Entry:
         """Return a movement as a line, and use up the acts that explain it."""
         theirs = acts[row.store]
         cause, used = explain(row.delta, row.seen_at or row.at, theirs)
+        if not used and row.at < since:
+            cause = FORGOTTEN
         for each in used:
             theirs.remove(each)
         return Entry(

@@ -17,7 +17,7 @@ from sync_core.db.rows import (
     level_changes,
     level_of,
 )
-from sync_core.db.tables import MovementRow, PoolRow
+from sync_core.db.tables import DUE, MovementRow, PoolRow
 from sync_core.domain.values import (
     Alias,
     ItemId,
@@ -72,7 +72,7 @@ WRITABLE = (
     _joined(LEVEL.c.pool_id)
     .where(
         HERE,
-        LEVEL.c.due,
+        DUE,  # in the very words of its index: SQLite knows no other way to it
         LEVEL.c.met | (LEVEL.c.ordered != 0),
         LEVEL.c.open.is_(False),
         LEVEL.c.look_at.is_(None),

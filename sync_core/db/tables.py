@@ -32,6 +32,12 @@ COMPARING = text("busy IS NOT NULL")
 APPROVED = text("state = 'approved'")
 UNRELEASED = text("released_at IS NULL")
 UNSENT = text("sent < version")
+UNMET = text("NOT met")
+SUSPENDED = text("suspended IS NOT NULL")
+UNAGREED = text("shared IS NULL")
+OVERSOLD = text("shared < 0")
+HAS_BODY = text("length(body) > 0")
+CLOSED = text("closed_at IS NOT NULL")
 
 ZERO = {"server_default": text("0")}  # for columns that older rows have not got
 FALSE = {"server_default": text("false")}
@@ -209,6 +215,10 @@ class PoolRow(SQLModel, table=True):
     """The levels that share stock."""
 
     __tablename__: ClassVar[str] = "pool"
+    __table_args__ = (
+        Index("pool_unagreed", "id", sqlite_where=UNAGREED, postgresql_where=UNAGREED),
+        Index("pool_oversold", "id", sqlite_where=OVERSOLD, postgresql_where=OVERSOLD),
+    )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
     place_id: int = Field(foreign_key="place.id")
@@ -227,6 +237,8 @@ class LevelRow(SQLModel, table=True):
         UniqueConstraint("pool_id", "store", name="one_level_per_store"),
         Index("level_wanted", "store", "look_at", sqlite_where=WANTED, postgresql_where=WANTED),
         Index("level_due", "store", sqlite_where=DUE, postgresql_where=DUE),
+        Index("level_unmet", "store", sqlite_where=UNMET, postgresql_where=UNMET),
+        Index("level_suspended", "store", sqlite_where=SUSPENDED, postgresql_where=SUSPENDED),
         CheckConstraint("pack > 0", name="pack_is_positive"),
         CheckConstraint("NOT met OR book IS NOT NULL", name="met_has_a_book"),
     )
@@ -313,6 +325,8 @@ class BatchRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "batch"
     __table_args__ = (
         Index("batch_open", "store", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("batch_state", "store", "state", "id"),
+        Index("batch_body", "closed_at", sqlite_where=HAS_BODY, postgresql_where=HAS_BODY),
         CheckConstraint(
             "state IN ('open', 'settled', 'refused', 'doubtful')", name="batch_state_is_known"
         ),
@@ -321,7 +335,8 @@ class BatchRow(SQLModel, table=True):
     id: int | None = Field(None, sa_type=Big, primary_key=True)
     store: str = Field(foreign_key="store.alias")
     key: str = Field(unique=True)
-    body: bytes = Field(sa_type=LargeBinary)  # the very bytes that are sent, again and again
+    # The very bytes that are sent, again and again; a week after the end there are none.
+    body: bytes = Field(sa_type=LargeBinary)
     state: str = "open"
     planned_at: datetime = Field(sa_type=Utc)
     first_sent_at: datetime | None = Field(None, sa_type=Utc)
@@ -358,6 +373,16 @@ class AdjustmentRow(SQLModel, table=True):
     closed_at: datetime | None = Field(None, sa_type=Utc)
 
 
+class SettledRow(SQLModel, table=True):
+    """What a level's settled adjustments came to whose own rows are too old to be kept."""
+
+    __tablename__: ClassVar[str] = "settled"
+
+    level_id: int = Field(sa_type=Big, primary_key=True, foreign_key="level.id")
+    meeting: int = Field(primary_key=True)
+    delta: int = Field(sa_type=BigInteger)
+
+
 class FindingRow(SQLModel, table=True):
     """Something that cannot be settled without a person, or an incident that lasts."""
 
@@ -371,6 +396,7 @@ class FindingRow(SQLModel, table=True):
             sqlite_where=STANDING,
             postgresql_where=STANDING,
         ),
+        Index("finding_closed", "closed_at", sqlite_where=CLOSED, postgresql_where=CLOSED),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -404,6 +430,7 @@ class ActRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("store", "kind", "ref", "line", name="each_act_once"),
         Index("act_variant", "store", "variant_id", "at"),
+        Index("act_order", "order_id"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -473,6 +500,8 @@ class ProposalRow(SQLModel, table=True):
             postgresql_where=OPEN,
         ),
         Index("proposal_report", "report_id", "id"),
+        Index("proposal_finding", "finding_id"),
+        Index("proposal_opened", "opened_at"),
         Index("proposal_receipt", "receipt_id"),
         Index("proposal_wanted", "id", sqlite_where=APPROVED, postgresql_where=APPROVED),
         CheckConstraint(
@@ -528,6 +557,7 @@ class EffectRow(SQLModel, table=True):
     __table_args__ = (
         Index("effect_pool", "pool_id", "id"),
         Index("effect_receipt", "receipt_id"),
+        Index("effect_proposal", "proposal_id"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)

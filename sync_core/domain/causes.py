@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sync_core.domain.acts import Act, ActKind
 
 NEAR = timedelta(minutes=2)  # a store puts an order and its stock movement together
+FORGOTTEN = "the order, if there was one, is no longer kept"
 WORDS = {
     ActKind.SALE: "order {name}",
     ActKind.CANCELLATION: "order {name} cancelled",

@@ -5,18 +5,24 @@ Nothing is faked here but the two vendors.
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from starlette.routing import Mount
 
 from sandbox.server import build_app
 from sandbox.world import build_world, environment
 from sync_core.app import App, assemble
+from sync_core.domain.proposals import ReportKind
+from sync_core.papers import Wish
 from sync_core.settings import load
+from sync_core.workers.engine import BELL
 from tests.bot.conftest import served, until
 
 FAST = 300
 LONG = 20.0
+LONG_AGO, NEVER_SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9"  # so that every webhook is lost
 
 
@@ -203,6 +209,68 @@ async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
         await until(lambda: tipo.shops["us"].available("SFDJ-S") == 46, LONG)
         late = await office.slack.click(office.ann, report, "decide_all", version=0)
         assert (await late.answer(5)).only_for == office.ann.id
+
+
+def ask_for(kinds, late):
+    """Ask for reports in that order; nobody takes up the late one for now."""
+
+    def work(ledger):
+        for kind in kinds:
+            wish = Wish(kind=kind, token=f"token of {kind}", facts={"stores": ["us"]})
+            number, _ = ledger.want_report(wish, now=LONG_AGO)
+            if kind is late:
+                ledger.put_off_report(number, until=NEVER_SOON, why="")
+        ledger.set(BELL, "asked")
+
+    return work
+
+
+def let_go(ledger):
+    ledger.run(text("UPDATE report SET claimed_until = NULL WHERE state = 'wanted'"))
+    ledger.set(BELL, "let go")
+
+
+def states(ledger):
+    return [row.state for row in ledger.run(text("SELECT state FROM report ORDER BY id"))][-2:]
+
+
+@pytest.mark.parametrize("late", [ReportKind.MEETING, ReportKind.CHECK])
+async def test_a_report_that_another_overtakes_leaves_somebody_to_decide(world, office, late):
+    """The buttons are in one message, that of the newest; the older ones link to it."""
+    tipo, stores_url = world
+    kinds = [late, *{ReportKind.MEETING, ReportKind.CHECK} - {late}]
+    async with tipo.serving(stores_url) as service:
+        step = service._records.step
+        await two_way(office, service)
+        tipo.shops["us"].sell("SFDJ-S", 4)
+
+        async def ended(*wanted):
+            return await step(states) == [*wanted]
+
+        await step(ask_for(kinds, late))
+        await eventually(lambda: ended("wanted", "done"))
+        await step(let_go)
+        await eventually(lambda: ended("done", "done"))
+
+        def offering():
+            told = office.slack.messages(office.stock)
+            return [each for each in told if "'review'" in str(each.blocks)]
+
+        def linked():
+            said = [each.text for each in office.slack.messages(office.stock)]
+            links = [each for each in said if "outdated, see the <" in each]
+            return len(links) == 2 and len(offering()) == 1 and links
+
+        links = await office.slack.until(linked, 3 * LONG)
+        (live,) = offering()
+        # The first of all may link to the second, as long as that one leads on.
+        assert any(live.ts.replace(".", "") in each for each in links)
+        await review(office, live, office.bob)
+        await office.slack.submit(office.bob, office.slack.modal(office.bob))
+        await until(
+            lambda: {shop.available("SFDJ-S") for shop in tipo.shops.values()} == {50}, LONG
+        )
+        await office.slack.until(lambda: not offering(), 3 * LONG)
 
 
 async def test_a_wipe_is_held_asked_about_and_taken_back_by_a_click(world, office):

@@ -33,14 +33,14 @@ def find(database, subject="level:2", kind="differs"):
     return database.run(work)
 
 
-def propose(database, *findings, report=None, until=3600, kind=ProposalKind.FIX, **facts):
+def propose(database, *findings, report=None, until=3600, kind=ProposalKind.FIX, at=NOON, **facts):
     """Keep a proposal about each finding; return their numbers."""
     drafts = [
         (Draft(kind=kind, finding=each, options=OPTIONS, **facts), f"token {next(TOKENS)}")
         for each in findings
     ]
     return database.run(
-        lambda ledger: ledger.propose(drafts, report=report, now=NOON, expires_at=after(until))
+        lambda ledger: ledger.propose(drafts, report=report, now=at, expires_at=after(until))
     )
 
 

@@ -1,7 +1,5 @@
 """One comparison at a time, one report a night, and each made by whoever holds it."""
 
-from datetime import timedelta
-
 import pytest
 
 from sync_core.db.comparisons import kept
@@ -309,6 +307,7 @@ def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
     decide(furnished, decided_before, at=5)
     look, _ = want(furnished, "look", DRIFT, at=20)
     finish(furnished, look, at=21)
+<<<<<<< HEAD
     furnished.run(
         lambda ledger: ledger.propose(
             [(Draft(kind=ProposalKind.FIX, finding=third), "later")],
@@ -317,25 +316,12 @@ def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
             expires_at=after(3600),
         )
     )
+=======
+    drafts = [(Draft(kind=ProposalKind.FIX, finding=third), "later")]
+    given = {"report": held, "now": after(30), "expires_at": after(3600)}
+    furnished.run(lambda ledger: ledger.propose(drafts, **given))
+>>>>>>> 0dc3b84 (Delete what is too old, a slice at a time)
     decide(furnished, *open_ones, at=40)
     found = furnished.run(lambda ledger: ledger.report(look))
     assert (found.open, found.decided, found.newer) == (0, 1, None)
     assert furnished.run(lambda ledger: ledger.report(held)).open == 1
-
-
-def test_only_what_nobody_will_ask_for_is_forgotten(furnished):
-    """A receipt may still name the report."""
-    numbers = {}
-    for kind in (CHECK, DRIFT, PREFLIGHT):
-        numbers[kind], _ = want(furnished, kind.value, kind)
-        finish(furnished, numbers[kind])
-    used, _ = want(furnished, "used", PREFLIGHT)
-    finish(furnished, used)
-    propose(furnished, find(furnished), report=used, kind=ProposalKind.MODE)
-    before = after(10) + timedelta(days=1)
-    assert furnished.run(lambda ledger: ledger.forget_reports(before=before)) == 0
-    later = before + timedelta(seconds=1)
-    assert furnished.run(lambda ledger: ledger.forget_reports(before=later)) == 2
-    left = [n for n in (*numbers.values(), used)
-            if furnished.run(lambda ledger, n=n: ledger.report(n)) is not None]  # fmt: skip
-    assert left == [numbers[CHECK], used]

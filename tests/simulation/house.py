@@ -476,6 +476,8 @@ SELECT l.id, l.book, l.first_book
                 WHERE m.level_id = l.id AND m.meeting = l.meeting), 0)
     + coalesce((SELECT sum(a.delta) FROM adjustment a
                 WHERE a.level_id = l.id AND a.meeting = l.meeting AND a.state = 'settled'), 0)
+    + coalesce((SELECT sum(s.delta) FROM settled s
+                WHERE s.level_id = l.id AND s.meeting = l.meeting), 0)
     AS should
 FROM level l WHERE l.met
 """
