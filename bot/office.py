@@ -57,10 +57,13 @@ class Office:
                 log.info("cannot whisper", extra={"act": "whisper_failed", "why": str(exc)})
             else:
                 return
-        try:
-            await self.workspace.post(act.person.id, said)
-        except SlackTrouble as exc:
-            log.warning("somebody got no answer", extra={"act": "answer_failed", "why": str(exc)})
+        for each in (said, Message(said.text)):
+            try:
+                await self.workspace.post(act.person.id, each)
+            except SlackTrouble as exc:
+                log.warning("an answer fails", extra={"act": "answer_failed", "why": str(exc)})
+            else:
+                return
 
     async def allowed(self, act: Act) -> May | None:
         """Return the rule that allows somebody to decide; else tell them why not."""

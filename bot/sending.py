@@ -27,10 +27,10 @@ MARGIN = timedelta(minutes=2)  # by which Slack's clock and ours may differ
 ANSWERED = "reply"  # instead of a ts: it was said at a response_url
 TRIES = 3  # at a response_url
 STUMBLES = 4  # over one post, before others go first
+WITH_BLOCKS = 2  # stumbles over one post, before its text is tried alone
 REMEMBERED = 1_000
 PROPOSALS = 100
 STOPPED = 99  # products of a safety stop
-TOO_BIG = {"msg_blocks_too_long", "invalid_blocks", "msg_too_long", "invalid_blocks_format"}
 FORGOTTEN = {"message_not_found", "cant_update_message", "edit_window_closed"}
 CLOSED = {
     "not_in_channel": "Tipo is not in the channel: type /invite @Tipo there",
@@ -69,6 +69,7 @@ class Sender:
         self._lines: dict[str, Line] = {}
         self._doubtful: dict[str, None] = {}  # posts that Slack may have, though it did not say so
         self._tried: dict[str, int] = {}  # attempts at a response_url
+        self._stumbled: dict[str, int] = {}  # how often Slack has failed over a post
         self._waiting = 0
         self._sent_at: datetime | None = None
         self._looked_far = NEVER
@@ -155,6 +156,7 @@ class Sender:
             self._sent_at = self._clock.now()
             self._doubtful.pop(post.key, None)
             self._stuck.pop(post.key, None)
+            self._stumbled.pop(post.key, None)
             line.failed, line.trouble = 0, ""
             self._wait(line, PACE)
 
@@ -162,9 +164,9 @@ class Sender:
         """Note that a post may have arrived. If Slack itself stumbles over it, others go first."""
         self._doubtful[post.key] = None
         if exc.stumbles:
-            self._tried[post.key] = self._tried.get(post.key, 0) + 1
-        if self._tried.get(post.key, 0) > STUMBLES:
-            del self._tried[post.key]
+            self._stumbled[post.key] = self._stumbled.get(post.key, 0) + 1
+        if self._stumbled.get(post.key, 0) > STUMBLES:
+            del self._stumbled[post.key]
             await self._refused(post, line, str(exc))
         else:
             self._fails(line, f"no answer: {exc}")
@@ -180,18 +182,9 @@ class Sender:
             asker = str(post.body.get("by") or "")
             channel = asker if is_person(asker) else post.channel
             post = replace(post, channel=channel, ts=None)
-        try:
-            return await self._place(post, said)
-        except Refused as exc:
-            if exc.code not in TOO_BIG:
-                raise
-            log.warning(
-                "Slack does not take the blocks of %s (%s); its words are sent alone",
-                post.key,
-                exc.code,
-                extra={"act": "blocks_refused"},
-            )
-            return await self._place(post, Message(said.text))
+        if self._stumbled.get(post.key, 0) > WITH_BLOCKS:
+            said = Message(said.text)  # Slack stumbles over it: perhaps over its blocks
+        return await self._place(post, said)
 
     async def _render(self, post: Post) -> Message:
         """Return what a post says now."""
@@ -314,7 +307,7 @@ class Sender:
         for name in [n for n, line in self._lines.items() if not line.failed]:
             if self._lines[name].ready_at <= now:
                 del self._lines[name]
-        for known in (self._doubtful, self._tried):
+        for known in (self._doubtful, self._tried, self._stumbled):
             while len(known) > REMEMBERED:
                 del known[next(iter(known))]
 

@@ -1,5 +1,8 @@
 """The Slack workspace: every call that Tipo makes, and how it can fail.
 
+Whatever Slack has against the blocks of a message, its words still arrive: every way of showing
+one tries again with the text alone, unless the refusal is about something else.
+
 SlackTrouble
 ├── NotSent       it certainly did not happen: Slack cannot be reached
 │   └── Throttled Slack asks us to wait `wait` seconds
@@ -8,10 +11,11 @@ SlackTrouble
 """
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -26,10 +30,20 @@ UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeo
 SERVER_FAULT = 500
 TOO_MANY = 429
 GOOD = 200
+NOT_THE_CONTENT = {  # refusals that a message without its blocks would meet, too
+    *("channel_not_found", "not_in_channel", "is_archived", "restricted_action", "no_permission"),
+    *("message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"),
+    *("user_not_in_channel", "user_not_found", "user_disabled", "missing_scope", "not_authed"),
+    *("invalid_auth", "account_inactive", "token_revoked", "token_expired", "access_denied"),
+    *("expired_url", "used_url", "invalid_url", "no_text", "ekm_access_denied"),
+}
 DEFAULT_WAIT = 30.0
 LONGEST_WAIT = 300.0
 
 Json = dict[str, Any]
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class SlackTrouble(Exception):
@@ -74,6 +88,14 @@ class Said(Protocol):
     @property
     def blocks(self) -> list[dict[str, Any]]:
         """Return the blocks; none: the text alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is shown where Slack does not take the blocks."""
+
+    text: str
+    blocks: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,16 +210,19 @@ class Workspace:
         marks: Mapping[str, object] | None = None,
     ) -> tuple[str, str]:
         """Post a message; return its channel and its ts. `marks` help to find it again."""
-        answer = await _answer(
-            self._client.chat_postMessage(
-                channel=channel,
-                text=said.text,
-                blocks=said.blocks or None,
-                thread_ts=thread,
-                metadata=_metadata(marks),
-                unfurl_links=False,
-                unfurl_media=False,
-            )
+        answer = await _shown(
+            said,
+            lambda each: _answer(
+                self._client.chat_postMessage(
+                    channel=channel,
+                    text=each.text,
+                    blocks=each.blocks or None,
+                    thread_ts=thread,
+                    metadata=_metadata(marks),
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+            ),
         )
         return _word(answer.data, "channel") or channel, _word(answer.data, "ts")
 
@@ -210,22 +235,30 @@ class Workspace:
         self, channel: str, ts: str, said: Said, *, marks: Mapping[str, object] | None = None
     ) -> None:
         """Change a message of ours."""
-        await _answer(
-            self._client.chat_update(
-                channel=channel,
-                ts=ts,
-                text=said.text,
-                blocks=said.blocks,
-                metadata=_metadata(marks),
-            )
+        await _shown(
+            said,
+            lambda each: _answer(
+                self._client.chat_update(
+                    channel=channel,
+                    ts=ts,
+                    text=each.text,
+                    blocks=each.blocks,
+                    metadata=_metadata(marks),
+                )
+            ),
+            again=True,
         )
 
     async def whisper(self, channel: str, user: str, said: Said) -> None:
         """Show a message to one person in a channel."""
-        await _answer(
-            self._client.chat_postEphemeral(
-                channel=channel, user=user, text=said.text, blocks=said.blocks or None
-            )
+        await _shown(
+            said,
+            lambda each: _answer(
+                self._client.chat_postEphemeral(
+                    channel=channel, user=user, text=each.text, blocks=each.blocks or None
+                )
+            ),
+            again=True,
         )
 
     async def find(
@@ -272,6 +305,13 @@ class Workspace:
         self, url: str, said: Said, *, replace: bool = False, public: bool = False
     ) -> None:
         """Answer where somebody typed or clicked."""
+        await _shown(
+            said,
+            lambda each: self._reply(url, each, replace=replace, public=public),
+            again=True,
+        )
+
+    async def _reply(self, url: str, said: Said, *, replace: bool, public: bool) -> None:
         hook = AsyncWebhookClient(url, timeout=PATIENCE, retry_handlers=[], logger=QUIET)
         try:
             async with asyncio.timeout(PATIENCE):
@@ -290,9 +330,9 @@ class Workspace:
         if answer.status_code == TOO_MANY:
             raise Throttled(_wait(answer.headers.get("Retry-After")))
         if answer.status_code >= SERVER_FAULT:
-            raise NoAnswer(f"HTTP {answer.status_code}")
+            raise NoAnswer(f"HTTP {answer.status_code}", stumbles=True)
         if answer.status_code != GOOD:
-            raise Refused((answer.body or "").strip() or f"HTTP {answer.status_code}")
+            raise Refused(_code_in(answer.body or "") or f"HTTP {answer.status_code}")
 
     async def remove(self, url: str) -> None:
         """Take away the message in which somebody clicked."""
@@ -342,6 +382,39 @@ async def _answer(asked: Awaitable[Any]) -> _Answer:
     except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as exc:
         raise NoAnswer(type(exc).__name__) from exc
     return _Answer(data=dict(answer.data), headers=answer.headers)
+
+
+async def _shown(said: Said, show: Callable[[Said], Awaitable[T]], *, again: bool = False) -> T:
+    """Show a message; where Slack refuses its blocks, or fails over them, its words alone.
+
+    `again`: showing it twice does no harm, so a failure after which it may be there is no reason
+    to leave it.
+    """
+    try:
+        return await show(said)
+    except Refused as exc:
+        if not said.blocks or exc.code in NOT_THE_CONTENT:
+            raise
+        why = exc.code
+    except NoAnswer as exc:
+        if not (said.blocks and again and exc.stumbles):
+            raise
+        why = str(exc)
+    log.warning(
+        "Slack does not take the blocks of a message (%s); its text is sent alone",
+        why,
+        extra={"act": "blocks_refused"},
+    )
+    return await show(Words(said.text))
+
+
+def _code_in(body: str) -> str:
+    """Return Slack's word in the answer of a response_url: it is JSON, or the bare word."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return body.strip()
+    return _word(found, "error") if isinstance(found, dict) else body.strip()
 
 
 def _refusal(exc: SlackApiError) -> SlackTrouble:

@@ -17,8 +17,8 @@ from bot.messages.kit import (
     divider,
     fitted,
     header,
+    listed,
     sentence,
-    table,
 )
 from bot.messages.state import COLUMNS, counts, headline, last_compare, row
 from bot.text import between, clean, counted, when
@@ -27,7 +27,7 @@ from sync_core.domain.values import Mode
 from sync_core.domain.views import Hour, Overview
 
 SERIES, POINTS = 6, 12  # of a chart; twelve times two hours
-STORES = 30  # that the table shows
+STORES = 30  # that the list shows
 REPORTS = 5
 FRESH = 120  # seconds since the last sign of life
 
@@ -44,13 +44,12 @@ def home(
     """Return the App Home; `may` is whether this person may decide, `chart` whether Slack draws."""
     serving = is_serving(overview, now)
     sign, parts = headline(overview, serving=serving, compared=bool(reports))
-    rows, shown = table(COLUMNS, map(row, overview.stores[:STORES]))
-    left = len(overview.stores) - shown
+    left = len(overview.stores) - STORES
     blocks: list[Block] = [
         sentence({"type": "emoji", "name": SIGNS[sign]}, " ", bold(f"{sign}: "), *parts),
         *_buttons(overview, may=may),
         header("Stores"),
-        *rows,
+        *listed(COLUMNS, map(row, overview.stores[:STORES])),
         *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []),
         context(counts(overview)),
         header("Units moved, last 24 hours"),
@@ -158,14 +157,13 @@ def _names(stores: Sequence[str]) -> list[str]:
 
 
 def _numbers(hours: Sequence[Hour]) -> list[Block]:
-    """Return the same as a table, for Slacks that draw no charts."""
+    """Return the same as a list, for Slacks that draw no charts."""
     points = _pairs(hours)
     stores = _busiest(points)
     if not any(sum(units.values()) for _, units in points):
         return [sentence("Nothing has moved.")]
     columns = [Column("From (UTC)"), *(Column(name, right=True) for name in _names(stores))]
-    blocks, _ = table(columns, ([at, *(units.get(s, 0) for s in stores)] for at, units in points))
-    return blocks
+    return listed(columns, ([at, *(units.get(s, 0) for s in stores)] for at, units in points))
 
 
 def _reports(reports: Sequence[Report]) -> list[Block]:

@@ -301,6 +301,26 @@ def table(
     return [{"type": "table", "rows": made, "column_settings": settings}], len(made) - 1
 
 
+def listed(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> list[Block]:
+    """Return rows as a list, for surfaces that may not take a table: one bullet a row."""
+    lines = [_fact_line(columns, row) for row in rows]
+    return [bullets(lines)] if lines else []
+
+
+def _fact_line(columns: Sequence[Column], row: Sequence[object]) -> list[Part]:
+    """Return a row as one line: its first cell in bold, then each value with its name."""
+    line: list[Part] = [bold(_spoken(row[0]))]
+    for column, value in zip(columns[1:], row[1:], strict=True):
+        line += [f" \u00b7 {column.name}: "]
+        line += [date(value) if isinstance(value, datetime) else _spoken(value)]
+    return line
+
+
+def _spoken(value: object) -> str:
+    made = cell(value)
+    return str(made.get("text", ""))
+
+
 def _length(made: dict[str, Any]) -> int:
     """Return how many characters a cell takes of what a message has room for."""
     return len(made["text"]) if "text" in made else len("23 November 2026 at 12:34 and more")

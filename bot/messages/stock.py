@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from bot.messages.kit import (
     OPTIONS,
@@ -29,22 +30,22 @@ from sync_core.domain.views import LevelView, PoolView
 
 COLUMNS = (
     Column("Store", wrapped=True),
-    Column("Place", wrapped=True),
+    Column("Location", wrapped=True),
     Column("Live", right=True),
-    Column("Tipo's book", right=True),
-    Column("To write", right=True),
+    Column("Expected", right=True),
+    Column("Pending", right=True),
     Column("State", wrapped=True),
 )
+MANY = (Column("Product", wrapped=True), *COLUMNS)
 POOLS = 8  # that one answer shows whole; more are chosen from a list
-LEVELS = 40
 REASONS = {
-    "missing": "gone, or never stocked there",
-    "untracked": "the store does not count it",
+    "missing": "deleted, or never stocked there",
+    "untracked": "the store does not track its quantity",
     "inactive": "the location is closed or does not stock it",
     "bundle": "a bundle: made of other items",
     "gift_card": "a gift card",
-    "refused": "the store refused our change",
-    "unfinished": "a change may or may not have happened",
+    "refused": "the store refused an update",
+    "unfinished": "unclear whether an update went through",
 }
 
 
@@ -56,15 +57,12 @@ def stock(
         return message(
             "Nothing goes by that name. Search by handle, SKU, barcode or words of the title; ",
             code("/tipo unmatched"),
-            " shows what shares its stock with nobody.",
+            " lists products with no match.",
         )
-    shown = pools[:POOLS]
-    blocks: list[Block] = []
-    for each in shown:
-        blocks += _pool(each, now, alone=len(shown) == 1)
-    left = (total or len(pools)) - len(shown)
+    left = (total or len(pools)) - len(pools[:POOLS])
+    parts = _one(pools[0]) if len(pools) == 1 else _several(pools[:POOLS], total or len(pools))
+    blocks = _alone(pools[0], now) if len(pools) == 1 else _together(pools[:POOLS])
     share_it = actions("share", share_button(share))
-    parts = _one(pools[0]) if len(pools) == 1 else _several(shown, total or len(pools))
     return message(*parts, blocks=[*blocks, *more(left, "/tipo stock <more words>"), *share_it])
 
 
@@ -72,26 +70,33 @@ def _one(pool: PoolView) -> list[Part]:
     """Return the news of one pool in a sentence."""
     lead: list[Part] = [title(pool.title), f" at {clean(pool.place, 60)}: "]
     if pool.shared is None:
-        return [*lead, "the stores have not agreed on a number yet."]
+        return [*lead, "no shared number yet, the initial comparison is still open."]
     if pool.shared < 0:
         return [*lead, f"oversold by {counted(-pool.shared, 'unit')}."]
-    owed = sum(1 for each in pool.levels if each.owed)
-    tail = f"; {counted(owed, 'store')} still to be written." if owed else ", in every store."
+    pending = sum(1 for each in pool.levels if each.owed)
+    apart = sum(1 for each in pool.levels if is_apart(each))
+    rest = [f"{number(pending)} pending"] if pending else []
+    rest += [f"{number(apart)} not synced"] if apart else []
+    tail = f"; {counted(len(pool.levels), 'store')}, {', '.join(rest)}." if rest else ", in sync."
     return [*lead, f"{counted(pool.shared, 'unit')}{tail}"]
+
+
+def is_apart(level: LevelView) -> bool:
+    """Whether a level does not share the stock at the moment."""
+    return level.suspended is not None or level.mode is Mode.OFF or not level.met
 
 
 def _several(pools: Sequence[PoolView], total: int) -> list[Part]:
     """Return the news of several pools in a sentence."""
     units = sum(each.shared or 0 for each in pools)
-    return [f"{counted(total, 'match', 'matches')}; the first {len(pools)} share {number(units)}."]
+    first = "" if total == len(pools) else f"the first {len(pools)} "
+    return [f"{counted(total, 'match', 'matches')}; {first}share {counted(units, 'unit')}."]
 
 
-def _pool(pool: PoolView, now: datetime, *, alone: bool) -> list[Block]:
-    """Return a pool's table and what can be done with it."""
-    head: list[Block] = [] if alone else [sentence(*_one(pool))]
-    rows, shown = table(COLUMNS, (_row(each) for each in pool.levels), most=LEVELS // 4)
-    left = len(pool.levels) - shown
-    facts = [f"Shared {'not agreed' if pool.shared is None else number(pool.shared)}"]
+def _alone(pool: PoolView, now: datetime) -> list[Block]:
+    """Return the table of the one pool that was asked for, and what can be done with it."""
+    rows, shown = table(COLUMNS, map(_row, pool.levels))
+    facts = [f"Shared {'not yet' if pool.shared is None else number(pool.shared)}"]
     if pool.moved_at is not None:
         facts.append(f"last moved {ago(pool.moved_at) if pool.moved_at <= now else 'just now'}")
     skus = sorted({each.sku for each in pool.levels if each.sku})[:3]
@@ -100,59 +105,75 @@ def _pool(pool: PoolView, now: datetime, *, alone: bool) -> list[Block]:
         Action.POOL_HISTORY, "Why this number?", f"{pool.id}", says=f"History: {pool.title}"
     )
     return [
-        *head,
         *rows,
-        *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
+        *_hidden(len(pool.levels) - shown),
         context(" \u00b7 ".join(facts)),
-        *_unread(pool),
+        *_unread(pool.levels),
         *actions(f"pool-{pool.id}", why),
     ]
 
 
-def _unread(pool: PoolView) -> list[Block]:
+def _together(pools: Sequence[PoolView]) -> list[Block]:
+    """Return one table of several pools: a message takes no second one."""
+    levels = [each for pool in pools for each in pool.levels]
+    rows, shown = table(MANY, ((pool.title, *_row(e)) for pool in pools for e in pool.levels))
+    menu: Block = {
+        "type": "static_select",
+        "action_id": f"{Action.CHOOSE}.history",
+        "placeholder": plain("Why this number?"),
+        "options": [_choice(each) for each in pools],
+    }
+    return [
+        *rows,
+        *_hidden(len(levels) - shown),
+        *_unread(levels),
+        {"type": "actions", "block_id": "why", "elements": [menu]},
+    ]
+
+
+def _hidden(left: int) -> list[Block]:
+    """Return the line that says that a table had no room for all."""
+    return [sentence(f"and {counted(left, 'more line')}: name one product.")] if left > 0 else []
+
+
+def _unread(levels: Sequence[LevelView]) -> list[Block]:
     """Return which stores have not said what they show: unknown is never zero."""
-    silent = [clean(each.store, 40) for each in pool.levels if each.shows is None]
+    silent = list(dict.fromkeys(clean(each.store, 40) for each in levels if each.shows is None))
     if not silent:
         return []
-    if len(silent) == len(pool.levels):
-        return [sentence("These are Tipo's own numbers: no store was read just now.")]
+    if all(each.shows is None for each in levels):
+        return [sentence("No store was read just now: these are the numbers Tipo expects.")]
     names = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" if len(silent) > 5 else "")  # noqa: PLR2004
-    return [sentence(f"{names} could not be read just now; Tipo's book says what it had.")]
+    return [sentence(f"Tipo couldn't read {names} just now; Expected says what it should show.")]
 
 
 def _row(level: LevelView) -> tuple[object, ...]:
     """Return what the table says of a level."""
-    owed = signed(level.owed) if level.owed else 0
-    return (level.store, level.place, level.shows, level.book, owed, _state(level))
+    pending = signed(level.owed) if level.owed else 0
+    expected = None if level.book is None else level.book + level.owed
+    return (level.store, level.place, level.shows, expected, pending, _state(level))
 
 
 def _state(level: LevelView) -> str:
     """Return what a level is doing, the reason that matters most first."""
     if level.suspended is not None:
-        return f"left alone: {REASONS.get(level.suspended, level.suspended)}"
+        return f"not synced: {REASONS.get(level.suspended, level.suspended)}"
     if level.mode is Mode.OFF:
         return "off"
     if not level.met:
-        return "waits for its first meeting"
+        return "initial comparison open"
     if level.open_delta is not None:
         return f"writing {signed(level.open_delta)}"
     if level.waits_for_look:
-        return "to be read again"
-    return "in step" if not level.owed else "due"
+        return "being read again"
+    return "in sync" if not level.owed else "pending"
 
 
 def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") -> Message:
     """Let people choose one of many; `then` says what for: stock, history or buffer."""
     if not pools:
         return message("Nothing goes by the name \u201c", clean(words, 80), "\u201d.")
-    options = [
-        option(
-            f"{clean(each.title, 60)} \u00b7 {clean(each.place, 12)}",
-            f"{each.id}",
-            f"{_shared(each)} \u00b7 {clean(each.handle, 50)}",
-        )
-        for each in pools[:OPTIONS]
-    ]
+    options = [_choice(each) for each in pools[:OPTIONS]]
     menu: Block = {
         "type": "static_select",
         "action_id": f"{Action.CHOOSE}.{then}",
@@ -171,6 +192,15 @@ def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") 
     )
 
 
+def _choice(pool: PoolView) -> dict[str, Any]:
+    """Return a pool as a choice of a menu."""
+    return option(
+        f"{clean(pool.title, 60)} \u00b7 {clean(pool.place, 12)}",
+        f"{pool.id}",
+        f"{_shared(pool)} \u00b7 {clean(pool.handle, 50)}",
+    )
+
+
 def _shared(pool: PoolView) -> str:
     """Return a pool's quantity in a word or two."""
-    return "not agreed" if pool.shared is None else counted(pool.shared, "unit")
+    return "no shared number yet" if pool.shared is None else counted(pool.shared, "unit")

@@ -19,6 +19,8 @@ def respond(desk: Desk, key: str, given: dict[str, Any]) -> None:
         raise Refused("invalid_url")
     if (mark := desk.spent(url)) is not None:
         raise Refused(mark)
+    if (error := desk.faults.refusal("response_url", given)) is not None:
+        raise Refused(error)
     speak(desk, url, given)
     url.uses += 1
 

@@ -4,7 +4,13 @@ from typing import Any
 
 from sandbox.slack.call import Args, Refused
 from sandbox.slack.changes import Content, Where, change, delete, post, rendered
-from sandbox.slack.check import check_attachments, check_blocks, content_of
+from sandbox.slack.check import (
+    ONE_TABLE,
+    check_attachments,
+    check_blocks,
+    content_of,
+    too_many_tables,
+)
 from sandbox.slack.desk import Desk
 from sandbox.slack.limits import MOST
 from sandbox.slack.schema import Problem
@@ -26,6 +32,12 @@ def read_content(args: Args) -> Content:
     attachments = args.parsed("attachments", "invalid_attachments") or []
     refuse_problems("invalid_blocks", check_blocks(blocks, "message"))
     refuse_problems("invalid_attachments", check_attachments(attachments))
+    if too_many_tables([*blocks, *(b for each in attachments for b in each.get("blocks", []))]):
+        raise Refused(
+            "invalid_attachments",
+            errors=[ONE_TABLE],
+            response_metadata={"messages": [f"[ERROR] {ONE_TABLE}"]},
+        )
     if content_of(blocks) > MOST["message.content"]:
         raise Refused("msg_blocks_too_long")
     text = args.words("text") or ""

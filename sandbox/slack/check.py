@@ -24,6 +24,7 @@ from sandbox.slack.tables import content
 from sandbox.slack.words import nested, own, texts
 
 _TABLES = ("table", "data_table")
+ONE_TABLE = "only_one_table_allowed"
 
 
 def check_blocks(blocks: object, surface: str, at: str = "/blocks") -> list[Problem]:
@@ -64,6 +65,11 @@ def _together(blocks: list[dict[str, Any]], at: str) -> Iterator[Problem]:
     markdown = sum(len(block["text"]) for block in everything if block["type"] == "markdown")
     if markdown > MOST["markdown.total_text"]:
         yield too_long(at, MOST["markdown.total_text"])
+
+
+def too_many_tables(blocks: list[dict[str, Any]]) -> bool:
+    """Whether a message holds more tables than the one that Slack takes, nested ones counted."""
+    return sum(block.get("type") in _TABLES for block in nested(blocks)) > MOST["message.tables"]
 
 
 def _unique_ids(blocks: list[dict[str, Any]], at: str) -> Iterator[Problem]:

@@ -1,9 +1,10 @@
 """What goes wrong on purpose: exactly once, by chance, or for a while."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 ANY = "*"
 
@@ -31,6 +32,7 @@ class Faults:
     chances: dict[Answer, float] = field(default_factory=dict)  # of any call
     always: dict[str, Answer] = field(default_factory=dict)
     refuse: dict[str, str] = field(default_factory=dict)  # Slack's own error word
+    blocks: str = ""  # the word with which it refuses whatever has blocks; "": it takes them
     outage: bool = False  # every connection breaks before anything is done
     down_until: float = 0.0  # the same, until the clock says so
     retry_after: int = 1
@@ -53,9 +55,10 @@ class Faults:
                 return answer
         return None
 
-    def refusal(self, method: str) -> str | None:
-        """Return the error word with which Slack refuses this method."""
-        return self.refuse.get(method) or self.refuse.get(ANY)
+    def refusal(self, method: str, given: Mapping[str, Any]) -> str | None:
+        """Return the error word with which Slack refuses this call."""
+        named = self.refuse.get(method) or self.refuse.get(ANY)
+        return named or (self.blocks if given.get("blocks") else None) or None
 
     def once(self, method: str, *answers: Answer) -> None:
         """Let the next calls of a method (or `*`) go wrong like this."""

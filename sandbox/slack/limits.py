@@ -117,6 +117,7 @@ MOST: Mapping[str, int] = {
     "data_visualization.axis_label": 50,
     # Messages and views
     "message.data_visualizations": 2,
+    "message.tables": 1,  # of either kind, nested ones too: only_one_table_allowed
     "message.blocks": 50,
     "message.attachments": 100,
     "message.text": 40_000,  # cut there
@@ -173,9 +174,14 @@ _EVERYWHERE = frozenset(
     {"actions", "card", "context", "divider", "header", "image", "input"}
     | {"rich_text", "section", "video"}
 )
-_WIDE = frozenset({"carousel", "container", "data_table", "data_visualization", "table"})
+_TABLES = frozenset({"data_table", "table"})
+_WIDE = frozenset({"carousel", "container", "data_visualization"})
 SURFACES: Mapping[str, frozenset[str]] = {
-    "message": _EVERYWHERE | _WIDE | {"context_actions", "file", "markdown", "plan", "task_card"},
+    "message": _EVERYWHERE
+    | _WIDE
+    | _TABLES
+    | {"context_actions", "file", "markdown", "plan", "task_card"},
+    # Sources disagree on tables in a Home; Slack's own page on the table names messages alone.
     "home": _EVERYWHERE | _WIDE,
     "modal": _EVERYWHERE | {"alert"},
 }

@@ -76,7 +76,7 @@ def answer(desk: Desk, name: str, token: str | None, args: Args) -> dict[str, An
     wait = desk.pacing.wait(name, method.tier, channel)
     if wait:
         raise RateLimited(wait)
-    if (error := desk.faults.refusal(name)) is not None:
+    if (error := desk.faults.refusal(name, args.given)) is not None:
         raise Refused(error)
     return {"ok": True, **method.handler(desk, args)}
 

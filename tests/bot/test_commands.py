@@ -243,3 +243,25 @@ async def test_a_handler_that_fails_says_so_with_a_number(face, office, core, ca
         record.ref for record in caplog.records if record.__dict__.get("act") == "handler_failed"
     )
     assert ref in said.text
+
+
+@pytest.mark.parametrize("word", ["invalid_blocks", "invalid_attachments", "a_word_of_next_year"])
+@pytest.mark.parametrize("way", ["response_url", "chat.postEphemeral", "chat.postMessage"])
+async def test_an_answer_whose_blocks_slack_refuses_arrives_in_words(face, office, way, word):
+    """By the response_url, for their eyes in the channel, or as a direct message."""
+    ways = ["response_url", "chat.postEphemeral", "chat.postMessage"]
+    office.slack.faults.refuse |= dict.fromkeys(ways[: ways.index(way)], "expired_url")
+    office.slack.faults.blocks = word
+    answer, _ = await ask(office, "status")
+    assert "stores are in s" in answer.text
+    assert answer.blocks == []
+
+
+async def test_several_products_come_in_one_table(face, office, core):
+    """Slack refuses a message with two; here one search finds all."""
+    answer, _ = await ask(office, "stock jacket")
+    tables = [each for each in answer.blocks if each["type"] == "table"]
+    assert len(tables) == 1
+    products = {row[0]["text"] for row in tables[0]["rows"][1:]}
+    assert len(products) > 1
+    assert "Slim Fit Denim Jacket (M)" in products

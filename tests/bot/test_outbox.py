@@ -3,7 +3,6 @@
 The core is the real one with a real database, and once more one of dictionaries.
 """
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -219,26 +218,40 @@ async def test_a_closed_channel_is_named_once_and_tried_again(desk, news, caplog
     assert box.health()["trouble"] == {}
 
 
-async def test_blocks_that_slack_refuses_are_said_in_words(desk, news):
-    """Rather a plain sentence than silence, and the next message is not held up."""
+AGAINST_BLOCKS = [
+    *("invalid_blocks", "invalid_attachments", "msg_too_long", "msg_blocks_too_long"),
+    *("invalid_blocks_format", "unsupported_block_type", "a_word_of_next_year"),
+]
+
+
+@pytest.mark.parametrize("word", AGAINST_BLOCKS)
+async def test_blocks_that_slack_refuses_are_said_in_words(desk, news, word):
+    """Rather a plain sentence than silence, whether it is posted or changed."""
     box = outbox(desk, news.service)
+    desk.slack.faults.blocks = word
+    await news.tell("held", "store:eu", store="eu", why="the token is not accepted")
+    await pass_time(desk, box, 5)
+    (message,) = desk.slack.messages(desk.stock, by=desk.slack.bot)
+    assert "eu" in message.text
+    await news.tell("held", "store:eu", over=True, store="eu")
+    await pass_time(desk, box, 60)
+    assert "esolved" in message.text
+    assert message.blocks == []
+    assert box.health()["refused"] == {}
+    desk.slack.faults.blocks = ""
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    desk.slack.faults.refuse["chat.postMessage"] = "invalid_blocks"
+    await pass_time(desk, box, 10)
+    assert desk.slack.messages(desk.stock, by=desk.slack.bot)[-1].blocks
 
-    async def repaired():
-        calls = desk.slack.called("chat.postMessage")
-        if len(calls) == 1:
-            del desk.slack.faults.refuse["chat.postMessage"]
 
-    end = desk.clock.now() + timedelta(seconds=10)
-    while desk.clock.now() < end:
-        task = asyncio.ensure_future(box.round())
-        while not task.done():
-            await asyncio.sleep(0)
-            if "chat.postMessage" in desk.slack.faults.refuse:
-                await repaired()
-        await desk.clock.sleep(task.result())
+async def test_blocks_over_which_slack_fails_are_said_in_words(desk, news):
+    """Slack may answer with a fault of its own for a block that it should know."""
+    box = outbox(desk, news.service)
+    desk.slack.faults.blocks = "internal_error"
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(desk, box, 60)
     assert len(said(desk)) == 1
+    assert box.health()["trouble"] == {}
 
 
 async def test_a_message_that_slack_never_takes_holds_up_nobody(desk, news):

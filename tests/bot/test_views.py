@@ -189,7 +189,7 @@ async def test_a_stranger_gets_no_home(face, office):
     assert office.slack.home(office.stranger) is None
 
 
-async def test_where_slack_draws_no_charts_there_is_a_table(face, office):
+async def test_where_slack_draws_no_charts_there_is_a_list(face, office):
     """Older workspaces refuse a block that they do not know."""
     office.slack.faults.refuse["views.publish"] = "invalid_blocks"
     await office.slack.open_home(office.ann)

@@ -331,3 +331,35 @@ async def test_forms_with_json_inside_are_read_as_json(house):
             assert (await response.json())["error"] == "unknown_method"
     (message,) = house.workspace.messages(house.stock)
     assert message.blocks[0]["text"] == SECTION["text"]
+
+
+TABLE = {"type": "table", "rows": [[{"type": "raw_text", "text": "Product"}]]}
+BOXED = {
+    "type": "container",
+    "title": {"type": "plain_text", "text": "More"},
+    "child_blocks": [TABLE],
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"blocks": [TABLE, TABLE]},
+        {"blocks": [TABLE, BOXED]},
+        {"blocks": [TABLE], "attachments": [{"blocks": [TABLE]}]},
+    ],
+    ids=["two", "one in a container", "one in an attachment"],
+)
+async def test_a_message_takes_one_table_and_no_second(house, content):
+    """Slack refuses the whole message for it, whichever way it is said."""
+    client, stock, ann = house.client, house.stock.id, house.ann.id
+    posted = await client.chat_postMessage(channel=stock, text="one", blocks=[TABLE])
+    two = {"text": "two", **content}
+    for asked in (
+        client.chat_postMessage(channel=stock, **two),
+        client.chat_postEphemeral(channel=stock, user=ann, **two),
+        client.chat_update(channel=stock, ts=posted["ts"], **two),
+    ):
+        told = await refusal(asked)
+        assert told["error"] == "invalid_attachments"
+        assert "only_one_table_allowed" in str(told["response_metadata"])

@@ -9,6 +9,7 @@ from slack_sdk.models.blocks import Block
 
 from sandbox.slack.check import check_blocks as sandbox_check
 from sandbox.slack.check import check_view as check_view_too
+from sandbox.slack.check import too_many_tables
 from tests.bot.limits import NO_SDK, pings, problems, view_problems
 from tests.bot.messages.conftest import MESSAGES, NASTY, VIEWS, words
 
@@ -29,6 +30,7 @@ def check_message(said):
     assert len(said.text.split()) > 1
     assert said.text[-1] in ".:?!\u2026)\u2069"
     assert list(sandbox_check(said.blocks, "message")) == []
+    assert not too_many_tables(said.blocks)
     check_blocks(said.blocks)
     json.dumps(said.blocks, ensure_ascii=False).encode()
 
