@@ -17,10 +17,12 @@ from bot.approvers import Approvers
 from bot.clicks import Clicks
 from bot.commands import Commands
 from bot.core import Core
+from bot.drawing import Drawing
 from bot.home import Home
 from bot.listening import Listening
 from bot.modals import Modals
 from bot.office import Office
+from bot.outcomes import Outcomes
 from bot.setup import SlackSetup
 from bot.workspace import QUIET, Workspace, open_client
 from sync_core.clock import Clock, Ids
@@ -48,14 +50,17 @@ def build(setup: SlackSetup, core: Core, clock: Clock, ids: Ids) -> Bot:
     office = Office(
         core=core,
         workspace=workspace,
+        drawing=Drawing(core, workspace, clock),
         approvers=approvers,
         clock=clock,
         ids=ids,
         channel=setup.channel,
         zone=setup.zone,
     )
-    commands, modals, home = Commands(office), Modals(office), Home(office)
-    listening = Listening(office, commands, Clicks(office, commands, modals, home), modals, home)
+    commands, outcomes, home = Commands(office), Outcomes(office), Home(office)
+    modals = Modals(office, outcomes)
+    clicks = Clicks(office, commands, modals, home, outcomes)
+    listening = Listening(office, commands, clicks, modals, home)
     app = open_app(setup, workspace)
     listening.register(app)
     return Bot(app=app, office=office, listening=listening, home=home)

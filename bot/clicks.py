@@ -16,21 +16,17 @@ from collections.abc import Awaitable, Callable
 
 from bot.commands import Commands
 from bot.home import Home
-from bot.messages import answers, modes, proposals, reports
-from bot.messages.clicks import clicked as told
+from bot.messages import answers, modes, proposals
 from bot.messages.kit import Action, Message
 from bot.modals import Modals
 from bot.office import Office
+from bot.outcomes import Outcomes
 from bot.reading import Click
-from sync_core.domain.proposals import Answer as Outcome
-from sync_core.domain.proposals import Choice, Clicked, ProposalKind, Receipt, ReportKind
+from sync_core.domain.proposals import Choice
 from sync_core.domain.values import Alias, Mode, PoolId
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 20  # looks at a receipt that is being carried out
-BETWEEN = 0.5  # seconds from one look to the next
-SHOWN = 50  # proposals of a list
 OLD = (
     "This button is of another version of Tipo, or carries what nobody can read. "
     "Nothing was done; type /tipo drift or /tipo status."
@@ -42,8 +38,16 @@ Do = Callable[[Click], Awaitable[None]]
 class Clicks:
     """Answers clicks."""
 
-    def __init__(self, office: Office, commands: Commands, modals: Modals, home: Home) -> None:
+    def __init__(
+        self,
+        office: Office,
+        commands: Commands,
+        modals: Modals,
+        home: Home,
+        outcomes: Outcomes,
+    ) -> None:
         self._office = office
+        self._outcomes = outcomes
         self._core = office.core
         self._commands = commands
         self._home = home
@@ -94,7 +98,7 @@ class Clicks:
         outcome = await self._core.decide(
             click.value, choice, click.person, may.rule, where=where(click)
         )
-        await self.tell(click, outcome)
+        await self._outcomes.tell(click, outcome)
 
     async def _decide_all(self, click: Click) -> None:
         if (may := await self._office.allowed(click)) is None:
@@ -102,45 +106,14 @@ class Clicks:
         outcome = await self._core.decide_all(
             click.value, click.person, may.rule, where=where(click)
         )
-        await self.tell(click, outcome)
+        await self._outcomes.tell(click, outcome)
 
     async def _dismiss(self, click: Click) -> None:
         if (may := await self._office.allowed(click)) is None:
             return
-        await self.tell(click, await self._core.dismiss(click.value, click.person, may.rule))
-
-    async def tell(self, click: Click, outcome: Clicked) -> None:
-        """Answer a decision, and what became of it where only this person sees the question."""
-        question = click.ephemeral and is_question(outcome)
-        await self._office.answer(click, told(clicked=outcome), replace=question)
-        if outcome.answer is Outcome.TAKEN and click.ephemeral:
-            await self._follow(click, outcome, question=question)
-
-    async def _follow(self, click: Click, outcome: Clicked, *, question: bool) -> None:
-        """Wait for what is carried out, and show it here, where nobody else looks."""
-        receipt = await self._carried_out(outcome.receipt)
-        if receipt is not None and question:
-            await self._office.answer(click, proposals.receipt(receipt=receipt), replace=True)
-        elif (said := await self._list()) is not None:
-            await self._office.answer(click, said, replace=True)
-
-    async def _carried_out(self, receipt_id: int | None) -> Receipt | None:
-        """Return the receipt once nothing of it is running any more, or as it is in the end."""
-        receipt = None if receipt_id is None else await self._core.receipt(receipt_id)
-        for _ in range(PATIENCE):
-            if receipt is None or not receipt.running:
-                break
-            await self._office.clock.sleep(BETWEEN)
-            receipt = await self._core.receipt(receipt.id)
-        return receipt
-
-    async def _list(self) -> Message | None:
-        """Return the newest look at what is open, as it stands now."""
-        report = await self._core.last_report(ReportKind.DRIFT)
-        if report is None:
-            return None
-        _, found = await self._core.proposals(report.id, limit=SHOWN)
-        return reports.report(report=report, proposals=found)
+        await self._outcomes.tell(
+            click, await self._core.dismiss(click.value, click.person, may.rule)
+        )
 
     async def _undo(self, click: Click) -> None:
         if await self._office.allowed(click) is None:
@@ -205,12 +178,6 @@ class Clicks:
         await self._office.answer(click, said)
         if click.view is not None:
             await self._home.show(click.person)
-
-
-def is_question(outcome: Clicked) -> bool:
-    """Whether the message asked one question alone, so that its answer may take its place."""
-    one = outcome.proposal
-    return one is not None and one.kind in {ProposalKind.MODE, ProposalKind.UNDO}
 
 
 def where(click: Click) -> str:

@@ -184,6 +184,9 @@ class Rows(Protocol):
     async def posts(self, keys: Sequence[str]) -> dict[str, Post]:
         """Return posts by their keys."""
 
+    async def post_at(self, channel: str, ts: str) -> Post | None:
+        """Return the post that is that message of a channel."""
+
     async def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:

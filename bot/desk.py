@@ -37,6 +37,7 @@ DOWN = {"held", "unreachable"}  # while one of these is open, its store's other 
 AT_ONCE = {"paused", "mode", "baseline"}  # somebody has just done it, and waits to see it
 WAITS = {"brake": timedelta(seconds=3)}  # until the core has asked about it
 AT_NOW = timedelta()
+REPAIR = timedelta(seconds=3)  # after a click the message is changed at once; if that was lost
 EVENTS = {"mode", "baseline"}  # they happen; they are not over some day
 DETAILED = {"night", "meeting"}  # reports that have a thread
 RECEIPTS = 20  # that a report's message remembers
@@ -98,7 +99,7 @@ class Desk:
         match notice.kind:
             case "report" if isinstance(notice.facts.get("report"), int):
                 self._report(notice)
-            case "decided" if isinstance(notice.facts.get("receipt"), int):
+            case "deciding" | "decided" if isinstance(notice.facts.get("receipt"), int):
                 self._decided(notice)
             case _ if notice.over:
                 self._over(notice)
@@ -143,21 +144,31 @@ class Desk:
             self._say(key, {**post.body, "shown": standing.kept()}, self._now)
 
     def _decided(self, notice: Notice) -> None:
-        """Write into the report's message what people decided, or say it on its own."""
-        receipt = notice.facts.get("receipt")
-        report = self._posts.get(f"report:{notice.facts.get('report')}")
-        if report is not None and not report.body.get("reply"):
-            told = report.body.get("receipts")
-            receipts = [*told, receipt] if isinstance(told, list) else [receipt]
+        """Write into the message that asked what people decided, or say it on its own.
+
+        Whoever clicked looks at it. So its outcome is said at once, and that it is under way, too,
+        in case the click itself could not change the message.
+        """
+        receipt, is_over = notice.facts.get("receipt"), notice.kind == "decided"
+        asked = self._asked_in(notice)
+        if asked is not None:
             body = {
-                **report.body,
-                "receipts": list(dict.fromkeys(receipts))[-RECEIPTS:],
-                "notices": _int(report.body.get("notices")) + 1,
+                **with_receipt(asked.body, receipt),
+                "notices": _int(asked.body.get("notices")) + 1,
             }
-            self._say(report.key, body, notice.at)
-        else:
+            self._say(asked.key, body, notice.at, within=AT_NOW if is_over else REPAIR)
+        elif is_over:
             body = {"receipt": receipt, "kind": short(notice.facts.get("kind", "")), "notices": 1}
             self.put(f"receipt:{receipt}:{notice.id}", "receipt", body, notice.at)
+
+    def _asked_in(self, notice: Notice) -> Post | None:
+        """Return the message in whose buttons somebody has decided, if it is one of ours."""
+        report = self._posts.get(f"report:{notice.facts.get('report')}")
+        if report is not None and not report.body.get("reply"):
+            return report
+        places = self.book["stories"].get(f"brake {notice.facts.get('about')}", [])
+        keys = [key for key, _, line in places if line is None]
+        return self._posts.get(keys[-1]) if keys else None
 
     def _open(self, notice: Notice) -> None:
         """Tell of something that is open: where it is told already, or in a message of its own."""
@@ -290,7 +301,8 @@ class Desk:
             lines = {**_lines(post.body), line: story}
             self._say(key, {**post.body, "lines": lines, "notices": counted}, notice.at)
             return
-        self._say(key, story, notice.at)
+        # Somebody has just decided about it, and looks at the message.
+        self._say(key, story, notice.at, within=AT_NOW if story.get("receipts") else SOON)
         if not notice.over:
             self._list(place, story)
         if story["seen"] > 1 and not is_lone(base):
@@ -413,7 +425,13 @@ class Desk:
 
     # -- when
     def _say(
-        self, key: str, body: Mapping[str, Any], at: datetime, at_least: datetime | None = None
+        self,
+        key: str,
+        body: Mapping[str, Any],
+        at: datetime,
+        at_least: datetime | None = None,
+        *,
+        within: timedelta = SOON,
     ) -> None:
         """Change what a post says; changes that come close together are said together."""
         post = self._posts[key]
@@ -421,9 +439,9 @@ class Desk:
             due = post.due_at  # it has not been said yet: it says the newest when its time comes
         elif post.version > post.sent or post is not self._given.get(key):
             first = _moment_of(post.body.get("waits")) or at
-            due, body = min(at + SOON, first + LATEST), {**body, "waits": first.isoformat()}
+            due, body = min(at + within, first + LATEST), {**body, "waits": first.isoformat()}
         else:
-            due, body = at + SOON, {**body, "waits": at.isoformat()}
+            due, body = at + within, {**body, "waits": at.isoformat()}
         self.put(key, post.kind, body, max(due, at_least) if at_least else due)
 
     def _awake(self, at: datetime, *, asked: bool) -> datetime:
@@ -440,6 +458,13 @@ class Desk:
                 if is_critical(f"{post.body['severity']}") and post.body.get("open"):
                     last = self.book["reminded"].get(key) or post.body["opened"]
                     yield post, moment(f"{last}") + AGAIN
+
+
+def with_receipt(body: Mapping[str, object], receipt: object) -> dict[str, Any]:
+    """Return the body of a post that shows one receipt more; each once, the latest of them."""
+    told = body.get("receipts")
+    receipts = [*told, receipt] if isinstance(told, list) else [receipt]
+    return {**body, "receipts": list(dict.fromkeys(receipts))[-RECEIPTS:]}
 
 
 def _moment_of(words: object) -> datetime | None:

@@ -14,10 +14,11 @@ from bot.messages import answers, places, review
 from bot.messages.clicks import clicked as told
 from bot.messages.kit import Message
 from bot.office import Office
+from bot.outcomes import Outcomes
 from bot.reading import Click, Submission
 from bot.workspace import SlackTrouble
 from sync_core.domain.arrange import Places
-from sync_core.domain.proposals import Choice
+from sync_core.domain.proposals import Answer, Choice, Clicked
 from sync_core.errors import NotAllowed
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ def _modal(title: str, text: Json) -> Json:
 class Modals:
     """Opens modals, and answers what is submitted."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, outcomes: Outcomes) -> None:
         self._office = office
+        self._outcomes = outcomes
         self._core = office.core
         self._submits: dict[str, Submit] = {
             "places": self._submit_places,
@@ -67,6 +69,7 @@ class Modals:
             "number": self._submit_number,
         }
         self._before: dict[str, Places] = {}  # what a form was made from, by its view
+        self._opened: dict[str, Click] = {}  # the click that opened a form, by its view
 
     # -- opening
     async def places(self, click: Click) -> None:
@@ -145,6 +148,9 @@ class Modals:
             )
             await self._office.answer(click, answers.trouble(sentence=sentence))
             return
+        while len(self._opened) >= REMEMBERED:
+            del self._opened[next(iter(self._opened))]
+        self._opened[view_id] = click
         try:
             view = await build(view_id)
         except NotAllowed as exc:
@@ -204,7 +210,7 @@ class Modals:
         outcome = await self._core.decide_some(
             token, chosen, submission.person, may.rule, where=f"view {submission.view.id}"
         )
-        await self._tell(submission, told(clicked=outcome))
+        await self._decided(submission, outcome)
 
     async def _submit_number(self, submission: Submission) -> None:
         if (may := await self._allowed(submission)) is None:
@@ -218,7 +224,16 @@ class Modals:
             number=review.read_number(submission.view.state),
             where=f"view {submission.view.id}",
         )
+        await self._decided(submission, outcome)
+
+    async def _decided(self, submission: Submission, outcome: Clicked) -> None:
+        """Show what came of it behind the form, then in it; after a restart in the form alone."""
+        click = self._opened.pop(submission.view.id, None)
+        if click is not None:
+            await self._outcomes.show(click, outcome)
         await self._tell(submission, told(clicked=outcome))
+        if click is not None and outcome.answer is Answer.TAKEN:
+            await self._outcomes.follow(click, outcome)
 
     async def _allowed(self, submission: Submission) -> May | None:
         found = await self._office.approvers.may(submission.person)

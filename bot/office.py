@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bot.approvers import Approvers, May, MayNot
 from bot.core import Core
+from bot.drawing import Drawing
 from bot.messages.clicks import not_allowed
 from bot.messages.kit import Message
 from bot.reading import Asked, Click, Submission
@@ -29,6 +30,7 @@ class Office:
 
     core: Core
     workspace: Workspace
+    drawing: Drawing
     approvers: Approvers
     clock: Clock
     ids: Ids

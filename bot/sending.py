@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core import Core
-from bot.messages import posts
+from bot.drawing import drawn, marks_of
 from bot.messages.kit import Message
 from bot.text import is_person
 from bot.workspace import NoAnswer, NotSent, Refused, SlackTrouble, Throttled, Workspace
 from sync_core.clock import Clock
-from sync_core.domain.proposals import Proposal
 from sync_core.domain.values import NEVER
-from sync_core.domain.views import Post, StoppedProduct
+from sync_core.domain.views import Post
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +28,6 @@ TRIES = 3  # at a response_url
 STUMBLES = 4  # over one post, before others go first
 WITH_BLOCKS = 2  # stumbles over one post, before its text is tried alone
 REMEMBERED = 1_000
-PROPOSALS = 100
-STOPPED = 99  # products of a safety stop
 FORGOTTEN = {"message_not_found", "cant_update_message", "edit_window_closed"}
 CLOSED = {
     "not_in_channel": "Tipo is not in the channel: type /invite @Tipo there",
@@ -173,7 +170,7 @@ class Sender:
 
     async def _put(self, post: Post) -> tuple[str, str]:
         """Bring one post to Slack; return its channel and ts."""
-        said = await self._render(post)
+        said = await drawn(self._core, post, self._clock)
         url = _reply_of(post)
         if url:
             if await self._answered(post, url, said):
@@ -185,27 +182,6 @@ class Sender:
         if self._stumbled.get(post.key, 0) > WITH_BLOCKS:
             said = Message(said.text)  # Slack stumbles over it: perhaps over its blocks
         return await self._place(post, said)
-
-    async def _render(self, post: Post) -> Message:
-        """Return what a post says now."""
-        needs = posts.needs(post)
-        report = None if needs.report is None else await self._core.report(needs.report)
-        proposals: list[Proposal] = []
-        if needs.proposals is not None:
-            _, proposals = await self._core.proposals(needs.proposals, limit=PROPOSALS)
-        receipts = [await self._core.receipt(each) for each in needs.receipts]
-        question = None if needs.question is None else await self._core.question(*needs.question)
-        stopped: tuple[int, list[StoppedProduct]] = (0, [])
-        if needs.stopped is not None:
-            stopped = await self._core.stopped_products(needs.stopped, limit=STOPPED)
-        lookup = posts.Lookup(
-            stopped=stopped,
-            report=report,
-            question=question,
-            proposals=tuple(proposals),
-            receipts=tuple(each for each in receipts if each is not None),
-        )
-        return posts.render(post, lookup, self._clock.now())
 
     async def _answered(self, post: Post, url: str, said: Message) -> bool:
         """Answer at a response_url, in place of what stands there; whether that went well."""
@@ -310,11 +286,6 @@ class Sender:
         for known in (self._doubtful, self._tried, self._stumbled):
             while len(known) > REMEMBERED:
                 del known[next(iter(known))]
-
-
-def marks_of(post: Post) -> dict[str, object]:
-    """Return by what a message of ours is found again; it is never authority."""
-    return {"key": post.key, "version": post.version}
 
 
 def _reply_of(post: Post) -> str:

@@ -252,6 +252,9 @@ class Posting(Protocol):
     def posts(self, keys: Iterable[str]) -> dict[str, Post]:
         """Return posts by key."""
 
+    def post_at(self, channel: str, ts: str) -> Post | None:
+        """Return the post that is that message of a channel."""
+
     def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:

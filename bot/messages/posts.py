@@ -7,9 +7,9 @@ from typing import Any
 
 from bot.messages import activity, incidents
 from bot.messages.brake import products
-from bot.messages.kit import Message, message, versioned
+from bot.messages.kit import Message, bullets, fitted, message, versioned
 from bot.messages.modes import preflight
-from bot.messages.proposals import receipt
+from bot.messages.proposals import receipt, receipt_news
 from bot.messages.reports import details, report
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
@@ -55,8 +55,9 @@ def needs(post: Post) -> Needs:
             return Needs(stopped=body["subject"])
         case "receipt":
             return Needs(receipts=(body["receipt"],))
-        case "incident" if body.get("kind") == "brake" and not body.get("over"):
-            return Needs(question=("brake", f"{body['subject']}"))
+        case "incident" if body.get("kind") == "brake":
+            question = None if body.get("over") else ("brake", f"{body['subject']}")
+            return Needs(question=question, receipts=tuple(body.get("receipts") or ()))
         case _:
             return Needs()
 
@@ -72,8 +73,7 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
         case each if each in LOOKED_UP:
             return LOOKED_UP[each](body, lookup)
         case "incident":
-            token = lookup.question.token if lookup.question else ""
-            return incidents.incident(body=body, now=now, token=token)
+            return _incident(body, lookup, now)
         case each if each in PLAIN:
             return PLAIN[each](body)
         case _:
@@ -119,6 +119,17 @@ def _report(body: dict[str, Any], lookup: Lookup) -> Message:
         return preflight(report=found, proposal=next(asks, None))
     latest = str((body.get("shown") or {}).get("link") or "")
     return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts, latest=latest)
+
+
+def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
+    """Return an incident; what people decided about it is its last line."""
+    running = any(each.running for each in lookup.receipts)
+    token = lookup.question.token if lookup.question and not running else ""
+    said = incidents.incident(body=body, now=now, token=token)
+    if not lookup.receipts:
+        return said
+    decided = bullets(map(receipt_news, lookup.receipts))
+    return Message(said.text, fitted([*said.blocks, decided]))
 
 
 def _details(lookup: Lookup) -> Message:

@@ -149,9 +149,7 @@ def receipt(*, receipt: Receipt, share: str = "") -> Message:
 def receipt_news(receipt: Receipt) -> list[Part]:
     """Return a receipt in a sentence or two: what was written, where, and who said so."""
     if receipt.running:
-        done = sum(each.done for each in receipt.lines)
-        few = f"{number(done)} of {number(len(receipt.lines))} done, the rest is pending."
-        return ["Approved by ", who(receipt.by.id), " ", date(receipt.at), f": {few}"]
+        return _applying(receipt)
     parts = [*_did(receipt), f" {_by(receipt)} by ", who(receipt.by.id), " ", date(receipt.at), "."]
     if receipt.undone_by is not None:
         parts.append(f" Undone by receipt {receipt.undone_by}.")
@@ -244,6 +242,16 @@ def _by(receipt: Receipt) -> str:
     if receipt.kind is ProposalKind.BRAKE and choices == {Choice.HOLD}:
         return "Taken on"
     return "Decided" if choices <= {Choice.DISMISS, *IGNORED} else "Approved"
+
+
+def _applying(receipt: Receipt) -> list[Part]:
+    """Say who has decided, while it is being carried out."""
+    done = sum(1 for each in receipt.lines if each.done)
+    so_far = f" ({number(done)} of {number(len(receipt.lines))} done)" if done else ""
+    by: list[Part] = [who(receipt.by.id), " ", date(receipt.at), f", applying\u2026{so_far}"]
+    if len(receipt.lines) == 1:
+        return [bold(CHOICES[receipt.lines[0].choice]), ": approved by ", *by]
+    return [f"{counted(len(receipt.lines), 'fix', 'fixes')} approved by ", *by]
 
 
 def _line(line: ReceiptLine) -> tuple[object, ...]:

@@ -34,6 +34,12 @@ class Posts(Catalogue):
             found.update((row.key, _post(row)) for row in rows)
         return found
 
+    def post_at(self, channel: str, ts: str) -> Post | None:
+        """Return the post that is that message of a channel."""
+        query = select(POST).where(POST.c.ts == ts, POST.c.channel == channel)
+        row = self.run(query).first()
+        return None if row is None else _post(row)
+
     def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:

@@ -607,7 +607,10 @@ class PostRow(SQLModel, table=True):
     """A message in a channel, sent or to be sent; `body` is what its words are made from."""
 
     __tablename__: ClassVar[str] = "post"
-    __table_args__ = (Index("post_due", "due_at", sqlite_where=UNSENT, postgresql_where=UNSENT),)
+    __table_args__ = (
+        Index("post_due", "due_at", sqlite_where=UNSENT, postgresql_where=UNSENT),
+        Index("post_ts", "ts"),
+    )
 
     key: str = Field(primary_key=True)
     number: int = Field(sa_type=Big)  # in the order of their making

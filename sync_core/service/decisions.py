@@ -13,6 +13,7 @@ from sync_core.domain.proposals import (
     ProposalKind,
     ProposalState,
 )
+from sync_core.domain.values import News
 from sync_core.errors import NotAllowed
 from sync_core.papers import Signed
 from sync_core.ports import Ledger
@@ -150,7 +151,7 @@ class Decisions(Orders):
             signed = Signed(kind=ProposalKind.FIX, choice=first, by=by, rule=rule, place=where)
             receipt, taken = ledger.decide(signed, wanted, now=now)
             if taken:
-                self._ring(ledger)
+                self._taken(ledger, receipt, now, report=report, kind=ProposalKind.FIX.value)
                 return Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
         return _beaten(ledger, report)
 
@@ -160,7 +161,14 @@ class Decisions(Orders):
         """Return what a click on one proposal came to."""
         now = ledger.proposal_by_id(proposal.id) or proposal
         if taken:
-            self._ring(ledger)
+            self._taken(
+                ledger,
+                receipt,
+                self._clock.now(),
+                report=now.report,
+                kind=now.kind.value,
+                about=str(now.facts.get("subject") or ""),
+            )
             return Clicked(
                 answer=Answer.TAKEN,
                 taken=taken,
@@ -179,6 +187,16 @@ class Decisions(Orders):
             report=None if newer is None else newer.report,
             proposal=newer if now.state is ProposalState.OUTDATED and newer else now,
         )
+
+    def _taken(
+        self, ledger: Ledger, receipt: int | None, now: datetime, **facts: str | int | None
+    ) -> None:
+        """Tell in the same commit that somebody has decided: what comes of it is told later."""
+        told = News(
+            kind="deciding", subject=f"receipt:{receipt}", facts={"receipt": receipt, **facts}
+        )
+        ledger.announce([told], now=now)
+        self._ring(ledger)
 
 
 def _beaten(ledger: Ledger, number: int) -> Clicked:

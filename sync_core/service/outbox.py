@@ -18,6 +18,10 @@ class Outbox(Decisions):
         """Return posts by key."""
         return await self._records.step(lambda ledger: ledger.posts(keys))
 
+    async def post_at(self, channel: str, ts: str) -> Post | None:
+        """Return the post that is that message of a channel."""
+        return await self._records.step(lambda ledger: ledger.post_at(channel, ts))
+
     async def write_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:

@@ -228,6 +228,7 @@ class Decider:
                     "proposal": proposal.id,
                     "token": proposal.token,
                     "kind": proposal.kind.value,
+                    "about": str(proposal.facts.get("subject") or ""),
                 }
             done = News(kind="decided", subject=f"receipt:{number}", facts=facts)
             ledger.announce([done], now=now)

@@ -482,6 +482,10 @@ class FakeService:
     async def posts(self, keys):
         return {key: self.stored[key] for key in keys if key in self.stored}
 
+    async def post_at(self, channel, ts):
+        found = (each for each in self.stored.values() if (each.channel, each.ts) == (channel, ts))
+        return next(found, None)
+
     async def write_posts(self, posts, before, after):
         if dict(before) != self.cursor:
             return False

@@ -4,6 +4,7 @@ Nothing is faked here but the two vendors.
 """
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -208,7 +209,32 @@ async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
         await office.slack.click(office.bob, question, "decide.confirm")
         await until(lambda: tipo.shops["us"].available("SFDJ-S") == 46, LONG)
         late = await office.slack.click(office.ann, report, "decide_all", version=0)
-        assert (await late.answer(5)).only_for == office.ann.id
+        await office.slack.until(late.told, 5)
+
+
+async def test_a_click_shows_in_the_message_at_once(world, office):
+    """People who see live buttons after a click, click again."""
+    tipo, stores_url = world
+    async with tipo.serving(stores_url) as service:
+        await two_way(office, service)
+        tipo.shops["us"].sell("SFDJ-S", 4)
+        await ask(office, "check")
+
+        def report():
+            channel = office.slack.messages(office.stock, by=office.slack.bot)
+            return next((each for each in channel if "decide_all" in str(each.blocks)), None)
+
+        message = await office.slack.until(report, LONG)
+        began = time.monotonic()
+        await office.slack.click_all([office.ann, office.bob, office.ann], message, "decide_all")
+        await office.slack.until(lambda: "decide_all" not in str(message.blocks), 5)
+        seconds = time.monotonic() - began
+        print(f"from the click to the changed message: {seconds:.2f} s")  # noqa: T201
+        assert "approved" in str(message.blocks)
+        await until(lambda: tipo.shops["eu"].available("SFDJ-S") == 46, LONG)
+        await office.slack.until(lambda: "1 fix done" in str(message.blocks), LONG)
+        fixes = [each for each in await service.receipts(limit=10) if each.kind == "fix"]
+        assert len(fixes) == 1
 
 
 def ask_for(kinds, late):

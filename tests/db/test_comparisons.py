@@ -307,20 +307,9 @@ def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
     decide(furnished, decided_before, at=5)
     look, _ = want(furnished, "look", DRIFT, at=20)
     finish(furnished, look, at=21)
-<<<<<<< HEAD
-    furnished.run(
-        lambda ledger: ledger.propose(
-            [(Draft(kind=ProposalKind.FIX, finding=third), "later")],
-            report=held,
-            now=after(30),
-            expires_at=after(3600),
-        )
-    )
-=======
     drafts = [(Draft(kind=ProposalKind.FIX, finding=third), "later")]
     given = {"report": held, "now": after(30), "expires_at": after(3600)}
     furnished.run(lambda ledger: ledger.propose(drafts, **given))
->>>>>>> 0dc3b84 (Delete what is too old, a slice at a time)
     decide(furnished, *open_ones, at=40)
     found = furnished.run(lambda ledger: ledger.report(look))
     assert (found.open, found.decided, found.newer) == (0, 1, None)

@@ -36,6 +36,16 @@ def test_posts_and_cursors_move_together_or_not_at_all(database):
     assert write(database, before={"notices": 3}, to={"notices": 5})
 
 
+def test_a_post_is_found_by_the_message_that_it_is(database):
+    """A click names its message, and nothing else; channels count apart."""
+    write(database, post(), post("b", channel="C2"))
+    for key, channel in (("a", "C1"), ("b", "C2")):
+        database.run(lambda ledger, k=key, c=channel: ledger.sent(k, 1, "17.1", c))
+    found = [database.run(lambda ledger, c=c: ledger.post_at(c, "17.1")) for c in ("C1", "C2")]
+    assert [each.key for each in found] == ["a", "b"]
+    assert database.run(lambda ledger: ledger.post_at("C1", "17.2")) is None
+
+
 def test_of_several_writers_one_moves_the_cursors(database, database_url):
     """Two processes turn the same notices into posts: they are said once."""
     write(database, to={"notices": 3})

@@ -461,6 +461,38 @@ def test_a_decision_is_written_into_the_message_of_its_report():
     assert said.needs(kept.posts["report:3"]) == said.Needs(report=3, proposals=3, receipts=(7,))
 
 
+def test_that_somebody_has_decided_is_said_within_seconds_and_its_outcome_at_once():
+    """The click itself changes the message; this is for the case that it could not."""
+    kept = Kept()
+    kept.fold(report(1, 3))
+    kept.send(NOW + 20 * HOUR)
+    facts = {"receipt": 7, "report": 3, "kind": "fix"}
+    clicked, done = NOW + MINUTE, NOW + 2 * MINUTE
+    kept.fold(notice(2, "deciding", "receipt:7", at=clicked, facts=facts, severity="info"))
+    assert kept.posts["report:3"].due_at == clicked + timedelta(seconds=3)
+    kept.send(NOW + 20 * HOUR)
+    kept.fold(notice(3, "decided", "receipt:7", at=done, facts=facts, severity="info"))
+    assert kept.posts["report:3"].due_at == done
+    assert said.needs(kept.posts["report:3"]).receipts == (7,)
+    assert not any(key.startswith("receipt:") for key in kept.posts)
+
+
+def test_a_brake_shows_who_decided_about_it():
+    """Its message is what people look at: the buttons go, and the outcome follows at once."""
+    kept = Kept()
+    facts = {"store": "eu", "rule": "emptied", "pools": 23, "units": 412}
+    kept.fold(notice(1, "brake", "brake:eu:1", facts=facts, severity="critical"))
+    kept.send(NOW + 20 * HOUR)
+    about = {"receipt": 7, "report": None, "kind": "brake", "about": "brake:eu:1"}
+    at = NOW + MINUTE
+    kept.fold(notice(2, "deciding", "receipt:7", at=at, facts=about, severity="info"))
+    assert said.needs(kept.posts["incident:1"]).receipts == (7,)
+    kept.send(NOW + 20 * HOUR)
+    kept.fold(notice(3, "brake", "brake:eu:1", at=at, facts=facts, over=True, severity="critical"))
+    assert kept.posts["incident:1"].due_at == at
+    assert said.needs(kept.posts["incident:1"]) == said.Needs(receipts=(7,))
+
+
 def test_a_decision_without_a_message_gets_its_own():
     kept = Kept()
     facts = {"receipt": 7, "report": None, "kind": "brake"}

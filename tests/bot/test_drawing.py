@@ -1,0 +1,236 @@
+"""After a click: the message shows it at once, past every queue, and the outbox repairs the rest.
+
+The core is the real one with a real database. No loop of Tipo runs in these tests but the one that
+a test turns itself, so whatever a message shows was drawn by the click.
+"""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from bot.news import Policy
+from bot.outbox import Outbox
+from bot.sending import Sender
+from bot.workspace import Workspace, open_client
+from sandbox.slack import Answer
+from sync_core.clock import RandomIds, WallClock
+from sync_core.db.database import Database
+from sync_core.domain.proposals import Choice, Option, Person, ProposalKind, ReportKind
+from sync_core.domain.values import News
+from sync_core.papers import Draft, Wish
+from sync_core.service import Service
+from sync_core.workers.reporting import told
+from tests.bot.conftest import Office, Ticking, at_work
+
+REPORT = "report"
+OPTIONS = (Option(choice=Choice.USE_SOURCE, words="Use eu: 50", target=50),)
+
+
+class Night:
+    """A report with findings, in the channel, and nobody who works on it."""
+
+    def __init__(self, office, url):
+        self.office, self.clock = office, office.clock
+        self.database = Database(url)
+        self.service = Service(self.database, {}, self.clock, RandomIds())
+        self.workspace = Workspace(open_client(office.slack.app.bot_token, office.slack.api_url))
+        self.box = self.new_box()
+
+    def new_box(self):
+        policy = Policy(channel=self.office.stock.id, stores=("eu", "us"))
+        sender = Sender(self.service, self.workspace, self.clock)
+        return Outbox(self.service, sender, self.clock, policy, RandomIds().new())
+
+    async def step(self, work):
+        return await self.database.step(work)
+
+    async def report(self, findings=3, safe=2):
+        """Make a report with so many findings, and bring it into the channel."""
+        now = self.clock.now()
+        wish = Wish(kind=ReportKind.NIGHT, token=REPORT, night="2026-11-23")
+
+        def work(ledger):
+            number, _ = ledger.want_report(wish, now=now)
+            news = [News(kind="differs", subject=f"level:{n}") for n in range(findings)]
+            ledger.tell(news, now=now)
+            ids = [ledger.findings_on([each.subject])[0].id for each in news]
+            drafts = [
+                (
+                    Draft(
+                        kind=ProposalKind.FIX,
+                        finding=each,
+                        title=f"Jacket {each}",
+                        options=OPTIONS,
+                        recommended=Choice.USE_SOURCE,
+                        safe=at < safe,
+                        facts={"level": at},
+                    ),
+                    f"token-{at}",
+                )
+                for at, each in enumerate(ids)
+            ]
+            until = now + timedelta(hours=1)
+            ledger.propose(drafts, report=number, now=now, expires_at=until)
+            ledger.finish_report(number, now=now, summary={})
+            ledger.announce([told(ledger.report(number))], now=now)
+
+        await self.step(work)
+        await self.pass_time(5)
+        return self.office.slack.messages(self.office.stock, by=self.office.slack.bot)[0]
+
+    async def pass_time(self, seconds):
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while self.clock.now() < end:
+            await self.clock.sleep(await self.box.round())
+
+    async def carried_out(self):
+        """Do as if the decider had carried out what was approved."""
+        now = self.clock.now()
+
+        def work(ledger):
+            for each in ledger.approved(now=now, limit=50):
+                ledger.close_proposal(each.proposal.id, result={"done": True, "moved": 4})
+            for number in ledger.untold_receipts():
+                if ledger.receipt_told(number):
+                    one = ledger.first_of(number)
+                    facts = {"receipt": number, "report": one.report, "kind": "fix"}
+                    news = News(kind="decided", subject=f"receipt:{number}", facts=facts)
+                    ledger.announce([news], now=now)
+
+        await self.step(work)
+
+
+@pytest.fixture
+async def night(sqlite_url):
+    # Bolt compares with the real time: the clock stands still, but not long ago.
+    office = Office(Ticking(WallClock().now()))
+    async with office.slack.running():
+        made = Night(office, sqlite_url)
+        yield made
+        made.database.close()
+
+
+@asynccontextmanager
+async def face_of(night):
+    """The real bot, reached by signed requests; none of its loops runs."""
+    async with at_work(night.office, night.service, running=False) as face:
+        yield face
+
+
+def updates(night):
+    return len(night.office.slack.called("chat.update"))
+
+
+def shown(message):
+    return str([message.text, message.blocks])
+
+
+async def test_a_click_changes_the_message_without_any_loop(night):
+    """Sixteen seconds of live buttons make people click again."""
+    message = await night.report()
+    async with face_of(night):
+        began = night.clock.now()
+        deed = await night.office.slack.click(night.office.ann, message, "decide_all")
+        await night.office.slack.until(lambda: "decide_all" not in shown(message), 5)
+        assert night.clock.now() == began  # nothing has waited for anything
+        assert "2 fixes approved by" in shown(message)
+        assert night.office.ann.id in shown(message)
+        assert "applying" in shown(message)
+        assert "review" in shown(message)  # one finding is still open
+        assert deed.told() == []  # the message itself is the answer
+        await night.carried_out()
+        await night.pass_time(2)
+        assert "applying" not in shown(message)
+        assert "2 fixes done" in shown(message)
+    assert (await night.service.unsent()) == []
+
+
+async def test_the_report_is_dismissed_at_once_too(night):
+    """A dismissal is carried out by the click itself: nothing would be told later."""
+    message = await night.report()
+    async with face_of(night):
+        await night.office.slack.click(night.office.ann, message, "dismiss_report")
+        await night.office.slack.until(lambda: "dismiss_report" not in shown(message), 5)
+    assert "3 mismatches dismissed by" in shown(message)
+    await night.pass_time(10)
+    assert "3 mismatches dismissed by" in shown(message)
+
+
+async def test_ten_clicks_of_two_people_are_one_decision_and_one_message(night):
+    """Whoever is second learns who was first; the buttons are gone for both."""
+    office, message = night.office, await night.report()
+    async with face_of(night):
+        deeds = await office.slack.click_all([office.ann, office.bob] * 5, message, "decide_all")
+        await office.slack.until(lambda: sum(len(d.told()) > 0 for d in deeds) >= 9, 10)
+        await night.carried_out()
+        await night.pass_time(10)
+    assert len(await night.service.receipts()) == 1
+    assert "decide_all" not in shown(message)
+    assert shown(message).count("2 fixes done") == 1
+
+
+@pytest.mark.parametrize("fault", [Answer.DROP_BEFORE, Answer.DROP_AFTER, Answer.ERROR_BEFORE])
+async def test_a_lost_change_is_repaired_by_the_outbox(night, fault):
+    """Within seconds, though nothing has been carried out: a store may be silent for minutes."""
+    message = await night.report()
+    async with face_of(night):
+        office = night.office
+        office.slack.faults.once("chat.update", fault, fault)
+        deed = await office.slack.click(office.ann, message, "decide_all")
+        await office.slack.until(deed.told, 5)
+        assert "Approved 2 fixes" in deed.told()[0].text  # so they know
+        await night.pass_time(6)
+        assert "decide_all" not in shown(message)
+        assert "applying" in shown(message)
+        await night.carried_out()
+        await night.pass_time(4)
+        assert "2 fixes done" in shown(message)
+
+
+async def test_a_process_that_dies_after_the_click_leaves_no_live_buttons(night):
+    """What was decided is told in the commit that decides."""
+    message = await night.report()
+    ann = night.office.ann
+    person = person_of(night, ann)
+    await night.service.decide_all(REPORT, person, "listed")  # and nothing else any more
+    night.box = night.new_box()
+    night.clock.forward(31)
+    await night.pass_time(8)
+    assert "decide_all" not in shown(message)
+    assert "applying" in shown(message)
+
+
+def person_of(night, somebody):
+    return Person(team=night.office.slack.state.team_id, id=somebody.id, name="ann")
+
+
+async def test_what_the_outbox_drew_meanwhile_is_not_hidden(night):
+    """A change that is under way while the outcome is drawn may land after it."""
+    message = await night.report()
+    post = await night.service.post_at(night.office.stock.id, message.ts)
+    async with face_of(night) as face:
+        person = person_of(night, night.office.ann)
+        clicked = await night.service.decide_all(REPORT, person, "listed")
+        drawing = face._bot.office.drawing
+        update = drawing._workspace.update
+
+        async def late(*args, **rest):
+            await night.carried_out()
+            await night.pass_time(3)
+            assert "2 fixes done" in shown(message)
+            await update(*args, **rest)
+
+        drawing._workspace.update = late
+        night.box = Outbox(
+            night.service,
+            Sender(night.service, night.workspace, night.clock),
+            night.clock,
+            Policy(channel=night.office.stock.id, stores=("eu", "us")),
+            night.box._owner,
+        )
+        assert await drawing.again(post, clicked.receipt)
+        assert "applying" in shown(message)
+        await night.pass_time(3)
+    assert "2 fixes done" in shown(message)
+    assert "applying" not in shown(message)
