@@ -6,7 +6,7 @@ decide.<choice>                 decides one proposal
 decide.use_number               asks for the number first, in a modal
 decide_all, dismiss_report      decides a report
 undo                            asks whether to take back what a receipt did
-review, places.open             opens a modal; *.page turns its page
+review, bulk, places.open       opens a modal; *.page turns its page
 pool.*, choose.*, drift, …      asks the core, and shows
 share                           shows an answer to the channel
 """
@@ -55,6 +55,7 @@ class Clicks:
             Action.DECIDE_ALL: self._decide_all,
             Action.DISMISS_REPORT: self._dismiss,
             Action.REVIEW: modals.review,
+            Action.BULK: modals.bulk,
             Action.REVIEW_NEXT: modals.turn_review,
             Action.REVIEW_PREVIOUS: modals.turn_review,
             Action.PLACES_OPEN: modals.places,
@@ -171,7 +172,8 @@ class Clicks:
             return
         alias = Alias(click.value) if click.value else None
         report = await self._core.ask_mode(mode, alias, click.person, click.reply)
-        await self._office.answer(click, modes.progress(report=report))
+        promise = modes.QUESTION_HERE if click.reply else modes.QUESTION_DIRECT
+        await self._office.answer(click, modes.progress(report=report, promise=promise))
 
     async def _after(self, click: Click, said: Message) -> None:
         """Answer; in the App Home the page itself shows it, and a direct message remains."""

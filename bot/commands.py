@@ -192,15 +192,19 @@ class Commands:
     async def _set_mode(self, command: asking.SetMode, asked: Asked) -> Message:
         report = await self._core.ask_mode(command.mode, command.alias, asked.person, asked.reply)
         # What was found follows as an answer of its own, from the row that remembers us.
-        return modes.progress(report=report)
+        return modes.progress(report=report, promise=modes.QUESTION_HERE)
 
     async def _check(self, _command: asking.Check, asked: Asked) -> Message:
         return await self.check(asked.person.id, asked.reply)
 
     async def check(self, by: str, reply: str) -> Message:
-        """Compare the stores now; what is found goes to the channel, if there is one."""
-        report = await self._core.check(by, "" if self._office.channel else reply)
-        return modes.progress(report=report)
+        """Compare the stores now; whoever asked is told what came of it, where they asked."""
+        report = await self._core.check(by, reply)
+        if not self._office.channel:  # without one there is no outbox that could answer
+            promise = modes.ASK_AGAIN
+        else:
+            promise = modes.RESULT_HERE if reply else modes.RESULT_DIRECT
+        return modes.progress(report=report, promise=promise)
 
     async def _drift(self, _command: asking.ShowDrift, asked: Asked) -> Message:
         return await self.drift(asked.person.id)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sync_core.domain.arrange import Places
+from sync_core.domain.bulk import ForAll, Preview
 from sync_core.domain.proposals import (
     Choice,
     Clicked,
@@ -107,8 +108,8 @@ class Orders(Protocol):
     async def ask_undo(self, receipt_id: int, by: Person) -> Proposal:
         """Propose to take back what a receipt did."""
 
-    async def check(self, by: str, reply: str = "") -> Report:
-        """Compare the stores now."""
+    async def check(self, by: str, reply: str | None = None) -> Report:
+        """Compare the stores now, and tell whoever asks there what came of it."""
 
     async def drift(self, by: str) -> Report:
         """Return what stands, with fresh buttons."""
@@ -161,6 +162,23 @@ class Decisions(Protocol):
         where: str = "",
     ) -> Clicked:
         """Decide some proposals of a report."""
+
+    async def preview(
+        self, report_token: str, choices: Sequence[ForAll]
+    ) -> tuple[Report, list[Preview]] | None:
+        """Return what each choice for all would write now."""
+
+    async def decide_bulk(
+        self,
+        report_token: str,
+        chosen: ForAll,
+        choices: Mapping[int, tuple[Choice, int | None]],
+        by: Person,
+        rule: str,
+        *,
+        where: str = "",
+    ) -> Clicked:
+        """Decide all that a report proposes as chosen, and some of it on its own."""
 
     async def dismiss(self, report_token: str, by: Person, rule: str) -> Clicked:
         """Decide to do nothing about a report."""

@@ -99,6 +99,11 @@ class Desk:
         match notice.kind:
             case "report" if isinstance(notice.facts.get("report"), int):
                 self._report(notice)
+            case "answer" if isinstance(notice.facts.get("report"), int):
+                facts = notice.facts
+                names = {"by": short(facts.get("by") or ""), "reply": _url(facts)}
+                body = {"report": facts["report"], **names}
+                self.put(f"answer:{notice.id}", "answer", body, notice.at)
             case "deciding" | "decided" if isinstance(notice.facts.get("receipt"), int):
                 self._decided(notice)
             case _ if notice.over:
@@ -114,7 +119,7 @@ class Desk:
             "report": number,
             "kind": short(facts.get("kind", "")),
             "by": short(facts.get("by") or ""),
-            "reply": short(facts.get("reply") or "", 2_000),
+            "reply": _url(facts),
             "receipts": [],
             "notices": 1,
         }
@@ -465,6 +470,10 @@ def with_receipt(body: Mapping[str, object], receipt: object) -> dict[str, Any]:
     told = body.get("receipts")
     receipts = [*told, receipt] if isinstance(told, list) else [receipt]
     return {**body, "receipts": list(dict.fromkeys(receipts))[-RECEIPTS:]}
+
+
+def _url(facts: Mapping[str, object]) -> str:
+    return short(facts.get("reply") or "", 2_000)
 
 
 def _moment_of(words: object) -> datetime | None:

@@ -7,10 +7,12 @@ A modal must open within three seconds of the click: first an empty one, then it
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.approvers import May
-from bot.messages import answers, places, review
+from bot.forms import METADATA, Chosen, Form, packed, unpacked
+from bot.messages import answers, bulk, places, review
 from bot.messages.clicks import clicked as told
 from bot.messages.kit import Message
 from bot.office import Office
@@ -18,21 +20,22 @@ from bot.outcomes import Outcomes
 from bot.reading import Click, Submission
 from bot.workspace import SlackTrouble
 from sync_core.domain.arrange import Places
+from sync_core.domain.bulk import FOR_ALL, ForAll
 from sync_core.domain.proposals import Answer, Choice, Clicked
+from sync_core.domain.values import Role
 from sync_core.errors import NotAllowed
 
 log = logging.getLogger(__name__)
 
-METADATA = 2_900  # characters, a little below Slack's 3,000
 LONGEST = 2_900  # characters of a text
 SETTLE = 0.7  # seconds between an ack with a page and the next page
 REMEMBERED = 100  # forms that are open at once
-GONE = "This question is not open any more. Type /tipo drift to see what stands now."
-TOO_MANY = "You have chosen a great many. Submit these first, then review the rest."
+GONE = "This isn't open any more. Type /tipo drift to see what is."
+TOO_MANY = "That is more than one form can hold. Open it again and decide these in two parts."
 
 Json = dict[str, Any]
-Chosen = dict[int, tuple[Choice, int | None]]
 Errors = Mapping[str, str]
+Called = Mapping[Choice, str]
 Build = Callable[[str], Awaitable[Json]]  # from the id of the view
 Submit = Callable[[Submission], Awaitable[None]]
 
@@ -66,10 +69,13 @@ class Modals:
         self._submits: dict[str, Submit] = {
             "places": self._submit_places,
             "review": self._submit_review,
+            "bulk": self._submit_bulk,
+            "bulk_confirm": self._submit_confirmed,
             "number": self._submit_number,
         }
         self._before: dict[str, Places] = {}  # what a form was made from, by its view
         self._opened: dict[str, Click] = {}  # the click that opened a form, by its view
+        self._called: dict[str, Called] = {}  # what may be chosen for all, by the report's token
 
     # -- opening
     async def places(self, click: Click) -> None:
@@ -97,35 +103,71 @@ class Modals:
 
     async def review(self, click: Click) -> None:
         """Open the review of a report."""
-        await self._open(click, "Review", lambda _: self._review_view(click.value, 0, {}))
+        form = Form(token=click.value)
+        await self._open(click, "Review", lambda _: self._review_view(form, 0))
 
-    async def _review_view(self, token: str, offset: int, chosen: Chosen) -> Json:
-        report = await self._core.report_of(token)
+    async def _review_view(self, form: Form, offset: int) -> Json:
+        report = await self._core.report_of(form.token)
         if report is None:
             raise NotAllowed(GONE)
-        total, found = await self._core.proposals(
+        if offset == 0 or form.token not in self._called:  # thousands are not counted on each page
+            await self._call(form.token)
+        total, some = await self._core.proposals(
             report.id, offset=offset, limit=review.PAGE, open_only=True
         )
         return review.review_modal(
             report=report,
             total=total,
-            proposals=found,
+            proposals=some,
             offset=offset,
-            chosen=chosen,
-            private_metadata=packed(token, chosen),
+            chosen=form.chosen,
+            rest=form.rest,
+            called=self._called[form.token],
+            private_metadata=packed(form),
         )
+
+    async def _call(self, token: str) -> None:
+        """Find out what may be chosen for all, and what it is called."""
+        found = await self._core.preview(token, [ForAll(choice=each) for each in FOR_ALL])
+        previews = [] if found is None else found[1]
+        stores = frozenset().union(*(each.stores for each in previews))
+        called = bulk.labels(stores, await self._source())
+        many = {each.choice for each in previews if each.taken > 1}
+        while len(self._called) >= REMEMBERED:
+            del self._called[next(iter(self._called))]
+        self._called[token] = {each: words for each, words in called.items() if each in many}
+
+    async def _source(self) -> str:
+        stores = (await self._core.overview()).stores
+        return next((each.alias for each in stores if each.role is Role.SOURCE), "")
 
     async def turn_review(self, click: Click) -> None:
         """Turn to another page, and keep what was chosen on this one."""
         if click.view is None:
             return
-        token, chosen = unpacked(click.view.metadata)
-        chosen = review.chosen_after(chosen, click.view.state)
+        form = _after(unpacked(click.view.metadata), click.view.state)
         offset = int(click.value) if click.value.isdecimal() else 0
-        if len(packed(token, chosen)) > METADATA:
+        if len(packed(form)) > METADATA:
             await self._redraw(click, waiting("Review", TOO_MANY))
             return
-        await self._redraw(click, await self._review_view(token, offset, chosen))
+        await self._redraw(click, await self._review_view(form, offset))
+
+    async def bulk(self, click: Click) -> None:
+        """Open the form for one choice for all."""
+        await self._open(click, "Same choice for all", lambda _: self._bulk_view(click.value))
+
+    async def _bulk_view(self, token: str) -> Json:
+        found = await self._core.preview(token, [ForAll(choice=each) for each in FOR_ALL])
+        if found is None:
+            raise NotAllowed(GONE)
+        report, previews = found
+        _, some = await self._core.proposals(report.id, limit=bulk.LISTED, open_only=True)
+        return bulk.bulk_modal(
+            previews=previews,
+            proposals=some,
+            source=await self._source(),
+            private_metadata=packed(Form(token=token)),
+        )
 
     async def number(self, click: Click) -> None:
         """Ask for a number."""
@@ -135,7 +177,7 @@ class Modals:
         proposal = await self._core.proposal(token)
         if proposal is None:
             raise NotAllowed(GONE)
-        return review.number_modal(proposal=proposal, private_metadata=packed(token, {}))
+        return review.number_modal(proposal=proposal, private_metadata=packed(Form(token=token)))
 
     async def _open(self, click: Click, title: str, build: Build) -> None:
         """Open a modal at once, then fill it."""
@@ -202,27 +244,76 @@ class Modals:
     async def _submit_review(self, submission: Submission) -> None:
         if (may := await self._allowed(submission)) is None:
             return
-        token, chosen = unpacked(submission.view.metadata)
-        chosen = review.chosen_after(chosen, submission.view.state)
-        if not chosen:
-            await self._tell(submission, answers.said(sentence="Nothing was chosen, or done."))
+        form = _after(unpacked(submission.view.metadata), submission.view.state)
+        if form.rest is not None:
+            await self._preview(submission, form)
+            return
+        if not form.decided():
+            await self._tell(submission, answers.said(sentence="You chose nothing: all stay open."))
             return
         outcome = await self._core.decide_some(
-            token, chosen, submission.person, may.rule, where=f"view {submission.view.id}"
+            form.token, form.decided(), submission.person, may.rule, where=_where(submission)
+        )
+        await self._decided(submission, outcome)
+
+    async def _submit_bulk(self, submission: Submission) -> None:
+        """Show what a choice for all would write."""
+        if await self._allowed(submission) is None:
+            return
+        state = submission.view.state
+        out: Chosen = dict.fromkeys(sorted(bulk.read_without(state)), (None, None))
+        form = unpacked(submission.view.metadata)
+        await self._preview(submission, replace(form, chosen=out, rest=bulk.read_choice(state)))
+
+    async def _preview(self, submission: Submission, form: Form) -> None:
+        """Show what a form would write, and ask for the confirmation."""
+        chosen = form.for_all()
+        found = None if chosen is None else await self._core.preview(form.token, [chosen])
+        await self._settle()
+        if found is None:
+            await self._fill(submission.view.id, waiting("Same choice for all", GONE))
+            return
+        _, [preview] = found
+        form = replace(form, upto=preview.upto)
+        if len(packed(form)) > METADATA:
+            await self._fill(submission.view.id, waiting("Same choice for all", TOO_MANY))
+            return
+        view = bulk.preview_modal(
+            preview=preview,
+            source=await self._source(),
+            apart=len(form.decided()),
+            private_metadata=packed(form),
+        )
+        await self._fill(submission.view.id, view)
+
+    async def _submit_confirmed(self, submission: Submission) -> None:
+        """Decide what the preview has shown, and nothing else."""
+        if (may := await self._allowed(submission)) is None:
+            return
+        form = unpacked(submission.view.metadata)
+        chosen = form.for_all(zeros=bulk.read_zeros(submission.view.state))
+        if chosen is None:
+            raise NotAllowed(GONE)
+        outcome = await self._core.decide_bulk(
+            form.token,
+            chosen,
+            form.decided(),
+            submission.person,
+            may.rule,
+            where=_where(submission),
         )
         await self._decided(submission, outcome)
 
     async def _submit_number(self, submission: Submission) -> None:
         if (may := await self._allowed(submission)) is None:
             return
-        token, _ = unpacked(submission.view.metadata)
         outcome = await self._core.decide(
-            token,
+            unpacked(submission.view.metadata).token,
             Choice.USE_NUMBER,
             submission.person,
             may.rule,
             number=review.read_number(submission.view.state),
-            where=f"view {submission.view.id}",
+            where=_where(submission),
         )
         await self._decided(submission, outcome)
 
@@ -258,19 +349,12 @@ class Modals:
         await self._fill(view_id, waiting("Tipo", sentence))
 
 
-def packed(token: str, chosen: Chosen) -> str:
-    """Return what a review must remember from page to page."""
-    return json.dumps(
-        {"t": token, "c": [[key, str(each), n] for key, (each, n) in chosen.items()]},
-        separators=(",", ":"),
-    )
+def _after(form: Form, state: Mapping[str, Any]) -> Form:
+    """Return a form once a page of the review is read into it."""
+    has_menu = review.REST in state
+    rest = review.read_rest(state) if has_menu else form.rest
+    return replace(form, chosen=review.chosen_after(form.chosen, state), rest=rest)
 
 
-def unpacked(metadata: str) -> tuple[str, Chosen]:
-    """Return it again; what cannot be read is nothing: the token then opens nothing."""
-    try:
-        found = json.loads(metadata)
-        chosen = {int(key): (Choice(each), n) for key, each, n in found["c"]}
-        return str(found["t"]), chosen
-    except (ValueError, TypeError, KeyError):
-        return "", {}
+def _where(submission: Submission) -> str:
+    return f"view {submission.view.id}"

@@ -172,9 +172,9 @@ class Sender:
         """Bring one post to Slack; return its channel and ts."""
         said = await drawn(self._core, post, self._clock)
         url = _reply_of(post)
-        if url:
-            if await self._answered(post, url, said):
-                return post.channel, ANSWERED
+        if url and await self._answered(post, url, said):
+            return post.channel, ANSWERED
+        if url or post.kind == "answer":
             # Whoever asked waits for it, and nobody else does.
             asker = str(post.body.get("by") or "")
             channel = asker if is_person(asker) else post.channel

@@ -118,6 +118,12 @@ class Reporting(Protocol):
     def latest_report(self) -> int | None:
         """Return the report that holds what is open: the newest asked for that is done."""
 
+    def join_report(self, report: int, asker: Mapping[str, str]) -> bool:
+        """Have somebody else told of a report's result, too; False if it is over already."""
+
+    def count_new(self, report: int) -> int:
+        """Return how many of a report's open proposals are about what it was the first to find."""
+
     def note_report(self, report: int, facts: Mapping[str, object]) -> None:
         """Add facts to a report."""
 
@@ -169,6 +175,12 @@ class Deciding(Protocol):
     def proposal_by_id(self, number: int) -> Proposal | None:
         """Return a proposal."""
 
+    def proposals_by_id(self, numbers: Iterable[int]) -> list[Proposal]:
+        """Return proposals."""
+
+    def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
+        """Return open proposals of a report in order, those after that number."""
+
     def newer_proposal(self, finding: int) -> Proposal | None:
         """Return the open proposal about a finding."""
 
@@ -190,8 +202,8 @@ class Deciding(Protocol):
     def next_approved(self) -> datetime | None:
         """Return when a decided proposal is due; None when none waits."""
 
-    def put_off_proposal(self, number: int, *, until: datetime, why: str) -> None:
-        """Try again later to carry a proposal out."""
+    def put_off_proposal(self, number: int, *, until: datetime, why: str, since: datetime) -> None:
+        """Try again later to carry a proposal out; keep since when that is tried."""
 
     def hold_proposal(self, number: int) -> bool:
         """Whether a decided proposal still waits; until the commit nobody else carries it out."""

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "2026_11_25_post_ts"
-down_revision = "2026_11_23_people"
+down_revision = "2026_11_25_retention"
 
 
 def upgrade() -> None:

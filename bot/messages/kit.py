@@ -42,6 +42,7 @@ class Action(StrEnum):
     DECIDE = "decide"
     DECIDE_ALL = "decide_all"
     REVIEW = "review"
+    BULK = "bulk"
     DISMISS_REPORT = "dismiss_report"
     UNDO = "undo"
     SHARE = "share"

@@ -13,7 +13,6 @@ from bot.messages.kit import (
     bold,
     bullets,
     button,
-    code,
     context,
     message,
     more,
@@ -33,13 +32,28 @@ WORST = (
 MATCH, DIFFER = ("matching", "match", "agreed"), ("differing", "differ")
 FEW = 5  # stores that a sentence names
 STEPS = {
-    ReportState.WANTED: "waiting to begin",
-    ReportState.EXPORTING: "the stores list all they have",
-    ReportState.COMPARING: "comparing",
-    ReportState.READING: "reading each difference again",
+    ReportState.WANTED: "starting",
+    ReportState.EXPORTING: "exporting every product",
+    ReportState.COMPARING: "comparing the exports",
+    ReportState.READING: "checking each mismatch again",
     ReportState.DONE: "done",
     ReportState.FAILED: "failed",
 }
+
+LATER = "if it takes more than 30 minutes, as a direct message."
+RESULT_HERE = (
+    f"The result comes here, and only you see it; {LATER} "
+    "If there is something to decide, the report goes to the channel, too."
+)
+RESULT_DIRECT = (
+    "The result comes as a direct message. "
+    "If there is something to decide, the report goes to the channel, too."
+)
+ASK_AGAIN = (
+    "Tipo has no channel yet, so it can't tell you when it's done: type /tipo drift in a minute."
+)
+QUESTION_HERE = f"The result comes here with a Confirm button, and only you see it; {LATER}"
+QUESTION_DIRECT = "The result comes as a direct message with a Confirm button."
 
 
 def count(facts: dict[str, object], *names: str) -> int:
@@ -143,12 +157,12 @@ def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> lis
     )
 
 
-def progress(*, report: Report) -> Message:
-    """Say how far a comparison has come."""
-    parts: list[Part] = ["Comparing the stores: ", STEPS[report.state], "."]
+def progress(*, report: Report, promise: str = "") -> Message:
+    """Say how far a comparison has come, and where its result will be told."""
     lines: list[list[Part]] = [
         [bold(clean(store, 40)), ": ", clean(words, 200)]
         for store, words in list(report.progress.items())[:20]
     ]
-    wait = sentence("You get the result here. Sales go on as usual; ", code("/tipo status"), ".")
-    return message(*parts, blocks=[*([bullets(lines)] if lines else []), wait])
+    said = [*([promise] if promise else []), "Syncing goes on meanwhile."]
+    blocks = [*([bullets(lines)] if lines else []), sentence(" ".join(said))]
+    return message(f"Comparing the stores: {STEPS[report.state]}.", blocks=blocks)

@@ -10,7 +10,7 @@ from bot.messages.brake import products
 from bot.messages.kit import Message, bullets, fitted, message, versioned
 from bot.messages.modes import preflight
 from bot.messages.proposals import receipt, receipt_news
-from bot.messages.reports import details, report
+from bot.messages.reports import answer, details, report
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
 from sync_core.domain.views import Post, StoppedProduct
@@ -49,7 +49,7 @@ def needs(post: Post) -> Needs:
         case "report":
             number, receipts = body.get("report"), body.get("receipts") or []
             return Needs(report=number, proposals=number, receipts=tuple(receipts))
-        case "report_thread":
+        case "report_thread" | "answer":
             return Needs(report=body["report"], proposals=body["report"])
         case "stopped":
             return Needs(stopped=body["subject"])
@@ -121,6 +121,18 @@ def _report(body: dict[str, Any], lookup: Lookup) -> Message:
     return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts, latest=latest)
 
 
+def _details(_body: dict[str, Any], lookup: Lookup) -> Message:
+    """Return the details of a report, for its thread."""
+    if lookup.report is None:
+        return message(GONE)
+    return details(report=lookup.report, proposals=lookup.proposals)
+
+
+def _answer(_body: dict[str, Any], lookup: Lookup) -> Message:
+    """Return the answer to whoever asked for a report."""
+    return message(GONE) if lookup.report is None else answer(report=lookup.report)
+
+
 def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
     """Return an incident; what people decided about it is its last line."""
     running = any(each.running for each in lookup.receipts)
@@ -130,13 +142,6 @@ def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
         return said
     decided = bullets(map(receipt_news, lookup.receipts))
     return Message(said.text, fitted([*said.blocks, decided]))
-
-
-def _details(lookup: Lookup) -> Message:
-    """Return the details of a report, for its thread."""
-    if lookup.report is None:
-        return message(GONE)
-    return details(report=lookup.report, proposals=lookup.proposals)
 
 
 def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:
@@ -154,7 +159,8 @@ def _stopped(lookup: Lookup) -> Message:
 
 LOOKED_UP: dict[str, Callable[[dict[str, Any], Lookup], Message]] = {
     "report": _report,
-    "report_thread": lambda _, lookup: _details(lookup),
+    "report_thread": _details,
+    "answer": _answer,
     "stopped": lambda _, lookup: _stopped(lookup),
     "receipt": _receipt,
 }

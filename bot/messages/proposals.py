@@ -36,6 +36,7 @@ from sync_core.domain.proposals import (
     Write,
 )
 
+MOST_NAMED = 4  # writes that the question before an undo names, where there are many
 LINES = (
     Column("Product", wrapped=True),
     Column("Decision", wrapped=True),
@@ -113,11 +114,14 @@ def undo_question(*, proposal: Proposal) -> Message:
         return message("This question is settled. ", *ending(proposal), sign="Note")
     receipt = clean(proposal.subject or proposal.facts.get("receipt", ""), 20)
     writes = [each for option in proposal.options for each in option.writes]
-    told = written(writes, 10) or "nothing is left to write"
+    told = written(writes, 10) or "nothing"
+    n = proposal.facts.get("writes")
+    if isinstance(n, int) and n > MOST_NAMED:
+        told = f"{number(n)} quantities, among them {written(writes[:MOST_NAMED])}"
     yes, no = (f"{Action.DECIDE}.{each}" for each in (Choice.CONFIRM, Choice.DISMISS))
     return message(
         f"Take back receipt {receipt}? Tipo would write {told}. ",
-        "What was sold since then stays sold.",
+        "Sales since then stay counted.",
         sign="Question",
         blocks=[
             *actions(
@@ -139,7 +143,7 @@ def receipt(*, receipt: Receipt, share: str = "") -> Message:
         sign="Note" if receipt.running else "Done",
         blocks=[
             *blocks,
-            *more(len(receipt.lines) - shown, "tipo export"),
+            *more(receipt.sums[0] - shown, "tipo export"),
             context(small),
             *actions("receipt", undo_button(receipt), share_button(share)),
         ],
@@ -168,12 +172,13 @@ def _did(receipt: Receipt) -> list[Part]:
     nothing was done      Nothing was changed: <why>.
     """
     done = [each for each in receipt.lines if each.done]
+    n, finished, _ = receipt.sums
     if receipt.lines and all(each.choice is Choice.DISMISS for each in receipt.lines):
-        return [f"Dismissed {counted(len(receipt.lines), 'mismatch', 'mismatches')}."]
+        return [f"Dismissed {counted(n, 'mismatch', 'mismatches')}."]
     if not done:
         why = next((each.why for each in receipt.lines if each.why), "")
         return [f"Nothing was changed{f': {clean(why, 200)}' if why else ''}."]
-    missed = len(receipt.lines) - len(done)
+    missed = n - finished
     few = "was" if missed == 1 else "were"
     tail = f" {number(missed)} {few} not changed: numbers had moved, or a store refused."
     return [*_what(receipt, done), *([tail] if missed else [])]
@@ -192,13 +197,22 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
             undone = receipt.undoes or 0
             return [f"Receipt {undone} was undone: {written(writes, 4) or 'nothing to write'}."]
         case _ if all(each.choice in IGNORED for each in done):
-            count = counted(len(done), "mismatch", "mismatches")
+            count = counted(receipt.sums[1], "mismatch", "mismatches")
             return [f"Ignored {count}. Nothing was written."]
-        case _ if len(done) == 1:
-            told = written(writes, 4) or "nothing had to be written"
-            return ["Fixed ", title(one.title or "a product"), f": {told}{_reason(one.change)}."]
         case _:
-            return [f"Fixed {counted(len(done), 'product')}: {_sums(writes)}."]
+            return _fixed(receipt, done, writes)
+
+
+def _fixed(receipt: Receipt, done: Sequence[ReceiptLine], writes: Sequence[Write]) -> list[Part]:
+    """Return which products were fixed, and what was written."""
+    if receipt.total > len(receipt.lines):
+        _, finished, moved = receipt.sums  # too many to name: not all of them are here
+        return [f"Fixed {counted(finished, 'product')}: {counted(moved, 'unit')} moved."]
+    if len(done) > 1:
+        return [f"Fixed {counted(len(done), 'product')}: {_sums(writes)}."]
+    one = done[0]
+    told = written(writes, 4) or "nothing had to be written"
+    return ["Fixed ", title(one.title or "a product"), f": {told}{_reason(one.change)}."]
 
 
 def _reason(change: Change | None) -> str:
@@ -246,12 +260,12 @@ def _by(receipt: Receipt) -> str:
 
 def _applying(receipt: Receipt) -> list[Part]:
     """Say who has decided, while it is being carried out."""
-    done = sum(1 for each in receipt.lines if each.done)
-    so_far = f" ({number(done)} of {number(len(receipt.lines))} done)" if done else ""
+    n, done, _ = receipt.sums
+    so_far = f" ({number(done)} of {number(n)} done)" if done else ""
     by: list[Part] = [who(receipt.by.id), " ", date(receipt.at), f", applying\u2026{so_far}"]
-    if len(receipt.lines) == 1:
+    if n == 1:
         return [bold(CHOICES[receipt.lines[0].choice]), ": approved by ", *by]
-    return [f"{counted(len(receipt.lines), 'fix', 'fixes')} approved by ", *by]
+    return [f"{counted(n, 'fix', 'fixes')} approved by ", *by]
 
 
 def _line(line: ReceiptLine) -> tuple[object, ...]:

@@ -1,17 +1,21 @@
-"""The night's message: what differs, why, what we propose, what people decided.
+"""A report: what doesn't match, why, what we suggest, what people decided.
 
 the report                        the message
 --------------------------------  -----------------------------------------------
 is not finished                   how far it has come
 has failed                        why, and what it had found by then, with the buttons
 has a newer one                   outdated, with a link to the latest, without buttons
-differs in nothing                the stores agree
-waits for decisions               a table, [Approve all safe] [Review] [Dismiss]
+differs in nothing                in sync
+waits for decisions               a table, [Approve all safe] [Same for all] [Review] [Dismiss]
 is decided                        who, when, what was written, [Undo]
+
+Whoever asked for a check is answered in a message of their own: what it found, and where the
+report is.
 """
 
 from collections.abc import Sequence
 
+from bot.messages.bulk import is_for_all
 from bot.messages.findings import about, cause, kind_words, recommended
 from bot.messages.kit import (
     Action,
@@ -21,6 +25,7 @@ from bot.messages.kit import (
     Part,
     actions,
     asking,
+    bold,
     bullets,
     button,
     code,
@@ -49,18 +54,18 @@ COLUMNS = (
     Column("Why", wrapped=True),
     Column("Store"),
     Column("Shows", right=True),
-    Column("Should", right=True),
+    Column("Expected", right=True),
     Column("We suggest", wrapped=True),
 )
 ROWS = 12
 ONE_BY_ONE = 6  # findings with buttons of their own
 PAGE, PAGES = 25, 8  # of the thread
 NAMES = {
-    ReportKind.NIGHT: "Nightly compare",
-    ReportKind.CHECK: "Compare",
-    ReportKind.PREFLIGHT: "Preflight",
-    ReportKind.MEETING: "First meeting",
-    ReportKind.DRIFT: "What stands now",
+    ReportKind.NIGHT: "Nightly check",
+    ReportKind.CHECK: "Check",
+    ReportKind.PREFLIGHT: "Preview",
+    ReportKind.MEETING: "Initial comparison",
+    ReportKind.DRIFT: "Open mismatches",
 }
 
 
@@ -98,12 +103,52 @@ def _failed(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Re
         found = [sentence(f"It had found {counted(report.open, 'mismatch', 'mismatches')}:")]
         found += _offers(report, proposals)
     return message(
-        f"{NAMES[report.kind]} did not finish: {why}. Nothing was written. ",
+        f"{NAMES[report.kind]} failed: {why}. Nothing was written. Try again: ",
         code("/tipo check"),
-        " tries again.",
+        ".",
         sign="Warning",
-        blocks=[*found, *_done(receipts), *(_buttons(report) if report.open else [])],
+        blocks=[*found, *_done(receipts), *(_buttons(report, proposals) if report.open else [])],
     )
+
+
+def answer(*, report: Report) -> Message:
+    """Tell whoever asked for a check what came of it; the report itself is in the channel."""
+    if report.state is ReportState.FAILED:
+        return _failed(report, (), ())
+    blocks = [*_unsure(report), *_small(report)]
+    if report.open:
+        new = count(report.summary, "new")
+        fresh = "" if new == report.open else f", {number(new)} of them new"
+        fresh = ", all of them new" if new == report.open > 1 else fresh
+        return message(
+            f"{_mismatches(report.open)}{fresh}. The report is in the channel: decide there.",
+            sign="Question",
+            blocks=blocks,
+        )
+    if report.newer is not None:
+        return message("A newer check has ended: its report is in the channel.", blocks=blocks)
+    if _unsure(report):
+        return message("No mismatch, as far as the stores could be compared.", blocks=blocks)
+    if report.kind is ReportKind.PREFLIGHT and count(report.summary, "differing"):
+        differ = count(report.summary, "differing")
+        return message(f"{counted(differ, 'level')} don't match.", blocks=blocks)
+    return message("All compared products are in sync.", sign="Done", blocks=blocks)
+
+
+def _mismatches(n: int) -> str:
+    """Return how many products don't match."""
+    return "1 product doesn't match" if n == 1 else f"{number(n)} products don't match"
+
+
+def _unsure(report: Report) -> list[Block]:
+    """Return what could not be compared: unknown is never in sync."""
+    odd, silent = (report.summary.get(each) or [] for each in ("disbelieved", "unread"))
+    lines: list[list[Part]] = []
+    for store in odd if isinstance(odd, list) else []:
+        why = "its export has less than half of the products that Tipo knows"
+        lines.append([bold(clean(store, 40)), f" wasn't compared: {why}."])
+    lines += [[f"{clean(each, 200)}."] for each in (silent if isinstance(silent, list) else [])]
+    return [bullets(lines[:10])] if lines else []
 
 
 def _superseded(report: Report, receipts: Sequence[Receipt], latest: str) -> Message:
@@ -118,18 +163,22 @@ def _superseded(report: Report, receipts: Sequence[Receipt], latest: str) -> Mes
 
 def _agree(report: Report) -> Message:
     """Say that there is nothing to do, in one line."""
+    if _unsure(report):
+        blocks = [*_unsure(report), *_small(report)]
+        return message(f"{_name(report)}: no mismatch found, but not all was read.", blocks=blocks)
     levels = count(report.summary, "compared", "levels")
-    of = f" {counted(levels, 'level')} compared, nothing differs." if levels else ""
-    return message(f"{_name(report)}: the stores agree.{of}", sign="Done", blocks=_small(report))
+    of = f" {counted(levels, 'level')} compared." if levels else ""
+    return message(f"{_name(report)}: in sync.{of}", sign="Done", blocks=_small(report))
 
 
 def _decided(report: Report, receipts: Sequence[Receipt]) -> Message:
-    """Say who decided, and what was written."""
-    done = counted(report.decided, "finding") if report.decided else "every finding"
-    few = "is" if report.decided == 1 else "are"
+    """Say who decided, and what was written, or is being written."""
+    running = any(each.running for each in receipts)
+    what = counted(report.decided, "mismatch", "mismatches") if report.decided else "everything"
+    tail = "decided, applying\u2026" if running else "decided, none open."
     return message(
-        f"{_name(report)}: {done} {few} decided, nothing is open.",
-        sign="Done",
+        f"{_name(report)}: {what} {tail}",
+        sign="" if running else "Done",
         blocks=[*_done(receipts), *_small(report)],
     )
 
@@ -144,12 +193,16 @@ def _name(report: Report) -> str:
 
 def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt]) -> Message:
     """Say what waits for a decision, with a table and the buttons."""
-    waits = "waits" if report.open == 1 else "wait"
-    parts: list[Part] = [
-        f"{_name(report)}: {counted(report.open, 'finding')} {waits} for your decision"
+    safe = f" {number(report.safe)} of them have a safe fix." if report.safe > 1 else ""
+    safe = " 1 has a safe fix." if report.safe == 1 else safe
+    parts: list[Part] = [f"{_name(report)}: {_mismatches(report.open)}.{safe}"]
+    blocks = [
+        *_offers(report, proposals),
+        *_done(receipts),
+        *_buttons(report, proposals),
+        *_unsure(report),
+        *_small(report),
     ]
-    parts += [f", {number(report.safe)} with a safe fix." if report.safe else "."]
-    blocks = [*_offers(report, proposals), *_done(receipts), *_buttons(report), *_small(report)]
     return message(*parts, sign="Question", blocks=blocks)
 
 
@@ -190,28 +243,30 @@ def _one_by_one(waiting: Sequence[Proposal]) -> list[Block]:
 
 def _rest(left: int) -> list[Block]:
     """Return the line that says that there is more."""
-    return [sentence(f"and {number(left)} more; Review shows them all.")] if left > 0 else []
+    return [sentence(f"and {number(left)} more: Review lists them all.")] if left > 0 else []
 
 
-def _buttons(report: Report) -> list[Block]:
-    """Return the buttons of a report: all that is safe, one by one, or none of it."""
+def _buttons(report: Report, proposals: Sequence[Proposal]) -> list[Block]:
+    """Return the buttons of a report: all that is safe, one choice for all, one by one, none."""
     approve = None
     if report.safe:
         question = asking(
             f"Apply {counted(report.safe, 'safe fix', 'safe fixes')}?",
-            "Each is looked at again first; where the numbers have moved, nothing is written.",
+            "Tipo reads each product again first. Where a number has changed, nothing is written.",
             "Apply",
         )
         label = f"Approve all safe ({number(report.safe)})"
         approve = button(Action.DECIDE_ALL, label, report.token, style="primary", confirm=question)
     dismiss = asking(
-        f"Dismiss {counted(report.open, 'finding')}?",
-        "Nothing is written. What still differs comes back with the next compare.",
+        f"Dismiss {counted(report.open, 'mismatch', 'mismatches')}?",
+        "Nothing is written. What still doesn't match comes back with the next check.",
         "Dismiss",
     )
+    many = sum(1 for each in proposals if is_for_all(each)) > 1
     return actions(
         f"report-{report.id}",
         approve,
+        button(Action.BULK, "Same choice for all\u2026", report.token) if many else None,
         button(Action.REVIEW, "Review\u2026", report.token),
         button(Action.DISMISS_REPORT, "Dismiss", report.token, confirm=dismiss),
     )
@@ -223,7 +278,7 @@ def _done(receipts: Sequence[Receipt]) -> list[Block]:
         return []
     latest = sorted(receipts, key=lambda each: each.id)[-10:]
     left = len(receipts) - len(latest)
-    earlier = [sentence(f"{counted(left, 'earlier receipt')} before these.")] if left else []
+    earlier = [sentence(f"{counted(left, 'earlier decision')} before these.")] if left else []
     undo = [each for each in map(undo_button, latest) if each is not None][-1:]
     return [*earlier, bullets(map(receipt_news, latest)), *actions("undo", *undo)]
 
@@ -234,7 +289,7 @@ def _small(report: Report) -> list[Block]:
     words = [f"{number(n)} {mrkdwn(kind_words(kind))}" for kind, n in most if n]
     auto = count(report.summary, "auto", "auto_approved")
     if auto:
-        words.append(f"Tipo settled {number(auto)} by itself, as its settings allow")
+        words.append(f"Tipo fixed {number(auto)} by itself, as its settings allow")
     compared = count(report.summary, "compared", "levels")
     if compared:
         words.append(f"{counted(compared, 'level')} compared")
@@ -256,7 +311,7 @@ def details(*, report: Report, proposals: Sequence[Proposal]) -> Message:
     """Return the details as one message of the thread; a quiet night has one line of them."""
     pages = report_thread(report=report, proposals=proposals)
     if not pages:
-        return message("There is nothing to decide in this report.", blocks=_small(report))
+        return message("Nothing to decide in this report.", blocks=_small(report))
     first = pages[0].blocks[0]
     rest = [block for page in pages for block in page.blocks[1:]]
     return Message(pages[0].text, [first, *rest, *_small(report)])
@@ -265,7 +320,7 @@ def details(*, report: Report, proposals: Sequence[Proposal]) -> Message:
 def _page(at: int, page: Sequence[Proposal], total: int) -> Message:
     """Return one message of the thread."""
     first = at * PAGE + 1
-    head = f"Findings {first} to {first + len(page) - 1} of {number(total)}:"
+    head = f"Mismatches {first} to {first + len(page) - 1} of {number(total)}:"
     return message(head, blocks=[bullets(_detail(each) for each in page)])
 
 

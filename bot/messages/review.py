@@ -1,6 +1,8 @@
 """The review of a report, page by page, and the form that asks for one number.
 
-A finding's fields are named `choice.<proposal>` and `number.<proposal>`, so that Slack keeps what
+What is not decided one by one follows one choice for all others, which is previewed first.
+
+A mismatch's fields are named `choice.<proposal>` and `number.<proposal>`, so that Slack keeps what
 was typed when a page is drawn anew.
 """
 
@@ -23,26 +25,34 @@ from bot.text import clean, counted, mrkdwn, number
 from sync_core.domain.proposals import Choice, Proposal, Report
 from sync_core.domain.values import GREATEST
 
-PAGE = 8
+PAGE = 10
 LEAVE = "leave"  # no decision: it stays open
+REST = "rest"  # no decision of its own: as for all others
 ELEMENT = "chosen"
-Chosen = Mapping[int, tuple[Choice, int | None]]
+Picked = tuple[Choice | None, int | None]  # None: it stays open, whatever the others do
+Chosen = Mapping[int, Picked]
 
 
-def review_modal(
+def review_modal(  # noqa: PLR0913 - all that a page shows, each by its name
     *,
     report: Report,
     total: int,
     proposals: Sequence[Proposal],
     offset: int,
     chosen: Chosen,
+    rest: Choice | None = None,
+    called: Mapping[Choice, str] | None = None,
     private_metadata: str,
 ) -> dict[str, Any]:
-    """Return one page of the review: a menu for each finding, and a field for a number."""
+    """Return one page of the review: a menu for each mismatch, and a field for a number.
+
+    `rest` is what is chosen for all that have no choice of their own, `called` what may be.
+    """
     shown = proposals[:PAGE]
     blocks: list[Block] = [sentence(_where(offset, len(shown), total, len(chosen)))]
+    blocks += _for_the_rest(rest, called or {}) if shown else []
     for each in shown:
-        blocks += [divider(), *_finding(each, chosen.get(each.id))]
+        blocks += [divider(), *_mismatch(each, chosen.get(each.id))]
     blocks += _pages(offset, total)
     view: dict[str, Any] = {
         "type": "modal",
@@ -59,19 +69,36 @@ def _where(offset: int, shown: int, total: int, chosen: int) -> str:
     """Return which page this is, and that nothing happens before it is submitted."""
     if not shown:
         return "Nothing is open here any more."
-    span = f"Findings {number(offset + 1)} to {number(offset + shown)} of {number(total)}."
-    picked = f" {counted(chosen, 'decision')} on all pages so far." if chosen else ""
+    span = f"Mismatches {number(offset + 1)} to {number(offset + shown)} of {number(total)}."
+    picked = f" {counted(chosen, 'choice')} on all pages so far." if chosen else ""
     return f"{span}{picked} Nothing is written before you press Decide."
 
 
-def _finding(proposal: Proposal, chosen: tuple[Choice, int | None] | None) -> list[Block]:
-    """Return one finding with its fields."""
-    options = [option("Leave it open", LEAVE)]
+def _for_the_rest(rest: Choice | None, called: Mapping[Choice, str]) -> list[Block]:
+    """Return the menu that decides all products without a choice of their own."""
+    if not called:
+        return []
+    options = [option("Leave them open", LEAVE)]
+    options += [option(words, each.value) for each, words in called.items()]
+    first = next((each for each in options if rest and each["value"] == rest.value), options[0])
+    menu = {
+        "type": "static_select",
+        "action_id": REST,
+        "placeholder": plain("Choose"),
+        "options": options,
+        "initial_option": first,
+    }
+    return [_field(REST, "All products that you don't decide below, on any page", menu)]
+
+
+def _mismatch(proposal: Proposal, chosen: Picked | None) -> list[Block]:
+    """Return one mismatch with its fields."""
+    options = [option("Like all others", REST), option("Leave it open", LEAVE)]
     options += [
         option(each.words or CHOICES[each.choice], each.choice.value, written(each.writes, 2))
         for each in {each.choice: each for each in proposal.options}.values()
     ]
-    wanted = chosen[0].value if chosen else LEAVE
+    wanted = REST if chosen is None else (chosen[0].value if chosen[0] else LEAVE)
     first = next((each for each in options if each["value"] == wanted), options[0])
     menu = {
         "type": "static_select",
@@ -124,27 +151,43 @@ def _pages(offset: int, total: int) -> list[Block]:
     )
 
 
-def read_review(state: Mapping[str, Any]) -> dict[int, tuple[Choice, int | None]]:
-    """Return what was chosen on this page, by proposal; what is left open is not in it."""
-    return {key: (each, _typed(state, key)) for key, each in _page(state).items() if each}
+def read_review(state: Mapping[str, Any]) -> dict[int, Picked]:
+    """Return what was chosen on this page, by proposal; what follows the rest is not in it."""
+    found: dict[int, Picked] = {}
+    for key, value in _page(state).items():
+        if value == LEAVE:
+            found[key] = (None, None)
+        elif value in set(Choice):
+            found[key] = (Choice(value), _typed(state, key))
+    return found
 
 
-def chosen_after(chosen: Chosen, state: Mapping[str, Any]) -> dict[int, tuple[Choice, int | None]]:
-    """Return all that is chosen once this page is read; what is set back to open is forgotten."""
+def read_rest(state: Mapping[str, Any]) -> Choice | None:
+    """Return what was chosen for all others; None if they stay open."""
+    picked = _selected(_values(state).get(REST) or {}, REST)
+    return Choice(picked) if picked in set(Choice) else None
+
+
+def chosen_after(chosen: Chosen, state: Mapping[str, Any]) -> dict[int, Picked]:
+    """Return all that is chosen once this page is read; what was set back is forgotten."""
     here = _page(state)
     kept = {key: each for key, each in chosen.items() if key not in here}
     return {**kept, **read_review(state)}
 
 
-def _page(state: Mapping[str, Any]) -> dict[int, Choice | None]:
-    """Return the choices of a page; None for what is left open."""
-    found: dict[int, Choice | None] = {}
+def _page(state: Mapping[str, Any]) -> dict[int, str]:
+    """Return the values of a page's menus, by proposal."""
+    found: dict[int, str] = {}
     for block_id, fields in _values(state).items():
         name, _, key = block_id.partition(".")
         if name == "choice" and key.isdecimal():
-            picked = ((fields.get(ELEMENT) or {}).get("selected_option") or {}).get("value")
-            found[int(key)] = Choice(picked) if picked in set(Choice) else None
+            found[int(key)] = _selected(fields)
     return found
+
+
+def _selected(fields: Mapping[str, Any], name: str = ELEMENT) -> str:
+    """Return the value of a menu."""
+    return str(((fields.get(name) or {}).get("selected_option") or {}).get("value") or "")
 
 
 def _typed(state: Mapping[str, Any], key: int) -> int | None:
@@ -170,9 +213,9 @@ def review_errors(state: Mapping[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     for key, choice in _page(state).items():
         typed = _typed(state, key)
-        if choice is Choice.USE_NUMBER and typed is None:
+        if choice == Choice.USE_NUMBER and typed is None:
             errors[f"number.{key}"] = "Enter a whole number, 0 or more."
-        elif choice is not Choice.USE_NUMBER and typed is not None:
+        elif choice != Choice.USE_NUMBER and typed is not None:
             errors[f"number.{key}"] = "Choose to enter a number, or leave this empty."
     return errors
 
@@ -192,8 +235,8 @@ def number_modal(*, proposal: Proposal, private_metadata: str) -> dict[str, Any]
             {
                 "type": "input",
                 "block_id": "number",
-                "label": plain("How many are there really, in shared units?"),
-                "hint": plain("Every store is brought to this number.", 150),
+                "label": plain("How many units are there really?"),
+                "hint": plain("Every store is set to this number.", 150),
                 "element": element,
             },
         ],

@@ -25,7 +25,7 @@ from sync_core.cli.running import CannotWork
 from sync_core.domain.proposals import Report, ReportKind, ReportState
 from sync_core.errors import StoreError, cut
 from sync_core.ports import Ledger
-from sync_core.workers.reporting import told
+from sync_core.workers.reporting import news_of
 
 POLL = 0.5  # seconds between looks at how far it has come
 PATIENCE = 20.0  # seconds that a store has to say who it is
@@ -137,8 +137,8 @@ def _give_up(parts: Parts, number: int, ledger: Ledger) -> None:
         return
     now = parts.clock.now()
     ledger.finish_report(number, now=now, why_failed=report.why_failed)
-    if report.facts.get("reply"):  # somebody else asked for it, too
-        ledger.announce([told(report, failed=report.why_failed)], now=now)
+    if report.facts.get("reply") or report.facts.get("askers"):  # somebody else waits for it, too
+        ledger.announce(news_of(ledger, report, failed=report.why_failed), now=now)
 
 
 async def _watch(parts: Parts, report: Report) -> Report:

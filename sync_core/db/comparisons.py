@@ -8,6 +8,7 @@ from sqlalchemy import Row, case, exists, func, or_, select, update
 
 from sync_core.db.desk import HOLDERS, JOINED, PROPOSAL, REPORT, Desk
 from sync_core.db.desk import OPEN as IS_OPEN
+from sync_core.db.news import FINDING
 from sync_core.db.papers import proposal_of
 from sync_core.domain.proposals import (
     OPEN_FOR,
@@ -22,6 +23,7 @@ from sync_core.domain.values import Alias
 from sync_core.papers import Wish
 
 COMPARES = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
+MOST_ASKERS = 50  # people who are told of one comparison
 OVER = (ReportState.DONE.value, ReportState.FAILED.value)
 
 # The stores are compared by one report at a time: what else compares them waits until it is over.
@@ -144,6 +146,29 @@ class Comparisons(Desk):
         if not why_failed:
             self.gather()
 
+    def join_report(self, report: int, asker: Mapping[str, str]) -> bool:
+        """Have somebody else told of a report's result, too; False if it is over already."""
+        mine = REPORT.c.id == report
+        alive = select(REPORT.c.facts).where(mine, REPORT.c.state.not_in(OVER))
+        facts = self.run(alive.with_for_update()).scalar()
+        if facts is None:
+            return False
+        known = [each for each in facts.get("askers", []) if each != dict(asker)]
+        askers = [*known, dict(asker)][-MOST_ASKERS:]
+        self.run(update(REPORT).where(mine).values(facts={**facts, "askers": askers}))
+        return True
+
+    def count_new(self, report: int) -> int:
+        """Return how many of a report's open proposals are about what it was the first to find."""
+        began = select(REPORT.c.wanted_at).where(REPORT.c.id == report).scalar_subquery()
+        query = (
+            select(func.count())
+            .select_from(PROPOSAL.join(FINDING, FINDING.c.id == PROPOSAL.c.finding_id))
+            .where(PROPOSAL.c.report_id == report, PROPOSAL.c.state == "open")
+            .where(FINDING.c.opened_at >= began)
+        )
+        return int(self.run(query).scalar_one())
+
     def note_report(self, report: int, facts: Mapping[str, object]) -> None:
         """Add facts to a report."""
         mine = REPORT.c.id == report
@@ -182,6 +207,15 @@ class Comparisons(Desk):
         query = JOINED.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
         rows = self.run(query.offset(offset).limit(limit))
         return int(total), [proposal_of(row) for row in rows]
+
+    def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
+        """Return open proposals of a report in order, those after that number."""
+        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        if row is None:
+            return []
+        mine = _has(row) & IS_OPEN & (PROPOSAL.c.id > after)
+        query = JOINED.where(mine).order_by(PROPOSAL.c.id).limit(limit)
+        return [proposal_of(each) for each in self.run(query)]
 
     def _report(self, row: Row[Any]) -> Report:
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Table, case, exists, func, insert, or_, select, update
 
 from sync_core.db.news import FINDING
 from sync_core.db.papers import (
@@ -40,6 +40,7 @@ REPORT: Table = ReportRow.__table__  # type: ignore[attr-defined]
 # Reports of which everybody is told. A preflight asks about a mode; a look shows what others hold.
 HOLDERS = (ReportKind.NIGHT.value, ReportKind.CHECK.value, ReportKind.MEETING.value)
 
+LINES = 1000  # of one receipt that people are shown; the sums are of all
 OPEN = PROPOSAL.c.state == ProposalState.OPEN.value
 WANTED = PROPOSAL.c.state == ProposalState.APPROVED.value
 JOINED = select(PROPOSAL, RECEIPT.c.team, RECEIPT.c.person, RECEIPT.c.name).outerjoin(
@@ -135,6 +136,13 @@ class Desk(Room):
         """Return a proposal."""
         return self._one(PROPOSAL.c.id == number)
 
+    def proposals_by_id(self, numbers: Iterable[int]) -> list[Proposal]:
+        """Return proposals."""
+        found: list[Proposal] = []
+        for some in chunks(sorted(set(numbers)), 500):
+            found += map(proposal_of, self.run(JOINED.where(PROPOSAL.c.id.in_(some))))
+        return found
+
     def newer_proposal(self, finding: int) -> Proposal | None:
         """Return the open proposal about a finding."""
         return self._one(OPEN & (PROPOSAL.c.finding_id == finding))
@@ -157,22 +165,23 @@ class Desk(Room):
         if receipt is None:
             return None, 0
         taken = 0
-        for number, (choice, entered) in choices.items():
+        alike: dict[tuple[Choice, int | None], list[int]] = {}
+        for number, chosen in sorted(choices.items()):  # always in one order: no two block another
+            alike.setdefault(chosen, []).append(number)
+        for (choice, entered), numbers in alike.items():
             is_wanted = choice is not Choice.DISMISS
             state = ProposalState.APPROVED if is_wanted else ProposalState.DISMISSED
-            mine = update(PROPOSAL).where(
-                OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now
-            )
-            taken += self.run(
-                mine.values(
-                    state=state.value,
-                    choice=choice.value,
-                    number=entered,
-                    receipt_id=receipt,
-                    decided_at=now,
-                    try_at=now,
-                )
-            ).rowcount
+            values = {
+                "state": state.value,
+                "choice": choice.value,
+                "number": entered,
+                "receipt_id": receipt,
+                "decided_at": now,
+                "try_at": now,
+            }
+            for some in chunks(numbers, 500):
+                still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)
+                taken += self.run(update(PROPOSAL).where(still).values(values)).rowcount
         if taken == 0:  # nobody signs for nothing
             self.run(RECEIPT.delete().where(RECEIPT.c.id == receipt))
             return None, 0
@@ -213,10 +222,10 @@ class Desk(Room):
         ).scalar()
         return found
 
-    def put_off_proposal(self, number: int, *, until: datetime, why: str) -> None:
-        """Try again later to carry a proposal out."""
+    def put_off_proposal(self, number: int, *, until: datetime, why: str, since: datetime) -> None:
+        """Try again later to carry a proposal out; keep since when that is tried."""
         mine = update(PROPOSAL).where(WANTED, PROPOSAL.c.id == number)
-        self.run(mine.values(try_at=until, result={"waits": why}))
+        self.run(mine.values(try_at=until, result={"waits": why, "since": since.isoformat()}))
 
     def hold_proposal(self, number: int) -> bool:
         """Whether a decided proposal still waits; until the commit nobody else carries it out."""
@@ -265,7 +274,8 @@ class Desk(Room):
 
     def _receipt(self, row: Row[Any]) -> Receipt:
         mine = select(PROPOSAL).where(PROPOSAL.c.receipt_id == row.id).order_by(PROPOSAL.c.id)
-        rows = self.run(mine.limit(1000)).all()
+        rows = self.run(mine.limit(LINES)).all()
+        total, done, units = self._sums(row.id) if len(rows) == LINES else (0, 0, 0)
         undone = self.run(select(RECEIPT.c.id).where(RECEIPT.c.undoes == row.id)).scalar()
         running = select(exists().where(WANTED, PROPOSAL.c.receipt_id == row.id))
         return Receipt(
@@ -278,7 +288,22 @@ class Desk(Room):
             lines=tuple(receipt_line(each) for each in rows),
             undoes=row.undoes,
             undone_by=undone,
+            total=total,
+            done=done,
+            units=units,
         )
+
+    def _sums(self, receipt: int) -> tuple[int, int, int]:
+        """Return how many lines a receipt has, how many are done, and how many units moved."""
+        is_done = PROPOSAL.c.result["done"].as_boolean()
+        moved = func.abs(PROPOSAL.c.result["moved"].as_integer())
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(case((is_done, 1), else_=0)), 0),
+            func.coalesce(func.sum(case((is_done, moved), else_=0)), 0),
+        ).where(PROPOSAL.c.receipt_id == receipt)
+        total, done, units = self.run(query).one()
+        return int(total), int(done), int(units)
 
     def first_of(self, receipt: int) -> Proposal | None:
         """Return the first proposal that was decided under a receipt."""

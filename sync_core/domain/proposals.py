@@ -193,9 +193,20 @@ class Receipt:
     rule: str  # what allowed it: "listed", "member of @stock-team", "member of the channel"
     at: datetime
     running: bool  # some lines are still being carried out
-    lines: tuple[ReceiptLine, ...]
+    lines: tuple[ReceiptLine, ...]  # the first of them
     undoes: int | None = None
     undone_by: int | None = None
+    total: int = 0  # lines in all, where there are more than those
+    done: int = 0  # of all
+    units: int = 0  # by how much all of them moved shared quantities
+
+    @property
+    def sums(self) -> tuple[int, int, int]:
+        """Return how many lines there are, how many are done, and how many units they moved."""
+        if self.total > len(self.lines):
+            return self.total, self.done, self.units
+        done = [each for each in self.lines if each.done]
+        return len(self.lines), len(done), sum(abs(each.moved) for each in done)
 
 
 class ReportKind(StrEnum):

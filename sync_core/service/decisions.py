@@ -1,9 +1,12 @@
 """Clicks: each decides once, or is told who was faster, what is newer, or what goes on."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
+from sync_core.domain.bulk import FOR_ALL, ForAll, Preview, taken
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -12,6 +15,7 @@ from sync_core.domain.proposals import (
     Proposal,
     ProposalKind,
     ProposalState,
+    Report,
 )
 from sync_core.domain.values import News
 from sync_core.errors import NotAllowed
@@ -22,6 +26,7 @@ from sync_core.service.orders import Orders
 log = logging.getLogger(__name__)
 
 MOST = 10_000  # proposals that one click may decide
+PART = 500  # proposals that one step looks at
 GREATEST = 1_000_000_000  # the greatest number a person may enter
 ANSWERS = {
     ProposalState.APPROVED: Answer.RUNNING,
@@ -107,8 +112,9 @@ class Decisions(Orders):
             report = ledger.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
+            known = {each.id: each for each in ledger.proposals_by_id(choices)}
             for number, (choice, entered) in choices.items():
-                proposal = ledger.proposal_by_id(number)
+                proposal = known.get(number)
                 # A newer report may have taken it over since; each is decided once all the same.
                 if proposal is None or proposal.kind is not ProposalKind.FIX:
                     raise NotAllowed("one of these is not part of a report; open it again")
@@ -117,6 +123,62 @@ class Decisions(Orders):
             return self._decide_many(ledger, report.id, choices, first, by, rule, where, now)
 
         return _logged(await self._records.step(work), by)
+
+    async def preview(
+        self, report_token: str, choices: Sequence[ForAll]
+    ) -> tuple[Report, list[Preview]] | None:
+        """Return what each choice for all would write now; None if there is no such report."""
+        report = await self._records.step(lambda ledger: ledger.report_of(report_token))
+        if report is None:
+            return None
+        found = [Preview(choice=each.choice) for each in choices]
+        async for some in self._open_of(report):
+            found = [each.plus(some, chosen) for each, chosen in zip(found, choices, strict=True)]
+        return report, found
+
+    async def decide_bulk(
+        self,
+        report_token: str,
+        chosen: ForAll,
+        choices: Choices,
+        by: Person,
+        rule: str,
+        *,
+        where: str = "",
+    ) -> Clicked:
+        """Decide all that a report proposes as chosen, and some of it on its own, as one decision.
+
+        What is decided is sought before the commit: a proposal never changes, and the commit takes
+        only those that are still open.
+
+        Raises:
+            NotAllowed: If it is no choice for all, or if one on its own is not among the choices.
+        """
+        if chosen.choice not in FOR_ALL:
+            raise NotAllowed(f"{chosen.choice.replace('_', ' ')} is no choice for all")
+        report = await self._records.step(lambda ledger: ledger.report_of(report_token))
+        if report is None:
+            return Clicked(answer=Answer.UNKNOWN)
+        apart = replace(chosen, without=chosen.without | choices.keys())
+        wanted: dict[int, tuple[Choice, int | None]] = {}
+        async for some in self._open_of(report):
+            wanted |= dict.fromkeys(taken(some, apart), (chosen.choice, None))
+        wanted |= choices
+        if not wanted:  # somebody was faster; else all of it was left out
+            beaten = await self._records.step(lambda ledger: _beaten(ledger, report.id))
+            nothing = Clicked(answer=Answer.TAKEN, report=report.id)
+            return nothing if beaten.by is None else beaten
+        return await self.decide_some(report_token, wanted, by, rule, where=where)
+
+    async def _open_of(self, report: Report) -> AsyncIterator[list[Proposal]]:
+        """Yield what a report still proposes, in parts: other work goes on in between.
+
+        A newer report may have taken it over; it is the same question all the same.
+        """
+        after, holder = 0, report.newer or report.id
+        while some := await self._records.step(partial(_open_after, report=holder, after=after)):
+            yield some
+            after = some[-1].id
 
     async def dismiss(
         self, report_token: str, by: Person, rule: str, *, where: str = ""
@@ -151,7 +213,7 @@ class Decisions(Orders):
             signed = Signed(kind=ProposalKind.FIX, choice=first, by=by, rule=rule, place=where)
             receipt, taken = ledger.decide(signed, wanted, now=now)
             if taken:
-                self._taken(ledger, receipt, now, report=report, kind=ProposalKind.FIX.value)
+                self._taken(ledger, receipt, now, kind=ProposalKind.FIX.value)
                 return Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
         return _beaten(ledger, report)
 
@@ -165,7 +227,6 @@ class Decisions(Orders):
                 ledger,
                 receipt,
                 self._clock.now(),
-                report=now.report,
                 kind=now.kind.value,
                 about=str(now.facts.get("subject") or ""),
             )
@@ -192,11 +253,17 @@ class Decisions(Orders):
         self, ledger: Ledger, receipt: int | None, now: datetime, **facts: str | int | None
     ) -> None:
         """Tell in the same commit that somebody has decided: what comes of it is told later."""
-        told = News(
-            kind="deciding", subject=f"receipt:{receipt}", facts={"receipt": receipt, **facts}
-        )
+        first = None if receipt is None else ledger.first_of(receipt)
+        report = None if first is None else first.report  # the one that holds it, wherever it was
+        kept: dict[str, str | int | float | bool | None] = {"report": report, **facts}
+        kept["receipt"] = receipt
+        told = News(kind="deciding", subject=f"receipt:{receipt}", facts=kept)
         ledger.announce([told], now=now)
         self._ring(ledger)
+
+
+def _open_after(ledger: Ledger, *, report: int, after: int) -> list[Proposal]:
+    return ledger.open_after(report, after, limit=PART)
 
 
 def _beaten(ledger: Ledger, number: int) -> Clicked:

@@ -26,7 +26,7 @@ from sync_core.errors import NotAllowed
 from sync_core.papers import Draft, Wish
 from sync_core.ports import LONG_STEP_SECONDS, Ledger
 from sync_core.service.questions import PREFERENCE, Questions
-from sync_core.workers.carrying_out import call_meetings, owing, try_undo
+from sync_core.workers.carrying_out import call_meetings, owing, pools_of, try_undo
 from sync_core.workers.engine import BELL
 from sync_core.workers.planning import PAUSED
 from sync_core.workers.proposing import Proposer
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 NIGHTS = "nights_since"  # the setting that says since when there are nights
 ASKED_FOR = timedelta(minutes=15)  # how long a question that somebody asked stays open
+MOST_WRITES = 100  # that the question before an undo keeps; it names fewer
 GREATEST_BUFFER = 1_000_000
 
 
@@ -123,11 +124,25 @@ class Orders(Questions):
         return taken
 
     # -- comparisons
-    async def check(self, by: str, reply: str = "") -> Report:
-        """Compare the stores now; if they are being compared already, return that report."""
-        wish = Wish(kind=ReportKind.CHECK, token=self._ids.new(), by=by, facts={"reply": reply})
-        report, _ = await self._want(wish)
-        return report
+    async def check(self, by: str, reply: str | None = None) -> Report:
+        """Compare the stores now; if they are being compared already, return that report.
+
+        Args:
+            by: Who asks.
+            reply: Where a face tells them what came of it, whoever else has asked; empty: they
+                are told in person. None: they wait for the report themselves.
+        """
+        asker = None if reply is None else {"by": by, "reply": reply}
+        while True:
+            facts = {} if asker is None else {"askers": [asker]}
+            wish = Wish(kind=ReportKind.CHECK, token=self._ids.new(), by=by, facts=facts)
+            report, is_new = await self._want(wish)
+            if is_new or asker is None or await self._join(report.id, asker):
+                return report
+            # That comparison has ended at this very moment: ask for one of our own.
+
+    async def _join(self, report: int, asker: Mapping[str, str]) -> bool:
+        return await self._records.step(lambda ledger: ledger.join_report(report, asker))
 
     async def begin_nights(self) -> None:
         """Note since when this Tipo exists: nights before that were not missed."""
@@ -194,12 +209,18 @@ class Orders(Questions):
             kind=ProposalKind.UNDO,
             subject=str(receipt),
             title=f"receipt {receipt}",
-            facts={"receipt": receipt, "pools": len(effects), "cannot": reasons, "by": by.name},
+            facts={
+                "receipt": receipt,
+                "pools": len(effects),
+                "cannot": reasons[:MOST_WRITES],
+                "writes": len(writes),
+                "by": by.name,
+            },
             options=(
                 Option(
                     choice=Choice.CONFIRM,
                     words=f"Take back receipt {receipt}",
-                    writes=tuple(writes),
+                    writes=tuple(writes[:MOST_WRITES]),
                 ),
             ),
             recommended=Choice.CONFIRM,
@@ -378,8 +399,9 @@ def _would_undo(
     """Return what taking effects back would write, and why some cannot be taken back."""
     writes: list[Write] = []
     reasons: list[str] = []
+    pools = pools_of(ledger, effects)
     for effect in effects:
-        did = try_undo(effect, ledger, now=now)
+        did = try_undo(effect, pools[effect.pool], ledger, now=now)
         if isinstance(did, str):
             reasons.append(did)
         else:

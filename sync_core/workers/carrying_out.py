@@ -9,11 +9,23 @@ from sync_core.domain.arrange import Arrangement, NewPool
 from sync_core.domain.decide import BRAKED, Effect, undo
 from sync_core.domain.proposals import Choice, Proposal, ReportKind, Write
 from sync_core.domain.shown import owed
-from sync_core.domain.values import Alias, ItemId, LevelId, Mode, News, Outcome, Pool, Role, Spot
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    LevelId,
+    Mode,
+    News,
+    Outcome,
+    Pool,
+    PoolId,
+    Role,
+    Spot,
+)
 from sync_core.papers import Approved, Wish
 from sync_core.ports import Ledger
 
 OVER = "the safety stop is over: nothing is left to decide"
+SOME = 500  # pools read in one query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +87,11 @@ def take_back(each: Approved, ledger: Ledger, now: datetime) -> Result:
     why: list[str] = []
     writes: list[Write] = []
     moved = 0
+    pools = pools_of(ledger, effects)
     for effect in effects:
-        did = try_undo(effect, ledger, now=now)
+        again = effect.pool not in pools  # this very commit has changed it
+        pool = ledger.pools([effect.pool])[effect.pool] if again else pools.pop(effect.pool)
+        did = try_undo(effect, pool, ledger, now=now)
         if isinstance(did, str):
             why.append(did)
             continue
@@ -91,11 +106,21 @@ def take_back(each: Approved, ledger: Ledger, now: datetime) -> Result:
     )
 
 
-def try_undo(effect: Effect, ledger: Ledger, *, now: datetime) -> tuple[Outcome, Effect] | str:
+def try_undo(
+    effect: Effect, pool: Pool, ledger: Ledger, *, now: datetime
+) -> tuple[Outcome, Effect] | str:
     """Return what taking back one effect comes to, or why it cannot be; nothing is kept."""
-    pool = ledger.pools([effect.pool])[effect.pool]
     did = BRAKED if ledger.is_braked(pool.id) else undo(pool, effect, now=now)
     return f"{pool.title}: {did}" if isinstance(did, str) else did
+
+
+def pools_of(ledger: Ledger, effects: Sequence[Effect]) -> dict[PoolId, Pool]:
+    """Return the pools that effects are about."""
+    found: dict[PoolId, Pool] = {}
+    wanted = list(dict.fromkeys(each.pool for each in effects))
+    for start in range(0, len(wanted), SOME):
+        found |= ledger.pools(wanted[start : start + SOME])
+    return found
 
 
 def owing(pool: Pool) -> list[Write]:

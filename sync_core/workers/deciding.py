@@ -46,7 +46,7 @@ SOON = 2.0  # seconds until a level that was busy is read again
 LATER = 10.0  # seconds until a store that was silent is asked again
 NOT_AS_SHOWN = "other numbers would be written now than were shown"
 BROKEN = "a fault of Tipo's own; the log says more"
-PATIENCE = timedelta(minutes=10)  # between a decision and giving up on it
+PATIENCE = timedelta(minutes=10)  # between the first attempt and giving up
 MONTH = timedelta(days=30)
 FOR_EVER = timedelta(days=365 * 100)
 MUTED_FOR = {Choice.IGNORE_MONTH: MONTH, Choice.IGNORE: FOR_EVER}
@@ -145,10 +145,10 @@ class Decider:
             f"{store} does not answer: {said}" for store, said in found.silent.items()
         )
         why = silent or why
-        since = each.proposal.decided_at or now
+        since = _tried_since(each.proposal) or now
         if now - since < PATIENCE:
             until = now + timedelta(seconds=seconds)
-            ledger.put_off_proposal(each.proposal.id, until=until, why=why)
+            ledger.put_off_proposal(each.proposal.id, until=until, why=why, since=since)
         else:
             ledger.close_proposal(each.proposal.id, result=Result(done=False, why=why).kept())
 
@@ -232,6 +232,12 @@ class Decider:
                 }
             done = News(kind="decided", subject=f"receipt:{number}", facts=facts)
             ledger.announce([done], now=now)
+
+
+def _tried_since(proposal: Proposal) -> datetime | None:
+    """Return when it was first tried: one of ten thousand may have waited long for its turn."""
+    since = (proposal.result or {}).get("since")
+    return datetime.fromisoformat(since) if isinstance(since, str) else None
 
 
 def _levels_of(wanted: Sequence[Approved], ledger: Ledger) -> list[Level]:

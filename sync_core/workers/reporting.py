@@ -3,7 +3,8 @@
     kind       compares   then proposes about          and
     ---------  ---------  ---------------------------  --------------------------------------
     night      yes        all that stands              is posted; safe fixes may be automatic
-    check      yes        all that stands              answers whoever asked
+    check      yes        all that stands              answers whoever asked; is posted if
+                                                       there is something to decide
     preflight  yes        nothing                      asks for the confirmation of a mode
     meeting    no         all that stands              waits until all levels have been read
     drift      no         all that stands              answers whoever asked
@@ -42,7 +43,7 @@ AGAIN = (30.0, 120.0, 600.0)  # seconds before another try; after the last the r
 MEET = 5.0  # seconds between looks at how far a meeting has come
 MET_BY = timedelta(minutes=30)  # after which a meeting is reported as far as it has come
 CONFIRM_BY = timedelta(minutes=15)  # a confirmation is bound to numbers, and numbers move
-MOST_STANDING = 2000  # findings on levels that one report reads again
+MOST_STANDING = 2000  # findings on levels in one step, and in a report that somebody waits for
 LEVEL_KINDS = ("missed", "one_way", "differs", "suspended")
 TIPO = Person(team="", id="tipo", name="Tipo")
 
@@ -104,7 +105,13 @@ class Reporter:
         await self._finish(report, {**facts, "unread": _silent(total)})
 
     async def _standing(self) -> list[LevelId]:
-        return await self._context.records.step(_standing)
+        """Return all levels about which a finding is open; a part of them in each step."""
+        found: list[LevelId] = []
+        after: int | None = 0
+        while after is not None:
+            some, after = await self._context.records.step(partial(_standing, after=after))
+            found += some
+        return found
 
     async def _preflight(self, report: Report) -> None:
         """Compare the stores, and ask for the confirmation of a change of mode."""
@@ -176,11 +183,12 @@ class Reporter:
 
     def _close(self, report: Report, summary: Mapping[str, object], ledger: Ledger) -> None:
         now = self._context.clock.now()
-        counts = ledger.count_findings(now=now)
-        ledger.finish_report(report.id, now=now, summary={**summary, "counts": counts})
+        counts, new = ledger.count_findings(now=now), ledger.count_new(report.id)
+        facts = {**summary, "counts": counts, "new": new}
+        ledger.finish_report(report.id, now=now, summary=facts)
         if report.kind is ReportKind.NIGHT:
             self._approve(report, ledger, now)
-        ledger.announce([told(report)], now=now)
+        ledger.announce(news_of(ledger, report), now=now)
 
     def _approve(self, report: Report, ledger: Ledger, now: datetime) -> None:
         """Approve what the settings say needs no person."""
@@ -212,7 +220,7 @@ class Reporter:
                 ledger.report_on(report.id, report.state, until=until)
                 return wait
             ledger.finish_report(report.id, now=now, why_failed=why)
-            ledger.announce([told(report, failed=why)], now=now)
+            ledger.announce(news_of(ledger, report, failed=why), now=now)
             return 0.0
 
         return await context.records.step(work)
@@ -220,7 +228,8 @@ class Reporter:
 
 async def what_stands(report: int, proposer: Proposer, records: Records, clock: Clock) -> None:
     """Make a report of what is open, without comparing the stores."""
-    total = await proposer.examine(await records.step(_standing), report)
+    some, _ = await records.step(_standing)
+    total = await proposer.examine(some, report)
     await proposer.rest(report)
 
     def close(ledger: Ledger) -> None:
@@ -232,16 +241,45 @@ async def what_stands(report: int, proposer: Proposer, records: Records, clock: 
     await records.step(close)
 
 
-def _standing(ledger: Ledger) -> list[LevelId]:
-    """Return the levels about which a finding stands."""
-    found = ledger.findings_by(kinds=LEVEL_KINDS, limit=MOST_STANDING)
-    return list(
-        {
-            LevelId(int(each.subject.removeprefix("level:"))): None
-            for each in found
-            if each.subject.startswith("level:")
-        }
-    )
+def _standing(ledger: Ledger, *, after: int = 0) -> tuple[list[LevelId], int | None]:
+    """Return levels about which a finding is open, and after which finding there are more."""
+    found = ledger.findings_by(kinds=LEVEL_KINDS, after=after, limit=MOST_STANDING)
+    levels = {
+        LevelId(int(each.subject.removeprefix("level:"))): None
+        for each in found
+        if each.subject.startswith("level:")
+    }
+    return list(levels), found[-1].id if len(found) == MOST_STANDING else None
+
+
+def news_of(ledger: Ledger, report: Report, *, failed: str = "") -> list[News]:
+    """Return whom to tell what of a report that is over: the channel, and whoever asked.
+
+        report                        the channel   each who asked to be told
+        ----------------------------  ------------  -------------------------
+        check, nothing to decide      -             its result
+        check, something to decide    the report    its result
+        check that failed             why, if       why
+                                      nobody asked
+        any other                     the report    its result
+
+    A preflight's report goes to whoever wants the change, which its own facts say.
+    """
+    now = ledger.report(report.id) or report  # somebody may have joined it meanwhile
+    askers = now.facts.get("askers")
+    answers = [_answer(now, dict(each)) for each in askers] if isinstance(askers, list) else []
+    is_news = now.kind is not ReportKind.CHECK or (not answers if failed else now.open > 0)
+    return [*([told(now, failed=failed)] if is_news else []), *answers]
+
+
+def _answer(report: Report, asker: Mapping[str, str]) -> News:
+    """Return what tells one person what came of a report."""
+    facts: dict[str, str | int | float | bool | None] = {
+        "report": report.id,
+        "by": asker["by"],
+        "reply": asker["reply"],
+    }
+    return News(kind="answer", subject=f"report:{report.id}", facts=facts)
 
 
 def told(report: Report, *, failed: str = "") -> News:

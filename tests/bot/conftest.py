@@ -141,3 +141,16 @@ async def until(holds, within=5.0):
         while not (found := holds()):  # noqa: ASYNC110 - what is watched rings no bell
             await asyncio.sleep(0.005)
     return found
+
+
+@pytest.fixture
+async def night(sqlite_url):
+    """A report in the channel, and nobody who works on it."""
+    from tests.bot.nights import Night  # noqa: PLC0415 - which needs this module
+
+    # Bolt compares with the real time: the clock stands still, but not long ago.
+    office = Office(Ticking(WallClock().now()))
+    async with office.slack.running():
+        made = Night(office, sqlite_url)
+        yield made
+        made.database.close()

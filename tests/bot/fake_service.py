@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import count
 
 from sync_core.domain.arrange import Place
+from sync_core.domain.bulk import Preview, taken
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -340,10 +341,13 @@ class FakeService:
             raise NotAllowed(f"There is no receipt {receipt_id}.")
         return self.propose(ProposalKind.UNDO, subject=str(receipt_id))
 
-    async def check(self, by, reply=""):
+    async def check(self, by, reply=None):
         report = self.new_report(ReportKind.CHECK, by)
         self.propose(ProposalKind.FIX, report, safe=True, choices=(Choice.USE_SOURCE,))
-        self.tell("report", f"report:{report.id}", "info", report=report.id, kind="check", by=by)
+        subject = f"report:{report.id}"
+        self.tell("report", subject, "info", report=report.id, kind="check", by=by)
+        if reply is not None:
+            self.tell("answer", subject, "info", report=report.id, by=by, reply=reply)
         return replace(report, state=ReportState.EXPORTING, finished_at=None)
 
     async def drift(self, by):
@@ -458,6 +462,20 @@ class FakeService:
             taken=len(taken),
             receipt=taken[0].receipt if taken else None,
         )
+
+    async def preview(self, report_token, choices):
+        report = await self.report_of(report_token)
+        if report is None:
+            return None
+        _, found = await self.proposals(report.id, limit=10_000, open_only=True)
+        return report, [Preview(choice=each.choice).plus(found, each) for each in choices]
+
+    async def decide_bulk(self, report_token, chosen, choices, by, rule, where=""):
+        report = await self.report_of(report_token)
+        _, found = await self.proposals(report.id, limit=10_000, open_only=True)
+        apart = replace(chosen, without=chosen.without | set(choices))
+        wanted = dict.fromkeys(taken(found, apart), (chosen.choice, None))
+        return await self.decide_some(report_token, {**wanted, **choices}, by, rule)
 
     async def dismiss(self, report_token, by, rule):
         report = await self.report_of(report_token)

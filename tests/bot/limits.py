@@ -118,8 +118,13 @@ def _element(element):
     match element["type"]:
         case "button":
             yield from _button(element)
-        case "static_select":
+        case "static_select" | "multi_static_select":
             yield from _select(element)
+        case "radio_buttons" | "checkboxes":
+            if not 1 <= len(element["options"]) <= limits.CHECKBOXES_OPTIONS_MAX_ITEMS:
+                yield f"{len(element['options'])} options"
+            for option in element["options"]:
+                yield from _option(option)
         case "plain_text_input":
             if element.get("max_length", 1) > limits.PLAIN_TEXT_INPUT_MAX_LENGTH_MAX:
                 yield "max_length"

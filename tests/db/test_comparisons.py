@@ -10,6 +10,7 @@ from sync_core.domain.proposals import (
     ReportState,
     Worst,
 )
+from sync_core.domain.values import News
 from sync_core.papers import Draft, Wish
 from tests.db.conftest import NOON, after
 from tests.db.desks import at_once, decide, find, propose, states
@@ -314,3 +315,26 @@ def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
     found = furnished.run(lambda ledger: ledger.report(look))
     assert (found.open, found.decided, found.newer) == (0, 1, None)
     assert furnished.run(lambda ledger: ledger.report(held)).open == 1
+
+
+def test_whoever_joins_a_comparison_is_remembered_once(furnished):
+    """Two clicks of one person are one answer; nobody joins what is over."""
+    number, _ = want(furnished, "t", facts={"askers": [{"by": "U1", "reply": "a"}]})
+    bob = {"by": "U2", "reply": "b"}
+    for _ in range(2):
+        assert furnished.run(lambda ledger: ledger.join_report(number, bob))
+    found = furnished.run(lambda ledger: ledger.report(number))
+    assert found.facts["askers"] == [{"by": "U1", "reply": "a"}, bob]
+    finish(furnished, number)
+    assert not furnished.run(lambda ledger: ledger.join_report(number, bob))
+
+
+def test_new_is_what_this_report_was_the_first_to_find(furnished):
+    """What was open before is open still, and no news."""
+    old = find(furnished, "level:1")
+    number, _ = want(furnished, "t", at=5)
+    news = [News(kind="differs", subject="level:2")]
+    furnished.run(lambda ledger: ledger.tell(news, now=after(6)))
+    [new] = furnished.run(lambda ledger: ledger.findings_on(["level:2"]))
+    propose(furnished, old, new.id, report=number)
+    assert furnished.run(lambda ledger: ledger.count_new(number)) == 1

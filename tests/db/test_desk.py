@@ -208,13 +208,15 @@ def test_deciding_nothing_leaves_no_receipt(furnished):
 def test_a_proposal_that_waits_comes_back_when_its_time_has_come(furnished):
     [number] = propose(furnished, find(furnished))
     receipt, _ = decide(furnished, number)
-    put_off = {"until": after(30), "why": "us does not answer"}
+    put_off = {"until": after(30), "why": "us does not answer", "since": after(7)}
     furnished.run(lambda ledger: ledger.put_off_proposal(number, **put_off))
     assert furnished.run(lambda ledger: ledger.approved(now=after(29), limit=9)) == []
     assert furnished.run(lambda ledger: ledger.next_approved()) == after(30)
     assert len(furnished.run(lambda ledger: ledger.approved(now=after(30), limit=9))) == 1
     found = furnished.run(lambda ledger: ledger.receipt(receipt))
     assert (found.running, found.lines[0].why) == (True, "us does not answer")
+    [again] = furnished.run(lambda ledger: ledger.approved(now=after(30), limit=9))
+    assert again.proposal.result["since"] == after(7).isoformat()  # patience counts from there
 
 
 def test_what_is_done_is_done_once_and_told_once(furnished):
@@ -225,7 +227,8 @@ def test_what_is_done_is_done_once_and_told_once(furnished):
     result = {"done": True, "why": "", "moved": 3, "writes": writes}
     assert furnished.run(lambda ledger: ledger.close_proposal(number, result=result))
     assert not furnished.run(lambda ledger: ledger.close_proposal(number, result={"done": False}))
-    furnished.run(lambda ledger: ledger.put_off_proposal(number, until=after(1), why="late"))
+    late = {"until": after(1), "why": "late", "since": after(1)}
+    furnished.run(lambda ledger: ledger.put_off_proposal(number, **late))
     assert furnished.run(lambda ledger: ledger.next_approved()) is None
     [line] = furnished.run(lambda ledger: ledger.receipt(receipt)).lines
     assert (line.done, line.moved, line.writes) == (

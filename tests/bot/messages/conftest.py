@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bot.messages import (
     answers,
     brake,
+    bulk,
     clicks,
     history,
     home,
@@ -23,6 +24,7 @@ from bot.messages import (
 )
 from bot.policy import Policy
 from sync_core.domain.arrange import Place
+from sync_core.domain.bulk import FOR_ALL, Change, Preview
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -405,6 +407,14 @@ MESSAGES = {
     "report, failed": lambda n, t: reports.report(
         report=report(n, t, state=ReportState.FAILED, why_failed=t), proposals=[]
     ),
+    "answer": lambda n, t: reports.answer(report=report(n, t)),
+    "answer, failed": lambda n, t: reports.answer(
+        report=report(n, t, state=ReportState.FAILED, why_failed=t)
+    ),
+    "answer, not all compared": lambda n, t: reports.answer(
+        report=report(n, t, open=0, summary={"disbelieved": [t] * n, "unread": [t] * n})
+    ),
+    "answer, in sync": lambda n, t: reports.answer(report=report(n, t, open=0, summary={})),
     "report, replaced": lambda n, t: reports.report(
         report=report(n, t, newer=9), proposals=[], receipts=[receipt(n, t)]
     ),
@@ -453,6 +463,26 @@ MESSAGES = {
     ),
     "post of what is gone": lambda n, t: rendered("report", {"report": 3}),
 }
+
+
+def preview(n, title, choice=Choice.USE_LOWER):
+    """What a choice would do to so many products, some of which would go to 0."""
+    changes = {alias(each): Change(ups=n, up=3 * n, downs=1, down=n) for each in range(min(n, 30))}
+    zeros = n // 2
+    return Preview(
+        choice=choice,
+        taken=n,
+        cannot=n,
+        without=n,
+        zeros=zeros,
+        empty=(title,) * min(zeros, 20),
+        upto=n,
+        stores=frozenset({title}),
+        changes=changes,
+        emptied=changes if zeros else {},
+    )
+
+
 VIEWS = {
     "places": lambda n, t: places.places_modal(
         places=places_of(n, t), locations=locations(n, t), private_metadata="{}"
@@ -467,6 +497,25 @@ VIEWS = {
         offset=0,
         chosen={1: (Choice.USE_NUMBER, 47), 2: (Choice.KEEP, None)},
         private_metadata="{}",
+    ),
+    "review with a choice for the rest": lambda n, t: review.review_modal(
+        report=report(n, t),
+        total=n,
+        proposals=[proposal(i, t) for i in range(min(n, 20))],
+        offset=0,
+        chosen={1: (None, None)},
+        rest=Choice.USE_LOWER,
+        called=bulk.labels({t}, "eu"),
+        private_metadata="{}",
+    ),
+    "bulk": lambda n, t: bulk.bulk_modal(
+        previews=[preview(n, t, each) for each in FOR_ALL],
+        proposals=[proposal(i, t) for i in range(min(n, 120))],
+        source="eu",
+        private_metadata="{}",
+    ),
+    "bulk preview": lambda n, t: bulk.preview_modal(
+        preview=preview(n, t), source=t, apart=n // 3, private_metadata="{}"
     ),
     "number": lambda n, t: review.number_modal(proposal=proposal(n, t), private_metadata="tok"),
     "home": lambda n, t: home.home(

@@ -179,8 +179,14 @@ def test_a_review_that_nobody_touches_decides_nothing_new():
 def test_what_is_set_back_to_open_is_forgotten():
     """Else somebody decides what they had thought better of."""
     chosen = {2: (Choice.KEEP, None), 40: (Choice.IGNORE, None)}
-    state = form(choice_2="leave")
+    state = form(choice_2="rest")
     assert review.chosen_after(chosen, state) == {40: (Choice.IGNORE, None)}
+
+
+def test_what_is_left_open_on_purpose_is_remembered():
+    """A choice for all others must not decide it."""
+    state = form(choice_2="leave")
+    assert review.chosen_after({}, state) == {2: (None, None)}
 
 
 @pytest.mark.parametrize(
