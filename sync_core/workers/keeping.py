@@ -25,6 +25,7 @@ RENEW = timedelta(days=1)  # between readings of a whole catalogue
 IDLE = 600.0  # seconds between rounds when there is no catch-up
 FIRST_WAIT = timedelta(minutes=1)  # for a chore that failed,
 LAST_WAIT = timedelta(hours=1)  # growing up to this
+CATCH_UP = "missed changes"
 TOLD_AFTER = 3  # attempts without an answer; a refusal is told at once
 
 
@@ -71,15 +72,22 @@ class Keeper:
             {
                 "changed products": self._read_products,
                 "subscriptions": self._subscribe,
-                "missed changes": self._catch_up,
+                CATCH_UP: self._catch_up,
             }
         )
         now = context.clock.now()
         news = refused_request(self._store.alias, self._why() or None)
         await context.records.step(lambda ledger: ledger.tell([news], now=now))
-        if not self._every:
+        return self._wait()
+
+    def _wait(self) -> float:
+        """Return the seconds until something is due that a clock can tell."""
+        due = {name: each.try_at for name, each in self._troubles.items()}
+        if self._every:
+            due.setdefault(CATCH_UP, self._catch_up_at)
+        if not due:
             return IDLE
-        return max(0.01, (self._catch_up_at - context.clock.now()).total_seconds())
+        return max(0.01, (min(due.values()) - self._context.clock.now()).total_seconds())
 
     @property
     def _every(self) -> float:

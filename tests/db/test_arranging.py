@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlmodel import SQLModel
 
 from sync_core.db.database import Database
@@ -16,7 +16,8 @@ from sync_core.db.tables import LocationRow, PlaceRow
 from sync_core.domain.arrange import arrange
 from sync_core.domain.match import MatchBy, key_of, match
 from sync_core.domain.values import Alias, ItemId, Role, Variant
-from sync_core.ports import ProductToRead
+from sync_core.errors import NoAnswer, Refused
+from sync_core.ports import Page, ProductToRead
 from sync_core.workers import cataloguing
 from sync_core.workers.bell import Bells
 from sync_core.workers.cataloguing import ARRANGED, Cataloguer
@@ -246,3 +247,50 @@ def test_a_map_that_changes_between_slices_is_matched_too(database, monkeypatch)
     assert len(pools(database)) == 5 * 2 + 2
     asyncio.run(Cataloguer(worker._context).arrange_all())
     assert len(pools(database)) == 5 * 3
+
+
+def test_a_place_that_gets_another_location_is_matched_once_more(database):
+    """The same places of the same stores, and yet other levels."""
+    database.run(furnish)
+    worker = Cataloguer(Context(database, MatchBy.SKU))
+    asyncio.run(worker.arrange_all())
+    assert database.run(worker._unarranged) is None
+    moved = update(LocationRow).where(LocationRow.store == US, LocationRow.location == 2)
+    database.run(lambda ledger: ledger.run(moved.values(location=9)))
+    assert database.run(worker._unarranged) is not None
+
+
+class Pages:
+    """A store whose catalogue has three pages; `bad` is what goes wrong, in order."""
+
+    alias = US
+
+    def __init__(self, *bad):
+        self.bad = list(bad)
+        self.asked = []
+
+    async def variants(self, after):
+        self.asked.append(after)
+        if after == "2" and self.bad:
+            raise self.bad.pop(0)
+        return Page(rows=(), after={None: "2", "2": "3", "3": None}[after])
+
+
+@pytest.mark.parametrize(
+    ("bad", "asked"),
+    [
+        (NoAnswer("cut off"), [None, "2", "2", "3"]),
+        (Refused("no such page"), [None, "2", None, "2", "3"]),
+    ],
+    ids=["no answer", "the page is gone"],
+)
+def test_a_catalogue_is_read_on_from_the_page_that_failed(database, bad, asked):
+    """A store of a million variants is not begun again for one page."""
+    database.run(furnish)
+    store, worker = Pages(bad), Cataloguer(Context(database, MatchBy.SKU))
+    with pytest.raises(type(bad)):
+        asyncio.run(worker.read_whole(store))
+    asyncio.run(worker.read_whole(store))
+    assert store.asked == asked
+    asyncio.run(worker.read_whole(store))
+    assert store.asked == [*asked, None, "2", "3"]

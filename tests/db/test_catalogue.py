@@ -254,9 +254,13 @@ NEW = Arrangement(new=(NewPool(place=1, title="New", spots=(spot(EU, 5), spot(US
 
 @needs_postgres
 @pytest.mark.parametrize("first", ["the pool", "the buffer"])
-def test_a_buffer_for_all_reaches_a_pool_that_is_made_right_now(postgres_url, first):
+@pytest.mark.parametrize("earlier", [False, True], ids=["for the first time", "once more"])
+def test_a_buffer_for_all_reaches_a_pool_that_is_made_right_now(postgres_url, first, earlier):
     """Whoever comes second sees what the first has done."""
     with two(postgres_url) as (one, other):
+        if earlier:
+            one.run(lambda ledger: ledger.set_buffer(None, 3, [EU, US]))
+            one.run(lambda ledger: ledger.set_buffer(None, 0, [EU, US]))
 
         def arrange(ledger):
             ledger.arrange(NEW, now=NOON)

@@ -170,6 +170,27 @@ def test_a_location_that_was_behind_misses_nothing_of_that_time(house, code):
     assert home.rows("SELECT location FROM location WHERE behind_since IS NOT NULL") == []
 
 
+def test_a_store_that_lists_no_changes_is_asked_seldom(house):
+    """Its only location: nothing spins, people are told, and it is over when it answers."""
+    home = house(opened=True)
+    us = home.shops["us"]
+    us.faults.stumbles[f"gid://shopify/Location/{next(iter(us.locations))}"] = BROKEN
+    us.faults.webhook_lost = 1.0
+    us.sell("SKU-1", 2)
+    home.advance(20 * MINUTE)
+    requests, points = us.counts.requests, home.process.fuse.points
+    home.advance(10 * MINUTE)
+    assert us.counts.requests - requests < 20
+    assert home.process.fuse.points - points < 2000
+    assert standing(home) == ["request_refused"]
+    us.faults.stumbles.clear()
+    us.faults.webhook_lost = 0.0
+    home.advance(HOUR + 5 * MINUTE)
+    assert home.shows("eu", "SKU-1") == 48
+    home.advance(HOUR)
+    assert standing(home) == []
+
+
 def test_a_mode_is_kept_while_chores_fail(house):
     """A store whose upkeep fails in everything but who it is goes on being written to."""
     home = house(opened=True)
