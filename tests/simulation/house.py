@@ -258,7 +258,7 @@ class House:
         end = self.loop.passed + seconds
         while True:
             # A short step where it may die, so that it is not dead for long.
-            armed = self.process is None or self.process.fuse.left is not None
+            armed = self.process is None or self.process.fuse.is_lit
             step = min(0.25 if armed else 20.0, end - self.loop.passed)
             self.loop.run_until_complete(asyncio.sleep(max(0.0, step)))
             if self.process is not None:

@@ -30,7 +30,6 @@ AT_END = {
     "a batch was sent again, and settled": (
         "SELECT 1 FROM batch WHERE state = 'settled' AND attempts > 1"
     ),
-    "a spent key was replaced by a new one": "SELECT 1 FROM adjustment WHERE state = 'replaced'",
     "a change was found by reading": "SELECT 1 FROM movement WHERE source = 'look'",
     "a decision found that the numbers had moved": (
         "SELECT 1 FROM proposal WHERE state = 'done' AND NOT json_extract(result, '$.done')"

@@ -136,9 +136,10 @@ class Choosing(History):
         number=st.sampled_from(NUMBERS),
         clicks=CLICKS,
         old=st.booleans(),
+        points=st.sampled_from([None, None, 2, 3, 4, 6]),
     )
-    def approve(self, which, choice, number, clicks, old):
-        """Click, perhaps twice, perhaps two people, perhaps on an old message."""
+    def approve(self, which, choice, number, clicks, old, points=None):
+        """Click, perhaps twice, perhaps two people, perhaps on an old message; perhaps it dies."""
         rows = self.house.rows("SELECT * FROM proposal WHERE kind = 'fix' ORDER BY id")
         rows = [each for each in rows if old or each["state"] == "open"]
         if not rows:
@@ -151,6 +152,8 @@ class Choosing(History):
         def click(by):
             return lambda service: service.decide(row["token"], chosen, by, "x", number=number)
 
+        if points is not None and self.house.process is not None:
+            self.house.process.fuse.left = points
         written_to = bool(self.house.rows("SELECT 1 FROM level WHERE open"))
         answers = self.ask(*(click(by) for by in clicks))
         taken = sum(each.taken for each in answers if each is not None)

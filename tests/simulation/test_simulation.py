@@ -71,7 +71,7 @@ class History(RuleBasedStateMachine):
     @rule(
         store=st.integers(0, 2),
         item=st.integers(0, 1),
-        quantity=st.sampled_from([1, 1, 2, 4, 8, 16]),
+        quantity=st.sampled_from([1, 1, 2, 4, 8, 16, 64]),
         till=st.booleans(),
     )
     def sell(self, store, item, quantity, till):
@@ -97,6 +97,12 @@ class History(RuleBasedStateMachine):
     def die(self, points):
         if self.house.process is not None:
             self.house.process.fuse.left = points
+
+    @rule()
+    def die_when_a_store_has_written(self):
+        """The store has done it, and nobody hears of it."""
+        if self.house.process is not None:
+            self.house.process.fuse.after_write = True
 
     @rule()
     def die_now(self):
@@ -179,7 +185,7 @@ class History(RuleBasedStateMachine):
             shop.faults.outage = False
             shop.faults.mutations_only = False
         if self.house.process is not None:
-            self.house.process.fuse.left = None
+            self.house.process.fuse.put_out()
         self.house.advance(CALM)
         self.house.rest(1400 - CALM)
 

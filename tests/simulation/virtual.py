@@ -104,8 +104,18 @@ class Fuse:
 
     def __init__(self) -> None:
         self.left: int | None = None  # points to go
+        self.after_write = False  # whether the next answer to a write is the last point
         self.blown = False
         self.points = 0  # passed so far
+
+    @property
+    def is_lit(self) -> bool:
+        """Whether the process is to die."""
+        return self.left is not None or self.after_write
+
+    def put_out(self) -> None:
+        """Let the process live."""
+        self.left, self.after_write = None, False
 
     def passes(self) -> bool:
         """Return whether the process lives on after this point."""
@@ -155,7 +165,10 @@ class Mortal(httpx.AsyncBaseTransport):
             await asyncio.get_running_loop().create_future()
         response = await self._inner.handle_async_request(request)
         await asyncio.sleep(self._latency())
+        is_write = b"inventoryAdjustQuantities" in request.content
+        if is_write and self._fuse.after_write:
+            self._fuse.left = 0
         if not self._fuse.passes():
-            SEEN[DIED_UNHEARD] += b"inventoryAdjustQuantities" in request.content
+            SEEN[DIED_UNHEARD] += is_write
             await asyncio.get_running_loop().create_future()
         return response
