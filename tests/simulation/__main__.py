@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from tests.simulation.portions import KINDS, Told, play, portions
 from tests.simulation.seen import PLAYED, RARE
 
-LONG = 200  # histories from which on every rare state must have been seen
+LONG = 2000  # histories in which even the rarest state is seen some eight times
 
 
 def play_all(seed: str, histories: int, jobs: int, until: float) -> tuple[Counter[str], str]:
