@@ -72,7 +72,7 @@ async def test_two_people_at_once_make_one_decision(face, office, core):
     await until(lambda: words(deeds))
     assert len(core.decisions) == 1
     assert sum("decided already" in each for each in words(deeds)) == 1
-    assert "decide.use_source" not in str(message.blocks)
+    await until(lambda: "decide.use_source" not in str(message.blocks))
 
 
 async def posted(office, proposal):
