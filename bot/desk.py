@@ -145,8 +145,13 @@ class Desk:
         if standing is None or standing.is_final:
             self.book["reports"].remove(key)
         post = self._posts.get(key)
-        if standing is not None and post is not None and post.body.get("shown") != standing.kept():
-            self._say(key, {**post.body, "shown": standing.kept()}, self._now)
+        if standing is None or post is None or post.body.get("shown") == standing.kept():
+            return
+        waits = post.sent and (post.version > post.sent or post is not self._given.get(key))
+        self._say(key, {**post.body, "shown": standing.kept()}, self._now)
+        if waits:  # for what somebody has just decided, say: that is not put off by this
+            due = min(post.due_at, self._posts[key].due_at)
+            self._posts[key] = replace(self._posts[key], due_at=due)
 
     def _decided(self, notice: Notice) -> None:
         """Write into the message that asked what people decided, or say it on its own.
