@@ -261,7 +261,7 @@ def _by(receipt: Receipt) -> str:
 def _applying(receipt: Receipt) -> list[Part]:
     """Say who has decided, while it is being carried out."""
     n, done, _ = receipt.sums
-    so_far = f" ({number(done)} of {number(n)} done)" if done else ""
+    so_far = f" {number(done)} of {number(n)} done, the rest is pending." if done else ""
     by: list[Part] = [who(receipt.by.id), " ", date(receipt.at), f", applying\u2026{so_far}"]
     if n == 1:
         return [bold(CHOICES[receipt.lines[0].choice]), ": approved by ", *by]
