@@ -253,7 +253,7 @@ async def test_an_answer_whose_blocks_slack_refuses_arrives_in_words(face, offic
     office.slack.faults.refuse |= dict.fromkeys(ways[: ways.index(way)], "expired_url")
     office.slack.faults.blocks = word
     answer, _ = await ask(office, "status")
-    assert "stores are in s" in answer.text
+    assert "isn't connected yet" in answer.text
     assert answer.blocks == []
 
 
