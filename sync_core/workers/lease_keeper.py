@@ -27,25 +27,28 @@ from sync_core.domain.lease import (
     lease_news,
     waits_until,
 )
-from sync_core.domain.values import News
+from sync_core.domain.values import News, Severity
 from sync_core.errors import (
     AccessLost,
     MarkChanged,
     NoAnswer,
     NotPermitted,
+    Refused,
     StoreError,
     Throttled,
     WrongShop,
 )
 from sync_core.ports import HeldMark, Ledger, Store
 from sync_core.workers.context import Context
+from sync_core.workers.reach import Reach
 from sync_core.workers.weak_mark import WeakMark
 
 log = logging.getLogger(__name__)
 
 NOT_KNOWN_YET = 0.5  # seconds until asking again whether the store has said who it is
 NOT_READY = 1.0  # seconds until asking again whether the other stores are taken over, too
-RETRY = 5.0  # seconds after a renewal that got no answer
+RETRY = 15.0  # seconds, at the most, after a renewal that got no answer
+REFUSED = 120.0  # seconds after a renewal that the store refused
 TRIES = 3  # at a compare-and-set that somebody else was faster at
 
 
@@ -60,6 +63,14 @@ class LeaseKeeper:
         self._held: HeldMark | None = None  # the mark as we wrote it last; None: read it first
         self._writes_from: float | None = None  # taking over: when the wait is over
         self._due_at = 0.0  # by the steady clock
+        # Without a lease nothing is written: a store that can be read must not hide that.
+        self._updates = Reach(
+            context.records,
+            context.clock,
+            context.luck,
+            kind="updates_failing",
+            severity=Severity.WARNING,
+        )
 
     async def round(self) -> float:
         """Do what is due; return the seconds until more is.
@@ -110,7 +121,13 @@ class LeaseKeeper:
         except StoreError as exc:
             # Perhaps it was written all the same: the mark must be read before the next try.
             self._held = None
+            state = await context.records.step(lambda ledger: ledger.store(alias))
+            if state.held_since is None:  # else people know that nothing is written there
+                await self._updates.failed(alias, exc)
+            if isinstance(exc, Refused):
+                return REFUSED
             return min(RETRY, await context.reach.failed(alias, exc))
+        await self._updates.answered(alias)
         await context.reach.answered(alias)
         return wait
 
