@@ -29,7 +29,7 @@ async def test_a_click_changes_the_message_without_any_loop(night):
         await night.carried_out()
         await night.pass_time(2)
         assert "applying" not in shown(message)
-        assert "2 fixes done" in shown(message)
+        assert "Fixed 2 products" in shown(message)
     assert (await night.service.unsent()) == []
 
 
@@ -39,9 +39,9 @@ async def test_the_report_is_dismissed_at_once_too(night):
     async with face_of(night):
         await night.office.slack.click(night.office.ann, message, "dismiss_report")
         await night.office.slack.until(lambda: "dismiss_report" not in shown(message), 5)
-    assert "3 mismatches dismissed by" in shown(message)
+    assert "Dismissed 3 mismatches" in shown(message)
     await night.pass_time(10)
-    assert "3 mismatches dismissed by" in shown(message)
+    assert "Dismissed 3 mismatches" in shown(message)
 
 
 async def test_ten_clicks_of_two_people_are_one_decision_and_one_message(night):
@@ -54,7 +54,7 @@ async def test_ten_clicks_of_two_people_are_one_decision_and_one_message(night):
         await night.pass_time(10)
     assert len(await night.service.receipts()) == 1
     assert "decide_all" not in shown(message)
-    assert shown(message).count("2 fixes done") == 1
+    assert shown(message).count("Fixed 2 products") == 1
 
 
 @pytest.mark.parametrize("fault", [Answer.DROP_BEFORE, Answer.DROP_AFTER, Answer.ERROR_BEFORE])
@@ -72,7 +72,7 @@ async def test_a_lost_change_is_repaired_by_the_outbox(night, fault):
         assert "applying" in shown(message)
         await night.carried_out()
         await night.pass_time(4)
-        assert "2 fixes done" in shown(message)
+        assert "Fixed 2 products" in shown(message)
 
 
 async def test_a_process_that_dies_after_the_click_leaves_no_live_buttons(night):
@@ -101,7 +101,7 @@ async def test_what_the_outbox_drew_meanwhile_is_not_hidden(night):
         async def late(*args, **rest):
             await night.carried_out()
             await night.pass_time(3)
-            assert "2 fixes done" in shown(message)
+            assert "Fixed 2 products" in shown(message)
             await update(*args, **rest)
 
         drawing._workspace.update = late
@@ -115,5 +115,5 @@ async def test_what_the_outbox_drew_meanwhile_is_not_hidden(night):
         assert await drawing.again(post, clicked.receipt)
         assert "applying" in shown(message)
         await night.pass_time(3)
-    assert "2 fixes done" in shown(message)
+    assert "Fixed 2 products" in shown(message)
     assert "applying" not in shown(message)
