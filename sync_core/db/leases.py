@@ -17,6 +17,8 @@ SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 RENEWAL: Table = RenewalRow.__table__  # type: ignore[attr-defined]
 
 INSTANCE = "instance"  # the setting that names this database, made once
+# Another process of ours may have read the mark before we renewed it, and asks only now.
+KEPT_RENEWALS = 100
 
 
 class Leases(Room):
@@ -38,8 +40,12 @@ class Leases(Room):
 
     def end_renewal(self, store: Alias, token: str) -> None:
         """Note that the store has taken a renewal: it holds no earlier one any more."""
-        number = select(RENEWAL.c.id).where(RENEWAL.c.token == token).scalar_subquery()
-        self.run(delete(RENEWAL).where(RENEWAL.c.store == store, RENEWAL.c.id < number))
+        number = self.run(select(RENEWAL.c.id).where(RENEWAL.c.token == token)).scalar_one()
+        earlier = (RENEWAL.c.store == store) & (RENEWAL.c.id < number)
+        kept = select(RENEWAL.c.id).where(earlier).order_by(RENEWAL.c.id.desc())
+        last = self.run(kept.limit(1).offset(KEPT_RENEWALS)).scalar()
+        if last is not None:
+            self.run(delete(RENEWAL).where(RENEWAL.c.store == store, RENEWAL.c.id <= last))
 
     def leases(self) -> dict[Alias, LeaseView]:
         """Return what is known of each store's lease."""
