@@ -175,8 +175,7 @@ class LeaseKeeper:
     ) -> float:
         """Go on writing; or, where we take over, first wait and take a new baseline."""
         context, alias = self._context, self._store.alias
-        step = context.records.step
-        await step(lambda ledger: ledger.end_renewal(alias, mark.renewal))
+        await context.records.step(partial(self._note_taken, mark))
         if noted.state is LeaseState.TAKING_OVER:
             if self._writes_from is None:
                 self._writes_from = waits_until(before.mark, asked_at)
@@ -184,13 +183,12 @@ class LeaseKeeper:
             if wait > 0:
                 return min(wait, RENEW_EVERY)
             # The compare-and-set that has just succeeded says: the mark is still our own.
-            if not await step(self._finish_takeover):
+            if not await context.records.step(self._finish_takeover):
                 return NOT_READY
             context.products.ring()
         self._writes_from = None
         was_writing = context.permits.may_write(alias, asked_at)
         context.permits.renew(alias, asked_at)
-        await step(self._note_ours)
         if not was_writing:
             context.work.ring()
         return RENEW_EVERY
@@ -214,6 +212,7 @@ class LeaseKeeper:
             facts={"store": store, "by": ended.by, "reason": ended.reason.value},
         )
         ledger.announce([taken], now=now)
+        ledger.tell(lease_news(ledger.leases().values()), now=now)
         log.warning(
             "a new baseline of %s",
             store or "every store",
@@ -221,10 +220,12 @@ class LeaseKeeper:
         )
         return True
 
-    def _note_ours(self, ledger: Ledger) -> None:
+    def _note_taken(self, mark: Mark, ledger: Ledger) -> None:
+        """Note that the store has taken our mark; people are told where that is news."""
         alias, now = self._store.alias, self._context.clock.now()
-        ledger.lease_found(alias, LeaseState.OURS, None, weak=self._is_weak, now=now)
-        ledger.tell(lease_news(ledger.leases().values()), now=now)
+        ledger.end_renewal(alias, mark.renewal)
+        if ledger.lease_found(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
+            ledger.tell(lease_news(ledger.leases().values()), now=now)
 
     async def _block(self, claim: Claim, held: HeldMark, noted: LeaseView) -> float:
         """Write nothing, and ask people, once."""
