@@ -12,8 +12,8 @@ from sync_core.app import Parts
 from sync_core.cli.exporting import csv_line, opened
 from sync_core.cli.printing import console, say, say_json, show
 from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, person, using
-from sync_core.cli.undoing import RULE, TimeOut, refused, wait
-from sync_core.domain.proposals import Answer, Choice, Receipt
+from sync_core.cli.undoing import RULE, TimeOut, carried_out
+from sync_core.domain.proposals import Choice, Receipt
 from sync_core.domain.views import BrakeView, StoppedProduct
 from sync_core.errors import cut
 
@@ -189,15 +189,7 @@ async def _decide(
         raise CannotWork("somebody has just decided, and it is being carried out")
     choice = CHOICES[wanted]
     clicked = await parts.service.decide(question.token, choice, person(), RULE)
-    if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
-        raise CannotWork(f"nothing was done: {refused(clicked)}")
-    serving = await parts.service.is_serving()
-    if serving:
-        await wait(parts, clicked.receipt, time_out)
-    made = await parts.service.receipt(clicked.receipt)
-    if made is None:  # the click has just made it
-        raise CannotWork(f"receipt {clicked.receipt} is gone")
-    done = not made.running and all(line.done for line in made.lines)
+    made, serving, done = await carried_out(parts, clicked, time_out, otherwise="nothing was done")
     if as_json:
         say_json({"receipt": made, "serving": serving, "done": done})
     else:

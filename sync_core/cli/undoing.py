@@ -156,15 +156,8 @@ async def _undo(
 ) -> None:
     """Decide, wait for the result, and say what it is."""
     clicked = await parts.service.decide(question.token, Choice.CONFIRM, person(), RULE)
-    if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
-        raise CannotWork(f"receipt {number} was not taken back: {refused(clicked)}")
-    serving = await parts.service.is_serving()
-    if serving:
-        await wait(parts, clicked.receipt, time_out)
-    made = await parts.service.receipt(clicked.receipt)
-    if made is None:  # the click has just made it
-        raise CannotWork(f"receipt {clicked.receipt} is gone")
-    done = not made.running and all(line.done for line in made.lines)
+    otherwise = f"receipt {number} was not taken back"
+    made, serving, done = await carried_out(parts, clicked, time_out, otherwise=otherwise)
     if as_json:
         say_json({"undoes": number, "receipt": made, "serving": serving, "done": done})
     else:
@@ -173,13 +166,35 @@ async def _undo(
         raise typer.Exit(BAD_NEWS)
 
 
-def refused(clicked: Clicked) -> str:
+async def carried_out(
+    parts: Parts, clicked: Clicked, time_out: float, *, otherwise: str
+) -> tuple[Receipt, bool, bool]:
+    """Wait for what comes of a decision, if somebody serves.
+
+    Returns:
+        The receipt, whether somebody serves, and whether all of it is done.
+
+    Raises:
+        CannotWork: If the decision was not taken: what that means is `otherwise`.
+    """
+    if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
+        raise CannotWork(f"{otherwise}: {_refused(clicked)}")
+    serving = await parts.service.is_serving()
+    if serving:
+        await _wait(parts, clicked.receipt, time_out)
+    made = await parts.service.receipt(clicked.receipt)
+    if made is None:  # the click has just made it
+        raise CannotWork(f"receipt {clicked.receipt} is gone")
+    return made, serving, not made.running and all(line.done for line in made.lines)
+
+
+def _refused(clicked: Clicked) -> str:
     """Return why a decision was not taken."""
     who = "" if clicked.by is None else f" ({cut(clicked.by.name)})"
     return f"{REFUSED.get(clicked.answer, clicked.answer)}{who}"
 
 
-async def wait(parts: Parts, number: int, time_out: float) -> None:
+async def _wait(parts: Parts, number: int, time_out: float) -> None:
     """Wait until a receipt has its result, or the time is out."""
     try:
         async with asyncio.timeout(time_out):
