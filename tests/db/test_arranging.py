@@ -102,7 +102,7 @@ def whole(database, catalogue, by):
                 items.setdefault(each.store, []).append(each.item)
         arrangement = arrange(matches, ledger.places(), ledger.spots(items))
         ledger.arrange(arrangement, now=NOON)
-        return sorted(spots for _, spots in arrangement.conflicts)
+        return sorted((spots for _, spots in arrangement.conflicts), key=repr)
 
     return database.run(work)
 

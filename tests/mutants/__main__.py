@@ -267,8 +267,8 @@ MUTANTS = (
     mutant(
         "sales wait for the brake as well",
         f"{DOMAIN}/brake.py",
-        "return move.emptied or is_big or (is_held and move.counted > 0)",
-        "return move.emptied or is_big or is_held",
+        "or (is_part and move.counted > 0)",
+        "or is_part",
     ),
     mutant(
         "a decision ignores what has moved since it was shown",
@@ -322,14 +322,14 @@ MUTANTS = (
     mutant(
         "whoever clicks last has decided, too",
         "sync_core/db/desk.py",
-        "                OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now\n",
-        "                PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now\n",
+        "still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
+        "still = PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
     ),
     mutant(
         "what has expired can be decided",
         "sync_core/db/desk.py",
-        "                OPEN, PROPOSAL.c.id == number, PROPOSAL.c.expires_at > now\n",
-        "                OPEN, PROPOSAL.c.id == number\n",
+        "still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
+        "still = OPEN & PROPOSAL.c.id.in_(some)",
     ),
     mutant(
         "a buffer forgets what was ordered",

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 SKU = "SFDJ-M"
+WHO_WRITES = {"lease", "older_database", "weak_mark"}
 QUIET = 5.0  # seconds in which a second write would have come
 
 
@@ -28,8 +29,8 @@ def leases(house):
 
 def told(house):
     with closing(sqlite3.connect(f"file:{house.folder / 'tipo.db'}?mode=ro", uri=True)) as known:
-        query = "SELECT kind, subject FROM finding WHERE closed_at IS NULL ORDER BY id"
-        return known.execute(query).fetchall()
+        query = "SELECT kind, subject FROM finding WHERE closed_at IS NULL ORDER BY kind, subject"
+        return [each for each in known.execute(query).fetchall() if each[0] in WHO_WRITES]
 
 
 def both(house, quantity):
@@ -51,7 +52,7 @@ def test_a_second_tipo_writes_nothing_until_it_is_let_take_over(house):
     two_way(started(house))
     second = started(house.second("second"))
     second.until(lambda: leases(second) == {"eu": "foreign", "us": "foreign"}, "it is told", 10)
-    assert sorted(told(second)) == [("lease", "store:eu"), ("lease", "store:us")]
+    assert told(second) == [("lease", "store:eu"), ("lease", "store:us")]
 
     house.act("us", "sell", item=SKU, quantity=5)
     house.until(both(house, 45), "the first goes on")
@@ -61,7 +62,7 @@ def test_a_second_tipo_writes_nothing_until_it_is_let_take_over(house):
     assert json.loads(taken.stdout)["done"], taken.stdout + taken.stderr
     assert leases(second) == {"eu": "ours", "us": "ours"}
     house.until(lambda: set(leases(house).values()) == {"foreign"}, "the first has stopped", 35)
-    assert sorted(told(house)) == [("lease", "store:eu"), ("lease", "store:us")]
+    assert told(house) == [("lease", "store:eu"), ("lease", "store:us")]
     two_way(second)
     house.act("eu", "sell", item=SKU, quantity=2)
     second.until(both(house, 43), "the second goes on from present numbers")
