@@ -22,6 +22,8 @@ PATIENCE = 5.0  # seconds that a webhook may take in all
 CONNECT = 1.0
 ROUND = 0.05  # seconds between looks into the outboxes
 AT_ONCE = 64
+# anyio asks a connection that was reset as soon as it stood who is there, and trips over nobody.
+FAILED = (httpx.HTTPError, TimeoutError, AttributeError)
 log = logging.getLogger(__name__)
 
 
@@ -66,7 +68,7 @@ class Courier:
                 answer = await self._client.post(
                     message.url, content=message.body, headers=message.headers
                 )
-        except (httpx.HTTPError, TimeoutError):
+        except FAILED:
             return False
         return answer.is_success
 

@@ -31,7 +31,7 @@ from sync_core.shopify.answers import Reply, data_of
 from sync_core.shopify.documents import Document
 from sync_core.shopify.fields import as_time, number_in
 from sync_core.shopify.nodes import Node, PageInfo
-from sync_core.shopify.wire import BEFORE, CONNECT
+from sync_core.shopify.wire import BEFORE, CONNECT, LOST
 from sync_core.workers.drafts import Draft
 
 IN_ALL = 3600.0  # seconds for a whole file
@@ -179,7 +179,7 @@ class Exports:
             raise NotSent(f"the file's host cannot be reached: {type(exc).__name__}") from None
         except TimeoutError:
             raise NoAnswer(f"the file did not come within {IN_ALL:g} s") from None
-        except (httpx.HTTPError, httpx.StreamError) as exc:
+        except LOST as exc:
             # `from None`: what httpx says of it may hold the URL.
             raise NoAnswer(f"the file was cut off: {type(exc).__name__}") from None
 

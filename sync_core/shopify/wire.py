@@ -22,6 +22,8 @@ BEFORE = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+# anyio asks a connection that was reset as soon as it stood who is there, and trips over nobody.
+LOST = (httpx.HTTPError, httpx.StreamError, OSError, AttributeError)
 
 
 class Wire:
@@ -56,7 +58,7 @@ class Wire:
             raise NotSent(f"the store cannot be reached: {type(exc).__name__}") from exc
         except TimeoutError as exc:
             raise NoAnswer(f"no answer within {self._in_all:g} s") from exc
-        except (httpx.HTTPError, httpx.StreamError, OSError) as exc:
+        except LOST as exc:
             raise NoAnswer(f"the answer was lost: {type(exc).__name__}") from exc
 
     async def close(self) -> None:

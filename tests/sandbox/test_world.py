@@ -85,8 +85,20 @@ async def test_customers_and_faults_come_by_the_control_api(world):
         assert (await client.post("/control/us/sell", json=many)).status_code == 409
 
 
-@pytest.mark.parametrize(("status", "left"), [(200, 0), (302, 1), (500, 1)])
-async def test_the_courier_delivers_and_notes_how_it_went(world, status, left):
+def reset(_request):
+    """Break as httpx does where a connection is reset as soon as it stands."""
+    raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        *((lambda _: httpx.Response(200), 0), (lambda _: httpx.Response(302), 1)),
+        *((lambda _: httpx.Response(500), 1), (reset, 1)),
+    ],
+    ids=["taken", "redirected", "failed", "reset"],
+)
+async def test_the_courier_delivers_and_notes_how_it_went(world, answer, left):
     shop = world["us"]
     item = shop.item("SFDJ-M").id
     app = Caller(shop, item, next(iter(shop.locations)))
@@ -101,7 +113,7 @@ async def test_the_courier_delivers_and_notes_how_it_went(world, status, left):
 
     def take(request):
         came.append(request)
-        return httpx.Response(status)
+        return answer(request)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as client:
         with anyio.move_on_after(0.02):

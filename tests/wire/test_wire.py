@@ -34,6 +34,16 @@ async def test_a_store_that_never_answers_is_not_waited_for():
         await post(silent, in_all=0.01)
 
 
+async def test_a_connection_that_is_reset_as_soon_as_it_stands_is_a_lost_answer():
+    """What httpx raises then is none of its own errors."""
+
+    def reset(_request):
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+    with pytest.raises(NoAnswer, match="lost"):
+        await post(reset)
+
+
 async def test_an_answer_that_trickles_is_not_waited_for():
     """Each piece comes in time, the whole never does."""
 
