@@ -274,10 +274,9 @@ class Catalogue(Stock):
     def lock_places(self) -> None:
         """Let nobody else change the location map meanwhile: it is read and written as a whole."""
         if not self.is_sqlite:  # which has one writer
-            all_of_them = select(LOCATION.c.location).order_by(
-                LOCATION.c.store, LOCATION.c.location
-            )
-            self.run(all_of_them.with_for_update()).all()
+            # The stores: a map that has no rows yet cannot be locked, and it begins as one.
+            every_store = select(STORE.c.alias).order_by(STORE.c.alias)
+            self.run(every_store.with_for_update(key_share=True)).all()
 
     def save_places(self, places: Places) -> None:
         """Keep the location map: places that have no id yet are new, and some have new names."""

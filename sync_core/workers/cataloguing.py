@@ -64,8 +64,8 @@ class Cataloguer:
                 f"{known.domain} used to be {known.shop_id} and is {facts.shop_id} now; "
                 f"correct TIPO_STORES__{alias.upper()}__DOMAIN or its token"
             )
+        ledger.lock_places()  # two stores that meet at once must see each other
         ledger.meet_shop(alias, facts)
-        ledger.lock_places()
         places = {place.locations.get(alias): place for place in ledger.places()}
         now = self._context.clock.now()
         ledger.tell(

@@ -4,16 +4,20 @@ import asyncio
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import psycopg
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 
 from sync_core.db.database import Database
-from sync_core.db.tables import LevelRow, LocationRow
+from sync_core.db.tables import LevelRow, LocationRow, PlaceRow, PoolRow
 from sync_core.domain.arrange import Arrangement, NewPool, Place
 from sync_core.domain.values import Mode, Outcome
+from sync_core.ports import Location, ShopFacts
 from sync_core.service import Service
+from sync_core.workers.cataloguing import Cataloguer
 from sync_core.workers.planning import PAUSED
 from tests.conftest import needs_postgres
 from tests.db.conftest import EU, NOON, US, after, furnish, spot
@@ -300,6 +304,30 @@ def test_a_location_map_that_is_changed_while_it_grows_keeps_both(postgres_url, 
         assert one.run(lambda ledger: ledger.places()) == (
             Place(id=1, name="Hamburg", locations={EU: 1, US: 1}),
         )
+
+
+@needs_postgres
+@pytest.mark.parametrize("first", [EU, US])
+def test_two_stores_that_meet_at_once_share_a_location(postgres_url, first):
+    """Each saw that the other had not been met, and no location was ever on the map."""
+    with two(postgres_url) as (one, other):
+
+        def met(store):
+            facts = ShopFacts(
+                shop_id=f"gid://shopify/Shop/{store}", name=store, domain=f"{store}.example",
+                locations=(Location(id=1, name="L1", active=True, owned=True),), scopes=frozenset(),
+                api_version="2026-10", time=NOON,
+            )  # fmt: skip
+            context = SimpleNamespace(stores={EU, US}, clock=SimpleNamespace(now=lambda: NOON))
+            return partial(Cataloguer(context)._meet, store, facts)
+
+        one.run(lambda ledger: ledger.run(delete(LevelRow)))
+        one.run(lambda ledger: ledger.run(delete(PoolRow)))
+        one.run(lambda ledger: ledger.run(delete(PlaceRow)))
+        last = US if first == EU else EU
+        held_up(postgres_url, one, met(first), other, met(last))
+        [place] = one.run(lambda ledger: ledger.places())
+        assert place.locations == {EU: 1, US: 1}
 
 
 def test_what_is_called_off_waits_for_nothing(furnished):
