@@ -79,11 +79,14 @@ def brake_news(facts: Facts) -> list[Part]:
 def _extent(stopped: Mapping[str, int], reached: Mapping[str, int]) -> list[Part]:
     """Return how many updates were stopped, and how many had got through."""
     total = sum(stopped.values())
-    done = f"Tipo stopped {counted(total, 'update')}" if total else "Tipo stopped no update"
     if not reached:
-        return [f" {done}; none had reached another store." if total else f" {done}."]
+        if not total:
+            return [" No other store was to follow."]
+        return [f" Tipo stopped {counted(total, 'update')}; none had reached another store."]
     told = ", ".join(f"{number(n)} had already reached {name}" for name, n in reached.items())
-    return [f" {done}; ", bold(told), "."]
+    if not total:
+        return [" Tipo came too late to stop it: ", bold(told), "."]
+    return [f" Tipo stopped {counted(total, 'update')}; ", bold(told), "."]
 
 
 def _by_store(facts: Facts, name: str) -> dict[str, int]:

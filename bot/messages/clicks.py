@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.messages.kit import Message, Part, code, date, message, who
 from bot.text import clean, counted
-from sync_core.domain.proposals import Answer, Choice, Clicked
+from sync_core.domain.proposals import Answer, Choice, Clicked, ProposalKind
 
 SAID = {
     Choice.ACCEPT: "to count the change",
@@ -64,6 +64,8 @@ def _taken(clicked: Clicked) -> Message:
         return message(f"Noted: {_chose(one.choice)}. Nothing is written.{number}", sign="Done")
     if one is not None and one.choice in BRAKE:
         return message(BRAKE[one.choice], sign="Done")
+    if one is not None and one.kind in CONFIRMED:
+        return message(f"{CONFIRMED[one.kind]}{number}", sign="Done")
     if not clicked.taken:
         return message("There was nothing left to decide.")
     what = counted(clicked.taken, "fix", "fixes")
@@ -78,6 +80,11 @@ BRAKE = {
     Choice.RELEASE: "The new numbers are being written. The message says when that is done.",
     Choice.HOLD: "Noted: you are looking into it. Nothing is written until somebody decides.",
     Choice.DISCARD: "The stock is being restored. The message says when that is done.",
+}
+
+CONFIRMED = {
+    ProposalKind.MODE: "Confirmed: the mode is being changed. The message says when it is done.",
+    ProposalKind.UNDO: "Confirmed: it is being undone. The message says when it is done.",
 }
 
 

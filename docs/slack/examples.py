@@ -342,6 +342,15 @@ CLICKED = Clicked(
     proposal=replace(FIXES[0], state=ProposalState.DONE, choice=Choice.USE_SOURCE, by=ANN),
 )
 Made = Callable[[], Message | dict[str, Any]]
+STOPPED = {
+    "store": EU,
+    "rule": "emptied",
+    "pools": 23,
+    "units": 412,
+    "stopped": {US: 21},
+    "reached": {US: 2},
+}
+
 EXAMPLES: dict[str, tuple[str, Made]] = {
     "night": (
         "The night's report: what differs, what we suggest, one click for all that is safe.",
@@ -379,10 +388,8 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         _left_alone,
     ),
     "brake": (
-        "The brake: writes are held until a person says that they are right.",
-        lambda: brake.brake(
-            facts={"store": EU, "rule": "emptied", "pools": 23, "units": 412}, token=TOKEN, at=NOW
-        ),
+        "The safety stop: updates wait until a person says that they are right.",
+        lambda: brake.brake(facts=STOPPED, token=TOKEN, at=NOW),
     ),
     "activity": ("Who sold how much of what, and who follows.", _group),
     "stock": (

@@ -62,8 +62,8 @@ def buttons(said):
         ),
         (
             facts(2, reached={"us": 2}),
-            ("2 products dropped to 0 in EU with no matching orders. Tipo stopped no update; 2 had "
-            "already reached US."),
+            ("2 products dropped to 0 in EU with no matching orders. Tipo came too late to stop "
+            "it: 2 had already reached US."),
         ),
         (
             facts(10_000, stopped={"us": 9_000, "uk": 9_990}, reached={"us": 1_000, "uk": 10}),
@@ -84,8 +84,8 @@ def buttons(said):
             facts(stopped={"us": 25}, ended="discarded"),
             "25 products dropped to 0 in EU with no matching orders.",
         ),
-        (facts(0), ("Many products dropped to 0 in EU with no matching orders. Tipo stopped no "
-                   "update.")),
+        (facts(0), ("Many products dropped to 0 in EU with no matching orders. No other store "
+                   "was to follow.")),
     ],
 )  # fmt: skip
 def test_all_that_dropped_is_told_and_how_far_it_had_come(given, told):
@@ -310,6 +310,20 @@ def test_a_click_on_a_safety_stop_is_answered_for_what_it_is(choice):
     one = replace(proposal(1, "eu"), kind=ProposalKind.BRAKE, choice=choice)
     said = clicked(clicked=Clicked(answer=Answer.TAKEN, taken=1, receipt=7, proposal=one)).text
     assert "fix" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (ProposalKind.MODE, "Confirmed: the mode is being changed."),
+        (ProposalKind.UNDO, "Confirmed: it is being undone."),
+        (ProposalKind.FIX, "Approved 1 fix; it is being carried out now."),
+    ],
+)
+def test_a_click_is_answered_for_what_was_asked(kind, told):
+    one = replace(proposal(1, "eu"), kind=kind, choice=Choice.CONFIRM)
+    said = clicked(clicked=Clicked(answer=Answer.TAKEN, taken=1, receipt=7, proposal=one)).text
+    assert told in said
 
 
 # -- what is said before one way, and of an oversell
