@@ -4,7 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, case, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Table,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sync_core.db.news import FINDING
 from sync_core.db.papers import (
@@ -46,6 +58,15 @@ WANTED = PROPOSAL.c.state == ProposalState.APPROVED.value
 JOINED = select(PROPOSAL, RECEIPT.c.team, RECEIPT.c.person, RECEIPT.c.name).outerjoin(
     RECEIPT, RECEIPT.c.id == PROPOSAL.c.receipt_id
 )
+
+# Asked every few seconds: putting a statement together costs more than running it.
+STANDING = (
+    select(FINDING)
+    .where(FINDING.c.closed_at.is_(None), FINDING.c.id > bindparam("after"))
+    .order_by(FINDING.c.id)
+    .limit(bindparam("most"))
+)
+STANDING_KINDS = STANDING.where(FINDING.c.kind.in_(bindparam("kinds", expanding=True)))
 
 
 class Desk(Room):
@@ -327,10 +348,12 @@ class Desk(Room):
         self, *, kinds: Iterable[str] | None = None, after: int = 0, limit: int = 500
     ) -> list[Finding]:
         """Return standing findings in order, those after that number."""
-        query = select(FINDING).where(FINDING.c.closed_at.is_(None), FINDING.c.id > after)
-        if kinds is not None:
-            query = query.where(FINDING.c.kind.in_(list(kinds)))
-        return [finding_of(row) for row in self.run(query.order_by(FINDING.c.id).limit(limit))]
+        given: dict[str, Any] = {"after": after, "most": limit}
+        if kinds is None:
+            rows = self.run(STANDING, given)
+        else:
+            rows = self.run(STANDING_KINDS, {**given, "kinds": list(kinds)})
+        return [finding_of(row) for row in rows]
 
     def findings_on(self, subjects: Iterable[str]) -> list[Finding]:
         """Return standing findings about these subjects."""

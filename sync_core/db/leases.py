@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 
 from sync_core.db.room import Room
 from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow
@@ -17,6 +17,8 @@ SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 RENEWAL: Table = RenewalRow.__table__  # type: ignore[attr-defined]
 
 INSTANCE = "instance"  # the setting that names this database, made once
+ONE_LEASE = select(LEASE).where(LEASE.c.store == bindparam("store"))
+NAME = select(SETTING.c.value).where(SETTING.c.name == INSTANCE)
 # Another process of ours may have read the mark before we renewed it, and asks only now.
 KEPT_RENEWALS = 100
 
@@ -26,8 +28,11 @@ class Leases(Room):
 
     def instance(self, new: str) -> str:
         """Return the name of this database; `new` if it has none yet."""
-        self.insert_new(SETTING, [{"name": INSTANCE, "value": new}])
-        return str(self.run(select(SETTING.c.value).where(SETTING.c.name == INSTANCE)).scalar_one())
+        name = self.run(NAME).scalar()
+        if name is None:
+            self.insert_new(SETTING, [{"name": INSTANCE, "value": new}])
+            name = self.run(NAME).scalar_one()
+        return str(name)
 
     def recorded(self, store: Alias) -> Recorded:
         """Return what this database says of itself and of a store. Read it after the mark."""
@@ -53,13 +58,16 @@ class Leases(Room):
 
     def lease(self, store: Alias) -> LeaseView:
         """Return what is known of a store's lease."""
-        row = self.run(select(LEASE).where(LEASE.c.store == store)).first()
+        row = self.run(ONE_LEASE, {"store": store}).first()
         return LeaseView(store=store, state=LeaseState.UNKNOWN) if row is None else _view(row)
 
     def lease_found(
         self, store: Alias, state: LeaseState, found: Mark | None, *, weak: bool, now: datetime
     ) -> bool:
         """Note what the store's mark means. False, and nothing noted, while somebody takes over."""
+        noted = self.lease(store)
+        if (noted.state, noted.weak) == (state, weak):
+            return False  # as nearly always: a renewal writes nothing more
         fresh = {"store": store, "state": "unknown", "reason": "", "ready": False, "by": ""}
         self.insert_new(LEASE, [{**fresh, "found": {}, "weak": False}])
         mine = update(LEASE).where(LEASE.c.store == store, LEASE.c.state != "taking_over")
