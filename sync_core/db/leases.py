@@ -19,8 +19,18 @@ RENEWAL: Table = RenewalRow.__table__  # type: ignore[attr-defined]
 INSTANCE = "instance"  # the setting that names this database, made once
 ONE_LEASE = select(LEASE).where(LEASE.c.store == bindparam("store"))
 NAME = select(SETTING.c.value).where(SETTING.c.name == INSTANCE)
+KNOWN = select(RENEWAL.c.token).where(RENEWAL.c.store == bindparam("store"))
+NEW_RENEWAL = insert(RENEWAL)
 # Another process of ours may have read the mark before we renewed it, and asks only now.
 KEPT_RENEWALS = 100
+THIS = select(RENEWAL.c.id).where(RENEWAL.c.token == bindparam("token")).scalar_subquery()
+LAST_KEPT = (
+    select(RENEWAL.c.id)
+    .where(RENEWAL.c.store == bindparam("store"), RENEWAL.c.id < THIS)
+    .order_by(RENEWAL.c.id.desc())
+    .limit(1)
+    .offset(KEPT_RENEWALS)
+)
 
 
 class Leases(Room):
@@ -36,19 +46,18 @@ class Leases(Room):
 
     def recorded(self, store: Alias) -> Recorded:
         """Return what this database says of itself and of a store. Read it after the mark."""
-        known = select(RENEWAL.c.token).where(RENEWAL.c.store == store)
-        return Recorded(instance=self.instance(""), renewals=frozenset(self.run(known).scalars()))
+        return Recorded(
+            instance=self.instance(""),
+            renewals=frozenset(self.run(KNOWN, {"store": store}).scalars()),
+        )
 
     def begin_renewal(self, store: Alias, token: str) -> None:
         """Know a renewal, before the store does."""
-        self.run(insert(RENEWAL).values(store=store, token=token))
+        self.run(NEW_RENEWAL, {"store": store, "token": token})
 
     def end_renewal(self, store: Alias, token: str) -> None:
         """Note that the store has taken a renewal: it holds no earlier one any more."""
-        number = self.run(select(RENEWAL.c.id).where(RENEWAL.c.token == token)).scalar_one()
-        earlier = (RENEWAL.c.store == store) & (RENEWAL.c.id < number)
-        kept = select(RENEWAL.c.id).where(earlier).order_by(RENEWAL.c.id.desc())
-        last = self.run(kept.limit(1).offset(KEPT_RENEWALS)).scalar()
+        last = self.run(LAST_KEPT, {"store": store, "token": token}).scalar()
         if last is not None:
             self.run(delete(RENEWAL).where(RENEWAL.c.store == store, RENEWAL.c.id <= last))
 
