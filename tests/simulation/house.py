@@ -20,6 +20,7 @@ from sync_core.compare.duck import DuckComparer
 from sync_core.db.database import Database
 from sync_core.db.ledger import SqlLedger
 from sync_core.db.migrate import migrate
+from sync_core.domain import lease
 from sync_core.domain.match import MatchBy
 from sync_core.domain.values import Alias, Mode, Role
 from sync_core.ports import Delivery
@@ -28,7 +29,7 @@ from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import heard, topics, verify
 from sync_core.web.receiver import Receiver
-from sync_core.workers import engine, reporting
+from sync_core.workers import engine, lease_keeper, reporting, supervisor
 from sync_core.workers.bell import Bell
 from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
@@ -47,6 +48,14 @@ from tests.simulation.virtual import Counting, Fuse, Inline, Mortal, VirtualCloc
 
 ALIASES = ("eu", "us", "uk")
 FIRST = 50
+# What is done again and again although nothing happens, and its seconds while all should be quiet.
+QUIET = (
+    (engine, "LONGEST", 600.0),
+    (reporting, "MEET", 60.0),
+    (supervisor, "TELL_SECONDS", 600.0),
+    (lease_keeper, "RENEW_EVERY", 600.0),
+    (lease, "WRITES_FOR", 900.0),
+)
 FAST = Path("/dev/shm")  # noqa: S108 - where it exists, commits cost no disk
 
 
@@ -279,18 +288,20 @@ class House:
         """Let time pass in which all should be quiet: nobody looks for himself every minute.
 
         Work that no bell announced is found by the next look; here that look comes ten times
-        less often, so a missing bell is seen sooner than in `advance`, and an hour costs less.
+        less often, so a missing bell is seen sooner than in `advance`, and an hour costs less. The
+        leases are renewed less often, too, and hold longer.
         """
-        usual = engine.LONGEST, reporting.MEET, self.pace.listen
-        self._look_every(600.0, 60.0, 600.0)
+        usual = (*(getattr(where, name) for where, name, _ in QUIET), self.pace.listen)
+        self._look_every(*(seldom for *_, seldom in QUIET), 600.0)
         try:
             self.advance(seconds)
         finally:
             self._look_every(*usual)
 
-    def _look_every(self, longest: float, meet: float, listen: float) -> None:
-        engine.LONGEST, reporting.MEET = longest, meet
-        object.__setattr__(self.pace, "listen", listen)  # frozen for everybody else
+    def _look_every(self, *seconds: float) -> None:
+        for (where, name, _), each in zip(QUIET, seconds, strict=False):
+            setattr(where, name, each)
+        object.__setattr__(self.pace, "listen", seconds[-1])  # frozen for everybody else
 
     def backup(self, path: Path) -> Path:
         """Copy the database as it is now."""
