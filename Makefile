@@ -8,7 +8,8 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python
 	"$$each" -c '$(FITS)' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
-JOBS ?= 2
+# More than there are cores: many tests wait for a store, a database or a process.
+JOBS ?= 3
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12

@@ -7,9 +7,7 @@ import pytest
 from bot.grammar import TABLE
 from sync_core.domain.proposals import ProposalKind
 from sync_core.domain.values import Mode
-from tests.bot.conftest import at_work, until
-
-FAST = 300  # milliseconds
+from tests.bot.conftest import ACKED_WITHIN_MS, at_work, until
 
 
 @pytest.fixture(params=["http", "socket"])
@@ -24,7 +22,7 @@ async def ask(office, line, person=None, channel=None):
         person or office.ann, f"/tipo {line}".strip(), channel=channel or office.stock
     )
     assert deed.acked, deed.receipt
-    assert deed.ack_ms < FAST
+    assert deed.ack_ms < ACKED_WITHIN_MS
     return (await deed.answer()), deed
 
 

@@ -19,9 +19,8 @@ from sync_core.domain.proposals import ReportKind
 from sync_core.papers import Wish
 from sync_core.settings import load
 from sync_core.workers.engine import BELL
-from tests.bot.conftest import served, until
+from tests.bot.conftest import ACKED_WITHIN_MS, served, until
 
-FAST = 300
 LONG = 20.0
 LONG_AGO, NEVER_SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9"  # so that every webhook is lost
@@ -78,7 +77,7 @@ async def ask(office, line, person=None, words=""):
     """Type a line; return the answer with these words: others may be told at the same time."""
     deed = await office.slack.command(person or office.ann, f"/tipo {line}", channel=office.stock)
     assert deed.acked, deed.receipt
-    assert deed.ack_ms < FAST
+    assert deed.ack_ms < ACKED_WITHIN_MS
     return await office.slack.until(
         lambda: next((each for each in reversed(deed.told()) if words in each.text), None), 5
     )
