@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync_core.domain.proposals import Person
+from sync_core.domain.texts import storable
 
 LONGEST_VALUE = 2_000  # characters that a button can carry
 LONGEST_ID = 255
@@ -179,4 +180,4 @@ def _map(found: object) -> Json:
 
 def _word(found: Json, name: str) -> str:
     value = found.get(name)
-    return value if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""

@@ -12,8 +12,9 @@ Body = dict[str, Any]
 
 
 def text(body: object) -> bytes:
-    """Write JSON as Shopify does, with escaped slashes."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).replace("/", "\\/").encode()
+    """Write JSON as Shopify does, with escaped slashes; half of a surrogate pair as an escape."""
+    raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).replace("/", "\\/")
+    return raw.encode(errors="backslashreplace")
 
 
 def render(topic: str, subject: object, zone: tzinfo) -> Body:

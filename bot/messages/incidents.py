@@ -275,7 +275,7 @@ STORIES = {
     ),
     "product_unread": Words(
         news=_product_unread,
-        did="Its stock is still synced. Tipo tries again, at least every hour.",
+        did="If it was synced before, it still is. Tipo tries again, at least every hour.",
         can="If its options, SKU or barcode have changed: save it again in Shopify.",
     ),
     "renamed": Words(news=_renamed, did="It goes on sharing its stock.", can="Nothing."),

@@ -1,5 +1,6 @@
 """The command line: `tipo`."""
 
+import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from sync_core.cli import (
     undoing,
 )
 from sync_core.cli.running import Commands
+from sync_core.domain.texts import storable
 
 app = typer.Typer(
     name="tipo",
@@ -64,4 +66,4 @@ for entry in entry_points(group="tipo.commands"):
 
 def main() -> None:
     """Run the command that was asked for."""
-    app(prog_name="tipo")
+    app([storable(each) for each in sys.argv[1:]], prog_name="tipo")  # not all need be UTF-8

@@ -24,12 +24,13 @@ Steps that go through a whole table say `limit=LONG_STEP_SECONDS`; migrations ha
 """
 
 import asyncio
+import json
 import logging
 import os
 import random
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from sync_core.clock import Clock, WallClock
 from sync_core.db.ledger import SqlLedger
+from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings, NoDatabase, reason
 
 log = logging.getLogger(__name__)
@@ -229,24 +231,69 @@ def plain_url(url: str) -> URL:
 
 
 def _engine(url: URL, limits: TimeLimits) -> Engine:
-    """Return an engine whose commits are durable, and whose waits have limits."""
-    if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url,
-            pool_size=WORKERS,
-            hide_parameters=True,  # errors are logged, and these are somebody's data
-            connect_args=_connect_args(limits),
-        )
+    """Return an engine whose commits are durable, whose waits have limits, that takes any text."""
+    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, limits)
+    event.listen(engine, "before_cursor_execute", _with_storable_texts, retval=True)
+    return engine
+
+
+def _postgresql(url: URL, limits: TimeLimits) -> Engine:
+    return create_engine(
+        url,
+        pool_size=WORKERS,
+        hide_parameters=True,  # errors are logged, and these are somebody's data
+        json_serializer=_json,
+        connect_args=_connect_args(limits),
+    )
+
+
+def _sqlite(url: URL) -> Engine:
     in_memory = url.database in {None, "", ":memory:"}
     engine = create_engine(
         url,
         hide_parameters=True,
+        json_serializer=_json,
         poolclass=StaticPool if in_memory else QueuePool,
         connect_args={"timeout": 10, "check_same_thread": False, "isolation_level": None},
     )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def _json(value: object) -> str:
+    return storable_json(json.dumps(value).encode()).decode()
+
+
+def _with_storable_texts(
+    _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_more: Any
+) -> tuple[str, Any]:
+    """Let a text be kept, or looked for, that one of the databases would refuse.
+
+    Texts are mended where they come in; this is for what people type, and what else there may be.
+    """
+    is_many = isinstance(parameters, list)
+    rows = parameters if is_many else (parameters,)
+    if any(_is_refused(each) for row in rows for each in _values(row)):
+        mended = [_mended(row) for row in rows]
+        return statement, mended if is_many else mended[0]
+    return statement, parameters
+
+
+def _values(row: Any) -> Iterable[Any]:
+    return row.values() if isinstance(row, Mapping) else row
+
+
+def _is_refused(value: Any) -> bool:
+    return isinstance(value, str) and storable(value) is not value
+
+
+def _mended(row: Any) -> Any:
+    if isinstance(row, Mapping):
+        return {
+            name: storable(each) if isinstance(each, str) else each for name, each in row.items()
+        }
+    return tuple(storable(each) if isinstance(each, str) else each for each in row)
 
 
 def _connect_args(limits: TimeLimits) -> dict[str, Any]:

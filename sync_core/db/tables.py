@@ -38,6 +38,7 @@ UNAGREED = text("shared IS NULL")
 OVERSOLD = text("shared < 0")
 HAS_BODY = text("length(body) > 0")
 CLOSED = text("closed_at IS NOT NULL")
+NAMED = text("sku <> ''")  # the others would all have one hash
 
 ZERO = {"server_default": text("0")}  # for columns that older rows have not got
 FALSE = {"server_default": text("false")}
@@ -177,8 +178,15 @@ class VariantRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "variant"
     __table_args__ = (
         Index("variant_product", "store", "product_id"),
-        Index("variant_key", "key"),
-        Index("variant_sku", "sku"),
+        # Of a hash: what is sold may go by a name that no page of an ordered index holds.
+        Index("variant_key", "key", postgresql_using="hash"),
+        Index(
+            "variant_sku",
+            "sku",
+            sqlite_where=NAMED,
+            postgresql_where=NAMED,
+            postgresql_using="hash",
+        ),
     )
 
     store: str = Field(primary_key=True, foreign_key="store.alias")

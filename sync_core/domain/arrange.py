@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync_core.domain.match import Matches, normal
+from sync_core.domain.texts import short_name
 from sync_core.domain.values import Alias, LocationId, PoolId, Spot, Variant
 
 
@@ -99,11 +100,11 @@ def pair_places(
     """
     if not known and all(len(free.get(store, ())) == 1 for store in stores):
         only = {store: free[store][0] for store in stores}
-        name = next(iter(only.values()))[1]
+        name = short_name(next(iter(only.values()))[1])
         return (Place(name=name, locations={store: spot[0] for store, spot in only.items()}),)
     by_name: dict[str, list[tuple[Alias, LocationId, str]]] = {}
     for store, locations in free.items():
-        for location, name in locations:
+        for location, name in ((each, short_name(name)) for each, name in locations):
             by_name.setdefault(normal(name), []).append((store, location, name))
     taken = {normal(place.name) for place in known}
     grown = list(known)

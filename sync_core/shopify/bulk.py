@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from sync_core.domain.texts import storable_json
 from sync_core.domain.values import LocationId
 from sync_core.errors import NoAnswer, NotSent, Refused, StillRunning, StoreError, cut
 from sync_core.ports import ExportPage, ExportState, Stage
@@ -37,6 +38,7 @@ from sync_core.workers.drafts import Draft
 IN_ALL = 3600.0  # seconds for a whole file
 SILENCE = 30.0  # seconds without a byte
 LARGEST = 64 << 30  # bytes of a file
+LONGEST_REST = 1 << 20  # bytes of a line that has not ended: no variant has as much
 DIGITS = 20  # of a number that a store writes as a text
 BEGIN_ANEW = 20_000  # a store pages through 25,000 of anything: go on by id before that
 
@@ -171,10 +173,12 @@ class Exports:
             async with asyncio.timeout(IN_ALL), self._http.stream("GET", url) as response:
                 if response.status_code != HTTPStatus.OK:
                     raise _file_refused(response.status_code)
+                lines = _WholeLines()
                 async for piece in response.aiter_bytes():
-                    await draft.add(piece)
+                    await draft.add(storable_json(lines.of(piece)))
                     if draft.size > (LARGEST if state.size is None else state.size):
                         raise NoAnswer("the file is larger than the store said")
+                await draft.add(storable_json(lines.rest))
         except BEFORE as exc:
             raise NotSent(f"the file's host cannot be reached: {type(exc).__name__}") from None
         except TimeoutError:
@@ -182,6 +186,21 @@ class Exports:
         except LOST as exc:
             # `from None`: what httpx says of it may hold the URL.
             raise NoAnswer(f"the file was cut off: {type(exc).__name__}") from None
+
+
+class _WholeLines:
+    """Makes pieces end where lines end, so that no piece ends within an escape."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def of(self, piece: bytes) -> bytes:
+        """Return the lines that are whole by now; of an endless one, what there is."""
+        whole, end, rest = (self.rest + piece).rpartition(b"\n")
+        if len(rest) > LONGEST_REST:
+            whole, end, rest = whole + end + rest, b"", b""
+        self.rest = rest
+        return whole + end
 
 
 class Lines(Node):

@@ -9,19 +9,20 @@ from typing import Any
 
 import msgspec
 
+from sync_core.domain.texts import storable_json
 from sync_core.domain.values import GREATEST
 
 LARGEST_ID = 2**63 - 1
 
 
 def decoded(body: bytes) -> Any:
-    """Return parsed JSON.
+    """Return parsed JSON, its texts as we can store them.
 
     Raises:
         ValueError: It is not JSON, or nested too deeply to be any store's answer.
     """
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(storable_json(body))
     except (msgspec.DecodeError, RecursionError) as exc:
         raise ValueError("not JSON") from exc
 

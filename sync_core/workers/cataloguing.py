@@ -6,6 +6,7 @@
     the store refuses it          it waits, longer each time; the second time people are told
     no answer, but the store
     says who it is                the same
+    it cannot be kept             the same
     no answer, not to that either it is the store, not the product: the error, and all wait
     not sent, no access           the error: nothing is known of the product
 
@@ -18,13 +19,14 @@ crash does no harm, for what shares stock already has nothing to gain.
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sync_core.domain.arrange import Place, arrange, pair_places, title_of
 from sync_core.domain.match import key_of, match, normal
+from sync_core.domain.texts import short_name
 from sync_core.domain.values import Alias, ItemId, News, PoolId, Severity, Spot, Variant
-from sync_core.errors import NoAnswer, Refused, StoreError, WrongShop, cut
+from sync_core.errors import NoAnswer, NoDatabase, Refused, StoreError, WrongShop, cut, reason
 from sync_core.ports import Ledger, Location, ProductToRead, ShopFacts, Store
 from sync_core.workers.context import Context
 
@@ -98,7 +100,7 @@ class Cataloguer:
             except StoreError:
                 self._pages[store.alias] = after
                 raise
-            await self._context.records.step(partial(self._keep, page.rows))
+            await self._keep_page(store.alias, page.rows)
             count += len(page.rows)
             after = page.after
             if after is None:
@@ -107,6 +109,24 @@ class Cataloguer:
         await self._context.records.step(lambda ledger: ledger.catalogue_read(store.alias, now=now))
         log.info("%s sells %d variants", store.alias, count, extra={"act": "catalogue", "n": count})
         return count
+
+    async def _keep_page(self, alias: Alias, variants: Sequence[Variant]) -> None:
+        """Keep some variants; the product of one that cannot be kept is read again, alone."""
+        step = self._context.records.step
+        try:
+            await step(partial(self._keep, variants))
+        except NoDatabase:
+            raise
+        except Exception:
+            if len(variants) > 1:
+                half = len(variants) // 2
+                await self._keep_page(alias, variants[:half])
+                await self._keep_page(alias, variants[half:])
+                return
+            log.exception("a variant cannot be kept", extra={"act": "not_kept", "store": alias})
+            now = self._context.clock.now()
+            for each in variants:
+                await step(partial(_read_again, alias, each.product_id, now))
 
     def _keep(self, variants: Sequence[Variant], ledger: Ledger) -> None:
         by = self._context.match_by
@@ -188,8 +208,21 @@ class Cataloguer:
                         await self.meet(store)
                     await records.step(partial(self._put_off, alias, each, cut(str(exc))))
                 else:
-                    await records.step(partial(self._renew, alias, each, variants))
+                    await self._renew_or_put_off(alias, each, variants)
             self._context.work.ring()
+
+    async def _renew_or_put_off(
+        self, alias: Alias, read: ProductToRead, variants: Sequence[Variant]
+    ) -> None:
+        """Keep what a product has become; the others do not wait for one that cannot be kept."""
+        step = self._context.records.step
+        try:
+            await step(partial(self._renew, alias, read, variants))
+        except NoDatabase:
+            raise
+        except Exception as exc:
+            log.exception("a product cannot be kept", extra={"act": "not_kept", "store": alias})
+            await step(partial(self._put_off, alias, read, reason(exc)))
 
     def _to_read(self, alias: Alias, ledger: Ledger) -> Sequence[ProductToRead]:
         now = self._context.clock.now()
@@ -218,6 +251,10 @@ class Cataloguer:
         self._arrange(ledger, [*before, *variants])
         ledger.tell([*_renamed(alias, before, variants), _unread(alias, read.product)], now=now)
         ledger.product_read(alias, read, now=now)
+
+
+def _read_again(alias: Alias, product: int, now: datetime, ledger: Ledger) -> None:
+    ledger.remember_product(alias, product, now=now)
 
 
 def _unread(alias: Alias, product: int, *, title: str = "", why: str = "") -> News:
@@ -254,5 +291,5 @@ def _renamed(alias: Alias, before: Sequence[Variant], after: Sequence[Variant]) 
             "was": min(old),
             "is": min(new),
         }
-        subject = f"product:{alias}:{after[0].product_id}:{min(new)}"
+        subject = f"product:{alias}:{after[0].product_id}:{short_name(min(new))}"
         yield News(kind="renamed", subject=subject, facts=facts)

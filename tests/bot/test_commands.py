@@ -35,6 +35,7 @@ async def ask(office, line, person=None, channel=None):
         ("mode", "off"),
         ("stock SFDJ-M", "Slim Fit Denim Jacket (M)"),
         ("stock nothing like it", "Nothing that shares stock goes by"),
+        ("stock nothing\0like it", "nothing\ufffdlike it"),
         ("why SFDJ-M", "Slim Fit Denim Jacket (M)"),
         ("history jacket", "jacket"),
         ("drift", ""),

@@ -1,6 +1,6 @@
 """What Slack sends is read into values; whatever else arrives is a value too, never a crash."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.reading import (
@@ -16,6 +16,7 @@ from bot.reading import (
     read_submission,
 )
 from sync_core.domain.proposals import Person
+from sync_core.domain.texts import storable
 
 ANN = Person(team="T1", id="U1", name="ann")
 
@@ -150,3 +151,18 @@ def test_reading_never_raises(body):
     for read in (read_command, read_click, read_submission, read_home):
         found = read(body)
         assert isinstance(found, (Odd, Asked, Click, Submission, HomeOpened))
+
+
+ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))
+
+
+@example("\0", "\ud800")
+@given(ANY, ANY)
+def test_what_people_type_can_be_stored_and_sent(words, name):
+    """Half of an emoji is pasted easily; neither a database nor Slack would take it."""
+    command = {"team_id": "T1", "user_id": "U1", "user_name": name, "text": words}
+    asked = read_command(command | {"response_url": "https://x"})
+    user = {"id": "U1", "team_id": "T1", "name": name}
+    click = read_click({"user": user, "actions": [{"action_id": "x", "value": words}]})
+    for each in (asked.text, asked.person.name, click.value, click.person.name):
+        assert storable(each) == each

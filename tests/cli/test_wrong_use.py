@@ -4,6 +4,8 @@ import socket
 
 import pytest
 
+from sync_core.cli import main
+
 
 def test_no_settings_at_all(lone):
     said = lone("status", expect=2).output
@@ -84,3 +86,12 @@ def test_a_port_that_is_taken(tipo, monkeypatch):
         said = tipo("serve", expect=2).output
     assert "cannot listen at 127.0.0.1" in said
     assert "TIPO_PORT" in said
+
+
+@pytest.mark.usefixtures("tipo")
+def test_words_that_are_no_utf_8(monkeypatch, capsys):
+    """What a terminal could not decode is half a surrogate pair to us: no encoder takes it."""
+    monkeypatch.setattr("sys.argv", ["tipo", "jacket\udce9"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "jacket\ufffd" in capsys.readouterr().err

@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from sqlalchemy import select, text, update
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sync_core.db.database import TRIES, Database, plain_url
-from sync_core.db.tables import LevelRow, PoolRow, SettingRow
+from sync_core.db.tables import LevelRow, NoticeRow, PoolRow, SettingRow
+from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings, NoDatabase
 from tests.conftest import needs_postgres
 from tests.db.conftest import US, furnish
@@ -273,3 +276,29 @@ def test_a_word_left_by_one_process_is_read_by_another(furnished, database_url):
         assert other.run(lambda ledger: ledger.setting("instance")) == word
         other.run(lambda ledger: ledger.set("instance", None))
     assert furnished.run(lambda ledger: ledger.run(select(SettingRow)).all()) == []
+
+
+ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(name="\0\ud800", facts={"\0": "\ud800", "a": ["\udfff\0"]})
+@given(name=ANY, facts=st.dictionaries(ANY, ANY | st.lists(ANY)))
+def test_any_text_is_kept_and_found_again(database, name, facts):
+    """Both databases keep the same, in columns and in JSON; what PostgreSQL lets out is valid."""
+    with database.engine.begin() as connection:
+        connection.execute(delete(NoticeRow))
+        row = {
+            "kind": name,
+            "severity": "info",
+            "over": False,
+            "at": datetime.now(UTC),
+            "facts": facts,
+        }
+        connection.execute(insert(NoticeRow), [row | {"subject": "a"}, row | {"subject": "b"}])
+        connection.execute(insert(NoticeRow).values(**row, subject="c"))
+        found = connection.execute(select(NoticeRow.__table__).where(NoticeRow.kind == name)).all()
+    assert [each.kind for each in found] == [storable(name)] * 3
+    said = json.dumps(found[0].facts, ensure_ascii=False)
+    assert storable(said) == said
+    assert found[0].facts == json.loads(storable_json(json.dumps(facts).encode()))

@@ -1,10 +1,12 @@
 """A delivery that cannot be processed costs only itself, and is kept until it can."""
 
 import json
+from dataclasses import replace
 from math import ceil, log2
 
 import pytest
 
+from sync_core.domain.acts import ActsHeard
 from sync_core.ports import Delivery
 from sync_core.shopify.webhooks import heard
 from sync_core.workers import folding
@@ -194,12 +196,19 @@ def test_a_process_that_dies_between_any_two_steps_loses_none(house):
 
 
 def test_what_postgresql_cannot_keep_is_set_aside(house, empty_postgres_url):
-    """A real one: an order whose name has a character that its texts may not hold."""
-    home = house(url=empty_postgres_url, items=3)
+    """A real one: a number that its columns have no room for, read where nobody looks for it."""
+
+    def careless(alias, topic, body):
+        said = heard(alias, topic, body)
+        if isinstance(said, ActsHeard):
+            return ActsHeard(acts=tuple(replace(each, quantity=2**40) for each in said.acts))
+        return said
+
+    home = house(url=empty_postgres_url, items=3, read=careless)
     home.open()
     order = {
         "id": 1,
-        "name": "#10\u000042",
+        "name": "#1042",
         "created_at": "2026-11-23T09:00:00Z",
         "line_items": [{"id": 1, "variant_id": 1, "quantity": 1}],
     }
@@ -216,5 +225,5 @@ def test_what_postgresql_cannot_keep_is_set_aside(house, empty_postgres_url):
     assert_at_rest(home)
     [kept] = aside(home)
     assert (kept.webhook_id, kept.topic) == ("bad", "orders/create")
-    assert "NUL" in kept.why
+    assert "out of range" in kept.why
     assert home.process.supervisor.down() == {}

@@ -88,7 +88,7 @@ class Process:
             luck=luck,
             reach=Reach(self.database, clock, luck),
             read=house.read,
-            match_by=MatchBy.HANDLE,
+            match_by=house.match_by,
             public_url=house.public_url,
             topics=topics,
             pace=house.pace,
@@ -144,10 +144,12 @@ class House:
         auto: Auto | None = None,
         read=heard,
         broken: bool = False,
+        match_by: MatchBy = MatchBy.HANDLE,
     ) -> None:
         self.seed = seed
         self.read = read
         self.broken = broken  # its workers may fail; else that is a bug, and ends the history
+        self.match_by = match_by
         self.auto = auto or Auto()
         self.scopes = (*DEFAULT_SCOPES, "read_orders") if orders else DEFAULT_SCOPES
         self.rng = Random(seed)
@@ -414,7 +416,18 @@ class Rival(House):
 
     def __init__(self, first: House, name: str = "second", *, copy_of: Path | None = None) -> None:
         self.public_url = f"https://{name}.example.com"
-        for each in ("seed", "auto", "loop", "clock", "pace", "shops", "skus", "latency", "read"):
+        for each in (
+            "seed",
+            "auto",
+            "match_by",
+            "loop",
+            "clock",
+            "pace",
+            "shops",
+            "skus",
+            "latency",
+            "read",
+        ):
             setattr(self, each, getattr(first, each))
         self.ids = Counting()
         self.ids.count = 1_000_000 * (1 + len(first.rivals))

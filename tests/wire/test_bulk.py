@@ -19,6 +19,7 @@ from sandbox.faults import Answer
 from sandbox.graphql import schema as sandbox_schema
 from sandbox.shop import Shop
 from sandbox.transport import ShopTransport
+from sync_core.domain.texts import storable_json
 from sync_core.domain.values import Alias, LocationId
 from sync_core.errors import AccessLost, NoAnswer, NotSent, Refused, StillRunning
 from sync_core.ports import ExportState, Stage
@@ -109,6 +110,30 @@ LINE = {
 
 
 # What is asked
+
+
+@given(
+    st.lists(st.text(st.characters(codec=None) | st.sampled_from('\0\\"u')), max_size=5), st.data()
+)
+def test_a_file_is_mended_line_by_line_whatever_pieces_it_comes_in(names, data):
+    """An escape may be cut in two by the network; the size that was said holds."""
+    raw = b"".join(json.dumps({"sku": name}).encode() + b"\n" for name in names)
+    lines, found, rest = bulk._WholeLines(), b"", raw
+    while rest:
+        size = data.draw(st.integers(1, 7))
+        found += storable_json(lines.of(rest[:size]))
+        rest = rest[size:]
+    found += storable_json(lines.rest)
+    assert found == storable_json(raw)
+    assert len(found) == len(raw)
+
+
+def test_a_line_without_end_fills_no_memory():
+    lines = bulk._WholeLines()
+    passed = sum(len(lines.of(b"x" * 100_000)) for _ in range(50))
+    assert passed + len(lines.rest) == 5_000_000
+    assert len(lines.rest) <= bulk.LONGEST_REST
+
 
 locations = st.lists(st.integers(1, 2**63 - 1).map(LocationId), unique=True, max_size=20)
 

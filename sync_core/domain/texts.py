@@ -1,0 +1,53 @@
+"""Texts as every database, encoder and index takes them.
+
+    what a store or a person writes       what is kept of it
+    ------------------------------------  ----------------------------------------------
+    NUL, half of a surrogate pair         U+FFFD in its place: PostgreSQL stores neither
+    anything else                         as it is
+
+    a name that is part of a key          it is
+    ------------------------------------  ----------------------------------------------
+    up to 200 characters                  as it is
+    longer                                its beginning, and a hash of all of it
+
+It is done where a text comes in, so that what is compared later was read in the same way; and once
+more where a text goes into the database, for what came another way.
+"""
+
+import re
+from hashlib import sha256
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+LONGEST_NAME = 200  # characters: an index of PostgreSQL takes 2,704 bytes a row
+
+_BAD = re.compile("[\0\ud800-\udfff]")
+# All escapes, so that the backslash of an escaped backslash begins none; whole pairs stay.
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<bad>\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def storable(text: str) -> str:
+    """Return the text without what cannot be stored."""
+    return _BAD.sub(REPLACEMENT, text)
+
+
+def storable_json(raw: bytes) -> bytes:
+    """Return JSON whose texts can be stored. It is as long as before: a size that was said holds.
+
+    What is no JSON comes back as something that is none.
+    """
+    if _SUSPECT.search(raw) is None:
+        return raw
+    return _ESCAPES.sub(lambda found: rb"\ufffd" if found["bad"] else found.group(), raw)
+
+
+def short_name(name: str) -> str:
+    """Return what stands for a name in an index: the same for the same name, everywhere."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}…{digest}"
