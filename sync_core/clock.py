@@ -6,7 +6,8 @@ This module alone may ask the machine what time it is.
 import asyncio
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 
@@ -49,6 +50,50 @@ class WallClock:
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
         await asyncio.sleep(seconds)
+
+
+class SteadyClock:
+    """A time of day that goes on as steadily as `monotonic`, whatever is done to the machine's.
+
+    Within one process no interval is ever wrong. Whoever keeps it (workers/timekeeper.py) brings it
+    nearer to the right time little by little; where that is far away, the process begins anew.
+    """
+
+    def __init__(self, machine: Clock, at: datetime | None = None) -> None:
+        self._machine = machine
+        self._at = at or machine.now()
+        self._from = machine.monotonic()
+
+    def now(self) -> datetime:
+        """Return the time of day, aware, in UTC."""
+        return self._at + timedelta(seconds=self._machine.monotonic() - self._from)
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow."""
+        return self._machine.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        await self._machine.sleep(seconds)
+
+    def machine_time(self) -> datetime:
+        """Return the time of day as the machine says."""
+        return self._machine.now()
+
+    def approach(self, at: datetime, most: timedelta) -> None:
+        """Go nearer to what the time is, but not by more than that."""
+        self._at += max(-most, min(most, at - self.now()))
+
+
+def boot_id() -> str:
+    """Return what `monotonic` counts from: the last start of this machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # not Linux: then of this process
+        return _PROCESS
+
+
+_PROCESS = secrets.token_hex(16)
 
 
 class RandomIds:

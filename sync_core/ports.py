@@ -6,7 +6,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -483,7 +483,20 @@ class Leases(Protocol):
         """Keep that numbers were taken as they were: those of a store, or of all."""
 
 
-class Ledger(Papers, Dumps, BrakeRoom, Leases, Protocol):
+class Times(Protocol):
+    """The part of the ledger that moves times with the clock."""
+
+    def time(self) -> datetime:
+        """Return what time it is where the database is: PostgreSQL's own clock."""
+
+    def move_times(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
+        """Move what was stored before the clock was set by `step`; `now`: since then."""
+
+    def pull_back(self, *, now: datetime) -> int:
+        """Have nothing wait longer than it ever should, or have happened later than now."""
+
+
+class Ledger(Papers, Dumps, BrakeRoom, Leases, Times, Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox

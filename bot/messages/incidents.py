@@ -176,6 +176,21 @@ def _dead_worker(facts: Facts, _: int) -> list[Part]:
     return [f"A part of Tipo keeps failing: {name} ({_why(facts)})."]
 
 
+def _clock_step(facts: Facts, _: int) -> list[Part]:
+    given = facts.get("seconds")
+    seconds = given if isinstance(given, int) else 0
+    whose = "the database server" if facts.get("of_database") else "the machine that runs Tipo"
+    way = "forward" if seconds > 0 else "back"
+    return [f"The clock of {whose} was set {way} by ", bold(_span(abs(seconds))), "."]
+
+
+def _span(seconds: int) -> str:
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= 2 * unit or seconds == unit:
+            return counted(round(seconds / unit), name)
+    return counted(seconds, "second")
+
+
 def _lease(facts: Facts, _: int) -> list[Part]:
     if facts.get("taking_over"):
         by = clean(facts["taking_over"], 60)
@@ -295,6 +310,11 @@ STORIES = {
         can="Restock it, or cancel one of the orders.",
     ),
     "brake": Words(news=_brake),
+    "clock_step": Words(
+        news=_clock_step,
+        did="Tipo shifted what was scheduled by the same amount and goes on; no change was lost.",
+        can="If someone corrected the clock: nothing. Otherwise check its time sync (NTP).",
+    ),
     "dead_worker": Words(
         news=_dead_worker,
         did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",

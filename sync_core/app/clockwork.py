@@ -34,9 +34,16 @@ class Nightly(BaseTrigger):  # type: ignore[misc]
 class Clockwork:
     """The scheduler and its jobs."""
 
-    def __init__(self, parts: Parts, *, is_working: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        is_working: Callable[[], bool],
+        may_forget: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._parts = parts
         self._is_working = is_working
+        self._may_forget = may_forget
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
@@ -72,6 +79,8 @@ class Clockwork:
 
     async def _forget(self) -> None:
         """Delete what is too old to be kept, a slice at a time, so that nobody waits for it."""
+        if not self._may_forget():
+            return
         now = self._parts.clock.now()
         for keep, forget in KEPT:
             slice_ = partial(forget, before=now - keep)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from sync_core.clock import Clock, Ids, RandomIds, WallClock
+from sync_core.clock import Clock, Ids, RandomIds, SteadyClock, WallClock
 from sync_core.db.database import Database
 from sync_core.db.migrate import migrate
 from sync_core.domain.values import Alias
@@ -22,7 +22,7 @@ class Parts:
     settings: Settings
     database: Database
     stores: Mapping[Alias, Store]
-    clock: Clock
+    clock: SteadyClock
     ids: Ids
     service: Service
 
@@ -59,9 +59,12 @@ def assemble(settings: Settings) -> Parts:
         DatabaseTooNew: If a newer Tipo has written the database.
     """
     needed(settings)
-    clock, ids = WallClock(), RandomIds()
+    ids = RandomIds()
     database = Database(settings.database_url.get_secret_value())
     migrate(database.engine)
+    # Processes on several machines may share a PostgreSQL: they go by its clock, not by their own.
+    at = None if database.is_sqlite else database.run(lambda ledger: ledger.time())
+    clock = SteadyClock(WallClock(), at)
     database.run(partial(_enlist, settings))
     stores: dict[Alias, Store] = {
         Alias(name): open_store(Alias(name), each, clock) for name, each in settings.stores.items()

@@ -23,6 +23,7 @@ from sync_core.web.receiver import Receiver
 from sync_core.web.webhooks import Webhooks
 from sync_core.workers.engine import Engine
 from sync_core.workers.supervisor import Supervisor
+from sync_core.workers.timekeeper import Timekeeper
 
 RUNS_SECONDS = 60.0  # after which a face that runs has got something done
 LINGER = 5  # seconds that requests under way, and our last words, have at the end
@@ -35,6 +36,15 @@ class App:
         self._parts = parts
         self._context = context_of(parts)
         self._supervisor = Supervisor(parts.database, parts.clock)
+        self._timekeeper = Timekeeper(
+            parts.database,
+            parts.clock,
+            stepped=self._begin_anew,
+            time_of=None if parts.database.is_sqlite else lambda ledger: ledger.time(),
+        )
+        self._server: uvicorn.Server | None = None
+        self._told_to_stop = False
+        self.must_begin_anew = False  # the clock was set: another one goes on
         self._receiver = Receiver(parts.database, self._context.inbox)
         self._faces = open_faces(parts)
 
@@ -55,7 +65,10 @@ class App:
             parts.clock,
             supervisor=self._supervisor,
             receiver=self._receiver,
-            faces=lambda: {face.name: face.health() for face in self._faces},
+            facts=lambda: {
+                "faces": {face.name: face.health() for face in self._faces},
+                "clock": self._timekeeper.health(),
+            },
         )
         return Starlette(
             routes=[
@@ -69,11 +82,16 @@ class App:
 
     async def run(self, *, listener: socket.socket | None = None) -> None:
         """Serve until told to stop by SIGTERM or SIGINT, then finish within seconds."""
-        server = self._server()
-        clockwork = Clockwork(self._parts, is_working=self._supervisor.is_well)
+        self._server = server = self._build_server()
+        clockwork = Clockwork(
+            self._parts,
+            is_working=self._supervisor.is_well,
+            may_forget=self._timekeeper.may_forget,
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.handle_exit, number, None)
+            loop.add_signal_handler(number, self._stop, number)
+        await self._timekeeper.begin()
         await self._parts.service.beat()
         await clockwork.start()
         try:
@@ -88,11 +106,25 @@ class App:
                     await self._parts.service.rest()
             await self._parts.close()
 
+    def _stop(self, number: int) -> None:
+        """End for good."""
+        self.must_begin_anew = False
+        self._told_to_stop = True
+        if self._server is not None:
+            self._server.handle_exit(number, None)
+
+    def _begin_anew(self) -> None:
+        """End as ever, but for another one to go on."""
+        self.must_begin_anew = not self._told_to_stop
+        if self._server is not None:
+            self._server.should_exit = True
+
     async def work(self) -> None:
         """Do all that this process does but answer requests, until cancelled."""
         keep = self._supervisor.keep
         async with asyncio.TaskGroup() as group:
             group.create_task(keep("receiver", self._receiver.run, vital=True))
+            group.create_task(keep("timekeeper", self._timekeeper.run))
             for face in self._faces:
                 group.create_task(keep(face.name, partial(self._show, face)))
             group.create_task(Engine(self._context, self._supervisor).run())
@@ -107,7 +139,7 @@ class App:
                 if not showing.done():
                     done()
 
-    def _server(self) -> uvicorn.Server:
+    def _build_server(self) -> uvicorn.Server:
         settings = self._parts.settings
         config = uvicorn.Config(
             self.web(),

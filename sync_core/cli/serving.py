@@ -37,7 +37,6 @@ def serve(*, as_json: AsJson = False) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    parts = open_parts(settings)
     host, port = listener.getsockname()[:2]
     log.info(
         "serving at http://%s:%d for %s",
@@ -50,7 +49,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             "webhooks": settings.public_url or "none, stores are polled",
         },
     )
-    await App(parts).run(listener=listener)
+    while True:
+        app = App(open_parts(settings))
+        await app.run(listener=listener.dup())  # who calls meanwhile waits at this one
+        if not app.must_begin_anew:
+            break
     log.info("stopped", extra={"act": "stopped"})
 
 

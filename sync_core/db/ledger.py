@@ -7,7 +7,8 @@ from sync_core.db.dumps import Dumps
 from sync_core.db.leases import Leases
 from sync_core.db.products import Products
 from sync_core.db.retention import Retention
+from sync_core.db.times import Times
 
 
-class SqlLedger(Activity, Retention, Comparisons, Dumps, Baselines, Leases, Products):
+class SqlLedger(Activity, Retention, Comparisons, Dumps, Baselines, Leases, Products, Times):
     """The port `Ledger`, by SQL."""

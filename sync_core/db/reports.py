@@ -88,8 +88,9 @@ class Reports(Brakes):
     def _counted(self, now: datetime) -> dict[str, Any]:
         """Return how many pools and levels there are, as counted a few minutes ago at most."""
         kept = json.loads(self.setting(COUNTED) or "{}")
-        is_old = "at" not in kept or now - datetime.fromisoformat(kept["at"]) >= COUNT_AGAIN
-        return self.count_stock(now=now) if is_old else kept
+        age = now - datetime.fromisoformat(kept["at"]) if "at" in kept else COUNT_AGAIN
+        is_fresh = timedelta(0) <= age < COUNT_AGAIN
+        return kept if is_fresh else self.count_stock(now=now)
 
     def count_stock(self, *, now: datetime) -> dict[str, Any]:
         """Count all pools and levels, and keep it for whoever asks at a glance."""

@@ -45,14 +45,14 @@ class Health:
         *,
         supervisor: Supervisor,
         receiver: Receiver,
-        faces: Callable[[], Mapping[str, object]] = dict,
+        facts: Callable[[], Mapping[str, object]],
     ) -> None:
         self._service = service
         self._records = records
         self._clock = clock
         self._supervisor = supervisor
         self._receiver = receiver
-        self._faces = faces
+        self._facts = facts
 
     async def healthz(self, _request: Request) -> Response:
         """Alive: the process answers, and what all stores need is at work."""
@@ -70,7 +70,7 @@ class Health:
             "ready": not why_not,
             "why": why_not,
             "workers": {"failing": self._supervisor.down()},
-            "faces": dict(self._faces()),
+            **self._facts(),
         }
         if not why_not:
             facts |= await self._stores()

@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
 from sandbox.transport import ShopTransport
+from sync_core.clock import SteadyClock
 from sync_core.compare.duck import DuckComparer
 from sync_core.db.database import Database
 from sync_core.db.ledger import SqlLedger
@@ -35,6 +36,7 @@ from sync_core.workers.context import Auto, Context, Pace
 from sync_core.workers.engine import Engine
 from sync_core.workers.reach import Reach
 from sync_core.workers.supervisor import Supervisor
+from sync_core.workers.timekeeper import Timekeeper
 from tests.simulation.seen import (
     AT_DEATH,
     BROUGHT_AGAIN,
@@ -65,7 +67,8 @@ class Process:
     def __init__(self, house: "House") -> None:
         self.fuse = Fuse()
         self.began = house.loop.passed
-        clock, luck = house.clock, Random(house.seed)
+        luck = Random(house.seed)
+        clock = SteadyClock(house.wall, house.shared_time and house.shared_time())
         kind = Kept if house._is_file else Database
         self.database = kind(house.url, executor=Inline(self.fuse), clock=clock, luck=luck)
         transport = Mortal(ShopTransport(house.shops.values()), self.fuse, house.latency)
@@ -98,12 +101,25 @@ class Process:
         self.receiver = Receiver(self.database, self.context.inbox)
         self.service = Service(self.database, self.stores, clock, house.ids)
         self.supervisor = Supervisor(self.database, clock)
-        work = [
-            Engine(self.context, self.supervisor).run(),
-            self.supervisor.keep("receiver", self.receiver.run, vital=True),
-            self.supervisor.run(),
-        ]
-        self.tasks = [house.loop.create_task(each) for each in work]
+        self.stepped = False  # the clock was set: it has to begin anew
+        self.timekeeper = Timekeeper(
+            self.database,
+            clock,
+            stepped=self._begin_anew,
+            time_of=house.shared_time and (lambda _: house.shared_time()),
+        )
+        self.tasks = [house.loop.create_task(self._work())]
+
+    async def _work(self) -> None:
+        await self.timekeeper.begin()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Engine(self.context, self.supervisor).run())
+            group.create_task(self.supervisor.keep("receiver", self.receiver.run, vital=True))
+            group.create_task(self.supervisor.keep("timekeeper", self.timekeeper.run))
+            group.create_task(self.supervisor.run())
+
+    def _begin_anew(self) -> None:
+        self.stepped = True
 
     async def receive(self, alias: Alias, message) -> bool:
         """Take one webhook; return whether it was answered 200."""
@@ -150,11 +166,13 @@ class House:
         self.read = read
         self.broken = broken  # its workers may fail; else that is a bug, and ends the history
         self.match_by = match_by
+        self.shared_time = None  # what the database's clock says, if processes go by that
         self.auto = auto or Auto()
         self.scopes = (*DEFAULT_SCOPES, "read_orders") if orders else DEFAULT_SCOPES
         self.rng = Random(seed)
         self.loop = VirtualLoop()
-        self.clock = VirtualClock(self.loop)
+        self.clock = VirtualClock(self.loop)  # the right time, and that of the stores
+        self.wall = VirtualClock(self.loop)  # what our machine takes it for
         self.ids = Counting()
         self.pace = replace(pace or Pace(listen=30))  # its own
         self._latency = latency
@@ -270,7 +288,7 @@ class House:
         while True:
             # A short step where it may die, so that it is not dead for long.
             armed = self.process is None or self.process.fuse.is_lit
-            step = min(0.25 if armed else 20.0, end - self.loop.passed)
+            step = min(0.25 if armed else 5.0, end - self.loop.passed)
             self.loop.run_until_complete(asyncio.sleep(max(0.0, step)))
             if self.process is not None:
                 failed = [each for each in self.process.tasks if each.done()]
@@ -279,7 +297,7 @@ class House:
                 for each in self.process.supervisor.workers:
                     if each.error is not None and not self.broken and not self.process.fuse.blown:
                         raise each.error
-                if self.process.fuse.blown:
+                if self.process.fuse.blown or self.process.stepped:
                     self.kill()
             if self.process is None:
                 self.start()
@@ -420,8 +438,10 @@ class Rival(House):
             "seed",
             "auto",
             "match_by",
+            "shared_time",
             "loop",
             "clock",
+            "wall",
             "pace",
             "shops",
             "skus",

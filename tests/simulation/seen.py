@@ -45,6 +45,7 @@ DIED_YOUNG = "died within two seconds of its start"
 BROUGHT_AGAIN = "a webhook came again to a later process"
 BROUGHT_TO_NOBODY = "a webhook was brought to nobody"
 ALL_OUT = "every store was out at once"
+CLOCK_SET = "the clock was set"
 SOLD_MEANWHILE = "something was sold while its level was being written to"
 DECIDED_MEANWHILE = "a decision was made while a level was being written to"
 ONE_OF_TWO = "several clicked at once, and one decided"
@@ -58,6 +59,7 @@ RARE = (
     BROUGHT_AGAIN,
     BROUGHT_TO_NOBODY,
     ALL_OUT,
+    CLOCK_SET,
     SOLD_MEANWHILE,
     DECIDED_MEANWHILE,
     ONE_OF_TWO,

@@ -8,6 +8,7 @@ show what people made of it, and nothing may have been written that nobody cause
 """
 
 import os
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -23,7 +24,7 @@ from hypothesis.stateful import (
 
 from sandbox.faults import Answer
 from tests.simulation.house import House, assert_at_rest, assert_conserved
-from tests.simulation.seen import ALL_OUT, AT_END, AT_STEP, PLAYED, SEEN
+from tests.simulation.seen import ALL_OUT, AT_END, AT_STEP, CLOCK_SET, PLAYED, SEEN
 
 HISTORIES = int(os.environ.get("TIPO_HISTORIES", "120"))
 STEPS = int(os.environ.get("TIPO_STEPS", "25"))
@@ -45,6 +46,7 @@ BAD = (
     429,
     503,
 )
+HOUR = timedelta(hours=1)
 CALM = 120  # seconds after the last fault in which all usually comes to rest
 PAUSES = (0.0, 0.02, 0.1, 0.4, 0.9, 1.0, 1.1, 2.1, 5.0, 12.0, 70.0)
 
@@ -107,6 +109,11 @@ class History(RuleBasedStateMachine):
     @rule()
     def die_now(self):
         self.house.kill()
+
+    @rule(step=st.sampled_from([-HOUR, HOUR, -30 * 24 * HOUR]))
+    def set_the_clock(self, step):
+        """Not a month forward: a batch in doubt is then too old to be sent again, and is told."""
+        self.house.wall.skew += step
 
     @rule(store=st.integers(0, 2), answers=st.lists(st.sampled_from(BAD), min_size=1, max_size=4))
     def answer_badly(self, store, answers):
@@ -172,6 +179,7 @@ class History(RuleBasedStateMachine):
             assert_conserved(self.house)
             self.assert_settled()
             self.house.note(AT_END)
+            SEEN[CLOCK_SET] += self.house.wall.skew != timedelta(0)
             SEEN[PLAYED] += 1
         finally:
             self.house.close()

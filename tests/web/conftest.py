@@ -161,7 +161,7 @@ async def house(settings, monkeypatch, caplog):
     monkeypatch.setattr("sync_core.app.parts.Database", Watched)
     parts = assemble(settings)
     app = App(parts)
-    server = app._server()
+    server = app._build_server()
     listener = socket.create_server((HOST, 0), backlog=512)
     port = listener.getsockname()[1]
     limits = httpx.Limits(max_connections=400)

@@ -40,6 +40,8 @@ async def test_what_is_too_old_goes_every_hour(parts):
         ledger.announce([News(kind="x", subject="x")], now=old)
 
     await parts.database.step(fill)
+    await Clockwork(parts, is_working=lambda: True, may_forget=lambda: False)._forget()
+    assert await rows(parts, "SELECT count(*) FROM delivery") == 6000
     clockwork = Clockwork(parts, is_working=lambda: True)
     await clockwork._forget()
     assert await rows(parts, "SELECT count(*) FROM delivery") == 0

@@ -81,6 +81,7 @@ async def test_it_is_ready_and_says_how_it_is(house):
         "oldest_unhandled_seconds": 0.0,
         "workers": {"failing": {}},
         "faces": {},
+        "clock": {"was_set_by_seconds": 0},
         "stores": {"eu": quiet, "us": quiet},
     }
 

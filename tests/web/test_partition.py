@@ -49,7 +49,7 @@ async def served(stores, postgres_url, monkeypatch, tmp_path):
         monkeypatch.setenv("TIPO_DATABASE_URL", url)
         parts = await asyncio.to_thread(assemble, load())  # the proxy lives in this loop
         app = App(parts)
-        server = app._server()
+        server = app._build_server()
         listener = socket.create_server((HOST, 0), backlog=64)
         port = listener.getsockname()[1]
         try:
