@@ -5,6 +5,8 @@ time-out at once, since nobody waits in simulated time.
 """
 
 from collections.abc import Iterable
+from datetime import UTC
+from email.utils import format_datetime
 
 import httpx
 
@@ -29,8 +31,10 @@ class ShopTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         response = shop.handle(request.method, path, dict(request.headers), body)
         _break(response, request)
+        date = format_datetime(shop.now().astimezone(UTC), usegmt=True)
+        headers = {"Date": date, **response.headers}
         return httpx.Response(
-            response.status, headers=response.headers, content=response.body, request=request
+            response.status, headers=headers, content=response.body, request=request
         )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 Variables = Mapping[str, Any]
 
 ATTEMPTS = 5  # at a read that the store throttles
+MOST_AHEAD = timedelta(days=31)  # that our clock is believed to be, of a store's
 MOST_PAGES = 100  # of one product, of the locations, of the subscriptions
 HTTP_UNAUTHORIZED = 401
 
@@ -102,6 +103,7 @@ class ShopifyStore:
         self._prices = Prices()
         self._warned = False
         self._date: datetime | None = None  # of the last answer
+        self._ahead = timedelta(0)  # of the store's clock, was ours then; not less than nothing
 
     def budget(self) -> Budget:
         """Return what the store's last answer said of our budget, restored up to now."""
@@ -159,10 +161,15 @@ class ShopifyStore:
     ) -> Page[Reading]:
         """Return levels that a search says changed since then. May lag; never learn from it.
 
+        `since` is by our clock; the search is by the store's, which may be behind it.
+
         Raises:
             Refused: The store does not know the location, or does not understand the search.
         """
-        given = {"location": gid("Location", location), "query": documents.changed_since(since)}
+        given = {
+            "location": gid("Location", location),
+            "query": documents.changed_since(since - self._ahead),
+        }
         found = await self._page(documents.CHANGED, given, after)
         if found.warnings:
             # It ignored a word of the search: what came back is everything.
@@ -399,6 +406,8 @@ class ShopifyStore:
             if answer.status == HTTP_UNAUTHORIZED:
                 raise AccessLost("the store does not accept our token, nor a new one (401)")
         self._date = answer.date
+        if answer.date is not None:
+            self._ahead = max(timedelta(0), min(MOST_AHEAD, self._clock.now() - answer.date))
         self._note_version(answer)
         return answer
 

@@ -196,3 +196,16 @@ def test_the_clock_of_one_machine_among_others_is_set(house):
     assert not home.process.stepped
     assert_all_green(home)
     assert told(home) == []
+
+
+def test_a_clock_that_is_wrong_all_the_time_hides_no_change(house):
+    """An hour ahead of the stores, "what changed since then" would ask of an hour to come."""
+    home = house(opened=True)
+    home.wall.skew += HOUR
+    home.advance(15 * MINUTE)
+    for shop in home.shops.values():
+        shop.faults.webhook_lost = 1.0
+    sell_everywhere(home)
+    home.advance(11 * MINUTE)
+    assert_at_rest(home)
+    assert_conserved(home)
