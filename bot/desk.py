@@ -38,6 +38,7 @@ AT_ONCE = {"paused", "mode", "baseline"}  # somebody has just done it, and waits
 WAITS = {"brake": timedelta(seconds=3)}  # until the core has asked about it
 AT_NOW = timedelta()
 REPAIR = timedelta(seconds=3)  # after a click the message is changed at once; if that was lost
+QUESTIONS = ("brake", "contested")  # incidents that ask something
 EVENTS = {"mode", "baseline"}  # they happen; they are not over some day
 DETAILED = {"night", "meeting"}  # reports that have a thread
 RECEIPTS = 20  # that a report's message remembers
@@ -173,12 +174,13 @@ class Desk:
 
     def _asked_in(self, notice: Notice) -> Post | None:
         """Return the message in whose buttons somebody has decided, if it is one of ours."""
+        for kind in QUESTIONS:
+            places = self.book["stories"].get(f"{kind} {notice.facts.get('about')}", [])
+            keys = [key for key, _, line in places if line is None]
+            if keys:
+                return self._posts.get(keys[-1])
         report = self._posts.get(f"report:{notice.facts.get('report')}")
-        if report is not None and not report.body.get("reply"):
-            return report
-        places = self.book["stories"].get(f"brake {notice.facts.get('about')}", [])
-        keys = [key for key, _, line in places if line is None]
-        return self._posts.get(keys[-1]) if keys else None
+        return None if report is None or report.body.get("reply") else report
 
     def _open(self, notice: Notice) -> None:
         """Tell of something that is open: where it is told already, or in a message of its own."""

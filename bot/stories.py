@@ -29,6 +29,7 @@ ALONE = (
     "worker:",
     "delivery:",
     "brake:",
+    "contest:",
 )  # subjects with stories of their own
 
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sync_core.domain.acts import Act, Heard
 from sync_core.domain.arrange import Arrangement, Places
 from sync_core.domain.brake import Held, Limits, Move, Traffic
+from sync_core.domain.contest import Written
 from sync_core.domain.decide import Effect
 from sync_core.domain.lease import LeaseState, LeaseView, Mark, Recorded
 from sync_core.domain.match import Key, MatchBy
@@ -22,6 +23,7 @@ from sync_core.domain.values import (
     Adjustment,
     Alias,
     ItemId,
+    Level,
     LevelId,
     LocationId,
     Look,
@@ -444,6 +446,25 @@ class BrakeRoom(Protocol):
         """Note who looks into it; everything stays held. Whether the brake still stands."""
 
 
+class Contests(Protocol):
+    """Levels that somebody else changes back."""
+
+    def writes_to(self, level: Level, *, since: datetime, until: datetime) -> list[Written]:
+        """Return our latest updates of a level, oldest first; at most `MOST_WRITES`."""
+
+    def moves_of_pool(self, pool: Pool, *, since: datetime, until: datetime) -> list[Move]:
+        """Return the latest movements of a pool, oldest first; at most `MOST_MOVES`."""
+
+    def orders_told_until(self, store: Alias) -> datetime | None:
+        """Return the time of the newest order that a store has told us of, among the latest."""
+
+    def contested_at(self, pool: Pool, *, since: datetime) -> datetime | None:
+        """Return when levels of the pool were last stopped, or resumed since then."""
+
+    def contested_pools(self, some: Iterable[PoolId]) -> set[PoolId]:
+        """Return those of the pools that have a contested level."""
+
+
 class Leases(Protocol):
     """The part of the ledger that knows who may write."""
 
@@ -496,7 +517,7 @@ class Times(Protocol):
         """Have nothing wait longer than it ever should, or have happened later than now."""
 
 
-class Ledger(Papers, Dumps, BrakeRoom, Leases, Times, Protocol):
+class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox

@@ -14,6 +14,7 @@ SAID = {
     Choice.USE_NUMBER: "to use a number of their own",
     Choice.KEEP: "to keep the difference as a buffer",
     Choice.RETRY: "to try again",
+    Choice.RESUME: "to resume",
     Choice.LINK: "to link the products",
     Choice.IGNORE_MONTH: "to ignore it for 30 days",
     Choice.IGNORE: "to ignore it",

@@ -29,6 +29,7 @@ KINDS = {
     "suspended": "left alone",
     "conflict": "in several pools",
     "brake": "safety stop",
+    "contested": "changed back by another app",
 }
 CHOICES = {
     Choice.ACCEPT: "Count the change",
@@ -38,6 +39,7 @@ CHOICES = {
     Choice.USE_NUMBER: "Enter a number",
     Choice.KEEP: "Keep the difference",
     Choice.RETRY: "Try again",
+    Choice.RESUME: "Resume",
     Choice.LINK: "Link them",
     Choice.IGNORE_MONTH: "Ignore for 30 days",
     Choice.IGNORE: "Ignore for ever",

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages.brake import brake_buttons, brake_lines, brake_news
+from bot.messages.contest import contest_buttons, contest_lines, contest_news
 from bot.messages.findings import kind_words
 from bot.messages.kit import (
     WORDS,
@@ -171,6 +172,10 @@ def _brake(facts: Facts, _: int) -> list[Part]:
     return brake_news(facts)
 
 
+def _contested(facts: Facts, _: int) -> list[Part]:
+    return contest_news(facts)
+
+
 def _dead_worker(facts: Facts, _: int) -> list[Part]:
     name = clean(facts.get("worker") or facts.get("name") or "A part of Tipo", 60)
     return [f"A part of Tipo keeps failing: {name} ({_why(facts)})."]
@@ -315,6 +320,7 @@ STORIES = {
         did="Tipo shifted what was scheduled by the same amount and goes on; no change was lost.",
         can="If someone corrected the clock: nothing. Otherwise check its time sync (NTP).",
     ),
+    "contested": Words(news=_contested),
     "dead_worker": Words(
         news=_dead_worker,
         did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",
@@ -398,7 +404,7 @@ def _moment(words: object) -> datetime | None:
 
 
 def incident(*, body: Body, now: datetime, token: str = "") -> Message:
-    """Say what a story has come to; `token` is that of the question that a brake asks."""
+    """Say what a story has come to; `token` is that of the question that it asks."""
     if body.get("moved"):
         return message(*news_of(body), " It has got worse: see the newer message.", sign="Note")
     over = _moment(body.get("over"))
@@ -412,6 +418,8 @@ def incident(*, body: Body, now: datetime, token: str = "") -> Message:
         lines.append([bold("What you can do: "), words.can])
     if body.get("kind") == "brake":
         lines = brake_lines({"store": body.get("store"), **_facts(body)})
+    if body.get("kind") == "contested":
+        lines = contest_lines(_facts(body))
     return message(
         *news_of(body),
         sign=WORDS.get(Severity(f"{body.get('severity')}"), "Note")
@@ -450,6 +458,8 @@ def _buttons(body: Body, token: str) -> list[Block]:
     kind = body.get("kind")
     if kind == "brake":
         return brake_buttons({"store": body.get("store"), **_facts(body)}, token)
+    if kind == "contested":
+        return contest_buttons(_facts(body), token)
     subject = f"{body.get('subject') or ''}"
     if subject.startswith("pool:"):
         pool = subject.removeprefix("pool:")
@@ -489,6 +499,8 @@ ENDS = {
     "discarded": " The stock was restored.",
     "explained": " Orders explain it.",
     "put_right": " Somebody corrected the numbers.",
+    "resumed": " Tipo updates it again.",
+    "started_over": " Its numbers were compared from scratch.",
 }
 
 

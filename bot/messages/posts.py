@@ -23,7 +23,7 @@ class Needs:
     report: int | None = None
     proposals: int | None = None  # of which report
     receipts: tuple[int, ...] = ()
-    question: tuple[str, str] | None = None  # kind and subject of what a brake asks about
+    question: tuple[str, str] | None = None  # kind and subject of what an incident asks about
     stopped: str | None = None  # the subject of a brake whose products are listed
 
 
@@ -55,8 +55,8 @@ def needs(post: Post) -> Needs:
             return Needs(stopped=body["subject"])
         case "receipt":
             return Needs(receipts=(body["receipt"],))
-        case "incident" if body.get("kind") == "brake":
-            question = None if body.get("over") else ("brake", f"{body['subject']}")
+        case "incident" if body.get("kind") in {"brake", "contested"}:
+            question = None if body.get("over") else (f"{body['kind']}", f"{body['subject']}")
             return Needs(question=question, receipts=tuple(body.get("receipts") or ()))
         case _:
             return Needs()

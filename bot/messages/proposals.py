@@ -167,6 +167,7 @@ def _did(receipt: Receipt) -> list[Part]:
     fix, several          Fixed 3 products: 12 units written to EU. 1 was not changed.
     fix, that ignores     Ignored 1 mismatch. Nothing was written.
     undo                  Receipt 3 was undone: EU 42 → 46.
+    fix, that resumes     Tipo updates Jacket again: EU 50 → 45.
     mode                  The mode was changed.
     safety stop           EU's stock was restored: 25 products set back to the previous numbers.
     nothing was done      Nothing was changed: <why>.
@@ -199,6 +200,9 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
         case _ if all(each.choice in IGNORED for each in done):
             count = counted(receipt.sums[1], "mismatch", "mismatches")
             return [f"Ignored {count}. Nothing was written."]
+        case _ if all(each.choice is Choice.RESUME for each in done):
+            pending = written(writes, 4) or "nothing is pending"
+            return ["Tipo updates ", title(one.title or "a product"), f" again: {pending}."]
         case _:
             return _fixed(receipt, done, writes)
 

@@ -46,6 +46,7 @@ REASONS = {
     "gift_card": "a gift card",
     "refused": "the store refused an update",
     "unfinished": "unclear whether an update went through",
+    "contested": "another app or a person keeps changing it back",
 }
 
 

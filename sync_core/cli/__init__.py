@@ -18,6 +18,7 @@ from sync_core.cli import (
     serving,
     status,
     stock,
+    contesting,
     stopping,
     takeover,
     undoing,
@@ -56,7 +57,7 @@ def _tipo(
 
 for part in (
     *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, places),
-    *(deliveries, doctor, migrating, takeover),
+    *(contesting, deliveries, doctor, migrating, takeover),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

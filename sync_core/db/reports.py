@@ -125,7 +125,7 @@ class Reports(Brakes):
                     mode=None if state.role is Role.SOURCE else state.mode,
                     levels=total,
                     met=max(0, total - self._count_levels(state.alias, UNMET)),
-                    due=self._count_levels(state.alias, DUE) if is_followed else 0,
+                    due=self._count_levels(state.alias, DUE, NOT_SUSPENDED) if is_followed else 0,
                     looks=looks if is_followed else 0,
                     suspended=self._count_levels(state.alias, SUSPENDED),
                     open=opened.get(state.alias, 0),

@@ -7,6 +7,7 @@ What to do with a webhook's value:
     is not ours to follow   any              any                       IGNORE
     has an open adjustment  any              any                       LATER
     is suspended            any              any                       LOOK
+    is contested            as one that is not suspended
     awaits a look           any              any                       LATER
     has no book             any              any                       LOOK
     is at rest              none             any                       LOOK
@@ -70,9 +71,9 @@ def judge(level: Level, value: int | None, updated_at: datetime | None) -> Verdi
     """Return what to do with a webhook's value: the first table."""
     if level.mode is Mode.OFF:
         return Verdict.IGNORE
-    if level.open or (level.awaits_look and level.suspended is None):
+    if level.open or (level.awaits_look and not level.blind):
         return Verdict.LATER
-    if level.suspended is not None or level.book is None or value is None:
+    if level.blind or level.book is None or value is None:
         return Verdict.LOOK
     if value == level.book:
         return Verdict.REST  # most often our own write, come back
@@ -180,7 +181,7 @@ def _believe(
     if unanswered:
         wanted = wish(level, now=now, patience=patience)
         return replace(outcome, pool=outcome.pool.with_level(wanted))
-    is_written_next = level.due and owed(level, outcome.pool.shared) != 0
+    is_written_next = level.active and level.due and owed(level, outcome.pool.shared) != 0
     if level.later is not None and not is_written_next:
         outcome = outcome.then(judge_later(outcome.pool, level, now=now))
     # What is owed is written now, and `later` is judged when that is settled: an item that never

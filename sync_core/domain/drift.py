@@ -109,6 +109,7 @@ SENTENCES = {
     "ambiguous": "several variants of {store} have the same {by}",
     "renamed": "{store} calls it differently now; it still shares its stock",
     "oversold": "{units} sold that nobody has",
+    "contested": "another app or a person keeps changing {store} back",
 }
 SUSPENDED = {
     "missing": "the item is gone, or was never stocked at that place",
@@ -118,4 +119,5 @@ SUSPENDED = {
     "gift_card": "a gift card",
     "refused": "the store would not take what we wrote",
     "unfinished": "a write may or may not have happened, and its key has expired",
+    "contested": "another app or a person keeps changing it back",
 }

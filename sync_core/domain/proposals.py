@@ -63,6 +63,7 @@ class Choice(StrEnum):
     USE_NUMBER = "use_number"  # a number that the person enters
     KEEP = "keep"  # keep the difference, as a buffer
     RETRY = "retry"  # take the level back, and write what is still owed
+    RESUME = "resume"  # write to a contested level again
     LINK = "link"  # these variants are the same product
     IGNORE_MONTH = "ignore_month"
     IGNORE = "ignore"

@@ -8,6 +8,8 @@ the same                             another number        it meets its pool ane
 that was a sale or a fresh start
 at 0, nobody can say
 unfinished                           anything              it waits for a person
+contested                            anything              it waits for a person; what it shows
+counts all the while
 """
 
 from dataclasses import dataclass, replace
@@ -63,7 +65,7 @@ def suspend(
 
 def come_back(level: Level, available: int) -> tuple[Level, tuple[News, ...]]:
     """Lift a suspension, now that the level can be read."""
-    if level.suspended is None:
+    if level.suspended is None or not level.blind:
         return level, ()
     news = News(kind="suspended", subject=f"level:{level.id}", over=True)
     back = replace(level, suspended=None, due=level.met or level.ordered != 0)
@@ -97,12 +99,12 @@ def start_over(level: Level, *, shared: int | None = None) -> Level:
 def wish(level: Level, *, now: datetime, patience: Patience = PATIENCE) -> Level:
     """Return the level with a look wanted as soon as a read can be believed."""
     soon = max(now, max(level.settled_at, level.accounted_at) + patience.quiet)
-    if level.suspended is not None:
+    if level.blind:
         # Sooner than it would have been, and never put off by what else is heard.
         soon = min(now + patience.stale, level.look_at or now + patience.stale)
     return replace(
         level,
-        look_at=soon if level.look_at is None or level.suspended else level.look_at,
-        look_since=now if level.suspended else level.look_since or now,
+        look_at=soon if level.look_at is None or level.blind else level.look_at,
+        look_since=now if level.blind else level.look_since or now,
         look_mark=level.look_mark + 1,
     )

@@ -44,6 +44,7 @@ class Suspension(StrEnum):
     GIFT_CARD = "gift_card"
     REFUSED = "refused"  # the store would not take our adjustment
     UNFINISHED = "unfinished"  # an adjustment may or may not have happened, and its key has expired
+    CONTESTED = "contested"  # somebody else changes it back: what it shows is true all the same
 
     @property
     def starts_over(self) -> bool:
@@ -170,6 +171,11 @@ class Level:
     def counts(self) -> bool:
         """Whether its own changes move the pool."""
         return self.role is Role.SOURCE or self.mode is Mode.TWO_WAY
+
+    @property
+    def blind(self) -> bool:
+        """Whether what it shows means nothing until its suspension is lifted."""
+        return self.suspended not in {None, Suspension.CONTESTED}
 
     @property
     def awaits_look(self) -> bool:

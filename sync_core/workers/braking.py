@@ -73,6 +73,12 @@ def brake(
     return moved
 
 
+def is_told_of_orders(ledger: Ledger, context: Context, store: Alias) -> bool:
+    """Whether a store tells us of its orders."""
+    scopes = ledger.store(store).scopes
+    return context.public_url is not None and ORDERS in context.topics(scopes)
+
+
 def settle_waits(
     ledger: Ledger, context: Context, moved: dict[Alias, Traffic], *, now: datetime
 ) -> tuple[bool, float | None]:
@@ -220,10 +226,7 @@ class Watch:
         return explain_all(moves, acts)
 
     def _is_told_of_orders(self) -> bool:
-        """Whether the store tells us of its orders."""
-        context = self._context
-        scopes = self._ledger.store(self._store).scopes
-        return context.public_url is not None and ORDERS in context.topics(scopes)
+        return is_told_of_orders(self._ledger, self._context, self._store)
 
     def _ripe(self, moves: Iterable[Move]) -> list[Move]:
         """Return the movements that would have been explained by now."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sync_core.clock import Ids
 from sync_core.domain.arrange import Arrangement, NewPool
+from sync_core.domain.contest import contested, pool_of, resume
 from sync_core.domain.decide import BRAKED, Effect, undo
 from sync_core.domain.proposals import Choice, Proposal, ReportKind, Write
 from sync_core.domain.shown import owed
@@ -155,6 +156,17 @@ def link(proposal: Proposal, ledger: Ledger, now: datetime) -> Result:
     if proposal.finding is not None:
         ledger.close_findings([proposal.finding], now=now)
     return Result(done=True)
+
+
+def take_up(proposal: Proposal, ledger: Ledger, now: datetime) -> Result:
+    """Write to a pool's contested levels again: what is pending, once each has been read."""
+    number = pool_of(str(proposal.facts["subject"]))
+    pool = ledger.pools([number]).get(number)
+    stopped = [] if pool is None else contested(pool)
+    if pool is None or not stopped:
+        return Result(done=False, why="it is not stopped any more")
+    ledger.save([resume(pool, now=now)], now=now)
+    return Result(done=True, writes=tuple(owing(pool.with_levels(stopped))))
 
 
 def let_go(each: Approved, ledger: Ledger, now: datetime) -> Result:

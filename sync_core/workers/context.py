@@ -9,7 +9,7 @@ from sync_core.clock import Clock, Ids
 from sync_core.domain.brake import LIMITS, Limits, Traffic
 from sync_core.domain.match import MatchBy
 from sync_core.domain.suspend import PATIENCE, Patience
-from sync_core.domain.values import Alias
+from sync_core.domain.values import Alias, LevelId
 from sync_core.ports import Comparer, Reader, Records, Store
 from sync_core.workers.bell import Bell, Bells
 from sync_core.workers.permits import Permits
@@ -64,6 +64,7 @@ class Context:
     # What the brake found explained, when, and how much it was: not to go through it each time.
     weighed: dict[Alias, tuple[datetime, Traffic]] = field(default_factory=dict)
     stock: dict[Alias, tuple[datetime, int]] = field(default_factory=dict)  # units, and when
+    contests: dict[LevelId, datetime] = field(default_factory=dict)  # last looked into, and when
     inbox: Bell = field(default_factory=Bell)  # deliveries wait
     work: Bells = field(default_factory=Bells)  # stores have batches or looks
     products: Bells = field(default_factory=Bells)  # catalogues have to be read

@@ -5,6 +5,7 @@
     a fix with a quantity    reading its levels by id; then decide(), if no number moved
     a fix that ignores       muting its finding
     a fix that links         making the two variants one pool
+    a fix that resumes       writing to a contested level again
     a change of mode         calling the first meeting, if the modes are still those shown
     an undo                  undo() on each pool that the receipt is about
     a brake                  passing on what it held, or giving the store back what it had
@@ -33,7 +34,8 @@ from sync_core.errors import NoDatabase
 from sync_core.papers import Approved
 from sync_core.ports import LONG_STEP_SECONDS, Ledger
 from sync_core.workers.asking import ask_about_brakes
-from sync_core.workers.carrying_out import Result, change_mode, let_go, link, take_back
+from sync_core.workers.carrying_out import Result, change_mode, let_go, link, take_back, take_up
+from sync_core.workers.contesting import ask_about_contests
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
 from sync_core.workers.proposing import Proposer
@@ -81,6 +83,7 @@ class Decider:
             for report, some in _by_report(again).items():
                 await self._proposer.examine(some, report)
         await context.records.step(partial(ask_about_brakes, ids=context.ids, now=now))
+        await context.records.step(partial(ask_about_contests, ids=context.ids, now=now))
         await context.records.step(self._tell)
         due = await context.records.step(lambda ledger: ledger.next_approved())
         return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
@@ -163,6 +166,8 @@ class Decider:
                 result = self._quantity(each, found, touched, ledger, now)
             case ProposalKind.FIX, Choice.LINK:
                 result = link(proposal, ledger, now)
+            case ProposalKind.FIX, Choice.RESUME:
+                result = take_up(proposal, ledger, now)
             case ProposalKind.FIX, choice if choice in MUTED_FOR and proposal.finding is not None:
                 ledger.mute(proposal.finding, until=now + MUTED_FOR[choice])
                 result = Result(done=True)

@@ -34,6 +34,7 @@ from sync_core.domain.values import Alias, News, Observation, Outcome, PoolId, S
 from sync_core.errors import NoDatabase, reason
 from sync_core.ports import Delivery, Ledger
 from sync_core.workers.braking import brake, settle_waits
+from sync_core.workers.contesting import stop_contested
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
 
@@ -138,6 +139,7 @@ class Folder:
         acts = [act for _, said in heard if isinstance(said, ActsHeard) for act in said.acts]
         moved = brake(ledger, outcomes, context, now=now, acts=acts)
         waited, again = settle_waits(ledger, context, moved, now=now)
+        stop_contested(ledger, outcomes, context, now=now)
         if acts:
             ledger.name_oversold(now=now)
         written = 0

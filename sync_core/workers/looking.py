@@ -8,6 +8,7 @@ from sync_core.domain.account import looked
 from sync_core.domain.values import LevelId, LocationId, Look, Reading
 from sync_core.ports import Ledger, Store
 from sync_core.workers.braking import brake
+from sync_core.workers.contesting import stop_contested
 from sync_core.workers.context import Context
 from sync_core.workers.planning import write_down_all
 
@@ -63,6 +64,7 @@ class Looker:
         ]
         ledger.save(outcomes, now=now)
         moved = brake(ledger, outcomes, context, now=now)
+        stop_contested(ledger, outcomes, context, now=now)
         write_down_all(ledger, context.stores.values(), context.ids, now=now)
         ledger.count_traffic(moved, now=now)
         return any(each.emptied for each in moved.values())

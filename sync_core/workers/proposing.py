@@ -34,7 +34,7 @@ HELD = timedelta(minutes=3)  # how long a report is held without a sign of life
 OURS = (Verdict.MISSED, Verdict.ONE_WAY)  # found by comparing, hence closed by comparing
 BY_LEVEL = (*OURS, Verdict.DIFFERS, Verdict.SUSPENDED)
 Judged = tuple[Verdict, Pool, Level]
-ASKED = "brake"  # has a question of its own
+ASKED = {"brake", "contested"}  # have questions of their own
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class Proposer:
             _other(each, _partners(ledger, each))
             for each in findings
             if not each.subject.startswith("level:")
-            and each.kind not in {*PASSING, ASKED}
+            and each.kind not in {*PASSING, *ASKED}
             and not _is_muted(each, now)
         ]
         self._propose(ledger, drafts, report, now)

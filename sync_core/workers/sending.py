@@ -48,6 +48,7 @@ from sync_core.errors import (
 )
 from sync_core.ports import Batch, Ledger, Store
 from sync_core.workers.braking import brake
+from sync_core.workers.contesting import stop_contested
 from sync_core.workers.context import Context
 from sync_core.workers.planning import PAUSED, write_down, write_down_all
 from sync_core.workers.reach import Reach
@@ -219,6 +220,12 @@ class Sender:
         ledger.save(outcomes, now=now)
         ledger.let_go(self._store.alias, now=now, written=True)
         moved = brake(ledger, outcomes, self._context, now=now)
+        turned = [
+            each.level
+            for each in done
+            if each.id in hit and pools[each.level].level(each.level).last_delta * each.delta < 0
+        ]
+        stop_contested(ledger, outcomes, self._context, now=now, turned=turned)
         write_down_all(ledger, self._context.stores.values(), self._context.ids, now=now)
         ledger.count_traffic(moved, now=now)
 
