@@ -23,11 +23,11 @@ Facts = Mapping[str, object]
 def contest_news(facts: Facts) -> list[Part]:
     """Return what was seen, where, how often, and within which time."""
     store, times, few = store_name(facts.get("store")), _int(facts, "times"), _int(facts, "units")
-    product: list[Part] = [title(facts.get("title") or "A product"), " in ", bold(store)]
+    product: list[Part] = [title(f"{facts.get('title') or 'A product'}"), " in ", bold(store)]
     within = f"within {duration(_int(facts, 'seconds'))}"
     match facts.get("pattern"):
         case "repeated":
-            seen = f" keeps changing once more by what Tipo has just written: {times} times {within}"
+            seen = f" changes a second time after each update by Tipo: {times} times {within}"
         case "to_and_fro":
             seen = f" went up and down {times} times {within}, as another store kept changing back"
         case _:
@@ -47,8 +47,8 @@ def contest_lines(facts: Facts) -> list[list[Part]]:
         lines.append(
             [
                 bold("Why: "),
-                f"{store_name(facts.get('store'))} is one-way, so Tipo overwrites changes made "
-                "there. Make them in the source, or change the mode: ",
+                f"{store_name(facts.get('store'))} is one-way: Tipo overwrites changes made there. ",
+                "Make them in the source, or change the mode: ",
                 code("/tipo mode"),
             ]
         )

@@ -9,6 +9,7 @@ import typer
 from sync_core.cli import (
     buffering,
     checking,
+    contesting,
     deliveries,
     doctor,
     exporting,
@@ -18,7 +19,6 @@ from sync_core.cli import (
     serving,
     status,
     stock,
-    contesting,
     stopping,
     takeover,
     undoing,

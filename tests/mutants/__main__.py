@@ -337,6 +337,67 @@ MUTANTS = (
         "LEVEL.c.met | LEVEL.c.due",
         "LEVEL.c.met",
     ),
+    mutant(
+        "two answers are enough for a contest",
+        f"{DOMAIN}/contest.py",
+        "UNDOING = 3",
+        "UNDOING = 2",
+    ),
+    mutant(
+        "sales of a sold-out item are taken for another app",
+        f"{DOMAIN}/contest.py",
+        "if undoing and (seen or any(each.delta > 0 for each in undoing)):",
+        "if undoing:",
+    ),
+    mutant(
+        "sales in both stores are taken for another app",
+        f"{DOMAIN}/contest.py",
+        "if repeating and (seen or all(each.delta > 0 for each in repeating)):",
+        "if repeating:",
+    ),
+    mutant(
+        "what an order explains counts as an answer",
+        f"{DOMAIN}/contest.py",
+        "answer = None if each.explained else _answer(each, ours)",
+        "answer = _answer(each, ours)",
+    ),
+    mutant(
+        "a sale and its cancellation by turns are a contest",
+        f"{DOMAIN}/contest.py",
+        "if not turned or not causes or any(each.explained for each in causes):",
+        "if not turned or not causes:",
+    ),
+    mutant(
+        "only the last update can be undone",
+        f"{DOMAIN}/contest.py",
+        "sums = {ours[-1].delta, sum(each.delta for each in ours)} - {0}",
+        "sums = {ours[-1].delta}",
+    ),
+    mutant(
+        "what was before a contest counts after it",
+        f"{WORKERS}/contesting.py",
+        "ledger.contested_at(pool, since=now - WITHIN) or NEVER",
+        "NEVER",
+    ),
+    mutant(
+        "a contested level is written to",
+        "sync_core/domain/values.py",
+        "return self.mode is not Mode.OFF and self.suspended is None",
+        "return self.mode is not Mode.OFF and not self.blind",
+        ("sync_core/db/stock.py", "        LEVEL.c.suspended.is_(None),\n", ""),
+    ),
+    mutant(
+        "what a contested level shows is not accounted for",
+        "sync_core/domain/values.py",
+        "return self.suspended not in {None, Suspension.CONTESTED}",
+        "return self.suspended is not None",
+    ),
+    mutant(
+        "a resumed level is not read before it is written to",
+        f"{DOMAIN}/contest.py",
+        "pool = pool.with_level(wish(back, now=now))",
+        "pool = pool.with_level(back)",
+    ),
 )
 
 

@@ -1,0 +1,53 @@
+"""`tipo contested`: a product that somebody else keeps changing, at a terminal."""
+
+from sync_core.domain.contest import Contest, Pattern, stop
+from sync_core.domain.values import Alias
+from sync_core.workers.contesting import ask_about_contests
+from tests.cli.conftest import ask, rest, serving
+
+JACKET = "SFDJ-M"
+
+
+def contest(known):
+    """Stop the jacket in `eu`, as the engine does."""
+
+    async def work(parts):
+        def step(ledger):
+            now = parts.clock.now()
+            number = ledger.find(JACKET, limit=1)[0]
+            pool = ledger.pools([number])[number]
+            level = next(each for each in pool.levels if each.spot.store == Alias("eu"))
+            seen = Contest(pattern=Pattern.UNDONE, times=3, units=5, seconds=40)
+            ledger.save([stop(pool, level, seen, now=now)], now=now)
+            ask_about_contests(ledger, parts.ids, now=now)
+
+        await parts.database.step(step)
+
+    ask(work)
+
+
+def test_nothing_to_resume_is_said(known):
+    assert "no product is stopped" in known("contested").output
+    assert known.json("contested") == {"contested": []}
+    assert "no such product" in known("contested", "resume", "--yes", expect=2).output
+
+
+def test_a_stopped_product_is_listed_and_resumed(known):
+    contest(known)
+    said = known("contested").output
+    assert "updates undone" in said
+    [told] = known.json("contested")["contested"]
+    assert (told["stores"], told["times"], told["seconds"]) == ("eu", 3, 40)
+    assert "no such product" in known("contested", "resume", "skirt", "--yes", expect=2).output
+    with serving():
+        said = known("contested", "resume", "jacket", "--yes").output
+    rest()
+    assert "is updated again" in said
+    assert known.json("contested") == {"contested": []}
+
+
+def test_resuming_waits_for_serve_and_asks_before(known, person):
+    contest(known)
+    rest()
+    assert "Nothing was changed." in known("contested", "resume", says="n\n").output
+    assert "it is done when `tipo serve` runs" in known("contested", "resume", "--yes").output
