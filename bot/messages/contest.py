@@ -47,7 +47,7 @@ def contest_lines(facts: Facts) -> list[list[Part]]:
         lines.append(
             [
                 bold("Why: "),
-                f"{store_name(facts.get('store'))} is one-way: Tipo overwrites changes made there. ",
+                f"{store_name(facts.get('store'))} is one-way: Tipo overwrites changes there. ",
                 "Make them in the source, or change the mode: ",
                 code("/tipo mode"),
             ]

@@ -96,6 +96,21 @@ def home(house):
     return house(opened=True, items=1)
 
 
+def test_it_is_told_and_resumed_on_postgresql(house, empty_postgres_url):
+    home = house(items=1, url=empty_postgres_url)
+    home.open()
+    home.advance(10)
+    other = HoldsTotals(home)
+    sell(home, US, 5)
+    advance_until_told(home, limit=60)
+    home.advance(60)
+    assert stopped(home) == ["eu"]
+    assert [over for over, _ in notices(home)] == [False]
+    other.stop()
+    resume(home)
+    assert_green(home)
+
+
 def test_an_app_that_holds_its_own_totals_is_told_within_seconds(home):
     """Measured before: two writes a second, as long as both ran, and nobody was told."""
     other = HoldsTotals(home)
