@@ -417,3 +417,14 @@ def test_nobody_resumes_twice(home):
     again = home.do(home.process.service.decide(token, Choice.RESUME, ANN, "listed"))
     assert again.answer is Answer.ALREADY
     assert again.proposal.state is ProposalState.DONE
+
+
+def test_sales_whose_orders_are_late_are_no_contest(house):
+    """In both stores by turns: each moves by what we have just written there, unexplained."""
+    home = house(opened=True, items=1, orders=True)
+    for number in range(20):
+        home.shops[(EU, US)[number % 2]].restock(SKU, -1)
+        home._mail.ring()
+        home.advance(2.1)
+    assert notices(home) == []
+    assert_green(home)

@@ -25,6 +25,7 @@ TWICE = """
 SELECT e.receipt_id, e.pool_id FROM effect e JOIN proposal p ON p.id = e.proposal_id
 WHERE p.kind = 'brake' GROUP BY e.receipt_id, e.pool_id HAVING count(*) > 1
 """
+CONTESTED = "SELECT token FROM proposal WHERE subject = 'contested' AND state = 'open'"
 
 
 class Braking(Choosing):
@@ -97,6 +98,10 @@ class Braking(Choosing):
         super().calm()
         while self.house.rows("SELECT id FROM finding WHERE kind = 'brake' AND closed_at IS NULL"):
             self.answer(Choice.DISCARD, PEOPLE[:1])
+            self.house.advance(5)
+        for row in self.house.rows(CONTESTED):  # who types the same number thrice is told so
+            token = row["token"]
+            self.ask(lambda service, t=token: service.decide(t, Choice.RESUME, PEOPLE[0], "x"))
             self.house.advance(5)
         self.house.advance(700)
 
