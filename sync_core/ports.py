@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from sync_core.bookkeeping import Bookkeeping
 from sync_core.domain.acts import Act, Heard
 from sync_core.domain.arrange import Arrangement, Places
 from sync_core.domain.brake import Held, Limits, Move, Traffic
@@ -517,7 +518,7 @@ class Times(Protocol):
         """Have nothing wait longer than it ever should, or have happened later than now."""
 
 
-class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Protocol):
+class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Protocol):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox

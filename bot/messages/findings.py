@@ -30,6 +30,7 @@ KINDS = {
     "conflict": "in several pools",
     "brake": "safety stop",
     "contested": "changed back by another app",
+    "books": "books don't add up",
 }
 CHOICES = {
     Choice.ACCEPT: "Count the change",

@@ -154,6 +154,11 @@ def _differs(facts: Facts, n: int) -> list[Part]:
     return [title(facts.get("title") or "A product"), f" differs in {_store(facts)}."]
 
 
+def _books(facts: Facts, _: int) -> list[Part]:
+    name = title(facts.get("title") or "A product")
+    return ["The books of ", name, f" don't add up: {_why(facts)}."]
+
+
 def _oversold(facts: Facts, _: int) -> list[Part]:
     units = facts.get("units")
     by = f" by {counted(units, 'unit')}" if isinstance(units, int) else ""
@@ -308,6 +313,13 @@ STORIES = {
         news=_differs,
         did="Nothing is written for them before somebody decides.",
         can="Decide which number holds: /tipo drift.",
+    ),
+    "books": Words(
+        news=_books,
+        did="Nothing is written for it any more, in any store; all other products go on. Its sales "
+        "since then are counted when it goes on.",
+        can="Choose the right number: /tipo drift. If somebody changed the database, undo that: "
+        "it then goes on by itself. tipo audit shows all numbers.",
     ),
     "oversold": Words(
         news=_oversold,
@@ -468,7 +480,7 @@ def _buttons(body: Body, token: str) -> list[Block]:
             button(Action.POOL_STOCK, "Live numbers", pool),
             button(Action.POOL_HISTORY, "Why?", pool),
         )
-    if kind in {"suspended", "conflict", "differs"}:
+    if kind in {"suspended", "conflict", "differs", "books"}:
         return actions("incident", button(Action.DRIFT, "Show what stands", "drift"))
     if kind == "paused":
         return actions("incident", button(Action.HOME_RESUME, "Resume", "resume"))

@@ -47,6 +47,7 @@ REASONS = {
     "refused": "the store refused an update",
     "unfinished": "unclear whether an update went through",
     "contested": "another app or a person keeps changing it back",
+    "unbalanced": "its books don't add up",
 }
 
 

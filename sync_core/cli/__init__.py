@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sync_core.cli import (
+    auditing,
     buffering,
     checking,
     contesting,
@@ -57,7 +58,7 @@ def _tipo(
 
 for part in (
     *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, places),
-    *(contesting, deliveries, doctor, migrating, takeover),
+    *(contesting, deliveries, auditing, doctor, migrating, takeover),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

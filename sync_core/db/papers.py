@@ -1,6 +1,8 @@
 """Proposals, receipts, effects and findings: row ↔ value, as explicit functions."""
 
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -18,7 +20,7 @@ from sync_core.domain.proposals import (
     Write,
 )
 from sync_core.domain.values import Alias, LevelId, PoolId
-from sync_core.domain.views import Finding
+from sync_core.domain.views import BooksView, Finding
 from sync_core.papers import Draft
 
 
@@ -157,3 +159,12 @@ def finding_of(row: Row[Any]) -> Finding:
         opened_at=row.opened_at,
         muted_until=row.muted_until,
     )
+
+
+def audited_of(words: str | None) -> BooksView | None:
+    """Return what the last whole audit came to, as it was left in a setting."""
+    if words is None:
+        return None
+    kept = json.loads(words)
+    at = datetime.fromisoformat(kept["at"])
+    return BooksView(at=at, pools=kept["pools"], wrong=kept["wrong"])

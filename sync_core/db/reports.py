@@ -17,7 +17,7 @@ from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.leases import BASELINE
 from sync_core.db.news import FINDING, NOTICE
-from sync_core.db.papers import finding_of
+from sync_core.db.papers import audited_of, finding_of
 from sync_core.db.rows import LEVEL
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET, WANTED
@@ -38,6 +38,7 @@ from sync_core.domain.views import (
 )
 
 PAUSED = "paused"
+AUDITED = "audited"
 CAUSES_SINCE = "causes_since"  # the setting that says since when we know what orders said
 COUNT_AGAIN = timedelta(minutes=10)
 NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
@@ -83,6 +84,7 @@ class Reports(Brakes):
             paused=self.setting(PAUSED),
             serving_at=None if serving is None else datetime.fromisoformat(serving),
             brakes=tuple(self.brakes()),
+            books=audited_of(self.setting(AUDITED)),
         )
 
     def _counted(self, now: datetime) -> dict[str, Any]:

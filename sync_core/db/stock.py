@@ -90,7 +90,8 @@ def _update(table: Table, *names: str) -> Update:
     return update(table).where(table.c.id == bindparam("key")).values(values)
 
 
-SAVE_POOL = _update(POOL, "shared", "first_shared")
+AGREED = ("shared", "first_shared", "baseline")  # what a step may change of a pool
+SAVE_POOL = _update(POOL, *AGREED)
 SAVE_LEVEL = _update(LEVEL, "suspended", *MUTABLE)
 
 
@@ -159,10 +160,9 @@ class Stock(NewsRoom):
         changed: list[dict[str, Any]] = []
         for pool in pools:
             before = self._loaded[pool.id]
-            if (pool.shared, pool.first_shared) != (before.shared, before.first_shared):
-                moved.append(
-                    {"key": pool.id, "shared": pool.shared, "first_shared": pool.first_shared}
-                )
+            agreed = {name: getattr(pool, name) for name in AGREED}
+            if agreed != {name: getattr(before, name) for name in AGREED}:
+                moved.append({"key": pool.id, **agreed})
             known = {each.id: each for each in before.levels}
             changed += [level_changes(each) for each in pool.levels if each != known[each.id]]
             self._loaded[pool.id] = pool

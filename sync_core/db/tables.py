@@ -391,6 +391,27 @@ class SettledRow(SQLModel, table=True):
     delta: int = Field(sa_type=BigInteger)
 
 
+class SealRow(SQLModel, table=True):
+    """What was recorded by the end of a day, as a hash over it and the seal before. Kept for ever.
+
+    A seal follows one other, and is followed by one: two processes cannot fork the chain.
+    """
+
+    __tablename__: ClassVar[str] = "seal"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    day: str = Field(unique=True)  # 2026-11-24, UTC
+    previous: int = Field(sa_type=Big, unique=True)  # the seal before; 0: this is the first
+    format: int
+    drawn_at: datetime = Field(sa_type=Utc)
+    lines: dict[str, Any] = Field(sa_type=JSON)  # the last number in it, by kind of row
+    contents: dict[str, Any] = Field(sa_type=JSON)  # by kind: how many rows, their hash
+    open: list[Any] = Field(sa_type=JSON)  # adjustments that belong to the next one
+    oldest: datetime | None = Field(None, sa_type=Utc)  # when its first adjustment was closed
+    digest: str | None = None  # None: the line is drawn, and the seal not yet closed
+    closed_at: datetime | None = Field(None, sa_type=Utc)
+
+
 class FindingRow(SQLModel, table=True):
     """Something that cannot be settled without a person, or an incident that lasts."""
 

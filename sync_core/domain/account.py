@@ -22,6 +22,7 @@ What to do with a read by id:
 
     the reading                                              verdict
     -------------------------------------------------------  -------
+    is of a level whose pool is unbalanced                   none: it waits (suspend.py)
     has trouble                                              SUSPEND
     the level moved since the read began                     SOON
     began within 2 s of our last write or accounted change   SOON
@@ -140,6 +141,10 @@ def looked(
     level = pool.at(reading.spot)
     if level.mode is Mode.OFF or not level.awaits_look:
         return Outcome(pool=pool)
+    if level.suspended is Suspension.UNBALANCED:
+        # Whatever it shows: first its books must be right, and then this is the difference to them.
+        patient = replace(level, look_at=now + patience.suspended)
+        return Outcome(pool=pool.with_level(patient))
     match weigh(level, reading, look, patience=patience):
         case Verdict.SUSPEND:
             why = reading.trouble or Suspension.UNTRACKED

@@ -13,7 +13,8 @@
 What was chosen is a quantity for the pool: `shared` moves by `target - (what it was)`, and that
 difference is the decision. Whatever the stores did since we last looked is a movement as ever, so
     shared == first agreed + movements + decisions.
-Levels that had not met their pool do so now, and owe the difference like any other.
+Levels that had not met their pool do so now, and owe the difference like any other. Where the
+books of the pool did not add up, all of them begin a new baseline with it.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from sync_core.domain.account import Verdict, move_shared, weigh
+from sync_core.domain.audit import begin_anew, ended, is_stopped
 from sync_core.domain.meet import meet
 from sync_core.domain.oversell import oversold
 from sync_core.domain.shown import may_owe, owed
@@ -125,6 +127,8 @@ def decide(
     if _has_moved(pool, chosen, values):
         return Obstacle.MOVED
     outcome = Outcome(pool=pool)
+    if is_stopped(pool):
+        outcome = Outcome(pool=begin_anew(pool), news=ended(pool))
     for level in part:
         outcome = outcome.then(_account(outcome.pool, level, reads[level.id].reading, now=now))
     joining = {each.id for each in part if not outcome.pool.level(each.id).met}
@@ -138,7 +142,12 @@ def takes_part(pool: Pool, level: LevelId) -> list[Level]:
     return [
         each
         for each in pool.levels
-        if each.mode is not Mode.OFF and (each.id in always or (each.met and not each.suspended))
+        if each.mode is not Mode.OFF
+        and (
+            each.id in always
+            or (each.met and not each.suspended)
+            or each.suspended is Suspension.UNBALANCED
+        )
     ]
 
 

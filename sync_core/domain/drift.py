@@ -4,6 +4,8 @@
     ----------------------------------  ------------------------  ----------------------------
     is off, or worked on just now       anything                  FINE: the engine has it
     is suspended                        anything                  SUSPENDED, and why
+    is one of a pool that is stopped    anything                  BOOKS, for one of them
+      since its books don't add up
     is not suspended                    nothing to believe        LOOK: the engine suspends it
     has not met its pool                what the pool wants       LOOK: it may join
     has not met its pool                another number            DIFFERS
@@ -20,8 +22,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 
+from sync_core.domain.audit import spokesman
 from sync_core.domain.shown import shown
-from sync_core.domain.values import Level, LevelId, Mode, Pool, Reading, Role
+from sync_core.domain.values import Level, LevelId, Mode, Pool, Reading, Role, Suspension
 
 
 class Verdict(StrEnum):
@@ -30,6 +33,7 @@ class Verdict(StrEnum):
     FINE = "fine"
     LOOK = "look"
     SUSPENDED = "suspended"
+    BOOKS = "books"
     DIFFERS = "differs"
     MISSED = "missed"
     ONE_WAY = "one_way"
@@ -39,8 +43,8 @@ def verdict(pool: Pool, level: Level, readings: Mapping[LevelId, Reading]) -> Ve
     """Return what a level differs in."""
     reading = readings.get(level.id)
     is_ours = level.mode is not Mode.OFF and not level.open and not level.ordered
-    if is_ours and level.suspended is not None:
-        return Verdict.SUSPENDED
+    if level.suspended is Suspension.UNBALANCED or (is_ours and level.suspended is not None):
+        return _suspended(pool, level)
     if not is_ours or level.awaits_look or reading is None:
         return Verdict.FINE
     if reading.trouble is not None or reading.available is None:
@@ -50,6 +54,13 @@ def verdict(pool: Pool, level: Level, readings: Mapping[LevelId, Reading]) -> Ve
     if not level.counts:
         return _follows(pool, level, reading.available)
     return Verdict.FINE if reading.available == level.book else Verdict.MISSED
+
+
+def _suspended(pool: Pool, level: Level) -> Verdict:
+    """Return the verdict on a level that is suspended."""
+    if level.suspended is not Suspension.UNBALANCED:
+        return Verdict.SUSPENDED
+    return Verdict.BOOKS if spokesman(pool).id == level.id else Verdict.FINE
 
 
 def _unmet(
@@ -120,4 +131,5 @@ SUSPENDED = {
     "refused": "the store would not take what we wrote",
     "unfinished": "a write may or may not have happened, and its key has expired",
     "contested": "another app or a person keeps changing it back",
+    "unbalanced": "its books don't add up",
 }

@@ -6,6 +6,7 @@
     one-way, changed        USE_SOURCE       yes    use destination, lower, a number, keep
     differs                 USE_SOURCE       no     use destination, lower, a number, keep
     unfinished, refused     RETRY            yes    use destination, lower, a number
+    books don't add up      USE_SOURCE       no     use destination, lower, a number
     otherwise suspended     none             -      ignore
     oversold                none             -      a number
     no partner, ambiguous   LINK, if one     no     ignore
@@ -18,6 +19,7 @@ where it would move more than `GENTLE` units, take a level to zero, or leave the
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from sync_core.domain.audit import BOOKS
 from sync_core.domain.decide import takes_part
 from sync_core.domain.proposals import Choice, Option, Write
 from sync_core.domain.shown import shown
@@ -25,6 +27,7 @@ from sync_core.domain.values import Alias, Level, LevelId, Pool, Role, Suspensio
 
 GENTLE = 100  # units that may move without a closer look
 RETRIES = {Suspension.UNFINISHED, Suspension.REFUSED}
+QUANTITIES = {"missed", "one_way", "differs", BOOKS}  # kinds that end with a quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ IGNORE = (
 def fixes(kind: str, pool: Pool, level: Level, values: Mapping[LevelId, int | None]) -> Fixes:
     """Return what may be done about a finding on a level; `values`: what each level shows now."""
     retry = level.suspended in RETRIES
-    if kind not in {"missed", "one_way", "differs"} and not (kind == "suspended" and retry):
+    if kind not in QUANTITIES and not (kind == "suspended" and retry):
         return Fixes(options=IGNORE)
     part = takes_part(pool, level.id)
     if values.get(level.id) is None or any(values.get(each.id) is None for each in part):
@@ -60,7 +63,7 @@ def fixes(kind: str, pool: Pool, level: Level, values: Mapping[LevelId, int | No
     chosen = found.option(recommended)
     if chosen is None:
         return replace(found, recommended=None)
-    return replace(found, safe=kind != "differs" and _is_gentle(chosen))
+    return replace(found, safe=kind not in {"differs", BOOKS} and _is_gentle(chosen))
 
 
 def _quantities(
@@ -71,7 +74,8 @@ def _quantities(
     values: Mapping[LevelId, int | None],
 ) -> Iterator[Option]:
     """Yield the options that settle on a quantity."""
-    by_source = _wants(pool, values)
+    # What the pool says is in doubt where its books are: then it is what the source shows.
+    by_source = _wants(replace(pool, shared=None) if kind == BOOKS else pool, values)
     theirs = _base(level, values)
     if kind == "missed" and pool.shared is not None:
         moved = _moved(part, values)  # to count one is to count all that was read

@@ -10,6 +10,8 @@ at 0, nobody can say
 unfinished                           anything              it waits for a person
 contested                            anything              it waits for a person; what it shows
 counts all the while
+unbalanced                           anything              it waits until the books of its pool
+                                                           are right, or a person has answered
 """
 
 from dataclasses import dataclass, replace

@@ -45,6 +45,7 @@ class Suspension(StrEnum):
     REFUSED = "refused"  # the store would not take our adjustment
     UNFINISHED = "unfinished"  # an adjustment may or may not have happened, and its key has expired
     CONTESTED = "contested"  # somebody else changes it back: what it shows is true all the same
+    UNBALANCED = "unbalanced"  # the books of its pool do not add up
 
     @property
     def starts_over(self) -> bool:

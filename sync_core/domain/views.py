@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_core.domain.audit import Breach
+from sync_core.domain.seal import Altered
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 
 
@@ -58,6 +60,38 @@ class StoppedProduct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BooksView:
+    """What the last whole audit of the books came to."""
+
+    at: datetime  # when it ended
+    pools: int  # whose every unit was looked at
+    wrong: int  # whose books don't add up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    """What an audit that was asked for came to."""
+
+    at: datetime
+    pools: int
+    levels: int
+    wrong: int  # pools whose books don't add up
+    breaches: tuple[Breach, ...] = ()  # some of them, if there are very many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealView:
+    """What comparing the seals came to: up to the first day that was altered, if any was."""
+
+    days: int = 0  # that are as they were sealed
+    first: str | None = None
+    last: str | None = None
+    rows: int = 0
+    digest: str | None = None  # of the last: what to keep elsewhere
+    altered: Altered | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """Everything at a glance."""
 
@@ -72,6 +106,7 @@ class Overview:
     paused: str | None  # who paused, and when
     serving_at: datetime | None  # last sign of life of `tipo serve`
     brakes: tuple[BrakeView, ...] = ()
+    books: BooksView | None = None  # None: none was made yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

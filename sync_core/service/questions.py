@@ -13,6 +13,7 @@ from sync_core.domain.lease import LeaseView
 from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
+    AuditView,
     Entry,
     Finding,
     Hour,
@@ -21,11 +22,14 @@ from sync_core.domain.views import (
     Notice,
     Overview,
     PoolView,
+    SealView,
     StoppedProduct,
     Unmatched,
 )
 from sync_core.errors import NotAllowed, StoreError
 from sync_core.ports import Ledger, Records, SetAside, Store, StoreState
+from sync_core.workers.auditing import look_at_all
+from sync_core.workers.sealing import verify
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +147,14 @@ class Questions:
     async def activity(self, *, after: int = 0, limit: int = 500) -> list[Moved]:
         """Return movements in order, those after that number, each with its cause."""
         return await self._records.step(lambda ledger: ledger.moved(after=after, limit=limit))
+
+    async def audit(self) -> AuditView:
+        """Audit every pool now, and change nothing."""
+        return await look_at_all(self._records, self._clock)
+
+    async def verify(self) -> SealView:
+        """Compare every seal with what there is now, up to the first day that was altered."""
+        return await verify(self._records, self._clock)
 
     async def last_movement(self) -> int:
         """Return the number of the newest movement."""

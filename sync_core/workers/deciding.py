@@ -20,6 +20,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core.domain.audit import is_stopped
 from sync_core.domain.decide import BRAKED, Chosen, Effect, Obstacle, decide, takes_part
 from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
 from sync_core.domain.shown import owed
@@ -186,7 +187,7 @@ class Decider:
     ) -> Result | float:
         """Settle what a pool agrees on."""
         number = _level_of(each.proposal)
-        pool = ledger.pools_of([number]).get(number)
+        pool = _pool_of(number, ledger, now)
         if pool is None:
             return Result(done=False, why="the product shares its stock no more")
         part = takes_part(pool, number)
@@ -237,6 +238,15 @@ class Decider:
                 }
             done = News(kind="decided", subject=f"receipt:{number}", facts=facts)
             ledger.announce([done], now=now)
+
+
+def _pool_of(number: LevelId, ledger: Ledger, now: datetime) -> Pool | None:
+    """Return the pool of a level; one whose books don't add up waits for no write that is lost."""
+    pool = ledger.pools_of([number]).get(number)
+    if pool is None or not is_stopped(pool):
+        return pool
+    ledger.mend_open(pool.id, now=now)
+    return ledger.pools([pool.id])[pool.id]
 
 
 def _tried_since(proposal: Proposal) -> datetime | None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
 from sync_core.ports import Store
+from sync_core.workers.auditing import Auditor
 from sync_core.workers.bell import Bells
 from sync_core.workers.cataloguing import Cataloguer
 from sync_core.workers.context import Context
@@ -20,6 +21,7 @@ from sync_core.workers.lease_keeper import LeaseKeeper
 from sync_core.workers.looking import Looker
 from sync_core.workers.proposing import Proposer
 from sync_core.workers.reporting import Reporter
+from sync_core.workers.sealing import Sealer
 from sync_core.workers.sending import Sender
 from sync_core.workers.supervisor import Supervisor, Work
 
@@ -49,6 +51,8 @@ class Engine:
             group.create_task(keep("listener", self._listen, vital=True))
             group.create_task(keep("decider", self._decide))
             group.create_task(keep("reporter", self._report))
+            group.create_task(keep("auditor", self._audit))
+            group.create_task(keep("sealer", self._seal))
             for store in context.stores.values():
                 for name, work in self._of(store):
                     group.create_task(keep(f"{name} {store.alias}", work))
@@ -80,6 +84,16 @@ class Engine:
         """Make reports."""
         reporter = Reporter(self._context, self._proposer)
         await self._rounds(reporter.round, self._context.papers, done)
+
+    async def _audit(self, done: Callable[[], None]) -> None:
+        """Audit the books; nobody wakes it: it has its own pace."""
+        auditor = Auditor(self._context.records, self._context.clock)
+        await self._rounds(auditor.round, Bells(), done)
+
+    async def _seal(self, done: Callable[[], None]) -> None:
+        """Seal each day."""
+        sealer = Sealer(self._context.records, self._context.clock)
+        await self._rounds(sealer.round, Bells(), done)
 
     async def _listen(self, done: Callable[[], None]) -> None:
         """Wake everybody when another process has changed something."""

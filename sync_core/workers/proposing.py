@@ -32,7 +32,7 @@ SOME = 100  # levels looked at in one step
 TWICE = 5.0  # seconds between two readings of what nobody told us of
 HELD = timedelta(minutes=3)  # how long a report is held without a sign of life
 OURS = (Verdict.MISSED, Verdict.ONE_WAY)  # found by comparing, hence closed by comparing
-BY_LEVEL = (*OURS, Verdict.DIFFERS, Verdict.SUSPENDED)
+BY_LEVEL = (*OURS, Verdict.DIFFERS, Verdict.SUSPENDED, Verdict.BOOKS)
 Judged = tuple[Verdict, Pool, Level]
 ASKED = {"brake", "contested"}  # have questions of their own
 

@@ -2,7 +2,8 @@
 
     kind       compares   then proposes about          and
     ---------  ---------  ---------------------------  --------------------------------------
-    night      yes        all that stands              is posted; safe fixes may be automatic
+    night      yes        all that stands              is posted; safe fixes may be automatic;
+                                                       all books are audited
     check      yes        all that stands              answers whoever asked; is posted if
                                                        there is something to decide
     preflight  yes        nothing                      asks for the confirmation of a mode
@@ -19,6 +20,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sync_core.clock import Clock
+from sync_core.domain.audit import BOOKS
 from sync_core.domain.proposals import (
     Choice,
     Option,
@@ -33,6 +35,7 @@ from sync_core.domain.values import Alias, LevelId, News, Severity
 from sync_core.errors import NotCompared, StoreError, cut
 from sync_core.papers import Draft, Signed
 from sync_core.ports import Ledger, Records
+from sync_core.workers.auditing import audit_all
 from sync_core.workers.comparing import Comparing
 from sync_core.workers.context import Context
 from sync_core.workers.proposing import HELD, Examined, Proposer
@@ -44,7 +47,7 @@ MEET = 5.0  # seconds between looks at how far a meeting has come
 MET_BY = timedelta(minutes=30)  # after which a meeting is reported as far as it has come
 CONFIRM_BY = timedelta(minutes=15)  # a confirmation is bound to numbers, and numbers move
 MOST_STANDING = 2000  # findings on levels in one step, and in a report that somebody waits for
-LEVEL_KINDS = ("missed", "one_way", "differs", "suspended")
+LEVEL_KINDS = ("missed", "one_way", "differs", "suspended", BOOKS)
 TIPO = Person(team="", id="tipo", name="Tipo")
 
 
@@ -92,8 +95,9 @@ class Reporter:
     # -- comparing
     async def _compare(self, report: Report) -> None:
         """Compare the stores; what differs is read again, told, and proposed about."""
+        books = await self._audit(report)
         async with self._comparing.compared(report, until=HELD) as compared:
-            facts = compared.summary()
+            facts = {**compared.summary(), **books}
             total = Examined()
             if not compared.disbelieved:
                 await self._comparing.on(report, ReportState.READING, until=HELD)
@@ -103,6 +107,15 @@ class Reporter:
                 await self._comparing.keep_variants(compared)
                 await self._proposer.rest(report.id)
         await self._finish(report, {**facts, "unread": _silent(total)})
+
+    async def _audit(self, report: Report) -> dict[str, object]:
+        """Audit all books, at night: those that don't add up are then among what is proposed."""
+        if report.kind is not ReportKind.NIGHT:
+            return {}
+        found = await audit_all(self._context.records, self._context.clock)
+        return {
+            "books": {"pools": found.pools, "wrong": found.wrong, "at": found.at.isoformat()},
+        }
 
     async def _standing(self) -> list[LevelId]:
         """Return all levels about which a finding is open; a part of them in each step."""

@@ -1,0 +1,275 @@
+"""Do the books add up? The equations that hold at every moment, as functions that return breaches.
+
+    law      what is                          must be
+    -------  -------------------------------  --------------------------------------------------
+    SHARED   a pool's shared quantity         the first agreed + movements + decisions
+    BOOK     a level's book                   the first + its movements + what was written to it
+    OPEN     open adjustments of a level      one if a write is under way, else none
+    BATCH    adjustments at odds with their   none: what is open is in an open batch, and what is
+             batch                            settled in one that the store has done
+
+Each is over one baseline: a pool that has agreed on nothing has no quantity to explain, and a
+level that has not joined its pool has no book that matters. The tests check every history by these
+very functions.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sync_core.domain.suspend import PATIENCE, Patience, start_over, suspend, wish
+from sync_core.domain.values import (
+    Alias,
+    Level,
+    LevelId,
+    News,
+    Outcome,
+    Pool,
+    PoolId,
+    Role,
+    Severity,
+    Suspension,
+)
+
+BOOKS = "books"  # the kind of finding
+
+
+class Law(StrEnum):
+    """Which equation does not hold."""
+
+    SHARED = "shared"
+    BOOK = "book"
+    OPEN = "open"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelBooks:
+    """What is recorded of one level, summed up."""
+
+    level: LevelId
+    store: Alias
+    met: bool
+    is_open: bool  # as the level says
+    book: int | None
+    first_book: int | None
+    movements: int  # of its present baseline
+    written: int  # by settled adjustments of its present baseline
+    opened: int  # adjustments that are open
+    torn: int  # adjustments at odds with their batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolBooks:
+    """What is recorded of one pool, summed up."""
+
+    pool: PoolId
+    title: str  # a merchant wrote it: escape it wherever it is shown
+    shared: int | None
+    first_shared: int | None
+    movements: int  # of its present baseline
+    decisions: int
+    levels: tuple[LevelBooks, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """An equation that does not hold, with its numbers."""
+
+    law: Law
+    pool: PoolId
+    title: str
+    store: Alias | None = None  # of the level, if it is about one
+    level: LevelId | None = None
+    recorded: int | None
+    expected: int | None  # None: where it began is gone
+    first: int | None = None
+    movements: int = 0
+    others: int = 0  # decisions, or what was written
+
+    @property
+    def why(self) -> str:
+        """Return what does not add up, in a sentence without its end."""
+        match self.law:
+            case Law.OPEN:
+                return f"{self.store}: {self.recorded} writes under way, {self.expected} expected"
+            case Law.BATCH:
+                return f"{self.store}: {self.recorded} updates are at odds with their batch"
+            case Law.SHARED:
+                return f"the shared quantity is {_n(self.recorded)}, {self._sum('decisions')}"
+            case Law.BOOK:
+                return f"{self.store}: the book is {_n(self.recorded)}, {self._sum('updates')}"
+
+    def _sum(self, others: str) -> str:
+        parts = f"start {_n(self.first)}, changes {self.movements:+}, {others} {self.others:+}"
+        return f"expected {_n(self.expected)} ({parts})"
+
+
+def _n(number: int | None) -> str:
+    return "missing" if number is None else str(number)
+
+
+def check_shared(books: PoolBooks) -> Breach | None:
+    """Return how a pool's shared quantity is not explained, if it is not."""
+    if books.shared is None:
+        return None
+    expected = _plus(books.first_shared, books.movements, books.decisions)
+    if books.shared == expected:
+        return None
+    return Breach(
+        law=Law.SHARED,
+        pool=books.pool,
+        title=books.title,
+        recorded=books.shared,
+        expected=expected,
+        first=books.first_shared,
+        movements=books.movements,
+        others=books.decisions,
+    )
+
+
+def check_book(books: PoolBooks, level: LevelBooks) -> Breach | None:
+    """Return how a level's book is not explained, if it is not."""
+    if not level.met:
+        return None
+    expected = _plus(level.first_book, level.movements, level.written)
+    if level.book is not None and level.book == expected:
+        return None
+    breach = _of_level(Law.BOOK, books, level, level.book, expected)
+    return replace(breach, first=level.first_book, movements=level.movements, others=level.written)
+
+
+def check_open(books: PoolBooks, level: LevelBooks) -> Breach | None:
+    """Return how a level and its open adjustment are at odds, if they are."""
+    expected = 1 if level.is_open else 0
+    if level.opened == expected:
+        return None
+    return _of_level(Law.OPEN, books, level, level.opened, expected)
+
+
+def check_batch(books: PoolBooks, level: LevelBooks) -> Breach | None:
+    """Return how many of a level's adjustments are at odds with their batch, if any are."""
+    if level.torn == 0:
+        return None
+    return _of_level(Law.BATCH, books, level, level.torn, 0)
+
+
+def _of_level(
+    law: Law, books: PoolBooks, level: LevelBooks, recorded: int | None, expected: int | None
+) -> Breach:
+    return Breach(
+        law=law,
+        pool=books.pool,
+        title=books.title,
+        store=level.store,
+        level=level.level,
+        recorded=recorded,
+        expected=expected,
+    )
+
+
+def _plus(first: int | None, *rest: int) -> int | None:
+    return None if first is None else first + sum(rest)
+
+
+def breaches(books: PoolBooks) -> tuple[Breach, ...]:
+    """Return every equation of a pool that does not hold."""
+    return tuple(_breaches(books))
+
+
+def _breaches(books: PoolBooks) -> Iterator[Breach]:
+    found = check_shared(books)
+    if found is not None:
+        yield found
+    for level in books.levels:
+        for check in (check_book, check_open, check_batch):
+            found = check(books, level)
+            if found is not None:
+                yield found
+
+
+# -- what becomes of a pool whose books do not add up
+
+
+def is_stopped(pool: Pool) -> bool:
+    """Whether a pool is not written to because its books do not add up."""
+    return any(_is_stopped(each) for each in pool.levels)
+
+
+def _is_stopped(level: Level) -> bool:
+    return level.suspended is Suspension.UNBALANCED
+
+
+def spokesman(pool: Pool) -> Level:
+    """Return the level whose finding stands for the pool: people choose between it and the source.
+
+    A stopped destination; where there is none, whichever comes first.
+    """
+    stopped = [each for each in pool.levels if _is_stopped(each)] or list(pool.levels)
+    return next((each for each in stopped if each.role is not Role.SOURCE), stopped[0])
+
+
+def stop(
+    pool: Pool, found: Iterable[Breach], *, now: datetime, patience: Patience = PATIENCE
+) -> Outcome:
+    """Write nothing more to a pool, and say what does not add up."""
+    for level in pool.levels:
+        if level.active:
+            why = Suspension.UNBALANCED
+            pool = suspend(pool, level, why, now=now, patience=patience).pool
+    all_of_them = list(found)
+    facts: dict[str, str | int | float | bool | None] = {
+        "title": pool.title,
+        "pool": pool.id,
+        "why": "; ".join(each.why for each in all_of_them[:2]),
+        "breaches": len(all_of_them),
+    }
+    news = News(
+        kind=BOOKS,
+        subject=f"level:{spokesman(pool).id}",
+        severity=Severity.CRITICAL,
+        facts=facts,
+    )
+    return Outcome(pool=pool, news=(news,))
+
+
+def resume(pool: Pool, *, now: datetime, patience: Patience = PATIENCE) -> Outcome:
+    """Let a pool go on whose books are right again.
+
+    Its levels are read before they are written. What stores did meanwhile is the difference to
+    their books, as ever: these are right.
+    """
+    levels = []
+    for level in pool.levels:
+        going = level
+        if _is_stopped(level):
+            due = level.met or level.ordered != 0
+            back = replace(level, suspended=None, due=due, look_at=None, look_since=None)
+            going = wish(replace(back, version=level.version + 1), now=now, patience=patience)
+        levels.append(going)
+    return Outcome(pool=pool.with_levels(levels), news=ended(pool))
+
+
+def ended(pool: Pool) -> tuple[News, ...]:
+    """Return the news that end what a stopped pool's levels were told of."""
+    return tuple(
+        News(kind=BOOKS, subject=f"level:{each.id}", over=True)
+        for each in pool.levels
+        if _is_stopped(each)
+    )
+
+
+def begin_anew(pool: Pool) -> Pool:
+    """Return a stopped pool before a new baseline: nothing that was recorded counts any more."""
+    return replace(
+        pool,
+        shared=None,
+        first_shared=None,
+        baseline=pool.baseline + 1,
+        levels=tuple(_begin_anew(each) for each in pool.levels),
+    )
+
+
+def _begin_anew(level: Level) -> Level:
+    return start_over(replace(level, suspended=None) if _is_stopped(level) else level)
