@@ -20,7 +20,7 @@ from bot.messages.kit import (
     listed,
     sentence,
 )
-from bot.messages.state import COLUMNS, counts, headline, last_compare, row
+from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row
 from bot.text import between, clean, counted, when
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
@@ -52,6 +52,7 @@ def home(
         *listed(COLUMNS, map(row, overview.stores[:STORES])),
         *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []),
         context(counts(overview)),
+        *_books(overview),
         header("Units moved, last 24 hours"),
         *(_chart(hours) if chart else _numbers(hours)),
         divider(),
@@ -59,6 +60,13 @@ def home(
         *(_reports(reports)),
     ]
     return {"type": "home", "callback_id": "home", "blocks": fitted(blocks, 100)}
+
+
+def _books(overview: Overview) -> list[Block]:
+    """Return what the last audit of all books came to."""
+    found = overview.books
+    words = "" if found is None else books(pools=found.pools, wrong=found.wrong, at=found.at)
+    return [context(words)] if words else []
 
 
 def is_serving(overview: Overview, now: datetime) -> bool:

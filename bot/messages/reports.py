@@ -14,6 +14,7 @@ report is.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.messages.bulk import is_for_all
 from bot.messages.findings import about, cause, kind_words, recommended
@@ -39,6 +40,7 @@ from bot.messages.kit import (
 )
 from bot.messages.modes import count, progress
 from bot.messages.proposals import ending, option_buttons, receipt_news, undo_button
+from bot.messages.state import books
 from bot.text import clean, counted, mrkdwn, number
 from sync_core.domain.proposals import (
     Proposal,
@@ -293,7 +295,18 @@ def _small(report: Report) -> list[Block]:
     compared = count(report.summary, "compared", "levels")
     if compared:
         words.append(f"{counted(compared, 'level')} compared")
-    return [context(" \u00b7 ".join(words[:20]))] if words else []
+    small = [context(" \u00b7 ".join(words[:20]))] if words else []
+    return [*small, *_books(report)]
+
+
+def _books(report: Report) -> list[Block]:
+    """Return what the night's audit of all books came to."""
+    found = report.summary.get("books")
+    if not isinstance(found, dict):
+        return []
+    at = datetime.fromisoformat(str(found["at"]))
+    words = books(pools=int(found["pools"]), wrong=int(found["wrong"]), at=at)
+    return [context(words)] if words else []
 
 
 def report_thread(*, report: Report, proposals: Sequence[Proposal]) -> list[Message]:

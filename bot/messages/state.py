@@ -237,6 +237,16 @@ def counts(overview: Overview) -> str:
     return " \u00b7 ".join(words)
 
 
+def books(*, pools: int, wrong: int, at: datetime) -> str:
+    """Return what the last whole audit came to, in a line of small print; empty: of nothing."""
+    if not pools:
+        return ""
+    many, time = counted(pools, "product"), when(at, "{time}")
+    if not wrong:
+        return f"Books: {many}, every unit explained, {time}"
+    return f"Books: {number(wrong)} of {many} {'doesn' if wrong == 1 else 'don'}'t add up, {time}"
+
+
 def last_compare(report: Report | None) -> str:
     """Return when the stores were last compared, and what came of it."""
     if report is None:

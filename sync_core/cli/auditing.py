@@ -13,7 +13,7 @@ from sync_core.domain.views import AuditView, SealView
 ABOUT = {
     Law.SHARED: "shared quantity",
     Law.BOOK: "book",
-    Law.OPEN: "writes under way",
+    Law.OPEN: "updates under way",
     Law.BATCH: "updates at odds with their batch",
 }
 OTHERS = {Law.SHARED: "decisions", Law.BOOK: "updates"}

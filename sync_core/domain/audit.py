@@ -93,9 +93,9 @@ class Breach:
         """Return what does not add up, in a sentence without its end."""
         match self.law:
             case Law.OPEN:
-                return f"{self.store}: {self.recorded} writes under way, {self.expected} expected"
+                return f"{self.store}: updates under way: {self.recorded}, expected {self.expected}"
             case Law.BATCH:
-                return f"{self.store}: {self.recorded} updates are at odds with their batch"
+                return f"{self.store}: updates at odds with their batch: {self.recorded}"
             case Law.SHARED:
                 return f"the shared quantity is {_n(self.recorded)}, {self._sum('decisions')}"
             case Law.BOOK:
