@@ -397,6 +397,58 @@ MUTANTS = (
         f"{DOMAIN}/contest.py",
         "pool = pool.with_level(wish(back, now=now))",
         "pool = pool.with_level(back)",
+        "a pool whose books don't add up is not stopped",
+        f"{DOMAIN}/audit.py",
+        "        if level.active:\n            why",
+        "        if False:\n            why",
+    ),
+    mutant(
+        "what stores did while a pool was stopped is not counted",
+        f"{DOMAIN}/audit.py",
+        "going = wish(replace(back, version=level.version + 1), now=now, patience=patience)",
+        "going = replace(back, version=level.version + 1)",
+    ),
+    mutant(
+        "a reading lifts what only right books may lift",
+        f"{DOMAIN}/account.py",
+        "    if level.suspended is Suspension.UNBALANCED:\n",
+        "    if False:\n",
+    ),
+    mutant(
+        "a person's answer keeps the old books",
+        f"{DOMAIN}/decide.py",
+        "        outcome = Outcome(pool=begin_anew(pool), news=ended(pool))\n",
+        "        outcome = Outcome(pool=pool, news=ended(pool))\n",
+    ),
+    mutant(
+        "an update that nobody will settle is waited for",
+        f"{WORKERS}/deciding.py",
+        "    ledger.mend_open(pool.id, now=now)\n",
+        "",
+    ),
+    mutant(
+        "decisions are no part of the books",
+        f"{DOMAIN}/audit.py",
+        "_plus(books.first_shared, books.movements, books.decisions)",
+        "_plus(books.first_shared, books.movements)",
+    ),
+    mutant(
+        "what is open at a line is in no seal",
+        f"{WORKERS}/sealing.py",
+        "    carried = () if before is None else before.open\n",
+        "    carried: tuple[int, ...] = ()\n",
+    ),
+    mutant(
+        "a seal stands alone",
+        f"{DOMAIN}/seal.py",
+        "*(seal.format, seal.day, before, _microseconds(seal.drawn_at)),",
+        "*(seal.format, seal.day, _microseconds(seal.drawn_at)),",
+    ),
+    mutant(
+        "the newest adjustment's number is given again",
+        "sync_core/db/retention.py",
+        "            ADJUSTMENT.c.id < select(func.max(ADJUSTMENT.c.id)).scalar_subquery(),\n",
+        "",
     ),
 )
 
