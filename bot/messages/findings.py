@@ -30,7 +30,7 @@ KINDS = {
     "conflict": "in several pools",
     "brake": "safety stop",
     "contested": "changed back by another app",
-    "books": "books don't add up",
+    "books": "unexplained quantity",
 }
 CHOICES = {
     Choice.ACCEPT: "Count the change",
