@@ -13,7 +13,7 @@ from sync_core.db.room import chunks
 from sync_core.db.rows import LEVEL
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.audit import LevelBooks, PoolBooks
-from sync_core.domain.values import Alias, LevelId, PoolId
+from sync_core.domain.values import Alias, LevelId, PoolId, Suspension
 
 
 def _sum(column: ColumnElement[Any], *which: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -51,6 +51,7 @@ LEVEL_BOOKS: Select[Any] = select(
     LEVEL.c.open,
     LEVEL.c.book,
     LEVEL.c.first_book,
+    LEVEL.c.suspended,
     _sum(
         MOVEMENT.c.delta,
         MOVEMENT.c.pool_id == LEVEL.c.pool_id,  # by its index
@@ -155,4 +156,5 @@ def _level_books(row: Any) -> LevelBooks:
         written=int(row["written"]) + int(row["kept"]),
         opened=row["opened"],
         torn=row["torn"],
+        stopped=row["suspended"] == Suspension.UNBALANCED.value,
     )

@@ -58,6 +58,7 @@ class LevelBooks:
     written: int  # by settled adjustments of its present baseline
     opened: int  # adjustments that are open
     torn: int  # adjustments at odds with their batch
+    stopped: bool = False  # not written to, since the books of its pool did not add up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,9 +122,10 @@ def sweep_slice(ledger: Ledger, sweep: Sweep, *, now: datetime) -> Sweep | None:
     if not numbers:
         return None
     books = ledger.books(numbers)
-    wrong = [each.pool for each in books if breaches(each)]
-    if wrong:
-        wrong = settle(ledger, wrong, now=now)
+    # Those that are stopped, too: nobody looks each minute at more than `MOST_STOPPED`.
+    stopped = {each.pool for each in books for level in each.levels if level.stopped}
+    asked = [each.pool for each in books if each.pool in stopped or breaches(each)]
+    wrong = settle(ledger, asked, now=now) if asked else []
     explained = sum(each.shared is not None for each in books)
     return Sweep(after=numbers[-1], pools=sweep.pools + explained, wrong=sweep.wrong + len(wrong))
 

@@ -198,6 +198,18 @@ def test_it_goes_on_by_itself_when_the_books_are_right_again(house, there, back)
     assert_all_green(home, 43)
 
 
+def test_a_pool_that_is_stopped_and_of_which_nothing_stands_is_not_forgotten(house, monkeypatch):
+    """Where very many are stopped at once, a sweep finds those that may go on."""
+    monkeypatch.setattr(auditing, "MOST_STOPPED", 0)
+    home = at_work(house)
+    alter(home, FORGED["the shared quantity"])
+    home.advance(SWEEP)
+    assert_stopped(home)
+    alter(home, "UPDATE pool SET shared = shared - 1 WHERE id = 1")
+    home.advance(SWEEP + 5)
+    assert_all_green(home, 43)
+
+
 def test_a_new_baseline_ends_it_too(house):
     """The stores' numbers are taken as they are: nothing of the old books is left to be wrong."""
     home = at_work(house)
