@@ -8,6 +8,7 @@ Every time in the database is one of these (a test sees to it):
              a person's answer, has to be later than
     PAST     when something happened, by our clock      never later than now
     THEIRS   by a store's clock                         left alone
+    SEALS    when a day was sealed                      left alone, and so is all that is sealed
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,9 +21,11 @@ from sqlmodel import SQLModel
 from sync_core.db.brakes import MINUTE, OVER
 from sync_core.db.reports import CAUSES_SINCE, SERVING
 from sync_core.db.room import Room
+from sync_core.db.seals import NUMBERS, SEAL
 from sync_core.db.tables import Utc
 from sync_core.domain.clock_steps import NOTHING, SMALL
 from sync_core.domain.plan import KEY_LIVES
+from sync_core.domain.seal import Kind
 
 TABLES: Final[MetaData] = SQLModel.metadata
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -54,6 +57,8 @@ THEIRS = (
     *("level.seen_at", "level.written_at", "level.heard_at", "level.later_at"),
     *("movement.seen_at", "batch.written_at", "act.at"),
 )
+SEALS = ("seal.drawn_at", "seal.closed_at", "seal.oldest")
+SEALED = {number.table.name: kind for kind, number in NUMBERS.items()}
 BY_THE_MINUTE = "minute.at"  # moved as a whole: minutes that meet are one
 # Short of a million rows, or in an index: looked at whenever a process begins.
 SMALL_ENOUGH = (
@@ -100,7 +105,14 @@ class Times(Room):
 
     def _cap_time(self, column: Column[Any], most: datetime, now: datetime) -> int:
         late = update(column.table).where(column > most).values({column.name: now})
+        kind = SEALED.get(column.table.name)
+        if kind is not None:
+            late = late.where(NUMBERS[kind] > self._sealed_upto(kind))
         return self.run(late).rowcount
+
+    def _sealed_upto(self, kind: Kind) -> int:
+        lines = self.run(select(SEAL.c.lines).order_by(SEAL.c.id.desc()).limit(1)).scalar()
+        return 0 if lines is None else int(lines[kind.value])
 
     def _move_time(self, column: Column[Any], step: timedelta, *, since: datetime) -> None:
         """Add to the times that are later than that. In here: databases add times differently."""

@@ -11,7 +11,7 @@ from sync_core.db.desk import PROPOSAL, REPORT
 from sync_core.db.posts import POST
 from sync_core.db.rows import LEVEL, STORE
 from sync_core.db.stock import MOVEMENT
-from sync_core.db.times import BY_THE_MINUTE, DUE, PAST, RECENT, THEIRS, all_times
+from sync_core.db.times import BY_THE_MINUTE, DUE, PAST, RECENT, SEALS, THEIRS, all_times
 from sync_core.domain.plan import KEY_LIVES
 from sync_core.domain.values import NEVER
 from tests.db.conftest import NOON, US, after
@@ -22,7 +22,7 @@ BOTH = pytest.mark.parametrize("step", [-MONTH, -HOUR, HOUR, MONTH])
 
 def test_every_time_has_its_place():
     """A new one must be given its own: else it is the one that waits for a month."""
-    listed = [*DUE, *RECENT, *PAST, *THEIRS, BY_THE_MINUTE]
+    listed = [*DUE, *RECENT, *PAST, *THEIRS, *SEALS, BY_THE_MINUTE]
     assert sorted(listed) == sorted(all_times())
 
 
@@ -107,6 +107,22 @@ def test_nothing_has_happened_later_than_now(furnished):
     move(furnished, -MONTH)
     for column in (STORE.c.last_left, STORE.c.caught_up_to, STORE.c.catalogue_at, MOVEMENT.c.at):
         assert one(furnished, column) == after(-MONTH)
+
+
+def test_what_is_sealed_stays_as_it_is(furnished):
+    """Else setting the clock would look as if somebody had altered the day."""
+    row = {"pool_id": 1, "level_id": 1, "meeting": 0, "delta": 1, "counted": 1, "source": "look"}
+
+    def recorded(ledger):
+        ledger.run(insert(MOVEMENT).values(row | {"at": after(-9)}))
+
+    furnished.run(recorded)
+    assert furnished.run(lambda ledger: ledger.draw_seal("2026-11-22", None, now=NOON))
+    furnished.run(recorded)
+    move(furnished, -MONTH)
+    times = select(MOVEMENT.c.at).order_by(MOVEMENT.c.id)
+    found = furnished.run(lambda ledger: ledger.run(times).scalars().all())
+    assert found == [after(-9), after(-MONTH)]
 
 
 @BOTH
