@@ -69,7 +69,7 @@ def _variant(store: Alias, number: int) -> Variant:
         title="Thing",
         options=(("Size", str(number % 4)),),
         sku=f"SKU-{number}",
-        barcode="",
+        barcodes=(),
         tracked=True,
         bundle=False,
         gift_card=False,

@@ -46,10 +46,10 @@ BASE = {"eu": 40_000_000_000_000, "us": 50_000_000_000_000}
 PLACE = {"eu": 60_000_000_101, "us": 60_000_000_202}
 ROUNDS = 3
 CHUNK = 10_000
-NAMES = ("store", "item", "handle", "sku", "barcode", "key")
+NAMES = ("store", "item", "handle", "sku", "policy", "key")
 LINE = (
     '{"id":"gid:\\/\\/shopify\\/ProductVariant\\/%(id)d","sku":"SKU-%(n)07d",'
-    '"barcode":"40%(n)011d","requiresComponents":false,"product":{'
+    '"inventoryPolicy":"DENY","requiresComponents":false,"product":{'
     '"id":"gid:\\/\\/shopify\\/Product\\/%(product)d","handle":"slim-fit-denim-jacket-%(product)d",'
     '"title":"Slim Fit Denim Jacket %(product)d","status":"ACTIVE","isGiftCard":false},'
     '"selectedOptions":[{"name":"Size","value":"%(size)s"},{"name":"Colour","value":"Indigo"}],'
@@ -118,7 +118,7 @@ def variant(alias: Alias, n: int):
         BASE[alias] + n,
         handle(n),
         f"SKU-{n:07d}",
-        f"40{n:011d}",
+        "deny",
         key,
     )
 
@@ -158,7 +158,7 @@ class Item(msgspec.Struct):
 class Variant(msgspec.Struct):
     id: str
     sku: str | None
-    barcode: str | None
+    inventoryPolicy: str  # noqa: N815
     requiresComponents: bool  # noqa: N815
     product: Product
     selectedOptions: list[Option]  # noqa: N815

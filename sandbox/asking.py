@@ -223,7 +223,10 @@ class _Shape:
         if node is None or _step(field, "nodes") is not None:
             self.error = "Bulk queries must select `edges { node { … } }` of each connection."
             return
-        nested = self.walk(node, get_named_type(inner.fields["nodes"].type), depth, in_list=False)
+        of = get_named_type(inner.fields["nodes"].type)
+        if not any(each.name == "Node" for each in of.interfaces):
+            self.error = f"Connections must implement the Node interface, {of.name} does not."
+        nested = self.walk(node, of, depth, in_list=False)
         if nested and not _has_plain_id(node):
             self.error = "The parent 'node' field for a nested connection must select the 'id'."
 

@@ -1,7 +1,11 @@
 """What is there at all: renaming, deleting, untracking, opening and closing."""
 
+from collections.abc import Iterable
+
 from sandbox.goods import Item, Level, Location, Product, Variant, whole
 from sandbox.stockroom import Stockroom
+
+MOST_BARCODES = 20
 
 
 class Catalogue(Stockroom):
@@ -29,6 +33,25 @@ class Catalogue(Stockroom):
         found.variant.updated_at = found.updated_at = whole(self.now())
         self.emit("inventory_items/update", found)
         self._touch(found.variant.product)
+
+    def set_barcodes(self, item: int | str, barcodes: Iterable[str]) -> None:
+        """Give a variant other barcodes; the first is the main one."""
+        self.begin()
+        given = tuple(barcodes)
+        if len(given) > MOST_BARCODES:
+            raise ValueError(f"a variant has no more than {MOST_BARCODES} barcodes")
+        found = self.item(item)
+        found.variant.barcodes = given
+        found.variant.updated_at = whole(self.now())
+        self._touch(found.variant.product)
+
+    def set_policy(self, item: int | str, policy: str) -> None:
+        """Sell a variant below zero from now on (CONTINUE), or no more (DENY)."""
+        self.begin()
+        found = self.item(item).variant
+        found.policy = policy
+        found.updated_at = whole(self.now())
+        self._touch(found.product)
 
     def set_bundle(self, item: int | str, *, bundle: bool = True) -> None:
         """Make a variant a bundle, whose quantities nobody can write, or a plain one again."""

@@ -151,6 +151,8 @@ VERBS: dict[str, Callable[[Shop, Json], Json]] = {
     "break": _break,
     "mend": _mend,
     "rename": _plain("rename", "product", "handle"),
+    "barcodes": _plain("set_barcodes", "item", "barcodes"),
+    "policy": _plain("set_policy", "item", "policy"),
     "untrack": _plain("untrack", "item"),
     "delete-item": _plain("delete_item", "item"),
     "delete-product": _plain("delete_product", "product"),

@@ -91,7 +91,7 @@ class NewVariant:
 
     options: Mapping[str, str]
     sku: str | None = None
-    barcode: str | None = None
+    barcodes: tuple[str, ...] = ()  # at most 20, the main one first
     quantity: int = 0  # at the first location
     tracked: bool = True
     bundle: bool = False
@@ -112,6 +112,15 @@ class Product:
     variants: list["Variant"] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Barcode:
+    """One of a variant's barcodes: no thing of its own, it has no id."""
+
+    place: int
+    value: str
+    type: None = None  # stored as entered
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Variant:
     """One choice of a product; its stock hangs on its inventory item."""
@@ -120,7 +129,7 @@ class Variant:
     product: Product
     options: dict[str, str]
     sku: str | None
-    barcode: str | None
+    barcodes: tuple[str, ...]  # the main one first
     bundle: bool  # requiresComponents: its quantities cannot be written
     policy: str
     created_at: datetime
@@ -131,6 +140,11 @@ class Variant:
     def title(self) -> str:
         """The option values, as the admin shows them."""
         return " / ".join(self.options.values())
+
+    @property
+    def barcode(self) -> str | None:
+        """The main barcode, for those who know of one only."""
+        return next(iter(self.barcodes), None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

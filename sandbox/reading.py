@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.goods import (
     NAMES,
     ON_HAND,
+    Barcode,
     Item,
     Level,
     Line,
@@ -134,7 +135,7 @@ def _location(_root: object, info: Info, id: str | None = None) -> object | None
 VARIANT_FIELDS: Fields = {
     "id": lambda x: x.id,
     "sku": lambda x: x.sku or "",
-    "barcode": lambda x: x.barcode or "",
+    "barcode": lambda x: x.barcodes,  # any of them
     "product_id": lambda x: x.product.id,
     "product_status": lambda x: x.product.status,
     "updated_at": lambda x: x.updated_at,
@@ -218,6 +219,11 @@ def _quantities(level: Level, info: Info, names: list[str]) -> list[Args]:
         }
         for name in names
     ]
+
+
+def _barcodes(variant: Variant, info: Info, **args: Any) -> Page:
+    found = [Barcode(place, value) for place, value in enumerate(variant.barcodes)]
+    return connect(info, found, args, key=lambda each: [each.place])
 
 
 def _changes(group: Group, _info: Info, **args: Any) -> list[Change]:
@@ -399,6 +405,7 @@ TYPES: dict[str, dict[str, Resolver]] = {
         "variants": lambda x, info, **args: connect(info, x.variants, args),
     },
     "ProductVariant": {
+        "barcodes": _barcodes,
         "displayName": lambda x, _info: f"{x.product.title} - {x.title}",
         "inventoryItem": lambda x, _info: x.item,
         "inventoryPolicy": lambda x, _info: x.policy,

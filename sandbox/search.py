@@ -42,6 +42,8 @@ def search(things: Iterable[Any], query: str | None, fields: Fields, warn: list[
 
 
 def _matches(value: object, sign: str, wanted: str) -> bool:
+    if isinstance(value, tuple):
+        return any(_matches(each, sign, wanted) for each in value)
     compare = _COMPARE[sign]
     if isinstance(value, datetime):
         moment = datetime.fromisoformat(wanted)

@@ -135,7 +135,7 @@ class Stockroom:
             product=product,
             options=dict(new.options),
             sku=new.sku,
-            barcode=new.barcode,
+            barcodes=new.barcodes,
             bundle=new.bundle,
             policy=new.policy,
             created_at=at,

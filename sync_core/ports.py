@@ -3,7 +3,7 @@
 `Store` is one Shopify store; `Records` is the database. Each says how it fails.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -330,6 +330,9 @@ Reader = Callable[[Alias, str, bytes], Heard]
 """Says what a delivery reports, from its store, topic and body. Raises ValueError."""
 
 
+Kept = dict[tuple[Alias, ItemId], tuple[Variant, Key | None]]
+"""Variants by store and item, each with the key that is kept for it."""
+
 LevelLine = tuple[
     int, int, int, str, int, int, bool, bool, bool, int | None, int, int, int, str, str, int | None
 ]
@@ -338,7 +341,7 @@ counts, met, book, buffer, pack, held, suspended, busy, shared; no word where no
 """
 
 VariantLine = tuple[str, int, str, str, str, str]
-"""A variant as it is dumped for a comparison: store, item, handle, sku, barcode, key."""
+"""A variant as it is dumped for a comparison: store, item, handle, sku, policy, key."""
 
 
 class Dumps(Protocol):
@@ -558,6 +561,9 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
         """Return pools by id, locked."""
 
+    def below_zero(self, store: Alias) -> list[PoolId]:
+        """Return the pools with a level of that store that have less than nothing."""
+
     def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
         """Return the pool of each level, locked."""
 
@@ -677,8 +683,23 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
         """Return what we know of a product."""
 
-    def drop_variants(self, store: Alias, items: Iterable[ItemId]) -> None:
+    def kept(self, variants: Iterable[Variant]) -> Kept:
+        """Return what is kept of these variants by now."""
+
+    def lock_keys(self) -> None:
+        """Let nobody else change keys meanwhile: one barcode may change those of many variants."""
+
+    def alike(self, variants: Sequence[Variant], keys: Iterable[Key]) -> Kept:
+        """Return all that match these variants by barcode, or matched what had these keys."""
+
+    def save_keys(self, keyed: Mapping[Key, Sequence[Variant]], kept: Kept) -> None:
+        """Keep the keys of variants, where they are others than those kept."""
+
+    def drop_variants(self, store: Alias, items: Collection[ItemId]) -> None:
         """Forget variants that are gone."""
+
+    def products_of(self, store: Alias, items: Sequence[ItemId]) -> list[int]:
+        """Return the products that these items are of, as far as we know them."""
 
     def remember_product(self, store: Alias, product: int, *, now: datetime) -> None:
         """Note that a product has changed, whether or not somebody is reading it right now."""
@@ -697,8 +718,10 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def product_not_read(self, store: Alias, read: ProductToRead, *, until: datetime) -> None:
         """Note that a product could not be read, and when to try again."""
 
-    def source_page(self, source: Alias, after: int, limit: int) -> list[Variant]:
-        """Return variants of the source behind that item, in order."""
+    def source_keys(
+        self, source: Alias, after: ItemId, limit: int
+    ) -> list[tuple[ItemId, Key | None]]:
+        """Return items of the source behind that one, in order, and what they are matched by."""
 
     def variants_with(self, keys: Iterable[Key]) -> list[Variant]:
         """Return the variants with these keys."""
@@ -711,6 +734,9 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
 
     def catalogue_read(self, store: Alias, *, now: datetime) -> None:
         """Note that a store's catalogue has been read whole."""
+
+    def forget_catalogues(self) -> None:
+        """Have every store's catalogue read whole again."""
 
     def save_acts(self, acts: Iterable[Act]) -> None:
         """Keep what orders and refunds say."""

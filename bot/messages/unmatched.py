@@ -28,6 +28,7 @@ COLUMNS = (
 )
 REMEDIES = {
     "no partner": "Give it the same handle and options (or SKU, or barcode) as its twin.",
+    "barcode": "Leave each barcode on one variant per store; nothing is shared by it until then.",
     "several": "Make what they are matched by unique within each store.",
     "untracked": "Switch on \u201cTrack quantity\u201d if it should be kept equal.",
     "bundle": "Nothing: its parts are kept equal.",

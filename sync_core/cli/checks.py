@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine, func, select, text
 
 from sync_core.clock import Clock
-from sync_core.db.catalogue import VARIANT
+from sync_core.db.rows import VARIANT
 from sync_core.domain.checks import Check, fail, ok, warn
 from sync_core.domain.values import Alias
 from sync_core.errors import AccessLost, StoreError, WrongShop, cut

@@ -40,14 +40,16 @@ class Line(msgspec.Struct, rename="camel"):
     inventory_item: Item
     product: Product
     sku: str | None = None
-    barcode: str | None = None
+    inventory_policy: str | None = None
     selected_options: list[Choice | None] | None = None
 
     @property
     def names(self) -> Names:
-        """What it goes by."""
+        """What it goes by, and how it sells."""
         return Names(
-            handle=self.product.handle or "", sku=self.sku or "", barcode=self.barcode or ""
+            handle=self.product.handle or "",
+            sku=self.sku or "",
+            policy=(self.inventory_policy or "").lower(),
         )
 
     @property
@@ -110,12 +112,12 @@ def variant_suspect(alias: Alias, column: Column | None, row: Sequence[Any], lin
             tracked=line.inventory_item.tracked,
             status=line.product.status or "",
         ),
-        was=Names(handle=was[0], sku=was[1], barcode=was[2]) if renamed else None,
+        was=Names(handle=was[0], sku=was[1], policy=was[2]) if renamed else None,
     )
 
 
 def variant_of(alias: Alias, item: int, line: Line) -> Variant:
-    """Return as much of a variant as says what it is matched by."""
+    """Return as much of a variant as says what it is matched by; an export knows no barcodes."""
     return Variant(
         store=alias,
         variant_id=0,
@@ -125,7 +127,7 @@ def variant_of(alias: Alias, item: int, line: Line) -> Variant:
         title=line.product.title or "",
         options=line.chosen,
         sku=line.names.sku,
-        barcode=line.names.barcode,
+        barcodes=(),
         tracked=bool(line.inventory_item.tracked),
         bundle=False,
         gift_card=False,

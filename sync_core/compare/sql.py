@@ -27,7 +27,9 @@ LONGEST_LINE = 1 << 20  # bytes of a line
 SEPARATOR, QUOTE = "\x1f", "\x1e"  # in our catalogue: merchants hardly ever write them
 
 _PLAIN = "auto_detect=false, format='newline_delimited', ignore_errors=false"
-_NAMES = "hash(coalesce(product.handle, ''), coalesce(sku, ''), coalesce(barcode, ''))"
+_NAMES = (
+    "hash(coalesce(product.handle, ''), coalesce(sku, ''), lower(coalesce(inventoryPolicy, '')))"
+)
 _ITEM = "gid://shopify/InventoryItem/"
 _LEVELS = (
     ("level", "BIGINT"), ("pool", "BIGINT"), ("place", "BIGINT"), ("store", "VARCHAR"),
@@ -39,10 +41,10 @@ _LEVELS = (
 # Not null is what is counted among the columns that are read: leave out none but the last.
 _VARIANTS = (
     f"read_csv(?, header=false, auto_detect=false, delim='{SEPARATOR}', quote='{QUOTE}',"
-    f" escape='{QUOTE}', force_not_null=['handle', 'sku', 'barcode', 'key'],"
+    f" escape='{QUOTE}', force_not_null=['handle', 'sku', 'policy', 'key'],"
     " new_line='\\r\\n',"
     f" max_line_size={LONGEST_LINE}, columns={{store: 'VARCHAR', item: 'BIGINT',"
-    " handle: 'VARCHAR', sku: 'VARCHAR', barcode: 'VARCHAR', key: 'VARCHAR'})"
+    " handle: 'VARCHAR', sku: 'VARCHAR', policy: 'VARCHAR', key: 'VARCHAR'})"
 )
 
 SET_UP = (
@@ -55,7 +57,7 @@ SET_UP = (
         "CREATE TABLE told (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, line BIGINT,"
         " known BOOLEAN, key UBIGINT)"
     ),
-    "CREATE TABLE old (s UTINYINT, item BIGINT, handle VARCHAR, sku VARCHAR, barcode VARCHAR)",
+    "CREATE TABLE old (s UTINYINT, item BIGINT, handle VARCHAR, sku VARCHAR, policy VARCHAR)",
     # The same as `shown` of the domain: a buffer keeps nothing back below zero, and packs are
     # rounded down there, too.
     (
@@ -87,7 +89,7 @@ def load_known(stores: Sequence[Alias]) -> str:
     """Read our catalogue."""
     return (
         f"CREATE TABLE known AS SELECT {_number(stores)}::UTINYINT AS s, item,"
-        " hash(handle, sku, barcode) AS names, CASE WHEN key <> '' THEN hash(key) END AS key"
+        " hash(handle, sku, policy) AS names, CASE WHEN key <> '' THEN hash(key) END AS key"
         f" FROM {_VARIANTS} WHERE s IS NOT NULL"
     )
 
@@ -118,8 +120,8 @@ def export_columns(columns: int) -> str:
     level = "STRUCT(isActive BOOLEAN, quantities STRUCT(quantity VARCHAR)[])"
     levels = "".join(f", l{c} {level}" for c in range(columns))
     return (
-        "columns={sku: 'VARCHAR', barcode: 'VARCHAR', requiresComponents: 'BOOLEAN', product:"
-        " 'STRUCT(handle VARCHAR, isGiftCard BOOLEAN)',"
+        "columns={sku: 'VARCHAR', inventoryPolicy: 'VARCHAR', requiresComponents: 'BOOLEAN',"
+        " product: 'STRUCT(handle VARCHAR, isGiftCard BOOLEAN)',"
         f" inventoryItem: 'STRUCT(id VARCHAR, tracked BOOLEAN{levels})'}},"
         f" maximum_object_size={LONGEST_LINE}, {_PLAIN}"
     )
@@ -286,7 +288,7 @@ ANY_RENAMED = f"SELECT count(*) FROM told WHERE what = {CODES[Oddity.RENAMED]}"
 def load_old(stores: Sequence[Alias]) -> str:
     """Read what we called the variants that are renamed."""
     return (
-        f"INSERT INTO old SELECT v.s, v.item, v.handle, v.sku, v.barcode"
+        f"INSERT INTO old SELECT v.s, v.item, v.handle, v.sku, v.policy"
         f" FROM (SELECT *, {_number(stores)}::UTINYINT AS s FROM {_VARIANTS}) v"
         f" SEMI JOIN (SELECT s, item FROM told WHERE what = {CODES[Oddity.RENAMED]}) r"
         " ON r.item = v.item AND r.s = v.s"
@@ -388,7 +390,7 @@ SUSPECTS = (
     " busy FROM suspect WHERE what <> 0"
 )
 VARIANTS = (
-    "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.barcode FROM told t"
+    "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.policy FROM told t"
     f" LEFT JOIN old ON old.item = t.item AND old.s = t.s AND t.what = {CODES[Oddity.RENAMED]}"
     " ORDER BY t.s, t.line"
 )

@@ -7,15 +7,16 @@ from typing import Any
 
 from sqlalchemy import Integer, Row, and_, cast, func, or_, select
 
-from sync_core.db.catalogue import LOCATION, VARIANT
+from sync_core.db.barcodes import BARCODE, OF_VARIANT
+from sync_core.db.catalogue import LOCATION
 from sync_core.db.inbox import ACT
 from sync_core.db.news import FINDING
 from sync_core.db.reports import Reports, act_of
-from sync_core.db.rows import LEVEL, variant_of
+from sync_core.db.rows import LEVEL, VARIANT, variant_of
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.acts import Act
-from sync_core.domain.arrange import title_of
 from sync_core.domain.causes import NEAR, explain
+from sync_core.domain.match import MATCHED_BY, MatchBy, clash, codes_of, title_of
 from sync_core.domain.values import (
     Alias,
     ItemId,
@@ -24,6 +25,7 @@ from sync_core.domain.values import (
     Outcome,
     PoolId,
     Severity,
+    Variant,
 )
 from sync_core.domain.views import Hour, Moved, Unmatched
 
@@ -153,7 +155,12 @@ class Activity(Reports):
         page = select(VARIANT).where(alone).order_by(VARIANT.c.store, VARIANT.c.title)
         rows = self.run(page.order_by(VARIANT.c.item).offset(offset).limit(limit)).all()
         doubled = self._doubled([row.key for row in rows if row.key is not None])
-        return total, [_unmatched(row, doubled) for row in rows]
+        alike: dict[str, list[Variant]] = defaultdict(list)
+        if self.setting(MATCHED_BY) == MatchBy.BARCODE:
+            same = VARIANT.c.key.in_({key for _, key in doubled})
+            for row in self.run(select(VARIANT).where(same)):
+                alike[row.key].append(variant_of(row))
+        return total, [_unmatched(row, doubled, alike.get(row.key, ())) for row in rows]
 
     def _doubled(self, keys: Sequence[str]) -> set[tuple[str, str]]:
         """Return which of these keys several variants of one store have."""
@@ -169,11 +176,12 @@ class Activity(Reports):
         """Return variants in no pool that are the same by SKU or barcode, one per other store."""
         mine = and_(VARIANT.c.store == store, VARIANT.c.item == item)
         row = self.run(select(VARIANT).where(mine)).first()
-        if row is None or not (row.sku or row.barcode):
+        if row is None:
             return {}
+        codes = BARCODE.c.code.in_(codes_of(variant_of(row)))
         alike = or_(
             and_(VARIANT.c.sku == row.sku, VARIANT.c.sku != ""),
-            and_(VARIANT.c.barcode == row.barcode, VARIANT.c.barcode != ""),
+            select(BARCODE.c.item).where(OF_VARIANT, codes).exists(),
         )
         pooled = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
         free = ~select(LEVEL.c.id).where(pooled).exists()
@@ -220,7 +228,7 @@ def _moved(row: Row[Any], acts: list[Act]) -> Moved:
     )
 
 
-def _unmatched(row: Row[Any], doubled: set[tuple[str, str]]) -> Unmatched:
+def _unmatched(row: Row[Any], doubled: set[tuple[str, str]], alike: Sequence[Variant]) -> Unmatched:
     variant = variant_of(row)
     return Unmatched(
         store=variant.store,
@@ -228,21 +236,21 @@ def _unmatched(row: Row[Any], doubled: set[tuple[str, str]]) -> Unmatched:
         title=title_of(variant),
         handle=variant.handle,
         sku=variant.sku,
-        why=_why(row, doubled),
+        why=_why(row, doubled, alike),
     )
 
 
-def _why(row: Row[Any], doubled: set[tuple[str, str]]) -> str:
+def _why(row: Row[Any], doubled: set[tuple[str, str]], alike: Sequence[Variant]) -> str:
     """Return why a variant shares its stock with nobody."""
-    if row.gift_card:
-        return "gift card"
-    if row.bundle:
-        return "bundle"
+    if row.gift_card or row.bundle:
+        return "gift card" if row.gift_card else "bundle"
     if not row.tracked:
         return "not tracked"
     if row.key is None:
         return "nothing to match by"
     twins = {store for store, key in doubled if key == row.key}
-    if twins:
-        return f"several in {'this' if row.store in twins else 'another'} store look the same"
-    return "no partner in another store"
+    if not twins:
+        return "no partner in another store"
+    if alike:
+        return clash(variant_of(row), alike)
+    return f"several in {'this' if row.store in twins else 'another'} store look the same"

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
 
 from sync_core.db.batches import ADJUSTMENT
-from sync_core.db.catalogue import VARIANT, Catalogue
+from sync_core.db.catalogue import Catalogue
 from sync_core.db.inbox import ACT
 from sync_core.db.news import FINDING
 from sync_core.db.room import chunks
-from sync_core.db.rows import LEVEL, STORE
+from sync_core.db.rows import LEVEL, STORE, VARIANT
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.tables import EffectRow, HoldRow, MinuteRow
 from sync_core.domain.acts import Act, ActKind

@@ -1,7 +1,7 @@
 """Stores, connections, places, variants: who there is, and what belongs together."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,18 +19,20 @@ from sqlalchemy import (
     update,
 )
 
+from sync_core.db.barcodes import Barcodes, as_key
 from sync_core.db.room import chunks
 from sync_core.db.rows import (
     CONNECTION,
     LEVEL,
     STORE,
+    VARIANT,
     new_level,
     store_state,
     variant_columns,
     variant_of,
 )
-from sync_core.db.stock import POOL, Stock
-from sync_core.db.tables import LocationRow, PlaceRow, SettingRow, VariantRow
+from sync_core.db.stock import POOL
+from sync_core.db.tables import LocationRow, PlaceRow, SettingRow
 from sync_core.domain.arrange import Arrangement, Place, Places
 from sync_core.domain.match import Key
 from sync_core.domain.values import (
@@ -51,7 +53,6 @@ from sync_core.ports import ShopFacts, StoreState
 
 PLACE: Table = PlaceRow.__table__  # type: ignore[attr-defined]
 LOCATION: Table = LocationRow.__table__  # type: ignore[attr-defined]
-VARIANT: Table = VariantRow.__table__  # type: ignore[attr-defined]
 SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 
 COUNTED = "counted"  # the setting that says how many pools and levels there are, and since when
@@ -91,7 +92,7 @@ def started_over(*, now: datetime | None) -> dict[str, Any]:
     }
 
 
-class Catalogue(Stock):
+class Catalogue(Barcodes):
     """The part of the ledger that holds stores and what they sell."""
 
     # -- stores
@@ -176,6 +177,10 @@ class Catalogue(Stock):
     def catalogue_read(self, store: Alias, *, now: datetime) -> None:
         """Note that a store's catalogue has been read whole."""
         self.run(update(STORE).where(STORE.c.alias == store).values(catalogue_at=now))
+
+    def forget_catalogues(self) -> None:
+        """Have every store's catalogue read whole again."""
+        self.run(update(STORE).values(catalogue_at=None))
 
     # -- modes
     def call_meeting(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
@@ -303,22 +308,29 @@ class Catalogue(Stock):
         ]
         if rows:
             self.upsert(VARIANT, rows)
+            self.save_barcodes(variants)
 
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
         """Return what we know of a product."""
         query = select(VARIANT).where(VARIANT.c.store == store, VARIANT.c.product_id == product)
         return [variant_of(row) for row in self.run(query)]
 
-    def drop_variants(self, store: Alias, items: Iterable[ItemId]) -> None:
+    def drop_variants(self, store: Alias, items: Collection[ItemId]) -> None:
         """Forget variants that are gone."""
         for some in chunks(list(items), 500):
             gone = delete(VARIANT).where(VARIANT.c.store == store, VARIANT.c.item.in_(some))
             self.run(gone)
+        self.drop_barcodes(store, items)
 
-    def source_page(self, source: Alias, after: int, limit: int) -> list[Variant]:
-        """Return variants of the source behind that item, in order."""
-        query = select(VARIANT).where(VARIANT.c.store == source, VARIANT.c.item > after)
-        return [variant_of(row) for row in self.run(query.order_by(VARIANT.c.item).limit(limit))]
+    def source_keys(
+        self, source: Alias, after: ItemId, limit: int
+    ) -> list[tuple[ItemId, Key | None]]:
+        """Return items of the source behind that one, in order, and what they are matched by."""
+        query = select(VARIANT.c.item, VARIANT.c.key).where(
+            VARIANT.c.store == source, VARIANT.c.item > after
+        )
+        rows = self.run(query.order_by(VARIANT.c.item).limit(limit))
+        return [(ItemId(row.item), as_key(row.key)) for row in rows]
 
     def variants_with(self, keys: Iterable[Key]) -> list[Variant]:
         """Return the variants with these keys."""

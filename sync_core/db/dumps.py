@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Executable, bindparam, case, func, or_, select, tuple_
 
-from sync_core.db.catalogue import VARIANT
 from sync_core.db.room import Room
-from sync_core.db.rows import CONNECTION, LEVEL, STORE
+from sync_core.db.rows import CONNECTION, LEVEL, STORE, VARIANT
 from sync_core.db.stock import POOL
 from sync_core.domain.suspects import Busy
 from sync_core.domain.values import Mode, Role
@@ -58,7 +57,7 @@ VARIANTS = (
         VARIANT.c.item,
         VARIANT.c.handle,
         VARIANT.c.sku,
-        VARIANT.c.barcode,
+        VARIANT.c.policy,
         func.coalesce(VARIANT.c.key, ""),
     )
     # As one row, not as two conditions with an "or": so both databases begin in the index.

@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 
 from sync_core.db.brakes import HOLD, KIND, OVER, STANDING, STILL, Watching, store_of
-from sync_core.db.catalogue import PLACE, VARIANT
+from sync_core.db.catalogue import PLACE
 from sync_core.db.news import FINDING
 from sync_core.db.room import chunks
-from sync_core.db.rows import LEVEL
+from sync_core.db.rows import LEVEL, VARIANT
 from sync_core.db.stock import POOL
 from sync_core.domain.brake import Held, let_meet, pass_on, take_back
 from sync_core.domain.decide import Effect

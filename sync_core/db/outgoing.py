@@ -25,10 +25,10 @@ from sqlalchemy import (
 
 from sync_core.db.activity import Activity
 from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import PLACE, VARIANT
+from sync_core.db.catalogue import PLACE
 from sync_core.db.desk import EFFECT, PROPOSAL, RECEIPT
 from sync_core.db.news import FINDING
-from sync_core.db.rows import LEVEL
+from sync_core.db.rows import LEVEL, VARIANT
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.domain.acts import Act
 from sync_core.domain.causes import FORGOTTEN, NEAR, explain

@@ -10,15 +10,16 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
+from sync_core.db.barcodes import has_barcode
 from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import COUNTED, PLACE, VARIANT
+from sync_core.db.catalogue import COUNTED, PLACE
 from sync_core.db.decided import decisions_of
 from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
 from sync_core.db.leases import BASELINE
 from sync_core.db.news import FINDING, NOTICE
 from sync_core.db.papers import audited_of, finding_of
-from sync_core.db.rows import LEVEL
+from sync_core.db.rows import LEVEL, VARIANT
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET, WANTED
 from sync_core.domain.acts import Act, ActKind
@@ -170,7 +171,7 @@ class Reports(Brakes):
         exact = or_(
             func.lower(VARIANT.c.handle) == words.lower(),
             func.lower(VARIANT.c.sku) == words.lower(),
-            VARIANT.c.barcode == words,
+            has_barcode(words),
         )
         found = self._pools_where(exact, limit)
         if found or not words:

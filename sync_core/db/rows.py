@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from sync_core.db.tables import ConnectionRow, LevelRow, StoreRow
+from sync_core.db.tables import ConnectionRow, LevelRow, StoreRow, VariantRow
 from sync_core.domain.values import (
     Alias,
+    InventoryPolicy,
     ItemId,
     Level,
     LevelId,
@@ -23,6 +24,7 @@ from sync_core.ports import StoreState
 LEVEL = LevelRow.__table__  # type: ignore[attr-defined]
 STORE = StoreRow.__table__  # type: ignore[attr-defined]
 CONNECTION = ConnectionRow.__table__  # type: ignore[attr-defined]
+VARIANT = VariantRow.__table__  # type: ignore[attr-defined]
 
 # What a step may change of a level. Its identity and its pool never change.
 MUTABLE = (
@@ -34,18 +36,20 @@ MUTABLE = (
 LEVEL_COLUMNS = (
     LEVEL.c.id, LEVEL.c.store, LEVEL.c.item, LEVEL.c.location, LEVEL.c.suspended,
     *(LEVEL.c[name] for name in MUTABLE), STORE.c.role, CONNECTION.c.mode,
+    VARIANT.c.policy,
 )  # fmt: skip
 
 
 def level_of(row: Sequence[Any]) -> Level:
     """Return a level from the columns `LEVEL_COLUMNS`."""
     number, store, item, location, suspended, *rest = row[: 5 + len(MUTABLE)]
-    role, mode = row[5 + len(MUTABLE) : 7 + len(MUTABLE)]
+    role, mode, policy = row[5 + len(MUTABLE) : 8 + len(MUTABLE)]
     return Level(
         id=LevelId(number),
         spot=Spot(store=Alias(store), item=ItemId(item), location=LocationId(location)),
         role=Role(role),
         mode=Mode.TWO_WAY if mode is None else Mode(mode),
+        policy=InventoryPolicy(policy or InventoryPolicy.DENY),
         suspended=None if suspended is None else Suspension(suspended),
         **dict(zip(MUTABLE, rest, strict=True)),
     )
@@ -99,11 +103,13 @@ def variant_columns(variant: Variant, key: str | None) -> dict[str, Any]:
         "title": variant.title,
         "options": [list(pair) for pair in variant.options],
         "sku": variant.sku,
-        "barcode": variant.barcode,
+        "barcode": next(iter(variant.barcodes), ""),
+        "barcodes": list(variant.barcodes),
         "tracked": variant.tracked,
         "bundle": variant.bundle,
         "gift_card": variant.gift_card,
         "status": variant.status,
+        "policy": variant.policy.value,
         "key": key,
     }
 
@@ -111,6 +117,7 @@ def variant_columns(variant: Variant, key: str | None) -> dict[str, Any]:
 def variant_of(row: Row[Any]) -> Variant:
     """Return a variant from its whole row."""
     found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    codes = found["barcodes"]
     return Variant(
         store=Alias(found["store"]),
         variant_id=found["variant_id"],
@@ -120,9 +127,10 @@ def variant_of(row: Row[Any]) -> Variant:
         title=found["title"],
         options=tuple((name, value) for name, value in found["options"]),
         sku=found["sku"],
-        barcode=found["barcode"],
+        barcodes=tuple(filter(None, [found["barcode"]]) if codes is None else codes),
         tracked=found["tracked"],
         bundle=found["bundle"],
         gift_card=found["gift_card"],
         status=found["status"],
+        policy=InventoryPolicy(found["policy"]),
     )

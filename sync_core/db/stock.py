@@ -14,6 +14,7 @@ from sync_core.db.rows import (
     LEVEL_COLUMNS,
     MUTABLE,
     STORE,
+    VARIANT,
     level_changes,
     level_of,
 )
@@ -49,7 +50,8 @@ def _joined(*columns: Any) -> Select[Any]:
 
 
 # What every round asks is built once: putting a statement together costs more than running it.
-LEVELS = _joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).order_by(LEVEL.c.id)
+SOLD_AS = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
+LEVELS = _joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).outerjoin(VARIANT, SOLD_AS).order_by(LEVEL.c.id)
 LEVELS_OF = LEVELS.where(LEVEL.c.pool_id.in_(bindparam("some", expanding=True)))
 POOLS = (
     select(POOL)
@@ -123,6 +125,12 @@ class Stock(NewsRoom):
         for pool, *rest in self.run(LEVELS_OF, {"some": pools}):
             found.setdefault(pool, []).append(level_of(rest))
         return found
+
+    def below_zero(self, store: Alias) -> list[PoolId]:
+        """Return the pools with a level of that store that have less than nothing."""
+        query = select(POOL.c.id).join(LEVEL, LEVEL.c.pool_id == POOL.c.id)
+        low = query.where(POOL.c.shared < 0, LEVEL.c.store == store).order_by(POOL.c.id)
+        return [PoolId(number) for number in self.run(low).scalars()]
 
     def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:
         """Return the pools that have a level there, locked."""

@@ -197,11 +197,13 @@ class VariantRow(SQLModel, table=True):
     title: str
     options: list[Any] = Field(sa_type=JSON)
     sku: str
-    barcode: str
+    barcode: str  # the main one, all that an older Tipo knew
+    barcodes: list[Any] | None = Field(None, sa_type=JSON)  # None: an older Tipo wrote this row
     tracked: bool
     bundle: bool
     gift_card: bool
     status: str
+    policy: str = Field("deny", sa_column_kwargs={"server_default": text("'deny'")})
     key: str | None = None  # what it is matched by, in its normal form
 
 
@@ -217,6 +219,17 @@ class ProductToReadRow(SQLModel, table=True):
     attempts: int = 0  # in vain, in a row
     wanted_at: datetime = Field(sa_type=Utc)
     try_at: datetime = Field(sa_type=Utc)
+
+
+class BarcodeRow(SQLModel, table=True):
+    """A barcode of a variant in the form in which it is compared, to find variants by any."""
+
+    __tablename__: ClassVar[str] = "barcode"
+    __table_args__ = (Index("barcode_code", "code"),)
+
+    store: str = Field(primary_key=True, foreign_key="store.alias")
+    item: int = Field(primary_key=True, sa_type=BigInteger)
+    code: str = Field(primary_key=True)
 
 
 class PoolRow(SQLModel, table=True):

@@ -38,7 +38,8 @@ class HeardVariant:
     variant_id: int
     item: ItemId
     sku: str
-    barcode: str
+    barcode: str  # the main one: a webhook names no others
+    policy: str  # deny or continue; empty where it does not say
     options: tuple[str, ...]  # the values, in the product's order
 
 

@@ -13,7 +13,7 @@ A pool is never taken apart by a new name: identity is inventory item and locati
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync_core.domain.match import Matches, normal
+from sync_core.domain.match import Matches, normal, title_of
 from sync_core.domain.texts import short_name
 from sync_core.domain.values import Alias, LocationId, PoolId, Spot, Variant
 
@@ -46,12 +46,6 @@ class Arrangement:
     new: tuple[NewPool, ...] = ()
     joining: tuple[tuple[PoolId, Spot], ...] = ()
     conflicts: tuple[tuple[str, tuple[Spot, ...]], ...] = field(default=())  # title, spots
-
-
-def title_of(variant: Variant) -> str:
-    """Return what people call a variant: the product's title and its option values."""
-    values = [value for _, value in variant.options if normal(value) != "default title"]
-    return f"{variant.title} ({', '.join(values)})" if values else variant.title
 
 
 def arrange(matches: Matches, places: Places, taken: Mapping[Spot, PoolId]) -> Arrangement:

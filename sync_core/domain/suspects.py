@@ -17,7 +17,8 @@
     some store has several variants of the same key         AMBIGUOUS
     any other                                               NO_PARTNER
 
-    a variant that we know by another handle, SKU, barcode  RENAMED
+    a variant that we know by another handle or SKU, or
+    that sells below zero where it did not, or no more      RENAMED
 
 An export is no snapshot: whoever acts on a suspect reads it again, by id, before.
 """
@@ -57,11 +58,11 @@ class Busy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What a variant goes by."""
+    """What a variant goes by, and how it sells."""
 
     handle: str
     sku: str
-    barcode: str
+    policy: str  # deny, continue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,13 @@ class Mode(StrEnum):
     OFF = "off"
 
 
+class InventoryPolicy(StrEnum):
+    """What a store does when a customer wants more of a variant than there is."""
+
+    DENY = "deny"
+    CONTINUE = "continue"  # it sells on, below zero: a pre-order
+
+
 class Suspension(StrEnum):
     """Why a level is left alone. Unknown is never zero."""
 
@@ -101,11 +108,12 @@ class Variant:
     title: str  # the product's
     options: tuple[tuple[str, str], ...]  # (name, value), in the product's order
     sku: str
-    barcode: str
+    barcodes: tuple[str, ...]  # in the store's order, the main one first
     tracked: bool
     bundle: bool
     gift_card: bool
     status: str
+    policy: InventoryPolicy = InventoryPolicy.DENY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +146,7 @@ class Level:
     spot: Spot
     role: Role
     mode: Mode  # of its store's connection; the source's is two-way
+    policy: InventoryPolicy = InventoryPolicy.DENY  # of its variant, as its store says
     buffer: int = 0  # units kept back from this store
     pack: int = 1  # shared units in one of this store's
     held: int = 0  # units of `shared` that are not passed on to it: the brake holds them

@@ -16,7 +16,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sync_core.domain.values import Alias, ItemId, LocationId, Reading, Spot, Suspension, Variant
+from sync_core.domain.values import (
+    Alias,
+    InventoryPolicy,
+    ItemId,
+    LocationId,
+    Reading,
+    Spot,
+    Suspension,
+    Variant,
+)
 from sync_core.errors import NoAnswer
 from sync_core.ports import Location
 from sync_core.shopify.fields import as_quantity, as_time, gid, number_in
@@ -67,12 +76,25 @@ class SoldItem(Node):
     tracked: bool | None = None
 
 
+class BarcodeNode(Node):
+    """One of a variant's barcodes."""
+
+    value: str | None = None
+
+
+class BarcodeNodes(Node):
+    """A variant's barcodes, the main one first: a store takes no more than a page of them."""
+
+    nodes: list[BarcodeNode | None] | None = None
+
+
 class VariantNode(Node):
     """A variant, in full or in part."""
 
     id: str | None = None
     sku: str | None = None
-    barcode: str | None = None
+    barcodes: BarcodeNodes | None = None
+    inventory_policy: str | None = None
     requires_components: bool | None = None
     selected_options: list[OptionNode | None] | None = None
     inventory_item: SoldItem | None = None
@@ -251,12 +273,25 @@ def variant(store: Alias, node: VariantNode, product: ProductNode | None) -> Var
             for each in whole(node.selected_options, "the options of a variant")
         ),
         sku=node.sku or "",
-        barcode=node.barcode or "",
+        barcodes=_barcodes(node.barcodes),
         tracked=known(item.tracked, "whether an item is tracked"),
         bundle=known(node.requires_components, "whether a variant is a bundle"),
         gift_card=known(product.is_gift_card, "whether a product is a gift card"),
         status=known(product.status, "the status of a product"),
+        policy=_policy(node.inventory_policy),
     )
+
+
+def _barcodes(given: BarcodeNodes | None) -> tuple[str, ...]:
+    found = whole(known(given, "the barcodes of a variant").nodes, "the barcodes of a variant")
+    return tuple(known(each.value, "a barcode") for each in found)
+
+
+def _policy(given: str | None) -> InventoryPolicy:
+    try:
+        return InventoryPolicy(known(given, "whether a variant sells below zero").lower())
+    except ValueError as exc:
+        raise NoAnswer("a variant has an inventory policy that we do not know") from exc
 
 
 def location(node: LocationNode) -> Location:

@@ -272,6 +272,7 @@ def _variants(given: Body) -> Iterator[HeardVariant]:
             item=ItemId(item),
             sku=as_text(each.get("sku")),
             barcode=as_text(each.get("barcode")),
+            policy=as_text(each.get("inventory_policy")).lower(),
             options=tuple(filter(None, options)),
         )
 

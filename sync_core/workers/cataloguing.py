@@ -11,23 +11,33 @@
     not sent, no access           the error: nothing is known of the product
 
 The whole catalogue is matched in slices, each a transaction of its own. Variants match by their
-keys, and whatever matches has a variant in the source: so a slice is some of the source's variants
-and all that share a key with them, and no slice changes what another finds. To begin again after a
-crash does no harm, for what shares stock already has nothing to gain.
+kept keys, and whatever matches has a variant in the source: so a slice is some of the source's
+variants and all that have the same keys, and no slice changes what another finds. By barcode, all
+that barcodes connect is kept under one key. To begin again after a crash does no harm, for what
+shares stock already has nothing to gain.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync_core.domain.arrange import Place, arrange, pair_places, title_of
-from sync_core.domain.match import key_of, match, normal
+from sync_core.domain.arrange import Place, arrange, pair_places
+from sync_core.domain.match import (
+    MATCHED_BY,
+    Key,
+    MatchBy,
+    key_of,
+    keyed,
+    match,
+    normal,
+    title_of,
+)
 from sync_core.domain.texts import short_name
 from sync_core.domain.values import Alias, ItemId, News, PoolId, Severity, Spot, Variant
 from sync_core.errors import NoAnswer, NoDatabase, Refused, StoreError, WrongShop, cut, reason
-from sync_core.ports import Ledger, Location, ProductToRead, ShopFacts, Store
+from sync_core.ports import Ledger, Location, ProductToRead, ShopFacts, Store, StoreState
 from sync_core.workers.context import Context
 
 log = logging.getLogger(__name__)
@@ -68,6 +78,9 @@ class Cataloguer:
             )
         ledger.lock_places()  # two stores that meet at once must see each other
         ledger.meet_shop(alias, facts)
+        if ledger.setting(MATCHED_BY) != self._context.match_by:
+            ledger.forget_catalogues()
+            ledger.set(MATCHED_BY, self._context.match_by)
         places = {place.locations.get(alias): place for place in ledger.places()}
         now = self._context.clock.now()
         ledger.tell(
@@ -128,9 +141,25 @@ class Cataloguer:
             for each in variants:
                 await step(partial(_read_again, alias, each.product_id, now))
 
-    def _keep(self, variants: Sequence[Variant], ledger: Ledger) -> None:
+    def _keep(
+        self, variants: Sequence[Variant], ledger: Ledger, gone: Sequence[Variant] = ()
+    ) -> set[Key]:
+        """Keep what a store sells; return the keys of all that may match otherwise by it."""
         by = self._context.match_by
-        ledger.save_variants(variants, [key_of(each, by) for each in variants])
+        if by is MatchBy.BARCODE:
+            ledger.lock_keys()  # a barcode may change the keys of what others are reading
+        before = ledger.kept([*variants, *gone])
+        if gone:
+            ledger.drop_variants(gone[0].store, [each.item for each in gone])
+        keys = [key_of(each, by) for each in variants]
+        ledger.save_variants(variants, keys)
+        touched = {key for key in (*keys, *(key for _, key in before.values())) if key is not None}
+        if by is not MatchBy.BARCODE:
+            return touched
+        alike = ledger.alike(variants, touched)
+        found = keyed([each for each, _ in alike.values()], by)
+        ledger.save_keys(found, alike)
+        return set(found)
 
     async def arrange_all(self) -> None:
         """Match the whole catalogue, once, when the last store's has been read."""
@@ -139,7 +168,7 @@ class Cataloguer:
             word = await records.step(self._unarranged)
             if word is None:
                 return
-            after: int | None = 0
+            after: ItemId | None = ItemId(0)
             while after is not None:
                 after = await records.step(partial(self._arrange_slice, after))
             # What has changed since then makes another word: it is all matched once more.
@@ -148,8 +177,7 @@ class Cataloguer:
 
     def _unarranged(self, ledger: Ledger) -> str | None:
         """Return what names the catalogues and places, if they have not been matched yet."""
-        stores = self._context.stores
-        read = {each.alias: each.catalogue_at for each in ledger.stores() if each.alias in stores}
+        read = {each.alias: each.catalogue_at for each in self._ours(ledger)}
         if None in read.values():
             return None
         # Later changes are arranged one by one: a restart has nothing to add but new places.
@@ -158,17 +186,19 @@ class Cataloguer:
             word += f" {place.id}:{sorted(place.locations.items())}"
         return None if ledger.setting(ARRANGED) == word else word
 
-    def _arrange_slice(self, after: int, ledger: Ledger) -> int | None:
-        """Match some of the source's variants; return the last one, None when there is none."""
-        page = ledger.source_page(self._context.source, after, SLICE)
-        self._arrange(ledger, page)
-        return page[-1].item if page else None
+    def _ours(self, ledger: Ledger) -> list[StoreState]:
+        """Return the stores that this process works for."""
+        return [each for each in ledger.stores() if each.alias in self._context.stores]
 
-    def _arrange(self, ledger: Ledger, touched: Iterable[Variant]) -> None:
-        """Match the variants that share a key with the touched ones."""
+    def _arrange_slice(self, after: ItemId, ledger: Ledger) -> ItemId | None:
+        """Match some of the source's variants; return the last one, None when there is none."""
+        page = ledger.source_keys(self._context.source, after, SLICE)
+        self._arrange(ledger, {key for _, key in page if key is not None})
+        return page[-1][0] if page else None
+
+    def _arrange(self, ledger: Ledger, keys: Collection[Key]) -> None:
+        """Match the variants that have one of these keys."""
         context = self._context
-        found = {key_of(each, context.match_by) for each in touched}
-        keys = [key for key in found if key is not None]
         variants = ledger.variants_with(keys)
         matches = match(variants, by=context.match_by, source=context.source)
         items: dict[Alias, list[ItemId]] = {}
@@ -244,11 +274,12 @@ class Cataloguer:
         """Keep what a product has become; say so when it goes by another name."""
         now = self._context.clock.now()
         before = ledger.variants_of(alias, read.product)
-        gone = {each.item for each in before} - {each.item for each in variants}
-        ledger.drop_variants(alias, gone)
-        ledger.suspend_items(alias, gone, now=now)
-        self._keep(variants, ledger)
-        self._arrange(ledger, [*before, *variants])
+        left = {each.item for each in variants}
+        gone = [each for each in before if each.item not in left]
+        ledger.suspend_items(alias, [each.item for each in gone], now=now)
+        keys = self._keep(variants, ledger, gone)
+        if all(each.catalogue_at for each in self._ours(ledger)):
+            self._arrange(ledger, keys)  # else all is matched once the last has been read
         ledger.tell([*_renamed(alias, before, variants), _unread(alias, read.product)], now=now)
         ledger.product_read(alias, read, now=now)
 

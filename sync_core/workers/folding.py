@@ -241,15 +241,23 @@ def _note(ledger: Ledger, delivery: Delivery, said: Heard | None, now: datetime)
 def _is_news(ledger: Ledger, said: ProductHeard) -> bool:
     """Whether a product webhook says anything new: most only mean that stock has moved."""
     known = ledger.variants_of(said.store, said.product_id)
+    policies = {each.item: each.policy.value for each in known}
     described = {
-        (each.item, normal(each.sku), normal(each.barcode), tuple(map(normal, each.options)))
+        (
+            each.item,
+            normal(each.sku),
+            normal(each.barcode),
+            each.policy or policies.get(each.item),
+            tuple(map(normal, each.options)),
+        )
         for each in said.variants
     }
     ours = {
         (
             each.item,
             normal(each.sku),
-            normal(each.barcode),
+            normal(next(iter(each.barcodes), "")),
+            each.policy.value,
             tuple(normal(value) for _, value in each.options),
         )
         for each in known

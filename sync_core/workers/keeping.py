@@ -112,6 +112,7 @@ class Keeper:
             context.known.add(alias)
             self._ask_at = context.clock.now() + HOURLY
             context.work.ring()
+            state = await context.records.step(lambda ledger: ledger.store(alias))
         return state
 
     def _is_old(self, read_at: datetime | None) -> bool:

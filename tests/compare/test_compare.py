@@ -35,6 +35,7 @@ from sync_core.domain.suspects import (
 from sync_core.domain.values import (
     GREATEST,
     Alias,
+    InventoryPolicy,
     ItemId,
     Level,
     LevelId,
@@ -62,7 +63,7 @@ def line(item, *levels, **more):
     given = {
         "id": f"gid://shopify/ProductVariant/{item + 7}",
         "sku": f"SKU-{item}",
-        "barcode": None,
+        "inventoryPolicy": "DENY",
         "requiresComponents": False,
         "product": {
             "id": "gid://shopify/Product/7",
@@ -105,7 +106,9 @@ def ours(number, store, item, *, pool=None, place=1, **more):
 
 def names_of(entry):
     return Names(
-        handle=entry["product"]["handle"], sku=entry["sku"] or "", barcode=entry["barcode"] or ""
+        handle=entry["product"]["handle"],
+        sku=entry["sku"] or "",
+        policy=entry["inventoryPolicy"].lower(),
     )
 
 
@@ -115,8 +118,8 @@ def variant(store, entry):
     return Variant(
         store=store, variant_id=0, product_id=0, item=ItemId(number), handle=names.handle,
         title="", options=tuple((x["name"], x["value"]) for x in entry["selectedOptions"]),
-        sku=names.sku, barcode=names.barcode, tracked=True, bundle=False, gift_card=False,
-        status="",
+        sku=names.sku, barcodes=(), tracked=True, bundle=False, gift_card=False,
+        status="", policy=InventoryPolicy(names.policy),
     )  # fmt: skip
 
 
@@ -125,7 +128,7 @@ def known(store, entry, by=MatchBy.HANDLE):
     each = variant(store, entry)
     key = key_of(each, by)
     text = "" if key is None else json.dumps(key)
-    return (store, each.item, each.handle, each.sku, each.barcode, text)
+    return (store, each.item, each.handle, each.sku, each.policy.value, text)
 
 
 def escaped(entry):
@@ -296,9 +299,9 @@ class Reference:
                 what = Oddity.BUNDLE if entry["requiresComponents"] else Oddity.GIFT_CARD
             spot = {"place": column + 1, "location": location(store, column + 1)}
             yield Suspect(what=what, store=store, item=item, sold=sold(entry), **spot)
-        for store, item, handle, sku, barcode, _ in self.night.catalogue:
+        for store, item, handle, sku, policy, _ in self.night.catalogue:
             entry = self.lines.get(store, {}).get(item)
-            was = Names(handle=handle, sku=sku, barcode=barcode)
+            was = Names(handle=handle, sku=sku, policy=policy)
             if entry is not None and names_of(entry) != was:
                 what = Oddity.RENAMED
                 yield Suspect(what=what, store=store, item=item, sold=sold(entry), was=was)
@@ -438,7 +441,7 @@ def entries(draw, base, places):
         given["product"]["handle"] = draw(texts)
         given["inventoryItem"]["tracked"] = draw(st.sampled_from([True] * 8 + [False, None]))
         given["sku"] = draw(texts | st.none())
-        given["barcode"] = draw(texts | st.none())
+        given["inventoryPolicy"] = draw(st.sampled_from(["DENY", "CONTINUE"]))
         given["selectedOptions"] = [
             {"name": "Size", "value": draw(texts)} for _ in range(draw(st.integers(0, 2)))
         ]
@@ -618,11 +621,11 @@ async def test_merchants_write_what_they_like(tmp_path):
     """Quotes, commas, line ends, other scripts: it comes back as it was."""
     odd = 'a,"b"\n\u00e9 \U0001f9e5 \\ <!channel>\x01'
     exports = {EU: [line(1, 5, product__handle=odd, product__title=odd, sku=odd)], US: []}
-    _, suspects = await Night(tmp_path, exports, (), [(EU, 1, "h", odd, "", "")]).compare()
+    _, suspects = await Night(tmp_path, exports, (), [(EU, 1, "h", odd, "deny", "")]).compare()
     assert {each.what for each in suspects} == {Oddity.NO_PARTNER, Oddity.RENAMED}
     for each in suspects:
-        assert each.sold.names == Names(handle=odd, sku=odd, barcode="")
-        assert each.was in {None, Names(handle="h", sku=odd, barcode="")}
+        assert each.sold.names == Names(handle=odd, sku=odd, policy="deny")
+        assert each.was in {None, Names(handle="h", sku=odd, policy="deny")}
 
 
 async def test_a_line_twice_is_one_line(tmp_path):
@@ -669,7 +672,7 @@ def test_a_line_can_be_asked_for_again(tmp_path):
 async def test_our_catalogue_has_whatever_merchants_write(tmp_path):
     """What separates fields of the dump, and lines, stands in many texts; all of them are equal."""
     odd = ["\x1f", "\x1e", "\x1e\x1f\x1e", "\n", "\r\n", "\r", '"', "'", "NULL", "\\N", "", "\x1d"]
-    lines = [line(n, 5, sku=f"{odd[n % len(odd)]}a" * (n % 3), barcode=odd[n % len(odd)])
+    lines = [line(n, 5, sku=f"{odd[n % len(odd)]}a" * (n % 3), product__handle=odd[n % len(odd)])
              for n in range(1, 3000)]  # fmt: skip
     rows = [ours(n, EU, n, pool=n, book=5, shared=5) for n in range(1, 3000)]
     tally, suspects = await Night(tmp_path, {EU: lines, US: []}, rows).compare()

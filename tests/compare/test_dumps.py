@@ -23,7 +23,7 @@ EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
 def variant(store, item, sku=""):
     return Variant(
         store=store, variant_id=item, product_id=1, item=ItemId(item), handle='a,"b"\n\u00e9',
-        title="t", options=(("Size", "M"),), sku=sku, barcode="", tracked=True, bundle=False,
+        title="t", options=(("Size", "M"),), sku=sku, barcodes=(), tracked=True, bundle=False,
         gift_card=False, status="ACTIVE",
     )  # fmt: skip
 
@@ -88,10 +88,10 @@ async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\x1f", quotechar="\x1e"))
     handle = variant(EU, 1).handle
     assert rows == [
-        ["eu", "1", handle, "", "", ""],
-        ["eu", "2", handle, "S", "", '["s"]'],
-        ["us", "1", handle, "", "", ""],
-        ["us", "9", handle, "", "", ""],
+        ["eu", "1", handle, "", "deny", ""],
+        ["eu", "2", handle, "S", "deny", '["s"]'],
+        ["us", "1", handle, "", "deny", ""],
+        ["us", "9", handle, "", "deny", ""],
     ]
 
 

@@ -177,19 +177,19 @@ def test_what_shares_is_not_listed_and_the_rest_comes_page_by_page(furnished):
 
 def test_partners_are_free_the_same_by_a_code_and_one_per_store(furnished):
     """A suggestion for linking by hand: never a guess between two."""
-    mine = alone(sku="A", barcode="1")
-    stocked(furnished, mine, alone("us", 600, sku="A", barcode="9"))
+    mine = alone(sku="A", barcodes=("1",))
+    stocked(furnished, mine, alone("us", 600, sku="A", barcodes=("9",)))
     assert furnished.run(lambda ledger: ledger.partners(EU, 500)) == {US: 600}
     assert furnished.run(lambda ledger: ledger.partners(US, 600)) == {EU: 500}
-    stocked(furnished, alone("us", 601, sku="Z", barcode="1"))
+    stocked(furnished, alone("us", 601, sku="Z", barcodes=("1",)))
     assert furnished.run(lambda ledger: ledger.partners(EU, 500)) == {}
 
 
 def test_what_has_no_code_or_shares_already_is_nobodys_partner(furnished):
-    stocked(furnished, alone(sku="", barcode=""), alone("us", 600, sku="", barcode=""))
+    stocked(furnished, alone(sku="", barcodes=()), alone("us", 600, sku="", barcodes=()))
     assert furnished.run(lambda ledger: ledger.partners(EU, 500)) == {}
     assert furnished.run(lambda ledger: ledger.partners(EU, 999)) == {}
-    stocked(furnished, alone(sku="A", barcode=""), variant("us", item=1, sku="A"))
+    stocked(furnished, alone(sku="A", barcodes=()), variant("us", item=1, sku="A"))
     assert furnished.run(lambda ledger: ledger.partners(EU, 500)) == {}
 
 

@@ -14,7 +14,7 @@ from sync_core.db.database import Database
 from sync_core.db.rows import LEVEL
 from sync_core.db.tables import LocationRow, PlaceRow
 from sync_core.domain.arrange import arrange
-from sync_core.domain.match import MatchBy, key_of, match
+from sync_core.domain.match import MatchBy, match
 from sync_core.domain.values import Alias, ItemId, Role, Variant
 from sync_core.errors import NoAnswer, Refused
 from sync_core.ports import Page, ProductToRead
@@ -25,8 +25,9 @@ from tests.db.conftest import EU, NOON, US
 
 UK = Alias("uk")
 STORES = (EU, US, UK)
-# One item in a store has one name; few names, so that many share one.
-names = st.sampled_from(["a", "b", "c", "d", "e", ""])
+# One item in a store has one name; few names, so that many share one. By barcode, each letter is
+# one of its barcodes.
+names = st.sampled_from(["a", "b", "c", "d", "e", "", "ab", "bc", "cd", "ea"])
 catalogues = st.dictionaries(
     st.tuples(st.sampled_from(STORES), st.integers(1, 6)), names, min_size=1, max_size=18
 )
@@ -51,13 +52,12 @@ class Context:
 
 
 def variant(store, item, name, by):
-    codes = {"sku": "", "barcode": ""}
-    codes[by.value] = name
     handle = name if by is MatchBy.HANDLE else f"{store}-{item}"
     return Variant(
         store=store, variant_id=item, product_id=item, item=ItemId(item),
         handle=handle, title=name, options=(), tracked=True, bundle=item == 6 and name == "e",
-        gift_card=False, status="ACTIVE", sku=codes["sku"], barcode=codes["barcode"],
+        gift_card=False, status="ACTIVE", sku=name if by is MatchBy.SKU else "",
+        barcodes=tuple(name) if by is MatchBy.BARCODE else (),
     )  # fmt: skip
 
 
@@ -85,8 +85,8 @@ def furnish(ledger):
 def keep(database, catalogue, by):
     """Keep what stores sell, as if it had been read."""
     variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
-    keys = [key_of(each, by) for each in variants]
-    database.run(lambda ledger: ledger.save_variants(variants, keys))
+    worker = Cataloguer(Context(database, by))
+    database.run(lambda ledger: worker._keep(variants, ledger))
     database.run(lambda ledger: ledger.set(ARRANGED, None))
 
 
@@ -145,8 +145,8 @@ def test_slices_come_to_the_same_as_the_whole(before, after, size, by, data):
             wanted = order[start : start + size]
 
             def work(ledger, wanted=wanted):
-                page = [each for each in ledger.source_page(EU, 0, 100) if each.item in wanted]
-                worker._arrange(ledger, page)
+                page = [key for item, key in ledger.source_keys(EU, 0, 100) if item in wanted]
+                worker._arrange(ledger, [key for key in page if key is not None])
 
             other.run(work)
         assert pools(other) == pools(one)

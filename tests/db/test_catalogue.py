@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, update
 from sync_core.db.database import Database
 from sync_core.db.tables import LevelRow, LocationRow, PlaceRow, PoolRow
 from sync_core.domain.arrange import Arrangement, NewPool, Place
+from sync_core.domain.match import MatchBy
 from sync_core.domain.values import Mode, Outcome
 from sync_core.ports import Location, ShopFacts
 from sync_core.service import Service
@@ -318,7 +319,8 @@ def test_two_stores_that_meet_at_once_share_a_location(postgres_url, first):
                 locations=(Location(id=1, name="L1", active=True, owned=True),), scopes=frozenset(),
                 api_version="2026-10", time=NOON,
             )  # fmt: skip
-            context = SimpleNamespace(stores={EU, US}, clock=SimpleNamespace(now=lambda: NOON))
+            clock = SimpleNamespace(now=lambda: NOON)
+            context = SimpleNamespace(stores={EU, US}, clock=clock, match_by=MatchBy.HANDLE)
             return partial(Cataloguer(context)._meet, store, facts)
 
         one.run(lambda ledger: ledger.run(delete(LevelRow)))

@@ -5,14 +5,17 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from sync_core.db import migrate as migrations
 from sync_core.db.database import Database
 from sync_core.db.migrate import current, draft, head, migrate, revisions
+from sync_core.db.rows import VARIANT, variant_of
+from sync_core.domain.values import InventoryPolicy
 from sync_core.errors import DatabaseTooNew
 
 COMMA = re.compile(r", (?![^(]*\))")  # not the commas within brackets
@@ -126,3 +129,40 @@ def test_a_draft_is_empty_while_no_model_has_changed(tmp_path, database, monkeyp
     assert "revision = '2031_01_01_nothing'" in written
     assert f"down_revision = {current(database.engine)!r}" in written
     assert "op." not in written
+
+
+BARCODES = "2026_11_25_barcodes"
+SOLD = """INSERT INTO variant (store, item, variant_id, product_id, handle, title, options, sku,
+  barcode, tracked, bundle, gift_card, status)
+  VALUES ('eu', :item, 1, 1, 'jacket', 'Jacket', '[]', '', :barcode, {yes}, {no}, {no}, 'ACTIVE')"""
+
+
+def test_the_barcode_that_a_variant_had_is_one_of_its_barcodes(empty, monkeypatch):
+    """An upgraded Tipo finds and matches what it knew, before any store has been read again."""
+    then = revisions().index(BARCODES)
+    monkeypatch.setattr("sync_core.db.migrate.command.upgrade", _to(revisions()[then - 1]))
+    migrate(empty.engine)
+    monkeypatch.undo()
+    yes, no = ("1", "0") if empty.engine.dialect.name == "sqlite" else ("true", "false")
+    items = [*range(1, 1502), 3_000_000_000_000]
+    with empty.engine.begin() as connection:
+        store = "INSERT INTO store (alias, domain, role, scopes) VALUES ('eu', 'd', 'source', '')"
+        connection.execute(text(store))
+        rows = [{"item": each, "barcode": f" {each}a "} for each in items]
+        connection.execute(text(SOLD.format(yes=yes, no=no)), [*rows, {"item": 0, "barcode": ""}])
+    assert migrate(empty.engine) == revisions()[then:]
+    with empty.engine.begin() as connection:
+        codes = connection.execute(text("SELECT item, code FROM barcode ORDER BY item")).all()
+        kept = [variant_of(row) for row in connection.execute(select(VARIANT))]
+    assert [tuple(row) for row in codes] == [(each, f"{each}a") for each in items]
+    assert {each.item: each.barcodes for each in kept} == {
+        0: (),
+        **{each: (f" {each}a ",) for each in items},
+    }
+    assert {each.policy for each in kept} == {InventoryPolicy.DENY}
+
+
+def _to(revision):
+    """Return alembic's `upgrade`, ending at that revision whatever was asked for."""
+    whole = command.upgrade
+    return lambda config, _: whole(config, revision)

@@ -140,3 +140,34 @@ def test_the_end_is_told(app, time):
     time.go(2)
     (message,) = app.shop.due()
     assert json.loads(message.body)["status"] == "completed"
+
+
+BARCODES = "barcodes(first: 20) { nodes { value type } pageInfo { hasNextPage } }"
+
+
+def test_a_variant_has_several_barcodes_and_its_main_one_is_the_first(app):
+    app.shop.set_barcodes(app.item, ["UPC-1", "EAN-1"])
+    query = "query ($q: String) { productVariants(first: 5, query: $q) { nodes { barcode %s } } }"
+    for code in ("ean-1", "UPC-1"):
+        (found,) = app(query % BARCODES, q=f"barcode:{code}")["data"]["productVariants"]["nodes"]
+        assert found == {
+            "barcode": "UPC-1",
+            "barcodes": {
+                "nodes": [{"value": "UPC-1", "type": None}, {"value": "EAN-1", "type": None}],
+                "pageInfo": {"hasNextPage": False},
+            },
+        }
+    assert app(query % BARCODES, q="barcode:2")["data"]["productVariants"]["nodes"] == []
+
+
+def test_a_variant_has_at_most_twenty_barcodes(app):
+    with pytest.raises(ValueError, match="no more than 20"):
+        app.shop.set_barcodes(app.item, map(str, range(21)))
+
+
+def test_barcodes_are_in_no_export(app):
+    """They are nodes without an id, and a bulk operation exports none of these."""
+    query = "{ productVariants { edges { node { id barcodes { edges { node { value } } } } } } }"
+    (error,) = start(app, query)["userErrors"]
+    assert error["code"] == "INVALID"
+    assert error["message"].startswith("Connections must implement the Node interface")

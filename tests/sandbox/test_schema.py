@@ -1,26 +1,20 @@
 """Our schema says nothing that Shopify's does not say."""
 
-from pathlib import Path
-
 import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
-    build_schema,
 )
 
 from sandbox.graphql import schema
-
-OFFICIAL = Path(__file__).parents[2] / "../shared/shopify/admin-2026-10.graphql"
+from tests import official as shopify
 
 
 @pytest.fixture(scope="module")
 def official():
-    if not OFFICIAL.exists():
-        pytest.skip("Shopify's schema file is not beside the repository")
-    return build_schema(OFFICIAL.read_text())
+    return shopify.official()
 
 
 def lacking(ours, theirs):

@@ -360,6 +360,13 @@ class House:
         self.advance(5)
 
     # -- people
+    def read_catalogues(self) -> None:
+        """Read every catalogue again, as on the next day: a day of renewals takes minutes."""
+        assert self.process is not None
+        self.process.database.run(lambda ledger: ledger.forget_catalogues())
+        self.process.context.products.ring()
+        self.advance(5)
+
     def act(self, alias: Alias, sku: str, delta: int, *, till: bool = False) -> None:
         """Sell or restock."""
         shop = self.shops[alias]

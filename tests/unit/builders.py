@@ -116,7 +116,7 @@ def variant(store="eu", **rest):
         "title": "Slim Fit Denim Jacket",
         "options": (("Size", "M"),),
         "sku": "SFDJ-M",
-        "barcode": "4006381333931",
+        "barcodes": ("4006381333931",),
         "tracked": True,
         "bundle": False,
         "gift_card": False,

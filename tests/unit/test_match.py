@@ -1,8 +1,12 @@
 """Which variants of different stores are the same thing."""
 
-import pytest
+from itertools import combinations
 
-from sync_core.domain.match import MatchBy, Matches, key_of, match, normal
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_core.domain.match import MatchBy, Matches, codes_of, key_of, keyed, match, normal
 from tests.unit.builders import variant
 
 EU, US, UK = variant("eu"), variant("us"), variant("uk")
@@ -77,7 +81,7 @@ def test_keys_are_compared_without_regard_to_their_form(one, other, same):
         pytest.param(MatchBy.SKU, {}, ("sfdj-m",), id="SKU"),
         pytest.param(MatchBy.SKU, {"sku": "  "}, None, id="no SKU"),
         pytest.param(MatchBy.BARCODE, {}, ("4006381333931",), id="barcode"),
-        pytest.param(MatchBy.BARCODE, {"barcode": ""}, None, id="no barcode"),
+        pytest.param(MatchBy.BARCODE, {"barcodes": ("", " ")}, None, id="no barcode"),
     ],
 )
 def test_a_variant_has_the_key_that_was_asked_for(by, facts, key):
@@ -90,3 +94,82 @@ def test_options_in_another_order_are_another_key():
     one = variant("eu", options=(("Size", "M"), ("Colour", "Blue")))
     other = variant("us", options=(("Colour", "Blue"), ("Size", "M")))
     assert match([one, other], by=MatchBy.HANDLE, source="eu").alone == (one, other)
+
+
+# -- several barcodes
+
+
+def coded(store, number, *codes, **more):
+    return variant(store, item=number, barcodes=codes, **more)
+
+
+A, B = coded("eu", 1, "1", "2"), coded("us", 2, "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("variants", "matches"),
+    [
+        pytest.param([A, B], {"groups": ((A, B),)}, id="one in common"),
+        pytest.param(
+            [A, B, coded("uk", 3, "3")],
+            {"groups": ((A, coded("uk", 3, "3"), B),)},
+            id="what is the same as one of them is the same",
+        ),
+        pytest.param(
+            [A, B, coded("us", 3, "1")],
+            {"ambiguous": ((A, B, coded("us", 3, "1")),)},
+            id="two in another store",
+        ),
+        pytest.param(
+            [A, B, coded("eu", 3, "3")],
+            {"ambiguous": ((A, B, coded("eu", 3, "3")),)},
+            id="two in the source, by way of another",
+        ),
+        pytest.param([A, coded("us", 2, "4")], {"alone": (A, coded("us", 2, "4"))}, id="none"),
+        pytest.param(
+            [A, B, coded("eu", 3, "1", "3", bundle=True)],
+            {"groups": ((A, B),), "left_out": (coded("eu", 3, "1", "3", bundle=True),)},
+            id="a bundle leads nowhere",
+        ),
+    ],
+)
+def test_variants_match_by_any_barcode(variants, matches):
+    """Never by a guess: whatever leads to two variants of one store leads to none."""
+    assert match(variants, by=MatchBy.BARCODE, source="eu") == Matches(**matches)
+
+
+@st.composite
+def catalogues(draw):
+    codes = st.lists(st.sampled_from("123456789"), max_size=4)
+    stores = st.sampled_from(["eu", "us", "uk"])
+    rows = draw(st.lists(st.tuples(stores, codes, st.booleans()), max_size=10))
+    return [
+        coded(store, number, *some, bundle=bundle)
+        for number, (store, some, bundle) in enumerate(rows)
+    ]
+
+
+@given(variants=catalogues(), order=st.randoms(use_true_random=False))
+def test_no_variant_is_in_two_groups_and_no_barcode_either(variants, order):
+    """In whatever order they come: a level may be in one pool at most."""
+    found = match(variants, by=MatchBy.BARCODE, source="eu")
+    groups = [*found.groups, *found.ambiguous]
+    for one, other in combinations([*groups, *((each,) for each in found.alone)], 2):
+        assert not {each.item for each in one} & {each.item for each in other}
+        codes = [frozenset().union(*map(codes_of, some)) for some in (one, other)]
+        in_source = [any(each.store == "eu" for each in some) for some in (one, other)]
+        if in_source[0] and in_source[1]:
+            assert not codes[0] & codes[1]
+    for group in found.groups:
+        assert len({each.store for each in group}) == len(group) > 1
+        assert group[0].store == "eu"
+    listed = [*(each for some in groups for each in some), *found.alone, *found.left_out]
+    assert sorted(each.item for each in listed) == [each.item for each in variants]
+    again = list(variants)
+    order.shuffle(again)
+    keys = {
+        each.item: key for key, some in keyed(variants, MatchBy.BARCODE).items() for each in some
+    }
+    assert keys == {
+        each.item: key for key, some in keyed(again, MatchBy.BARCODE).items() for each in some
+    }

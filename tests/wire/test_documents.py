@@ -1,28 +1,61 @@
 """Every text that we send is one that the store understands."""
 
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.graphql import schema as ours
 from sync_core.shopify import documents
+from tests.official import deprecated, official
 
-SCHEMA = Path(__file__).parents[3] / "shared" / "shopify" / "admin-2026-10.graphql"
+EXPORT = documents.export_query([101, 202])
+SENT = [
+    *(pytest.param(each.text, id=each.name) for each in documents.ALL),
+    pytest.param(documents.export_page([101, 202]).text, id="ExportPage"),
+    pytest.param(EXPORT, id="Export"),
+]
 
 
-@pytest.fixture(scope="module")
-def schema():
-    if not SCHEMA.exists():
-        pytest.skip("the Admin API's schema file is not beside the repository")
-    return build_schema(SCHEMA.read_text(encoding="utf-8"))
+@pytest.fixture(params=["Shopify's", "the sandbox's"])
+def schema(request):
+    return official() if request.param == "Shopify's" else ours()
 
 
-@pytest.mark.parametrize("document", documents.ALL, ids=lambda each: each.name)
-def test_a_document_is_valid(schema, document):
-    assert validate(schema, parse(document.text)) == []
+@pytest.mark.parametrize("text", SENT)
+def test_a_document_is_valid(schema, text):
+    assert validate(schema, parse(text)) == []
+
+
+@pytest.mark.parametrize("text", SENT)
+def test_a_document_uses_nothing_that_will_be_gone(schema, text):
+    """A field is deprecated a year before a store stops to answer it."""
+    assert deprecated(schema, parse(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        pytest.param(
+            "{ productVariants(first: 1) { nodes { barcode } } }", ["barcode"], id="plain"
+        ),
+        pytest.param(
+            "{ node(id: 1) { ...Sold } } fragment Sold on ProductVariant { was: barcode sku }",
+            ["barcode"],
+            id="in a fragment, by another name",
+        ),
+        pytest.param(
+            "{ productVariants(first: 1) { nodes { barcodes(first: 1) { nodes { value } } } } }",
+            [],
+            id="what stands for it",
+        ),
+    ],
+)
+def test_what_will_be_gone_is_found(schema, text, names):
+    """Else the test above would promise nothing."""
+    assert deprecated(schema, parse(text)) == names
 
 
 @pytest.mark.parametrize("document", documents.ALL, ids=lambda each: each.name)

@@ -1,0 +1,129 @@
+"""What matches by barcode has one key in the database, whatever comes in whatever order."""
+
+import threading
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
+from sync_core.db.barcodes import BARCODE
+from sync_core.db.database import Database
+from sync_core.db.rows import VARIANT
+from sync_core.domain.match import MatchBy, codes_of, keyed
+from sync_core.domain.values import Role
+from sync_core.workers.cataloguing import Cataloguer
+from tests.conftest import needs_postgres
+from tests.db.conftest import EU, US
+from tests.unit.builders import variant
+
+BY = MatchBy.BARCODE
+
+
+def enlist(ledger):
+    ledger.enlist(EU, "eu.example", Role.SOURCE)
+    ledger.enlist(US, "us.example", Role.DESTINATION)
+
+
+def coded(store, number, *codes, bundle=False):
+    return variant(store, item=number, product_id=number, barcodes=codes, bundle=bundle)
+
+
+def keep(ledger, variants, gone=()):
+    """Keep variants as the cataloguer does; return the keys of what may match otherwise."""
+    return Cataloguer(SimpleNamespace(match_by=BY))._keep(variants, ledger, gone)
+
+
+def keys(ledger, variants):
+    return {place: key for place, (_, key) in ledger.kept(variants).items()}
+
+
+def wanted(variants):
+    found = {
+        (each.store, each.item): key for key, some in keyed(variants, BY).items() for each in some
+    }
+    return {(each.store, each.item): found.get((each.store, each.item)) for each in variants}
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from([EU, US]),
+        st.integers(1, 5),
+        st.lists(st.sampled_from("12345678"), max_size=3, unique=True),
+        st.sampled_from(["keep", "keep", "keep", "bundle", "drop"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps=changes)
+def test_keys_follow_every_change(database, steps):
+    """Barcodes come and go, one variant at a time: the keys are those of all at once."""
+    stock = {}
+
+    def work(ledger):
+        ledger.run(delete(VARIANT))
+        ledger.run(delete(BARCODE))
+        enlist(ledger)
+        for store, number, codes, what in steps:
+            if what == "drop":
+                gone = stock.pop((store, number), None)
+                keep(ledger, [], [] if gone is None else [gone])
+            else:
+                stock[store, number] = coded(store, number, *codes, bundle=what == "bundle")
+                keep(ledger, [stock[store, number]])
+            all_of = list(stock.values())
+            assert keys(ledger, all_of) == wanted(all_of)
+            rows = {tuple(row) for row in ledger.run(select(BARCODE))}
+            assert rows == {(x.store, x.item, code) for x in all_of for code in codes_of(x)}
+
+    database.run(work)
+
+
+def test_what_may_match_otherwise_is_all_that_matched_or_matches(database):
+    """Whoever is left behind by a barcode that is gone must be matched anew, too."""
+    database.run(enlist)
+    eu, one, other = coded(EU, 1, "1", "2"), coded(US, 2, "1"), coded(US, 3, "2")
+    database.run(lambda ledger: keep(ledger, [eu, one, other]))
+    found = database.run(lambda ledger: keep(ledger, [coded(EU, 1, "1")]))
+    assert found == {("1",), ("2",)}
+    assert database.run(lambda ledger: keys(ledger, [eu, one, other])) == {
+        (EU, 1): ("1",), (US, 2): ("1",), (US, 3): ("2",),
+    }  # fmt: skip
+
+
+@needs_postgres
+@pytest.mark.parametrize(
+    ("there", "first", "second"),
+    [
+        pytest.param([], coded(EU, 1, "1", "2"), coded(US, 2, "2", "3"), id="both are new"),
+        pytest.param(
+            [coded(EU, 1, "1"), coded(US, 2, "1", "2"), coded(EU, 3, "2")],
+            coded(EU, 1, "0", "1"),
+            coded(US, 2, "9"),
+            id="what connected them goes, while their key changes",
+        ),
+    ],
+)
+def test_catalogues_that_are_read_at_once_are_matched(postgres_url, there, first, second):
+    """Two processes, a store each: whoever is second sees what the first has kept."""
+    with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as other:
+        one.run(enlist)
+        one.run(lambda ledger: keep(ledger, there))
+        later = threading.Thread(target=other.run, args=(lambda ledger: keep(ledger, [second]),))
+
+        def work(ledger):
+            keep(ledger, [first])
+            later.start()
+            later.join(0.5)
+            assert later.is_alive()
+
+        one.run(work)
+        later.join()
+        places = {(each.store, each.item): each for each in [*there, first, second]}
+        after = list(places.values())
+        assert one.run(lambda ledger: keys(ledger, after)) == wanted(after)
