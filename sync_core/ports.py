@@ -561,8 +561,8 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
         """Return pools by id, locked."""
 
-    def below_zero(self, store: Alias) -> list[PoolId]:
-        """Return the pools with a level of that store that have less than nothing."""
+    def below_zero(self, store: Alias | None) -> list[PoolId]:
+        """Return the pools with a level of that store, or all, that have less than nothing."""
 
     def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
         """Return the pool of each level, locked."""

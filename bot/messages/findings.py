@@ -26,6 +26,7 @@ KINDS = {
     "gift_card": "gift card",
     "renamed": "renamed",
     "oversold": "oversold",
+    "presold": "pre-sold",
     "suspended": "left alone",
     "conflict": "in several pools",
     "brake": "safety stop",

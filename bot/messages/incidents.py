@@ -161,7 +161,7 @@ def _books(facts: Facts, _: int) -> list[Part]:
 
 def _oversold(facts: Facts, _: int) -> list[Part]:
     units = facts.get("units")
-    by = f" by {counted(units, 'unit')}" if isinstance(units, int) else ""
+    by = f" by {number(units)}" if isinstance(units, int) else ""
     acts = facts.get("acts")
     told = [clean(each, 80) for each in acts] if isinstance(acts, list) else []
     if isinstance(acts, str) and acts:
@@ -171,6 +171,12 @@ def _oversold(facts: Facts, _: int) -> list[Part]:
         f" is oversold{by}",
         f": {' and '.join(told[:4])} took what was left." if told else ".",
     ]
+
+
+def _presold(facts: Facts, _: int) -> list[Part]:
+    units = facts.get("units")
+    many = number(units) if isinstance(units, int) else "Some"
+    return [f"{many} pre-sold: ", title(facts.get("title") or "a product"), "."]
 
 
 def _brake(facts: Facts, _: int) -> list[Part]:
@@ -325,6 +331,11 @@ STORIES = {
         news=_oversold,
         did="Tipo sets every store to the same number as soon as the store can be updated.",
         can="Restock it, or cancel one of the orders.",
+    ),
+    "presold": Words(
+        news=_presold,
+        did="Nothing: every store that is below zero sells it on when it is out of stock.",
+        can="Nothing, if these are pre-orders; else switch that off in Shopify.",
     ),
     "brake": Words(news=_brake),
     "clock_step": Words(

@@ -74,7 +74,8 @@ def _one(pool: PoolView) -> list[Part]:
     if pool.shared is None:
         return [*lead, "no shared number yet, the initial comparison is still open."]
     if pool.shared < 0:
-        return [*lead, f"oversold by {counted(-pool.shared, 'unit')}."]
+        below = number(-pool.shared)
+        return [*lead, f"{below} pre-sold." if pool.presold else f"oversold by {below}."]
     pending = sum(1 for each in pool.levels if each.owed)
     apart = sum(1 for each in pool.levels if is_apart(each))
     rest = [f"{number(pending)} pending"] if pending else []

@@ -24,6 +24,7 @@ from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET, WANTED
 from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.causes import FORGOTTEN, NEAR, explain
+from sync_core.domain.oversell import PRESOLD, stand
 from sync_core.domain.shown import owed
 from sync_core.domain.values import NEVER, Alias, Mode, Pool, PoolId, Role
 from sync_core.domain.views import (
@@ -60,10 +61,10 @@ class Reports(Brakes):
         """Return everything at a glance.
 
         How many pools and levels there are is counted every few minutes, and when they change.
-        What is open, due, oversold … is counted now, by indexes that hold nothing else.
+        What is open, due, below zero … is counted now, by indexes that hold nothing else.
         """
         counted = self._counted(now)
-        unagreed, oversold = (
+        unagreed, below = (
             int(self.run(select(func.count()).select_from(POOL).where(each)).scalar_one())
             for each in (UNAGREED, OVERSOLD)
         )
@@ -78,8 +79,8 @@ class Reports(Brakes):
             pools=counted["pools"],
             agreed=max(0, counted["pools"] - unagreed),
             differing=kinds.get("differs", 0),
-            oversold=oversold,
-            findings=sum(kinds.values()),
+            oversold=max(0, below - kinds.get(PRESOLD, 0)),
+            findings=sum(n for kind, n in kinds.items() if kind != PRESOLD),
             unhandled=int(unhandled.scalar_one()),
             oldest_unhandled_at=self.run(first).scalar(),
             paused=self.setting(PAUSED),
@@ -269,6 +270,7 @@ class Reports(Brakes):
             handle=handle,
             place=place,
             shared=pool.shared,
+            presold=stand(pool) == PRESOLD,
             moved_at=moved_at,
             levels=levels,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, Update, bindparam, insert, select, tuple_, update
+from sqlalchemy import Select, Table, Update, bindparam, insert, select, true, tuple_, update
 
 from sync_core.db.news import NewsRoom
 from sync_core.db.room import chunks
@@ -18,7 +18,7 @@ from sync_core.db.rows import (
     level_changes,
     level_of,
 )
-from sync_core.db.tables import DUE, MovementRow, PoolRow
+from sync_core.db.tables import DUE, OVERSOLD, MovementRow, PoolRow
 from sync_core.domain.values import (
     Alias,
     ItemId,
@@ -126,10 +126,11 @@ class Stock(NewsRoom):
             found.setdefault(pool, []).append(level_of(rest))
         return found
 
-    def below_zero(self, store: Alias) -> list[PoolId]:
-        """Return the pools with a level of that store that have less than nothing."""
-        query = select(POOL.c.id).join(LEVEL, LEVEL.c.pool_id == POOL.c.id)
-        low = query.where(POOL.c.shared < 0, LEVEL.c.store == store).order_by(POOL.c.id)
+    def below_zero(self, store: Alias | None) -> list[PoolId]:
+        """Return the pools with a level of that store, or all, that have less than nothing."""
+        mine = (LEVEL.c.pool_id == POOL.c.id) & (LEVEL.c.store == store)
+        theirs = true() if store is None else select(LEVEL.c.id).where(mine).exists()
+        low = select(POOL.c.id).where(OVERSOLD, theirs).order_by(POOL.c.id)
         return [PoolId(number) for number in self.run(low).scalars()]
 
     def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:

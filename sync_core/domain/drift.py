@@ -107,7 +107,7 @@ PASSING = frozenset(  # kinds of finding that nobody has to decide about: they e
     {
         *("held", "unreachable", "updates_failing", "request_refused", "product_unread"),
         *("webhooks_gone", "webhooks_missed", "location_refused", "export_odd"),
-        *("paused", "dead_worker", "delivery_set_aside"),
+        *("paused", "dead_worker", "delivery_set_aside", "presold"),
         *("lease", "older_database", "weak_mark"),
     }
 )
@@ -119,7 +119,8 @@ SENTENCES = {
     "no_partner": "{store} sells it, no other store does",
     "ambiguous": "several variants of {store} have the same {by}",
     "renamed": "{store} calls it differently now; it still shares its stock",
-    "oversold": "{units} sold that nobody has",
+    "oversold": "Oversold by {units}",
+    "presold": "{units} pre-sold",
     "contested": "another app or a person keeps changing {store} back",
 }
 SUSPENDED = {

@@ -99,7 +99,7 @@ class Overview:
     pools: int
     agreed: int
     differing: int  # levels whose first meeting differs
-    oversold: int  # pools below zero
+    oversold: int  # pools below zero that nobody wants there
     findings: int
     unhandled: int
     oldest_unhandled_at: datetime | None
@@ -138,6 +138,7 @@ class PoolView:
     handle: str
     place: str
     shared: int | None
+    presold: bool = False  # it is below zero, and every store there sells on
     moved_at: datetime | None
     levels: tuple[LevelView, ...]
 

@@ -123,7 +123,7 @@ class Health:
             ("tipo_unhandled", "Deliveries nobody has handled", overview.unhandled),
             ("tipo_pools", "Pools", overview.pools),
             ("tipo_pools_agreed", "Pools with a shared quantity", overview.agreed),
-            ("tipo_pools_oversold", "Pools below zero", overview.oversold),
+            ("tipo_pools_oversold", "Pools below zero, pre-sales apart", overview.oversold),
             ("tipo_findings", "Findings that stand", overview.findings),
         ):
             Gauge(name, words, registry=now).set(value)

@@ -24,6 +24,7 @@ from sync_core.domain.values import (
 )
 from sync_core.papers import Approved, Wish
 from sync_core.ports import Ledger
+from sync_core.workers.overselling import judged_again
 
 OVER = "the safety stop is over: nothing is left to decide"
 SOME = 500  # pools read in one query
@@ -68,7 +69,8 @@ def call_meetings(
 ) -> None:
     """Change the mode of stores; where it is not off, a report follows when all have met."""
     for alias in stores:
-        ledger.call_meeting(alias, mode, by=by, now=now)
+        with judged_again(ledger, alias, now=now):  # without this store, it may be a pre-sale
+            ledger.call_meeting(alias, mode, by=by, now=now)
     if not stores:
         return
     facts: dict[str, str | int | float | bool | None] = {

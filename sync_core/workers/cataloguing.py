@@ -20,6 +20,7 @@ shares stock already has nothing to gain.
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -34,6 +35,7 @@ from sync_core.domain.match import (
     normal,
     title_of,
 )
+from sync_core.domain.oversell import oversold
 from sync_core.domain.texts import short_name
 from sync_core.domain.values import Alias, ItemId, News, PoolId, Severity, Spot, Variant
 from sync_core.errors import NoAnswer, NoDatabase, Refused, StoreError, WrongShop, cut, reason
@@ -153,6 +155,7 @@ class Cataloguer:
             ledger.drop_variants(gone[0].store, [each.item for each in gone])
         keys = [key_of(each, by) for each in variants]
         ledger.save_variants(variants, keys)
+        self._judge_again([was for was, _ in before.values()], variants, ledger)
         touched = {key for key in (*keys, *(key for _, key in before.values())) if key is not None}
         if by is not MatchBy.BARCODE:
             return touched
@@ -160,6 +163,31 @@ class Cataloguer:
         found = keyed([each for each, _ in alike.values()], by)
         ledger.save_keys(found, alike)
         return set(found)
+
+    def _judge_again(
+        self, before: Iterable[Variant], after: Iterable[Variant], ledger: Ledger
+    ) -> None:
+        """Tell people where a store that sells below zero now, or no more, makes a difference."""
+        policies = {(each.store, each.item): each.policy for each in after}
+        was = {
+            (each.store, each.item): each.policy
+            for each in before
+            if policies.get((each.store, each.item), each.policy) is not each.policy
+        }
+        if not was:
+            return
+        items: dict[Alias, list[ItemId]] = {}
+        for store, item in was:
+            items.setdefault(store, []).append(item)
+        pools = ledger.pools(set(ledger.spots(items).values()))
+        now = self._context.clock.now()
+        for pool in pools.values():
+            old = pool.with_levels(
+                replace(each, policy=was.get((each.spot.store, each.spot.item), each.policy))
+                for each in pool.levels
+            )
+            ledger.tell(oversold(old, pool), now=now)
+        ledger.name_oversold(now=now)
 
     async def arrange_all(self) -> None:
         """Match the whole catalogue, once, when the last store's has been read."""

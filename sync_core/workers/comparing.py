@@ -14,14 +14,14 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from sync_core.domain.arrange import Places
 from sync_core.domain.proposals import Report, ReportState
 from sync_core.domain.suspects import Oddity, StoreCount, Suspect, Tally
-from sync_core.domain.values import Alias, LevelId, News, Severity
+from sync_core.domain.values import Alias, ItemId, LevelId, News, Severity
 from sync_core.domain.views import Finding
 from sync_core.errors import NotCompared
 from sync_core.ports import Column, Comparer, Comparison, Ledger, Question, Store
@@ -229,14 +229,25 @@ class Comparing:
         }
 
     async def keep_variants(self, compared: Compared) -> None:
-        """Open a finding for each variant without a partner, and close those that have one."""
+        """Open a finding for each variant without a partner, and close those that have one.
+
+        Those that are described otherwise than we know are read again: a webhook was lost.
+        """
         seen: list[News] = []
+        other: dict[Alias, list[ItemId]] = {}
         async for some in compared.comparison.suspects():
             seen += [_alone(each) for each in some if each.what in VARIANT_KINDS]
+            for each in some:
+                if each.what is Oddity.RENAMED:
+                    other.setdefault(each.store, []).append(each.item)
             if len(seen) >= MOST_VARIANTS:
                 break
         whole = len(seen) < MOST_VARIANTS
         await self._context.records.step(partial(self._keep, seen, whole))
+        now = self._context.clock.now()
+        await self._context.records.step(partial(_read_again, other, now))
+        if other:
+            self._context.products.ring()
 
     def _keep(self, seen: Sequence[News], whole: bool, ledger: Ledger) -> None:  # noqa: FBT001
         now = self._context.clock.now()
@@ -250,6 +261,13 @@ class Comparing:
             gone += [each.id for each in some if _is_gone(each, subjects)]
             after = some[-1].id
         ledger.close_findings(gone, now=now)
+
+
+def _read_again(items: Mapping[Alias, Sequence[ItemId]], now: datetime, ledger: Ledger) -> None:
+    """Have the products of these items read by id."""
+    for store, some in items.items():
+        for product in ledger.products_of(store, some[:MOST_VARIANTS]):
+            ledger.remember_product(store, product, now=now)
 
 
 def is_believed(count: StoreCount) -> bool:

@@ -40,6 +40,7 @@ from sync_core.errors import (
 )
 from sync_core.ports import HeldMark, Ledger, Store
 from sync_core.workers.context import Context
+from sync_core.workers.overselling import judged_again
 from sync_core.workers.reach import Reach
 from sync_core.workers.weak_mark import WeakMark
 
@@ -200,7 +201,8 @@ class LeaseKeeper:
         if ended is None or ended.reason is None:
             return ledger.lease(alias).state is LeaseState.OURS
         store = alias if ended.reason is LeaseState.FOREIGN else None
-        ledger.new_baseline(store, now=now)
+        with judged_again(ledger, store, now=now):
+            ledger.new_baseline(store, now=now)
         for brake in ledger.brakes():
             if not ledger.held(brake.subject):
                 gone = {"store": brake.store, "ended": "baseline"}

@@ -597,7 +597,7 @@ def test_a_night_with_all_kinds_of_findings_at_once(house):
     causes = {key: each.facts["cause"] for key, each in found.items()}
     assert "us moved from 50 to 45 and nobody told us" in causes["missed", "Thing 0"]
     assert causes["differs", "Thing 1"] == "first meeting: us shows 30, should be 50"
-    assert causes["oversold", "Thing 7"] == "1 sold that nobody has"
+    assert causes["oversold", "Thing 7"] == "Oversold by 1"
     assert causes["no_partner", "Only here"] == "eu sells it, no other store does"
     assert found["no_partner", "Scarf"].recommended is Choice.LINK
     safe = home.do(home.process.service.decide_all(report.token, ANN, "listed"))

@@ -128,7 +128,7 @@ FACTS = {"store": "us", "shows": 44, "should_show": 50, "book": 50}
         ("ambiguous", {"by": "SKU"}, "several variants of us have the same SKU"),
         ("ambiguous", {"by": None}, "several variants of us have the same key"),
         ("renamed", {}, "us calls it differently now; it still shares its stock"),
-        ("oversold", {"units": 3}, "3 sold that nobody has"),
+        ("oversold", {"units": 3}, "Oversold by 3"),
         ("suspended", {"why": "odd"}, "us: it cannot be read"),
         ("writing_back", {"why": "somebody else syncs it"}, "somebody else syncs it"),
         ("writing_back", {}, "writing back"),

@@ -238,7 +238,7 @@ def test_it_is_said_anew_only_when_it_opens_again():
     kept = Kept()
     kept.fold(oversold(1), oversold(2, NOW + MINUTE, units=2))
     assert [each.key for each in kept.told()] == ["incident:1"]
-    assert "oversold by 2 units" in kept.words("incident:1")
+    assert "oversold by 2." in kept.words("incident:1")
     kept.fold(oversold(3, NOW + HOUR, over=True), oversold(4, NOW + 2 * HOUR))
     assert [each.key for each in kept.told()] == ["incident:1", "incident:4"]
 
