@@ -82,6 +82,15 @@ class SetBuffer:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPack:
+    """Count one of a store's own as several shared units."""
+
+    words: str
+    units: int
+    alias: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Stop writing, go on counting."""
 
@@ -158,6 +167,7 @@ Command = (
     | ShowUnmatched
     | ShowPlaces
     | SetBuffer
+    | SetPack
     | Pause
     | Resume
     | Undo

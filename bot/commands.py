@@ -10,7 +10,7 @@ from bot import asking
 from bot.approvers import PREFERENCE as APPROVERS
 from bot.approvers import MayNot, unfit
 from bot.grammar import help_rows, needs_approver, parse
-from bot.messages import answers, history, modes, places, proposals, reports, state, stock
+from bot.messages import answers, history, modes, packs, places, proposals, reports, state, stock
 from bot.messages import unmatched as alone
 from bot.messages.kit import Message, context
 from bot.office import Office
@@ -54,6 +54,7 @@ class Commands:
             asking.ShowUnmatched: self._unmatched,
             asking.ShowPlaces: self._places,
             asking.SetBuffer: self._buffer,
+            asking.SetPack: self._pack,
             asking.Pause: self._pause,
             asking.Resume: self._resume,
             asking.Undo: self._undo,
@@ -222,8 +223,18 @@ class Commands:
         if not pools:
             return nothing_found(command.words)
         if len(pools) > 1 and not are_one_product(pools, command.words):
-            return answers.said(sentence=which_one(pools, command))
+            return answers.said(sentence=which_one(pools, "buffer", command))
         return await self._buffered(pools, command, asked)
+
+    async def _pack(self, command: asking.SetPack, asked: Asked) -> Message:
+        pools = await self._core.stock(command.words, live=False, limit=MOST_FOUND)
+        if not pools:
+            return nothing_found(command.words)
+        if len(pools) > 1 and not are_one_product(pools, command.words):
+            return answers.said(sentence=which_one(pools, "pack", command))
+        ids = [each.id for each in pools]
+        proposal = await self._core.ask_pack(ids, command.units, command.alias, asked.person)
+        return packs.pack_question(proposal=proposal)
 
     async def _buffered(
         self, pools: list[PoolView] | None, command: asking.SetBuffer, asked: Asked
@@ -309,12 +320,12 @@ def are_one_product(pools: list[PoolView], words: str) -> bool:
     return handles == {words.strip().casefold()}
 
 
-def which_one(pools: list[PoolView], command: asking.SetBuffer) -> str:
+def which_one(pools: list[PoolView], word: str, command: asking.SetBuffer | asking.SetPack) -> str:
     """Ask for one of several products, with what to type."""
     tail = f" {command.units}" + (f" {command.alias}" if command.alias else "")
     skus = list(dict.fromkeys(each.sku for pool in pools for each in pool.levels if each.sku))
     more = f" (and {len(pools) - 5} more)" if len(pools) > 5 else ""  # noqa: PLR2004
-    typed = ", ".join(f"/tipo buffer {sku}{tail}" for sku in skus[:5])
+    typed = ", ".join(f"/tipo {word} {sku}{tail}" for sku in skus[:5])
     return (
         f"{len(pools)} products fit “{shorten(command.words or '')}”; nothing was changed. "
         f"Name one by its SKU: {typed}{more}; or a whole product by its handle."

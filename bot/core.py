@@ -128,6 +128,11 @@ class Orders(Protocol):
     ) -> int:
         """Keep units back; return at how many levels."""
 
+    async def ask_pack(
+        self, pool_ids: list[PoolId], pack: int, alias: Alias | None, by: Person
+    ) -> Proposal:
+        """Propose to count one of a store's own as so many shared units."""
+
     async def set_preference(self, name: str, value: str | None, by: Person) -> None:
         """Change one of the bot's own settings."""
 

@@ -22,6 +22,7 @@ from bot.asking import (
     SetApprovers,
     SetBuffer,
     SetMode,
+    SetPack,
     SetQuiet,
     ShowAlerts,
     ShowApprovers,
@@ -38,6 +39,7 @@ from bot.asking import (
 from bot.tokens import LONGEST, Token, shorten, tokens_of
 from sync_core.domain.values import Alias, Mode
 
+MAX_PACK = 100_000  # units in one pack
 MOST_UNITS = 1_000_000  # a buffer above that is a slip of the finger
 MOST_APPROVERS = 50
 ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -69,7 +71,7 @@ class Row:
         return f"/tipo {self.word} {self.takes}".rstrip()
 
 
-ORDERS = (SetMode, SetBuffer, Pause, Resume, Undo, SetApprovers, SetQuiet, SetAlerts)
+ORDERS = (SetMode, SetBuffer, SetPack, Pause, Resume, Undo, SetApprovers, SetQuiet, SetAlerts)
 
 
 def needs_approver(command: Command) -> bool:
@@ -110,18 +112,34 @@ def _history(words: Words) -> Command | None:
     return ShowHistory(_text(words)) if _text(words).strip() else None
 
 
-def _buffer(words: Words) -> Command | Unclear | None:
+def _product_units(words: Words) -> tuple[Words, Token, Alias | None] | None:
     """Read from the end: a product's name may hold numbers, and words that look like an alias."""
     match words:
         case [*product, units] if product and units.matches(NUMBER):
-            return _buffered(product, units, None)
+            return product, units, None
         case [*product, units, alias] if (
             product and units.matches(NUMBER) and ALIAS.fullmatch(alias.key)
         ):
-            return _buffered(product, units, Alias(alias.key))
+            return product, units, Alias(alias.key)
+    return None
+
+
+def _buffer(words: Words) -> Command | Unclear | None:
+    if found := _product_units(words):
+        return _buffered(*found)
+    match words:
         case [*product, units] if product and re.fullmatch(r"[-+]\d+", units.key):
             return Unclear("A buffer is a number of units to keep back: 0 or more.")
     return None
+
+
+def _pack(words: Words) -> Command | Unclear | None:
+    if (found := _product_units(words)) is None:
+        return None
+    product, units, alias = found
+    if not 1 <= int(units.key) <= MAX_PACK:
+        return Unclear(f"A pack is a number of units from 1 to {MAX_PACK:,}; 1 ends it.")
+    return SetPack(_text(product), int(units.key), alias) if _text(product).strip() else None
 
 
 def _buffered(product: Words, units: Token, alias: Alias | None) -> Command | Unclear | None:
@@ -251,6 +269,14 @@ TABLE: tuple[Row, ...] = (
         does="keep units back, so that the last ones are not sold twice",
         example="/tipo buffer SFDJ-M 2 us",
         read=_buffer,
+        order=True,
+    ),
+    Row(
+        word="pack",
+        takes="<product> <units> [store]",
+        does="count one of a store's as so many shared units; 1 ends it",
+        example="/tipo pack SFDJ-M 6 us",
+        read=_pack,
         order=True,
     ),
     Row(word="pause", does="stop writing, go on counting", read=_alone(Pause()), order=True),

@@ -94,4 +94,4 @@ class Outcomes:
 def _is_question(outcome: Clicked) -> bool:
     """Whether the message asked one question alone, so that its answer may take its place."""
     one = outcome.proposal
-    return one is not None and one.kind in {ProposalKind.MODE, ProposalKind.UNDO}
+    return one is not None and one.kind in {ProposalKind.MODE, ProposalKind.UNDO, ProposalKind.PACK}

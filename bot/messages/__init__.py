@@ -47,6 +47,7 @@ made harmless here; hand it in as it is.
     proposals   proposal(*, proposal)                one finding with its options as buttons
                 undo_question(*, proposal)
                 receipt(*, receipt, share="")
+    packs       pack_question(*, proposal)
     brake       brake(*, facts: Mapping, token: str | None, at: datetime)
     incidents   incident(*, body: Mapping, now, token="")     body as bot.news made it
     home        home(*, overview, hours: Sequence[Hour], reports: Sequence[Report], now, may: bool,

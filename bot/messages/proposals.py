@@ -169,6 +169,7 @@ def _did(receipt: Receipt) -> list[Part]:
     undo                  Receipt 3 was undone: EU 42 → 46.
     fix, that resumes     Tipo updates Jacket again: EU 50 → 45.
     mode                  The mode was changed.
+    pack size             The pack size was changed: US 50 → 8.
     safety stop           EU's stock was restored: 25 products set back to the previous numbers.
     nothing was done      Nothing was changed: <why>.
     """
@@ -194,6 +195,8 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
             return [_stopped(one)]
         case ProposalKind.MODE:
             return ["The mode was changed."]
+        case ProposalKind.PACK:
+            return [f"The pack size was changed: {written(writes, 4) or 'nothing to write'}."]
         case ProposalKind.UNDO:
             undone = receipt.undoes or 0
             return [f"Receipt {undone} was undone: {written(writes, 4) or 'nothing to write'}."]

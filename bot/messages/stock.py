@@ -169,7 +169,11 @@ def _state(level: LevelView) -> str:
         return f"writing {signed(level.open_delta)}"
     if level.waits_for_look:
         return "being read again"
-    return "in sync" if not level.owed else "pending"
+    return "pending" if level.owed else _in_sync(level)
+
+
+def _in_sync(level: LevelView) -> str:
+    return "in sync" if level.pack == 1 else f"in sync, in packs of {number(level.pack)}"
 
 
 def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") -> Message:

@@ -16,6 +16,7 @@ from sync_core.cli import (
     exporting,
     migrating,
     mode,
+    packing,
     places,
     serving,
     status,
@@ -57,8 +58,8 @@ def _tipo(
 
 
 for part in (
-    *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, places),
-    *(contesting, deliveries, auditing, doctor, migrating, takeover),
+    *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, packing),
+    *(places, contesting, deliveries, auditing, doctor, migrating, takeover),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

@@ -61,7 +61,7 @@ def buffer(given: Given, *, yes: Yes = False, as_json: AsJson = False) -> None:
         say(f"{_units(units)} kept back from {_stores(alias)}: {count:,} levels changed{wait}.")
 
 
-def read(given: Sequence[str]) -> Asked:
+def read(given: Sequence[str], usage: str = USAGE) -> Asked:
     """Return the product's words (None: all), the units and the store that some words mean.
 
     Raises:
@@ -72,7 +72,7 @@ def read(given: Sequence[str]) -> Asked:
     if not last.isdigit() and words and words[-1].isdigit():
         alias, last = Alias(last.lower()), words.pop()
     if not last.isascii() or not last.isdigit() or not words:
-        raise CannotWork(f"{cut(' '.join(given))}: {USAGE}")
+        raise CannotWork(f"{cut(' '.join(given))}: {usage}")
     asked = " ".join(words)
     return None if asked.lower() == ALL else asked, int(last[:12]), alias
 

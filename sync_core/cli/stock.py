@@ -113,6 +113,7 @@ def state(level: LevelView, pool: PoolView) -> str:
     with a look that is wanted   being read
     without a meeting            differing, or waiting for its meeting
     that owes                    waiting to be written
+    with packs                   in packs of so many
     else                         equal
 
     """
@@ -125,9 +126,13 @@ def state(level: LevelView, pool: PoolView) -> str:
     if level.waits_for_look:
         return "being read"
     if not level.met:
-        alone = level.book is None or pool.shared is None or level.book == pool.shared
+        alone = level.book is None or pool.shared is None or level.book == level.expected
         return "waits for its first meeting" if alone else "differs: left alone"
-    return "waits to be written" if level.owed else "equal"
+    return "waits to be written" if level.owed else _equal(level)
+
+
+def _equal(level: LevelView) -> str:
+    return "equal" if level.pack == 1 else f"in packs of {level.pack}"
 
 
 def history(words: Words, *, limit: int = 50, as_json: AsJson = False) -> None:

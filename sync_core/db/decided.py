@@ -7,7 +7,7 @@ from sqlalchemy import Row, select
 from sync_core.db.desk import EFFECT, PROPOSAL, RECEIPT
 from sync_core.db.room import Room
 from sync_core.db.rows import LEVEL, STORE
-from sync_core.domain.proposals import Choice
+from sync_core.domain.proposals import Choice, ProposalKind
 from sync_core.domain.values import Alias, PoolId, Role
 from sync_core.domain.views import Entry
 
@@ -34,6 +34,8 @@ def decisions_of(room: Room, pool: PoolId, *, limit: int) -> list[Entry]:
             RECEIPT.c.choice.label("signed"),
             PROPOSAL.c.choice,
             PROPOSAL.c.number,
+            PROPOSAL.c.kind,
+            PROPOSAL.c.subject,
             LEVEL.c.store,
         )
         .join(RECEIPT, RECEIPT.c.id == EFFECT.c.receipt_id)
@@ -64,6 +66,9 @@ def _words(row: Row[Any], source: str) -> str:
     """Return what somebody chose."""
     if row.undoes is not None:
         return f"take back receipt {row.undoes}"
+    if row.kind == ProposalKind.PACK:
+        was = row.facts["pack_before"]
+        return f"packs of {row.subject} in {row.store}, before {was}"
     choice = Choice(row.choice or row.signed)
     words = WORDS.get(choice, choice.replace("_", " "))
     return words.format(store=row.store, source=source, number=row.number)

@@ -128,6 +128,7 @@ def effect_facts(effect: Effect) -> dict[str, Any]:
     return {
         "joined": [[each.level, each.meeting, each.written] for each in effect.joined],
         "buffer_before": effect.buffer_before,
+        "pack_before": effect.pack_before,
         "founded": effect.founded,
     }
 
@@ -143,6 +144,7 @@ def effect_of(row: Row[Any]) -> Effect:
             for level, meeting, written in row.facts["joined"]
         ),
         buffer_before=row.facts["buffer_before"],
+        pack_before=row.facts.get("pack_before"),  # not in what older versions have kept
         founded=row.facts["founded"],
         baseline=row.baseline,
     )

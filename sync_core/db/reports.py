@@ -25,7 +25,7 @@ from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET,
 from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.causes import FORGOTTEN, NEAR, explain
 from sync_core.domain.oversell import PRESOLD, stand
-from sync_core.domain.shown import owed
+from sync_core.domain.shown import owed, shown
 from sync_core.domain.values import NEVER, Alias, Mode, Pool, PoolId, Role
 from sync_core.domain.views import (
     Difference,
@@ -260,6 +260,8 @@ class Reports(Brakes):
                 open_delta=opened.get(each.id),
                 waits_for_look=each.awaits_look,
                 sku=names.get(each.id, ("", ""))[1],
+                pack=each.pack,
+                expected=None if pool.shared is None else shown(each, pool.shared),
             )
             for each in sorted(pool.levels, key=lambda level: level.role is not Role.SOURCE)
         )

@@ -96,6 +96,7 @@ class Effect:
     moved: int  # by how much it moved `shared`
     joined: tuple[Joined, ...] = ()
     buffer_before: int | None = None  # if it changed one
+    pack_before: int | None = None  # if it changed a pack size
     founded: bool = False  # it was the pool's first agreement
     baseline: int = 0  # of its pool, when it was decided
 
@@ -120,7 +121,7 @@ def decide(
     part = takes_part(pool, chosen.level)
     if any(each.held for each in pool.levels):
         return Obstacle.HELD
-    obstacle = _obstacle(part, reads, patience)
+    obstacle = obstacle_to(part, reads, patience)
     if obstacle is not None:
         return obstacle
     values = {each.id: reads[each.id].reading.available for each in part}
@@ -130,7 +131,7 @@ def decide(
     if is_stopped(pool):
         outcome = Outcome(pool=begin_anew(pool), news=ended(pool))
     for level in part:
-        outcome = outcome.then(_account(outcome.pool, level, reads[level.id].reading, now=now))
+        outcome = outcome.then(account_for(outcome.pool, level, reads[level.id].reading, now=now))
     joining = {each.id for each in part if not outcome.pool.level(each.id).met}
     return _carry_out(outcome, chosen, joining)
 
@@ -151,7 +152,7 @@ def takes_part(pool: Pool, level: LevelId) -> list[Level]:
     ]
 
 
-def _obstacle(
+def obstacle_to(
     part: list[Level], reads: Mapping[LevelId, Read], patience: Patience
 ) -> Obstacle | None:
     """Return what stands in the way of believing the readings."""
@@ -180,7 +181,7 @@ def _has_moved(pool: Pool, chosen: Chosen, values: Mapping[LevelId, int | None])
     return any(values.get(level) != value for level, value in chosen.saw.items())
 
 
-def _account(pool: Pool, level: Level, reading: Reading, *, now: datetime) -> Outcome:
+def account_for(pool: Pool, level: Level, reading: Reading, *, now: datetime) -> Outcome:
     """Take a reading for true: a movement where the level has met, its book where it has not."""
     available = reading.available
     if available is None:
@@ -325,14 +326,19 @@ def _cannot_undo(pool: Pool, effect: Effect) -> str | None:
         level = levels.get(joined.level)
         if level is None or level.meeting != joined.meeting or not level.met:
             return "since then this product has met its pool anew, so there is nothing to take back"
+    if effect.pack_before is not None:  # it takes a reading, see `repack`
+        return f"a pack size is not taken back but set again: it was {effect.pack_before}"
+    if not (effect.moved or effect.joined or effect.buffer_before is not None):
+        return "only what stores did themselves was counted or passed on, and that stays"
+    return _cannot_write(pool)
+
+
+def _cannot_write(pool: Pool) -> str | None:
+    """Return why nothing may be written to a pool's levels now, if so."""
     for level in pool.levels:
         if level.suspended is not None and level.mode is not Mode.OFF:
             return f"{level.spot.store} cannot be written to now ({level.suspended})"
-    if not (effect.moved or effect.joined or effect.buffer_before is not None):
-        return "only what stores did themselves was counted or passed on, and that stays"
-    if any(each.held for each in pool.levels):
-        return BRAKED
-    return None
+    return BRAKED if any(each.held for each in pool.levels) else None
 
 
 def _rebuffered(level: Level, effect: Effect, shared: int) -> Level:

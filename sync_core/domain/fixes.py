@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from sync_core.domain.audit import BOOKS
 from sync_core.domain.decide import takes_part
 from sync_core.domain.proposals import Choice, Option, Write
-from sync_core.domain.shown import shown
+from sync_core.domain.shown import shared_by, shown
 from sync_core.domain.values import Alias, Level, LevelId, Pool, Role, Suspension
 
 GENTLE = 100  # units that may move without a closer look
@@ -76,7 +76,7 @@ def _quantities(
     """Yield the options that settle on a quantity."""
     # What the pool says is in doubt where its books are: then it is what the source shows.
     by_source = _wants(replace(pool, shared=None) if kind == BOOKS else pool, values)
-    theirs = _base(level, values)
+    theirs = shared_by(level, values[level.id] or 0, by_source)
     if kind == "missed" and pool.shared is not None:
         moved = _moved(part, values)  # to count one is to count all that was read
         target = pool.shared + sum(moved.values())
@@ -133,13 +133,7 @@ def _wants(pool: Pool, values: Mapping[LevelId, int | None]) -> int | None:
     source = next((each for each in pool.levels if each.role is Role.SOURCE), None)
     if source is None or values.get(source.id) is None:
         return None
-    return _base(source, values)
-
-
-def _base(level: Level, values: Mapping[LevelId, int | None]) -> int:
-    """Return the shared quantity by which a level would show what it shows."""
-    value = values[level.id] or 0
-    return value * level.pack + (level.buffer if value >= 0 else 0)
+    return shared_by(source, values[source.id] or 0, None)
 
 
 def _option(

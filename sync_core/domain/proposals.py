@@ -50,6 +50,7 @@ class ProposalKind(StrEnum):
     FIX = "fix"  # one finding
     MODE = "mode"  # a change of mode, after its preflight
     UNDO = "undo"  # taking back what a receipt did
+    PACK = "pack"  # how many shared units are in one of a store's own
     BRAKE = "brake"  # writes that are held until somebody says so
 
 

@@ -9,6 +9,9 @@
 Below zero nothing is kept back: an oversold unit is owed to a customer, whatever the buffer.
 What the brake holds has, for this level, not happened yet. What a person ordered for a level that
 has left its pool (an undo) is owed whatever the pool says.
+
+What makes no whole pack is a remainder: of 50 shared units, packs of 6 show 8, and 2 are left over.
+It is in no store's number but stays in `shared`: one pack sold takes 6, which leaves 44, and 7.
 """
 
 from sync_core.domain.values import Level
@@ -16,10 +19,25 @@ from sync_core.domain.values import Level
 
 def shown(level: Level, shared: int) -> int:
     """Return what a level must show when its pool agrees on `shared`."""
+    return _unpacked(level, shared) // level.pack
+
+
+def _unpacked(level: Level, shared: int) -> int:
+    """Return what of `shared` a level may show, in shared units."""
     shared -= level.held
-    if level.buffer and shared >= 0:
-        shared = max(0, shared - level.buffer)
-    return shared // level.pack
+    return max(0, shared - level.buffer) if level.buffer and shared >= 0 else shared
+
+
+def shared_by(level: Level, value: int, shared: int | None) -> int:
+    """Return the shared quantity by which a level shows `value`; what makes no pack stays.
+
+    Args:
+        level: A level from which nothing is held.
+        value: What it shows.
+        shared: What the pool agrees on now, for the remainder.
+    """
+    remainder = 0 if shared is None else _unpacked(level, shared) % level.pack
+    return value * level.pack + remainder + (level.buffer if value >= 0 else 0)
 
 
 def owed(level: Level, shared: int | None) -> int:

@@ -127,6 +127,8 @@ class LevelView:
     open_delta: int | None
     waits_for_look: bool
     sku: str
+    pack: int = 1  # shared units in one of this store's
+    expected: int | None = None  # what it should show; None while nothing is agreed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

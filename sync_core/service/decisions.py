@@ -21,7 +21,7 @@ from sync_core.domain.values import News
 from sync_core.errors import NotAllowed
 from sync_core.papers import Signed
 from sync_core.ports import Ledger
-from sync_core.service.orders import Orders
+from sync_core.service.packs import Packs
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ ANSWERS = {
 Choices = Mapping[int, tuple[Choice, int | None]]
 
 
-class Decisions(Orders):
+class Decisions(Packs):
     """The part of the service that takes clicks. Who may is the face's affair, and is kept."""
 
     async def decide(

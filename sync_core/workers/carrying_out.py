@@ -29,6 +29,10 @@ from sync_core.workers.overselling import judged_again
 OVER = "the safety stop is over: nothing is left to decide"
 SOME = 500  # pools read in one query
 
+SOON = 2.0  # seconds until a level that was busy is read again
+LATER = 10.0  # seconds until a store that was silent is asked again
+NOT_AS_SHOWN = "other numbers would be written now than were shown"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

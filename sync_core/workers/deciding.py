@@ -7,6 +7,7 @@
     a fix that links         making the two variants one pool
     a fix that resumes       writing to a contested level again
     a change of mode         calling the first meeting, if the modes are still those shown
+    a pack size              reading its levels by id; then repack(), if no number moved
     an undo                  undo() on each pool that the receipt is about
     a brake                  passing on what it held, or giving the store back what it had
 
@@ -23,7 +24,7 @@ from functools import partial
 from sync_core.domain.audit import is_stopped
 from sync_core.domain.decide import BRAKED, Chosen, Effect, Obstacle, decide, takes_part
 from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
-from sync_core.domain.shown import owed
+from sync_core.domain.shown import owed, shared_by
 from sync_core.domain.values import (
     Level,
     LevelId,
@@ -35,9 +36,20 @@ from sync_core.errors import NoDatabase
 from sync_core.papers import Approved
 from sync_core.ports import LONG_STEP_SECONDS, Ledger
 from sync_core.workers.asking import ask_about_brakes
-from sync_core.workers.carrying_out import Result, change_mode, let_go, link, take_back, take_up
+from sync_core.workers.carrying_out import (
+    LATER,
+    NOT_AS_SHOWN,
+    SOON,
+    Result,
+    change_mode,
+    let_go,
+    link,
+    take_back,
+    take_up,
+)
 from sync_core.workers.contesting import ask_about_contests
 from sync_core.workers.context import Context
+from sync_core.workers.packing import levels_to_read, set_pack
 from sync_core.workers.planning import write_down_all
 from sync_core.workers.proposing import Proposer
 from sync_core.workers.reading import Found, read_levels
@@ -45,9 +57,6 @@ from sync_core.workers.reading import Found, read_levels
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50  # proposals carried out in one round
-SOON = 2.0  # seconds until a level that was busy is read again
-LATER = 10.0  # seconds until a store that was silent is asked again
-NOT_AS_SHOWN = "other numbers would be written now than were shown"
 BROKEN = "a fault of Tipo's own; the log says more"
 PATIENCE = timedelta(minutes=10)  # between the first attempt and giving up
 MONTH = timedelta(days=30)
@@ -174,6 +183,8 @@ class Decider:
                 result = Result(done=True)
             case ProposalKind.MODE, Choice.CONFIRM:
                 result = change_mode(proposal, ledger, self._context.ids, now)
+            case ProposalKind.PACK, Choice.CONFIRM:
+                result = set_pack(each, found, ledger, now, self._context.pace.patience)
             case ProposalKind.UNDO, Choice.CONFIRM:
                 result = take_back(each, ledger, now)
             case ProposalKind.BRAKE, _:
@@ -264,6 +275,9 @@ def _levels_of(wanted: Sequence[Approved], ledger: Ledger) -> list[Level]:
     ]
     pools = ledger.pools_of(numbers)
     found = {each.id: each for level, pool in pools.items() for each in takes_part(pool, level)}
+    for each in wanted:
+        if each.proposal.kind is ProposalKind.PACK:
+            found |= {level.id: level for level in levels_to_read(each.proposal, ledger)}
     return list(found.values())
 
 
@@ -286,7 +300,7 @@ def _chosen(each: Approved, pool: Pool, *, again: bool) -> Chosen | str:
     level = pool.level(_level_of(proposal))
     buffer = None
     if proposal.choice is Choice.KEEP and target is not None:
-        buffer = target - (saw.get(level.id) or 0) * level.pack
+        buffer = target - shared_by(level, saw.get(level.id) or 0, target) + level.buffer
     return Chosen(
         level=level.id,
         target=target,

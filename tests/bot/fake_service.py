@@ -62,6 +62,7 @@ class FakeService:
         self.paused = None
         self.pools = {}
         self.buffers = []
+        self.packs = []
         self.preferences = {}
         self.proposed = {}
         self.reported = {}
@@ -361,6 +362,12 @@ class FakeService:
             )
         self.reported[report.id] = replace(report, open=3, safe=3)
         return self.reported[report.id]
+
+    async def ask_pack(self, pool_ids, pack, alias, by):
+        if pack == 1:
+            raise NotAllowed("the pack size is 1 already in us")
+        self.packs.append((pool_ids, pack, alias, by.id))
+        return self.propose(ProposalKind.PACK, subject=str(pack))
 
     async def pause(self, *, by):
         self.paused = by

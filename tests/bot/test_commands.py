@@ -44,6 +44,9 @@ async def ask(office, line, person=None, channel=None):
         ("buffer SFDJ-M 2 us", "kept back from us"),
         ("buffer all 1", "every product"),
         ("buffer slim-fit-denim-jacket 2", "kept back"),
+        ("pack SFDJ-M 6 us", "Count"),
+        ("pack jacket 6 us", "Name one by its SKU: /tipo pack SFDJ-M 6 us"),
+        ("pack SFDJ-M 1 us", "1 already in us"),
         ("buffer jacket 2 us", "Name one by its SKU: /tipo buffer SFDJ-M 2 us"),
         ("pause", "paused"),
         ("resume", "resumed"),
@@ -120,7 +123,15 @@ def _buttons(message, action=""):
 @pytest.mark.parametrize(
     "line",
     [
-        *("mode two-way", "pause", "resume", "buffer all 1", "undo 1", "approvers channel"),
+        *(
+            "mode two-way",
+            "pause",
+            "resume",
+            "buffer all 1",
+            "pack SFDJ-M 6",
+            "undo 1",
+            "approvers channel",
+        ),
         *("quiet off", "alerts all"),
     ],
 )

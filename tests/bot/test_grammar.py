@@ -54,6 +54,9 @@ JACKET = "slim fit denim jacket"
         ('buffer "all" 2', g.SetBuffer("all", 2)),
         ("buffer SFDJ-M 0 us", g.SetBuffer("SFDJ-M", 0, "us")),
         (f"buffer {JACKET} 3", g.SetBuffer(JACKET, 3)),
+        ("pack SFDJ-M 6 us", g.SetPack("SFDJ-M", 6, "us")),
+        ("pack jacket 501 3", g.SetPack("jacket 501", 3)),
+        ("pack all 3", g.SetPack("all", 3)),
         ("buffer jacket 501 3 us", g.SetBuffer("jacket 501", 3, "us")),
         ('buffer "jacket 501" 3', g.SetBuffer("jacket 501", 3)),
         ("pause", g.Pause()),
@@ -123,6 +126,10 @@ def test_a_command_is_read(typed, meant):
             "A quotation mark is opened and never closed. Close it, or leave it out.",
         ),
         ("buffer SFDJ-M -2", "A buffer is a number of units to keep back: 0 or more."),
+        (
+            "pack SFDJ-M 0 us",
+            "A pack is a number of units from 1 to 100,000; 1 ends it.",
+        ),
         (
             "buffer SFDJ-M 2000000",
             "A buffer of more than 1,000,000 units is taken for a slip.",

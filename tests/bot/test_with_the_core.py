@@ -175,6 +175,43 @@ async def test_a_team_runs_two_stores(world, office):
         await office.slack.until(lambda: office.slack.home(office.ann), 5)
 
 
+async def test_a_pack_size_is_shown_confirmed_and_written(world, office):
+    """What somebody agrees to is each store's number, now and then."""
+    tipo, stores_url = world
+    async with tipo.serving(stores_url) as service:
+        await two_way(office, service)
+
+        async def quiet():
+            return not any(each.looks for each in (await service.overview()).stores)
+
+        await eventually(quiet)
+        question = await ask(office, "pack SFDJ-L 6 us", words="in packs of 6 units in us?")
+        assert "'us', '50', '8'" in str(cells(question)), question.blocks
+        await office.slack.click(office.ann, question, "decide.confirm")
+        await until(lambda: tipo.shops["us"].available("SFDJ-L") == 8, LONG)
+        assert tipo.shops["eu"].available("SFDJ-L") == 50
+
+        async def told():
+            found = await service.receipts(limit=1)
+            return found[0].kind == "pack" and not found[0].running
+
+        await eventually(told)
+
+
+def cells(message):
+    """Return the texts of a message's table."""
+    return [each["text"] for each in nested(message.blocks) if isinstance(each.get("text"), str)]
+
+
+def nested(blocks):
+    """Yield every object in some blocks."""
+    if isinstance(blocks, dict):
+        yield blocks
+    for each in blocks.values() if isinstance(blocks, dict) else blocks:
+        if isinstance(each, dict | list):
+            yield from nested(each)
+
+
 async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
     """Two people approve at once; after a restart the undo button still knows its receipt."""
     tipo, stores_url = world

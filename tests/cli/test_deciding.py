@@ -162,6 +162,53 @@ def test_wrong_words_about_buffers(known, words, says, code):
     assert says in known("buffer", *words, expect=code).output
 
 
+# -- packs
+def test_a_store_sells_in_packs(alone):
+    with serving():
+        told = alone.json("pack", JACKET, "6", "us", "--yes")
+        alone.work(all_settled_as(alone, [50, 8]))
+    lines = [(each["store"], each["what"], each["expected"]) for each in told["lines"]]
+    assert (told["pack"], told["done"], lines) == (6, True, [("us", "write", 8)])
+    assert "in packs of 6" in alone("stock", JACKET).output
+    with serving():
+        said = alone("pack", JACKET, "1", "us", "--yes").output
+    assert "us: 8 → 50" in said
+    assert "Done, receipt" in said
+    assert "packs of 6 in us, before 1" in alone("history", JACKET).output
+
+
+def all_settled_as(tipo, numbers):
+    async def holds(_service):
+        return shown(tipo) == numbers
+
+    return holds
+
+
+def test_a_pack_size_is_shown_before_it_is_asked_for(alone, person):
+    said = alone("pack", JACKET, "6", "us", says="n\n")
+    assert "us: 50 → 8" in said.output
+    assert "Nothing was changed." in said.output
+    said = alone("pack", JACKET, "6", "us", says="y\n").output
+    assert "`tipo serve` isn't running; it is done when it starts" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        pytest.param((JACKET,), "say which product and how many shared units", 2, id="no units"),
+        pytest.param(("all", "6", "us"), "say which product", 2, id="all products"),
+        pytest.param((JACKET, "0", "us", "--yes"), "from 1 to 100,000", 2, id="nothing"),
+        pytest.param((JACKET, "1", "us", "--yes"), "is 1 already in us", 2, id="no change"),
+        pytest.param((JACKET, "6", "mars", "--yes"), "mars is not a destination", 2, id="mars"),
+        pytest.param((JACKET, "6", "us"), "say --yes", 2, id="nobody to ask"),
+        pytest.param(("zebra", "6"), "Nothing that shares stock", 1, id="no such product"),
+        pytest.param(("fit", "6"), "pools fit. Choose one", 1, id="too many products"),
+    ],
+)
+def test_wrong_words_about_packs(met, words, says, code):
+    assert says in met("pack", *words, expect=code).output
+
+
 # -- places
 @pytest.fixture
 def outlets(known):

@@ -13,6 +13,7 @@ from bot.messages import (
     home,
     incidents,
     modes,
+    packs,
     places,
     posts,
     proposals,
@@ -427,6 +428,20 @@ MESSAGES = {
         )
         for each in ProposalState
     },
+    "pack": lambda n, t: packs.pack_question(
+        proposal=proposal(
+            n,
+            t,
+            kind=ProposalKind.PACK,
+            facts={
+                "pack": n,
+                "lines": [
+                    {"title": t, "place": t, "store": t, "shows": n, "expected": n, "what": what}
+                    for what in ("write", "fits", "differs", "off")
+                ],
+            },
+        )
+    ),
     "undo": lambda n, t: proposals.undo_question(proposal=proposal(n, t, kind=ProposalKind.UNDO)),
     "receipt": lambda n, t: proposals.receipt(receipt=receipt(n, t), share="s"),
     "brake": lambda n, t: brake.brake(facts={"store": t, "pools": n}, token=f"{n}", at=NOW),

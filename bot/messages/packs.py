@@ -1,0 +1,77 @@
+"""The question before a pack size is changed: each store, its number now and then."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.messages.kit import (
+    Action,
+    Column,
+    Message,
+    actions,
+    bold,
+    button,
+    context,
+    message,
+    more,
+    table,
+    title,
+)
+from bot.messages.proposals import ending, expiry
+from bot.text import clean, counted, number
+from sync_core.domain.proposals import Choice, Proposal, ProposalState
+
+COLUMNS = (
+    Column("Product", wrapped=True),
+    Column("Shared location", wrapped=True),
+    Column("Store"),
+    Column("Now", right=True),
+    Column("Then", right=True),
+    Column("Note", wrapped=True),
+)
+
+
+def pack_question(*, proposal: Proposal) -> Message:
+    """Ask whether to use packs, and show what that means for each store."""
+    if proposal.state is not ProposalState.OPEN:
+        return message("This question is settled. ", *ending(proposal), sign="Note")
+    given = proposal.facts.get("lines")
+    lines = [each for each in given if isinstance(each, Mapping)] if isinstance(given, list) else []
+    stores = sorted({clean(each.get("store") or "?", 40) for each in lines})
+    pack = proposal.facts.get("pack")
+    units = pack if isinstance(pack, int) else 1
+    how = "one by one" if units == 1 else f"in packs of {counted(units, 'unit')}"
+    yes, no = (f"{Action.DECIDE}.{each}" for each in (Choice.CONFIRM, Choice.DISMISS))
+    blocks, shown = table(COLUMNS, map(_row, lines), most=20)
+    return message(
+        "Count ",
+        title(proposal.title or "this product"),
+        f" {how} in ",
+        bold(", ".join(stores) or "every destination"),
+        "?",
+        sign="Question",
+        blocks=[
+            *blocks,
+            *more(len(lines) - shown, "tipo pack"),
+            *actions(
+                f"pack-{proposal.id}",
+                button(yes, f"Use packs of {number(units)}", proposal.token, style="primary"),
+                button(no, "Cancel", proposal.token),
+            ),
+            context(
+                f"If stock changes before you confirm, you'll be asked again; {expiry(proposal)}."
+            ),
+        ],
+    )
+
+
+def _row(line: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what becomes of one store."""
+    shows, expected = line.get("shows"), line.get("expected")
+    note = {
+        "write": None,
+        "fits": "nothing to write",
+        "differs": f"expected {expected}; stays a mismatch, nothing is written",
+        "off": "off, nothing is written",
+    }.get(f"{line.get('what')}")
+    then = expected if line.get("what") == "write" else shows
+    return (line.get("title"), line.get("place"), line.get("store"), shows, then, note)
