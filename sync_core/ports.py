@@ -326,6 +326,15 @@ class ProductToRead:
     attempts: int  # at reading it, in vain
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A level that could not be read."""
+
+    level: LevelId
+    location: LocationId
+    attempts: int  # in vain, in a row
+
+
 Reader = Callable[[Alias, str, bytes], Heard]
 """Says what a delivery reports, from its store, topic and body. Raises ValueError."""
 
@@ -581,6 +590,15 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
 
     def next_look(self, store: Alias) -> datetime | None:
         """Return when the next look is due."""
+
+    def unread(self, store: Alias) -> dict[LevelId, Unread]:
+        """Return the levels of a store that could not be read at the last attempt."""
+
+    def save_unread(self, store: Alias, levels: Sequence[Unread]) -> None:
+        """Note levels that could not be read."""
+
+    def forget_read(self, store: Alias) -> list[Unread]:
+        """Forget levels that await no look any more, whoever has read them; return them."""
 
     # -- batches
     def writable(self, store: Alias, limit: int) -> list[PoolId]:

@@ -42,7 +42,7 @@ Body = Mapping[str, Any]
 ROWS = (Column("What", wrapped=True), Column("Why", wrapped=True))
 ITEMS = {
     *("suspended", "conflict", "differs", "renamed", "product_unread"),
-    *("location_closed", "location_refused"),
+    *("location_closed", "location_refused", "stock_unread"),
 }
 
 
@@ -127,6 +127,12 @@ def _product_unread(facts: Facts, n: int) -> list[Part]:
         return [f"{counted(n, 'product')} in ", bold(_store(facts)), " can't be read."]
     name = title(facts.get("title") or "A product")
     return [name, f" in {_store(facts)} can't be read: {_why(facts)}."]
+
+
+def _stock_unread(facts: Facts, _: int) -> list[Part]:
+    name = title(facts["title"]) if facts.get("title") else "several products"
+    where = f"{clean(facts.get('place') or 'a location', 60)} in {_store(facts)}"
+    return ["The stock of ", name, f" at {where} can't be read: {_why(facts)}."]
 
 
 def _renamed(facts: Facts, n: int) -> list[Part]:
@@ -308,6 +314,11 @@ STORIES = {
         news=_product_unread,
         did="If it was synced before, it still is. Tipo tries again, at least every hour.",
         can="If its options, SKU or barcode have changed: save it again in Shopify.",
+    ),
+    "stock_unread": Words(
+        news=_stock_unread,
+        did="All else is synced. Tipo tries again, at least every hour.",
+        can="Look at it in Shopify: whether it opens there, and is still stocked at this location.",
     ),
     "renamed": Words(news=_renamed, did="It goes on sharing its stock.", can="Nothing."),
     "suspended": Words(

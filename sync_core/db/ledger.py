@@ -11,6 +11,7 @@ from sync_core.db.products import Products
 from sync_core.db.retention import Retention
 from sync_core.db.seals import Seals
 from sync_core.db.times import Times
+from sync_core.db.unread import UnreadLevels
 
 
 class SqlLedger(
@@ -25,5 +26,6 @@ class SqlLedger(
     Books,
     Seals,
     Times,
+    UnreadLevels,
 ):
     """The port `Ledger`, by SQL."""

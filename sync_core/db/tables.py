@@ -221,6 +221,18 @@ class ProductToReadRow(SQLModel, table=True):
     try_at: datetime = Field(sa_type=Utc)
 
 
+class UnreadLevelRow(SQLModel, table=True):
+    """A level that could not be read at the last attempt; the next one is its `look_at`."""
+
+    __tablename__: ClassVar[str] = "unread_level"
+    __table_args__ = (Index("unread_level_store", "store"),)
+
+    level_id: int = Field(sa_type=Big, primary_key=True, foreign_key="level.id")
+    store: str = Field(foreign_key="store.alias")
+    location: int = Field(sa_type=BigInteger)
+    attempts: int  # in vain, in a row
+
+
 class BarcodeRow(SQLModel, table=True):
     """A barcode of a variant in the form in which it is compared, to find variants by any."""
 

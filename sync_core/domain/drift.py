@@ -106,6 +106,7 @@ def cause(kind: str, facts: Mapping[str, object]) -> str:
 PASSING = frozenset(  # kinds of finding that nobody has to decide about: they end by themselves
     {
         *("held", "unreachable", "updates_failing", "request_refused", "product_unread"),
+        "stock_unread",
         *("webhooks_gone", "webhooks_missed", "location_refused", "export_odd"),
         *("paused", "dead_worker", "delivery_set_aside", "presold"),
         *("lease", "older_database", "weak_mark"),
