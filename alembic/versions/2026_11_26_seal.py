@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_seal"
-down_revision = "2026_11_25_long_names"
+down_revision = "2026_11_25_unread"
 
 
 def upgrade() -> None:

@@ -189,10 +189,9 @@ def _did(receipt: Receipt) -> list[Part]:
 def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
     """Return what was done of that kind."""
     writes = [write for each in done for write in each.writes]
-    one = done[0]
     match receipt.kind:
         case ProposalKind.BRAKE:
-            return [_stopped(one)]
+            return [_stopped(done[0])]
         case ProposalKind.MODE:
             return ["The mode was changed."]
         case ProposalKind.PACK:
@@ -200,14 +199,19 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
         case ProposalKind.UNDO:
             undone = receipt.undoes or 0
             return [f"Receipt {undone} was undone: {written(writes, 4) or 'nothing to write'}."]
-        case _ if all(each.choice in IGNORED for each in done):
-            count = counted(receipt.sums[1], "mismatch", "mismatches")
-            return [f"Ignored {count}. Nothing was written."]
-        case _ if all(each.choice is Choice.RESUME for each in done):
-            pending = written(writes, 4) or "nothing is pending"
-            return ["Tipo updates ", title(one.title or "a product"), f" again: {pending}."]
         case _:
-            return _fixed(receipt, done, writes)
+            return _fix(receipt, done, writes)
+
+
+def _fix(receipt: Receipt, done: Sequence[ReceiptLine], writes: Sequence[Write]) -> list[Part]:
+    """Return what became of what was to be fixed."""
+    if all(each.choice in IGNORED for each in done):
+        count = counted(receipt.sums[1], "mismatch", "mismatches")
+        return [f"Ignored {count}. Nothing was written."]
+    if all(each.choice is Choice.RESUME for each in done):
+        pending = written(writes, 4) or "nothing is pending"
+        return ["Tipo updates ", title(done[0].title or "a product"), f" again: {pending}."]
+    return _fixed(receipt, done, writes)
 
 
 def _fixed(receipt: Receipt, done: Sequence[ReceiptLine], writes: Sequence[Write]) -> list[Part]:

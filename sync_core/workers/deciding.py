@@ -58,6 +58,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 50  # proposals carried out in one round
 BROKEN = "a fault of Tipo's own; the log says more"
+NOTHING_TO_DO = "there is nothing of the kind to do"
 PATIENCE = timedelta(minutes=10)  # between the first attempt and giving up
 MONTH = timedelta(days=30)
 FOR_EVER = timedelta(days=365 * 100)
@@ -170,17 +171,12 @@ class Decider:
     ) -> Result | float:
         """Carry one decision out; return what came of it, or seconds to wait."""
         proposal = each.proposal
-        result: Result | float = Result(done=False, why="there is nothing of the kind to do")
+        result: Result | float = Result(done=False, why=NOTHING_TO_DO)
         match proposal.kind, proposal.choice:
             case ProposalKind.FIX, choice if choice in QUANTITIES:
                 result = self._quantity(each, found, touched, ledger, now)
-            case ProposalKind.FIX, Choice.LINK:
-                result = link(proposal, ledger, now)
-            case ProposalKind.FIX, Choice.RESUME:
-                result = take_up(proposal, ledger, now)
-            case ProposalKind.FIX, choice if choice in MUTED_FOR and proposal.finding is not None:
-                ledger.mute(proposal.finding, until=now + MUTED_FOR[choice])
-                result = Result(done=True)
+            case ProposalKind.FIX, _:
+                result = _other_fix(proposal, ledger, now)
             case ProposalKind.MODE, Choice.CONFIRM:
                 result = change_mode(proposal, ledger, self._context.ids, now)
             case ProposalKind.PACK, Choice.CONFIRM:
@@ -279,6 +275,19 @@ def _levels_of(wanted: Sequence[Approved], ledger: Ledger) -> list[Level]:
         if each.proposal.kind is ProposalKind.PACK:
             found |= {level.id: level for level in levels_to_read(each.proposal, ledger)}
     return list(found.values())
+
+
+def _other_fix(proposal: Proposal, ledger: Ledger, now: datetime) -> Result:
+    """Carry out a fix that settles no quantity."""
+    match proposal.choice:
+        case Choice.LINK:
+            return link(proposal, ledger, now)
+        case Choice.RESUME:
+            return take_up(proposal, ledger, now)
+        case choice if choice in MUTED_FOR and proposal.finding is not None:
+            ledger.mute(proposal.finding, until=now + MUTED_FOR[choice])
+            return Result(done=True)
+    return Result(done=False, why=NOTHING_TO_DO)
 
 
 def _level_of(proposal: Proposal) -> LevelId:
