@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, case, delete, insert, select, update
 
 from sync_core.db.room import Room
 from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow
@@ -80,9 +80,11 @@ class Leases(Room):
         fresh = {"store": store, "state": "unknown", "reason": "", "ready": False, "by": ""}
         self.insert_new(LEASE, [{**fresh, "found": {}, "weak": False}])
         mine = update(LEASE).where(LEASE.c.store == store, LEASE.c.state != "taking_over")
+        is_other = LEASE.c.state != state.value
+        since = case((is_other, now), else_=LEASE.c.since)
         changed = self.run(
-            mine.where((LEASE.c.state != state.value) | (LEASE.c.weak != weak)).values(
-                state=state.value, since=now, found=_kept(found), weak=weak
+            mine.where(is_other | (LEASE.c.weak != weak)).values(
+                state=state.value, since=since, found=_kept(found), weak=weak
             )
         )
         return changed.rowcount == 1
@@ -132,7 +134,6 @@ def _kept(found: Mark | None) -> dict[str, Any]:
         "instance": found.instance,
         "renewal": found.renewal,
         "at": found.at.isoformat(),
-        "released": found.released,
     }
 
 
@@ -151,6 +152,5 @@ def _view(row: Any) -> LeaseView:
             instance=found["instance"],
             renewal=found["renewal"],
             at=datetime.fromisoformat(found["at"]),
-            released=found["released"],
         ),
     )

@@ -22,6 +22,10 @@ It is a lease, not a flag: it ends by itself. A process writes to a store only w
 of its last renewal there, by a clock that nobody sets; whoever takes over waits `WAITS` after its
 compare-and-set, longer than that and one request together. So two never write at a time, also
 where one of them is cut off from the store, or from the other.
+
+A stop gives nothing back. The same database goes on at once after it, since the mark names a
+renewal that it knows. And whoever comes with another database has to ask also where the last one
+has stopped: what that one did is not in its books.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +48,6 @@ class Mark:
     instance: str  # random, made with the database
     renewal: str  # random, and in its database before it was in the store
     at: datetime  # when it was written, by the writer's clock: for people only
-    released: bool = False  # its holder has stopped, cleanly: nobody has to wait for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +99,9 @@ def judge(found: Mark | None, recorded: Recorded) -> Claim:
 def waits_until(found: Mark | None, taken_at: float) -> float:
     """Return when whoever has taken over may write, by the clock that `taken_at` is from.
 
-    Who gave its mark back has stopped writing; anybody else may still be at it.
+    Whoever put a mark there may still be at it.
     """
-    return taken_at if found is None or found.released else taken_at + WAITS
+    return taken_at if found is None else taken_at + WAITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

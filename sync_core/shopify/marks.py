@@ -39,7 +39,6 @@ class _Kept(msgspec.Struct):
     instance: str
     renewal: str
     at: datetime
-    released: bool = False
 
 
 class _Metafield(msgspec.Struct, rename="camel"):
@@ -89,7 +88,6 @@ class Marks:
             instance=mark.instance,
             renewal=mark.renewal,
             at=mark.at,
-            released=mark.released,
         )
         given = {
             "ownerId": self._owner,
@@ -119,7 +117,6 @@ def _mark(value: str) -> Mark:
         instance=kept.instance,
         renewal=kept.renewal,
         at=kept.at,
-        released=kept.released,
     )
 
 

@@ -13,8 +13,6 @@ loses nothing by it: the lease runs out, and is renewed when it answers again.
 """
 
 import logging
-from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 from sync_core.domain.lease import (
@@ -50,6 +48,7 @@ NOT_KNOWN_YET = 0.5  # seconds until asking again whether the store has said who
 NOT_READY = 1.0  # seconds until asking again whether the other stores are taken over, too
 RETRY = 15.0  # seconds, at the most, after a renewal that got no answer
 REFUSED = 120.0  # seconds after a renewal that the store refused
+FULL_AGAIN = 60.0  # seconds between tries to keep a full mark where the store let us keep none
 TRIES = 3  # at a compare-and-set that somebody else was faster at
 
 
@@ -61,6 +60,7 @@ class LeaseKeeper:
         self._store = store
         self._weak = WeakMark(context, store)
         self._is_weak = False
+        self._full_at = 0.0  # weak: when to try a full mark again, by the steady clock
         self._held: HeldMark | None = None  # the mark as we wrote it last; None: read it first
         self._writes_from: float | None = None  # taking over: when the wait is over
         self._due_at = 0.0  # by the steady clock
@@ -91,28 +91,17 @@ class LeaseKeeper:
         self._due_at = context.clock.monotonic() + wait
         return wait
 
-    async def release(self) -> None:
-        """Give the lease back: whoever comes next does not have to wait for us."""
-        context, alias, held = self._context, self._store.alias, self._held
-        context.permits.end(alias)
-        if held is None or held.mark is None or self._is_weak:
-            return
-        token = context.ids.new()
-        await context.records.step(lambda ledger: ledger.begin_renewal(alias, token))
-        released = replace(held.mark, renewal=token, at=context.clock.now(), released=True)
-        with suppress(StoreError):  # then whoever comes next waits a minute
-            await self._store.set_mark(released, held.digest)
-
     async def _try_round(self) -> float:
         """Renew or take over; return the seconds until the next time."""
         context, alias = self._context, self._store.alias
         try:
-            wait = await self._renew()
+            wait = await self._renew_as_full_as_may_be()
         except NotPermitted as exc:
             if self._is_weak:
                 raise
-            log.warning("no mark at %s: %s", alias, exc, extra={"act": "weak_mark", "store": alias})
+            log.info("no mark at %s: %s", alias, exc, extra={"act": "weak_mark", "store": alias})
             self._is_weak, self._held = True, None
+            self._full_at = context.clock.monotonic() + FULL_AGAIN
             return 0.0
         except Throttled as exc:
             return exc.wait
@@ -131,6 +120,22 @@ class LeaseKeeper:
         await self._updates.answered(alias)
         await context.reach.answered(alias)
         return wait
+
+    async def _renew_as_full_as_may_be(self) -> float:
+        """Renew; where the mark is the weaker one, see now and then whether a full one may be kept.
+
+        Only once the weaker one has said that we may write: two that do not look at the same mark
+        do not see each other.
+        """
+        wait = await self._renew()
+        if not self._is_weak or self._context.clock.monotonic() < self._full_at:
+            return wait
+        alias = self._store.alias
+        noted = await self._context.records.step(lambda ledger: ledger.lease(alias))
+        if noted.state is not LeaseState.OURS:
+            return wait
+        self._is_weak, self._held = False, None
+        return await self._renew()
 
     async def _renew(self) -> float:
         """Put our mark there if we may."""

@@ -1,13 +1,19 @@
 """Where a store lets us keep no mark: the names of our webhook subscriptions stand in for it.
 
+Whose subscription is the oldest holds the store; whoever takes over throws the others out.
+
 It is weaker. There is no compare-and-set, so two that start at the same moment do not see each
 other until their next renewal; it says nothing of how far a database has come, so that one which
-is older is not noticed; and where stores are polled there are no subscriptions, hence no mark.
+is older is not noticed; and where stores are polled there are no subscriptions, hence no mark. So
+the store is asked again each minute whether it lets us keep a full one by now.
 """
+
+from collections.abc import Sequence
 
 from sync_core.domain.lease import Mark
 from sync_core.domain.values import NEVER
-from sync_core.ports import HeldMark, Store
+from sync_core.errors import MarkChanged
+from sync_core.ports import HeldMark, Store, Subscription
 from sync_core.workers.context import Context
 
 PREFIX = "tipo-"
@@ -17,7 +23,7 @@ LENGTH = 12  # characters of an instance that a name has room for
 
 def subscription_name(instance: str, topic: str) -> str:
     """Return the name of one of our subscriptions, unique in the shop."""
-    return f"{PREFIX}{instance[-LENGTH:]}-{topic.replace('/', '-')}"[:MAX_NAME]
+    return f"{PREFIX}{_short(instance)}-{topic.replace('/', '-')}"[:MAX_NAME]
 
 
 class WeakMark:
@@ -28,26 +34,40 @@ class WeakMark:
         self._store = store
 
     async def mark(self) -> HeldMark:
-        """Return whose subscriptions there are: another's come first."""
-        instance = await self._instance()
-        owners = {
-            each.name.removeprefix(PREFIX).partition("-")[0]
-            for each in await self._store.subscriptions()
-            if each.name.startswith(PREFIX)
-        }
-        others = sorted(owners - {instance[-LENGTH:]})
-        mark = Mark(instance=others[0], renewal="", at=NEVER) if others else None
-        return HeldMark(mark=mark, digest=None)
+        """Return who was there first. There is no digest: the owner's name stands in for it."""
+        new = self._context.ids.new()
+        ours = _short(await self._context.records.step(lambda ledger: ledger.instance(new)))
+        owner = _owner(await self._named())
+        mark = Mark(instance=owner, renewal="", at=NEVER) if owner not in {"", ours} else None
+        return HeldMark(mark=mark, digest=owner)
 
     async def set_mark(self, mark: Mark, digest: str | None) -> str:
-        """Throw out the subscriptions of others; ours are made within the hour."""
-        del digest
-        ours = f"{PREFIX}{mark.instance[-LENGTH:]}-"
-        for each in await self._store.subscriptions():
-            if each.name.startswith(PREFIX) and not each.name.startswith(ours):
-                await self._store.unsubscribe(each.id)
-        return ""
+        """Throw out the subscriptions of another owner; ours are made within the hour.
 
-    async def _instance(self) -> str:
-        new = self._context.ids.new()
-        return await self._context.records.step(lambda ledger: ledger.instance(new))
+        Raises:
+            MarkChanged: If the owner is another one than `digest` by now.
+        """
+        named, ours = await self._named(), _short(mark.instance)
+        if _owner(named) != digest:
+            raise MarkChanged("the subscriptions are somebody else's now")
+        if digest in {"", ours}:
+            return digest
+        for each in named:
+            if _owner([each]) != ours:
+                await self._store.unsubscribe(each.id)
+        return _owner([each for each in named if _owner([each]) == ours])
+
+    async def _named(self) -> list[Subscription]:
+        """Return the subscriptions that some Tipo has made, the oldest first."""
+        found = await self._store.subscriptions()
+        ours = [each for each in found if each.name.startswith(PREFIX)]
+        return sorted(ours, key=lambda each: (len(each.id), each.id))
+
+
+def _owner(named: Sequence[Subscription]) -> str:
+    """Return whose the oldest is; nothing if there is none."""
+    return named[0].name.removeprefix(PREFIX).partition("-")[0] if named else ""
+
+
+def _short(instance: str) -> str:
+    return instance[-LENGTH:]

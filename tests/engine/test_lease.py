@@ -314,12 +314,76 @@ def test_a_token_that_may_not_keep_a_mark_goes_on_with_the_weaker_one(house):
     second.set_mode(Mode.TWO_WAY)
     home.advance(60)
     assert states(second) == {"eu": "foreign", "us": "foreign"}
+    assert states(home) == {"eu": "ours", "us": "ours"}, "whoever was first goes on"
+    home.act(US, "SKU-0", -1)
+    home.advance(10)
+    assert shown(home) == (44, 44)
+
+
+def test_a_store_that_lets_us_keep_a_mark_again_gets_a_full_one(house):
+    """Without a restart; and from then on a second Tipo is seen before it writes."""
+    home = house(opened=True)
+    for shop in home.shops.values():
+        shop.metafields.clear()
+        shop.faults.no_metafields = True
+    home.advance(120)
+    assert open_findings(home, "weak_mark") == ["store:eu", "store:us"]
+    since = {row["store"]: row["since"] for row in home.rows("SELECT store, since FROM lease")}
     for shop in home.shops.values():
         shop.faults.no_metafields = False
-    home.kill()
-    home.start()
-    home.advance(30)
+    home.advance(100)
     assert open_findings(home, "weak_mark") == []
+    assert since == {row["store"]: row["since"] for row in home.rows("SELECT * FROM lease")}
+    second = Rival(home)
+    home.advance(30)
+    assert [len(shop.metafields) for shop in home.shops.values()] == [1, 1]
+    assert states(home) == {"eu": "ours", "us": "ours"}
+    assert states(second) == {"eu": "foreign", "us": "foreign"}
+    home.act(EU, "SKU-0", -1)
+    home.advance(10)
+    assert shown(home) == (49, 49)
+    assert_conserved(home)
+
+
+def test_a_store_that_goes_on_keeping_no_mark_costs_no_lease_and_no_news(house):
+    """It is asked for a full mark again each minute: writing goes on, and nobody is told twice."""
+    home = house(opened=True)
+    home.shops[US].faults.no_metafields = True
+    home.advance(1800)
+    told = "SELECT count(*) AS n FROM notice WHERE kind = 'weak_mark'"
+    assert [row["n"] for row in home.rows(told)] == [1]
+    assert states(home) == {"eu": "ours", "us": "ours"}
+    home.act(EU, "SKU-0", -1)
+    home.advance(10)
+    assert shown(home) == (49, 49)
+
+
+def test_a_takeover_by_the_weaker_mark_ends_with_the_full_one(house):
+    """While somebody has to answer, or takes over, the kind of the mark stays what it was."""
+    home = house(opened=True)
+    for shop in home.shops.values():
+        shop.metafields.clear()
+        shop.faults.no_metafields = True
+    home.advance(120)
+    second = Rival(home)
+    home.advance(5)
+    second.set_mode(Mode.TWO_WAY)
+    home.advance(5)
+    assert states(second) == {"eu": "foreign", "us": "foreign"}
+    for alias in (EU, US):
+        take_over(second, alias)
+    home.advance(35)
+    assert states(home) == {"eu": "foreign", "us": "foreign"}, "it is fenced out before 60 s"
+    for shop in home.shops.values():
+        shop.faults.no_metafields = False
+    home.advance(200)
+    assert states(second) == {"eu": "ours", "us": "ours"}
+    assert states(home) == {"eu": "foreign", "us": "foreign"}
+    assert open_findings(second, "weak_mark") == []
+    home.act(US, "SKU-0", -5)
+    home.advance(60)
+    assert shown(home) == (45, 45)
+    assert_conserved(second)
 
 
 def test_the_mark_of_an_unknown_kind_is_somebody_elses(home):

@@ -30,8 +30,8 @@ OURS = Recorded(instance="a", renewals=frozenset({"r1", "r2"}))
 times = st.floats(0, 1e6)
 
 
-def mark(instance="a", renewal="r1", *, released=False):
-    return Mark(instance=instance, renewal=renewal, at=NOON, released=released)
+def mark(instance="a", renewal="r1"):
+    return Mark(instance=instance, renewal=renewal, at=NOON)
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,9 @@ def mark(instance="a", renewal="r1", *, released=False):
     [
         pytest.param(None, Claim.TAKE, id="nothing: the first time"),
         pytest.param(mark(), Claim.RENEW, id="ours, and we know that renewal: we go on"),
-        pytest.param(mark(released=True), Claim.RENEW, id="ours, given back: we go on"),
         pytest.param(mark(renewal="r9"), Claim.OLDER, id="ours, a renewal we do not know"),
         pytest.param(mark(instance="b"), Claim.FOREIGN, id="another instance"),
         pytest.param(mark("b", "r9"), Claim.FOREIGN, id="another instance, another renewal"),
-        pytest.param(mark("b", released=True), Claim.FOREIGN, id="another one's, given back"),
         pytest.param(mark("", ""), Claim.FOREIGN, id="one that we cannot read"),
     ],
 )
@@ -69,9 +67,8 @@ def test_two_never_write_at_a_time(renewed, taken, late):
     assert last < waits_until(mark("b"), taken)
 
 
-def test_nobody_waits_for_who_has_stopped():
+def test_nobody_waits_where_nobody_has_written():
     assert waits_until(None, 5.0) == 5.0
-    assert waits_until(mark("b", released=True), 5.0) == 5.0
     assert waits_until(mark("b"), 5.0) == 5.0 + WAITS
 
 

@@ -12,7 +12,7 @@ from sync_core.ports import HeldMark
 from tests.wire.conftest import NOON
 
 OURS = Mark(instance="a1", renewal="r1", at=NOON)
-VALUE = '{"instance":"a1","renewal":"r1","at":"2026-11-23T12:00:00Z","released":false}'
+VALUE = '{"instance":"a1","renewal":"r1","at":"2026-11-23T12:00:00Z"}'
 OWNER = "gid://shopify/AppInstallation/7"
 
 
