@@ -91,6 +91,13 @@ class SetPack:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Ask whether to write to stores that another Tipo writes to."""
+
+    alias: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Stop writing, go on counting."""
 
@@ -168,6 +175,7 @@ Command = (
     | ShowPlaces
     | SetBuffer
     | SetPack
+    | TakeOver
     | Pause
     | Resume
     | Undo

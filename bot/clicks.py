@@ -5,6 +5,7 @@ action                          does
 decide.<choice>                 decides one proposal
 decide.use_number               asks for the number first, in a modal
 decide_all, dismiss_report      decides a report
+take_over                       takes stores over, as they stood when the question was asked
 undo                            asks whether to take back what a receipt did
 review, bulk, places.open       opens a modal; *.page turns its page
 pool.*, choose.*, drift, …      asks the core, and shows
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.commands import Commands
 from bot.home import Home
-from bot.messages import answers, modes, proposals
+from bot.messages import answers, lease, modes, proposals
 from bot.messages.kit import Action, Message
 from bot.modals import Modals
 from bot.office import Office
@@ -61,6 +62,7 @@ class Clicks:
             Action.PLACES_OPEN: modals.places,
             Action.PLACES_PAGE: modals.turn_places,
             Action.UNDO: self._undo,
+            Action.TAKE_OVER: self._take_over,
             Action.SHARE: commands.share,
             Action.POOL_STOCK: self._pool,
             Action.POOL_HISTORY: self._pool,
@@ -124,6 +126,12 @@ class Clicks:
             return
         proposal = await self._core.ask_undo(int(click.value), click.person)
         await self._office.answer(click, proposals.undo_question(proposal=proposal))
+
+    async def _take_over(self, click: Click) -> None:
+        if await self._office.allowed(click) is None:
+            return
+        found = await self._core.take_over(click.value.split(","), click.person)
+        await self._office.answer(click, lease.takeover_said(found=found))
 
     # -- questions
     async def _pool(self, click: Click) -> None:

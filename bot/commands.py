@@ -10,7 +10,18 @@ from bot import asking
 from bot.approvers import PREFERENCE as APPROVERS
 from bot.approvers import MayNot, unfit
 from bot.grammar import help_rows, needs_approver, parse
-from bot.messages import answers, history, modes, packs, places, proposals, reports, state, stock
+from bot.messages import (
+    answers,
+    history,
+    lease,
+    modes,
+    packs,
+    places,
+    proposals,
+    reports,
+    state,
+    stock,
+)
 from bot.messages import unmatched as alone
 from bot.messages.kit import Message, context
 from bot.office import Office
@@ -55,6 +66,7 @@ class Commands:
             asking.ShowPlaces: self._places,
             asking.SetBuffer: self._buffer,
             asking.SetPack: self._pack,
+            asking.TakeOver: self._take_over,
             asking.Pause: self._pause,
             asking.Resume: self._resume,
             asking.Undo: self._undo,
@@ -245,6 +257,10 @@ class Commands:
         return answers.buffer_done(
             levels=count, units=command.units, alias=command.alias, product=product
         )
+
+    async def _take_over(self, command: asking.TakeOver, _asked: Asked) -> Message:
+        asked = await self._core.takeover_questions(command.alias)
+        return lease.takeover_question(asked=asked)
 
     async def _pause(self, _command: asking.Pause, asked: Asked) -> Message:
         await self._core.pause(by=asked.person.name)

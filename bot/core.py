@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sync_core.domain.arrange import Places
 from sync_core.domain.bulk import ForAll, Preview
+from sync_core.domain.lease import Takeover, TakeoverQuestion
 from sync_core.domain.proposals import (
     Choice,
     Clicked,
@@ -42,6 +43,9 @@ class Questions(Protocol):
 
     async def is_serving(self) -> bool:
         """Whether a process keeps the stores equal right now."""
+
+    async def takeover_questions(self, alias: Alias | None = None) -> list[TakeoverQuestion]:
+        """Return what there is to take over."""
 
     async def stock(self, words: str, *, live: bool = True, limit: int = 50) -> list[PoolView]:
         """Return the pools that some words mean."""
@@ -101,6 +105,9 @@ class Questions(Protocol):
 
 class Orders(Protocol):
     """What may be ordered."""
+
+    async def take_over(self, tokens: Sequence[str], by: Person) -> Takeover:
+        """Fence another Tipo out, where these questions are still open."""
 
     async def ask_mode(self, mode: Mode, alias: Alias | None, by: Person, reply: str) -> Report:
         """Start the preflight of a change of mode."""

@@ -33,6 +33,7 @@ from bot.asking import (
     ShowQuiet,
     ShowStatus,
     ShowUnmatched,
+    TakeOver,
     Unclear,
     Undo,
 )
@@ -71,7 +72,10 @@ class Row:
         return f"/tipo {self.word} {self.takes}".rstrip()
 
 
-ORDERS = (SetMode, SetBuffer, SetPack, Pause, Resume, Undo, SetApprovers, SetQuiet, SetAlerts)
+ORDERS = (
+    *(SetMode, SetBuffer, SetPack, TakeOver, Pause, Resume, Undo),
+    *(SetApprovers, SetQuiet, SetAlerts),
+)
 
 
 def needs_approver(command: Command) -> bool:
@@ -149,6 +153,15 @@ def _buffered(product: Words, units: Token, alias: Alias | None) -> Command | Un
         return None
     everything = len(product) == 1 and product[0].key == "all" and not product[0].quoted
     return SetBuffer(None if everything else _text(product), int(units.key), alias)
+
+
+def _takeover(words: Words) -> Command | None:
+    match [each.key for each in words]:
+        case []:
+            return TakeOver()
+        case [alias] if ALIAS.fullmatch(alias):
+            return TakeOver(Alias(alias))
+    return None
 
 
 def _undo(words: Words) -> Command | None:
@@ -287,6 +300,14 @@ TABLE: tuple[Row, ...] = (
         does="take back one applied fix; sales since then stay",
         example="/tipo undo 12",
         read=_undo,
+        order=True,
+    ),
+    Row(
+        word="takeover",
+        takes="[store]",
+        does="write to a store that another Tipo writes to, or after a restored backup; asks first",
+        example="/tipo takeover us",
+        read=_takeover,
         order=True,
     ),
     Row(

@@ -20,7 +20,7 @@ from bot.messages.kit import (
     listed,
     sentence,
 )
-from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row
+from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row, writers
 from bot.text import between, clean, counted, when
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
@@ -53,6 +53,7 @@ def home(
         *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []),
         context(counts(overview)),
         *_books(overview),
+        context(writers(overview)),
         header("Units moved, last 24 hours"),
         *(_chart(hours) if chart else _numbers(hours)),
         divider(),

@@ -33,6 +33,13 @@ from bot.messages.kit import (
     table,
     title,
 )
+from bot.messages.lease import (
+    baseline_news,
+    lease_buttons,
+    lease_news,
+    older_news,
+    weak_news,
+)
 from bot.messages.stock import REASONS
 from bot.text import between, clean, counted, number, when
 from sync_core.domain.values import Severity
@@ -213,33 +220,6 @@ def _span(seconds: int) -> str:
     return counted(seconds, "second")
 
 
-def _lease(facts: Facts, _: int) -> list[Part]:
-    if facts.get("taking_over"):
-        by = clean(facts["taking_over"], 60)
-        return [f"{by} takes over ", bold(_store(facts)), ". Writing starts in a minute or two."]
-    holder = f" ({clean(facts['holder'], 20)})" if facts.get("holder") else ""
-    return ["Another Tipo writes to ", bold(_store(facts)), f"{holder}, so this one does not."]
-
-
-def _older_database(facts: Facts, _: int) -> list[Part]:
-    stores = clean(facts.get("stores") or "The stores", 200)
-    if facts.get("taking_over"):
-        by = clean(facts["taking_over"], 60)
-        return [f"{by} takes the numbers of {stores} as they are. This takes a minute or two."]
-    why = "a backup was restored, or a copy of it runs elsewhere"
-    return [f"This database is older than what Tipo has done in {stores}: {why}."]
-
-
-def _weak_mark(facts: Facts, _: int) -> list[Part]:
-    return [bold(_store(facts)), " lets Tipo keep no mark there, so a restored backup goes unseen."]
-
-
-def _baseline(facts: Facts, _: int) -> list[Part]:
-    by = clean(facts.get("by") or "somebody", 60)
-    where = clean(facts.get("store") or "all stores", 40)
-    return [f"{by} had the numbers of {where} taken as they are. What differs waits for you."]
-
-
 def _set_aside(facts: Facts, _: int) -> list[Part]:
     count = facts.get("count")
     many = counted(count if isinstance(count, int) else 1, "webhook")
@@ -361,23 +341,25 @@ STORIES = {
         can="Send the log's last error to whoever runs Tipo.",
     ),
     "lease": Words(
-        news=_lease,
+        news=lease_news,
         did="It writes nothing to this store, and goes on counting what happens there.",
-        can="Stop the other Tipo; or run tipo takeover here: the other one stops within a minute, "
-        "and the store's numbers are taken as they are.",
+        can="If the other one should not be there, stop it. If this one should, take over: the "
+        "button below, /tipo takeover or tipo takeover. The store's numbers are then taken as "
+        "they are.",
     ),
     "older_database": Words(
-        news=_older_database,
+        news=older_news,
         did="It writes nothing to any store. Sales since then would be applied twice.",
-        can="Restore a newer backup, or stop the other Tipo; or run tipo takeover: the stores' "
-        "numbers are taken as they are, and what differs waits for you.",
+        can="Stop this Tipo and restore a newer backup, or stop the other one. Only if there is "
+        "neither: take the stores' numbers as they are, with the button below, /tipo takeover or "
+        "tipo takeover. What differs then waits for you.",
     ),
     "weak_mark": Words(
-        news=_weak_mark,
+        news=weak_news,
         did="It goes on, and tells a second Tipo by the names of webhook subscriptions only.",
         can="Install the app again in this store, so that it may keep metafields of its own.",
     ),
-    "baseline": Words(news=_baseline),
+    "baseline": Words(news=baseline_news),
     "delivery_set_aside": Words(
         news=_set_aside,
         did="Tipo kept them, and processed all others.",
@@ -494,6 +476,8 @@ def _buttons(body: Body, token: str) -> list[Block]:
         return brake_buttons({"store": body.get("store"), **_facts(body)}, token)
     if kind == "contested":
         return contest_buttons(_facts(body), token)
+    if kind in {"lease", "older_database"}:
+        return lease_buttons(f"{kind}", {"store": body.get("store"), **_facts(body)})
     subject = f"{body.get('subject') or ''}"
     if subject.startswith("pool:"):
         pool = subject.removeprefix("pool:")

@@ -54,6 +54,7 @@ class Action(StrEnum):
     PLACES_PAGE = "places.page"
     REVIEW_NEXT = "review.page.next"
     REVIEW_PREVIOUS = "review.page.previous"
+    TAKE_OVER = "take_over"
     DRIFT = "drift"
     STATUS = "status"
     HOME_PAUSE = "home.pause"

@@ -21,6 +21,7 @@ from bot.messages.kit import (
     table,
 )
 from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
+from sync_core.domain.lease import LeaseState
 from sync_core.domain.proposals import Report
 from sync_core.domain.standing import Standing, State, standing
 from sync_core.domain.values import Mode, Role
@@ -30,6 +31,11 @@ MODES = {
     Mode.TWO_WAY: "changes in either store reach the other",
     Mode.ONE_WAY: "only the source's changes reach it; its own sales reach no other store",
     Mode.OFF: "nothing is synced",
+}
+CONNECTIONS = {
+    LeaseState.FOREIGN: "another Tipo writes",
+    LeaseState.OLDER: "older database",
+    LeaseState.TAKING_OVER: "being taken over",
 }
 START: list[Part] = ["Start ", code("tipo serve"), "."]
 NAMED = 20  # stores that one sentence names
@@ -63,6 +69,7 @@ def status(
             *blocks,
             *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
             context(counts(overview), last_compare(last_report), f"As of {when(now)}"),
+            context(writers(overview)),
             *actions(
                 "status",
                 button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None,
@@ -86,6 +93,23 @@ Said = tuple[str, list[Part]]
 
 def _not_running(*_: object) -> Said:
     return "Critical", ["Tipo is not running: nothing is counted or written. ", *START]
+
+
+def _not_ours(_: Overview, now: Standing) -> Said:
+    stores = {
+        state: [each for each in now.not_ours if each.lease.state is state] for state in LeaseState
+    }
+    if taking := stores[LeaseState.TAKING_OVER]:
+        names = listed(each.alias for each in taking)
+        by = clean(taking[0].lease.by, 80)
+        return "Note", [f"{by} is taking over {names}: writing starts in a minute or two."]
+    see: list[Part] = [" See ", code("/tipo takeover"), "."]
+    if older := stores[LeaseState.OLDER]:
+        names = listed(each.alias for each in older)
+        words = f"This database is older than what Tipo has done in {names}: nothing is written."
+        return "Critical", [words, *see]
+    names = listed(each.alias for each in now.not_ours)
+    return "Critical", [f"Another Tipo writes to {names}, so this one does not.", *see]
 
 
 def _cant_update(_: Overview, now: Standing) -> Said:
@@ -178,6 +202,7 @@ def listed(aliases: Iterable[str]) -> str:
 
 SAYS: dict[State, Callable[[Overview, Standing], Said]] = {
     State.NOT_RUNNING: _not_running,
+    State.NOT_OURS: _not_ours,
     State.CANT_UPDATE: _cant_update,
     State.SAFETY_STOP: _safety_stop,
     State.OVERSOLD: _oversold,
@@ -211,9 +236,26 @@ def _name(store: StoreView) -> str:
 
 def connection(store: StoreView) -> str:
     """Return how a store takes part, in a few words."""
+    if store.lease.is_in_the_way:
+        return CONNECTIONS[store.lease.state]
     if store.held_why:
         return "can't be updated"
     return "source" if store.role is Role.SOURCE else (store.mode or Mode.OFF).value
+
+
+def writers(overview: Overview) -> str:
+    """Return which stores this Tipo writes to and since when, as small print."""
+    ours = [each for each in overview.stores if each.lease.state is LeaseState.OURS]
+    told = [
+        f"{mrkdwn(store_name(each.alias), 40)} since {when(each.lease.since, '{date_short}')}"
+        for each in ours[:NAMED]
+        if each.lease.since
+    ]
+    if not told:
+        return "This Tipo writes to no store."
+    name = f" ({mrkdwn(overview.instance, 20)})" if overview.instance else ""
+    left = f" and {len(ours) - NAMED} more" if len(ours) > NAMED else ""
+    return f"This Tipo{name} writes to {', '.join(told)}{left}."
 
 
 def delay(store: StoreView) -> str:

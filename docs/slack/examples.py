@@ -27,6 +27,7 @@ from bot.messages import (
 from bot.messages.kit import Message
 from bot.policy import Policy
 from sync_core.domain.arrange import Place
+from sync_core.domain.lease import LeaseState, LeaseView
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -80,6 +81,7 @@ def _store(alias: Alias, role: Role, seconds: tuple[float, float]) -> StoreView:
         open=0,
         last_delivery_at=NOW - 9 * SECOND,
         held_why=None,
+        lease=LeaseView(store=alias, state=LeaseState.OURS, since=NOW - timedelta(days=12)),
         seconds_p50=seconds[0],
         seconds_p95=seconds[1],
     )
@@ -96,6 +98,7 @@ OVERVIEW = Overview(
     oldest_unhandled_at=None,
     paused=None,
     serving_at=NOW,
+    instance="4be1f09c",
 )
 
 

@@ -1,18 +1,20 @@
 """What `tipo doctor` checks: one function for each thing that has to be right."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, func, select, text
 
+from sync_core.cli.printing import moment
 from sync_core.clock import Clock
 from sync_core.db.rows import VARIANT
 from sync_core.domain.checks import Check, fail, ok, warn
+from sync_core.domain.lease import SHORT, Claim, LeaseState, LeaseView, Mark, Recorded, judge
 from sync_core.domain.values import Alias
-from sync_core.errors import AccessLost, StoreError, WrongShop, cut
+from sync_core.errors import AccessLost, NotPermitted, StoreError, WrongShop, cut
 from sync_core.ports import ShopFacts, Store, StoreState
 from sync_core.settings import Settings, StoreSettings
 from sync_core.shopify.documents import API_VERSION
@@ -25,6 +27,8 @@ SKEW = 5.0  # seconds that two clocks may differ
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 Mapped = set[tuple[Alias, int]]
+Noted = Callable[[Alias], Awaitable[tuple[LeaseView, Recorded]]]
+"""Returns what our database knows of who writes to a store."""
 
 
 def addresses(settings: Settings) -> Iterator[Check]:
@@ -86,6 +90,7 @@ async def store(
     mapped: Mapped | None,
     *,
     clock: Clock,
+    noted: Noted,
 ) -> list[Check]:
     """Check one store, from the token on."""
     alias = shop.alias
@@ -107,6 +112,7 @@ async def store(
         *_clocks(alias, facts.time, now),
         *await _webhooks(shop, settings, facts.scopes),
         *_held(alias, state),
+        await _lease(shop, noted),
     ]
 
 
@@ -209,6 +215,36 @@ async def _webhooks(shop: Store, settings: Settings, scopes: Iterable[str]) -> l
     else:
         found.append(ok(alias, f"subscribed to {len(held)} topics"))
     return found
+
+
+async def _lease(shop: Store, noted: Noted) -> Check:
+    """Check who writes to the store: what it holds now, against what our database knows."""
+    alias = shop.alias
+    try:
+        found = (await shop.mark()).mark
+    except NotPermitted:
+        says = "it lets Tipo keep no mark there, so a restored backup goes unseen"
+        return warn(alias, says, "install the app again in that store")
+    except StoreError as exc:
+        return warn(alias, f"its mark cannot be read: {cut(str(exc))}", "ask again later")
+    lease, recorded = await noted(alias)  # after the mark: it may have been renewed meanwhile
+    return _who_writes(alias, found, judge(found, recorded), lease)
+
+
+def _who_writes(alias: Alias, found: Mark | None, claim: Claim, lease: LeaseView) -> Check:
+    if lease.state is LeaseState.TAKING_OVER:
+        return warn(alias, f"{lease.writer} it", "it is done in a minute or two; ask again")
+    if lease.state is LeaseState.OLDER or claim is Claim.OLDER:
+        says = "nothing is written: this database is older than what Tipo has done"
+        return fail(alias, says, "restore a newer backup, or run `tipo takeover`")
+    if found is not None and claim is Claim.FOREIGN:
+        name = found.instance[-SHORT:] or "of an unknown version"
+        says = f"another Tipo ({name}) writes to it, its last sign of life was {moment(found.at)}"
+        then = f"stop the other one; or start `tipo serve` here, then run `tipo takeover {alias}`"
+        return fail(alias, says, then)
+    if found is None or lease.since is None:
+        return ok(alias, "no other Tipo writes to it")
+    return ok(alias, f"this Tipo writes to it since {moment(lease.since)}")
 
 
 def _held(alias: Alias, state: StoreState | None) -> Iterator[Check]:

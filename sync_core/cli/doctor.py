@@ -20,6 +20,7 @@ from sync_core.cli.running import (
 from sync_core.cli.status import next_night_of
 from sync_core.clock import WallClock
 from sync_core.domain.checks import Check, State, fail, ok, warn
+from sync_core.domain.lease import LeaseState, LeaseView, Recorded
 from sync_core.domain.proposals import ReportKind
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings, TipoError, cut
@@ -80,7 +81,7 @@ async def _examine_with(settings: Settings) -> list[Check]:
             {} if parts is None else {each.alias: each for each in await parts.service.stores()}
         )
         mapped = None if parts is None else await _mapped(parts)
-        found += await _stores(settings, states, mapped)
+        found += await _stores(settings, states, mapped, _noted_in(parts))
         if parts is not None:
             found += await _service(parts)
             found += await _nightly(parts)
@@ -120,10 +121,25 @@ async def _mapped(parts: Parts) -> set[tuple[Alias, int]]:
     return {(alias, number) for place in places for alias, number in place.locations.items()}
 
 
+def _noted_in(parts: Parts | None) -> checks.Noted:
+    """Return how to ask who writes to a store; without a database nobody knows."""
+
+    async def noted(alias: Alias) -> tuple[LeaseView, Recorded]:
+        if parts is None:
+            unknown = LeaseView(store=alias, state=LeaseState.UNKNOWN)
+            return unknown, Recorded(instance="", renewals=frozenset())
+        return await parts.database.step(
+            lambda ledger: (ledger.lease(alias), ledger.recorded(alias))
+        )
+
+    return noted
+
+
 async def _stores(
     settings: Settings,
     states: dict[Alias, StoreState],
     mapped: set[tuple[Alias, int]] | None,
+    noted: checks.Noted,
 ) -> list[Check]:
     """Ask all stores at once."""
     clock = WallClock()
@@ -135,7 +151,9 @@ async def _stores(
         async with asyncio.TaskGroup() as group:
             asked = [
                 group.create_task(
-                    checks.store(store, settings, states.get(alias), mapped, clock=clock)
+                    checks.store(
+                        store, settings, states.get(alias), mapped, clock=clock, noted=noted
+                    )
                 )
                 for alias, store in stores.items()
             ]

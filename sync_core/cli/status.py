@@ -1,6 +1,6 @@
 """`tipo status`, `tipo pause` and `tipo resume`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from sync_core.cli.printing import ago, moment, say, say_json, show
 from sync_core.cli.running import AsJson, Yes, confirm, using, who
 from sync_core.cli.stopping import counted, told
 from sync_core.domain.drift import PASSING
+from sync_core.domain.lease import LeaseState
 from sync_core.domain.nights import next_night
 from sync_core.domain.proposals import Report
 from sync_core.domain.standing import Standing, State, standing
@@ -115,6 +116,17 @@ def _plain(report: Report) -> dict[str, object]:
     }
 
 
+def _writers(overview: Overview) -> str:
+    """Return who writes to each store, and since when."""
+    told = [
+        f"{each.alias}: {each.lease.writer}"
+        + (f" since {moment(each.lease.since)}" if each.lease.since else "")
+        for each in overview.stores
+    ]
+    name = f" (this Tipo is {overview.instance})" if overview.instance else ""
+    return f"Who writes{name}: {'; '.join(told)}."
+
+
 def _seconds(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f} s"
 
@@ -126,7 +138,7 @@ def _remarks(overview: Overview) -> list[str]:
         f"{overview.differing:,} don't match, {overview.oversold:,} oversold, "
         f"{overview.findings:,} open, {overview.unhandled:,} notifications pending."
     )
-    remarks = [counts]
+    remarks = [counts, _writers(overview)]
     if overview.pools == 0:
         remarks.append("The catalogue has not been read yet: `tipo serve` reads it.")
     return remarks
@@ -139,6 +151,7 @@ def headline(overview: Overview, now: datetime, *, serving: bool, compared: bool
     if not serving:
         said = [f"`tipo serve` does not run: last seen {ago(overview.serving_at, now)}."]
     also = {
+        State.NOT_OURS: found.not_ours,
         State.CANT_UPDATE: found.refusing,
         State.SAFETY_STOP: overview.brakes,
         State.PAUSED: overview.paused,
@@ -146,6 +159,29 @@ def headline(overview: Overview, now: datetime, *, serving: bool, compared: bool
     }
     told = [SAYS[state](overview, found) for state, facts in also.items() if facts]
     return [*said, *(each for each in told if each not in said)]
+
+
+def _not_ours(_: Overview, now: Standing) -> str:
+    return " ".join(
+        f"Nothing is written to {names}: {WHY[state].format(by=by)}"
+        for state, names, by in _by_state(now)
+    )
+
+
+def _by_state(now: Standing) -> Iterator[tuple[LeaseState, str, str]]:
+    """Yield the stores that somebody is in our way of, by how."""
+    for state in WHY:
+        found = [each for each in now.not_ours if each.lease.state is state]
+        if found:
+            yield state, ", ".join(each.alias for each in found), found[0].lease.by
+
+
+WHY = {
+    LeaseState.FOREIGN: "another Tipo writes there. Stop it, or run `tipo takeover`.",
+    LeaseState.OLDER: "this database is older than what Tipo has done. Restore a newer backup, "
+    "or run `tipo takeover`.",
+    LeaseState.TAKING_OVER: "{by} is taking over, which is done in a minute or two.",
+}
 
 
 def _cant_update(_: Overview, now: Standing) -> str:
@@ -188,6 +224,7 @@ def _in_sync(_: Overview, now: Standing) -> str:
 
 SAYS: dict[State, Callable[[Overview, Standing], str]] = {
     State.NOT_RUNNING: lambda *_: "`tipo serve` does not run: nothing is counted or written.",
+    State.NOT_OURS: _not_ours,
     State.CANT_UPDATE: _cant_update,
     State.SAFETY_STOP: _safety_stop,
     State.OVERSOLD: lambda overview, _: f"{counted(overview.oversold)} oversold.",

@@ -8,9 +8,8 @@ import typer
 from sync_core.app import Parts
 from sync_core.cli.printing import say, say_json, show
 from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, person, using
-from sync_core.domain.lease import SHORT, LeaseState, LeaseView
+from sync_core.domain.lease import LeaseState, TakeoverAnswer, TakeoverQuestion
 from sync_core.domain.values import Alias
-from sync_core.errors import cut
 
 POLL = 1.0  # seconds between looks at how far it has come
 
@@ -38,47 +37,38 @@ def takeover(
     if there is nothing to take over.
     """
     wanted = None if alias is None else Alias(alias.lower())
-    leases = using(_leases)
-    asking = [each for each in leases if each.state.asks and wanted in {None, each.store}]
-    if not asking:
-        raise CannotWork(_nothing(wanted, leases))
+    asked = using(lambda parts: parts.service.takeover_questions(wanted))
     if not as_json or not yes:
-        _print_question(asking)
-    if not confirm(f"Take over {', '.join(each.store for each in asking)}?", yes=yes):
+        _print_question(asked)
+    stores = ", ".join(each for one in asked for each in one.stores)
+    if not confirm(f"Take over {stores}?", yes=yes):
         say("Nothing was changed.")
         return
-    using(lambda parts: _take_over(parts, wanted, time_out, as_json=as_json))
+    tokens = [each.token for each in asked]
+    using(lambda parts: _take_over(parts, tokens, time_out, as_json=as_json))
 
 
-async def _leases(parts: Parts) -> list[LeaseView]:
-    return await parts.service.leases()
-
-
-def _nothing(wanted: Alias | None, leases: Sequence[LeaseView]) -> str:
-    if wanted is not None and wanted not in {each.store for each in leases}:
-        known = ", ".join(each.store for each in leases) or "none yet: start `tipo serve` first"
-        return f"there is no store {cut(wanted)}; the stores are {known}"
-    where = "any store" if wanted is None else wanted
-    return f"nobody else writes to {where}: there is nothing to take over"
-
-
-def _print_question(asking: Sequence[LeaseView]) -> None:
+def _print_question(asked: Sequence[TakeoverQuestion]) -> None:
     show(
-        ("store", "why nothing is written", "seen"),
-        ((each.store, _why(each), each.found.at if each.found else None) for each in asking),
+        ("store", "why nothing is written", "since"),
+        ((", ".join(each.stores), _why(each), each.since) for each in asked),
         err=True,
     )
 
 
-def _why(lease: LeaseView) -> str:
-    if lease.state is LeaseState.OLDER:
+def _why(asked: TakeoverQuestion) -> str:
+    if asked.reason is LeaseState.OLDER:
         return "this database is older than what Tipo has done, or a copy of it runs elsewhere"
-    holder = lease.found.instance[-SHORT:] if lease.found else ""
-    return f"another Tipo writes to it ({holder or 'of an unknown version'})"
+    return f"another Tipo writes to it ({asked.holder or 'of an unknown version'})"
 
 
-async def _take_over(parts: Parts, alias: Alias | None, time_out: float, *, as_json: bool) -> None:
-    taken = await parts.service.take_over(alias, by=person())
+async def _take_over(
+    parts: Parts, tokens: Sequence[str], time_out: float, *, as_json: bool
+) -> None:
+    found = await parts.service.take_over(tokens, by=person())
+    taken = found.stores
+    if found.answer in {TakeoverAnswer.OVER, TakeoverAnswer.CHANGED}:
+        raise CannotWork("things have changed meanwhile, so nothing was done: look again")
     if not await parts.service.is_serving():
         _report(taken, done=False, as_json=as_json, then="it is done when `tipo serve` runs")
         return

@@ -47,7 +47,7 @@ class Leases(Room):
     def recorded(self, store: Alias) -> Recorded:
         """Return what this database says of itself and of a store. Read it after the mark."""
         return Recorded(
-            instance=self.instance(""),
+            instance=self.run(NAME).scalar() or "",
             renewals=frozenset(self.run(KNOWN, {"store": store}).scalars()),
         )
 
@@ -97,7 +97,7 @@ class Leases(Room):
         lease = self.lease(store)
         if not lease.state.asks:
             return False
-        theirs = LEASE.c.state == lease.state.value
+        theirs = LEASE.c.state == lease.state.value  # still, where two say it at the same time
         if lease.state is LeaseState.FOREIGN:
             theirs &= LEASE.c.store == store
         values = {"state": "taking_over", "since": now, "by": by, "ready": False}

@@ -16,7 +16,7 @@ from sync_core.db.catalogue import COUNTED, PLACE
 from sync_core.db.decided import decisions_of
 from sync_core.db.holds import Brakes
 from sync_core.db.inbox import ACT, DELIVERY
-from sync_core.db.leases import BASELINE
+from sync_core.db.leases import BASELINE, INSTANCE, Leases
 from sync_core.db.news import FINDING, NOTICE
 from sync_core.db.papers import audited_of, finding_of
 from sync_core.db.rows import LEVEL, VARIANT
@@ -24,6 +24,7 @@ from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET, WANTED
 from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.causes import FORGOTTEN, NEAR, explain
+from sync_core.domain.lease import SHORT
 from sync_core.domain.oversell import PRESOLD, stand
 from sync_core.domain.shown import owed, shown
 from sync_core.domain.values import NEVER, Alias, Mode, Pool, PoolId, Role
@@ -53,7 +54,7 @@ MOST_HITS = 50
 ORDER = ("movement", "decision", "adjustment", "gap")  # of what happened in the same moment
 
 
-class Reports(Brakes):
+class Reports(Brakes, Leases):
     """The part of the ledger that answers people."""
 
     # -- at a glance
@@ -87,6 +88,7 @@ class Reports(Brakes):
             serving_at=None if serving is None else datetime.fromisoformat(serving),
             brakes=tuple(self.brakes()),
             books=audited_of(self.setting(AUDITED)),
+            instance=(self.setting(INSTANCE) or "")[-SHORT:],
         )
 
     def _counted(self, now: datetime) -> dict[str, Any]:
@@ -116,6 +118,7 @@ class Reports(Brakes):
         )
         opened = {row[0]: row[1] for row in self.run(being_written)}
         views = []
+        leases = self.leases()
         for state in self.stores():
             is_followed = state.role is Role.SOURCE or state.mode is not Mode.OFF
             looks = self._count_levels(state.alias, WANTED, NOT_SUSPENDED)
@@ -135,6 +138,7 @@ class Reports(Brakes):
                     open=opened.get(state.alias, 0),
                     last_delivery_at=state.last_delivery_at,
                     held_why=state.held_why,
+                    lease=leases.get(state.alias) or self.lease(state.alias),
                     seconds_p50=p50,
                     seconds_p95=p95,
                 )

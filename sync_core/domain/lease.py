@@ -11,7 +11,8 @@ what our own database says:
                                                        has done, or a copy of it runs elsewhere
     another instance                                   FOREIGN: another Tipo, or a new database
 
-OLDER and FOREIGN write nothing until a person has decided. What they decide:
+OLDER and FOREIGN write nothing until a person has decided. They answer one question, that of the
+store or of the database as it stood when they were asked. What they decide:
 
     the verdict    the person says: take over
     -------------  ---------------------------------------------------------------------------
@@ -37,6 +38,7 @@ from sync_core.domain.values import Alias, News, Severity
 
 RENEW_EVERY = 30.0  # seconds
 WRITES_FOR = 45.0  # seconds after a renewal was asked for; one request takes up to 10 more
+DATABASE = "*"  # what a question is about that is about every store
 SHORT = 8  # characters of an instance that people are shown
 WAITS = 60.0  # seconds from taking over to the first write
 
@@ -54,7 +56,7 @@ class Mark:
 class Recorded:
     """What our own database says of itself and of one store."""
 
-    instance: str
+    instance: str  # empty before the first start
     renewals: frozenset[str]  # those that the store may hold: the last that it took, and later ones
 
 
@@ -91,8 +93,8 @@ def judge(found: Mark | None, recorded: Recorded) -> Claim:
     """Return what the mark that was found means, read before our own database was."""
     if found is None:
         return Claim.TAKE
-    if found.instance != recorded.instance:
-        return Claim.FOREIGN
+    if not found.instance or found.instance != recorded.instance:
+        return Claim.FOREIGN  # also one that we cannot read
     return Claim.RENEW if found.renewal in recorded.renewals else Claim.OLDER
 
 
@@ -120,15 +122,119 @@ class LeaseView:
         """Whether that is, or was until somebody took over, why nothing is written."""
         return verdict in {self.state, self.reason}
 
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether nothing is written to the store before a takeover is done."""
+        return self.state.asks or self.state is LeaseState.TAKING_OVER
+
+    @property
+    def holder(self) -> str:
+        """Return the short name of the other Tipo, if the store tells one."""
+        return self.found.instance[-SHORT:] if self.found else ""
+
+    @property
+    def writer(self) -> str:
+        """Return who writes to the store, in a few words."""
+        match self.state:
+            case LeaseState.OURS:
+                return "this Tipo"
+            case LeaseState.FOREIGN:
+                return f"another Tipo ({self.holder})" if self.holder else "another Tipo"
+            case LeaseState.OLDER:
+                return "nobody: this database is older"
+            case LeaseState.TAKING_OVER:
+                return f"nobody yet: {self.by} is taking over"
+            case LeaseState.UNKNOWN:
+                return "not known yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeoverQuestion:
+    """What a person answers who takes over: that question, as things stood, and no other."""
+
+    reason: LeaseState  # FOREIGN: of one store; OLDER: of all stores that say so
+    stores: tuple[Alias, ...]
+    since: datetime
+    holder: str = ""  # the short name of the other Tipo
+
+    @property
+    def token(self) -> str:
+        """Return what a button carries of it."""
+        about = self.stores[0] if self.reason is LeaseState.FOREIGN else DATABASE
+        return f"{about} {self.since.isoformat()}"
+
+
+class TakeoverAnswer(StrEnum):
+    """What came of somebody's word."""
+
+    STARTED = "started"
+    RUNNING = "running"  # somebody else was faster
+    OVER = "over"  # this Tipo writes there already
+    CHANGED = "changed"  # things stand otherwise than when they were asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """What came of somebody's word, for which stores, and who gave it first."""
+
+    answer: TakeoverAnswer
+    stores: tuple[Alias, ...] = ()
+    by: str = ""
+
+
+def takeover_questions(leases: Iterable[LeaseView]) -> list[TakeoverQuestion]:
+    """Return what people are asked now: of each store that another Tipo has, of our database."""
+    leases = sorted(leases, key=lambda each: each.store)
+    asked = [
+        TakeoverQuestion(
+            reason=LeaseState.FOREIGN,
+            stores=(each.store,),
+            since=each.since,
+            holder=each.holder,
+        )
+        for each in leases
+        if each.state is LeaseState.FOREIGN and each.since
+    ]
+    older = [each for each in leases if each.state is LeaseState.OLDER]
+    since = [each.since for each in older if each.since]
+    if since:
+        stores = tuple(each.store for each in older)
+        asked.append(TakeoverQuestion(reason=LeaseState.OLDER, stores=stores, since=min(since)))
+    return asked
+
+
+def too_late(tokens: Iterable[str], leases: Iterable[LeaseView]) -> Takeover:
+    """Return how things stand for somebody whose question is open no more."""
+    about = {token.partition(" ")[0] for token in tokens}
+    mine = [
+        each
+        for each in sorted(leases, key=lambda each: each.store)
+        if each.store in about or (DATABASE in about and each.reason is not LeaseState.FOREIGN)
+    ]
+    running = [each for each in mine if each.state is LeaseState.TAKING_OVER]
+    if running:
+        stores = tuple(each.store for each in running)
+        return Takeover(answer=TakeoverAnswer.RUNNING, stores=stores, by=running[0].by)
+    if mine and all(each.state is LeaseState.OURS for each in mine):
+        stores = tuple(each.store for each in mine)
+        return Takeover(answer=TakeoverAnswer.OVER, stores=stores)
+    return Takeover(answer=TakeoverAnswer.CHANGED)
+
 
 def lease_news(leases: Iterable[LeaseView]) -> list[News]:
     """Return what people must know of all leases, and of what is over."""
     leases = sorted(leases, key=lambda each: each.store)
-    news = [each for lease in leases for each in (_foreign(lease), _weak(lease))]
-    return [*news, _older([each for each in leases if each.stands(LeaseState.OLDER)])]
+    asked = {each.token.partition(" ")[0]: each.token for each in takeover_questions(leases)}
+    news = [
+        each
+        for lease in leases
+        for each in (_foreign(lease, asked.get(lease.store, "")), _weak(lease))
+    ]
+    older = [each for each in leases if each.stands(LeaseState.OLDER)]
+    return [*news, _older(older, asked.get(DATABASE, ""))]
 
 
-def _foreign(lease: LeaseView) -> News:
+def _foreign(lease: LeaseView, asked: str) -> News:
     found = lease.found
     return News(
         kind="lease",
@@ -136,15 +242,16 @@ def _foreign(lease: LeaseView) -> News:
         severity=Severity.CRITICAL,
         facts={
             "store": lease.store,
-            "holder": found.instance[-SHORT:] if found else "",
+            "holder": lease.holder,
             "seen": found.at.isoformat() if found else None,
             "taking_over": lease.by,
+            "asks": asked,
         },
         over=not lease.stands(LeaseState.FOREIGN),
     )
 
 
-def _older(leases: Sequence[LeaseView]) -> News:
+def _older(leases: Sequence[LeaseView], asked: str) -> News:
     return News(
         kind="older_database",
         subject="database",
@@ -152,6 +259,7 @@ def _older(leases: Sequence[LeaseView]) -> News:
         facts={
             "stores": ", ".join(each.store for each in leases),
             "taking_over": next((each.by for each in leases if each.by), ""),
+            "asks": asked,
         },
         over=not leases,
     )

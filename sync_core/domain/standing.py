@@ -3,6 +3,7 @@
     the facts, the first that is so                    state
     -------------------------------------------------  ---------------
     no process serves                                  NOT_RUNNING
+    a store's mark is not ours, or not ours yet        NOT_OURS
     a store refuses us, so that it can't be updated    CANT_UPDATE
     a safety stop waits for a decision                 SAFETY_STOP
     a product has been sold more often than there was  OVERSOLD
@@ -30,6 +31,7 @@ class State(StrEnum):
     """How things stand, the worst first."""
 
     NOT_RUNNING = "not_running"
+    NOT_OURS = "not_ours"
     CANT_UPDATE = "cant_update"
     SAFETY_STOP = "safety_stop"
     OVERSOLD = "oversold"
@@ -49,6 +51,7 @@ class Standing:
     state: State
     connected: tuple[StoreView, ...]  # the source, and the destinations that are not off
     off: tuple[StoreView, ...]
+    not_ours: tuple[StoreView, ...]  # nothing is written there until a takeover is done
     refusing: tuple[StoreView, ...]
     pending: int  # changes
 
@@ -63,10 +66,12 @@ def standing(overview: Overview, *, serving: bool, compared: bool) -> Standing:
     """
     off = tuple(each for each in overview.stores if _is_off(each))
     connected = tuple(each for each in overview.stores if not _is_off(each))
+    not_ours = tuple(each for each in overview.stores if each.lease.is_in_the_way)
     refusing = tuple(each for each in overview.stores if each.held_why)
     pending = overview.unhandled + sum(each.due + each.looks + each.open for each in connected)
     facts = {
         State.NOT_RUNNING: not serving,
+        State.NOT_OURS: bool(not_ours),
         State.CANT_UPDATE: bool(refusing),
         State.SAFETY_STOP: bool(overview.brakes),
         State.OVERSOLD: overview.oversold > 0,
@@ -82,6 +87,7 @@ def standing(overview: Overview, *, serving: bool, compared: bool) -> Standing:
         state=next(state for state in State if facts[state]),
         connected=connected,
         off=off,
+        not_ours=not_ours,
         refusing=refusing,
         pending=pending,
     )

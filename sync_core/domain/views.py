@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_core.domain.audit import Breach
+from sync_core.domain.lease import LeaseView
 from sync_core.domain.seal import Altered
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 
@@ -24,6 +25,7 @@ class StoreView:
     open: int  # adjustments under way
     last_delivery_at: datetime | None
     held_why: str | None
+    lease: LeaseView  # who writes to it
     seconds_p50: float | None  # from a batch's planning to its settling, last hour
     seconds_p95: float | None
 
@@ -107,6 +109,7 @@ class Overview:
     serving_at: datetime | None  # last sign of life of `tipo serve`
     brakes: tuple[BrakeView, ...] = ()
     books: BooksView | None = None  # None: none was made yet
+    instance: str = ""  # the short name of this Tipo, once it has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,13 @@ from functools import partial
 
 from sync_core.domain.arrange import Place, Places
 from sync_core.domain.decide import Effect
-from sync_core.domain.lease import LeaseState, lease_news
+from sync_core.domain.lease import (
+    Takeover,
+    TakeoverAnswer,
+    lease_news,
+    takeover_questions,
+    too_late,
+)
 from sync_core.domain.nights import begins, due_night
 from sync_core.domain.proposals import (
     Choice,
@@ -97,31 +103,32 @@ class Orders(Questions):
         return report
 
     # -- who may write
-    async def take_over(self, alias: Alias | None, *, by: Person) -> list[Alias]:
-        """Fence another Tipo out of a store, or of all; whoever serves does it, in a minute or two.
+    async def take_over(self, tokens: Sequence[str], by: Person) -> Takeover:
+        """Fence another Tipo out, where the questions are still open that somebody has answered.
 
-        Its numbers are then taken as they are: levels that agree are adopted, the others wait for
-        a person. Where this database is older than what Tipo has done, that is so for every store.
-
-        Raises:
-            NotAllowed: If nobody is in our way there.
+        Whoever serves does it, in a minute or two. The stores' numbers are then taken as they are:
+        levels that agree are adopted, the others wait for a person. Where this database is older
+        than what Tipo has done, that is so for every store.
         """
         now = self._clock.now()
 
-        def work(ledger: Ledger) -> list[Alias]:
-            wanted = [each for each in ledger.leases() if alias in {None, each}]
-            for each in wanted:
-                ledger.start_takeover(each, by.name, now=now)
+        def work(ledger: Ledger) -> Takeover:
+            asked = takeover_questions(ledger.leases().values())
+            stores = [each for one in asked if one.token in tokens for each in one.stores]
+            started = [ledger.start_takeover(each, by.name, now=now) for each in stores]
             leases = ledger.leases().values()
+            if not any(started):
+                return too_late(tokens, leases)
             ledger.tell(lease_news(leases), now=now)
             self._ring(ledger)
-            return [e.store for e in leases if e.state is LeaseState.TAKING_OVER and e.by]
+            return Takeover(answer=TakeoverAnswer.STARTED, stores=tuple(stores), by=by.name)
 
-        taken = await self._records.step(work)
-        if not taken or (alias is not None and alias not in taken):
-            raise NotAllowed(f"nobody else writes to {alias or 'any store'}: nothing to take over")
-        log.warning("take over %s", ", ".join(taken), extra={"act": "take_over", "by": by.id})
-        return taken
+        found = await self._records.step(work)
+        if found.answer is TakeoverAnswer.STARTED:
+            log.warning(
+                "take over %s", ", ".join(found.stores), extra={"act": "take_over", "by": by.id}
+            )
+        return found
 
     # -- comparisons
     async def check(self, by: str, reply: str | None = None) -> Report:

@@ -9,7 +9,12 @@ from datetime import datetime
 from sync_core.clock import Clock, Ids
 from sync_core.domain.arrange import Places
 from sync_core.domain.drift import PASSING
-from sync_core.domain.lease import LeaseView
+from sync_core.domain.lease import (
+    LeaseState,
+    LeaseView,
+    TakeoverQuestion,
+    takeover_questions,
+)
 from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
@@ -26,7 +31,7 @@ from sync_core.domain.views import (
     StoppedProduct,
     Unmatched,
 )
-from sync_core.errors import NotAllowed, StoreError
+from sync_core.errors import NotAllowed, StoreError, cut
 from sync_core.ports import Ledger, Records, SetAside, Store, StoreState
 from sync_core.workers.auditing import look_at_all
 from sync_core.workers.sealing import verify
@@ -74,6 +79,32 @@ class Questions:
         """Return who may write to each store, as far as this database knows."""
         found = await self._records.step(lambda ledger: ledger.leases())
         return sorted(found.values(), key=lambda each: each.store)
+
+    async def takeover_questions(self, alias: Alias | None = None) -> list[TakeoverQuestion]:
+        """Return what there is to take over, of one store or of all.
+
+        Raises:
+            NotAllowed: If there is nothing, or no such store.
+        """
+        leases = [each for each in await self.leases() if alias in {None, each.store}]
+        asked = takeover_questions(await self.leases())
+        found = [each for each in asked if alias is None or alias in each.stores]
+        if found:
+            return found
+        await self._known(alias)
+        stores = " and ".join(each.store for each in leases) or alias or "any store"
+        running = [each for each in leases if each.state is LeaseState.TAKING_OVER]
+        if running:
+            stores = " and ".join(each.store for each in running)
+            by = running[0].by
+            raise NotAllowed(f"{by} is taking over {stores}; writing starts in a minute or two")
+        raise NotAllowed(f"no other Tipo writes to {stores}: there is nothing to take over")
+
+    async def _known(self, alias: Alias | None) -> None:
+        """Refuse the name of a store that there is not."""
+        known = [each.alias for each in await self.stores()]
+        if alias is not None and alias not in known:
+            raise NotAllowed(f"there is no store {cut(alias)}; the stores are {', '.join(known)}")
 
     async def places(self) -> tuple[Places, dict[Alias, list[tuple[LocationId, str]]]]:
         """Return the location map, and the open locations of each store that are not on it."""

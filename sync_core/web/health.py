@@ -1,7 +1,7 @@
 """`GET /healthz`, `/readyz` and `/metrics`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sync_core.clock import Clock
-from sync_core.domain.views import Overview
+from sync_core.domain.lease import LeaseState
+from sync_core.domain.views import Overview, StoreView
 from sync_core.ports import Records
 from sync_core.service import Service
 from sync_core.web.receiver import Receiver
@@ -33,8 +34,9 @@ class Health:
         /readyz   this process can take webhooks and keep them     send them to another one
         /metrics  the database answers                             ask again
 
-    A store that refuses our token, or a worker of one store that fails, is a fact in the body of
-    `/readyz` and a figure: it must not cost the other stores their webhooks.
+    A store that another Tipo writes to, one that refuses our token, or a worker of one store that
+    fails, is a fact in the body of `/readyz` and a figure: it must not cost the other stores their
+    webhooks.
     """
 
     def __init__(
@@ -97,8 +99,15 @@ class Health:
             return {"stores": None, "stores_why": type(exc).__name__}
         return {
             "oldest_unhandled_seconds": round(self._age(overview), 1),
+            "instance": overview.instance,
             "stores": {
-                each.alias: {"held": each.held_why, "due": each.due, "suspended": each.suspended}
+                each.alias: {
+                    "lease": each.lease.state,
+                    "lease_since": each.lease.since and each.lease.since.isoformat(),
+                    "held": each.held_why,
+                    "due": each.due,
+                    "suspended": each.suspended,
+                }
                 for each in overview.stores
             },
         }
@@ -127,16 +136,26 @@ class Health:
             ("tipo_findings", "Findings that stand", overview.findings),
         ):
             Gauge(name, words, registry=now).set(value)
-        for name in ("levels", "met", "due", "looks", "suspended", "open"):
-            gauge = Gauge(f"tipo_store_{name}", f"Levels: {name}", ["store"], registry=now)
-            for each in overview.stores:
-                gauge.labels(store=each.alias).set(getattr(each, name))
-        held = Gauge("tipo_store_held", "1: the store refuses us", ["store"], registry=now)
-        for each in overview.stores:
-            held.labels(store=each.alias).set(each.held_why is not None)
+        _measure_stores(overview.stores, now)
         failing = Gauge("tipo_worker_down", "1: fails again and again", ["worker"], registry=now)
         down = self._supervisor.down()
         for worker in self._supervisor.workers:
             failing.labels(worker=worker.name).set(worker.name in down)
         body = generate_latest(now) + generate_latest(REGISTRY)
         return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def _measure_stores(stores: Sequence[StoreView], registry: CollectorRegistry) -> None:
+    """Give the figures of each store."""
+    for name in ("levels", "met", "due", "looks", "suspended", "open"):
+        gauge = Gauge(f"tipo_store_{name}", f"Levels: {name}", ["store"], registry=registry)
+        for each in stores:
+            gauge.labels(store=each.alias).set(getattr(each, name))
+    held = Gauge("tipo_store_held", "1: the store refuses us", ["store"], registry=registry)
+    lease = Gauge("tipo_store_lease", "1: this Tipo writes to it", ["store"], registry=registry)
+    since = Gauge("tipo_store_lease_since", "Since when; Unix time", ["store"], registry=registry)
+    for each in stores:
+        held.labels(store=each.alias).set(each.held_why is not None)
+        lease.labels(store=each.alias).set(each.lease.state is LeaseState.OURS)
+        if each.lease.since is not None:
+            since.labels(store=each.alias).set(each.lease.since.timestamp())

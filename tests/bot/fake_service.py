@@ -6,6 +6,7 @@ from itertools import count
 
 from sync_core.domain.arrange import Place
 from sync_core.domain.bulk import Preview, taken
+from sync_core.domain.lease import LeaseState, LeaseView
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -183,6 +184,9 @@ class FakeService:
         return made
 
     # -- questions
+    async def takeover_questions(self, _alias=None):
+        raise NotAllowed("no other Tipo writes to eu and us: there is nothing to take over")
+
     async def overview(self):
         stores = tuple(
             StoreView(
@@ -198,6 +202,7 @@ class FakeService:
                 open=0,
                 last_delivery_at=self.clock.now(),
                 held_why=None,
+                lease=LeaseView(store=alias, state=LeaseState.OURS, since=self.clock.now()),
                 seconds_p50=0.4,
                 seconds_p95=1.2,
             )

@@ -66,6 +66,7 @@ async def ask(office, line, person=None, channel=None):
         ("quiet sometimes", "Type it like this: /tipo quiet"),
         ("alerts loud", "is not a level"),
         ("undo it", "Type it like this: /tipo undo"),
+        ("takeover", "there is nothing to take over"),
         ("approvers bob", "names nobody whom Slack knows"),
     ],
 )

@@ -13,9 +13,11 @@ from sync_core.cli import checks, doctor
 from sync_core.clock import WallClock
 from sync_core.db.database import Database
 from sync_core.domain.checks import ok
+from sync_core.domain.lease import LeaseState
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings
 from sync_core.settings import load
+from tests.cli.conftest import ask
 
 
 def told(tipo, *, expect=0):
@@ -31,7 +33,12 @@ def says(found, about, state, words):
     ]
 
 
+async def _holds_its_leases(service):
+    return [each.state for each in await service.leases()] == [LeaseState.OURS] * 2
+
+
 def test_all_is_well(met):
+    met.work(_holds_its_leases)
     met.shops["us"].access.scopes.remove("read_orders")
     found = told(met)
     assert says(found, "database", "ok", "durable")
@@ -39,10 +46,50 @@ def test_all_is_well(met):
         assert says(found, alias, "ok", "token accepted")
         assert says(found, alias, "ok", f"it is urbanwear-{alias}.myshopify.com")
         assert says(found, alias, "ok", "1 open location, all on the map")
+        assert says(found, alias, "ok", "this Tipo writes to it since 20")
     assert says(found, "eu", "warn", "read_orders") == []
     assert says(found, "us", "warn", "no read_orders")
     assert says(found, "webhooks", "warn", "asked every 5 s")
     assert "ok   eu" in met("doctor").output
+
+
+def test_another_tipo_is_found_before_this_one_has_started(met, bare):
+    """A new container with a new database: better told before it stands there and waits."""
+    met.work(_holds_its_leases)
+    (bare / "tipo.db").rename(bare / "elsewhere.db")
+    for wal in bare.glob("tipo.db-*"):
+        wal.unlink()
+    found = told(met, expect=1)
+    for alias in ("eu", "us"):
+        (then,) = says(found, alias, "fail", "writes to it, its last sign of life was 20")
+        assert f"`tipo takeover {alias}`" in then
+
+
+def test_a_store_without_any_tipo_is_free(tipo):
+    assert says(told(tipo), "eu", "ok", "no other Tipo writes to it")
+    assert tipo("migrate", "--yes")
+    assert says(told(tipo), "eu", "ok", "no other Tipo writes to it")
+
+
+def test_a_database_that_is_older_and_a_takeover_are_told(alone):
+    ask(lambda parts: parts.database.step(lambda ledger: older(ledger, parts.clock.now())))
+    (then, *_) = says(told(alone, expect=1), "us", "fail", "this database is older")
+    assert "`tipo takeover`" in then
+    assert "eu, us: this database is older" in alone("status").output
+    alone("takeover", "--yes", "--time-out", 0)
+    found = told(alone)
+    assert says(found, "us", "warn", "is taking over it")
+    assert "taking over, which is done in a minute" in alone("status").output
+
+
+def older(ledger, now):
+    for alias in (Alias("eu"), Alias("us")):
+        ledger.lease_found(alias, LeaseState.OLDER, None, weak=False, now=now)
+
+
+def test_a_store_that_keeps_no_mark_is_told(met):
+    met.shops["us"].faults.no_metafields = True
+    assert says(told(met), "us", "warn", "keep no mark")
 
 
 def test_the_night_is_due_and_has_room(met):
@@ -224,6 +271,7 @@ def test_a_clock_that_is_wrong(tipo):
 async def _checked(settings):
     store = open_store(Alias("us"), settings.stores["us"], WallClock())
     try:
-        return await checks.store(store, settings, None, None, clock=FastClock())
+        noted = doctor._noted_in(None)
+        return await checks.store(store, settings, None, None, clock=FastClock(), noted=noted)
     finally:
         await store.close()

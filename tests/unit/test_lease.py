@@ -1,6 +1,6 @@
 """Who may write: the table, and the arithmetic of the wait."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -147,7 +147,9 @@ def test_all_is_over_where_the_lease_is_ours():
 @pytest.mark.parametrize("reason", [None, LeaseState.FOREIGN])
 def test_another_tipo_is_told_by_store_until_the_takeover_ends(reason):
     state = LeaseState.FOREIGN if reason is None else LeaseState.TAKING_OVER
-    lease = LeaseView(store=US, state=state, reason=reason, by="ann", found=mark("0123456789"))
+    lease = LeaseView(
+        store=US, state=state, since=NOON, reason=reason, by="ann", found=mark("0123456789")
+    )
     news = told(lease, LeaseView(store=EU, state=LeaseState.OURS))
     assert not news["lease", "store:us"].over
     assert news["lease", "store:us"].facts == {
@@ -155,13 +157,21 @@ def test_another_tipo_is_told_by_store_until_the_takeover_ends(reason):
         "holder": "23456789",
         "seen": NOON.isoformat(),
         "taking_over": "ann",
+        "asks": "us 2026-11-25T12:00:00+00:00" if reason is None else "",
     }
     assert news["lease", "store:eu"].over
     assert news["older_database", "database"].over
 
 
 def test_an_older_database_is_told_once_for_all_its_stores():
-    leases = [LeaseView(store=each, state=LeaseState.OLDER) for each in (US, EU)]
+    leases = [
+        LeaseView(store=US, state=LeaseState.OLDER, since=NOON),
+        LeaseView(store=EU, state=LeaseState.OLDER, since=NOON + timedelta(seconds=1)),
+    ]
     news = told(*leases)
-    assert news["older_database", "database"].facts == {"stores": "eu, us", "taking_over": ""}
+    assert news["older_database", "database"].facts == {
+        "stores": "eu, us",
+        "taking_over": "",
+        "asks": "* 2026-11-25T12:00:00+00:00",
+    }
     assert news["lease", "store:us"].over

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sync_core.domain.lease import LeaseState, LeaseView
 from sync_core.domain.standing import State, standing
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import BrakeView, Overview, StoreView
@@ -21,6 +22,7 @@ def store(alias, mode=Mode.TWO_WAY, **given):
         "mode": mode,
         "last_delivery_at": NOON,
         "held_why": None,
+        "lease": LeaseView(store=alias, state=LeaseState.OURS, since=NOON),
         "seconds_p50": None,
         "seconds_p95": None,
     }
@@ -42,6 +44,7 @@ def with_us(**given):
 
 # The facts that make each state, the worst first; each beats all that come after it.
 MAKES = {
+    State.NOT_OURS: with_us(lease=LeaseView(store="us", state=LeaseState.FOREIGN)),
     State.CANT_UPDATE: {"stores": (replace(SOURCE, held_why="no token"), store("us"))},
     State.SAFETY_STOP: {"brakes": (STOP,)},
     State.OVERSOLD: {"oversold": 1},

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from sync_core.domain.lease import LeaseState
 from sync_core.domain.values import Alias
 from sync_core.ports import Delivery
 from tests.web.conftest import EU, SECRETS, TOKEN, US
@@ -73,7 +74,7 @@ async def test_a_worker_of_one_store_is_no_reason_to_restart_the_others(house):
 
 async def test_it_is_ready_and_says_how_it_is(house):
     answer = await house.client.get("/readyz")
-    quiet = {"held": None, "due": 0, "suspended": 0}
+    quiet = {"lease": "unknown", "lease_since": None, "held": None, "due": 0, "suspended": 0}
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
@@ -82,8 +83,29 @@ async def test_it_is_ready_and_says_how_it_is(house):
         "workers": {"failing": {}},
         "faces": {},
         "clock": {"was_set_by_seconds": 0},
+        "instance": "",
         "stores": {"eu": quiet, "us": quiet},
     }
+
+
+async def test_it_says_who_writes_to_each_store_and_is_ready_all_the_same(house):
+    """Webhooks of a store that another Tipo writes to are kept and counted as ever."""
+    now = house.clock.now()
+
+    def work(ledger):
+        ledger.instance("0123456789abcdef")
+        for alias, state in (("eu", LeaseState.OURS), ("us", LeaseState.FOREIGN)):
+            ledger.lease_found(Alias(alias), state, None, weak=False, now=now)
+
+    house.database.run(work)
+    answer = await house.client.get("/readyz")
+    assert (answer.status_code, answer.json()["instance"]) == (200, "89abcdef")
+    told = {name: each["lease"] for name, each in answer.json()["stores"].items()}
+    assert told == {"eu": "ours", "us": "foreign"}
+    assert answer.json()["stores"]["us"]["lease_since"] == now.isoformat()
+    seen = await figures(house)
+    assert (seen["tipo_store_lease", "eu"], seen["tipo_store_lease", "us"]) == (1, 0)
+    assert seen["tipo_store_lease_since", "eu"] == now.timestamp()
 
 
 async def test_it_says_how_long_a_delivery_waits_and_goes_on_taking_more(house):

@@ -26,6 +26,7 @@ from bot.messages import (
 from bot.policy import Policy
 from sync_core.domain.arrange import Place
 from sync_core.domain.bulk import FOR_ALL, Change, Preview
+from sync_core.domain.lease import LeaseState, LeaseView
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -81,6 +82,17 @@ words = st.one_of(
 ANN = Person(team="T1", id="U0ANN", name="ann")
 
 
+LEASES = [
+    lambda store, _text: LeaseView(store=store, state=LeaseState.OURS, since=NOW),
+    lambda store, text: LeaseView(
+        store=store, state=LeaseState.TAKING_OVER, since=NOW, by=text, reason=LeaseState.OLDER
+    ),
+    lambda store, _text: LeaseView(store=store, state=LeaseState.OLDER, since=NOW),
+    lambda store, _text: LeaseView(store=store, state=LeaseState.UNKNOWN),
+    lambda store, _text: LeaseView(store=store, state=LeaseState.FOREIGN, since=NOW),
+]
+
+
 def alias(n):
     return f"store-{n}"
 
@@ -99,6 +111,7 @@ def store(n, text, **given):
         "open": 0,
         "last_delivery_at": NOW - timedelta(seconds=4),
         "held_why": text if n % 2 else None,
+        "lease": LEASES[n % len(LEASES)](alias(n), text),
         "seconds_p50": 0.4,
         "seconds_p95": 1.3,
     }

@@ -1,0 +1,136 @@
+"""Who writes to each store: the alerts, the question before a takeover, and what came of it.
+
+facts        what they say, as the core keeps them
+-----------  --------------------------------------------------------------------
+holder       the short name of the other Tipo, if the store tells one
+stores       which stores this database is older for
+asks         the open question, for a button; empty once somebody takes over
+taking_over  who takes over
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.messages.kit import (
+    Action,
+    Block,
+    Message,
+    Part,
+    actions,
+    asking,
+    bold,
+    button,
+    code,
+    message,
+)
+from bot.messages.state import listed
+from bot.text import clean, store_name
+from sync_core.domain.lease import LeaseState, Takeover, TakeoverAnswer, TakeoverQuestion
+
+Facts = Mapping[str, Any]
+THEN = (
+    "This one then takes {numbers} as they are: products that match are in sync, the others wait "
+    "for your decision. Nothing that happened before is repeated."
+)
+OLDER = (
+    "Choose this only if there is no newer backup. Every store's numbers are taken as they are: "
+    "products that match are in sync, the others wait for your decision. Nothing that happened "
+    "before is repeated."
+)
+
+
+# -- the alerts
+def lease_news(facts: Facts, _: int) -> list[Part]:
+    """Return that another Tipo writes to a store."""
+    store = bold(store_name(facts.get("store")))
+    if facts.get("taking_over"):
+        by = clean(facts["taking_over"], 60)
+        return [f"{by} is taking over ", store, ". Writing starts in a minute or two."]
+    holder = f" ({clean(facts['holder'], 20)})" if facts.get("holder") else ""
+    return ["Another Tipo writes to ", store, f"{holder}, so this one does not."]
+
+
+def older_news(facts: Facts, _: int) -> list[Part]:
+    """Return that this database is older than what Tipo has done."""
+    stores = clean(facts.get("stores") or "the stores", 200)
+    if facts.get("taking_over"):
+        by = clean(facts["taking_over"], 60)
+        return [f"{by} takes the numbers of {stores} as they are. This takes a minute or two."]
+    why = "a backup was restored, or a copy of it runs elsewhere"
+    return [f"This database is older than what Tipo has done in {stores}: {why}."]
+
+
+def weak_news(facts: Facts, _: int) -> list[Part]:
+    """Return that a store keeps no mark of ours."""
+    store = bold(store_name(facts.get("store")))
+    return [store, " lets Tipo keep no mark there, so a restored backup goes unseen."]
+
+
+def baseline_news(facts: Facts, _: int) -> list[Part]:
+    """Return that somebody has had numbers taken as they are."""
+    by = clean(facts.get("by") or "somebody", 60)
+    where = store_name(facts["store"]) if facts.get("store") else "all stores"
+    return [f"{by} had the numbers of {where} taken as they are. What differs waits for you."]
+
+
+def lease_buttons(kind: str, facts: Facts) -> list[Block]:
+    """Return the answer that may be given at once, while the question is open."""
+    token = f"{facts.get('asks') or ''}"
+    if not token:
+        return []
+    is_older = kind == "older_database"
+    stores = [f"{facts.get('store') or 'the store'}"]
+    return actions("lease", _button([token], stores, is_older=is_older))
+
+
+def _button(tokens: Sequence[str], stores: Sequence[str], *, is_older: bool) -> Block:
+    names = listed(stores)
+    if is_older:
+        label, question = "Take the stores' numbers\u2026", "Take the stores' numbers as they are?"
+        says = OLDER
+    else:
+        label, question = f"Take over {names}\u2026", f"Take over {names}?"
+        numbers = "its numbers" if len(stores) == 1 else "their numbers"
+        says = f"The other Tipo stops within a minute. {THEN.format(numbers=numbers)}"
+    confirm = asking(question[:100], says, "Take over")
+    return button(Action.TAKE_OVER, label, ",".join(tokens), style="danger", confirm=confirm)
+
+
+# -- the command
+def takeover_question(*, asked: Sequence[TakeoverQuestion]) -> Message:
+    """Ask whether to take over; the button says what happens before it does anything."""
+    parts: list[Part] = []
+    buttons: list[Block] = []
+    foreign = [each for each in asked if each.reason is LeaseState.FOREIGN]
+    older = [each for each in asked if each.reason is LeaseState.OLDER]
+    if foreign:
+        stores = [each.stores[0] for each in foreign]
+        parts += [f"Another Tipo writes to {listed(stores)}, so this one does not. "]
+        parts += ["If it should not, stop it; if this one should, take over. "]
+        buttons += actions("takeover", _button([e.token for e in foreign], stores, is_older=False))
+    for each in older:
+        parts += [f"This database is older than what Tipo has done in {listed(each.stores)}. "]
+        parts += ["Restore a newer backup if there is one; else take the stores' numbers. "]
+        buttons += actions("older", _button([each.token], each.stores, is_older=True))
+    parts += ["Until then nothing is written there."]
+    return message(*parts, sign="Question", blocks=buttons)
+
+
+def takeover_said(*, found: Takeover) -> Message:
+    """Say what came of somebody's word."""
+    stores = listed(found.stores)
+    match found.answer:
+        case TakeoverAnswer.STARTED:
+            words = f"Taking over {stores}. Writing starts in a minute or two; what differs then "
+            return message(words, "waits for you: ", code("/tipo drift"), ".", sign="Done")
+        case TakeoverAnswer.RUNNING:
+            by = clean(found.by, 60)
+            return message(f"{by} was faster and is taking over {stores}. Nothing else was done.")
+        case TakeoverAnswer.OVER:
+            return message(f"This Tipo writes to {stores} already. Nothing was done.")
+        case TakeoverAnswer.CHANGED:
+            return message(
+                "Things have changed since you were asked, so nothing was done. Look again: ",
+                code("/tipo takeover"),
+                ".",
+            )
