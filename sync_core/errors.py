@@ -6,6 +6,8 @@ TipoError
 │   └── IllegalStep   a proposal cannot go that way
 ├── DatabaseTooNew    written by a newer Tipo; this one must not touch it
 ├── NoDatabase        the database cannot be reached or written, or takes too long: try again later
+├── NotBackedUp       the database can't be copied there; nothing was left behind
+├── NotRestored       a backup can't take the database's place; nothing was replaced
 ├── NotCompared       the stores' exports cannot be compared; nothing follows from them
 └── StoreError        a store did not do what we asked
     ├── NoAnswer      it may have happened: send the same bytes again
@@ -67,6 +69,14 @@ class DatabaseTooNew(TipoError):
 
 class NoDatabase(TipoError):
     """The database cannot be reached or written, or takes too long; nothing is the work's fault."""
+
+
+class NotBackedUp(TipoError):
+    """The database could not be copied."""
+
+
+class NotRestored(TipoError):
+    """A backup could not take the place of the database; nothing was replaced."""
 
 
 class NotCompared(TipoError):

@@ -8,6 +8,7 @@ import typer
 
 from sync_core.cli import (
     auditing,
+    backup,
     buffering,
     checking,
     contesting,
@@ -59,7 +60,7 @@ def _tipo(
 
 for part in (
     *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, packing),
-    *(places, contesting, deliveries, auditing, doctor, migrating, takeover),
+    *(places, contesting, deliveries, auditing, doctor, migrating, takeover, backup),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, case, delete, insert, select, update
 
 from sync_core.db.room import Room
-from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow
+from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow, StoreRow
 from sync_core.domain.lease import LeaseState, LeaseView, Mark, Recorded
 from sync_core.domain.values import Alias
 
@@ -15,6 +15,7 @@ LEASE: Table = LeaseRow.__table__  # type: ignore[attr-defined]
 BASELINE: Table = BaselineRow.__table__  # type: ignore[attr-defined]
 SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 RENEWAL: Table = RenewalRow.__table__  # type: ignore[attr-defined]
+STORE: Table = StoreRow.__table__  # type: ignore[attr-defined]
 
 INSTANCE = "instance"  # the setting that names this database, made once
 ONE_LEASE = select(LEASE).where(LEASE.c.store == bindparam("store"))
@@ -88,6 +89,14 @@ class Leases(Room):
             )
         )
         return changed.rowcount == 1
+
+    def restored(self, *, now: datetime) -> None:
+        """Know that Tipo has gone on since this copy was made: no store is written to unasked."""
+        stores = self.run(select(STORE.c.alias)).scalars().all()
+        fresh = {"reason": "", "ready": False, "by": "", "found": {}, "weak": False}
+        self.insert_new(LEASE, [{**fresh, "store": e, "state": "unknown"} for e in stores])
+        changed = {"reason": "", "ready": False, "by": "", "found": {}}
+        self.run(update(LEASE).values(**changed, state="older", since=now))
 
     def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
         """Let whoever serves take a store over; False if nobody is in our way there.

@@ -11,6 +11,7 @@ COMMANDS = (
     *("serve", "demo", "mode", "stock", "status", "history", "places"),
     *("pause", "resume", "doctor", "migrate"),
     *("check", "export", "receipts", "undo", "buffer", "deliveries", "takeover"),
+    *("backup", "restore"),
 )
 
 
