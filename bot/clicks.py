@@ -131,7 +131,8 @@ class Clicks:
         if await self._office.allowed(click) is None:
             return
         found = await self._core.take_over(click.value.split(","), click.person)
-        await self._office.answer(click, lease.takeover_said(found=found))
+        said = lease.takeover_said(found=found)
+        await self._office.answer(click, said, replace=click.ephemeral)  # an alert is drawn again
 
     # -- questions
     async def _pool(self, click: Click) -> None:
