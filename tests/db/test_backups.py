@@ -145,7 +145,9 @@ def test_where_there_is_no_database_the_backup_becomes_it(sqlite_url, tmp_path):
     assert shared(elsewhere) == 50
 
 
-@pytest.mark.parametrize("kind", ["nothing", "text", "cut", "flipped", "another", "newer", "empty"])
+@pytest.mark.parametrize(
+    "kind", ["nothing", "text", "cut", "flipped", "odd", "another", "newer", "empty"]
+)
 def test_what_is_no_whole_backup_replaces_nothing(sqlite_url, tmp_path, kind):
     told(sqlite_url, furnish)
     file = tmp_path / "tipo.backup"
@@ -161,8 +163,13 @@ def test_what_is_no_whole_backup_replaces_nothing(sqlite_url, tmp_path, kind):
         case "cut":
             file.write_bytes(whole[: len(whole) // 2])
         case "flipped":
-            page = 4096 * 3
-            file.write_bytes(whole[:page] + os.urandom(2048) + whole[page + 2048 :])
+            page = len(whole) - 4096  # of an index or a table that no start reads
+            file.write_bytes(whole[:page] + b"\x0a" + os.urandom(4095))
+        case "odd":  # one byte: a table and its index say different things
+            assert whole.count(b"myshopify.com") > 2
+            file.write_bytes(
+                whole.replace(b"urbanwear-us.myshopify.com", b"urbanwear-us.myshopify.cem", 1)
+            )
         case "another":
             file.unlink()
             with closing(sqlite3.connect(file)) as made:

@@ -3,7 +3,10 @@
 import pytest
 
 from sandbox.faults import Answer
+from sync_core.domain.lease import Mark
 from sync_core.domain.values import Alias, Mode, PoolId
+from sync_core.errors import MarkChanged
+from sync_core.workers.weak_mark import WeakMark
 from tests.simulation.house import Rival, assert_at_rest, assert_conserved
 
 EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
@@ -384,6 +387,42 @@ def test_a_takeover_by_the_weaker_mark_ends_with_the_full_one(house):
     home.advance(60)
     assert shown(home) == (45, 45)
     assert_conserved(second)
+
+
+def test_the_weaker_mark_is_renewed_only_while_we_were_first(home):
+    """It stands in for compare-and-set: whoever renews looks first whose the store is."""
+    weak = WeakMark(home.process.context, home.process.stores[EU])
+    held = home.do(weak.mark())
+    assert held.mark is None
+    mark = Mark(instance=held.digest, renewal="r", at=home.clock.now())
+    assert home.do(weak.set_mark(mark, held.digest)) == held.digest
+    for each in home.shops[EU].post.subscriptions.values():
+        each.name = f"tipo-other-{each.id}"
+    with pytest.raises(MarkChanged):
+        home.do(weak.set_mark(mark, held.digest))
+    assert home.do(weak.mark()).mark.instance == "other"
+    assert home.do(weak.set_mark(mark, "other")) == ""
+    assert not home.shops[EU].post.subscriptions
+
+
+def test_whoever_was_asked_by_the_weaker_mark_is_asked_until_they_answer(house):
+    """A full mark that is not there says nothing of the other Tipo."""
+    home = house(opened=True)
+    for shop in home.shops.values():
+        shop.metafields.clear()
+        shop.faults.no_metafields = True
+    home.advance(90)
+    second = Rival(home)
+    home.advance(10)
+    home.kill()
+    for shop in home.shops.values():
+        shop.faults.no_metafields = False
+    home.do(home.clock.sleep(150))
+    rows = second.rows("SELECT state, found, weak FROM lease")
+    assert [(row["state"], "instance" in row["found"], row["weak"]) for row in rows] == [
+        ("foreign", True, 1),
+        ("foreign", True, 1),
+    ]
 
 
 def test_the_mark_of_an_unknown_kind_is_somebody_elses(home):
