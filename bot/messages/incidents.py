@@ -430,7 +430,7 @@ def incident(*, body: Body, now: datetime, token: str = "") -> Message:
     lines: list[list[Part]] = []
     if words.did:
         lines.append([bold("What Tipo does: "), words.did])
-    if words.can:
+    if words.can and not _facts(body).get("taking_over"):  # else somebody has done it
         lines.append([bold("What you can do: "), words.can])
     if body.get("kind") == "brake":
         lines = brake_lines({"store": body.get("store"), **_facts(body)})

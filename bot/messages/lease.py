@@ -52,7 +52,7 @@ def lease_news(facts: Facts, _: int) -> list[Part]:
 
 def older_news(facts: Facts, _: int) -> list[Part]:
     """Return that this database is older than what Tipo has done."""
-    stores = clean(facts.get("stores") or "the stores", 200)
+    stores = listed(f"{facts.get('stores') or 'the stores'}".split(", "))
     if facts.get("taking_over"):
         by = clean(facts["taking_over"], 60)
         return [f"{by} takes the numbers of {stores} as they are. This takes a minute or two."]
@@ -63,7 +63,7 @@ def older_news(facts: Facts, _: int) -> list[Part]:
 def weak_news(facts: Facts, _: int) -> list[Part]:
     """Return that a store keeps no mark of ours."""
     store = bold(store_name(facts.get("store")))
-    return [store, " lets Tipo keep no mark there, so a restored backup goes unseen."]
+    return [store, " keeps no mark of Tipo, so a backup that is copied back goes unseen."]
 
 
 def baseline_news(facts: Facts, _: int) -> list[Part]:
@@ -106,7 +106,7 @@ def takeover_question(*, asked: Sequence[TakeoverQuestion]) -> Message:
     if foreign:
         stores = [each.stores[0] for each in foreign]
         parts += [f"Another Tipo writes to {listed(stores)}, so this one does not. "]
-        parts += ["If it should not, stop it; if this one should, take over. "]
+        parts += ["Stop the other one if it should not run; take over if this one should write. "]
         buttons += actions("takeover", _button([e.token for e in foreign], stores, is_older=False))
     for each in older:
         parts += [f"This database is older than what Tipo has done in {listed(each.stores)}. "]

@@ -99,17 +99,17 @@ def _not_ours(_: Overview, now: Standing) -> Said:
     stores = {
         state: [each for each in now.not_ours if each.lease.state is state] for state in LeaseState
     }
-    if taking := stores[LeaseState.TAKING_OVER]:
-        names = listed(each.alias for each in taking)
-        by = clean(taking[0].lease.by, 80)
-        return "Note", [f"{by} is taking over {names}: writing starts in a minute or two."]
     see: list[Part] = [" See ", code("/tipo takeover"), "."]
     if older := stores[LeaseState.OLDER]:
         names = listed(each.alias for each in older)
         words = f"This database is older than what Tipo has done in {names}: nothing is written."
         return "Critical", [words, *see]
-    names = listed(each.alias for each in now.not_ours)
-    return "Critical", [f"Another Tipo writes to {names}, so this one does not.", *see]
+    if foreign := stores[LeaseState.FOREIGN]:
+        names = listed(each.alias for each in foreign)
+        return "Critical", [f"Another Tipo writes to {names}, so this one does not.", *see]
+    names, by = listed(each.alias for each in now.not_ours), now.not_ours[0].lease.by
+    words = f"{clean(by, 80)} is taking over {names}: writing starts in a minute or two."
+    return "Note", [words]
 
 
 def _cant_update(_: Overview, now: Standing) -> Said:

@@ -223,7 +223,7 @@ async def _lease(shop: Store, noted: Noted) -> Check:
     try:
         found = (await shop.mark()).mark
     except NotPermitted:
-        says = "it lets Tipo keep no mark there, so a restored backup goes unseen"
+        says = "it lets Tipo keep no mark there, so a backup that is copied back goes unseen"
         return warn(alias, says, "install the app again in that store")
     except StoreError as exc:
         return warn(alias, f"its mark cannot be read: {cut(str(exc))}", "ask again later")
@@ -238,8 +238,8 @@ def _who_writes(alias: Alias, found: Mark | None, claim: Claim, lease: LeaseView
         says = "nothing is written: this database is older than what Tipo has done"
         return fail(alias, says, "restore a newer backup, or run `tipo takeover`")
     if found is not None and claim is Claim.FOREIGN:
-        name = found.instance[-SHORT:] or "of an unknown version"
-        says = f"another Tipo ({name}) writes to it, its last sign of life was {moment(found.at)}"
+        name = f"({found.instance[-SHORT:]}, last seen {moment(found.at)})"
+        says = f"another Tipo {name if found.instance else 'of an unknown version'} writes to it"
         then = f"stop the other one; or start `tipo serve` here, then run `tipo takeover {alias}`"
         return fail(alias, says, then)
     if found is None or lease.since is None:

@@ -86,12 +86,13 @@ class Questions:
         Raises:
             NotAllowed: If there is nothing, or no such store.
         """
-        leases = [each for each in await self.leases() if alias in {None, each.store}]
-        asked = takeover_questions(await self.leases())
+        known = await self.leases()
+        asked = takeover_questions(known)
         found = [each for each in asked if alias is None or alias in each.stores]
         if found:
             return found
         await self._known(alias)
+        leases = [each for each in known if alias in {None, each.store}]
         stores = " and ".join(each.store for each in leases) or alias or "any store"
         running = [each for each in leases if each.state is LeaseState.TAKING_OVER]
         if running:

@@ -105,6 +105,7 @@ async def test_the_alert_offers_to_take_over_and_says_what_happens_then(home):
     await home.pass_time(40)
     assert "ann is taking over US" in alerts(home)[0].text
     assert not offers(alerts(home)[0])
+    assert "button" not in shown(alerts(home)[0])
     await end(home, US)
     assert "Resolved" in alerts(home)[0].text
     assert await states(home) == {"us": "ours"}
@@ -178,7 +179,7 @@ async def test_a_forged_button_takes_nothing_over(home, value):
 async def test_an_older_database_takes_the_numbers_of_every_store(home):
     await find(home, LeaseState.OLDER, EU, US)
     (alert,) = alerts(home)
-    assert "This database is older than what Tipo has done in eu, us" in alert.text
+    assert "This database is older than what Tipo has done in EU and US" in alert.text
     assert "Take the stores' numbers" in shown(alert)
     assert "no newer backup" in shown(alert)
     button = button_of(alert)
