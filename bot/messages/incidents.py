@@ -37,6 +37,7 @@ from bot.messages.lease import (
     baseline_news,
     lease_buttons,
     lease_news,
+    older_buttons,
     older_news,
     weak_news,
 )
@@ -469,15 +470,19 @@ def _details(body: Body) -> list[Block]:
     return [*blocks, *more(n - shown, "/tipo drift")]
 
 
+ANSWERS: Mapping[object, Callable[[Facts, str], list[Block]]] = {
+    "brake": brake_buttons,
+    "contested": contest_buttons,
+    "lease": lease_buttons,
+    "older_database": older_buttons,
+}
+
+
 def _buttons(body: Body, token: str) -> list[Block]:
     """Return what can be done about it at once; three buttons at most."""
     kind = body.get("kind")
-    if kind == "brake":
-        return brake_buttons({"store": body.get("store"), **_facts(body)}, token)
-    if kind == "contested":
-        return contest_buttons(_facts(body), token)
-    if kind in {"lease", "older_database"}:
-        return lease_buttons(f"{kind}", {"store": body.get("store"), **_facts(body)})
+    if kind in ANSWERS:
+        return ANSWERS[kind]({"store": body.get("store"), **_facts(body)}, token)
     subject = f"{body.get('subject') or ''}"
     if subject.startswith("pool:"):
         pool = subject.removeprefix("pool:")

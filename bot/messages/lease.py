@@ -73,14 +73,19 @@ def baseline_news(facts: Facts, _: int) -> list[Part]:
     return [f"{by} had the numbers of {where} taken as they are. What differs waits for you."]
 
 
-def lease_buttons(kind: str, facts: Facts) -> list[Block]:
-    """Return the answer that may be given at once, while the question is open."""
-    token = f"{facts.get('asks') or ''}"
-    if not token:
-        return []
-    is_older = kind == "older_database"
-    stores = [f"{facts.get('store') or 'the store'}"]
-    return actions("lease", _button([token], stores, is_older=is_older))
+def lease_buttons(facts: Facts, _: str | None) -> list[Block]:
+    """Return the answer that may be given at once, while the question of a store is open."""
+    return _answer(facts, is_older=False)
+
+
+def older_buttons(facts: Facts, _: str | None) -> list[Block]:
+    """Return the answer that may be given at once, while that of the database is open."""
+    return _answer(facts, is_older=True)
+
+
+def _answer(facts: Facts, *, is_older: bool) -> list[Block]:
+    asked, stores = f"{facts.get('asks') or ''}", [f"{facts.get('store') or 'the store'}"]
+    return actions("lease", _button([asked], stores, is_older=is_older)) if asked else []
 
 
 def _button(tokens: Sequence[str], stores: Sequence[str], *, is_older: bool) -> Block:
