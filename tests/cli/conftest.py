@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -68,6 +69,16 @@ class Tipo:
         if answer.exception is not None and not isinstance(answer.exception, SystemExit):
             raise answer.exception  # a traceback is what nobody must see
         assert answer.exit_code == expect, answer.output
+        return answer
+
+    def at_rest(self, *words):
+        """Ask again in a moment, as long as that is the answer."""
+        for _ in range(40):
+            answer = CliRunner().invoke(app, [str(word) for word in words])
+            if "ask again in a moment" not in answer.output:
+                break
+            time.sleep(0.5)
+        assert answer.exit_code == 0, answer.output
         return answer
 
     def json(self, *words, expect=0):

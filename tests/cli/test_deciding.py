@@ -171,7 +171,7 @@ def test_a_store_sells_in_packs(alone):
     assert (told["pack"], told["done"], lines) == (6, True, [("us", "write", 8)])
     assert "in packs of 6" in alone("stock", JACKET).output
     with serving():
-        said = alone("pack", JACKET, "1", "us", "--yes").output
+        said = alone.at_rest("pack", JACKET, "1", "us", "--yes").output
     assert "us: 8 → 50" in said
     assert "Done, receipt" in said
     assert "packs of 6 in us, before 1" in alone("history", JACKET).output
