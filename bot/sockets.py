@@ -168,13 +168,14 @@ async def _close(handler: AsyncSocketModeHandler) -> None:
     left = [each for each in tasks if each is not None]
     for each in left:
         each.cancel()
-    await asyncio.wait(left, timeout=GOODBYE)
     try:
+        await asyncio.wait(left, timeout=GOODBYE)
         async with asyncio.timeout(GOODBYE):
             await handler.close_async()  # type: ignore[no-untyped-call]
     except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, RuntimeError) as exc:
         log.info("a socket did not close well: %s", type(exc).__name__, extra={"act": "closing"})
-    await client.aiohttp_client_session.close()
+    finally:  # also where whoever closes it is told to stop at once
+        await client.aiohttp_client_session.close()
 
 
 def _age(then: float | None, now: float) -> float | None:

@@ -2,7 +2,8 @@
 
     the movement, and what its store told us of the same variant   cause
     -------------------------------------------------------------  -----------------------------
-    one or a few acts in a row within two minutes add up to it     their orders, by name
+    one or a few acts in a row within two minutes add up to it     their orders, by name: the fewest
+                                                                   acts that do, and the nearest
     nothing does, and it rose                                      restock or edit
     nothing does, and it fell                                      changed in the store
 
@@ -11,6 +12,7 @@ A cause is for people only: no quantity depends on it.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from sync_core.domain.acts import Act, ActKind
 
@@ -27,13 +29,14 @@ SIGN = {ActKind.SALE: -1, ActKind.CANCELLATION: 1, ActKind.REFUND: 1}
 def explain(delta: int, at: datetime, acts: Sequence[Act]) -> tuple[str, tuple[Act, ...]]:
     """Return the cause of a movement in words, and the acts that it uses up."""
     near = [each for each in acts if abs(each.at - at) <= NEAR]
-    for start in range(len(near)):
-        total = 0
-        for end in range(start, len(near)):
-            total += SIGN[near[end].kind] * near[end].quantity
-            if total == delta:
-                used = tuple(near[start : end + 1])
-                return ", ".join(_words(each) for each in used), used
+    sums = [0, *accumulate(SIGN[each.kind] * each.quantity for each in near)]
+    for n in range(1, len(near) + 1):
+        runs = [
+            near[end - n : end] for end in range(n, len(sums)) if sums[end] - sums[end - n] == delta
+        ]
+        if runs:
+            used = tuple(min(runs, key=lambda run: max(abs(each.at - at) for each in run)))
+            return ", ".join(_words(each) for each in used), used
     return ("restock or edit" if delta > 0 else "changed in the store"), ()
 
 

@@ -18,8 +18,11 @@ Without an end to it the two write against each other as long as both run.
     a sale: it takes units                    explained by its order  never enough by itself: one
                                                                       of the three must put units
                                                                       back, or all of the five
-    a sale and its cancellation, by turns     explained by both       twelve updates, not six,
-                                                                      and all of the same size
+    a sale and its cancellation, by turns     explained by both, and  twelve updates, not six,
+                                              twelve updates as well  and all of the same size
+    several of both, seen in one reading      explained by any order
+                                              near it that could be
+                                              part of it
 
 Orders are seen where the store has told us of one that is newer than the last of these changes:
 where their webhooks are late or lost, a sale has no explanation either. What happened before a
@@ -30,13 +33,15 @@ A contested level is not written to until somebody says so. All else goes on: wh
 accounted for as ever, and what happens elsewhere reaches the other stores.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from sync_core.domain.brake import Move
+from sync_core.domain.acts import Act
+from sync_core.domain.brake import Move, explain_all
+from sync_core.domain.causes import NEAR, SIGN
 from sync_core.domain.suspend import wish
 from sync_core.domain.values import (
     Level,
@@ -53,8 +58,8 @@ KIND = "contested"
 WITHIN = timedelta(minutes=10)
 UNDOING = 3  # answers in a row
 REPEATING = 5
-TURNS = 6  # updates of ours to and fro, where orders are seen
-TURNS_UNSEEN = 12  # … and where they are not
+TURNS = 6  # updates of ours to and fro, where orders are seen, and nothing was brought back
+TURNS_UNSEEN = 12  # … and else
 
 
 class Pattern(StrEnum):
@@ -80,6 +85,7 @@ class History:
     writes: Sequence[Written]
     moves: Sequence[Move]  # of all levels of the pool, with what is explained
     orders_seen: bool
+    brought_back: bool = False  # some of what was sold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +116,25 @@ def subject_of(pool: PoolId) -> str:
 def pool_of(subject: str) -> PoolId:
     """Return the pool that such a finding is about."""
     return PoolId(int(subject.partition(":")[2]))
+
+
+def explain_gladly(
+    moves: Sequence[Move], acts: Mapping[LevelId, Sequence[Act]], level: LevelId
+) -> list[Move]:
+    """Return movements with what is explained; in that level, where in doubt, a customer did it.
+
+    One reading may contain sales and returns, and then equals none of them.
+    """
+    theirs = acts.get(level, ())
+    return [
+        replace(each, explained=each.explained or (each.level == level and _may_be(each, theirs)))
+        for each in explain_all(moves, acts)
+    ]
+
+
+def _may_be(move: Move, acts: Iterable[Act]) -> bool:
+    at = move.seen_at or move.at
+    return any(SIGN[act.kind] * move.delta > 0 and abs(act.at - at) <= NEAR for act in acts)
 
 
 def may_answer(level: Level, delta: int, *, now: datetime) -> Pattern | None:
@@ -193,7 +218,7 @@ def _seconds(since: datetime, until: datetime) -> int:
 
 def _to_and_fro(level: LevelId, history: History) -> Contest | None:
     """Return whether our last updates only go to and fro, as a change elsewhere has us do."""
-    seen = history.orders_seen
+    seen = history.orders_seen and not history.brought_back
     n = TURNS if seen else TURNS_UNSEEN
     last = history.writes[-n:]
     if len(last) < n or last[-1].at - last[0].at > WITHIN:

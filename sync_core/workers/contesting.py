@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sync_core.clock import Ids
-from sync_core.domain.brake import Move, explain_all
+from sync_core.domain.acts import ActKind
+from sync_core.domain.brake import Move
 from sync_core.domain.contest import (
     KIND,
     WITHIN,
     History,
     Pattern,
+    explain_gladly,
     judge,
     may_answer,
     pool_of,
@@ -123,8 +125,9 @@ def _history(
     acts = ledger.acts_of([each.id for each in pool.levels], since=since) if moves else {}
     return History(
         writes=ledger.writes_to(level, since=since, until=until),
-        moves=explain_all(moves, acts),
+        moves=explain_gladly(moves, acts, level.id),
         orders_seen=known and _has_told_since(ledger, level, moves),
+        brought_back=any(act.kind is not ActKind.SALE for some in acts.values() for act in some),
     )
 
 

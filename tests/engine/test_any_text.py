@@ -148,10 +148,10 @@ def refusing(monkeypatch):
     refused = set()
     whole = Cataloguer._keep
 
-    def keep(self, variants, ledger):
+    def keep(self, variants, ledger, gone=()):
         if refused & {each.sku for each in variants}:
             ledger.run(text("INSERT INTO variant (store) VALUES (NULL)"))
-        whole(self, variants, ledger)
+        return whole(self, variants, ledger, gone)
 
     monkeypatch.setattr(Cataloguer, "_keep", keep)
     return refused

@@ -397,6 +397,8 @@ MUTANTS = (
         f"{DOMAIN}/contest.py",
         "pool = pool.with_level(wish(back, now=now))",
         "pool = pool.with_level(back)",
+    ),
+    mutant(
         "a pool whose books don't add up is not stopped",
         f"{DOMAIN}/audit.py",
         "        if level.active:\n            why",

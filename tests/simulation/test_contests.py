@@ -62,8 +62,9 @@ class HotAndReturned(Hot):
 
     orders = True
     buying_only = False
-    # What comes back unexplained, since nobody tells, is as if somebody put it back.
-    disturb_the_post = die_now = die = None
+    # What comes back unexplained, since nobody tells, is as if somebody put it back. Where the
+    # clock is set, a process begins anew, and what is told meanwhile comes late.
+    disturb_the_post = die_now = die = die_when_a_store_has_written = set_the_clock = None
 
     @rule(
         store=st.integers(0, 1),

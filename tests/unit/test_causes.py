@@ -18,6 +18,7 @@ def act(name, quantity, *, kind=ActKind.SALE, when=0):
 
 
 ONE, TWO, THREE = act("#1", 1), act("#2", 2), act("#3", 3)
+FAR, LATER = act("#8", 1, when=-90), act("#9", 1, when=30)
 BACK = act("#1", 1, kind=ActKind.CANCELLATION)
 MONEY = act("", 2, kind=ActKind.REFUND)
 
@@ -26,7 +27,9 @@ MONEY = act("", 2, kind=ActKind.REFUND)
     ("delta", "acts", "cause", "used"),
     [
         pytest.param(-2, [ONE, TWO], "order #2", (TWO,), id="one order"),
-        pytest.param(-3, [ONE, TWO, THREE], "order #1, order #2", (ONE, TWO), id="two in a row"),
+        pytest.param(-3, [ONE, TWO], "order #1, order #2", (ONE, TWO), id="two in a row"),
+        pytest.param(-3, [ONE, TWO, THREE], "order #3", (THREE,), id="the fewest"),
+        pytest.param(-1, [FAR, ONE, LATER], "order #1", (ONE,), id="the nearest"),
         pytest.param(1, [BACK], "order #1 cancelled", (BACK,), id="a cancellation"),
         pytest.param(2, [MONEY], "refund of order 77", (MONEY,), id="a refund without a name"),
         pytest.param(-4, [ONE, TWO, THREE], "changed in the store", (), id="not in a row"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_core.domain.account import hear, looked
+from sync_core.domain.acts import Act, ActKind
 from sync_core.domain.brake import Move
 from sync_core.domain.contest import (
     KIND,
@@ -14,6 +15,7 @@ from sync_core.domain.contest import (
     Pattern,
     Written,
     contested,
+    explain_gladly,
     judge,
     may_answer,
     pool_of,
@@ -28,7 +30,7 @@ from tests.unit.builders import LONG_AGO, NOON, at, level, look, pool, read, see
 EU, US = 1, 2
 
 
-def history(*events, orders=False, every=1.0):
+def history(*events, orders=False, every=1.0, brought_back=False):
     """Build a history of the level `eu`, an event a second.
 
     w-5: our update; m+5: it changed; o-5: an order explains it; e+5, x+5: another level changed,
@@ -54,7 +56,7 @@ def history(*events, orders=False, every=1.0):
                     explained=what in "ox",
                 )
             )
-    return History(writes=writes, moves=moves, orders_seen=orders)
+    return History(writes=writes, moves=moves, orders_seen=orders, brought_back=brought_back)
 
 
 def seen_in(*events, **given):
@@ -139,6 +141,8 @@ def test_updates_to_and_fro_that_nobody_caused():
     assert seen_in(*turns(6), orders=True) is Pattern.TO_AND_FRO
     assert seen_in(*turns(5), orders=True) is None
     assert seen_in(*turns(12)) is Pattern.TO_AND_FRO
+    assert seen_in(*turns(11), orders=True, brought_back=True) is None
+    assert seen_in(*turns(12), orders=True, brought_back=True) is Pattern.TO_AND_FRO
     assert seen_in(*turns(11)) is None
     assert seen_in(*turns(6, what="x"), orders=True) is None, "sold and cancelled, by turns"
     assert seen_in(*[each for each in turns(12) if each[0] == "w"], orders=True) is None, "a buffer"
@@ -268,3 +272,25 @@ def test_no_other_suspension_is_lifted_by_resuming():
     mine = pool(45, level("eu", 50, suspended=Suspension.REFUSED, due=False), level("us", 45))
     assert resume(mine, now=NOON).pool == mine
     assert replace(mine.level(EU), settled_at=LONG_AGO).blind
+
+
+@pytest.mark.parametrize(
+    ("delta", "kind", "when", "explained"),
+    [
+        pytest.param(-2, ActKind.SALE, 5, True, id="a sale near it, of another number"),
+        pytest.param(2, ActKind.REFUND, 5, True, id="a return near it"),
+        pytest.param(2, ActKind.SALE, 5, False, id="a sale puts nothing back"),
+        pytest.param(-2, ActKind.SALE, 121, False, id="too long after it"),
+    ],
+)
+def test_where_in_doubt_a_customer_did_it(delta, kind, when, explained):
+    """One reading may contain a sale and a return, and then equals neither."""
+    move = Move(
+        id=1, pool=1, level=EU, delta=delta, counted=delta, at=NOON, seen_at=NOON, emptied=False
+    )
+    other = Act(
+        store="eu", kind=kind, ref=1, line=1, order_id=7, name="#7", variant_id=1, quantity=5,
+        location=None, at=at(when),
+    )  # fmt: skip
+    [told] = explain_gladly([move], {EU: [other]}, EU)
+    assert told.explained is explained
