@@ -47,6 +47,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 from sync_core.domain.views import (
+    BooksView,
     Entry,
     Hour,
     LevelView,
@@ -99,6 +100,7 @@ OVERVIEW = Overview(
     paused=None,
     serving_at=NOW,
     instance="4be1f09c",
+    books=BooksView(at=NOW.replace(hour=2, minute=41), pools=1204, wrong=0),
 )
 
 
