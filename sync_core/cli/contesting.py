@@ -9,7 +9,7 @@ from sync_core.app import Parts
 from sync_core.cli.printing import moment, say, say_json, show
 from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, person, using
 from sync_core.cli.undoing import RULE, TimeOut, carried_out, write
-from sync_core.domain.contest import KIND
+from sync_core.domain.contest import KIND, pool_of
 from sync_core.domain.proposals import Choice, Proposal, Receipt
 from sync_core.domain.views import Finding
 from sync_core.errors import cut
@@ -35,7 +35,8 @@ Wanted = Annotated[
     typer.Argument(help="resume: update the product again. Without it, show which are stopped."),
 ]
 Which = Annotated[
-    str | None, typer.Argument(help="Words of the product's title; needed if there are several.")
+    str | None,
+    typer.Argument(help="A SKU, or words of the title; needed if several are stopped."),
 ]
 
 
@@ -57,29 +58,32 @@ def contested(
     Waits for the result if `tipo serve` runs; else it is done when that starts. Exit 1 if nothing
     was done, or not in time.
     """
-    found = using(_found)
     if wanted is None:
-        _show(found, as_json=as_json)
+        _show(using(_found), as_json=as_json)
         return
-    finding, question = _only(found, product)
+    finding, question = _only(using(lambda parts: _found(parts, product)))
     if not confirm(f"Update {_title(finding)} in {finding.facts['stores']} again?", yes=yes):
         say("Nothing was changed.")
         return
     using(lambda parts: _resume(parts, finding, question, time_out, as_json=as_json))
 
 
-async def _found(parts: Parts) -> list[Question]:
+async def _found(parts: Parts, words: str | None = None) -> list[Question]:
+    """Return the products that are stopped, or those of them that some words mean."""
     standing = await parts.service.standing(limit=MOST)
-    return [(each, asked) for each, asked in standing if each.kind == KIND and asked is not None]
+    found = [(each, asked) for each, asked in standing if each.kind == KIND and asked is not None]
+    if words is None:
+        return found
+    meant = {each.id for each in await parts.service.stock(words, live=False, limit=MOST)}
+    return [each for each in found if pool_of(each[0].subject) in meant]
 
 
 def _title(finding: Finding) -> str:
     return cut(str(finding.facts.get("title") or "a product"))
 
 
-def _only(found: list[Question], words: str | None) -> Question:
+def _only(meant: list[Question]) -> Question:
     """Return the one that is meant."""
-    meant = [each for each in found if words is None or words.lower() in _title(each[0]).lower()]
     if not meant:
         raise CannotWork("there is no such product that waits to be resumed: see `tipo contested`")
     if len(meant) > 1:

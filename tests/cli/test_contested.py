@@ -32,15 +32,16 @@ def test_nothing_to_resume_is_said(known):
     assert "no such product" in known("contested", "resume", "--yes", expect=2).output
 
 
-def test_a_stopped_product_is_listed_and_resumed(known):
+def test_a_stopped_product_is_listed_and_resumed(known, person):
     contest(known)
     said = known("contested").output
     assert "updates undone" in said
     [told] = known.json("contested")["contested"]
     assert (told["stores"], told["times"], told["seconds"]) == ("eu", 3, 40)
     assert "no such product" in known("contested", "resume", "skirt", "--yes", expect=2).output
+    assert "Nothing was changed." in known("contested", "resume", "jacket (m)", says="n\n").output
     with serving():
-        said = known("contested", "resume", "jacket", "--yes").output
+        said = known("contested", "resume", JACKET, "--yes").output
     rest()
     assert "is updated again" in said
     assert known.json("contested") == {"contested": []}
