@@ -142,18 +142,8 @@ class Watching(Catalogue):
 
     def _move(self, row: Row[Any], limits: Limits) -> Move:
         level = replace(NOBODY, buffer=row.buffer, pack=row.pack, held=row.held)
-        return Move(
-            id=row.id,
-            pool=PoolId(row.pool_id),
-            level=LevelId(row.level_id),
-            delta=row.delta,
-            counted=row.counted,
-            at=row.at,
-            seen_at=row.seen_at,
-            emptied=is_emptied(level, row.counted, row.shared, limits),
-            title=row.title,
-            brake=row.brake,
-        )
+        emptied = is_emptied(level, row.counted, row.shared, limits)
+        return move_of(row, title=row.title, emptied=emptied, brake=row.brake)
 
     def acts_of(self, levels: Sequence[LevelId], *, since: datetime) -> dict[LevelId, list[Act]]:
         """Return what stores told of the variants of levels since then."""
@@ -275,6 +265,22 @@ class Watching(Catalogue):
         """Let a brake hold what has waited."""
         for some in chunks(list(waits), 500):
             self.run(update(HOLD).where(HOLD.c.id.in_(some), STILL).values(brake=brake))
+
+
+def move_of(row: Row[Any], *, title: str, emptied: bool = False, brake: str | None = None) -> Move:
+    """Return a movement's row as what is judged; a caller knows what is not in it."""
+    return Move(
+        id=row.id,
+        pool=PoolId(row.pool_id),
+        level=LevelId(row.level_id),
+        delta=row.delta,
+        counted=row.counted,
+        at=row.at,
+        seen_at=row.seen_at,
+        emptied=emptied,
+        title=title,
+        brake=brake,
+    )
 
 
 def _held(row: Row[Any]) -> Held:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
 from sync_core.db.batches import ADJUSTMENT
-from sync_core.db.brakes import Watching
+from sync_core.db.brakes import Watching, move_of
 from sync_core.db.inbox import ACT
 from sync_core.db.news import FINDING
 from sync_core.db.room import chunks
@@ -15,7 +14,7 @@ from sync_core.db.rows import LEVEL
 from sync_core.db.stock import MOVEMENT
 from sync_core.domain.brake import Move
 from sync_core.domain.contest import KIND, Written, subject_of
-from sync_core.domain.values import Alias, Level, LevelId, Pool, PoolId, Suspension
+from sync_core.domain.values import Alias, Level, Pool, PoolId, Suspension
 
 # However hot an item is, no more of its history is read than this, each by one range of an index.
 MOST_WRITES = 40
@@ -54,7 +53,7 @@ class Contests(Watching):
         """Return the latest movements of a pool, oldest first; at most `MOST_MOVES`."""
         meetings = {each.id: each.meeting for each in pool.levels}
         return [
-            _move(row, pool)
+            move_of(row, title=pool.title)
             for row in reversed(self.run(MOVES, {"pool": pool.id}).all())
             if meetings.get(row.level_id) == row.meeting and since < row.at <= until
         ]
@@ -83,17 +82,3 @@ class Contests(Watching):
             for few in chunks(sorted(some), 500)
             for number in self.run(query.where(LEVEL.c.pool_id.in_(few))).scalars()
         }
-
-
-def _move(row: Any, pool: Pool) -> Move:
-    return Move(
-        id=row.id,
-        pool=PoolId(row.pool_id),
-        level=LevelId(row.level_id),
-        delta=row.delta,
-        counted=row.counted,
-        at=row.at,
-        seen_at=row.seen_at,
-        emptied=False,
-        title=pool.title,
-    )
