@@ -24,16 +24,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from sync_core.compare.duck import DuckComparer
-from sync_core.db.database import Database
-from sync_core.db.dumps import Dumps
+from sync_core.compare.duckdb_comparer import DuckdbComparer
+from sync_core.db.database import SqlDatabase
+from sync_core.db.dumps import SqlDumps
 from sync_core.db.migrate import migrate
-from sync_core.db.tables import LevelRow, PlaceRow, PoolRow, VariantRow
-from sync_core.domain.match import MatchBy
-from sync_core.domain.suspects import Oddity
+from sync_core.db.tables import LevelRow, LocationGroupRow, PoolRow, VariantRow
+from sync_core.domain.discrepancies import DiscrepancyKind
+from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import NEVER, Alias, LocationId, Mode, Role
 from sync_core.ports import Column, Question
-from sync_core.workers.dumping import (
+from sync_core.workers.comparison_input import (
     LEVEL_NAMES,
     dump_levels,
     dump_variants,
@@ -42,12 +42,12 @@ from sync_core.workers.dumping import (
 )
 
 EU, US = Alias("eu"), Alias("us")
-BASE = {"eu": 40_000_000_000_000, "us": 50_000_000_000_000}
-PLACE = {"eu": 60_000_000_101, "us": 60_000_000_202}
+FIRST_IDS = {"eu": 40_000_000_000_000, "us": 50_000_000_000_000}
+LOCATION_IDS = {"eu": 60_000_000_101, "us": 60_000_000_202}
 ROUNDS = 3
 CHUNK = 10_000
-NAMES = ("store", "item", "handle", "sku", "policy", "key")
-LINE = (
+DUMP_COLUMNS = ("store", "item", "handle", "sku", "policy", "key")
+EXPORT_LINE = (
     '{"id":"gid:\\/\\/shopify\\/ProductVariant\\/%(id)d","sku":"SKU-%(n)07d",'
     '"inventoryPolicy":"DENY","requiresComponents":false,"product":{'
     '"id":"gid:\\/\\/shopify\\/Product\\/%(product)d","handle":"slim-fit-denim-jacket-%(product)d",'
@@ -80,13 +80,13 @@ def write_files(folder: Path, count: int) -> None:
                 # One in ten thousand has another handle here, and is in no pool.
                 odd = n % 10_000 == 11
                 lines.write(
-                    LINE
+                    EXPORT_LINE
                     % {
                         "id": 70_000_000_000 + n,
                         "n": n,
                         "product": n // 4 + (10**7 if odd and alias == "us" else 0),
                         "size": "SMLX"[n % 4],
-                        "item": BASE[alias] + n,
+                        "item": FIRST_IDS[alias] + n,
                         "quantity": quantity(alias, n),
                     }
                 )
@@ -103,11 +103,11 @@ def write_files(folder: Path, count: int) -> None:
 
 
 def levels(n: int):
-    """Yield the two levels of a pool, met and at rest."""
+    """Yield the two levels of a pool, baselined and at rest."""
     for alias, number in ((EU, 2 * n + 1), (US, 2 * n + 2)):
         source = int(alias == EU)
-        spot = (alias, BASE[alias] + n, PLACE[alias])
-        yield (number, n + 1, 1, *spot, source, 1, 1, n % 97, 0, 1, 0, "", "", n % 97)
+        key = (alias, FIRST_IDS[alias] + n, LOCATION_IDS[alias])
+        yield (number, n + 1, 1, *key, source, 1, 1, n % 97, 0, 1, 0, "", "", n % 97)
 
 
 def variant(alias: Alias, n: int):
@@ -115,7 +115,7 @@ def variant(alias: Alias, n: int):
     key = json.dumps([handle(n), "smlx"[n % 4], "indigo"])
     return (
         alias,
-        BASE[alias] + n,
+        FIRST_IDS[alias] + n,
         handle(n),
         f"SKU-{n:07d}",
         "deny",
@@ -126,7 +126,7 @@ def variant(alias: Alias, n: int):
 # -- what is measured
 
 
-class Product(msgspec.Struct):
+class DecodedProduct(msgspec.Struct):
     id: str
     handle: str
     title: str
@@ -134,40 +134,40 @@ class Product(msgspec.Struct):
     isGiftCard: bool  # noqa: N815 - as the store writes it
 
 
-class Option(msgspec.Struct):
+class DecodedOption(msgspec.Struct):
     name: str
     value: str
 
 
-class Quantity(msgspec.Struct):
+class DecodedQuantity(msgspec.Struct):
     quantity: int
     updatedAt: str | None  # noqa: N815
 
 
-class Level(msgspec.Struct):
+class DecodedLevel(msgspec.Struct):
     isActive: bool  # noqa: N815
-    quantities: list[Quantity]
+    quantities: list[DecodedQuantity]
 
 
-class Item(msgspec.Struct):
+class DecodedItem(msgspec.Struct):
     id: str
     tracked: bool
-    l0: Level | None
+    l0: DecodedLevel | None
 
 
-class Variant(msgspec.Struct):
+class DecodedVariant(msgspec.Struct):
     id: str
     sku: str | None
     inventoryPolicy: str  # noqa: N815
     requiresComponents: bool  # noqa: N815
-    product: Product
-    selectedOptions: list[Option]  # noqa: N815
-    inventoryItem: Item  # noqa: N815
+    product: DecodedProduct
+    selectedOptions: list[DecodedOption]  # noqa: N815
+    inventoryItem: DecodedItem  # noqa: N815
 
 
 def decode(folder: Path, _count: int) -> None:
     """Decode both exports, and do nothing with them."""
-    read = msgspec.json.Decoder(Variant).decode
+    read = msgspec.json.Decoder(DecodedVariant).decode
     for alias in (EU, US):
         with (folder / f"{alias}.jsonl").open("rb") as lines:
             for line in lines:
@@ -180,16 +180,17 @@ def compare(folder: Path, count: int) -> None:
         source=EU,
         exports={alias: folder / f"{alias}.jsonl" for alias in (EU, US)},
         columns={
-            alias: (Column(place=1, location=LocationId(PLACE[alias])),) for alias in (EU, US)
+            alias: (Column(location_group=1, location=LocationId(LOCATION_IDS[alias])),)
+            for alias in (EU, US)
         },
         levels=folder / "levels.csv",
         variants=folder / "variants.csv",
         match_by=MatchBy.HANDLE,
     )
 
-    async def run() -> dict[Oddity, int]:
-        found: dict[Oddity, int] = {}
-        async with DuckComparer(folder).compare(question) as comparison:
+    async def run() -> dict[DiscrepancyKind, int]:
+        found: dict[DiscrepancyKind, int] = {}
+        async with DuckdbComparer(folder).compare(question) as comparison:
             async for some in comparison.suspects():
                 for each in some:
                     found[each.what] = found.get(each.what, 0) + 1
@@ -198,9 +199,9 @@ def compare(folder: Path, count: int) -> None:
     found = asyncio.run(run())
     alone = -(-(count - 11) // 10_000)
     wanted = {
-        Oddity.DIFFERS: -(-(count - 7) // 1000),
-        Oddity.NO_PARTNER: 2 * alone,
-        Oddity.RENAMED: alone,
+        DiscrepancyKind.DIFFERS: -(-(count - 7) // 1000),
+        DiscrepancyKind.NO_PARTNER: 2 * alone,
+        DiscrepancyKind.RENAMED: alone,
     }
     if found != wanted:
         raise SystemExit(f"found {found}, not {wanted}")
@@ -208,19 +209,19 @@ def compare(folder: Path, count: int) -> None:
 
 def dump(folder: Path, count: int) -> None:
     """Write both dumps from the database."""
-    database = Database(f"sqlite:///{folder / 'bench.db'}")
+    database = SqlDatabase(f"sqlite:///{folder / 'bench.db'}")
 
-    async def step(work):
+    async def transaction(work):
         return await asyncio.to_thread(once, work)
 
     def once(work):
         with database.engine.begin() as connection:
-            return work(Dumps(connection))
+            return work(SqlDumps(connection))
 
     async def run() -> tuple[int, int]:
         return (
-            await dump_levels(step, folder / "dumped.csv"),
-            await dump_variants(step, folder / "dumped-variants.csv"),
+            await dump_levels(transaction, folder / "dumped.csv"),
+            await dump_variants(transaction, folder / "dumped-variants.csv"),
         )
 
     if asyncio.run(run()) != (2 * count, 2 * count):
@@ -230,32 +231,32 @@ def dump(folder: Path, count: int) -> None:
 
 def write_database(folder: Path, count: int) -> None:
     """Write a database with two levels and two variants for each pool."""
-    database = Database(f"sqlite:///{folder / 'bench.db'}")
+    database = SqlDatabase(f"sqlite:///{folder / 'bench.db'}")
     migrate(database.engine)
 
-    def furnish(ledger) -> None:
-        ledger.enlist(EU, "eu.myshopify.com", Role.SOURCE)
-        ledger.enlist(US, "us.myshopify.com", Role.DESTINATION)
-        ledger.call_meeting(US, Mode.TWO_WAY, by="bench", now=NEVER)
-        ledger.run(PlaceRow.__table__.insert(), [{"id": 1, "name": "here"}])
+    def furnish(tx) -> None:
+        tx.register_store(EU, "eu.myshopify.com", Role.SOURCE)
+        tx.register_store(US, "us.myshopify.com", Role.DESTINATION)
+        tx.request_baseline(US, Mode.TWO_WAY, by="bench", now=NEVER)
+        tx.run(LocationGroupRow.__table__.insert(), [{"id": 1, "name": "here"}])
 
     database.run(furnish)
     rows = {
         PoolRow.__table__: lambda n: [
-            {"id": n + 1, "place_id": 1, "title": "Jacket", "shared": n % 97}
+            {"id": n + 1, "location_group_id": 1, "title": "Jacket", "shared": n % 97}
         ],
         LevelRow.__table__: lambda n: [
             {
                 "id": row[0], "pool_id": row[1], "store": row[3], "item": row[4],
-                "location": row[5], "book": row[9], "met": True, "seen_at": NEVER,
-                "written_at": NEVER, "heard_at": NEVER, "accounted_at": NEVER,
-                "settled_at": NEVER, "later_at": NEVER,
+                "location": row[5], "book": row[9], "baselined": True, "seen_at": NEVER,
+                "written_at": NEVER, "reported_at": NEVER, "accounted_at": NEVER,
+                "settled_at": NEVER, "deferred_at": NEVER,
             }
             for row in levels(n)
         ],
         VariantRow.__table__: lambda n: [
             dict(
-                zip(NAMES, variant(alias, n), strict=False),
+                zip(DUMP_COLUMNS, variant(alias, n), strict=False),
                 variant_id=n + 1, product_id=n // 4 + 1, title="Jacket", options=[],
                 tracked=True, bundle=False, gift_card=False, status="ACTIVE",
             )
@@ -265,7 +266,7 @@ def write_database(folder: Path, count: int) -> None:
     for table, made in rows.items():
         for start in range(0, count, CHUNK):
             some = [row for n in range(start, min(count, start + CHUNK)) for row in made(n)]
-            database.run(lambda ledger, table=table, some=some: ledger.run(table.insert(), some))
+            database.run(lambda tx, table=table, some=some: tx.run(table.insert(), some))
     database.close()
 
 
@@ -291,7 +292,7 @@ def measured(what: str, folder: Path, count: int) -> Cost:
     return Cost(*json.loads(told))
 
 
-def middle(costs: list[Cost]) -> Cost:
+def medians(costs: list[Cost]) -> Cost:
     """Return the medians of time, and the most memory."""
     return Cost(
         wall=median(each.wall for each in costs),
@@ -327,7 +328,7 @@ def measure_compare(folder: Path, count: int) -> None:
     for _ in range(ROUNDS):  # in turn, so that a busy moment meets both
         decoding.append(measured("decode", folder, count))
         comparing.append(measured("compare", folder, count))
-    base, full = middle(decoding), middle(comparing)
+    base, full = medians(decoding), medians(comparing)
     print(
         f"{count:9,} variants a store: decode {base.wall:.2f} s (CPU {base.cpu:.2f} s),"
         f" compare {full.wall:.2f} s (CPU {full.cpu:.2f} s)"

@@ -15,45 +15,45 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.policy import ALL, FOREVER, PROBLEMS, Policy
-from sync_core.domain.views import Moved, Post
+from bot.policy import ALL, NEVER_DUE, PROBLEMS, AlertPolicy
+from sync_core.domain.views import MovementView, Post
 
-__all__ = ["LEDGER", "fold", "needed"]
+__all__ = ["LEDGER", "aggregate_movements", "needed_posts"]
 
 LEDGER = "ledger:activity"
-FIRST = timedelta(seconds=30)
-SOON, LATEST = timedelta(seconds=15), timedelta(seconds=45)
-QUIET, LONGEST = timedelta(minutes=5), timedelta(minutes=15)
-PRODUCTS = 5_000  # that one message tells apart
-PAGE, PAGES = 40, 10  # movements of a page, pages of a thread
-TITLE, CAUSE = 100, 80
+INITIAL_DELAY = timedelta(seconds=30)
+UPDATE_DELAY, MAX_UPDATE_DELAY = timedelta(seconds=15), timedelta(seconds=45)
+GROUP_ENDS_AFTER_QUIET, MAX_GROUP_DURATION = timedelta(minutes=5), timedelta(minutes=15)
+MAX_PRODUCTS = 5_000  # that one message tells apart
+ROWS_PER_PAGE, MAX_PAGES = 40, 10  # movements of a page, pages of a thread
+MAX_TITLE_CHARS, MAX_CAUSE_CHARS = 100, 80
 
 
-def needed(ledger: Post | None) -> list[str]:
-    """Return the keys of the posts that fold() has to see, besides the ledger."""
-    book = _book(ledger)
-    keys = set(book["days"])
-    for group in book["groups"].values():
+def needed_posts(ledger: Post | None) -> list[str]:
+    """Return the keys of the posts that aggregate_movements() reads, besides the ledger."""
+    state = _load_ledger(ledger)
+    keys = set(state["days"])
+    for group in state["groups"].values():
         keys |= {group["key"], *(_page_key(group["key"], page) for page in range(group["pages"]))}
     return sorted(keys)
 
 
-def fold(
-    posts: Mapping[str, Post], moved: Sequence[Moved], *, now: datetime, policy: Policy
+def aggregate_movements(
+    posts: Mapping[str, Post], moved: Sequence[MovementView], *, now: datetime, policy: AlertPolicy
 ) -> list[Post]:
     """Return the posts that movements change, the ledger among them, each one version higher.
 
-    Movements that were folded before change nothing.
+    Movements that were added before change nothing.
     """
-    tally = Tally(posts, now=now, policy=policy)
+    aggregator = ActivityAggregator(posts, now=now, policy=policy)
     for each in sorted(moved, key=lambda one: one.id):
-        if each.id > tally.book["last"]:
-            tally.take(each)
-            tally.book["last"] = each.id
-    return tally.changed()
+        if each.id > aggregator.state["last"]:
+            aggregator.add(each)
+            aggregator.state["last"] = each.id
+    return aggregator.changed()
 
 
-def act_of(delta: int, cause: str) -> str:
+def kind_of_change(delta: int, cause: str) -> str:
     """Return what people did, as one of our words: sold, refunded, restocked, changed."""
     words = cause.lower()
     if "refund" in words or "cancelled" in words:
@@ -63,7 +63,7 @@ def act_of(delta: int, cause: str) -> str:
     return "restocked" if delta > 0 else "changed"
 
 
-def _book(ledger: Post | None) -> dict[str, Any]:
+def _load_ledger(ledger: Post | None) -> dict[str, Any]:
     kept = json.loads(json.dumps(ledger.body)) if ledger else {}
     return {"last": 0, "groups": {}, "days": [], **kept}
 
@@ -72,27 +72,27 @@ def _page_key(parent: str, page: int) -> str:
     return f"{parent}/{page}"
 
 
-class Tally:
+class ActivityAggregator:
     """Where movements are counted."""
 
-    def __init__(self, posts: Mapping[str, Post], *, now: datetime, policy: Policy) -> None:
+    def __init__(self, posts: Mapping[str, Post], *, now: datetime, policy: AlertPolicy) -> None:
         self._given = posts
         self._posts = dict(posts)
         self._now = now
         self._policy = policy
-        self.book = _book(posts.get(LEDGER))
+        self.state = _load_ledger(posts.get(LEDGER))
 
     def changed(self) -> list[Post]:
         """Return what has changed, one version higher than it was."""
-        if self.book != _book(self._given.get(LEDGER)):
-            self._put(LEDGER, "ledger", self.book, FOREVER)
+        if self.state != _load_ledger(self._given.get(LEDGER)):
+            self._put(LEDGER, "ledger", self.state, NEVER_DUE)
         return [
             replace(post, version=self._given[key].version + 1 if key in self._given else 1)
             for key, post in self._posts.items()
             if post != self._given.get(key)
         ]
 
-    def take(self, moved: Moved) -> None:
+    def add(self, moved: MovementView) -> None:
         """Count one movement where it belongs."""
         if self._policy.level == PROBLEMS:
             return
@@ -114,30 +114,30 @@ class Tally:
         )
 
     # -- level: all
-    def _group(self, moved: Moved) -> None:
+    def _group(self, moved: MovementView) -> None:
         """Count a movement in the group of its store, or begin one."""
-        group = self.book["groups"].get(moved.store)
+        group = self.state["groups"].get(moved.store)
         if group is None or not _belongs(group, moved):
             key = f"activity:{moved.store}:{moved.id}"
             group = {"key": key, "begun": moved.at.isoformat(), "pages": 0}
-            self.book["groups"][moved.store] = group
+            self.state["groups"][moved.store] = group
         group["until"] = moved.at.isoformat()
         post = self._posts.get(group["key"])
-        body = counted(post.body if post else self._empty(moved), moved)
+        body = with_movement(post.body if post else self._empty(moved), moved)
         if post is None:
-            due = moved.at + FIRST
+            due = moved.at + INITIAL_DELAY
             due = self._policy.quiet_until(max(due, self._now)) or due
             self._put(group["key"], "activity", body, due)
         else:
-            self._say(post, body, moved.at)
+            self._revise(post, body, moved.at)
         self._detail(group, moved)
 
-    def _empty(self, moved: Moved) -> dict[str, Any]:
+    def _empty(self, moved: MovementView) -> dict[str, Any]:
         """Return a group that counts nothing yet."""
         others = [each for each in self._policy.stores if each != moved.store]
         return {"store": moved.store, "others": others, "begun": moved.at.isoformat()}
 
-    def _say(self, post: Post, body: Mapping[str, Any], at: datetime) -> None:
+    def _revise(self, post: Post, body: Mapping[str, Any], at: datetime) -> None:
         """Change a message; changes that come close together are said together."""
         due = post.due_at
         if post.sent:
@@ -145,24 +145,24 @@ class Tally:
             # Slack may have got an older version while this one waited: then nothing is noted yet.
             waits = body.get("waits") if is_waiting else None
             first = datetime.fromisoformat(waits) if isinstance(waits, str) else at
-            due = min(at + SOON, first + LATEST)
+            due = min(at + UPDATE_DELAY, first + MAX_UPDATE_DELAY)
             body = {**body, "waits": first.isoformat()}
         self._put(post.key, post.kind, body, due)
 
-    def _detail(self, group: dict[str, Any], moved: Moved) -> None:
+    def _detail(self, group: dict[str, Any], moved: MovementView) -> None:
         """Write a movement into the thread of its group, as long as anybody reads on."""
         at = max(group["pages"] - 1, 0)
         page = self._posts.get(_page_key(group["key"], at))
         rows: Any = page.body["rows"] if page is not None else []
-        if len(rows) >= PAGE:
+        if len(rows) >= ROWS_PER_PAGE:
             at, rows = at + 1, []
-        if at >= PAGES:
+        if at >= MAX_PAGES:
             return
         line = [
             moved.at.isoformat(),
-            moved.title[:TITLE],
+            moved.title[:MAX_TITLE_CHARS],
             moved.delta,
-            moved.cause[:CAUSE],
+            moved.cause[:MAX_CAUSE_CHARS],
             moved.counted,
         ]
         due = self._posts[group["key"]].due_at
@@ -171,45 +171,45 @@ class Tally:
         group["pages"] = at + 1
 
     # -- level: digest
-    def _day(self, moved: Moved) -> None:
+    def _day(self, moved: MovementView) -> None:
         """Count a movement in the summary of its day."""
         due = self._policy.next(self._policy.digest_at, moved.at)
         key = f"summary:{due:%Y-%m-%dT%H:%M}"
         post = self._posts.get(key)
-        if key not in self.book["days"]:
-            self.book["days"] = [*self.book["days"], key][-10:]
+        if key not in self.state["days"]:
+            self.state["days"] = [*self.state["days"], key][-10:]
         body: dict[str, Any] = dict(post.body) if post else {"stores": {}, "until": due.isoformat()}
         stores = dict(body["stores"])
-        stores[moved.store] = counted(stores.get(moved.store, {}), moved)
+        stores[moved.store] = with_movement(stores.get(moved.store, {}), moved)
         self._put(key, "summary", {**body, "stores": stores}, post.due_at if post else due)
 
 
-def _belongs(group: Mapping[str, Any], moved: Moved) -> bool:
+def _belongs(group: Mapping[str, Any], moved: MovementView) -> bool:
     """Whether a movement still belongs to a group."""
     begun, until = (datetime.fromisoformat(group[each]) for each in ("begun", "until"))
-    return moved.at - until <= QUIET and moved.at - begun <= LONGEST
+    return moved.at - until <= GROUP_ENDS_AFTER_QUIET and moved.at - begun <= MAX_GROUP_DURATION
 
 
-def counted(body: Mapping[str, Any], moved: Moved) -> dict[str, Any]:
+def with_movement(body: Mapping[str, Any], moved: MovementView) -> dict[str, Any]:
     """Return counts with one movement more: units by act, products, the newest moment."""
-    act = act_of(moved.delta, moved.cause)
-    acts = dict(body.get("acts", {}))
-    acts[act] = acts.get(act, 0) + abs(moved.delta)
+    change = kind_of_change(moved.delta, moved.cause)
+    changes = dict(body.get("acts", {}))
+    changes[change] = changes.get(change, 0) + abs(moved.delta)
     products = list(body.get("products", []))
     further = body.get("further", False)
     if moved.pool not in products:
-        if len(products) < PRODUCTS:
+        if len(products) < MAX_PRODUCTS:
             products.append(moved.pool)
         else:
             further = True
     return {
         **body,
-        "acts": acts,
+        "acts": changes,
         "products": products,
         "further": further,
         "movements": body.get("movements", 0) + 1,
         "followed": body.get("followed", False) or moved.counted != 0,
         "until": moved.at.isoformat(),
-        "title": moved.title[:TITLE],
-        "cause": moved.cause[:CAUSE],
+        "title": moved.title[:MAX_TITLE_CHARS],
+        "cause": moved.cause[:MAX_CAUSE_CHARS],
     }

@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from bot.core import Core
-from bot.workspace import Member, Refused, SlackTrouble, Workspace
+from bot.core_client import CoreClient
+from bot.slack_api import Member, SlackApi, SlackError, SlackRefused
 from sync_core.clock import Clock
 from sync_core.domain.proposals import Person
 
 T = TypeVar("T")
 
 PREFERENCE = "approvers"
-FRESH = timedelta(seconds=60)
-MOST = 1_000  # answers that are remembered
+ANSWERS_VALID_FOR = timedelta(seconds=60)
+MAX_CACHED_ANSWERS = 1_000  # answers that are remembered
 NO_PLAN = (
     "Slack says that this workspace's plan has no user groups, so nobody in {group} can be "
     "recognised. Name people instead: /tipo approvers @somebody."
@@ -40,14 +40,14 @@ NO_ANSWER = "Slack did not say who you are, so nothing was done. Try again in a 
 
 
 @dataclass(frozen=True, slots=True)
-class May:
+class Allowed:
     """They may, and why."""
 
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
-class MayNot:
+class Denied:
     """They may not, and why not."""
 
     why: str
@@ -59,84 +59,84 @@ class Approvers:
 
     def __init__(
         self,
-        core: Core,
-        workspace: Workspace,
+        core: CoreClient,
+        slack: SlackApi,
         clock: Clock,
         *,
         listed: Sequence[str],
         channel: str,
     ) -> None:
         self._core = core
-        self._workspace = workspace
+        self._slack = slack
         self._listed = tuple(listed)
         self._channel = channel
-        self._members: Remembered[Member] = Remembered(clock, workspace.member)
-        self._groups: Remembered[frozenset[str]] = Remembered(clock, workspace.group)
-        self._channels: Remembered[frozenset[str]] = Remembered(clock, workspace.members)
+        self._members: AnswerCache[Member] = AnswerCache(clock, slack.member)
+        self._groups: AnswerCache[frozenset[str]] = AnswerCache(clock, slack.group)
+        self._channels: AnswerCache[frozenset[str]] = AnswerCache(clock, slack.members)
 
     async def listed(self) -> tuple[str, ...]:
         """Return who is on the list: ids of people and groups; empty for the channel's members."""
-        return read_list(await self._core.preference(PREFERENCE), default=self._listed)
+        return parse_approvers(await self._core.preference(PREFERENCE), default=self._listed)
 
-    async def may(self, person: Person) -> May | MayNot:
+    async def authorize(self, person: Person) -> Allowed | Denied:
         """Say whether somebody may decide, right now."""
-        return await self.may_by(person, await self.listed())
+        return await self.authorize_with(person, await self.listed())
 
-    async def may_by(self, person: Person, listed: tuple[str, ...]) -> May | MayNot:
+    async def authorize_with(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         """Say whether somebody may decide if these are on the list."""
         try:
-            return await self._judge(person, listed)
-        except SlackTrouble:
-            return MayNot(NO_ANSWER)
+            return await self._decide(person, listed)
+        except SlackError:
+            return Denied(NO_ANSWER)
 
     async def is_ours(self, person: Person) -> bool:
         """Whether somebody is of our own workspace, by what was signed and by Slack's record."""
-        ours = (await self._workspace.me()).team
+        ours = (await self._slack.identity()).team
         if person.team != ours:
             return False
         member = await self._members.get(person.id)
         return member.team == ours and not member.stranger
 
-    async def _judge(self, person: Person, listed: tuple[str, ...]) -> May | MayNot:
+    async def _decide(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         if not await self.is_ours(person):
-            return MayNot("Only people of this workspace may do this.", listed)
+            return Denied("Only people of this workspace may do this.", listed)
         member = await self._members.get(person.id)
-        if why := unfit(member, person.team):
-            return MayNot(why, listed)
+        if why := reason_unfit(member, person.team):
+            return Denied(why, listed)
         if not listed:
             return await self._of_channel(person)
         if person.id in listed:
-            return May("listed")
+            return Allowed("listed")
         return await self._of_groups(person, listed)
 
-    async def _of_channel(self, person: Person) -> May | MayNot:
+    async def _of_channel(self, person: Person) -> Allowed | Denied:
         """Judge by membership of the alert channel."""
         if not self._channel:
-            return MayNot("Nobody is named as an approver: set TIPO_SLACK__APPROVERS.")
+            return Denied("Nobody is named as an approver: set TIPO_SLACK__APPROVERS.")
         try:
             here = await self._channels.has(self._channel, lambda found: person.id in found)
-        except Refused as exc:
+        except SlackRefused as exc:
             why = f"Slack does not name the members of the alert channel ({exc.code})"
-            return MayNot(f"{why}, so nobody can be recognised as one.")
+            return Denied(f"{why}, so nobody can be recognised as one.")
         if here:
-            return May("member of the channel")
-        return MayNot("Only members of the alert channel may do this.")
+            return Allowed("member of the channel")
+        return Denied("Only members of the alert channel may do this.")
 
-    async def _of_groups(self, person: Person, listed: tuple[str, ...]) -> May | MayNot:
+    async def _of_groups(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         """Judge by membership of user groups."""
         trouble = ""
         for group in (each for each in listed if each.startswith("S")):
             try:
                 if await self._groups.has(group, lambda found: person.id in found):
-                    return May(f"member of {group}")
-            except Refused as exc:
+                    return Allowed(f"member of {group}")
+            except SlackRefused as exc:
                 trouble = (NO_PLAN if exc.code == "plan_upgrade_required" else NO_GROUP).format(
                     group=group
                 )
-        return MayNot(trouble or "Only approvers may do this.", listed)
+        return Denied(trouble or "Only approvers may do this.", listed)
 
 
-def read_list(preference: str | None, *, default: Sequence[str]) -> tuple[str, ...]:
+def parse_approvers(preference: str | None, *, default: Sequence[str]) -> tuple[str, ...]:
     """Return the list of approvers; a preference that cannot be read changes nothing."""
     if preference is None:
         return tuple(default)
@@ -149,7 +149,7 @@ def read_list(preference: str | None, *, default: Sequence[str]) -> tuple[str, .
     return tuple(str(each) for each in found)
 
 
-def unfit(member: Member, team: str) -> str:
+def reason_unfit(member: Member, team: str) -> str:
     """Return why somebody may never decide, or nothing."""
     if member.deleted:
         return "Your account is deactivated."
@@ -162,7 +162,7 @@ def unfit(member: Member, team: str) -> str:
     return ""
 
 
-class Remembered(Generic[T]):
+class AnswerCache(Generic[T]):
     """Answers of Slack, each for a minute; a no is asked again at once."""
 
     def __init__(self, clock: Clock, ask: Callable[[str], Awaitable[T]]) -> None:
@@ -173,21 +173,21 @@ class Remembered(Generic[T]):
     async def get(self, name: str) -> T:
         """Return what is known, or what Slack says."""
         known = self._known.get(name)
-        if known is not None and self._clock.now() - known[0] < FRESH:
+        if known is not None and self._clock.now() - known[0] < ANSWERS_VALID_FOR:
             return known[1]
         return await self._renew(name)
 
     async def has(self, name: str, holds: Callable[[T], bool]) -> bool:
         """Whether something holds, by what is known or, if not, by what Slack says now."""
         known = self._known.get(name)
-        fresh = known is not None and self._clock.now() - known[0] < FRESH
+        fresh = known is not None and self._clock.now() - known[0] < ANSWERS_VALID_FOR
         if known is not None and fresh and holds(known[1]):
             return True
         return holds(await self._renew(name))
 
     async def _renew(self, name: str) -> T:
         found = await self._ask(name)
-        if len(self._known) >= MOST:
+        if len(self._known) >= MAX_CACHED_ANSWERS:
             self._known.clear()
         self._known[name] = (self._clock.now(), found)
         return found

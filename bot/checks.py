@@ -2,40 +2,44 @@
 
 from collections.abc import AsyncIterator
 
+from bot.handler_context import HandlerContext
 from bot.manifest import SCOPES, WELCOME
-from bot.office import Office
 from bot.setup import SlackSetup
-from bot.workspace import Refused, Self, SlackTrouble, open_client
+from bot.slack_api import BotIdentity, SlackError, SlackRefused, open_client
 from sync_core.domain.checks import Check, fail, ok, warn
 
 ABOUT = "slack"
-PAGE = "your Slack app's page"
+APP_PAGE = "your Slack app's page"
 
 
-async def examine(setup: SlackSetup, office: Office) -> list[Check]:
+async def check_slack(setup: SlackSetup, context: HandlerContext) -> list[Check]:
     """Check all, as far as one is the ground for the next."""
     try:
-        me = await office.workspace.introduce()
-    except Refused as exc:
-        then = f"copy TIPO_SLACK__BOT_TOKEN anew from {PAGE}, OAuth & Permissions"
+        identity = await context.slack.fetch_identity()
+    except SlackRefused as exc:
+        then = f"copy TIPO_SLACK__BOT_TOKEN anew from {APP_PAGE}, OAuth & Permissions"
         return [fail(ABOUT, f"the bot token is not accepted ({exc.code})", then)]
-    except SlackTrouble as exc:
+    except SlackError as exc:
         then = "check the network, and TIPO_SLACK__API_URL if you have set it"
         return [fail(ABOUT, f"{setup.api_url} does not answer ({exc})", then)]
-    found = [ok(ABOUT, f"token accepted by {me.team_name}"), _scopes(me), _secret(setup)]
-    found += [each async for each in _channel(setup, office)]
+    found = [
+        ok(ABOUT, f"token accepted by {identity.team_name}"),
+        _scopes(identity),
+        _secret(setup),
+    ]
+    found += [each async for each in _channel(setup, context)]
     if setup.app_token:
         found.append(await _socket(setup))
-    found += [each async for each in _approvers(office)]
+    found += [each async for each in _approvers(context)]
     return found
 
 
-def _scopes(me: Self) -> Check:
-    missing = [each for each in SCOPES if each not in me.scopes]
+def _scopes(identity: BotIdentity) -> Check:
+    missing = [each for each in SCOPES if each not in identity.scopes]
     if missing:
         then = "update the app from `tipo slack manifest`, and install it again"
         return fail(ABOUT, f"scopes are missing: {', '.join(missing)}", then)
-    if not set(WELCOME) <= me.scopes:
+    if not set(WELCOME) <= identity.scopes:
         return ok(ABOUT, "all needed scopes")
     return ok(ABOUT, "all needed scopes, and those to find its own messages again")
 
@@ -46,18 +50,18 @@ def _secret(setup: SlackSetup) -> Check:
     return ok(ABOUT, "no signing secret: nothing comes over HTTP, Socket Mode alone is used")
 
 
-async def _channel(setup: SlackSetup, office: Office) -> AsyncIterator[Check]:
+async def _channel(setup: SlackSetup, context: HandlerContext) -> AsyncIterator[Check]:
     if not setup.channel:
         then = "set TIPO_SLACK__CHANNEL to the ID of the channel for alerts"
         yield warn(ABOUT, "no channel: nobody is told of anything", then)
         return
     try:
-        found = await office.workspace.channel(setup.channel)
-    except Refused as exc:
+        found = await context.slack.channel(setup.channel)
+    except SlackRefused as exc:
         then = "set TIPO_SLACK__CHANNEL to the ID in the channel's details; invite Tipo if private"
         yield fail(ABOUT, f"the channel {setup.channel} cannot be seen ({exc.code})", then)
         return
-    except SlackTrouble as exc:
+    except SlackError as exc:
         yield warn(ABOUT, f"the channel could not be looked at ({exc})", "ask again later")
         return
     name = f"#{found.get('name', setup.channel)}"
@@ -71,7 +75,7 @@ async def _channel(setup: SlackSetup, office: Office) -> AsyncIterator[Check]:
 
 async def _socket(setup: SlackSetup) -> Check:
     client = open_client(setup.app_token, setup.api_url)
-    then = f"make an app-level token with connections:write on {PAGE}, Basic Information"
+    then = f"make an app-level token with connections:write on {APP_PAGE}, Basic Information"
     try:
         answer = await client.apps_connections_open(app_token=setup.app_token)
     except Exception as exc:  # noqa: BLE001 - whatever it is, no socket opens
@@ -81,8 +85,8 @@ async def _socket(setup: SlackSetup) -> Check:
     return ok(ABOUT, "Socket Mode: the app token opens sockets")
 
 
-async def _approvers(office: Office) -> AsyncIterator[Check]:
-    listed = await office.approvers.listed()
+async def _approvers(context: HandlerContext) -> AsyncIterator[Check]:
+    listed = await context.approvers.listed()
     if not listed:
         then = "set TIPO_SLACK__APPROVERS, or type /tipo approvers, to name people"
         yield warn(ABOUT, "every member of the channel may approve", then)
@@ -90,13 +94,13 @@ async def _approvers(office: Office) -> AsyncIterator[Check]:
     for each in listed:
         try:
             if each.startswith("S"):
-                good += bool(await office.workspace.group(each))
+                good += bool(await context.slack.group(each))
             else:
-                good += not (await office.workspace.member(each)).deleted
-        except Refused as exc:
+                good += not (await context.slack.member(each)).deleted
+        except SlackRefused as exc:
             then = "correct TIPO_SLACK__APPROVERS, or type /tipo approvers"
             yield fail(ABOUT, f"the approver {each} is not known to Slack ({exc.code})", then)
-        except SlackTrouble as exc:
+        except SlackError as exc:
             yield warn(ABOUT, f"{each} could not be looked up ({exc})", "ask again later")
     if listed and not good:
         yield fail(ABOUT, "nobody may approve anything", "type /tipo approvers, or name others")

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.approvers import May
+from bot.approvers import Allowed
+from bot.handler_context import HandlerContext
 from bot.messages import home
-from bot.office import Office
-from bot.workspace import Refused, SlackTrouble
+from bot.slack_api import SlackError, SlackRefused
 from sync_core.domain.proposals import Person, Report, ReportKind
 
 log = logging.getLogger(__name__)
 
-LOOKING = timedelta(minutes=10)  # after which nobody is taken to look any more
-EVERY = 30.0  # seconds between refreshes
-MOST = 100  # people who look at once
-HOURS = 24
+VIEWER_ACTIVE_FOR = timedelta(minutes=10)  # after which nobody is taken to look any more
+REFRESH_INTERVAL_SECONDS = 30.0  # seconds between refreshes
+MAX_VIEWERS = 100  # people who look at once
+CHART_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looking:
+class Viewer:
     """Somebody who has opened their Home lately."""
 
     person: Person
@@ -31,84 +31,84 @@ class Looking:
     hash: str = ""  # Slack's, so that an older view never replaces a newer one
 
 
-class Home:
+class AppHome:
     """Shows the App Home."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        self._looking: dict[str, Looking] = {}
+    def __init__(self, context: HandlerContext) -> None:
+        self._context = context
+        self._viewers: dict[str, Viewer] = {}
         self._chart = True  # until Slack says that it does not know charts here
 
     async def opened(self, person: Person) -> None:
         """Show the Home to somebody who opens it."""
-        self._remember(Looking(person=person, since=self._office.clock.now()))
+        self._remember(Viewer(person=person, since=self._context.clock.now()))
         await self.show(person)
 
     async def show(self, person: Person) -> None:
         """Show the Home as it is now, if it differs from what they see."""
-        now = self._office.clock.now()
-        seen = self._looking.get(person.id) or Looking(person=person, since=now)
+        now = self._context.clock.now()
+        seen = self._viewers.get(person.id) or Viewer(person=person, since=now)
         view = await self._view(person)
         digest = digest_of(view)
         if digest == seen.shown:
             return
         try:
             stamp = await self._publish(person, view, seen.hash)
-        except SlackTrouble as exc:
-            log.warning("a Home is not shown", extra={"act": "home_failed", "why": str(exc)})
+        except SlackError as exc:
+            log.warning("a Home is not shown", extra={"event": "home_failed", "why": str(exc)})
             return
-        self._remember(Looking(person=person, since=seen.since, shown=digest_of(view), hash=stamp))
+        self._remember(Viewer(person=person, since=seen.since, shown=digest_of(view), hash=stamp))
 
     async def _publish(self, person: Person, view: dict[str, Any], seen: str) -> str:
         """Publish; somebody else's newer view gives way, a chart that Slack refuses a table."""
-        workspace = self._office.workspace
+        slack = self._context.slack
         try:
-            return await workspace.home(person.id, view, seen=seen)
-        except Refused as exc:
+            return await slack.publish_home(person.id, view, seen=seen)
+        except SlackRefused as exc:
             if exc.code == "hash_conflict":
-                return await workspace.home(person.id, view)
+                return await slack.publish_home(person.id, view)
             if not self._chart or exc.code not in {"invalid_arguments", "invalid_blocks"}:
                 raise
         self._chart = False
-        return await workspace.home(person.id, await self._view(person))
+        return await slack.publish_home(person.id, await self._view(person))
 
     async def _view(self, person: Person) -> dict[str, Any]:
-        core = self._office.core
-        may = await self._office.approvers.may(person)
+        core = self._context.core
+        found = await self._context.approvers.authorize(person)
         return home.home(
             overview=await core.overview(),
-            hours=await core.hours(HOURS),
+            hours=await core.hours(CHART_HOURS),
             reports=await self._reports(),
-            now=self._office.clock.now(),
-            may=isinstance(may, May),
+            now=self._context.clock.now(),
+            is_approver=isinstance(found, Allowed),
             chart=self._chart,
         )
 
     async def _reports(self) -> list[Report]:
-        found = [await self._office.core.last_report(kind) for kind in (None, ReportKind.NIGHT)]
+        found = [await self._context.core.last_report(kind) for kind in (None, ReportKind.NIGHT)]
         reports = {each.id: each for each in found if each is not None}
         return list(reports.values())
 
-    def _remember(self, looking: Looking) -> None:
-        self._looking.pop(looking.person.id, None)
-        self._looking[looking.person.id] = looking
-        while len(self._looking) > MOST:
-            del self._looking[next(iter(self._looking))]
+    def _remember(self, viewer: Viewer) -> None:
+        self._viewers.pop(viewer.person.id, None)
+        self._viewers[viewer.person.id] = viewer
+        while len(self._viewers) > MAX_VIEWERS:
+            del self._viewers[next(iter(self._viewers))]
 
     async def run(self) -> None:
         """Keep the Homes fresh of those who opened theirs in the last ten minutes."""
         while True:
-            await self._office.clock.sleep(EVERY)
+            await self._context.clock.sleep(REFRESH_INTERVAL_SECONDS)
             await self.refresh()
 
     async def refresh(self) -> None:
         """Show what has changed to those who may still look."""
-        now = self._office.clock.now()
-        for looking in list(self._looking.values()):
-            if now - looking.since > LOOKING:
-                del self._looking[looking.person.id]
+        now = self._context.clock.now()
+        for viewer in list(self._viewers.values()):
+            if now - viewer.since > VIEWER_ACTIVE_FOR:
+                del self._viewers[viewer.person.id]
             else:
-                await self.show(looking.person)
+                await self.show(viewer.person)
 
 
 def digest_of(view: dict[str, Any]) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-FOREVER = datetime(9999, 12, 31, tzinfo=UTC)  # when something is due that is never to be said
+NEVER_DUE = datetime(9999, 12, 31, tzinfo=UTC)  # when something is due that is never to be said
 ALL, DIGEST, PROBLEMS = "all", "digest", "problems"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quiet:
+class QuietHours:
     """Hours of the day in which only what is critical is said, in the policy's zone."""
 
     start: time
@@ -17,18 +17,18 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class AlertPolicy:
     """What one channel is told."""
 
     channel: str
     level: str = DIGEST
-    quiet: Quiet | None = None
+    quiet: QuietHours | None = None
     stores: tuple[str, ...] = ()  # aliases of all stores, to say who follows
     per_hour: int = 20  # new messages about incidents; the severe ones have as many of their own
     digest_at: time = time(9)
     zone: str = "UTC"
 
-    def with_preferences(self, *, level: str, quiet: Quiet | None) -> "Policy":
+    def with_preferences(self, *, level: str, quiet: QuietHours | None) -> "AlertPolicy":
         """Return the policy as people have set it."""
         return replace(self, level=level, quiet=quiet)
 

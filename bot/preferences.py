@@ -3,7 +3,7 @@
 import json
 from datetime import time
 
-from bot.asking import Level
+from bot.commands.requests import AlertLevel
 
 QUIET = "quiet"
 ALERTS = "alerts"
@@ -26,10 +26,14 @@ def quiet_hours(text: str | None) -> Hours | None:
     return None
 
 
-def alert_level(text: str | None) -> Level:
+def alert_level(text: str | None) -> AlertLevel:
     """Return how much the channel is told."""
     found = _read(text)
-    return Level(found) if isinstance(found, str) and found in set(Level) else Level.DIGEST
+    return (
+        AlertLevel(found)
+        if isinstance(found, str) and found in set(AlertLevel)
+        else AlertLevel.DIGEST
+    )
 
 
 def _read(text: str | None) -> object:

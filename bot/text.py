@@ -12,22 +12,22 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-CODE = 3  # letters of an alias that is an abbreviation
-LINE = 150  # characters of a merchant's that one line has room for
+MAX_CODE_CHARS = 3  # letters of an alias that is an abbreviation
+MAX_LINE_CHARS = 150  # characters of a merchant's that one line has room for
 PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")
 GROUP = re.compile(r"S[A-Z0-9]{1,30}")
 JOINERS = {"\u200c", "\u200d"}  # Persian words and composed emoji need them
 HARMFUL = {"Cc", "Cf", "Cs"}  # control; bidi and other invisible; half characters
 RIGHT_TO_LEFT = {"R", "AL", "AN"}
 ISOLATE, END = "\u2068", "\u2069"
-MARKS = 4  # combining marks in a row; more of them climb over the lines above
+MAX_COMBINING_MARKS = 4  # combining marks in a row; more of them climb over the lines above
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LOOKALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
 # Slack formats between a mark at a word's edge and its twin; inside of SKU_12 it means nothing.
 AT_EDGE = re.compile(r"(?<![^\W_])[*_~`]|[*_~`](?![^\W_])|`")
 
 
-def clean(words: object, limit: int = LINE) -> str:
+def clean(words: object, limit: int = MAX_LINE_CHARS) -> str:
     """Return foreign words on one line, without what is invisible, at most `limit` long."""
     kept = _shortened(_visible(f"{words}"), limit)
     if any(unicodedata.bidirectional(each) in RIGHT_TO_LEFT for each in kept):
@@ -39,10 +39,10 @@ def clean(words: object, limit: int = LINE) -> str:
 def store_name(alias: object) -> str:
     """Return what people call a store: EU for eu, and longer names as they are."""
     name = clean(alias or "a store", 40)
-    return name.upper() if len(name) <= CODE else name
+    return name.upper() if len(name) <= MAX_CODE_CHARS else name
 
 
-def mrkdwn(words: object, limit: int = LINE) -> str:
+def mrkdwn(words: object, limit: int = MAX_LINE_CHARS) -> str:
     """Return foreign words for text that Slack parses: they ping, link and format nothing."""
     return tamed(clean(words, limit))
 
@@ -66,7 +66,7 @@ def _visible(words: str) -> str:
         marks = marks + 1 if kind in {"Mn", "Me"} else 0
         if each.isspace():
             kept.append(" ")
-        elif marks <= MARKS and (kind not in HARMFUL or each in JOINERS):
+        elif marks <= MAX_COMBINING_MARKS and (kind not in HARMFUL or each in JOINERS):
             kept.append(each)
     return " ".join("".join(kept).split())
 

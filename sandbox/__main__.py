@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import uvicorn
 
+from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
-from sandbox.world import build_world, environment
 
 
 def wall_clock() -> datetime:
@@ -26,7 +26,7 @@ def main() -> None:
     reader.add_argument("--webhook-delay", type=float, default=0.0, help="seconds")
     chosen = reader.parse_args()
     base_url = f"http://{chosen.host}:{chosen.port}"
-    shops = build_world(
+    shops = build_shops(
         wall_clock,
         seed=chosen.seed,
         aliases=chosen.stores.split(","),
@@ -34,7 +34,7 @@ def main() -> None:
         base_url=base_url,
     )
     for shop in shops.values():
-        shop.post.put_together_after = chosen.webhook_delay
+        shop.webhooks.body_delay_seconds = chosen.webhook_delay
     lines = [f"{name}={value}\n" for name, value in environment(shops, base_url).items()]
     sys.stdout.write("".join(lines))
     sys.stdout.flush()

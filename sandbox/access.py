@@ -1,4 +1,4 @@
-"""Tokens and scopes: who may come in, and what they may do."""
+"""Access tokens and their scopes."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from random import Random
 from urllib.parse import parse_qs
 
 DEFAULT_SCOPES = ("read_products", "read_inventory", "write_inventory", "read_locations")
-LIFE = timedelta(hours=24)
+TOKEN_LIFETIME = timedelta(hours=24)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,14 +25,14 @@ class Access:
     tokens: dict[str, datetime] = field(default_factory=dict)  # until when
 
     def accepts(self, token: str) -> bool:
-        """Return whether a token opens the door."""
+        """Return whether a token is valid."""
         if token and token == self.permanent_token:
             return True
         ends = self.tokens.get(token)
         return ends is not None and self.now() < ends
 
     def revoke(self) -> None:
-        """Let no token in any more."""
+        """Revoke every token."""
         self.tokens.clear()
         self.permanent_token = None
 
@@ -49,11 +49,11 @@ class Access:
         if not self.permitted:
             return 400, {"error": "shop_not_permitted"}
         token = f"shpat_{self.rng.getrandbits(128):032x}"
-        self.tokens[token] = self.now() + LIFE
+        self.tokens[token] = self.now() + TOKEN_LIFETIME
         return 200, {
             "access_token": token,
             "scope": ",".join(self.scopes),
-            "expires_in": int(LIFE.total_seconds()) - 1,
+            "expires_in": int(TOKEN_LIFETIME.total_seconds()) - 1,
         }
 
 

@@ -1,15 +1,22 @@
-"""What is there at all: renaming, deleting, untracking, opening and closing."""
+"""Products and locations: renaming, deleting, untracking, opening and closing."""
 
 from collections.abc import Iterable
 
-from sandbox.goods import Item, Level, Location, Product, Variant, whole
-from sandbox.stockroom import Stockroom
+from sandbox.inventory import ShopInventory
+from sandbox.models import (
+    InventoryItem,
+    ShopLevel,
+    ShopLocation,
+    ShopProduct,
+    ShopVariant,
+    whole_seconds,
+)
 
-MOST_BARCODES = 20
+MAX_BARCODES = 20
 
 
-class Catalogue(Stockroom):
-    """A stockroom whose goods and places come and go."""
+class ShopCatalogue(ShopInventory):
+    """An inventory whose products and locations come and go."""
 
     def rename(self, product: int | str, handle: str) -> None:
         """Give a product another handle."""
@@ -30,7 +37,7 @@ class Catalogue(Stockroom):
         self.begin()
         found = self.item(item)
         found.variant.sku = sku
-        found.variant.updated_at = found.updated_at = whole(self.now())
+        found.variant.updated_at = found.updated_at = whole_seconds(self.now())
         self.emit("inventory_items/update", found)
         self._touch(found.variant.product)
 
@@ -38,11 +45,11 @@ class Catalogue(Stockroom):
         """Give a variant other barcodes; the first is the main one."""
         self.begin()
         given = tuple(barcodes)
-        if len(given) > MOST_BARCODES:
-            raise ValueError(f"a variant has no more than {MOST_BARCODES} barcodes")
+        if len(given) > MAX_BARCODES:
+            raise ValueError(f"a variant has no more than {MAX_BARCODES} barcodes")
         found = self.item(item)
         found.variant.barcodes = given
-        found.variant.updated_at = whole(self.now())
+        found.variant.updated_at = whole_seconds(self.now())
         self._touch(found.variant.product)
 
     def set_policy(self, item: int | str, policy: str) -> None:
@@ -50,7 +57,7 @@ class Catalogue(Stockroom):
         self.begin()
         found = self.item(item).variant
         found.policy = policy
-        found.updated_at = whole(self.now())
+        found.updated_at = whole_seconds(self.now())
         self._touch(found.product)
 
     def set_bundle(self, item: int | str, *, bundle: bool = True) -> None:
@@ -65,7 +72,7 @@ class Catalogue(Stockroom):
         self.begin()
         found = self.item(item)
         found.tracked = tracked
-        found.updated_at = whole(self.now())
+        found.updated_at = whole_seconds(self.now())
         self.emit("inventory_items/update", found)
 
     def untrack(self, item: int | str) -> None:
@@ -76,7 +83,7 @@ class Catalogue(Stockroom):
         """Delete a variant, its item and its levels."""
         self.begin()
         gone = self.variants[variant]
-        self._forget(gone)
+        self._remove_variant(gone)
         gone.product.variants.remove(gone)
         self._touch(gone.product)
 
@@ -85,7 +92,7 @@ class Catalogue(Stockroom):
         self.begin()
         gone = self.product(product)
         for variant in gone.variants:
-            self._forget(variant)
+            self._remove_variant(variant)
         del self.products[gone.id]
         self.emit("products/delete", gone)
 
@@ -93,16 +100,16 @@ class Catalogue(Stockroom):
         """Delete the variant that an inventory item belongs to."""
         self.delete_variant(self.item(item).variant.id)
 
-    def _forget(self, variant: Variant) -> None:
+    def _remove_variant(self, variant: ShopVariant) -> None:
         del self.variants[variant.id]
         del self.items[variant.item.id]
         self.emit("inventory_items/delete", variant.item)
 
-    def _touch(self, product: Product) -> None:
-        product.updated_at = whole(self.now())
+    def _touch(self, product: ShopProduct) -> None:
+        product.updated_at = whole_seconds(self.now())
         self.emit("products/update", product)
 
-    def connect(self, item: int | str, location: int) -> Level:
+    def connect(self, item: int | str, location: int) -> ShopLevel:
         """Stock an item at a location from now on."""
         self.begin()
         level = self.open_level(self.item(item), self.location(location), active=False)
@@ -123,15 +130,15 @@ class Catalogue(Stockroom):
         """Deactivate a location."""
         self.begin()
         found = self.location(location)
-        found.active, found.deactivated_at = False, whole(self.now())
-        self._tell(found, "locations/deactivate")
+        found.active, found.deactivated_at = False, whole_seconds(self.now())
+        self._emit_location_event(found, "locations/deactivate")
 
     def reopen_location(self, location: int) -> None:
         """Activate a location again."""
         self.begin()
         found = self.location(location)
         found.active, found.deactivated_at = True, None
-        self._tell(found, "locations/activate")
+        self._emit_location_event(found, "locations/activate")
 
     def delete_location(self, location: int) -> None:
         """Delete a location and the levels there."""
@@ -146,13 +153,13 @@ class Catalogue(Stockroom):
         self.begin()
         found = self.location(location)
         found.name = name
-        self._tell(found, "locations/update")
+        self._emit_location_event(found, "locations/update")
 
-    def _tell(self, location: Location, topic: str) -> None:
-        location.updated_at = whole(self.now())
+    def _emit_location_event(self, location: ShopLocation, topic: str) -> None:
+        location.updated_at = whole_seconds(self.now())
         self.emit(topic, location)
 
-    def twins(self, item: Item) -> int:
+    def count_same_sku(self, item: InventoryItem) -> int:
         """Return how many other items have the same SKU."""
         sku = item.variant.sku
         if not sku:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from random import Random
 
 
-class Answer(StrEnum):
+class ShopFault(StrEnum):
     """Ways to answer a request badly."""
 
     ERROR_BEFORE = "error_before"  # 500, nothing done
@@ -23,12 +23,12 @@ class Answer(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Faults:
+class ShopFaults:
     """Probabilities from 0 to 1, and switches. By default nothing goes wrong."""
 
     # Answers. `next` comes first: one bad answer (or HTTP status) a request, until it is empty.
-    next: list[Answer | int] = field(default_factory=list)
-    answers: dict[Answer, float] = field(default_factory=dict)
+    next: list[ShopFault | int] = field(default_factory=list)
+    answers: dict[ShopFault, float] = field(default_factory=dict)
     mutations_only: bool = False
     outage: bool = False  # nothing answers at all
     late_by: float = 5.0
@@ -36,8 +36,8 @@ class Faults:
 
     # Reads
     # What ends in a top-level error of that code: a global id, "variants", or a webhook's topic.
-    stumbles: dict[str, str] = field(default_factory=dict)
-    read_lag: float = 0.0  # seconds that quantities lag behind; drawn anew for each request
+    field_errors: dict[str, str] = field(default_factory=dict)
+    read_lag: float = 0.0  # seconds that quantities lag behind; drawn for each request
     read_lag_at_least: float | None = None  # with it: drawn between this and `read_lag`
     search_lag: float = 0.0  # seconds until a change can be found by a search
     replay_says_now: bool = False  # a replayed answer's createdAt is the present
@@ -47,26 +47,26 @@ class Faults:
     webhook_doubled: float = 0.0
     webhook_late: float = 0.0
     webhook_late_by: float = 3600.0  # at most
-    webhook_reordered: float = 0.0  # held back for up to five seconds
+    webhook_reordered: float = 0.0  # delayed by up to five seconds
 
     no_metafields: bool = False  # the app may not keep anything on its installation
 
     bulk_fails: str | None = None  # the errorCode of every export from now on
 
-    def draw(self, rng: Random, *, mutation: bool) -> Answer | int | None:
+    def draw(self, rng: Random, *, mutation: bool) -> ShopFault | int | None:
         """Return what goes wrong with this request, if anything."""
         if self.outage:
-            return Answer.DROP_BEFORE
+            return ShopFault.DROP_BEFORE
         if self.mutations_only and not mutation:
             return None
         if self.next:
             return self.next.pop(0)
         if not self.answers:
             return None
-        luck = rng.random()
+        rest = rng.random()
         for answer, chance in self.answers.items():
-            luck -= chance
-            if luck < 0:
+            rest -= chance
+            if rest < 0:
                 return answer
         return None
 
@@ -77,7 +77,7 @@ class Faults:
         least = self.read_lag if self.read_lag_at_least is None else self.read_lag_at_least
         return timedelta(seconds=rng.uniform(least, self.read_lag))
 
-    def journeys(self, rng: Random) -> list[float]:
+    def delivery_delays(self, rng: Random) -> list[float]:
         """Return the seconds that each copy of a webhook takes; none if it is lost."""
         if self.webhook_lost and rng.random() < self.webhook_lost:
             return []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-LIFE = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 Payload = Mapping[str, object]
 
 
@@ -15,14 +15,14 @@ class KeyState(Enum):
 
     FRESH = "fresh"
     RUNNING = "IDEMPOTENCY_CONCURRENT_REQUEST"
-    OTHER = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
+    MISMATCH = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
     FAILED = "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
     DONE = "done"
 
 
 MESSAGES = {
     KeyState.RUNNING: "This request is currently in progress, please try again.",
-    KeyState.OTHER: (
+    KeyState.MISMATCH: (
         "The same idempotency key cannot be used with different operation parameters."
     ),
     KeyState.FAILED: (
@@ -32,7 +32,7 @@ MESSAGES = {
 
 
 @dataclass(slots=True)
-class Known:
+class KeyRecord:
     """A key's first request and its outcome."""
 
     fingerprint: str
@@ -41,26 +41,26 @@ class Known:
     payload: Payload | None = None
 
 
-class Keys:
+class IdempotencyKeys:
     """The keys of one app in one shop."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KeyRecord] = {}
         self.errors_use_up = True  # whether a request refused by user errors uses up its key
 
     def look_up(self, key: str, fingerprint: str) -> tuple[KeyState, Payload | None]:
         """Return what is known of a key, for these parameters."""
         known = self._known.get(key)
-        if known is None or self._now() - known.since >= LIFE:
+        if known is None or self._now() - known.since >= KEY_LIFETIME:
             return KeyState.FRESH, None
         if known.fingerprint != fingerprint:
-            return KeyState.OTHER, None
+            return KeyState.MISMATCH, None
         return known.state, known.payload
 
     def start(self, key: str, fingerprint: str) -> None:
         """Remember that a request with this key runs."""
-        self._known[key] = Known(fingerprint, self._now(), KeyState.RUNNING)
+        self._known[key] = KeyRecord(fingerprint, self._now(), KeyState.RUNNING)
 
     def finish(self, key: str, payload: Payload, *, failed: bool) -> None:
         """Remember how it went."""

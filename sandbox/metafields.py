@@ -19,15 +19,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.goods import gid, number_of, whole
-from sandbox.premises import Metafield
+from sandbox.models import gid, number_of, whole_seconds
+from sandbox.request_context import Info, RequestContext
 from sandbox.search import refuse
-from sandbox.visit import Info, Visit
+from sandbox.shop_state import ShopMetafield
 
 Payload = dict[str, Any]
-MAX_AT_ONCE = 25
+MAX_METAFIELDS_PER_CALL = 25
 MAX_VALUE_BYTES = 128 * 1024  # of a json value
-RESERVED = "app--1"  # what `$app`, or no namespace at all, stands for
+RESERVED_NAMESPACE = "app--1"  # what `$app`, or no namespace at all, stands for
 INSTALLATION = "AppInstallation"
 _DIGEST = re.compile(r"^[0-9a-f]{64}$")
 _WORD = re.compile(r"^[a-zA-Z0-9_-]+$")
@@ -36,54 +36,54 @@ _WORD = re.compile(r"^[a-zA-Z0-9_-]+$")
 def resolved(namespace: str | None) -> str:
     """Return the namespace that is meant."""
     if namespace is None or namespace == "$app":
-        return RESERVED
+        return RESERVED_NAMESPACE
     if namespace.startswith("$app:"):
-        return f"{RESERVED}--{namespace.removeprefix('$app:')}"
+        return f"{RESERVED_NAMESPACE}--{namespace.removeprefix('$app:')}"
     return namespace
 
 
-def metafield(_installation: object, info: Info, **args: Any) -> Metafield | None:
+def metafield(_installation: object, info: Info, **args: Any) -> ShopMetafield | None:
     """Answer a metafield of the app's own installation."""
-    visit: Visit = info.context
-    _need_metafields(visit)
-    return visit.shop.metafields.get((resolved(args.get("namespace")), args["key"]))
+    context: RequestContext = info.context
+    _need_metafields(context)
+    return context.shop.metafields.get((resolved(args.get("namespace")), args["key"]))
 
 
 def set_metafields(_root: object, info: Info, **args: Any) -> Payload:
     """Set some metafields, all or none."""
-    visit: Visit = info.context
-    _need_metafields(visit)
+    context: RequestContext = info.context
+    _need_metafields(context)
     rows: list[Payload] = args["metafields"]
-    if len(rows) > MAX_AT_ONCE:
+    if len(rows) > MAX_METAFIELDS_PER_CALL:
         most = f"The input array size of {len(rows)} is greater than the maximum allowed of"
-        refuse(f"{most} {MAX_AT_ONCE}.", "MAX_INPUT_SIZE_EXCEEDED")
-    errors = [error for index, row in enumerate(rows) for error in _errors(visit, index, row)]
+        refuse(f"{most} {MAX_METAFIELDS_PER_CALL}.", "MAX_INPUT_SIZE_EXCEEDED")
+    errors = [error for index, row in enumerate(rows) for error in _errors(context, index, row)]
     if errors:
-        visit.refused = True
+        context.refused = True
         return {"metafields": None, "userErrors": errors}
-    return {"metafields": [_put(visit, row) for row in rows], "userErrors": []}
+    return {"metafields": [_write_metafield(context, row) for row in rows], "userErrors": []}
 
 
 def delete_metafields(_root: object, info: Info, **args: Any) -> Payload:
     """Delete some metafields; those that are not there are answered with null."""
-    visit: Visit = info.context
-    _need_metafields(visit)
+    context: RequestContext = info.context
+    _need_metafields(context)
     gone: list[Payload | None] = []
     for row in args["metafields"]:
-        place = resolved(row["namespace"]), row["key"]
-        was = visit.shop.metafields.pop(place, None)
+        full_key = resolved(row["namespace"]), row["key"]
+        was = context.shop.metafields.pop(full_key, None)
         gone.append(None if was is None else dict(row))
     return {"deletedMetafields": gone, "userErrors": []}
 
 
-def _need_metafields(visit: Visit) -> None:
-    if visit.shop.faults.no_metafields:
+def _need_metafields(context: RequestContext) -> None:
+    if context.shop.faults.no_metafields:
         refuse("Access denied for metafield field.", "ACCESS_DENIED")
 
 
-def _errors(visit: Visit, index: int, row: Payload) -> list[Payload]:
+def _errors(context: RequestContext, index: int, row: Payload) -> list[Payload]:
     """Return what is wrong with one row."""
-    found = _wrong(visit, row)
+    found = _wrong(context, row)
     return [
         {
             "code": code,
@@ -95,15 +95,15 @@ def _errors(visit: Visit, index: int, row: Payload) -> list[Payload]:
     ]
 
 
-def _wrong(visit: Visit, row: Payload) -> list[tuple[str, str, str]]:
+def _wrong(context: RequestContext, row: Payload) -> list[tuple[str, str, str]]:
     if number_of(row["ownerId"], INSTALLATION) != 1:
         return [("INVALID", "ownerId", "Owner does not exist.")]
     namespace, key = resolved(row.get("namespace")), row["key"]
     wrong = [*_wrong_word("namespace", namespace), *_wrong_word("key", key)]
-    standing = visit.shop.metafields.get((namespace, key))
-    wrong += _wrong_value(row, standing)
+    current = context.shop.metafields.get((namespace, key))
+    wrong += _wrong_value(row, current)
     if "compareDigest" in row:
-        wrong += _wrong_digest(row["compareDigest"], standing)
+        wrong += _wrong_digest(row["compareDigest"], current)
     return wrong
 
 
@@ -118,16 +118,16 @@ def _wrong_word(field: str, word: str) -> list[tuple[str, str, str]]:
 
 
 def _wrong_value(  # noqa: PLR0911  one for each thing that can be wrong
-    row: Payload, standing: Metafield | None
+    row: Payload, current: ShopMetafield | None
 ) -> list[tuple[str, str, str]]:
-    kind = row.get("type") or (standing.type if standing else None)
+    kind = row.get("type") or (current.type if current else None)
     value = row["value"]
     if kind is None:
         return [("BLANK", "type", "Type can't be blank")]
     if kind not in {"json", "single_line_text_field"}:
         return [("INCLUSION", "type", f"Type '{kind}' is not one that the sandbox knows.")]
-    if standing is not None and kind != standing.type:
-        return [("INVALID_TYPE", "type", f"Type must be consistent: {standing.type}")]
+    if current is not None and kind != current.type:
+        return [("INVALID_TYPE", "type", f"Type must be consistent: {current.type}")]
     if not value:
         return [("BLANK", "value", "Value can't be blank.")]
     if len(value.encode()) > MAX_VALUE_BYTES:
@@ -145,27 +145,27 @@ def _is_json(value: str) -> bool:
     return True
 
 
-def _wrong_digest(digest: str | None, standing: Metafield | None) -> list[tuple[str, str, str]]:
+def _wrong_digest(digest: str | None, current: ShopMetafield | None) -> list[tuple[str, str, str]]:
     if digest is not None and not _DIGEST.match(digest):
         return [("INVALID_COMPARE_DIGEST", "compareDigest", "The compareDigest is invalid.")]
-    if digest != (None if standing is None else standing.compare_digest):
+    if digest != (None if current is None else current.compare_digest):
         message = "The resource has been updated since it was loaded. Try again with an updated"
         return [("STALE_OBJECT", "compareDigest", f"{message} `compareDigest` value.")]
     return []
 
 
-def _put(visit: Visit, row: Payload) -> Metafield:
-    shop = visit.shop
-    place = resolved(row.get("namespace")), row["key"]
-    standing = shop.metafields.get(place)
-    now = whole(shop.now())
-    shop.metafields[place] = made = Metafield(
-        id=standing.id if standing else shop.next_id("Metafield"),
-        namespace=place[0],
-        key=place[1],
-        type=row.get("type") or (standing.type if standing else ""),
+def _write_metafield(context: RequestContext, row: Payload) -> ShopMetafield:
+    shop = context.shop
+    full_key = resolved(row.get("namespace")), row["key"]
+    current = shop.metafields.get(full_key)
+    now = whole_seconds(shop.now())
+    shop.metafields[full_key] = made = ShopMetafield(
+        id=current.id if current else shop.next_id("Metafield"),
+        namespace=full_key[0],
+        key=full_key[1],
+        type=row.get("type") or (current.type if current else ""),
         value=row["value"],
-        created_at=standing.created_at if standing else now,
+        created_at=current.created_at if current else now,
         updated_at=now,
     )
     return made

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from graphql import GraphQLError
 
-MOST = 250
+MAX_PAGE_SIZE = 250
 _TERM = re.compile(r"""(\w+):(>=|<=|>|<|=)?("[^"]*"|'[^']*'|\S+)""")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -54,7 +54,7 @@ def _matches(value: object, sign: str, wanted: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class PageEdge:
     """One thing on a page."""
 
     cursor: str
@@ -62,10 +62,10 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ConnectionPage:
     """A connection."""
 
-    edges: list[Edge]
+    edges: list[PageEdge]
     has_next_page: bool
     has_previous_page: bool
 
@@ -75,7 +75,7 @@ class Page:
         return [edge.node for edge in self.edges]
 
     @property
-    def page_info(self) -> "Page":
+    def page_info(self) -> "ConnectionPage":
         """The page's own account of itself."""
         return self
 
@@ -97,35 +97,38 @@ def page(
     first: int | None,
     after: str | None = None,
     reverse: bool = False,
-) -> Page:
+) -> ConnectionPage:
     """Cut a page out of things; its cursor survives that things come and go."""
     rows = sorted(((key(each), each) for each in things), key=lambda row: row[0], reverse=reverse)
     if after:
-        mark = _place(after)
+        mark = _position(after)
         rows = [row for row in rows if (row[0] < mark if reverse else row[0] > mark)]
-    shown = rows[:first]
-    edges = [Edge(_cursor(place), thing) for place, thing in shown]
-    return Page(edges, len(shown) < len(rows), bool(after))
+    shown_rows = rows[:first]
+    edges = [PageEdge(_cursor(position), thing) for position, thing in shown_rows]
+    return ConnectionPage(edges, len(shown_rows) < len(rows), bool(after))
 
 
 def check_first(first: int | None) -> int:
     """Return a page's size, or refuse it."""
     if first is None:
         refuse("you must provide one of first or last")
-    if not 0 < first <= MOST:
-        refuse(f"The 'first' argument must be between 1 and {MOST}.", "INVALID_FIELD_ARGUMENTS")
+    if not 0 < first <= MAX_PAGE_SIZE:
+        refuse(
+            f"The 'first' argument must be between 1 and {MAX_PAGE_SIZE}.",
+            "INVALID_FIELD_ARGUMENTS",
+        )
     return first
 
 
-def _cursor(place: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+def _cursor(position: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
-def _place(cursor: str) -> list[Any]:
+def _position(cursor: str) -> list[Any]:
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor))
+        position = json.loads(base64.urlsafe_b64decode(cursor))
     except ValueError:
-        place = None
-    if not isinstance(place, list):
+        position = None
+    if not isinstance(position, list):
         refuse("Invalid cursor for current pagination sort.", "INVALID_CURSOR")
-    return place
+    return position

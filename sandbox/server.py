@@ -13,21 +13,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control
-from sandbox.goods import NoSuchThing, SoldOut
-from sandbox.post import Message
+from sandbox import control_api
+from sandbox.models import SoldOut, UnknownId
 from sandbox.shop import Shop
+from sandbox.webhooks import ShopWebhook
 
-PATIENCE = 5.0  # seconds that a webhook may take in all
-CONNECT = 1.0
-ROUND = 0.05  # seconds between looks into the outboxes
-AT_ONCE = 64
-# anyio asks a connection that was reset as soon as it stood who is there, and trips over nobody.
-FAILED = (httpx.HTTPError, TimeoutError, AttributeError)
+DELIVERY_TIMEOUT_SECONDS = 5.0  # seconds that a webhook may take in all
+CONNECT_TIMEOUT_SECONDS = 1.0
+POLL_INTERVAL_SECONDS = 0.05  # seconds between checks of the outboxes
+MAX_CONCURRENT_DELIVERIES = 64
+# anyio asks a connection that was reset at once for its peer, and fails if there is none.
+DELIVERY_ERRORS = (httpx.HTTPError, TimeoutError, AttributeError)
 log = logging.getLogger(__name__)
 
 
-class Broken(Response):
+class BrokenResponse(Response):
     """An answer that stops before it is over: the connection breaks."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,49 +38,49 @@ class Broken(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class Courier:
-    """Delivers webhooks, and tells the shop how it went."""
+class WebhookCourier:
+    """Delivers webhooks, and reports to the shop how it went."""
 
     def __init__(self, shops: Mapping[str, Shop], client: httpx.AsyncClient) -> None:
         self._shops, self._client = shops, client
-        self._places = anyio.Semaphore(AT_ONCE)
+        self._slots = anyio.Semaphore(MAX_CONCURRENT_DELIVERIES)
 
     async def run(self) -> None:
-        """Deliver what is due, for ever."""
+        """Deliver what is due until cancelled."""
         async with anyio.create_task_group() as tasks:
             while True:
                 for shop in self._shops.values():
                     shop.catch_up()
                     for message in shop.due():
                         tasks.start_soon(self._deliver, shop, message)
-                await anyio.sleep(ROUND)
+                await anyio.sleep(POLL_INTERVAL_SECONDS)
 
-    async def _deliver(self, shop: Shop, message: Message) -> None:
-        async with self._places:
+    async def _deliver(self, shop: Shop, message: ShopWebhook) -> None:
+        async with self._slots:
             ok = await self._post(message)
         if not ok:
             log.info("webhook %s to %s failed", message.topic, message.url)
         shop.delivered(message, ok)
 
-    async def _post(self, message: Message) -> bool:
+    async def _post(self, message: ShopWebhook) -> bool:
         try:
-            with anyio.fail_after(PATIENCE):
+            with anyio.fail_after(DELIVERY_TIMEOUT_SECONDS):
                 answer = await self._client.post(
                     message.url, content=message.body, headers=message.headers
                 )
-        except FAILED:
+        except DELIVERY_ERRORS:
             return False
         return answer.is_success
 
 
-class Front:
-    """What the routes lead to."""
+class ShopEndpoints:
+    """The HTTP endpoints."""
 
     def __init__(self, shops: Mapping[str, Shop]) -> None:
         self._shops = shops
 
     async def store(self, request: Request) -> Response:
-        """Let the store answer."""
+        """Pass the request to the store."""
         shop = self._shops.get(request.path_params["alias"])
         if shop is None:
             return JSONResponse({"errors": "Not Found"}, 404)
@@ -90,34 +90,34 @@ class Front:
         if answer.delay:
             await anyio.sleep(answer.delay)
         if answer.dropped:
-            return Broken()
+            return BrokenResponse()
         return Response(answer.body, answer.status, answer.headers)
 
-    async def look(self, request: Request) -> Response:
-        """Tell the truth about a store."""
+    async def inspect(self, request: Request) -> Response:
+        """Return what a store really has."""
         shop = self._shops.get(request.path_params["alias"])
         what = request.path_params["what"]
         if shop is None or what not in {"stock", "log"}:
             return JSONResponse({"error": "no such thing"}, 404)
-        return JSONResponse(control.stock(shop) if what == "stock" else control.log(shop))
+        return JSONResponse(control_api.stock(shop) if what == "stock" else control_api.log(shop))
 
-    async def steer(self, request: Request) -> Response:
-        """Let something happen in a store."""
+    async def control_shop(self, request: Request) -> Response:
+        """Carry out a control request."""
         shop = self._shops.get(request.path_params["alias"])
         if shop is None:
             return JSONResponse({"error": "no such store"}, 404)
         raw = await request.body()
-        return _steer(shop, request.path_params["what"], raw)
+        return _control_response(shop, request.path_params["what"], raw)
 
 
-def _steer(shop: Shop, verb: str, raw: bytes) -> Response:
+def _control_response(shop: Shop, verb: str, raw: bytes) -> Response:
     try:
-        return JSONResponse(control.act(shop, verb, json.loads(raw or b"{}")))
-    except NoSuchThing as missing:
+        return JSONResponse(control_api.perform(shop, verb, json.loads(raw or b"{}")))
+    except UnknownId as missing:
         return JSONResponse({"error": f"not found: {missing}"}, 404)
     except SoldOut as sold_out:
         return JSONResponse({"error": f"sold out: {sold_out}"}, 409)
-    except (control.BadControl, ValueError) as wrong:
+    except (control_api.InvalidControlRequest, ValueError) as wrong:
         return JSONResponse({"error": str(wrong)}, 400)
 
 
@@ -126,21 +126,21 @@ def build_app(shops: Mapping[str, Shop]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        patience = httpx.Timeout(PATIENCE, connect=CONNECT)
+        timeout = httpx.Timeout(DELIVERY_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
         async with (
-            httpx.AsyncClient(timeout=patience, follow_redirects=False) as client,
+            httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(Courier(shops, client).run)
+            tasks.start_soon(WebhookCourier(shops, client).run)
             yield
             tasks.cancel_scope.cancel()
 
-    front = Front(shops)
+    endpoints = ShopEndpoints(shops)
     return Starlette(
         routes=[
-            Route("/control/{alias}/{what}", front.look, methods=["GET"]),
-            Route("/control/{alias}/{what}", front.steer, methods=["POST"]),
-            Route("/{alias}/{rest:path}", front.store, methods=["GET", "POST"]),
+            Route("/control/{alias}/{what}", endpoints.inspect, methods=["GET"]),
+            Route("/control/{alias}/{what}", endpoints.control_shop, methods=["POST"]),
+            Route("/{alias}/{rest:path}", endpoints.store, methods=["GET", "POST"]),
         ],
         lifespan=lifespan,
     )

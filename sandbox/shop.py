@@ -1,4 +1,4 @@
-"""A shop with its door: one synchronous entry for all HTTP, whatever carries it."""
+"""A shop with its HTTP API: one synchronous entry for all requests."""
 
 import json
 import re
@@ -9,18 +9,18 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sandbox import exports
-from sandbox.faults import Answer
-from sandbox.graphql import answer, throttled
+from sandbox import bulk_operations
+from sandbox.faults import ShopFault
+from sandbox.graphql_api import answer, throttled
 from sandbox.idempotency import KeyState
-from sandbox.premises import Premises
-from sandbox.reading import VERSIONS
+from sandbox.query_resolvers import VERSIONS
+from sandbox.shop_state import ShopState
 
 _GRAPHQL = re.compile(r"^/admin/api/([^/]+)/graphql\.json$")
 _FILE = re.compile(r"^/bulk/(\d+)\.jsonl$")
-_PRETENDED = {Answer.CONCURRENT: KeyState.RUNNING, Answer.SPENT: KeyState.FAILED}
+_FORCED_KEY_STATES = {ShopFault.CONCURRENT: KeyState.RUNNING, ShopFault.SPENT: KeyState.FAILED}
 _HTML = b"<!DOCTYPE html><html><body>Something went wrong</body></html>"
-FILE_LIFE = timedelta(days=7)
+FILE_LIFETIME = timedelta(days=7)
 _STATUS_TEXTS = {
     401: "[API] Invalid API key or access token (unrecognized login or wrong password)",
     402: "Unavailable Shop",
@@ -60,15 +60,15 @@ class Request:
         return self.body.lstrip().startswith(b"{") and b"mutation" in self.body
 
 
-class Shop(Premises):
-    """An imitation Shopify store: see the premises for all it has."""
+class Shop(ShopState):
+    """An imitation Shopify store."""
 
     def __init__(
         self, domain: str, *, now: Callable[[], datetime], rng: Random, **facts: Any
     ) -> None:
         super().__init__(domain, now=now, rng=rng, **facts)
-        self.run_export = lambda export: exports.run(self, export)
-        self._late: list[tuple[datetime, Request]] = []
+        self.run_bulk_operation = lambda export: bulk_operations.run(self, export)
+        self._delayed: list[tuple[datetime, Request]] = []
 
     def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
@@ -80,46 +80,46 @@ class Shop(Premises):
         request = Request(method.upper(), parts.path, lower, body, parse_qs(parts.query))
         self.counts.requests += 1
         fault = self.faults.draw(self.rng, mutation=request.is_mutation)
-        return self._serve(request) if fault is None else self._spoil(request, fault)
+        return self._serve(request) if fault is None else self._respond_with_fault(request, fault)
 
     def catch_up(self) -> None:
         """Carry out what was on its way for a while, and let exports go on."""
         if self.exports:
             self.advance()
-        ripe = [request for at, request in self._late if at <= self.now()]
+        ripe = [request for at, request in self._delayed if at <= self.now()]
         if ripe:
-            self._late = [(at, request) for at, request in self._late if at > self.now()]
+            self._delayed = [(at, request) for at, request in self._delayed if at > self.now()]
             for request in ripe:
                 self._serve(request)
 
-    def _spoil(self, request: Request, fault: Answer | int) -> Response:  # noqa: PLR0911
+    def _respond_with_fault(self, request: Request, fault: ShopFault | int) -> Response:  # noqa: PLR0911
         match fault:
             case int():
                 return _error(fault)
-            case Answer.ERROR_BEFORE:
+            case ShopFault.ERROR_BEFORE:
                 return _error(500)
-            case Answer.HTML:
+            case ShopFault.HTML:
                 return Response(200, {"Content-Type": "text/html"}, _HTML)
-            case Answer.DROP_BEFORE:
+            case ShopFault.DROP_BEFORE:
                 return Response(0, {}, b"", dropped=True, done=False)
-            case Answer.LATE:
+            case ShopFault.LATE:
                 due = self.now() + timedelta(seconds=self.faults.late_by)
-                self._late.append((due, request))
+                self._delayed.append((due, request))
                 return Response(0, {}, b"", dropped=True, done=False)
-            case Answer.THROTTLED:
+            case ShopFault.THROTTLED:
                 return _json(200, throttled(self, 13))
-            case Answer.CONCURRENT | Answer.SPENT:
-                return self._serve(request, pretend=_PRETENDED[fault])
+            case ShopFault.CONCURRENT | ShopFault.SPENT:
+                return self._serve(request, pretend=_FORCED_KEY_STATES[fault])
             case _:
-                return self._break(self._serve(request), fault)
+                return self._corrupt(self._serve(request), fault)
 
-    def _break(self, served: Response, fault: Answer) -> Response:
+    def _corrupt(self, served: Response, fault: ShopFault) -> Response:
         """Spoil the answer to what was done."""
-        if fault is Answer.ERROR_AFTER:
+        if fault is ShopFault.ERROR_AFTER:
             return _error(500)
-        if fault is Answer.SLOW:
+        if fault is ShopFault.SLOW:
             served.delay = self.faults.slow_for
-        elif fault is Answer.DROP_AFTER:
+        elif fault is ShopFault.DROP_AFTER:
             served.dropped = True
         else:
             served.body = served.body[: len(served.body) // 2]
@@ -144,7 +144,7 @@ class Shop(Premises):
             return _error(400)
         if request.is_mutation:
             self.counts.mutations += 1
-            self.counts.marks += "metafieldsSet" in str(asked.get("query"))
+            self.counts.metafield_writes += "metafieldsSet" in str(asked.get("query"))
         response = _json(200, answer(self, asked, pretend=pretend))
         response.headers["X-Shopify-API-Version"] = _served_version(version)
         return response
@@ -158,7 +158,7 @@ class Shop(Premises):
             )
         if {"authorization", "x-shopify-access-token"} & set(request.headers):
             return Response(400, {"Content-Type": "application/xml"}, b"<Error>InvalidArgument")
-        if export.completed_at is None or self.now() - export.completed_at > FILE_LIFE:
+        if export.completed_at is None or self.now() - export.completed_at > FILE_LIFETIME:
             return Response(400, {"Content-Type": "application/xml"}, b"<Error>ExpiredToken")
         return Response(200, {"Content-Type": "application/jsonl"}, export.file)
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Protocol
 
 from sync_core.domain.audit import PoolBooks
-from sync_core.domain.seal import Kind, Seal, Value
+from sync_core.domain.seals import Seal, SealedKind, Value
 from sync_core.domain.values import PoolId
 
 
-class Bookkeeping(Protocol):
+class AuditRepository(Protocol):
     """The part of the ledger that is audited and sealed."""
 
     def pools_after(self, after: PoolId, *, limit: int) -> list[PoolId]:
@@ -18,7 +18,7 @@ class Bookkeeping(Protocol):
     def books(self, wanted: Iterable[PoolId]) -> list[PoolBooks]:
         """Return what is recorded of pools, not locked: each law of each is of one moment."""
 
-    def mend_open(self, pool: PoolId, *, now: datetime) -> None:
+    def close_orphaned(self, pool: PoolId, *, now: datetime) -> None:
         """Close adjustments of a pool that nobody will settle, and open none of its levels else.
 
         For a pool whose numbers are about to be taken as they are.
@@ -30,11 +30,11 @@ class Bookkeeping(Protocol):
     def seals(self, *, after: int, limit: int) -> list[Seal]:
         """Return seals in order, those after that number."""
 
-    def draw_seal(self, day: str, before: Seal | None, *, now: datetime) -> bool:
+    def open_seal(self, day: str, before: Seal | None, *, now: datetime) -> bool:
         """Draw the line of a day's seal; False if there is one, or somebody was faster."""
 
     def sealed_rows(
-        self, kind: Kind, *, after: int, upto: int, limit: int
+        self, kind: SealedKind, *, after: int, upto: int, limit: int
     ) -> Sequence[tuple[Value, ...]]:
         """Return rows as they are sealed, in order; the first value is the row's number."""
 

@@ -27,13 +27,15 @@ TipoError
 
 from collections.abc import Mapping
 
-LONGEST = 256  # characters of somebody else's text that we pass on
+MAX_FOREIGN_CHARS = 256  # characters of somebody else's text that we pass on
 
 
 def cut(text: str) -> str:
     """Return a foreign text as one printable line of at most 256 characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST]).split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    line = " ".join(
+        "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_FOREIGN_CHARS]).split()
+    )
+    return line if len(line) <= MAX_FOREIGN_CHARS else line[: MAX_FOREIGN_CHARS - 1] + "…"
 
 
 def reason(exc: BaseException) -> str:

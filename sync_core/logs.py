@@ -18,11 +18,15 @@ from sqlalchemy.exc import ArgumentError
 
 from sync_core.settings import Settings
 
-QUIETER = ("apscheduler", "asyncio", "httpcore", "httpx", "uvicorn")
-SHORTEST = 4  # characters: a shorter secret would blacken ordinary words
+QUIETED_LOGGERS = ("apscheduler", "asyncio", "httpcore", "httpx", "uvicorn")
+MIN_SECRET_CHARS = 4  # characters: a shorter secret would blacken ordinary words
 MASK = "•••"
 TOKENS = re.compile(r"\b(?:shp[a-z]{2}_|xox[a-z]-|xapp-)[\w-]{6,}")  # also those we were given
-OURS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+}
 
 Masker = Callable[[str], str]
 
@@ -35,13 +39,13 @@ def set_up(settings: Settings, *, level: int = logging.INFO, stream: TextIO | No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in QUIETER:
+    for name in QUIETED_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def secrets_of(settings: BaseModel) -> set[str]:
     """Return every secret that the settings hold, and the password of the database."""
-    return {each for each in _secrets(settings) if len(each) >= SHORTEST}
+    return {each for each in _secrets(settings) if len(each) >= MIN_SECRET_CHARS}
 
 
 def _secrets(value: object) -> Iterator[str]:
@@ -105,7 +109,7 @@ class _Lines(logging.Formatter):
         return {
             name: value if isinstance(value, bool | int | float) else self._mask(str(value))
             for name, value in vars(record).items()
-            if name not in OURS and value is not None
+            if name not in STANDARD_ATTRIBUTES and value is not None
         }
 
     def _trouble(self, record: logging.LogRecord) -> str:

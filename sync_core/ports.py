@@ -1,6 +1,6 @@
 """What the core needs of the world, as promises.
 
-`Store` is one Shopify store; `Records` is the database. Each says how it fails.
+`Store` is one Shopify store; `Database` is the database. Each says how it fails.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
@@ -11,55 +11,60 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from sync_core.bookkeeping import Bookkeeping
-from sync_core.domain.acts import Act, Heard
-from sync_core.domain.arrange import Arrangement, Places
-from sync_core.domain.brake import Held, Limits, Move, Traffic
-from sync_core.domain.contest import Written
-from sync_core.domain.decide import Effect
-from sync_core.domain.lease import LeaseState, LeaseView, Mark, Recorded
-from sync_core.domain.match import Key, MatchBy
-from sync_core.domain.suspects import Suspect, Tally
+from sync_core.bookkeeping import AuditRepository
+from sync_core.domain.circuit_breaker import (
+    BreakerLimits,
+    CountedMovement,
+    Traffic,
+    WithheldMovement,
+)
+from sync_core.domain.contests import SettledWrite
+from sync_core.domain.decisions import Effect
+from sync_core.domain.discrepancies import ComparisonSummary, Discrepancy
+from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView, RecordedLease
+from sync_core.domain.location_groups import LocationGroups, PoolAssignment
+from sync_core.domain.matching import Key, MatchBy
 from sync_core.domain.values import (
     Adjustment,
     Alias,
+    Event,
     ItemId,
     Level,
     LevelId,
+    LevelKey,
     LocationId,
-    Look,
     Mode,
-    News,
     Outcome,
     Pool,
     PoolId,
     Reading,
+    RefreshRequest,
     Role,
-    Spot,
     Variant,
 )
 from sync_core.domain.views import (
-    BrakeView,
-    Entry,
+    BaselineProgress,
+    CircuitBreakerView,
     Finding,
-    Hour,
-    Meeting,
-    Moved,
-    Notice,
+    HistoryEntry,
+    HourlyMovement,
+    MovementView,
+    Notification,
     Overview,
     PoolView,
     StoppedProduct,
     Unmatched,
 )
-from sync_core.papers import Papers
+from sync_core.domain.webhook_events import OrderEvent, WebhookEvent
+from sync_core.proposals import DecisionRepositories
 
 T = TypeVar("T")
 
-LONG_STEP_SECONDS = 900.0  # the limit of a step that goes through a whole table
+LONG_TRANSACTION_SECONDS = 900.0  # the limit of a step that goes through a whole table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class QuantityChange:
     """One row of a batch: add `delta` to what is available there."""
 
     item: ItemId
@@ -109,10 +114,10 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldMark:
+class StoredMark:
     """The mark that a store holds, and the digest that replacing it takes; None: there is none."""
 
-    mark: Mark | None
+    mark: LeaseMark | None
     digest: str | None
 
 
@@ -125,7 +130,7 @@ class Budget:
     restore: float  # points a second
 
 
-class Stage(StrEnum):
+class ExportStage(StrEnum):
     """How far a store has come with an export."""
 
     RUNNING = "running"
@@ -139,7 +144,7 @@ class ExportState:
     """What a store says of an export: one line for each variant it sells."""
 
     operation: str
-    stage: Stage
+    stage: ExportStage
     objects: int = 0  # so far; once it is done, as many as the file has lines
     why: str | None = None  # it failed
     locations: tuple[LocationId, ...] = ()  # what was asked for, in the order of the columns
@@ -164,7 +169,7 @@ class Store(Protocol):
     def budget(self) -> Budget:
         """Return what the store's last answer said of our budget, restored up to now."""
 
-    def write_down(self, *, key: str, reference: str, changes: Sequence[Change]) -> bytes:
+    def encode_batch(self, *, key: str, reference: str, changes: Sequence[QuantityChange]) -> bytes:
         """Return the bytes that `send` will send, for at most 250 changes. No I/O."""
 
     async def send(self, body: bytes) -> datetime:
@@ -198,7 +203,7 @@ class Store(Protocol):
     async def product(self, product_id: int) -> list[Variant]:
         """Return all variants of one product; none when it is gone."""
 
-    async def export_start(self, locations: Sequence[LocationId]) -> str:
+    async def start_export(self, locations: Sequence[LocationId]) -> str:
         """Have the store write down what it sells and has at these locations; return a name.
 
         Raises:
@@ -210,7 +215,7 @@ class Store(Protocol):
     async def export_state(self, operation: str) -> ExportState:
         """Return how far an export has come."""
 
-    async def export_fetch(self, state: ExportState, to: Path) -> int:
+    async def download_export(self, state: ExportState, to: Path) -> int:
         """Bring the file of an export that is done to disk, whole or not at all; return its lines.
 
         Raises:
@@ -235,7 +240,7 @@ class Store(Protocol):
     async def unsubscribe(self, subscription: str) -> None:
         """Have the store stop sending. Quiet when it is gone already."""
 
-    async def mark(self) -> HeldMark:
+    async def mark(self) -> StoredMark:
         """Return the mark that the store holds of whoever may write to it.
 
         One that cannot be understood is somebody else's: its instance is empty.
@@ -244,7 +249,7 @@ class Store(Protocol):
             NotPermitted: The store does not let us keep one.
         """
 
-    async def set_mark(self, mark: Mark, digest: str | None) -> str:
+    async def write_mark(self, mark: LeaseMark, digest: str | None) -> str:
         """Replace the mark with that digest (None: there is none yet); return the new digest.
 
         Raises:
@@ -267,11 +272,11 @@ class Delivery:
     body: bytes
     received_at: datetime
     id: int = 0  # 0 until it is in the database
-    set_aside: bool = False  # it did not fold once, and is tried again
+    quarantine: bool = False  # it did not fold once, and is tried again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetAside:
+class QuarantinedDelivery:
     """A delivery that could not be processed, without its bytes."""
 
     id: int
@@ -279,7 +284,7 @@ class SetAside:
     topic: str
     webhook_id: str
     received_at: datetime
-    set_aside_at: datetime
+    quarantined_at: datetime
     why: str
     retrying: bool  # somebody said to try it again, and it has not been yet
 
@@ -311,9 +316,9 @@ class StoreState:
     catalogue_at: datetime | None
     caught_up_to: datetime | None
     last_delivery_at: datetime | None
-    last_left: datetime | None
-    held_since: datetime | None
-    held_why: str | None
+    last_sent_at: datetime | None
+    blocked_since: datetime | None
+    blocked_why: str | None
     write_refused: bool = False  # it is held until it takes a write again
 
 
@@ -327,7 +332,7 @@ class ProductToRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class UnreadLevel:
     """A level that could not be read."""
 
     level: LevelId
@@ -335,38 +340,38 @@ class Unread:
     attempts: int  # in vain, in a row
 
 
-Reader = Callable[[Alias, str, bytes], Heard]
+WebhookParser = Callable[[Alias, str, bytes], WebhookEvent]
 """Says what a delivery reports, from its store, topic and body. Raises ValueError."""
 
 
-Kept = dict[tuple[Alias, ItemId], tuple[Variant, Key | None]]
+KeyedVariants = dict[tuple[Alias, ItemId], tuple[Variant, Key | None]]
 """Variants by store and item, each with the key that is kept for it."""
 
-LevelLine = tuple[
+LevelDumpRow = tuple[
     int, int, int, str, int, int, bool, bool, bool, int | None, int, int, int, str, str, int | None
 ]
 """A level as it is dumped for a comparison: level, pool, place, store, item, location, is_source,
 counts, met, book, buffer, pack, held, suspended, busy, shared; no word where nothing is the matter.
 """
 
-VariantLine = tuple[str, int, str, str, str, str]
+VariantDumpRow = tuple[str, int, str, str, str, str]
 """A variant as it is dumped for a comparison: store, item, handle, sku, policy, key."""
 
 
-class Dumps(Protocol):
+class DumpRepository(Protocol):
     """The part of the ledger that gives a whole table away, some rows at a time."""
 
-    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
+    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
         """Return the levels whose number is greater, in order."""
 
-    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
+    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantDumpRow]:
         """Return the variants behind that store and item, in order."""
 
 
-class BrakeRoom(Protocol):
+class CircuitBreakerRepository(Protocol):
     """The part of the ledger in which the brake watches and holds."""
 
-    def traffic(self, store: Alias, *, since: datetime) -> Traffic:
+    def traffic_since(self, store: Alias, *, since: datetime) -> Traffic:
         """Return how much moved in a store since then, by whole minutes."""
 
     def count_traffic(self, moved: Mapping[Alias, Traffic], *, now: datetime) -> None:
@@ -375,73 +380,87 @@ class BrakeRoom(Protocol):
     def units(self, store: Alias) -> int:
         """Return how many units a store's pools have."""
 
-    def moves(self, store: Alias, *, since: datetime, limits: Limits) -> list[Move]:
+    def movements_since(
+        self, store: Alias, *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
         """Return the movements of a store since then."""
 
-    def moves_of(self, levels: Iterable[LevelId], *, since: datetime, limits: Limits) -> list[Move]:
+    def level_movements(
+        self, levels: Iterable[LevelId], *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
         """Return the movements of some levels since then."""
 
-    def moves_in(self, pools: Iterable[PoolId], *, since: datetime, limits: Limits) -> list[Move]:
+    def pool_movements(
+        self, pools: Iterable[PoolId], *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
         """Return the movements of some pools since then, in whatever store."""
 
     def decided_at(self, pools: Iterable[PoolId]) -> dict[PoolId, datetime]:
         """Return when people decided about pools last, where they have."""
 
-    def acts_of(self, levels: Sequence[LevelId], *, since: datetime) -> dict[LevelId, list[Act]]:
+    def order_events_of(
+        self, levels: Sequence[LevelId], *, since: datetime
+    ) -> dict[LevelId, list[OrderEvent]]:
         """Return what stores told of the variants of levels since then."""
 
-    def opened(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
+    def open_deltas(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
         """Return what is being written to the levels of pools."""
 
-    def waiting(self, stores: Iterable[Alias]) -> dict[Alias, datetime]:
+    def unexplained_since(self, stores: Iterable[Alias]) -> dict[Alias, datetime]:
         """Return since when something of a store waits to be explained."""
 
-    def held(self, brake: str) -> list[Held]:
+    def withheld(self, breaker: str) -> list[WithheldMovement]:
         """Return what a brake holds, or what waits, oldest first."""
 
-    def held_of(self, brakes: Sequence[str], store: Alias, variants: Iterable[int]) -> list[Held]:
+    def withheld_of(
+        self, breakers: Sequence[str], store: Alias, variants: Iterable[int]
+    ) -> list[WithheldMovement]:
         """Return what these hold of some variants."""
 
-    def parts(self, brake: str, pools: Iterable[PoolId]) -> dict[PoolId, list[Held]]:
+    def parts(self, breaker: str, pools: Iterable[PoolId]) -> dict[PoolId, list[WithheldMovement]]:
         """Return what of pools is part of a brake, or waits, oldest first."""
 
-    def is_braked(self, pool: PoolId) -> bool:
+    def has_open_breaker(self, pool: PoolId) -> bool:
         """Whether a brake asks about a pool: until it is answered nobody else decides about it."""
 
     def lock_store(self, store: Alias) -> None:
         """Let no other process trip the brake of this store meanwhile."""
 
-    def standing_brake(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
+    def open_breaker(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
         """Return a store's brake and its facts, locked; None if it has not tripped."""
 
-    def decided_until(self, store: Alias) -> datetime | None:
+    def breaker_closed_at(self, store: Alias) -> datetime | None:
         """Return when a brake of that store ended last: what moved before counts no more."""
 
-    def keep_back(
-        self, brake: str, moves: Iterable[tuple[Move, Mapping[LevelId, int]]], *, now: datetime
+    def withhold(
+        self,
+        breaker: str,
+        moves: Iterable[tuple[CountedMovement, Mapping[LevelId, int]]],
+        *,
+        now: datetime,
     ) -> None:
         """Note what is part of a brake, or waits, and from whom it is kept."""
 
-    def take_over(self, brake: str, waits: Iterable[int]) -> None:
+    def take_over(self, breaker: str, waits: Iterable[int]) -> None:
         """Let a brake hold what has waited."""
 
-    def let_pass(self, holds: Sequence[Held], *, now: datetime) -> None:
+    def release_withheld(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
         """Pass on some of what waits or is held, as if nobody had ever stopped it."""
 
-    def shrink(self, hold: Held, delta: int, *, now: datetime) -> None:
+    def reduce_withheld(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
         """Pass on a part of what waits or is held: `delta` of it is left."""
 
-    def size_of(self, subject: str) -> dict[str, Any]:
+    def breaker_size(self, subject: str) -> dict[str, Any]:
         """Return what a brake asks about, and how far it has come."""
 
-    def tell_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+    def notify_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
         """Tell people what a brake asks about by now."""
 
-    def close_brake(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+    def close_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
         """End a brake: what has moved until now counts no more, and people are told."""
 
     # -- for people
-    def brakes(self) -> list[BrakeView]:
+    def breakers(self) -> list[CircuitBreakerView]:
         """Return the brakes that stand, the oldest first."""
 
     def stopped_products(
@@ -449,26 +468,30 @@ class BrakeRoom(Protocol):
     ) -> tuple[int, list[StoppedProduct]]:
         """Return how many products a brake asks about, and some, the largest first."""
 
-    def release_brake(self, subject: str, *, now: datetime) -> int:
+    def release_breaker(self, subject: str, *, now: datetime) -> int:
         """Pass on what a brake holds, and end it; return how many products that were about."""
 
-    def discard_brake(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
+    def discard_breaker(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
         """Take back what a brake asks about, and end it; return what that did, to be kept."""
 
-    def hold_brake(self, subject: str, by: str, *, now: datetime) -> bool:
+    def investigate_breaker(self, subject: str, by: str, *, now: datetime) -> bool:
         """Note who looks into it; everything stays held. Whether the brake still stands."""
 
 
-class Contests(Protocol):
+class ContestRepository(Protocol):
     """Levels that somebody else changes back."""
 
-    def writes_to(self, level: Level, *, since: datetime, until: datetime) -> list[Written]:
-        """Return our latest updates of a level, oldest first; at most `MOST_WRITES`."""
+    def recent_writes(
+        self, level: Level, *, since: datetime, until: datetime
+    ) -> list[SettledWrite]:
+        """Return our latest updates of a level, oldest first; at most `MAX_WRITES`."""
 
-    def moves_of_pool(self, pool: Pool, *, since: datetime, until: datetime) -> list[Move]:
-        """Return the latest movements of a pool, oldest first; at most `MOST_MOVES`."""
+    def recent_movements(
+        self, pool: Pool, *, since: datetime, until: datetime
+    ) -> list[CountedMovement]:
+        """Return the latest movements of a pool, oldest first; at most `MAX_MOVEMENTS`."""
 
-    def orders_told_until(self, store: Alias) -> datetime | None:
+    def newest_order_at(self, store: Alias) -> datetime | None:
         """Return the time of the newest order that a store has told us of, among the latest."""
 
     def contested_at(self, pool: Pool, *, since: datetime) -> datetime | None:
@@ -478,13 +501,13 @@ class Contests(Protocol):
         """Return those of the pools that have a contested level."""
 
 
-class Leases(Protocol):
+class LeaseRepository(Protocol):
     """The part of the ledger that knows who may write."""
 
     def instance(self, new: str) -> str:
         """Return the name of this database; `new` if it has none yet."""
 
-    def recorded(self, store: Alias) -> Recorded:
+    def recorded(self, store: Alias) -> RecordedLease:
         """Return what this database says of itself and of a store. Read it after the mark."""
 
     def begin_renewal(self, store: Alias, token: str) -> None:
@@ -499,8 +522,8 @@ class Leases(Protocol):
     def lease(self, store: Alias) -> LeaseView:
         """Return what is known of a store's lease."""
 
-    def lease_found(
-        self, store: Alias, state: LeaseState, found: Mark | None, *, weak: bool, now: datetime
+    def note_lease(
+        self, store: Alias, state: LeaseState, found: LeaseMark | None, *, weak: bool, now: datetime
     ) -> bool:
         """Note what a store's mark means. False: nothing new, or somebody takes over."""
 
@@ -510,31 +533,40 @@ class Leases(Protocol):
     def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
         """Note that a store may be written to after its baseline; return what has ended, once."""
 
-    def new_baseline(self, store: Alias | None, *, now: datetime) -> None:
+    def reset_baselines(self, store: Alias | None, *, now: datetime) -> None:
         """Take a store's numbers as they are, or every store's: all is read from now on."""
 
     def save_baseline(self, store: Alias | None, reason: str, by: str, *, now: datetime) -> None:
         """Keep that numbers were taken as they were: those of a store, or of all."""
 
 
-class Times(Protocol):
+class StoredTimesRepository(Protocol):
     """The part of the ledger that moves times with the clock."""
 
     def time(self) -> datetime:
         """Return what time it is where the database is: PostgreSQL's own clock."""
 
-    def move_times(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
-        """Move what was stored before the clock was set by `step`; `now`: since then."""
+    def shift_times(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
+        """Move what was stored before the clock was set by `transaction`; `now`: since then."""
 
-    def pull_back(self, *, now: datetime) -> int:
+    def clamp_times(self, *, now: datetime) -> int:
         """Have nothing wait longer than it ever should, or have happened later than now."""
 
 
-class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Protocol):
+class Transaction(
+    DecisionRepositories,
+    DumpRepository,
+    CircuitBreakerRepository,
+    ContestRepository,
+    LeaseRepository,
+    StoredTimesRepository,
+    AuditRepository,
+    Protocol,
+):
     """The database within one transaction: all that is done here happens, or none of it."""
 
     # -- the inbox
-    def receive(self, deliveries: Sequence[Delivery]) -> None:
+    def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Keep deliveries that are not known yet."""
 
     def unhandled(self, limit: int, *, only: Sequence[int] | None = None) -> list[Delivery]:
@@ -543,15 +575,15 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
         `only`: of these, if they still are unhandled.
         """
 
-    def handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
+    def mark_handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
         """Tick deliveries off."""
 
-    def set_aside(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
+    def quarantine(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
         """Keep an unhandled delivery out of the way; return its store, None if it was handled."""
 
-    def deliveries_set_aside(
+    def quarantined_deliveries(
         self, store: Alias | None = None, *, limit: int = 1000
-    ) -> tuple[int, list[SetAside]]:
+    ) -> tuple[int, list[QuarantinedDelivery]]:
         """Return how many are set aside and not handled since, and the oldest of them."""
 
     def retry_deliveries(self, deliveries: Iterable[int] | None) -> list[int]:
@@ -560,11 +592,11 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def oldest_unhandled(self) -> datetime | None:
         """Return when the oldest delivery came that nobody has handled."""
 
-    def forget(self, *, before: datetime) -> int:
+    def forget_deliveries(self, *, before: datetime) -> int:
         """Delete handled deliveries that came before then; return how many."""
 
     # -- pools and levels
-    def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:
+    def pools_by_key(self, level_keys: Iterable[LevelKey]) -> dict[LevelKey, Pool]:
         """Return the pools that have a level there, locked."""
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
@@ -576,38 +608,38 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
         """Return the pool of each level, locked."""
 
-    def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+    def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
         """Keep what has become of pools, with the movements and the news."""
 
-    def announce(self, news: Iterable[News], *, now: datetime) -> None:
+    def notify_once(self, events: Iterable[Event], *, now: datetime) -> None:
         """Keep news that only happened: a notice each, and no finding."""
 
-    def tell(self, news: Iterable[News], *, now: datetime) -> None:
+    def notify(self, events: Iterable[Event], *, now: datetime) -> None:
         """Keep news: a notice each, and the finding that it opens, changes or closes."""
 
-    def looks(self, store: Alias, *, now: datetime, limit: int) -> list[Look]:
+    def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
         """Return the looks that are due at a store, the longest wanted first."""
 
-    def next_look(self, store: Alias) -> datetime | None:
+    def next_refresh(self, store: Alias) -> datetime | None:
         """Return when the next look is due."""
 
-    def unread(self, store: Alias) -> dict[LevelId, Unread]:
+    def unread_levels(self, store: Alias) -> dict[LevelId, UnreadLevel]:
         """Return the levels of a store that could not be read at the last attempt."""
 
-    def save_unread(self, store: Alias, levels: Sequence[Unread]) -> None:
+    def save_unread_levels(self, store: Alias, levels: Sequence[UnreadLevel]) -> None:
         """Note levels that could not be read."""
 
-    def forget_read(self, store: Alias) -> list[Unread]:
+    def forget_read_levels(self, store: Alias) -> list[UnreadLevel]:
         """Forget levels that await no look any more, whoever has read them; return them."""
 
     # -- batches
-    def writable(self, store: Alias, limit: int) -> list[PoolId]:
+    def writable_pools(self, store: Alias, limit: int) -> list[PoolId]:
         """Return pools with a level in that store that is due and may be written."""
 
     def has_unsent(self, store: Alias) -> bool:
         """Whether a batch waits that was never sent."""
 
-    def write_down(
+    def insert_batch(
         self,
         store: Alias,
         key: str,
@@ -618,16 +650,16 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     ) -> int:
         """Keep a batch and its adjustments (level, delta, meeting); return its id."""
 
-    def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
+    def lease_batch(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
         """Take the next open batch for sending, and note that it may be executed from now on."""
 
-    def next_claim(self, store: Alias) -> datetime | None:
+    def next_batch_at(self, store: Alias) -> datetime | None:
         """Return from when on an open batch may be claimed; None when none is open."""
 
-    def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:
+    def release_batch(self, batch: Batch, *, until: datetime, executed: bool) -> None:
         """Give a claimed batch back; `executed`: whether the store may have executed it."""
 
-    def release_all(self, store: Alias) -> None:
+    def release_batches(self, store: Alias) -> None:
         """Let every open batch of a store be claimed again at once."""
 
     def close_batch(
@@ -641,58 +673,60 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
         """Close open adjustments; return those that were open."""
 
     # -- stores, connections, catalogue
-    def enlist(self, alias: Alias, domain: str, role: Role) -> None:
+    def register_store(self, alias: Alias, domain: str, role: Role) -> None:
         """Make a store of the settings known to the database."""
 
     def stores(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""
 
-    def call_meeting(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
+    def request_baseline(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
         """Change a connection's mode: all its levels meet their pools anew."""
 
-    def free_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+    def unmapped_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store that belong to no place."""
 
-    def suspend_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
+    def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
         """Have items looked at that the store says are gone."""
 
     def store(self, alias: Alias) -> StoreState:
         """Return what we know of a store."""
 
-    def left(self, store: Alias, *, now: datetime) -> None:
+    def record_sent(self, store: Alias, *, now: datetime) -> None:
         """Note that a batch leaves."""
 
-    def hold(self, store: Alias, why: str, *, now: datetime, write_refused: bool = False) -> None:
+    def block_store(
+        self, store: Alias, why: str, *, now: datetime, write_refused: bool = False
+    ) -> None:
         """Send nothing to a store until it is let go; tell people once.
 
         `write_refused`: it has refused a write, and that it says who it is does not lift this.
         """
 
-    def let_go(self, store: Alias, *, now: datetime, written: bool = False) -> None:
+    def unblock_store(self, store: Alias, *, now: datetime, written: bool = False) -> None:
         """Send to the store again, and tell people that it is over.
 
         A refused write is over when a write was taken (`written`), all else when it was not.
         """
 
-    def meet_shop(self, store: Alias, facts: ShopFacts) -> None:
+    def save_shop_facts(self, store: Alias, facts: ShopFacts) -> None:
         """Keep what a store says of itself, and its locations."""
 
-    def caught_up(self, store: Alias, *, to: datetime) -> None:
+    def set_caught_up(self, store: Alias, *, to: datetime) -> None:
         """Note that every change before then has been looked at, but for locations behind."""
 
-    def behind(self, store: Alias) -> dict[LocationId, datetime]:
+    def lagging_locations(self, store: Alias) -> dict[LocationId, datetime]:
         """Return the locations whose changes could not be listed, and since when."""
 
-    def set_behind(self, store: Alias, location: LocationId, since: datetime | None) -> None:
+    def set_lagging(self, store: Alias, location: LocationId, since: datetime | None) -> None:
         """Note since when the changes of a location could not be listed; None: they could."""
 
-    def places(self) -> Places:
+    def location_groups(self) -> LocationGroups:
         """Return the location map."""
 
-    def lock_places(self) -> None:
+    def lock_location_groups(self) -> None:
         """Let nobody else change the location map meanwhile: it is read and written as a whole."""
 
-    def save_places(self, places: Places) -> None:
+    def save_location_groups(self, location_groups: LocationGroups) -> None:
         """Keep the location map."""
 
     def save_variants(self, variants: Sequence[Variant], keys: Sequence[Key | None]) -> None:
@@ -701,16 +735,18 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
         """Return what we know of a product."""
 
-    def kept(self, variants: Iterable[Variant]) -> Kept:
+    def keyed_variants(self, variants: Iterable[Variant]) -> KeyedVariants:
         """Return what is kept of these variants by now."""
 
     def lock_keys(self) -> None:
         """Let nobody else change keys meanwhile: one barcode may change those of many variants."""
 
-    def alike(self, variants: Sequence[Variant], keys: Iterable[Key]) -> Kept:
+    def matching_variants(self, variants: Sequence[Variant], keys: Iterable[Key]) -> KeyedVariants:
         """Return all that match these variants by barcode, or matched what had these keys."""
 
-    def save_keys(self, keyed: Mapping[Key, Sequence[Variant]], kept: Kept) -> None:
+    def save_keys(
+        self, keyed: Mapping[Key, Sequence[Variant]], keyed_variants: KeyedVariants
+    ) -> None:
         """Keep the keys of variants, where they are others than those kept."""
 
     def drop_variants(self, store: Alias, items: Collection[ItemId]) -> None:
@@ -719,7 +755,7 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def products_of(self, store: Alias, items: Sequence[ItemId]) -> list[int]:
         """Return the products that these items are of, as far as we know them."""
 
-    def remember_product(self, store: Alias, product: int, *, now: datetime) -> None:
+    def enqueue_product(self, store: Alias, product: int, *, now: datetime) -> None:
         """Note that a product has changed, whether or not somebody is reading it right now."""
 
     def products_to_read(
@@ -730,10 +766,10 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def next_product(self, store: Alias) -> datetime | None:
         """Return when the next product may be read; None when there is none."""
 
-    def product_read(self, store: Alias, read: ProductToRead, *, now: datetime) -> None:
+    def product_done(self, store: Alias, read: ProductToRead, *, now: datetime) -> None:
         """Note that a product was read; if it changed meanwhile, it has to be read once more."""
 
-    def product_not_read(self, store: Alias, read: ProductToRead, *, until: datetime) -> None:
+    def retry_product(self, store: Alias, read: ProductToRead, *, until: datetime) -> None:
         """Note that a product could not be read, and when to try again."""
 
     def source_keys(
@@ -744,19 +780,19 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def variants_with(self, keys: Iterable[Key]) -> list[Variant]:
         """Return the variants with these keys."""
 
-    def spots(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[Spot, PoolId]:
+    def level_keys(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[LevelKey, PoolId]:
         """Return which spots of those items are in which pool."""
 
-    def arrange(self, arrangement: Arrangement, *, now: datetime) -> None:
+    def assign_pools(self, arrangement: PoolAssignment, *, now: datetime) -> None:
         """Make new pools, and give levels to pools."""
 
-    def catalogue_read(self, store: Alias, *, now: datetime) -> None:
+    def mark_catalogue_read(self, store: Alias, *, now: datetime) -> None:
         """Note that a store's catalogue has been read whole."""
 
     def forget_catalogues(self) -> None:
         """Have every store's catalogue read whole again."""
 
-    def save_acts(self, acts: Iterable[Act]) -> None:
+    def save_order_events(self, order_events: Iterable[OrderEvent]) -> None:
         """Keep what orders and refunds say."""
 
     def set_buffer(
@@ -767,20 +803,20 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store."""
 
-    def has_levels(self, place: int, stores: set[Alias]) -> bool:
+    def has_levels(self, location_group: int, stores: set[Alias]) -> bool:
         """Whether pools of a place have levels in these stores."""
 
     # -- what people are shown
-    def moved(self, *, after: int, limit: int) -> list[Moved]:
+    def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
         """Return movements in order, those after that number, each with its cause."""
 
-    def name_oversold(self, *, now: datetime) -> None:
+    def add_oversold_orders(self, *, now: datetime) -> None:
         """Put the orders that oversold a product into its finding, once they are known."""
 
     def last_movement(self) -> int:
         """Return the number of the newest movement; 0 while there is none."""
 
-    def hours(self, *, now: datetime, count: int) -> list[Hour]:
+    def hours(self, *, now: datetime, count: int) -> list[HourlyMovement]:
         """Return how many units moved within each of the last hours, by store."""
 
     def unmatched(self, *, limit: int, offset: int) -> tuple[int, list[Unmatched]]:
@@ -792,48 +828,50 @@ class Ledger(Papers, Dumps, BrakeRoom, Contests, Leases, Times, Bookkeeping, Pro
     def overview(self, *, now: datetime) -> Overview:
         """Return everything at a glance."""
 
-    def find(self, words: str, *, limit: int = 50) -> list[PoolId]:
+    def find_pools(self, words: str, *, limit: int = 50) -> list[PoolId]:
         """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
 
     def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
         """Return pools for people, in the order asked for."""
 
-    def history(self, pool: PoolId, *, limit: int) -> list[Entry]:
+    def history(self, pool: PoolId, *, limit: int) -> list[HistoryEntry]:
         """Return the latest lines of a pool's history, oldest first."""
 
     def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
         """Return the orders that explain a change around that time, if they do."""
 
-    def meeting(self, store: Alias) -> Meeting:
+    def baseline_progress(self, store: Alias) -> BaselineProgress:
         """Return how far a store's first meeting has come."""
 
     def findings(self, *, limit: int = 200) -> list[Finding]:
         """Return what stands, the newest first."""
 
-    def notices(self, *, after: int, limit: int = 100) -> list[Notice]:
+    def notifications(self, *, after: int, limit: int = 100) -> list[Notification]:
         """Return notices in order, those after that number."""
 
     # -- settings that processes leave for each other
     def setting(self, name: str) -> str | None:
         """Return a word left by a process."""
 
-    def swap(self, name: str, before: str | None, after: str) -> bool:
+    def compare_and_set(self, name: str, before: str | None, after: str) -> bool:
         """Replace a word by another, if it still is what the caller believed."""
 
     def add_setting(self, name: str, value: str) -> str | None:
         """Leave a word where there is none; return it, or None where there was one already."""
 
-    def take_setting(self, name: str) -> str | None:
+    def pop_setting(self, name: str) -> str | None:
         """Take a word away; return it, or None where there was none."""
 
-    def set(self, name: str, value: str | None) -> None:
+    def set_setting(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""
 
 
-class Records(Protocol):
+class Database(Protocol):
     """The database."""
 
-    async def step(self, work: Callable[[Ledger], T], *, limit: float | None = None) -> T:
+    async def transaction(
+        self, work: Callable[[Transaction], T], *, limit: float | None = None
+    ) -> T:
         """Do work in one transaction and commit it. It may be run again after a conflict.
 
         `limit`: the seconds it may take; None is about a minute.
@@ -850,7 +888,7 @@ class Records(Protocol):
 class Column:
     """One location of an export: `l0` is the first column."""
 
-    place: int
+    location_group: int
     location: LocationId
 
 
@@ -870,9 +908,9 @@ class Question:
 class Comparison(Protocol):
     """The stores' exports beside our levels."""
 
-    tally: Tally
+    tally: ComparisonSummary
 
-    def suspects(self) -> AsyncIterator[Sequence[Suspect]]:
+    def suspects(self) -> AsyncIterator[Sequence[Discrepancy]]:
         """Yield what is not plainly fine, some at a time: levels first, then variants."""
 
 

@@ -25,7 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from sync_core.domain.match import MatchBy
+from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Alias, Role
 from sync_core.errors import BadSettings
 
@@ -67,7 +67,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-AUTOMATIC = {"missed", "one_way", "suspended"}  # kinds of finding whose fix may be safe
+AUTO_APPROVABLE = {"missed", "one_way", "suspended"}  # kinds of finding whose fix may be safe
 
 
 class StoreSettings(Strict):
@@ -122,10 +122,10 @@ class NightlySettings(Strict):
 
     @model_validator(mode="after")
     def _knows_kinds(self) -> "NightlySettings":
-        odd = set(self.auto_approve) - AUTOMATIC
+        odd = set(self.auto_approve) - AUTO_APPROVABLE
         if odd:
             raise ValueError(
-                f"AUTO_APPROVE knows {', '.join(sorted(AUTOMATIC))}; not {', '.join(sorted(odd))}"
+                f"AUTO_APPROVE knows {', '.join(sorted(AUTO_APPROVABLE))}; not {', '.join(sorted(odd))}"
             )
         return self
 
@@ -136,7 +136,7 @@ class CatchUpSettings(Strict):
     every: float = Field(600.0, ge=0)  # seconds; 0 is off
 
 
-class BrakeSettings(Strict):
+class SafetyStopSettings(Strict):
     """When what moves in one store, without an order, is held until somebody decides."""
 
     within_minutes: float = Field(10.0, gt=0, le=60)
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = Field(default_factory=SlackSettings)
     nightly: NightlySettings = Field(default_factory=NightlySettings)
     catch_up: CatchUpSettings = Field(default_factory=CatchUpSettings)
-    brake: BrakeSettings = Field(default_factory=BrakeSettings)
+    safety_stop: SafetyStopSettings = Field(default_factory=SafetyStopSettings)
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     log_format: Literal["text", "json"] = "text"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
 
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
@@ -46,7 +46,7 @@ def _own_settings(monkeypatch):
 
 @contextmanager
 def _opened(url):
-    database = Database(url)
+    database = SqlDatabase(url)
     try:
         yield database
     finally:

@@ -20,21 +20,25 @@ import sys
 import time
 from pathlib import Path
 
-HOME = Path(".venv")
-READY = HOME / ".ready"
+VENV = Path(".venv")
+READY_MARK = VENV / ".ready"
 BUILD, LOCK = "requirements-build.lock", "requirements.lock"
-LOCKED = ("--no-deps", "--require-hashes", "--requirement")
-IN_PLACE = ("--no-deps", "--no-build-isolation", "--editable", ".")
-DONE = ("Collecting ", "Requirement already satisfied", "Ignoring ")  # pip's words, one a package
+LOCKED_OPTIONS = ("--no-deps", "--require-hashes", "--requirement")
+EDITABLE_OPTIONS = ("--no-deps", "--no-build-isolation", "--editable", ".")
+PACKAGE_LINES = (
+    "Collecting ",
+    "Requirement already satisfied",
+    "Ignoring ",
+)  # pip's words, one a package
 # What is set for other environments must not reach into this one.
-OUTSIDE = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
-SHOWN = 30  # lines of pip's last words
+UNSET_VARIABLES = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
+MAX_SHOWN_LINES = 30  # lines of pip's last words
 NO_VENV = """\
 This Python ({python}) cannot make virtual environments: its {missing} is missing.
 On Debian or Ubuntu: sudo apt install python3-venv
 Elsewhere: install a complete Python {version} or newer. Then run make again.\
 """
-NOT_DONE = """\
+SETUP_FAILED = """\
 
 The set-up did not work; the reason is above. If pip could not reach the package index: it takes a
 proxy or a mirror from its own settings (PIP_PROXY, PIP_INDEX_URL, pip config). Then run make again:
@@ -42,7 +46,7 @@ it starts from scratch.\
 """
 
 
-class Failed(Exception):
+class StepFailed(Exception):
     """A step did not work; says what its command said last."""
 
 
@@ -54,20 +58,20 @@ class Step:
         self._of = of
         self._done = 0
         self._began = time.monotonic()
-        self._say("")
+        self._draw("")
 
     def count(self) -> None:
         """Say that one more is done."""
         self._done += 1
         if self._of and sys.stdout.isatty():
-            self._say(f"{min(self._done, self._of)} of {self._of}")
+            self._draw(f"{min(self._done, self._of)} of {self._of}")
 
     def end(self) -> None:
         """Say how long it took."""
-        self._say(f"{time.monotonic() - self._began:.0f} s")
+        self._draw(f"{time.monotonic() - self._began:.0f} s")
         print(flush=True)
 
-    def _say(self, far: str) -> None:
+    def _draw(self, far: str) -> None:
         """Draw the line again; where nothing can be drawn again, go on with it."""
         if sys.stdout.isatty():
             print(f"\r  {self._words:<34}{far:>10}", end="", flush=True)
@@ -77,7 +81,7 @@ class Step:
 
 def main() -> int:
     """Set everything up; return the exit code."""
-    missing = next((each for each in ("ensurepip", "venv") if not _has(each)), None)
+    missing = next((each for each in ("ensurepip", "venv") if not _has_module(each)), None)
     if missing:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         print(NO_VENV.format(python=sys.executable, missing=missing, version=version))
@@ -89,15 +93,15 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped half-way; the next run of make starts from scratch.")
         return 130
-    except Failed as exc:
-        print(f"\n{exc}\n{NOT_DONE}")
+    except StepFailed as exc:
+        print(f"\n{exc}\n{SETUP_FAILED}")
         return 1
-    READY.touch()
+    READY_MARK.touch()
     print(f"Set up in {time.monotonic() - began:.0f} s")
     return 0
 
 
-def _has(module: str) -> bool:
+def _has_module(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
@@ -107,13 +111,13 @@ def _set_up() -> None:
     Raises:
         Failed: If one does not end well.
     """
-    python = str(HOME / "bin" / "python")
+    python = str(VENV / "bin" / "python")
     pip = (python, "-m", "pip")
-    _take("an empty environment", (sys.executable, "-m", "venv", "--clear", str(HOME)))
-    _take("pip and the builder", (*pip, "install", *LOCKED, BUILD), of=_packages(BUILD))
-    _take("the packages", (*pip, "install", *LOCKED, LOCK), of=_packages(LOCK))
-    _take("Tipo, in place", (*pip, "install", *IN_PLACE))
-    _take("a check that all fits", (*pip, "check"))
+    _run_step("an empty environment", (sys.executable, "-m", "venv", "--clear", str(VENV)))
+    _run_step("pip and the builder", (*pip, "install", *LOCKED_OPTIONS, BUILD), of=_packages(BUILD))
+    _run_step("the packages", (*pip, "install", *LOCKED_OPTIONS, LOCK), of=_packages(LOCK))
+    _run_step("Tipo, in place", (*pip, "install", *EDITABLE_OPTIONS))
+    _run_step("a check that all fits", (*pip, "check"))
 
 
 def _packages(lock: str) -> int:
@@ -122,14 +126,14 @@ def _packages(lock: str) -> int:
     return sum(bool(line) and line[0].isalnum() for line in lines)
 
 
-def _take(words: str, command: tuple[str, ...], *, of: int = 0) -> None:
+def _run_step(words: str, command: tuple[str, ...], *, of: int = 0) -> None:
     """Run a command as one step, counting the packages that pip has got.
 
     Raises:
         Failed: If it does not end well.
     """
     step = Step(words, of=of)
-    environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET_VARIABLES}
     environment |= {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     said = []
     with subprocess.Popen(
@@ -143,10 +147,10 @@ def _take(words: str, command: tuple[str, ...], *, of: int = 0) -> None:
     ) as process:
         for line in process.stdout or ():
             said.append(line)
-            if line.startswith(DONE):
+            if line.startswith(PACKAGE_LINES):
                 step.count()
     if process.returncode:
-        raise Failed("".join(said[-SHOWN:]))
+        raise StepFailed("".join(said[-MAX_SHOWN_LINES:]))
     step.end()
 
 

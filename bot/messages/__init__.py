@@ -49,7 +49,7 @@ made harmless here; hand it in as it is.
                 receipt(*, receipt, share="")
     packs       pack_question(*, proposal)
     brake       brake(*, facts: Mapping, token: str | None, at: datetime)
-    incidents   incident(*, body: Mapping, now, token="")     body as bot.news made it
+    incidents   incident(*, body: Mapping, now, token="")     body as bot.notifications made it
     home        home(*, overview, hours: Sequence[Hour], reports: Sequence[Report], now, may: bool,
                      chart: bool = True) -> dict     a whole view of type "home"
     posts       needs(post) -> Needs(report: int | None, proposals: int | None,
@@ -74,7 +74,7 @@ Modals: callback_id "places", "review", "number".
 
 The folds, pure too:
 
-    bot.news        Policy(channel, level="digest", quiet=None, stores=(), per_hour=20,
+    bot.notifications        Policy(channel, level="digest", quiet=None, stores=(), per_hour=20,
                            digest_at=time(9), zone="UTC")
                     Quiet(start: time, end: time)        in the policy's zone
                     LEDGER: key of the post that remembers what is open; it is never due

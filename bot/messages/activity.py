@@ -4,28 +4,28 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.messages.history import verb
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     bold,
     bullets,
-    context,
+    context_block,
     date,
     message,
     sentence,
     table,
     title,
 )
+from bot.messages.history import verb
 from bot.text import between, clean, counted, number, signed, when
 
-ACTS = ("sold", "refunded", "restocked", "changed")
+CHANGES = ("sold", "refunded", "restocked", "changed")
 COLUMNS = (
-    Column("Store", wrapped=True),
-    *(Column(each.capitalize(), right=True) for each in ACTS),
-    Column("Products", right=True),
+    TableColumn("Store", wrapped=True),
+    *(TableColumn(each.capitalize(), right=True) for each in CHANGES),
+    TableColumn("Products", right=True),
 )
 Body = Mapping[str, Any]
 
@@ -41,22 +41,24 @@ def group(*, body: Body) -> Message:
     spell = f", within {between(begun, until)}" if until > begun else ""
     return message(
         bold(store),
-        f" {acts(body)} of ",
+        f" {changes(body)} of ",
         *what,
         f"; {_follow(others)}." if body.get("followed") else "; nobody follows.",
         blocks=[
-            context(f"{counted(body.get('movements', 0), 'movement')} since {when(begun)}{spell}")
+            context_block(
+                f"{counted(body.get('movements', 0), 'movement')} since {when(begun)}{spell}"
+            )
         ],
     )
 
 
-def acts(body: Body) -> str:
+def changes(body: Body) -> str:
     """Return what was done how often: sold 12 units, restocked 10."""
     done = body.get("acts", {})
-    told = [(each, done[each]) for each in ACTS if done.get(each)]
+    told = [(each, done[each]) for each in CHANGES if done.get(each)]
     words = [
-        f"{act} {counted(n, 'unit')}" if not at else f"{act} {number(n)}"
-        for at, (act, n) in enumerate(told)
+        f"{change} {counted(n, 'unit')}" if not at else f"{change} {number(n)}"
+        for at, (change, n) in enumerate(told)
     ]
     if not words:
         return "moved nothing"
@@ -101,7 +103,7 @@ def day(*, body: Body) -> Message:
     total = sum(sum(each.get("acts", {}).values()) for each in stores.values())
     sold = sum(each.get("acts", {}).get("sold", 0) for each in stores.values())
     rows = (
-        (store, *(each.get("acts", {}).get(act, 0) for act in ACTS), products(each))
+        (store, *(each.get("acts", {}).get(change, 0) for change in CHANGES), products(each))
         for store, each in sorted(stores.items())
     )
     blocks, shown = table(COLUMNS, rows)

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from bot.messages.kit import (
-    Column,
+from bot.messages.block_kit import (
     Message,
     Part,
+    TableColumn,
     actions,
     code,
+    mention_part,
     message,
     sentence,
     share_button,
     table,
     title,
-    who,
 )
 from bot.text import clean, counted
 
@@ -29,7 +29,7 @@ def help_message(*, commands: Sequence[tuple[str, str]], nearest: Sequence[str] 
     parts: list[Part] = ["I keep the stock of your stores equal. This is what you can ask me:"]
     if nearest:
         parts = ["Did you mean ", *_either(nearest), "? This is what you can ask me:"]
-    columns = (Column("Type", wrapped=True), Column("It does", wrapped=True))
+    columns = (TableColumn("Type", wrapped=True), TableColumn("It does", wrapped=True))
     blocks, _ = table(columns, commands)
     tip = sentence("Commands do not work inside threads; buttons do.")
     return message(*parts, blocks=[*blocks, tip])
@@ -67,7 +67,7 @@ def paused(*, by: str) -> Message:
     """Say that nothing is written until somebody resumes."""
     return message(
         "Writing is paused by ",
-        who(by),
+        mention_part(by),
         ". Sales go on being counted; ",
         code("/tipo resume"),
         " writes the sum.",
@@ -78,7 +78,7 @@ def paused(*, by: str) -> Message:
 def resumed(*, by: str) -> Message:
     """Say that what has come together is being written."""
     return message(
-        who(by),
+        mention_part(by),
         " resumed. What has come together meanwhile is being written now.",
         sign="Done",
     )
@@ -116,7 +116,7 @@ def approvers(*, listed: Sequence[str]) -> Message:
         return message("Every member of this channel may approve. Name people to change that.")
     parts: list[Part] = []
     for each in listed[:50]:
-        parts += [", " if parts else "", who(each)]
+        parts += [", " if parts else "", mention_part(each)]
     left = f" and {len(listed) - 50} more" if len(listed) > 50 else ""  # noqa: PLR2004
     return message("These may approve: ", *parts[1:], f"{left}.")
 

@@ -9,21 +9,30 @@ Products that would go to 0 are named, and left out until somebody says otherwis
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bot.messages.kit import Block, Part, bold, bullets, context, option, plain, sentence
+from bot.messages.block_kit import (
+    Block,
+    Part,
+    bold,
+    bullets,
+    context_block,
+    option,
+    plain_text,
+    sentence,
+)
 from bot.text import clean, counted, number, units
-from sync_core.domain.bulk import FOR_ALL, Change, ForAll, Preview, empties
+from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview, ChangeTotals, empties
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 from sync_core.domain.values import Alias
 
 CHOICE, WITHOUT, ZEROS, ELEMENT = "for_all", "without", "zeros", "chosen"
-LISTED = 100  # products that may be left out in the form itself; Review has them all
-NAMED = 10  # products that the preview names
+MAX_PRODUCTS_LISTED = 100  # products that may be left out in the form itself; Review has them all
+MAX_PRODUCTS_NAMED = 10  # products that the preview names
 
 
 def is_for_all(proposal: Proposal) -> bool:
     """Whether a choice for all may decide a proposal."""
     is_open = proposal.state is ProposalState.OPEN
-    return is_open and any(ForAll(choice=each).option(proposal) for each in FOR_ALL)
+    return is_open and any(BulkChoice(choice=each).option(proposal) for each in FOR_ALL)
 
 
 def labels(stores: Collection[str], source: str) -> dict[Choice, str]:
@@ -43,7 +52,7 @@ def labels(stores: Collection[str], source: str) -> dict[Choice, str]:
 
 def bulk_modal(
     *,
-    previews: Sequence[Preview],
+    previews: Sequence[BulkPreview],
     proposals: Sequence[Proposal],
     source: str,
     private_metadata: str,
@@ -65,17 +74,17 @@ def bulk_modal(
     return {
         **_view("", private_metadata),
         "callback_id": "bulk",
-        "submit": plain("Preview", 24),
+        "submit": plain_text("Preview", 24),
         "blocks": blocks,
     }
 
 
 def _leave_out(proposals: Sequence[Proposal]) -> list[Block]:
     """Return the list of products to leave out: those first that would go to 0 or move most."""
-    ordered = sorted(filter(is_for_all, proposals), key=_weight, reverse=True)[:LISTED]
+    ordered = sorted(filter(is_for_all, proposals), key=_weight, reverse=True)[:MAX_PRODUCTS_LISTED]
     menu = {
         "type": "multi_static_select",
-        "placeholder": plain("Nobody"),
+        "placeholder": plain_text("Nobody"),
         "options": [
             option(f"{clean(each.title, 50)} \u00b7 {_shows(each)}", f"{each.id}")
             for each in ordered
@@ -99,7 +108,7 @@ def _shows(proposal: Proposal) -> str:
     return f"{said[0]} / {said[1]}"
 
 
-def in_short(preview: Preview) -> str:
+def in_short(preview: BulkPreview) -> str:
     """Return what a choice would do in 75 characters: products, units, how many go to 0."""
     safe = preview.taken - preview.zeros
     ups = sum(each.up for each in preview.changes.values())
@@ -109,7 +118,7 @@ def in_short(preview: Preview) -> str:
 
 
 def preview_modal(
-    *, preview: Preview, source: str, apart: int, private_metadata: str
+    *, preview: BulkPreview, source: str, apart: int, private_metadata: str
 ) -> dict[str, Any]:
     """Return what a choice would write, and the question whether to."""
     safe = preview.taken - preview.zeros
@@ -127,7 +136,7 @@ def preview_modal(
         rest.append([f"{counted(preview.cannot, 'product')} can't be decided so: still open."])
     blocks += [bullets(rest)] if rest else []
     blocks.append(
-        context(
+        context_block(
             "Tipo reads each product again first. Where a number has changed meanwhile, nothing "
             "is written and you are asked again. One Undo takes all of it back."
         )
@@ -137,12 +146,12 @@ def preview_modal(
     return {
         **_view("", private_metadata),
         "callback_id": "bulk_confirm",
-        "submit": plain("Confirm", 24),
+        "submit": plain_text("Confirm", 24),
         "blocks": blocks,
     }
 
 
-def _changes(changes: Mapping[Alias, Change]) -> list[Block]:
+def _changes(changes: Mapping[Alias, ChangeTotals]) -> list[Block]:
     """Return what is written to each store."""
     lines: list[list[Part]] = []
     for store, each in sorted(changes.items()):
@@ -155,18 +164,20 @@ def _changes(changes: Mapping[Alias, Change]) -> list[Block]:
     return [bullets(lines[:20])] if lines else []
 
 
-def _zeros(preview: Preview) -> list[Block]:
+def _zeros(preview: BulkPreview) -> list[Block]:
     """Name what would go to 0, and ask for it by itself."""
     if not preview.zeros:
         return []
     n, few = preview.zeros, "it" if preview.zeros == 1 else "them"
-    names = ", ".join(clean(each, 60) for each in preview.empty[:NAMED])
-    left = n - min(NAMED, len(preview.empty))
-    more = f" and {number(left)} more" if left else ""
+    names = ", ".join(clean(each, 60) for each in preview.empty[:MAX_PRODUCTS_NAMED])
+    left = n - min(MAX_PRODUCTS_NAMED, len(preview.empty))
+    more_line = f" and {number(left)} more" if left else ""
     box = option(f"Set {few} to 0, too" if n == 1 else f"Set these {number(n)} to 0, too", "yes")
     field = _field(ZEROS, "Going to 0", {"type": "checkboxes", "options": [box]})
     return [
-        sentence(bold(f"{counted(n, 'product')} would go to 0"), f": {names}{more}. Left out."),
+        sentence(
+            bold(f"{counted(n, 'product')} would go to 0"), f": {names}{more_line}. Left out."
+        ),
         {**field, "optional": True},
     ]
 
@@ -175,7 +186,7 @@ def _field(name: str, label: str, element: dict[str, Any]) -> Block:
     return {
         "type": "input",
         "block_id": name,
-        "label": plain(label, 150),
+        "label": plain_text(label, 150),
         "element": {**element, "action_id": ELEMENT},
     }
 
@@ -185,8 +196,8 @@ def _view(words: str, private_metadata: str) -> dict[str, Any]:
     return {
         "type": "modal",
         "private_metadata": private_metadata,
-        "title": plain("Same choice for all", 24),
-        "close": plain("Close", 24),
+        "title": plain_text("Same choice for all", 24),
+        "close": plain_text("Close", 24),
         "blocks": [sentence(words)] if words else [],
     }
 

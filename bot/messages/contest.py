@@ -13,14 +13,24 @@ follows            that store is one-way: its own changes count nowhere
 
 from collections.abc import Mapping
 
-from bot.messages.kit import Action, Block, Part, actions, asking, bold, button, code, title
+from bot.messages.block_kit import (
+    Action,
+    Block,
+    Part,
+    actions,
+    bold,
+    button,
+    code,
+    confirm_dialog,
+    title,
+)
 from bot.text import duration, store_name, units
 from sync_core.domain.proposals import Choice
 
 Facts = Mapping[str, object]
 
 
-def contest_news(facts: Facts) -> list[Part]:
+def contest_headline(facts: Facts) -> list[Part]:
     """Return what was seen, where, how often, and within which time."""
     store, times, few = store_name(facts.get("store")), _int(facts, "times"), _int(facts, "units")
     product: list[Part] = [title(f"{facts.get('title') or 'A product'}"), " in ", bold(store)]
@@ -69,7 +79,7 @@ def contest_buttons(facts: Facts, token: str) -> list[Block]:
         "Resume",
         token,
         style="primary",
-        confirm=asking("Has the other one stopped?", says, "Resume"),
+        confirm=confirm_dialog("Has the other one stopped?", says, "Resume"),
     )
     why = button(Action.POOL_HISTORY, "Why?", f"{facts.get('pool')}")
     return actions("contest", resume, why)

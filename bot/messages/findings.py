@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from bot.messages.kit import Part, title
+from bot.messages.block_kit import Part, title
 from bot.text import clean, number, store_name
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Write
 
@@ -29,7 +29,7 @@ KINDS = {
     "presold": "pre-sold",
     "suspended": "left alone",
     "conflict": "in several pools",
-    "brake": "safety stop",
+    "circuit_breaker": "safety stop",
     "contested": "changed back by another app",
     "books": "unexplained quantity",
 }
@@ -47,7 +47,7 @@ CHOICES = {
     Choice.IGNORE: "Ignore for ever",
     Choice.CONFIRM: "Confirm",
     Choice.RELEASE: "Apply",
-    Choice.HOLD: "Looking into it",
+    Choice.INVESTIGATE: "Looking into it",
     Choice.DISCARD: "Restore",
     Choice.DISMISS: "Dismiss",
 }

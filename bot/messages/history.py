@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
     Message,
@@ -19,43 +19,49 @@ from bot.messages.kit import (
     title,
 )
 from bot.text import clean, counted, duration, number, signed
-from sync_core.domain.views import Entry, PoolView
+from sync_core.domain.views import HistoryEntry, PoolView
 
-LINES = 40  # that are shown; the latest count
-A_BLOCK = 10
+MAX_LINES = 40  # that are shown; the latest count
+LINES_PER_BLOCK = 10
 
 
-def history(*, pool: PoolView, entries: Sequence[Entry], share: str = "") -> Message:
+def history(*, pool: PoolView, entries: Sequence[HistoryEntry], share: str = "") -> Message:
     """Tell who moved what, which order it was, and what Tipo wrote."""
-    shown = list(entries)[-LINES:]
+    shown = list(entries)[-MAX_LINES:]
     left = len(entries) - len(shown)
     blocks: list[Block] = []
     if left:
         blocks.append(
             sentence(f"{counted(left, 'earlier entry', 'earlier entries')} before these.")
         )
-    pages = [shown[start : start + A_BLOCK] for start in range(0, len(shown), A_BLOCK)]
+    pages = [
+        shown[start : start + LINES_PER_BLOCK] for start in range(0, len(shown), LINES_PER_BLOCK)
+    ]
     blocks += [bullets(map(line, page)) for page in pages]
     all_of_it = sentence("Everything, as a file: ", code("tipo export"))
     buttons = actions(
         "history", button(Action.POOL_STOCK, "Live numbers", f"{pool.id}"), share_button(share)
     )
     return message(
-        *_news(pool, entries), blocks=[*blocks, *([all_of_it] if left else []), *buttons]
+        *_headline(pool, entries), blocks=[*blocks, *([all_of_it] if left else []), *buttons]
     )
 
 
-def _news(pool: PoolView, entries: Sequence[Entry]) -> list[Part]:
+def _headline(pool: PoolView, entries: Sequence[HistoryEntry]) -> list[Part]:
     """Return the answer in one sentence."""
     shared = "not agreed on yet" if pool.shared is None else number(pool.shared)
-    lead: list[Part] = [title(pool.title), f" at {clean(pool.place, 60)} is ", bold(shared)]
+    lead: list[Part] = [
+        title(pool.title),
+        f" at {clean(pool.location_group, 60)} is ",
+        bold(shared),
+    ]
     moved = [each for each in entries if each.kind == "movement"]
     if not moved:
         return [*lead, ": nothing has moved it yet."]
     return [*lead, f". The last of {counted(len(moved), 'movement')}: ", *_told(moved[-1]), "."]
 
 
-def line(entry: Entry) -> list[Part]:
+def line(entry: HistoryEntry) -> list[Part]:
     """Return one line of the timeline."""
     parts: list[Part] = [date(entry.at), "  ", *_told(entry)]
     if entry.kind == "movement" and entry.shared is not None:
@@ -65,7 +71,7 @@ def line(entry: Entry) -> list[Part]:
     return parts
 
 
-def _told(entry: Entry) -> list[Part]:
+def _told(entry: HistoryEntry) -> list[Part]:
     """Return what happened, without its time."""
     store = clean(entry.store, 40)
     match entry.kind:
@@ -101,7 +107,7 @@ def _reason(cause: str) -> list[Part]:
     return [f", {clean(cause, 120)}"] if cause and cause != "restock or edit" else []
 
 
-def _fate(entry: Entry) -> str:
+def _fate(entry: HistoryEntry) -> str:
     """Return what became of a write."""
     if entry.state == "settled":
         return f" after {duration(entry.seconds)}" if entry.seconds is not None else ""

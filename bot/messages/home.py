@@ -4,84 +4,84 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     SIGNS,
     Action,
     Block,
-    Column,
+    TableColumn,
     actions,
-    asking,
     bold,
     button,
-    context,
+    confirm_dialog,
+    context_block,
     divider,
-    fitted,
+    fact_lines,
+    fit_blocks,
     header,
-    listed,
     sentence,
 )
 from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row, writers
 from bot.text import between, clean, counted, when
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
-from sync_core.domain.views import Hour, Overview
+from sync_core.domain.views import HourlyMovement, Overview
 
-SERIES, POINTS = 6, 12  # of a chart; twelve times two hours
-STORES = 30  # that the list shows
-REPORTS = 5
-FRESH = 120  # seconds since the last sign of life
+MAX_SERIES, MAX_POINTS = 6, 12  # of a chart; twelve times two hours
+MAX_STORES = 30  # that the list shows
+MAX_REPORTS = 5
+FRESH_SECONDS = 120  # seconds since the last sign of life
 
 
 def home(
     *,
     overview: Overview,
-    hours: Sequence[Hour],
+    hours: Sequence[HourlyMovement],
     reports: Sequence[Report],
     now: datetime,
-    may: bool,
+    is_approver: bool,
     chart: bool = True,
 ) -> dict[str, Any]:
-    """Return the App Home; `may` is whether this person may decide, `chart` whether Slack draws."""
+    """Return the App Home; `is_approver`: they may decide; `chart`: Slack draws charts."""
     serving = is_serving(overview, now)
     sign, parts = headline(overview, serving=serving, compared=bool(reports))
-    left = len(overview.stores) - STORES
+    left = len(overview.stores) - MAX_STORES
     blocks: list[Block] = [
         sentence({"type": "emoji", "name": SIGNS[sign]}, " ", bold(f"{sign}: "), *parts),
-        *_buttons(overview, may=may),
+        *_buttons(overview, is_approver=is_approver),
         header("Stores"),
-        *listed(COLUMNS, map(row, overview.stores[:STORES])),
+        *fact_lines(COLUMNS, map(row, overview.stores[:MAX_STORES])),
         *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []),
-        context(counts(overview)),
+        context_block(counts(overview)),
         *_books(overview),
-        context(writers(overview)),
+        context_block(writers(overview)),
         header("Units moved, last 24 hours"),
         *(_chart(hours) if chart else _numbers(hours)),
         divider(),
         header("Comparisons"),
         *(_reports(reports)),
     ]
-    return {"type": "home", "callback_id": "home", "blocks": fitted(blocks, 100)}
+    return {"type": "home", "callback_id": "home", "blocks": fit_blocks(blocks, 100)}
 
 
 def _books(overview: Overview) -> list[Block]:
     """Return what the last audit of all books came to."""
     found = overview.books
     words = "" if found is None else books(pools=found.pools, wrong=found.wrong, at=found.at)
-    return [context(words)] if words else []
+    return [context_block(words)] if words else []
 
 
 def is_serving(overview: Overview, now: datetime) -> bool:
     """Whether the service has given a sign of life lately."""
     at = overview.serving_at
-    return at is not None and (now - at).total_seconds() < FRESH
+    return at is not None and (now - at).total_seconds() < FRESH_SECONDS
 
 
-def _buttons(overview: Overview, *, may: bool) -> list[Block]:
+def _buttons(overview: Overview, *, is_approver: bool) -> list[Block]:
     """Return what can be done from here; whoever may not decide may look."""
     drift = button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None
     check = button(Action.HOME_CHECK, "Compare now", "check")
-    if not may:
-        only = context("Approvers can also pause, resume and change the mode from here.")
+    if not is_approver:
+        only = context_block("Approvers can also pause, resume and change the mode from here.")
         return [*actions("home", drift, check), only]
     return [
         *actions("home", drift, check, _pause(overview)),
@@ -93,7 +93,7 @@ def _pause(overview: Overview) -> Block:
     """Return the button that pauses or resumes."""
     if overview.paused:
         return button(Action.HOME_RESUME, "Resume", "resume", style="primary")
-    question = asking(
+    question = confirm_dialog(
         "Pause writing?", "Sales are still counted, and written after you resume.", "Pause"
     )
     return button(Action.HOME_PAUSE, "Pause", "pause", confirm=question)
@@ -109,9 +109,9 @@ def _modes(overview: Overview) -> Iterator[Block]:
             yield button(f"{Action.HOME_MODE}.{mode}", label, "", says=says)
 
 
-def _pairs(hours: Sequence[Hour]) -> list[tuple[str, dict[str, int]]]:
+def _pairs(hours: Sequence[HourlyMovement]) -> list[tuple[str, dict[str, int]]]:
     """Return two hours as one point, the newest last."""
-    latest = list(hours)[-2 * POINTS :]
+    latest = list(hours)[-2 * MAX_POINTS :]
     pairs = [latest[start : start + 2] for start in range(0, len(latest), 2)]
     summed: list[tuple[str, dict[str, int]]] = []
     for pair in pairs:
@@ -129,10 +129,10 @@ def _busiest(points: Sequence[tuple[str, dict[str, int]]]) -> list[str]:
     for _, units in points:
         for store, n in units.items():
             total[store] = total.get(store, 0) + n
-    return sorted(sorted(total, key=lambda each: -total[each])[:SERIES])
+    return sorted(sorted(total, key=lambda each: -total[each])[:MAX_SERIES])
 
 
-def _chart(hours: Sequence[Hour]) -> list[Block]:
+def _chart(hours: Sequence[HourlyMovement]) -> list[Block]:
     """Return the chart, or a sentence if nothing moved."""
     points = _pairs(hours)
     stores = _busiest(points)
@@ -165,23 +165,26 @@ def _names(stores: Sequence[str]) -> list[str]:
     return names
 
 
-def _numbers(hours: Sequence[Hour]) -> list[Block]:
+def _numbers(hours: Sequence[HourlyMovement]) -> list[Block]:
     """Return the same as a list, for Slacks that draw no charts."""
     points = _pairs(hours)
     stores = _busiest(points)
     if not any(sum(units.values()) for _, units in points):
         return [sentence("Nothing has moved.")]
-    columns = [Column("From (UTC)"), *(Column(name, right=True) for name in _names(stores))]
-    return listed(columns, ([at, *(units.get(s, 0) for s in stores)] for at, units in points))
+    columns = [
+        TableColumn("From (UTC)"),
+        *(TableColumn(name, right=True) for name in _names(stores)),
+    ]
+    return fact_lines(columns, ([at, *(units.get(s, 0) for s in stores)] for at, units in points))
 
 
 def _reports(reports: Sequence[Report]) -> list[Block]:
     """Return the last compares, a line each."""
     if not reports:
-        return [context(last_compare(None))]
+        return [context_block(last_compare(None))]
     lines: list[str] = []
-    for each in list(reports)[:REPORTS]:
+    for each in list(reports)[:MAX_REPORTS]:
         began = when(each.wanted_at)
         took = f" in {between(each.wanted_at, each.finished_at)}" if each.finished_at else ""
         lines.append(f"{began}: {each.kind.value}, {each.state.value}{took}, {each.open} open")
-    return [context(line) for line in lines]
+    return [context_block(line) for line in lines]

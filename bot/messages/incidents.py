@@ -1,6 +1,6 @@
 """What is wrong, how bad it is, what Tipo does about it, and what people can do.
 
-the story is   the message
+the incident is   the message
 -------------  ------------------------------------------------------------------
 open           severity, the news, what Tipo did, what you can do, up to 3 buttons
 worse          that it goes on below
@@ -12,34 +12,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.messages.brake import brake_buttons, brake_lines, brake_news
-from bot.messages.contest import contest_buttons, contest_lines, contest_news
-from bot.messages.findings import kind_words
-from bot.messages.kit import (
-    WORDS,
+from bot.messages.block_kit import (
+    SEVERITY_WORDS,
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
     bold,
     bullets,
     button,
-    context,
+    context_block,
     date,
     message,
-    more,
+    more_line,
     table,
     title,
 )
+from bot.messages.circuit_breaker import breaker_buttons, breaker_headline, breaker_lines
+from bot.messages.contest import contest_buttons, contest_headline, contest_lines
+from bot.messages.findings import kind_words
 from bot.messages.lease import (
-    baseline_news,
+    baseline_headline,
     lease_buttons,
-    lease_news,
+    lease_headline,
     older_buttons,
-    older_news,
-    weak_news,
+    older_headline,
+    weak_headline,
 )
 from bot.messages.stock import REASONS
 from bot.text import between, clean, counted, number, when
@@ -47,18 +47,18 @@ from sync_core.domain.values import Severity
 
 Facts = Mapping[str, Any]
 Body = Mapping[str, Any]
-ROWS = (Column("What", wrapped=True), Column("Why", wrapped=True))
-ITEMS = {
+COLUMNS = (TableColumn("What", wrapped=True), TableColumn("Why", wrapped=True))
+KINDS_WITH_TABLE = {
     *("suspended", "conflict", "differs", "renamed", "product_unread"),
     *("location_closed", "location_refused", "stock_unread"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class IncidentText:
     """What is said about one kind of trouble."""
 
-    news: Callable[[Facts, int], list[Part]]  # its facts, and how many things it is about
+    headline: Callable[[Facts, int], list[Part]]  # its facts, and how many things it is about
     did: str = ""
     can: str = ""
 
@@ -72,7 +72,7 @@ def _why(facts: Facts, nothing: str = "no reason was given") -> str:
     return clean(REASONS.get(why, why), 200).rstrip(".")
 
 
-def _held(facts: Facts, _: int) -> list[Part]:
+def _store_blocked(facts: Facts, _: int) -> list[Part]:
     return [bold(_store(facts)), f" is held, nothing is written to it: {_why(facts)}."]
 
 
@@ -92,13 +92,13 @@ def _updates_failing(facts: Facts, _: int) -> list[Part]:
 
 
 def _webhooks_gone(facts: Facts, _: int) -> list[Part]:
-    lost, refused = (clean(facts[each], 200) if facts.get(each) else "" for each in GONE)
+    lost, refused = (clean(facts[each], 200) if facts.get(each) else "" for each in FINAL_REASONS)
     if refused:
         return [bold(_store(facts)), f" does not let Tipo subscribe to its changes: {refused}."]
     return [bold(_store(facts)), f" had dropped its subscriptions: {lost or 'all of them'}."]
 
 
-GONE = ("lost", "refused")
+FINAL_REASONS = ("lost", "refused")
 
 
 def _webhooks_missed(facts: Facts, _: int) -> list[Part]:
@@ -193,12 +193,12 @@ def _presold(facts: Facts, _: int) -> list[Part]:
     return [f"{many} pre-sold: ", title(facts.get("title") or "a product"), "."]
 
 
-def _brake(facts: Facts, _: int) -> list[Part]:
-    return brake_news(facts)
+def _breaker(facts: Facts, _: int) -> list[Part]:
+    return breaker_headline(facts)
 
 
 def _contested(facts: Facts, _: int) -> list[Part]:
-    return contest_news(facts)
+    return contest_headline(facts)
 
 
 def _dead_worker(facts: Facts, _: int) -> list[Part]:
@@ -221,7 +221,7 @@ def _span(seconds: int) -> str:
     return counted(seconds, "second")
 
 
-def _set_aside(facts: Facts, _: int) -> list[Part]:
+def _quarantined(facts: Facts, _: int) -> list[Part]:
     count = facts.get("count")
     many = counted(count if isinstance(count, int) else 1, "webhook")
     topic = clean(facts.get("topic") or "", 60)
@@ -248,142 +248,146 @@ def _export_odd(facts: Facts, _: int) -> list[Part]:
     return [bold(_store(facts)), f" listed {many}, which cannot be true."]
 
 
-KEPT = "Its changes are kept and written when it is back; the other stores go on."
-STORIES = {
-    "held": Words(
-        news=_held, did=KEPT, can="Type tipo doctor: most often a token or a scope is missing."
+CHANGES_QUEUED = "Its changes are kept and written when it is back; the other stores go on."
+INCIDENT_TEXTS = {
+    "store_blocked": IncidentText(
+        headline=_store_blocked,
+        did=CHANGES_QUEUED,
+        can="Type tipo doctor: most often a token or a scope is missing.",
     ),
-    "unreachable": Words(
-        news=_unreachable, did=KEPT, can="Nothing, unless Shopify says that all is well there."
+    "unreachable": IncidentText(
+        headline=_unreachable,
+        did=CHANGES_QUEUED,
+        can="Nothing, unless Shopify says that all is well there.",
     ),
-    "updates_failing": Words(
-        news=_updates_failing,
+    "updates_failing": IncidentText(
+        headline=_updates_failing,
         did="Tipo tries again every minute; changes are queued and none are lost.",
         can="Nothing, unless it lasts for hours: then ask Shopify's support.",
     ),
-    "request_refused": Words(
-        news=_refused,
+    "request_refused": IncidentText(
+        headline=_refused,
         did="Tipo tries again, at least every hour; all else goes on.",
         can="Give the app the scopes that tipo doctor lists.",
     ),
-    "webhooks_gone": Words(
-        news=_webhooks_gone,
+    "webhooks_gone": IncidentText(
+        headline=_webhooks_gone,
         did="Tipo subscribes anew and reads what was missed.",
         can="Look whether another app or person removes them.",
     ),
-    "webhooks_missed": Words(
-        news=_webhooks_missed,
+    "webhooks_missed": IncidentText(
+        headline=_webhooks_missed,
         did="Tipo has read the changes by itself; they only came late.",
         can="See that Shopify reaches TIPO_PUBLIC_URL; tipo doctor tests it.",
     ),
-    "location_closed": Words(
-        news=_closed,
+    "location_closed": IncidentText(
+        headline=_closed,
         did="Its quantities are left alone; the other stores go on.",
-        can="Open it again, or take it off its place: /tipo places.",
+        can="Open it again, or take it off its place: /tipo locations.",
     ),
-    "location_refused": Words(
-        news=_location_refused,
+    "location_refused": IncidentText(
+        headline=_location_refused,
         did="Tipo tries again; other locations go on.",
         can="Let the app see that location.",
     ),
-    "conflict": Words(
-        news=_conflict,
+    "conflict": IncidentText(
+        headline=_conflict,
         did="Nothing is written for them: two histories cannot be one.",
         can="Make handles (or SKUs) unique: /tipo unmatched.",
     ),
-    "product_unread": Words(
-        news=_product_unread,
+    "product_unread": IncidentText(
+        headline=_product_unread,
         did="If it was synced before, it still is. Tipo tries again, at least every hour.",
         can="If its options, SKU or barcode have changed: save it again in Shopify.",
     ),
-    "stock_unread": Words(
-        news=_stock_unread,
+    "stock_unread": IncidentText(
+        headline=_stock_unread,
         did="All else is synced. Tipo tries again, at least every hour.",
         can="Look at it in Shopify: whether it opens there, and is still stocked at this location.",
     ),
-    "renamed": Words(news=_renamed, did="It goes on sharing its stock.", can="Nothing."),
-    "suspended": Words(
-        news=_suspended,
+    "renamed": IncidentText(headline=_renamed, did="It goes on sharing its stock.", can="Nothing."),
+    "suspended": IncidentText(
+        headline=_suspended,
         did="The other stores go on; it comes back by itself once it can be read.",
         can="Nothing if that is as it should be; else mend it in the store.",
     ),
-    "differs": Words(
-        news=_differs,
+    "differs": IncidentText(
+        headline=_differs,
         did="Nothing is written for them before somebody decides.",
         can="Decide which number holds: /tipo drift.",
     ),
-    "books": Words(
-        news=_books,
+    "books": IncidentText(
+        headline=_books,
         did="Nothing is written for it any more, in any store; all other products go on. Its sales "
         "since then are counted when it goes on.",
         can="Choose the right number: /tipo drift. If somebody changed the database, undo that: "
         "it then goes on by itself. tipo audit shows all numbers.",
     ),
-    "oversold": Words(
-        news=_oversold,
+    "oversold": IncidentText(
+        headline=_oversold,
         did="Tipo sets every store to the same number as soon as the store can be updated.",
         can="Restock it, or cancel one of the orders.",
     ),
-    "presold": Words(
-        news=_presold,
+    "presold": IncidentText(
+        headline=_presold,
         did="Nothing: every store that is below zero sells it on when it is out of stock.",
         can="Nothing, if these are pre-orders; else switch that off in Shopify.",
     ),
-    "brake": Words(news=_brake),
-    "clock_step": Words(
-        news=_clock_step,
+    "circuit_breaker": IncidentText(headline=_breaker),
+    "clock_step": IncidentText(
+        headline=_clock_step,
         did="Tipo shifted what was scheduled by the same amount and goes on; no change was lost.",
         can="If someone corrected the clock: nothing. Otherwise check its time sync (NTP).",
     ),
-    "contested": Words(news=_contested),
-    "dead_worker": Words(
-        news=_dead_worker,
+    "contested": IncidentText(headline=_contested),
+    "dead_worker": IncidentText(
+        headline=_dead_worker,
         did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",
         can="Send the log's last error to whoever runs Tipo.",
     ),
-    "lease": Words(
-        news=lease_news,
+    "lease": IncidentText(
+        headline=lease_headline,
         did="It writes nothing to this store, and goes on counting what happens there.",
         can="If the other one should not be there, stop it. If this one should, take over: the "
         "button below, /tipo takeover or tipo takeover. The store's numbers are then taken as "
         "they are.",
     ),
-    "older_database": Words(
-        news=older_news,
+    "older_database": IncidentText(
+        headline=older_headline,
         did="It writes nothing to any store. Sales since then would be applied twice.",
         can="Stop this Tipo and restore a newer backup, or stop the other one. Only if there is "
         "neither: take the stores' numbers as they are, with the button below, /tipo takeover or "
         "tipo takeover. What differs then waits for you.",
     ),
-    "weak_mark": Words(
-        news=weak_news,
+    "weak_mark": IncidentText(
+        headline=weak_headline,
         did="It goes on, and tells a second Tipo by the names of webhook subscriptions only.",
         can="Install the app again in this store, so that it may keep metafields of its own.",
     ),
-    "baseline": Words(news=baseline_news),
-    "delivery_set_aside": Words(
-        news=_set_aside,
+    "baseline": IncidentText(headline=baseline_headline),
+    "delivery_set_aside": IncidentText(
+        headline=_quarantined,
         did="Tipo kept them, and processed all others.",
         can="Update Tipo, then run tipo deliveries retry. tipo deliveries lists them.",
     ),
-    "paused": Words(
-        news=_paused, did="The sum is written on resume.", can="Type /tipo resume to go on."
+    "paused": IncidentText(
+        headline=_paused, did="The sum is written on resume.", can="Type /tipo resume to go on."
     ),
-    "mode": Words(news=_mode),
-    "export_odd": Words(
-        news=_export_odd,
+    "mode": IncidentText(headline=_mode),
+    "export_odd": IncidentText(
+        headline=_export_odd,
         did="Tipo believes none of it: nothing was compared or written.",
         can="Look at the store's catalogue, then type /tipo check.",
     ),
 }
 
 
-def news_of(body: Body) -> list[Part]:
-    """Return what a story is about, in one sentence."""
+def headline_of(body: Body) -> list[Part]:
+    """Return what an incident is about, in one sentence."""
     facts = {"store": body.get("store"), **_facts(body)}
-    words = STORIES.get(f"{body.get('kind')}")
+    words = INCIDENT_TEXTS.get(f"{body.get('kind')}")
     if words is not None:
-        parts = words.news(facts, size(body))
+        parts = words.headline(facts, size(body))
         ends = isinstance(parts[-1], str) and parts[-1].endswith(".")
         return parts if ends else [*parts, "."]
     return _unknown(f"{body.get('kind') or 'something'}", facts)
@@ -405,7 +409,7 @@ def _facts(body: Body) -> Facts:
 
 
 def size(body: Body) -> int:
-    """Return how many things a story is about: those open now, or once it is over, all."""
+    """Return how many things an incident is about: those open now, or once it is over, all."""
     still = body.get("open")
     n = body.get("n", len(still) if isinstance(still, Mapping) else 0)
     seen = body.get("seen", 1)
@@ -421,25 +425,25 @@ def _moment(words: object) -> datetime | None:
 
 
 def incident(*, body: Body, now: datetime, token: str = "") -> Message:
-    """Say what a story has come to; `token` is that of the question that it asks."""
+    """Say what an incident has come to; `token` is that of the question that it asks."""
     if body.get("moved"):
-        return message(*news_of(body), " It has got worse: see the newer message.", sign="Note")
+        return message(*headline_of(body), " It has got worse: see the newer message.", sign="Note")
     over = _moment(body.get("over"))
     if over is not None:
         return _resolved(body, over)
-    words = STORIES.get(f"{body.get('kind')}", Words(news=lambda _facts, _n: []))
+    words = INCIDENT_TEXTS.get(f"{body.get('kind')}", IncidentText(headline=lambda _facts, _n: []))
     lines: list[list[Part]] = []
     if words.did:
         lines.append([bold("What Tipo does: "), words.did])
     if words.can and not _facts(body).get("taking_over"):  # else somebody has done it
         lines.append([bold("What you can do: "), words.can])
-    if body.get("kind") == "brake":
-        lines = brake_lines({"store": body.get("store"), **_facts(body)})
+    if body.get("kind") == "circuit_breaker":
+        lines = breaker_lines({"store": body.get("store"), **_facts(body)})
     if body.get("kind") == "contested":
         lines = contest_lines(_facts(body))
     return message(
-        *news_of(body),
-        sign=WORDS.get(Severity(f"{body.get('severity')}"), "Note")
+        *headline_of(body),
+        sign=SEVERITY_WORDS.get(Severity(f"{body.get('severity')}"), "Note")
         if body.get("severity") in set(Severity)
         else "Warning",
         blocks=[
@@ -457,21 +461,21 @@ def _since(body: Body, now: datetime) -> list[Block]:
     if opened is None or body.get("kind") == "mode":
         return []
     lasting = f" \u00b7 open for {between(opened, now)}" if (now - opened).seconds > 3600 else ""  # noqa: PLR2004
-    return [context(f"Since {when(opened)}{lasting}")]
+    return [context_block(f"Since {when(opened)}{lasting}")]
 
 
 def _details(body: Body) -> list[Block]:
-    """Return the things that a story is about, if there are several."""
+    """Return the things that an incident is about, if there are several."""
     rows = body.get("rows")
     n = size(body)
-    if n < 2 or not isinstance(rows, list) or body.get("kind") not in ITEMS:  # noqa: PLR2004
+    if n < 2 or not isinstance(rows, list) or body.get("kind") not in KINDS_WITH_TABLE:  # noqa: PLR2004
         return []
-    blocks, shown = table(ROWS, ((row[1], REASONS.get(row[2], row[2]) or None) for row in rows))
-    return [*blocks, *more(n - shown, "/tipo drift")]
+    blocks, shown = table(COLUMNS, ((row[1], REASONS.get(row[2], row[2]) or None) for row in rows))
+    return [*blocks, *more_line(n - shown, "/tipo drift")]
 
 
-ANSWERS: Mapping[object, Callable[[Facts, str], list[Block]]] = {
-    "brake": brake_buttons,
+BUTTONS_BY_KIND: Mapping[object, Callable[[Facts, str], list[Block]]] = {
+    "circuit_breaker": breaker_buttons,
     "contested": contest_buttons,
     "lease": lease_buttons,
     "older_database": older_buttons,
@@ -481,8 +485,8 @@ ANSWERS: Mapping[object, Callable[[Facts, str], list[Block]]] = {
 def _buttons(body: Body, token: str) -> list[Block]:
     """Return what can be done about it at once; three buttons at most."""
     kind = body.get("kind")
-    if kind in ANSWERS:
-        return ANSWERS[kind]({"store": body.get("store"), **_facts(body)}, token)
+    if kind in BUTTONS_BY_KIND:
+        return BUTTONS_BY_KIND[kind]({"store": body.get("store"), **_facts(body)}, token)
     subject = f"{body.get('subject') or ''}"
     if subject.startswith("pool:"):
         pool = subject.removeprefix("pool:")
@@ -505,10 +509,10 @@ def _resolved(body: Body, over: datetime) -> Message:
     many = f", {counted(seen, 'product')}" if isinstance(seen, int) and seen > 1 else ""
     return message(
         "It was: ",
-        *news_of(body),
+        *headline_of(body),
         sign="Resolved",
         word=f"Resolved after {between(opened, over)}{many}.{_ended(body)}",
-        blocks=[context(f"From {when(opened)} to {when(over)}")],
+        blocks=[context_block(f"From {when(opened)} to {when(over)}")],
     )
 
 
@@ -542,12 +546,14 @@ def _rank(body: Body) -> int:
 
 
 def _line(body: Body) -> list[Part]:
-    """Return one story of a summary."""
+    """Return one incident of a summary."""
     over, opened = _moment(body.get("over")), _moment(body.get("opened"))
     if over is not None and opened is not None:
-        return [bold(f"Resolved after {between(opened, over)}: "), *news_of(body)]
-    word = WORDS.get(Severity(f"{body['severity']}"), "Note") if _known(body) else "Warning"
-    return [bold(f"{word}: "), *news_of(body)]
+        return [bold(f"Resolved after {between(opened, over)}: "), *headline_of(body)]
+    word = (
+        SEVERITY_WORDS.get(Severity(f"{body['severity']}"), "Note") if _known(body) else "Warning"
+    )
+    return [bold(f"{word}: "), *headline_of(body)]
 
 
 def _known(body: Body) -> bool:
@@ -555,7 +561,7 @@ def _known(body: Body) -> bool:
 
 
 def summary(*, body: Body, head: str, sign: str = "Note") -> Message:
-    """Say several stories in one message."""
+    """Say several incidents in one message."""
     known = body.get("lines")
     lines = list(known.values()) if isinstance(known, Mapping) else []
     left = body.get("left")
@@ -565,7 +571,7 @@ def summary(*, body: Body, head: str, sign: str = "Note") -> Message:
     return message(
         head,
         sign=sign,
-        blocks=[*([bullets(shown)] if shown else []), *more(hidden, "/tipo drift")],
+        blocks=[*([bullets(shown)] if shown else []), *more_line(hidden, "/tipo drift")],
     )
 
 

@@ -11,21 +11,21 @@ taking_over  who takes over
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
     Message,
     Part,
     actions,
-    asking,
     bold,
     button,
     code,
+    confirm_dialog,
     message,
 )
-from bot.messages.state import listed
+from bot.messages.state import join_names
 from bot.text import clean, store_name
-from sync_core.domain.lease import LeaseState, Takeover, TakeoverAnswer, TakeoverQuestion
+from sync_core.domain.leases import LeaseState, Takeover, TakeoverAnswer, TakeoverQuestion
 
 Facts = Mapping[str, Any]
 THEN = (
@@ -40,7 +40,7 @@ OLDER = (
 
 
 # -- the alerts
-def lease_news(facts: Facts, _: int) -> list[Part]:
+def lease_headline(facts: Facts, _: int) -> list[Part]:
     """Return that another Tipo writes to a store."""
     store = bold(store_name(facts.get("store")))
     if facts.get("taking_over"):
@@ -50,9 +50,9 @@ def lease_news(facts: Facts, _: int) -> list[Part]:
     return ["Another Tipo writes to ", store, f"{holder}, so this one does not."]
 
 
-def older_news(facts: Facts, _: int) -> list[Part]:
+def older_headline(facts: Facts, _: int) -> list[Part]:
     """Return that this database is older than what Tipo has done."""
-    stores = listed(f"{facts.get('stores') or 'the stores'}".split(", "))
+    stores = join_names(f"{facts.get('stores') or 'the stores'}".split(", "))
     if facts.get("taking_over"):
         by = clean(facts["taking_over"], 60)
         return [f"{by} takes the numbers of {stores} as they are. This takes a minute or two."]
@@ -60,13 +60,13 @@ def older_news(facts: Facts, _: int) -> list[Part]:
     return [f"This database is older than what Tipo has done in {stores}: {why}."]
 
 
-def weak_news(facts: Facts, _: int) -> list[Part]:
+def weak_headline(facts: Facts, _: int) -> list[Part]:
     """Return that a store keeps no mark of ours."""
     store = bold(store_name(facts.get("store")))
     return [store, " keeps no mark of Tipo, so a backup that is copied back goes unseen."]
 
 
-def baseline_news(facts: Facts, _: int) -> list[Part]:
+def baseline_headline(facts: Facts, _: int) -> list[Part]:
     """Return that somebody has had numbers taken as they are."""
     by = clean(facts.get("by") or "somebody", 60)
     where = store_name(facts["store"]) if facts.get("store") else "all stores"
@@ -89,7 +89,7 @@ def _answer(facts: Facts, *, is_older: bool) -> list[Block]:
 
 
 def _button(tokens: Sequence[str], stores: Sequence[str], *, is_older: bool) -> Block:
-    names = listed(stores)
+    names = join_names(stores)
     if is_older:
         label, question = "Take the stores' numbers\u2026", "Take the stores' numbers as they are?"
         says = OLDER
@@ -97,7 +97,7 @@ def _button(tokens: Sequence[str], stores: Sequence[str], *, is_older: bool) -> 
         label, question = f"Take over {names}\u2026", f"Take over {names}?"
         numbers = "its numbers" if len(stores) == 1 else "their numbers"
         says = f"The other Tipo stops within a minute. {THEN.format(numbers=numbers)}"
-    confirm = asking(question[:100], says, "Take over")
+    confirm = confirm_dialog(question[:100], says, "Take over")
     return button(Action.TAKE_OVER, label, ",".join(tokens), style="danger", confirm=confirm)
 
 
@@ -110,11 +110,11 @@ def takeover_question(*, asked: Sequence[TakeoverQuestion]) -> Message:
     older = [each for each in asked if each.reason is LeaseState.OLDER]
     if foreign:
         stores = [each.stores[0] for each in foreign]
-        parts += [f"Another Tipo writes to {listed(stores)}, so this one does not. "]
+        parts += [f"Another Tipo writes to {join_names(stores)}, so this one does not. "]
         parts += ["Stop the other one if it should not run; take over if this one should write. "]
         buttons += actions("takeover", _button([e.token for e in foreign], stores, is_older=False))
     for each in older:
-        parts += [f"This database is older than what Tipo has done in {listed(each.stores)}. "]
+        parts += [f"This database is older than what Tipo has done in {join_names(each.stores)}. "]
         parts += ["Restore a newer backup if there is one; else take the stores' numbers. "]
         buttons += actions("older", _button([each.token], each.stores, is_older=True))
     parts += ["Until then nothing is written there."]
@@ -123,7 +123,7 @@ def takeover_question(*, asked: Sequence[TakeoverQuestion]) -> Message:
 
 def takeover_said(*, found: Takeover) -> Message:
     """Say what came of somebody's word."""
-    stores = listed(found.stores)
+    stores = join_names(found.stores)
     match found.answer:
         case TakeoverAnswer.STARTED:
             words = f"Taking over {stores}. Writing starts in a minute or two; what differs then "

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
-    asking,
     bold,
     bullets,
     button,
-    context,
+    confirm_dialog,
+    context_block,
     message,
-    more,
+    more_line,
     sentence,
     table,
 )
@@ -24,13 +24,13 @@ from sync_core.domain.proposals import Choice, Proposal, ProposalState, Report, 
 from sync_core.domain.values import Mode
 
 WORST = (
-    Column("Product", wrapped=True),
-    Column("Store"),
-    Column("Shows", right=True),
-    Column("Should show", right=True),
+    TableColumn("Product", wrapped=True),
+    TableColumn("Store"),
+    TableColumn("Shows", right=True),
+    TableColumn("Should show", right=True),
 )
 MATCH, DIFFER = ("matching", "match", "agreed"), ("differing", "differ")
-FEW = 5  # stores that a sentence names
+MAX_STORES_NAMED = 5  # stores that a sentence names
 STEPS = {
     ReportState.WANTED: "starting",
     ReportState.EXPORTING: "exporting every product",
@@ -40,9 +40,9 @@ STEPS = {
     ReportState.FAILED: "failed",
 }
 
-LATER = "if it takes more than 30 minutes, as a direct message."
+AFTER_30_MINUTES = "if it takes more than 30 minutes, as a direct message."
 RESULT_HERE = (
-    f"The result comes here, and only you see it; {LATER} "
+    f"The result comes here, and only you see it; {AFTER_30_MINUTES} "
     "If there is something to decide, the report goes to the channel, too."
 )
 RESULT_DIRECT = (
@@ -52,7 +52,9 @@ RESULT_DIRECT = (
 ASK_AGAIN = (
     "Tipo has no channel yet, so it can't tell you when it's done: type /tipo drift in a minute."
 )
-QUESTION_HERE = f"The result comes here with a Confirm button, and only you see it; {LATER}"
+QUESTION_HERE = (
+    f"The result comes here with a Confirm button, and only you see it; {AFTER_30_MINUTES}"
+)
 QUESTION_DIRECT = "The result comes as a direct message with a Confirm button."
 
 
@@ -94,7 +96,7 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
         return message(*parts, blocks=blocks)
     blocks += _buttons(report, match, differ, proposal)
     changed = "If stock changes before you confirm, you'll be asked again."
-    blocks.append(context(f"{changed} Expires {when(proposal.expires_at)}."))
+    blocks.append(context_block(f"{changed} Expires {when(proposal.expires_at)}."))
     return message(*parts, sign="Question", blocks=blocks)
 
 
@@ -124,7 +126,10 @@ def _one_way(report: Report) -> str:
     """Return what a one-way connection does not do."""
     before = report.facts.get("before")
     modes = dict(before) if isinstance(before, Mapping) else {}
-    stores = " and ".join(store_name(each) for each in list(modes)[:FEW]) or "the other store"
+    stores = (
+        " and ".join(store_name(each) for each in list(modes)[:MAX_STORES_NAMED])
+        or "the other store"
+    )
     verb = "will no longer" if Mode.TWO_WAY in modes.values() else "will not"
     source = store_name(report.facts["source"]) if report.facts.get("source") else "the source"
     return f"Sales and other changes in {stores} {verb} reach {source}; they become mismatches."
@@ -134,7 +139,10 @@ def _worst(report: Report) -> list[Block]:
     """Return the greatest differences, ten at most."""
     rows = ((each.title, each.store, each.shows, each.should_show) for each in report.worst[:10])
     blocks, shown = table(WORST, rows)
-    return [*blocks, *more(count(report.summary, *DIFFER) - shown if shown else 0, "/tipo drift")]
+    return [
+        *blocks,
+        *more_line(count(report.summary, *DIFFER) - shown if shown else 0, "/tipo drift"),
+    ]
 
 
 def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> list[Block]:
@@ -142,7 +150,7 @@ def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> lis
     mode = clean(report.facts.get("mode", "the new mode"), 20)
     label = f"Switch to {mode}: {number(match)} match, {number(differ)} don't"
     lost = f" {_one_way(report)}" if mode == Mode.ONE_WAY else ""
-    question = asking(
+    question = confirm_dialog(
         f"Switch to {mode}?",
         f"What matches is kept in sync from now on; {number(differ)} that "
         f"{'does' if differ == 1 else 'do'} not match {'is' if differ == 1 else 'are'} not synced "

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
-    Column,
     Message,
+    TableColumn,
     actions,
     bold,
     button,
-    context,
+    context_block,
     message,
-    more,
+    more_line,
     table,
     title,
 )
@@ -21,12 +21,12 @@ from bot.text import clean, counted, number
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 
 COLUMNS = (
-    Column("Product", wrapped=True),
-    Column("Shared location", wrapped=True),
-    Column("Store"),
-    Column("Now", right=True),
-    Column("Then", right=True),
-    Column("Note", wrapped=True),
+    TableColumn("Product", wrapped=True),
+    TableColumn("Shared location", wrapped=True),
+    TableColumn("Store"),
+    TableColumn("Now", right=True),
+    TableColumn("Then", right=True),
+    TableColumn("Note", wrapped=True),
 )
 
 
@@ -51,13 +51,13 @@ def pack_question(*, proposal: Proposal) -> Message:
         sign="Question",
         blocks=[
             *blocks,
-            *more(len(lines) - shown, "tipo pack"),
+            *more_line(len(lines) - shown, "tipo pack"),
             *actions(
                 f"pack-{proposal.id}",
                 button(yes, f"Use packs of {number(units)}", proposal.token, style="primary"),
                 button(no, "Cancel", proposal.token),
             ),
-            context(
+            context_block(
                 f"If stock changes before you confirm, you'll be asked again; {expiry(proposal)}."
             ),
         ],

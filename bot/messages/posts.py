@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages import activity, incidents
-from bot.messages.brake import products
-from bot.messages.kit import Message, bullets, fitted, message, versioned
+from bot.messages.block_kit import Message, bullets, fit_blocks, message, versioned
+from bot.messages.circuit_breaker import products
 from bot.messages.modes import preflight
-from bot.messages.proposals import receipt, receipt_news
+from bot.messages.proposals import receipt, receipt_headline
 from bot.messages.reports import answer, details, report
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
@@ -38,7 +38,7 @@ class Lookup:
     stopped: tuple[int, Sequence[StoppedProduct]] = (0, ())  # how many products, and some
 
 
-NOTHING = Lookup()
+NOTHING_FOUND = Lookup()
 GONE = "That report is gone: it was too old to be kept."
 
 
@@ -55,7 +55,7 @@ def needs(post: Post) -> Needs:
             return Needs(stopped=body["subject"])
         case "receipt":
             return Needs(receipts=(body["receipt"],))
-        case "incident" if body.get("kind") in {"brake", "contested"}:
+        case "incident" if body.get("kind") in {"circuit_breaker", "contested"}:
             question = None if body.get("over") else (f"{body['kind']}", f"{body['subject']}")
             return Needs(question=question, receipts=tuple(body.get("receipts") or ()))
         case _:
@@ -90,7 +90,7 @@ PLAIN: dict[str, Callable[[dict[str, Any]], Message]] = {
 
 
 def _head(kind: str, body: dict[str, Any]) -> tuple[str, str]:
-    """Return how a summary of several stories begins, and how bad it is."""
+    """Return how a summary of several incidents begins, and how bad it is."""
     lines = body.get("lines") or {}
     n = len(lines) + int(body.get("left") or 0)
     over = sum(1 for each in lines.values() if each.get("over"))
@@ -140,8 +140,8 @@ def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
     said = incidents.incident(body=body, now=now, token=token)
     if not lookup.receipts:
         return said
-    decided = bullets(map(receipt_news, lookup.receipts))
-    return Message(said.text, fitted([*said.blocks, decided]))
+    decided = bullets(map(receipt_headline, lookup.receipts))
+    return Message(said.text, fit_blocks([*said.blocks, decided]))
 
 
 def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:

@@ -2,31 +2,31 @@
 
 from collections.abc import Sequence
 
-from bot.messages.findings import CHOICES, ENDS, about, recommended, written
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
-    asking,
     bold,
     bullets,
     button,
-    context,
+    confirm_dialog,
+    context_block,
     date,
+    mention_part,
     message,
-    more,
+    more_line,
     share_button,
     table,
     title,
-    who,
 )
+from bot.messages.findings import CHOICES, ENDS, about, recommended, written
 from bot.text import clean, counted, mention, mrkdwn, number, signed, store_name, when
 from sync_core.domain.proposals import (
-    Change,
     Choice,
+    MissedChange,
     Option,
     Proposal,
     ProposalKind,
@@ -36,13 +36,13 @@ from sync_core.domain.proposals import (
     Write,
 )
 
-MOST_NAMED = 4  # writes that the question before an undo names, where there are many
-LINES = (
-    Column("Product", wrapped=True),
-    Column("Decision", wrapped=True),
-    Column("Moved", right=True),
-    Column("Written", wrapped=True),
-    Column("Outcome", wrapped=True),
+MAX_WRITES_NAMED = 4  # writes that the question before an undo names, where there are many
+COLUMNS = (
+    TableColumn("Product", wrapped=True),
+    TableColumn("Decision", wrapped=True),
+    TableColumn("Moved", right=True),
+    TableColumn("Written", wrapped=True),
+    TableColumn("Outcome", wrapped=True),
 )
 
 
@@ -54,7 +54,7 @@ def proposal(*, proposal: Proposal) -> Message:
     blocks: list[Block] = [bullets(map(_offer, offers))] if offers else []
     blocks += [
         *option_buttons(proposal),
-        context(f"We suggest: {mrkdwn(recommended(proposal))} \u00b7 {expiry(proposal)}"),
+        context_block(f"We suggest: {mrkdwn(recommended(proposal))} \u00b7 {expiry(proposal)}"),
     ]
     return message(*about(proposal), ".", sign="Question", blocks=blocks)
 
@@ -82,7 +82,7 @@ def _button(proposal: Proposal, option: Option) -> Block:
     question = None
     if option.writes and option.choice is not Choice.USE_NUMBER:
         words = f"{clean(proposal.title, 100)}: {written(option.writes)}"
-        question = asking(f"{clean(option.words, 60)}?", words, "Write")
+        question = confirm_dialog(f"{clean(option.words, 60)}?", words, "Write")
     return button(
         f"{Action.DECIDE}.{option.choice}",
         label,
@@ -99,7 +99,7 @@ def ending(proposal: Proposal) -> list[Part]:
     if proposal.choice is not None:
         parts += [f" ({CHOICES[proposal.choice].lower()})"]
     if proposal.by is not None:
-        parts += [" by ", who(proposal.by.id)]
+        parts += [" by ", mention_part(proposal.by.id)]
     if proposal.decided_at is not None:
         parts += [" ", date(proposal.decided_at)]
     if proposal.receipt is not None:
@@ -116,8 +116,8 @@ def undo_question(*, proposal: Proposal) -> Message:
     writes = [each for option in proposal.options for each in option.writes]
     told = written(writes, 10) or "nothing"
     n = proposal.facts.get("writes")
-    if isinstance(n, int) and n > MOST_NAMED:
-        told = f"{number(n)} quantities, among them {written(writes[:MOST_NAMED])}"
+    if isinstance(n, int) and n > MAX_WRITES_NAMED:
+        told = f"{number(n)} quantities, among them {written(writes[:MAX_WRITES_NAMED])}"
     yes, no = (f"{Action.DECIDE}.{each}" for each in (Choice.CONFIRM, Choice.DISMISS))
     return message(
         f"Take back receipt {receipt}? Tipo would write {told}. ",
@@ -129,32 +129,39 @@ def undo_question(*, proposal: Proposal) -> Message:
                 button(yes, f"Take back receipt {receipt}", proposal.token, style="primary"),
                 button(no, "Cancel", proposal.token),
             ),
-            context(f"This question {expiry(proposal)}."),
+            context_block(f"This question {expiry(proposal)}."),
         ],
     )
 
 
 def receipt(*, receipt: Receipt, share: str = "") -> Message:
     """Say who decided what, and what came of it, line by line."""
-    blocks, shown = table(LINES, map(_line, receipt.lines), most=20)
+    blocks, shown = table(COLUMNS, map(_line, receipt.lines), most=20)
     small = f"Allowed because: {mrkdwn(receipt.rule, 80)} \u00b7 by {mention(receipt.by.id)}"
     return message(
-        *receipt_news(receipt),
+        *receipt_headline(receipt),
         sign="Note" if receipt.running else "Done",
         blocks=[
             *blocks,
-            *more(receipt.sums[0] - shown, "tipo export"),
-            context(small),
+            *more_line(receipt.sums[0] - shown, "tipo export"),
+            context_block(small),
             *actions("receipt", undo_button(receipt), share_button(share)),
         ],
     )
 
 
-def receipt_news(receipt: Receipt) -> list[Part]:
+def receipt_headline(receipt: Receipt) -> list[Part]:
     """Return a receipt in a sentence or two: what was written, where, and who said so."""
     if receipt.running:
         return _applying(receipt)
-    parts = [*_did(receipt), f" {_by(receipt)} by ", who(receipt.by.id), " ", date(receipt.at), "."]
+    parts = [
+        *_did(receipt),
+        f" {_by(receipt)} by ",
+        mention_part(receipt.by.id),
+        " ",
+        date(receipt.at),
+        ".",
+    ]
     if receipt.undone_by is not None:
         parts.append(f" Undone by receipt {receipt.undone_by}.")
     return parts
@@ -190,7 +197,7 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
     """Return what was done of that kind."""
     writes = [write for each in done for write in each.writes]
     match receipt.kind:
-        case ProposalKind.BRAKE:
+        case ProposalKind.CIRCUIT_BREAKER:
             return [_stopped(done[0])]
         case ProposalKind.MODE:
             return ["The mode was changed."]
@@ -226,7 +233,7 @@ def _fixed(receipt: Receipt, done: Sequence[ReceiptLine], writes: Sequence[Write
     return ["Fixed ", title(one.title or "a product"), f": {told}{_reason(one.change)}."]
 
 
-def _reason(change: Change | None) -> str:
+def _reason(change: MissedChange | None) -> str:
     """Return what a store did, as the reason for a fix: (US sold 4, order #1002)."""
     if change is None or not change.delta:
         return ""
@@ -264,7 +271,7 @@ def _stopped(line: ReceiptLine) -> str:
 def _by(receipt: Receipt) -> str:
     """Return how somebody decided, as a verb."""
     choices = {each.choice for each in receipt.lines}
-    if receipt.kind is ProposalKind.BRAKE and choices == {Choice.HOLD}:
+    if receipt.kind is ProposalKind.CIRCUIT_BREAKER and choices == {Choice.INVESTIGATE}:
         return "Taken on"
     return "Decided" if choices <= {Choice.DISMISS, *IGNORED} else "Approved"
 
@@ -273,7 +280,12 @@ def _applying(receipt: Receipt) -> list[Part]:
     """Say who has decided, while it is being carried out."""
     n, done, _ = receipt.sums
     so_far = f" {number(done)} of {number(n)} done, the rest is pending." if done else ""
-    by: list[Part] = [who(receipt.by.id), " ", date(receipt.at), f", applying\u2026{so_far}"]
+    by: list[Part] = [
+        mention_part(receipt.by.id),
+        " ",
+        date(receipt.at),
+        f", applying\u2026{so_far}",
+    ]
     if n == 1:
         return [bold(CHOICES[receipt.lines[0].choice]), ": approved by ", *by]
     return [f"{counted(n, 'fix', 'fixes')} approved by ", *by]

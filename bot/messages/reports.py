@@ -16,30 +16,30 @@ report is.
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.messages.bulk import is_for_all
-from bot.messages.findings import about, cause, kind_words, recommended
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
-    asking,
     bold,
     bullets,
     button,
     code,
-    context,
+    confirm_dialog,
+    context_block,
     date,
     link,
     message,
-    more,
+    more_line,
     sentence,
     table,
 )
+from bot.messages.bulk import is_for_all
+from bot.messages.findings import about, cause, kind_words, recommended
 from bot.messages.modes import count, progress
-from bot.messages.proposals import ending, option_buttons, receipt_news, undo_button
+from bot.messages.proposals import ending, option_buttons, receipt_headline, undo_button
 from bot.messages.state import books
 from bot.text import clean, counted, mrkdwn, number
 from sync_core.domain.proposals import (
@@ -52,21 +52,21 @@ from sync_core.domain.proposals import (
 )
 
 COLUMNS = (
-    Column("Product", wrapped=True),
-    Column("Why", wrapped=True),
-    Column("Store"),
-    Column("Shows", right=True),
-    Column("Expected", right=True),
-    Column("We suggest", wrapped=True),
+    TableColumn("Product", wrapped=True),
+    TableColumn("Why", wrapped=True),
+    TableColumn("Store"),
+    TableColumn("Shows", right=True),
+    TableColumn("Expected", right=True),
+    TableColumn("We suggest", wrapped=True),
 )
-ROWS = 12
-ONE_BY_ONE = 6  # findings with buttons of their own
-PAGE, PAGES = 25, 8  # of the thread
+MAX_ROWS = 12
+MAX_WITH_BUTTONS = 6  # findings with buttons of their own
+ROWS_PER_PAGE, MAX_PAGES = 25, 8  # of the thread
 NAMES = {
     ReportKind.NIGHT: "Nightly check",
     ReportKind.CHECK: "Check",
     ReportKind.PREFLIGHT: "Preview",
-    ReportKind.MEETING: "Initial comparison",
+    ReportKind.BASELINE: "Initial comparison",
     ReportKind.DRIFT: "Open mismatches",
 }
 
@@ -213,12 +213,15 @@ def _offers(report: Report, proposals: Sequence[Proposal]) -> list[Block]:
     waiting = [each for each in proposals if each.state is ProposalState.OPEN]
     is_look = report.kind is ReportKind.DRIFT
     blocks = _one_by_one(waiting) if is_look else _table(waiting)
-    return [*blocks, *_rest(report.open - min(len(waiting), ONE_BY_ONE if is_look else ROWS))]
+    return [
+        *blocks,
+        *_rest(report.open - min(len(waiting), MAX_WITH_BUTTONS if is_look else MAX_ROWS)),
+    ]
 
 
 def _table(waiting: Sequence[Proposal]) -> list[Block]:
     """Return the first findings as a table."""
-    rows = map(_row, waiting[:ROWS])
+    rows = map(_row, waiting[:MAX_ROWS])
     blocks, _ = table(COLUMNS, rows)
     return blocks
 
@@ -238,7 +241,7 @@ def _number(value: object) -> int | None:
 def _one_by_one(waiting: Sequence[Proposal]) -> list[Block]:
     """Return the first findings, each with buttons of its own."""
     blocks: list[Block] = []
-    for each in waiting[:ONE_BY_ONE]:
+    for each in waiting[:MAX_WITH_BUTTONS]:
         blocks += [sentence(*about(each), "."), *option_buttons(each)]
     return blocks
 
@@ -252,14 +255,14 @@ def _buttons(report: Report, proposals: Sequence[Proposal]) -> list[Block]:
     """Return the buttons of a report: all that is safe, one choice for all, one by one, none."""
     approve = None
     if report.safe:
-        question = asking(
+        question = confirm_dialog(
             f"Apply {counted(report.safe, 'safe fix', 'safe fixes')}?",
             "Tipo reads each product again first. Where a number has changed, nothing is written.",
             "Apply",
         )
         label = f"Approve all safe ({number(report.safe)})"
         approve = button(Action.DECIDE_ALL, label, report.token, style="primary", confirm=question)
-    dismiss = asking(
+    dismiss = confirm_dialog(
         f"Dismiss {counted(report.open, 'mismatch', 'mismatches')}?",
         "Nothing is written. What still doesn't match comes back with the next check.",
         "Dismiss",
@@ -282,7 +285,7 @@ def _done(receipts: Sequence[Receipt]) -> list[Block]:
     left = len(receipts) - len(latest)
     earlier = [sentence(f"{counted(left, 'earlier decision')} before these.")] if left else []
     undo = [each for each in map(undo_button, latest) if each is not None][-1:]
-    return [*earlier, bullets(map(receipt_news, latest)), *actions("undo", *undo)]
+    return [*earlier, bullets(map(receipt_headline, latest)), *actions("undo", *undo)]
 
 
 def _small(report: Report) -> list[Block]:
@@ -295,7 +298,7 @@ def _small(report: Report) -> list[Block]:
     compared = count(report.summary, "compared", "levels")
     if compared:
         words.append(f"{counted(compared, 'level')} compared")
-    small = [context(" \u00b7 ".join(words[:20]))] if words else []
+    small = [context_block(" \u00b7 ".join(words[:20]))] if words else []
     return [*small, *_books(report)]
 
 
@@ -306,17 +309,20 @@ def _books(report: Report) -> list[Block]:
         return []
     at = datetime.fromisoformat(str(found["at"]))
     words = books(pools=int(found["pools"]), wrong=int(found["wrong"]), at=at)
-    return [context(words)] if words else []
+    return [context_block(words)] if words else []
 
 
 def report_thread(*, report: Report, proposals: Sequence[Proposal]) -> list[Message]:
     """Return the details for the thread, page by page; not more pages than people read."""
-    pages = [proposals[start : start + PAGE] for start in range(0, len(proposals), PAGE)][:PAGES]
+    pages = [
+        proposals[start : start + ROWS_PER_PAGE]
+        for start in range(0, len(proposals), ROWS_PER_PAGE)
+    ][:MAX_PAGES]
     said = [_page(at, page, len(proposals)) for at, page in enumerate(pages)]
-    left = max(report.open, len(proposals)) - PAGE * PAGES
+    left = max(report.open, len(proposals)) - ROWS_PER_PAGE * MAX_PAGES
     if said and left > 0:
         last = said[-1]
-        said[-1] = Message(last.text, [*last.blocks, *more(left, "/tipo drift")])
+        said[-1] = Message(last.text, [*last.blocks, *more_line(left, "/tipo drift")])
     return said
 
 
@@ -332,7 +338,7 @@ def details(*, report: Report, proposals: Sequence[Proposal]) -> Message:
 
 def _page(at: int, page: Sequence[Proposal], total: int) -> Message:
     """Return one message of the thread."""
-    first = at * PAGE + 1
+    first = at * ROWS_PER_PAGE + 1
     head = f"Mismatches {first} to {first + len(page) - 1} of {number(total)}:"
     return message(head, blocks=[bullets(_detail(each) for each in page)])
 

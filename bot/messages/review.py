@@ -9,28 +9,28 @@ was typed when a page is drawn anew.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.messages.findings import CHOICES, about, recommended, written
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
     actions,
     button,
-    context,
+    context_block,
     divider,
     option,
-    plain,
+    plain_text,
     sentence,
 )
+from bot.messages.findings import CHOICES, about, recommended, written
 from bot.text import clean, counted, mrkdwn, number
 from sync_core.domain.proposals import Choice, Proposal, Report
-from sync_core.domain.values import GREATEST
+from sync_core.domain.values import MAX_QUANTITY
 
-PAGE = 10
+PAGE_SIZE = 10
 LEAVE = "leave"  # no decision: it stays open
 REST = "rest"  # no decision of its own: as for all others
 ELEMENT = "chosen"
 Picked = tuple[Choice | None, int | None]  # None: it stays open, whatever the others do
-Chosen = Mapping[int, Picked]
+PoolDecision = Mapping[int, Picked]
 
 
 def review_modal(  # noqa: PLR0913 - all that a page shows, each by its name
@@ -39,18 +39,18 @@ def review_modal(  # noqa: PLR0913 - all that a page shows, each by its name
     total: int,
     proposals: Sequence[Proposal],
     offset: int,
-    chosen: Chosen,
+    chosen: PoolDecision,
     rest: Choice | None = None,
-    called: Mapping[Choice, str] | None = None,
+    labels: Mapping[Choice, str] | None = None,
     private_metadata: str,
 ) -> dict[str, Any]:
     """Return one page of the review: a menu for each mismatch, and a field for a number.
 
-    `rest` is what is chosen for all that have no choice of their own, `called` what may be.
+    `rest` is what is chosen for all that have no choice of their own, `labels` what may be.
     """
-    shown = proposals[:PAGE]
+    shown = proposals[:PAGE_SIZE]
     blocks: list[Block] = [sentence(_where(offset, len(shown), total, len(chosen)))]
-    blocks += _for_the_rest(rest, called or {}) if shown else []
+    blocks += _for_the_rest(rest, labels or {}) if shown else []
     for each in shown:
         blocks += [divider(), *_mismatch(each, chosen.get(each.id))]
     blocks += _pages(offset, total)
@@ -58,11 +58,11 @@ def review_modal(  # noqa: PLR0913 - all that a page shows, each by its name
         "type": "modal",
         "callback_id": "review",
         "private_metadata": private_metadata,
-        "title": plain(f"Review report {report.id}"[:24], 24),
-        "close": plain("Close", 24),
+        "title": plain_text(f"Review report {report.id}"[:24], 24),
+        "close": plain_text("Close", 24),
         "blocks": blocks,
     }
-    return {**view, "submit": plain("Decide", 24)} if shown else view
+    return {**view, "submit": plain_text("Decide", 24)} if shown else view
 
 
 def _where(offset: int, shown: int, total: int, chosen: int) -> str:
@@ -74,17 +74,17 @@ def _where(offset: int, shown: int, total: int, chosen: int) -> str:
     return f"{span}{picked} Nothing is written before you press Decide."
 
 
-def _for_the_rest(rest: Choice | None, called: Mapping[Choice, str]) -> list[Block]:
+def _for_the_rest(rest: Choice | None, labels: Mapping[Choice, str]) -> list[Block]:
     """Return the menu that decides all products without a choice of their own."""
-    if not called:
+    if not labels:
         return []
     options = [option("Leave them open", LEAVE)]
-    options += [option(words, each.value) for each, words in called.items()]
+    options += [option(words, each.value) for each, words in labels.items()]
     first = next((each for each in options if rest and each["value"] == rest.value), options[0])
     menu = {
         "type": "static_select",
         "action_id": REST,
-        "placeholder": plain("Choose"),
+        "placeholder": plain_text("Choose"),
         "options": options,
         "initial_option": first,
     }
@@ -103,13 +103,13 @@ def _mismatch(proposal: Proposal, chosen: Picked | None) -> list[Block]:
     menu = {
         "type": "static_select",
         "action_id": ELEMENT,
-        "placeholder": plain("Choose"),
+        "placeholder": plain_text("Choose"),
         "options": options,
         "initial_option": first,
     }
     fields: list[Block] = [
         sentence(*about(proposal), "."),
-        context(f"We suggest: {mrkdwn(recommended(proposal))}"),
+        context_block(f"We suggest: {mrkdwn(recommended(proposal))}"),
         _field(f"choice.{proposal.id}", f"Decision for {clean(proposal.title, 60)}", menu),
     ]
     if any(each.choice is Choice.USE_NUMBER for each in proposal.options):
@@ -124,7 +124,7 @@ def _field(block_id: str, label: str, element: dict[str, Any]) -> Block:
         "type": "input",
         "block_id": block_id,
         "optional": True,
-        "label": plain(label, 150),
+        "label": plain_text(label, 150),
         "element": element,
     }
 
@@ -136,18 +136,20 @@ def _number(typed: int | None) -> dict[str, Any]:
         "action_id": ELEMENT,
         "is_decimal_allowed": False,
         "min_value": "0",
-        "max_value": f"{GREATEST}",
+        "max_value": f"{MAX_QUANTITY}",
     }
     return {**element, "initial_value": f"{typed}"} if typed is not None else element
 
 
 def _pages(offset: int, total: int) -> list[Block]:
     """Return the buttons that turn pages."""
-    back = max(offset - PAGE, 0)
+    back = max(offset - PAGE_SIZE, 0)
     return actions(
         "review-pages",
         button(Action.REVIEW_PREVIOUS, "Previous", f"{back}") if offset else None,
-        button(Action.REVIEW_NEXT, "Next", f"{offset + PAGE}") if offset + PAGE < total else None,
+        button(Action.REVIEW_NEXT, "Next", f"{offset + PAGE_SIZE}")
+        if offset + PAGE_SIZE < total
+        else None,
     )
 
 
@@ -168,7 +170,7 @@ def read_rest(state: Mapping[str, Any]) -> Choice | None:
     return Choice(picked) if picked in set(Choice) else None
 
 
-def chosen_after(chosen: Chosen, state: Mapping[str, Any]) -> dict[int, Picked]:
+def chosen_after(chosen: PoolDecision, state: Mapping[str, Any]) -> dict[int, Picked]:
     """Return all that is chosen once this page is read; what was set back is forgotten."""
     here = _page(state)
     kept = {key: each for key, each in chosen.items() if key not in here}
@@ -198,8 +200,8 @@ def _typed(state: Mapping[str, Any], key: int) -> int | None:
 def _whole(fields: Mapping[str, Any]) -> int | None:
     """Return a whole number from a field, or nothing."""
     words = (fields.get(ELEMENT) or {}).get("value") or ""
-    is_whole = words.isascii() and words.isdecimal() and len(words) <= len(f"{GREATEST}")
-    return int(words) if is_whole and int(words) <= GREATEST else None
+    is_whole = words.isascii() and words.isdecimal() and len(words) <= len(f"{MAX_QUANTITY}")
+    return int(words) if is_whole and int(words) <= MAX_QUANTITY else None
 
 
 def _values(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -227,16 +229,16 @@ def number_modal(*, proposal: Proposal, private_metadata: str) -> dict[str, Any]
         "type": "modal",
         "callback_id": "number",
         "private_metadata": private_metadata,
-        "title": plain("Use a number", 24),
-        "submit": plain("Use it", 24),
-        "close": plain("Cancel", 24),
+        "title": plain_text("Use a number", 24),
+        "submit": plain_text("Use it", 24),
+        "close": plain_text("Cancel", 24),
         "blocks": [
             sentence(*about(proposal), "."),
             {
                 "type": "input",
                 "block_id": "number",
-                "label": plain("How many units are there really?"),
-                "hint": plain("Every store is set to this number.", 150),
+                "label": plain_text("How many units are there really?"),
+                "hint": plain_text("Every store is set to this number.", 150),
                 "element": element,
             },
         ],

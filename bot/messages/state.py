@@ -3,27 +3,27 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
     bold,
     button,
     code,
-    context,
+    context_block,
+    date_or,
     message,
-    moment,
     sentence,
     share_button,
     table,
 )
 from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
-from sync_core.domain.lease import LeaseState
+from sync_core.domain.leases import LeaseState
 from sync_core.domain.proposals import Report
-from sync_core.domain.standing import Standing, State, standing
+from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import Overview, StoreView
 
@@ -38,15 +38,15 @@ CONNECTIONS = {
     LeaseState.TAKING_OVER: "being taken over",
 }
 START: list[Part] = ["Start ", code("tipo serve"), "."]
-NAMED = 20  # stores that one sentence names
+MAX_STORES_NAMED = 20  # stores that one sentence names
 BOTH = 2
 COLUMNS = (
-    Column("Store", wrapped=True),
-    Column("Connection"),
-    Column("Pending", right=True),
-    Column("Not synced", right=True),
-    Column("Usual delay / slowest 5 %", right=True),
-    Column("Last event"),
+    TableColumn("Store", wrapped=True),
+    TableColumn("Connection"),
+    TableColumn("Pending", right=True),
+    TableColumn("Not synced", right=True),
+    TableColumn("Usual delay / slowest 5 %", right=True),
+    TableColumn("Last event"),
 )
 
 
@@ -68,8 +68,8 @@ def status(
         blocks=[
             *blocks,
             *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
-            context(counts(overview), last_compare(last_report), f"As of {when(now)}"),
-            context(writers(overview)),
+            context_block(counts(overview), last_compare(last_report), f"As of {when(now)}"),
+            context_block(writers(overview)),
             *actions(
                 "status",
                 button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None,
@@ -81,9 +81,9 @@ def status(
 
 def headline(overview: Overview, *, serving: bool, compared: bool) -> tuple[str, list[Part]]:
     """Return how bad it is, and the news in a sentence or two."""
-    now = standing(overview, serving=serving, compared=compared)
+    now = sync_status(overview, serving=serving, compared=compared)
     sign, parts = SAYS[now.state](overview, now)
-    if now.off and now.state is not State.OFF:
+    if now.off and now.state is not SyncState.OFF:
         parts = [*parts, " ", *_off(now)]
     return sign, parts
 
@@ -95,64 +95,66 @@ def _not_running(*_: object) -> Said:
     return "Critical", ["Tipo is not running: nothing is counted or written. ", *START]
 
 
-def _not_ours(_: Overview, now: Standing) -> Said:
+def _not_ours(_: Overview, now: SyncStatus) -> Said:
     stores = {
         state: [each for each in now.not_ours if each.lease.state is state] for state in LeaseState
     }
     see: list[Part] = [" See ", code("/tipo takeover"), "."]
     if older := stores[LeaseState.OLDER]:
-        names = listed(each.alias for each in older)
+        names = join_names(each.alias for each in older)
         words = f"This database is older than what Tipo has done in {names}: nothing is written."
         return "Critical", [words, *see]
     if foreign := stores[LeaseState.FOREIGN]:
-        names = listed(each.alias for each in foreign)
+        names = join_names(each.alias for each in foreign)
         return "Critical", [f"Another Tipo writes to {names}, so this one does not.", *see]
-    names, by = listed(each.alias for each in now.not_ours), now.not_ours[0].lease.by
+    names, by = join_names(each.alias for each in now.not_ours), now.not_ours[0].lease.by
     words = f"{clean(by, 80)} is taking over {names}: writing starts in a minute or two."
     return "Note", [words]
 
 
-def _cant_update(_: Overview, now: Standing) -> Said:
-    names = listed(each.alias for each in now.refusing)
-    why = clean(now.refusing[0].held_why, 200).rstrip(".")
+def _cant_update(_: Overview, now: SyncStatus) -> Said:
+    names = join_names(each.alias for each in now.refusing)
+    why = clean(now.refusing[0].blocked_why, 200).rstrip(".")
     return "Critical", [f"Can't update {names}: {why}. Changes are queued; none are lost."]
 
 
-def _safety_stop(overview: Overview, _: Standing) -> Said:
-    first = overview.brakes[0]
+def _safety_stop(overview: Overview, _: SyncStatus) -> Said:
+    first = overview.breakers[0]
     pools, store = counted(first.pools, "product"), store_name(first.store)
-    left = len(overview.brakes) - 1
+    left = len(overview.breakers) - 1
     few = "needs" if first.pools == 1 else "need"
-    more = f" {counted(left, 'more safety stop')} {_is(left)} open." if left else ""
-    looking = f" {clean(first.held_by, 80)} is looking into it." if first.held_by else ""
-    return "Critical", [f"Safety stop: {pools} in {store} {few} a decision.{looking}{more}"]
+    more_line = f" {counted(left, 'more safety stop')} {_is(left)} open." if left else ""
+    looking = (
+        f" {clean(first.investigated_by, 80)} is looking into it." if first.investigated_by else ""
+    )
+    return "Critical", [f"Safety stop: {pools} in {store} {few} a decision.{looking}{more_line}"]
 
 
-def _oversold(overview: Overview, _: Standing) -> Said:
+def _oversold(overview: Overview, _: SyncStatus) -> Said:
     few = "is" if overview.oversold == 1 else "are"
     return "Critical", [f"{counted(overview.oversold, 'product')} {few} oversold."]
 
 
-def _paused(overview: Overview, _: Standing) -> Said:
+def _paused(overview: Overview, _: SyncStatus) -> Said:
     by = clean(overview.paused, 80)
     resume: list[Part] = ["Changes are counted, and written after ", code("/tipo resume"), "."]
     return "Paused", [f"Writing is paused ({by}). ", *resume]
 
 
-def _all_off(overview: Overview, now: Standing) -> Said:
+def _all_off(overview: Overview, now: SyncStatus) -> Said:
     if not now.off:
-        only = listed(each.alias for each in overview.stores) or "No store"
+        only = join_names(each.alias for each in overview.stores) or "No store"
         return "Off", [f"{only} is set up alone: add a second store to sync with."]
     return "Off", _off(now)
 
 
-def _off(now: Standing) -> list[Part]:
+def _off(now: SyncStatus) -> list[Part]:
     """Return which stores are off, and how to turn them on."""
     few = "isn't" if len(now.off) == 1 else "aren't"
     it = "it" if len(now.off) == 1 else "them"
     alone = len(now.off) == 1 and len(now.connected) > 1
     command = f"/tipo mode two-way{f' {now.off[0].alias}' if alone else ''}"
-    names = listed(each.alias for each in now.off)
+    names = join_names(each.alias for each in now.off)
     return [f"{names} {few} connected yet. Turn {it} on with ", code(command), "."]
 
 
@@ -160,18 +162,18 @@ def _nothing_matched(*_: object) -> Said:
     return "Warning", ["No product matches between the stores. See ", code("/tipo unmatched"), "."]
 
 
-def _never_compared(_: Overview, now: Standing) -> Said:
+def _never_compared(_: Overview, now: SyncStatus) -> Said:
     few = f" {counted(now.pending, 'change')} {_is(now.pending)} pending." if now.pending else ""
     check: list[Part] = [code("/tipo check"), " does it now; else it runs at night.", few]
     return "Note", ["Changes are synced, but the stores were never compared. ", *check]
 
 
-def _pending(overview: Overview, now: Standing) -> Said:
+def _pending(overview: Overview, now: SyncStatus) -> Said:
     told = [f"{counted(now.pending, 'change')} {_is(now.pending)} pending."]
     return "Note", [*told, *([f" {_open(overview)}"] if overview.findings else [])]
 
 
-def _mismatches(overview: Overview, _: Standing) -> Said:
+def _mismatches(overview: Overview, _: SyncStatus) -> Said:
     return "Warning", [_open(overview)]
 
 
@@ -184,35 +186,35 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _in_sync(_: Overview, now: Standing) -> Said:
+def _in_sync(_: Overview, now: SyncStatus) -> Said:
     if now.off:
-        return "Done", [f"{listed(each.alias for each in now.connected)} are in sync."]
+        return "Done", [f"{join_names(each.alias for each in now.connected)} are in sync."]
     n = len(now.connected)
     return "Done", ["Both stores are in sync." if n == BOTH else f"All {n} stores are in sync."]
 
 
-def listed(aliases: Iterable[str]) -> str:
+def join_names(aliases: Iterable[str]) -> str:
     """Return stores as people list them: EU, US and UK."""
     names = [store_name(each) for each in aliases]
-    left = len(names) - NAMED
+    left = len(names) - MAX_STORES_NAMED
     if left > 0:
-        return f"{', '.join(names[:NAMED])} and {counted(left, 'more store')}"
+        return f"{', '.join(names[:MAX_STORES_NAMED])} and {counted(left, 'more store')}"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-SAYS: dict[State, Callable[[Overview, Standing], Said]] = {
-    State.NOT_RUNNING: _not_running,
-    State.NOT_OURS: _not_ours,
-    State.CANT_UPDATE: _cant_update,
-    State.SAFETY_STOP: _safety_stop,
-    State.OVERSOLD: _oversold,
-    State.PAUSED: _paused,
-    State.OFF: _all_off,
-    State.NOTHING_MATCHED: _nothing_matched,
-    State.NEVER_COMPARED: _never_compared,
-    State.PENDING: _pending,
-    State.MISMATCHES: _mismatches,
-    State.IN_SYNC: _in_sync,
+SAYS: dict[SyncState, Callable[[Overview, SyncStatus], Said]] = {
+    SyncState.NOT_RUNNING: _not_running,
+    SyncState.NOT_OURS: _not_ours,
+    SyncState.CANT_UPDATE: _cant_update,
+    SyncState.SAFETY_STOP: _safety_stop,
+    SyncState.OVERSOLD: _oversold,
+    SyncState.PAUSED: _paused,
+    SyncState.OFF: _all_off,
+    SyncState.NOTHING_MATCHED: _nothing_matched,
+    SyncState.NEVER_COMPARED: _never_compared,
+    SyncState.PENDING: _pending,
+    SyncState.MISMATCHES: _mismatches,
+    SyncState.IN_SYNC: _in_sync,
 }
 
 
@@ -221,7 +223,7 @@ def row(store: StoreView) -> tuple[object, ...]:
     return (
         _name(store),
         connection(store),
-        store.due + store.looks + store.open,
+        store.due + store.refreshes + store.open,
         store.suspended,
         delay(store),
         store.last_delivery_at,
@@ -238,7 +240,7 @@ def connection(store: StoreView) -> str:
     """Return how a store takes part, in a few words."""
     if store.lease.is_in_the_way:
         return CONNECTIONS[store.lease.state]
-    if store.held_why:
+    if store.blocked_why:
         return "can't be updated"
     return "source" if store.role is Role.SOURCE else (store.mode or Mode.OFF).value
 
@@ -248,13 +250,13 @@ def writers(overview: Overview) -> str:
     ours = [each for each in overview.stores if each.lease.state is LeaseState.OURS]
     told = [
         f"{mrkdwn(store_name(each.alias), 40)} since {when(each.lease.since, '{date_short}')}"
-        for each in ours[:NAMED]
+        for each in ours[:MAX_STORES_NAMED]
         if each.lease.since
     ]
     if not told:
         return "This Tipo writes to no store."
     name = f" ({mrkdwn(overview.instance, 20)})" if overview.instance else ""
-    left = f" and {len(ours) - NAMED} more" if len(ours) > NAMED else ""
+    left = f" and {len(ours) - MAX_STORES_NAMED} more" if len(ours) > MAX_STORES_NAMED else ""
     return f"This Tipo{name} writes to {', '.join(told)}{left}."
 
 
@@ -274,7 +276,7 @@ def counts(overview: Overview) -> str:
         f"{number(overview.findings)} open",
     ]
     if overview.unhandled:
-        since = moment(overview.oldest_unhandled_at, "now")
+        since = date_or(overview.oldest_unhandled_at, "now")
         words.append(f"{counted(overview.unhandled, 'notification')} pending since {since}")
     return " \u00b7 ".join(words)
 
@@ -294,15 +296,15 @@ def last_compare(report: Report | None) -> str:
     if report is None:
         return "The stores have not been compared yet."
     few = counted(report.open, "mismatch", "mismatches")
-    return f"Last compared {moment(report.finished_at)}: {few} open."
+    return f"Last compared {date_or(report.finished_at)}: {few} open."
 
 
 def mode_now(*, overview: Overview, share: str = "") -> Message:
     """Say how each destination is connected, and how to change it."""
     parts: list[Part] = []
     destinations = [each for each in overview.stores if each.role is not Role.SOURCE]
-    left = len(destinations) - NAMED
-    for each in destinations[:NAMED]:
+    left = len(destinations) - MAX_STORES_NAMED
+    for each in destinations[:MAX_STORES_NAMED]:
         mode = each.mode or Mode.OFF
         parts += [", " if parts else "", store_name(each.alias), " is ", bold(mode.value)]
         parts += [f" ({MODES[mode]})"]
@@ -317,12 +319,19 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         code("/tipo mode off"),
         ", with a store's name if you mean one. You see what would be written first.",
     )
-    held = [
+    writing_blocked = [
         f"{mrkdwn(store_name(each.alias), 40)} can't be updated"
         for each in overview.stores
-        if each.held_why
+        if each.blocked_why
     ]
-    ending = [*([context(", ".join(held[:NAMED]))] if held else []), *share_it(share)]
+    ending = [
+        *(
+            [context_block(", ".join(writing_blocked[:MAX_STORES_NAMED]))]
+            if writing_blocked
+            else []
+        ),
+        *share_it(share),
+    ]
     rest = f", and {counted(left, 'more store')}" if left > 0 else ""
     return message(*parts[1:], f"{rest}.", blocks=[hint, *ending])
 

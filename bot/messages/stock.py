@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.messages.kit import (
-    OPTIONS,
+from bot.messages.block_kit import (
+    MAX_OPTIONS,
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
     button,
     code,
-    context,
+    context_block,
     message,
-    more,
+    more_line,
     option,
-    plain,
+    plain_text,
     sentence,
     share_button,
     table,
@@ -29,15 +29,15 @@ from sync_core.domain.values import Mode
 from sync_core.domain.views import LevelView, PoolView
 
 COLUMNS = (
-    Column("Store", wrapped=True),
-    Column("Location", wrapped=True),
-    Column("Live", right=True),
-    Column("Expected", right=True),
-    Column("Pending", right=True),
-    Column("State", wrapped=True),
+    TableColumn("Store", wrapped=True),
+    TableColumn("Location", wrapped=True),
+    TableColumn("Live", right=True),
+    TableColumn("Expected", right=True),
+    TableColumn("Pending", right=True),
+    TableColumn("State", wrapped=True),
 )
-MANY = (Column("Product", wrapped=True), *COLUMNS)
-POOLS = 8  # that one answer shows whole; more are chosen from a list
+MANY_COLUMNS = (TableColumn("Product", wrapped=True), *COLUMNS)
+MAX_POOLS = 8  # that one answer shows whole; more are chosen from a list
 REASONS = {
     "missing": "deleted, or never stocked there",
     "untracked": "the store does not track its quantity",
@@ -61,22 +61,24 @@ def stock(
             code("/tipo unmatched"),
             " lists products with no match.",
         )
-    left = (total or len(pools)) - len(pools[:POOLS])
-    parts = _one(pools[0]) if len(pools) == 1 else _several(pools[:POOLS], total or len(pools))
-    blocks = _alone(pools[0], now) if len(pools) == 1 else _together(pools[:POOLS])
+    left = (total or len(pools)) - len(pools[:MAX_POOLS])
+    parts = _one(pools[0]) if len(pools) == 1 else _several(pools[:MAX_POOLS], total or len(pools))
+    blocks = _alone(pools[0], now) if len(pools) == 1 else _together(pools[:MAX_POOLS])
     share_it = actions("share", share_button(share))
-    return message(*parts, blocks=[*blocks, *more(left, "/tipo stock <more words>"), *share_it])
+    return message(
+        *parts, blocks=[*blocks, *more_line(left, "/tipo stock <more words>"), *share_it]
+    )
 
 
 def _one(pool: PoolView) -> list[Part]:
     """Return the news of one pool in a sentence."""
-    lead: list[Part] = [title(pool.title), f" at {clean(pool.place, 60)}: "]
+    lead: list[Part] = [title(pool.title), f" at {clean(pool.location_group, 60)}: "]
     if pool.shared is None:
         return [*lead, "no shared number yet, the initial comparison is still open."]
     if pool.shared < 0:
         below = number(-pool.shared)
         return [*lead, f"{below} pre-sold." if pool.presold else f"oversold by {below}."]
-    pending = sum(1 for each in pool.levels if each.owed)
+    pending = sum(1 for each in pool.levels if each.outstanding)
     apart = sum(1 for each in pool.levels if is_apart(each))
     rest = [f"{number(pending)} pending"] if pending else []
     rest += [f"{number(apart)} not synced"] if apart else []
@@ -86,7 +88,7 @@ def _one(pool: PoolView) -> list[Part]:
 
 def is_apart(level: LevelView) -> bool:
     """Whether a level does not share the stock at the moment."""
-    return level.suspended is not None or level.mode is Mode.OFF or not level.met
+    return level.suspended is not None or level.mode is Mode.OFF or not level.baselined
 
 
 def _several(pools: Sequence[PoolView], total: int) -> list[Part]:
@@ -110,7 +112,7 @@ def _alone(pool: PoolView, now: datetime) -> list[Block]:
     return [
         *rows,
         *_hidden(len(pool.levels) - shown),
-        context(" \u00b7 ".join(facts)),
+        context_block(" \u00b7 ".join(facts)),
         *_unread(pool.levels),
         *actions(f"pool-{pool.id}", why),
     ]
@@ -119,11 +121,13 @@ def _alone(pool: PoolView, now: datetime) -> list[Block]:
 def _together(pools: Sequence[PoolView]) -> list[Block]:
     """Return one table of several pools: a message takes no second one."""
     levels = [each for pool in pools for each in pool.levels]
-    rows, shown = table(MANY, ((pool.title, *_row(e)) for pool in pools for e in pool.levels))
+    rows, shown = table(
+        MANY_COLUMNS, ((pool.title, *_row(e)) for pool in pools for e in pool.levels)
+    )
     menu: Block = {
         "type": "static_select",
         "action_id": f"{Action.CHOOSE}.history",
-        "placeholder": plain("Why this number?"),
+        "placeholder": plain_text("Why this number?"),
         "options": [_choice(each) for each in pools],
     }
     return [
@@ -152,9 +156,9 @@ def _unread(levels: Sequence[LevelView]) -> list[Block]:
 
 def _row(level: LevelView) -> tuple[object, ...]:
     """Return what the table says of a level."""
-    pending = signed(level.owed) if level.owed else 0
-    expected = None if level.book is None else level.book + level.owed
-    return (level.store, level.place, level.shows, expected, pending, _state(level))
+    pending = signed(level.outstanding) if level.outstanding else 0
+    expected = None if level.book is None else level.book + level.outstanding
+    return (level.store, level.location_group, level.shows, expected, pending, _state(level))
 
 
 def _state(level: LevelView) -> str:
@@ -163,13 +167,13 @@ def _state(level: LevelView) -> str:
         return f"not synced: {REASONS.get(level.suspended, level.suspended)}"
     if level.mode is Mode.OFF:
         return "off"
-    if not level.met:
+    if not level.baselined:
         return "initial comparison open"
     if level.open_delta is not None:
         return f"writing {signed(level.open_delta)}"
-    if level.waits_for_look:
+    if level.awaits_refresh:
         return "being read again"
-    return "pending" if level.owed else _in_sync(level)
+    return "pending" if level.outstanding else _in_sync(level)
 
 
 def _in_sync(level: LevelView) -> str:
@@ -180,11 +184,11 @@ def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") 
     """Let people choose one of many; `then` says what for: stock, history or buffer."""
     if not pools:
         return message("Nothing goes by the name \u201c", clean(words, 80), "\u201d.")
-    options = [_choice(each) for each in pools[:OPTIONS]]
+    options = [_choice(each) for each in pools[:MAX_OPTIONS]]
     menu: Block = {
         "type": "static_select",
         "action_id": f"{Action.CHOOSE}.{then}",
-        "placeholder": plain("Choose a product"),
+        "placeholder": plain_text("Choose a product"),
         "options": options,
     }
     left = len(pools) - len(options)
@@ -194,7 +198,7 @@ def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") 
         "\u201d. Which one do you mean?",
         blocks=[
             {"type": "actions", "block_id": "choose", "elements": [menu]},
-            *more(left, "/tipo stock <more words>"),
+            *more_line(left, "/tipo stock <more words>"),
         ],
     )
 
@@ -202,7 +206,7 @@ def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") 
 def _choice(pool: PoolView) -> dict[str, Any]:
     """Return a pool as a choice of a menu."""
     return option(
-        f"{clean(pool.title, 60)} \u00b7 {clean(pool.place, 12)}",
+        f"{clean(pool.title, 60)} \u00b7 {clean(pool.location_group, 12)}",
         f"{pool.id}",
         f"{_shared(pool)} \u00b7 {clean(pool.handle, 50)}",
     )

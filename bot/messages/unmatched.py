@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from bot.messages.kit import (
+from bot.messages.block_kit import (
     Action,
     Block,
-    Column,
     Message,
     Part,
+    TableColumn,
     actions,
     bold,
     bullets,
@@ -21,10 +21,10 @@ from bot.text import clean, counted
 from sync_core.domain.views import Unmatched
 
 COLUMNS = (
-    Column("Store"),
-    Column("Product", wrapped=True),
-    Column("SKU", wrapped=True),
-    Column("Why", wrapped=True),
+    TableColumn("Store"),
+    TableColumn("Product", wrapped=True),
+    TableColumn("SKU", wrapped=True),
+    TableColumn("Why", wrapped=True),
 )
 REMEDIES = {
     "no partner": "Give it the same handle and options (or SKU, or barcode) as its twin.",

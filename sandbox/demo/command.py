@@ -20,19 +20,19 @@ def register(app: typer.Typer) -> None:
 def demo(*, keep: Keep = False, as_json: AsJson = False) -> None:
     """Watch Tipo keep two imitation stores equal; needs no account and no settings.
 
-    Starts two stores and a `tipo serve` on this machine, sells, restocks and refunds, and tells
+    Starts two stores and a `tipo serve` on this machine, sells, restocks and refunds, and prints
     what each store showed when. Exit 1 if any scene ends otherwise than it must.
     """
     # Only now: every command loads this module, and the stores take their time.
-    from sandbox.demo.show import NoShow, give  # noqa: PLC0415
+    from sandbox.demo.run import DemoFailed, run_demo  # noqa: PLC0415
 
     out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, quiet=as_json)
     try:
         with TemporaryDirectory(prefix="tipo-demo-") as folder:
-            good = asyncio.run(give(Path(folder), out, keep=keep, as_json=as_json))
-    except NoShow as exc:
+            holds = asyncio.run(run_demo(Path(folder), out, keep=keep, as_json=as_json))
+    except DemoFailed as exc:
         typer.echo(f"tipo: {exc}", err=True)
         raise typer.Exit(2) from exc
     except KeyboardInterrupt:
-        good = True
-    raise typer.Exit(0 if good else 1)
+        holds = True
+    raise typer.Exit(0 if holds else 1)

@@ -14,21 +14,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sandbox.demo.stage import Stage
-from sandbox.goods import Entry, NoSuchThing
+from sandbox.demo.environment import DemoEnvironment
+from sandbox.models import StockLogEntry, UnknownId
+from sandbox.sample_shops import INITIAL_QUANTITY
 from sandbox.shop import Shop
-from sandbox.world import QUANTITY
 
 SKU = "SFDJ-M"
-NAME = "Slim Fit Denim Jacket, size M"
-PATIENCE = 15.0  # seconds to equality
-ROUND = 0.005  # seconds between looks at the stores
+JACKET_NAME = "Slim Fit Denim Jacket, size M"
+MAX_SECONDS_TO_EQUAL = 15.0  # seconds to equality
+POLL_SECONDS = 0.005  # seconds between checks of the stores
 STORES = ("eu", "us")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
-    """Something that a customer or the staff does in a store."""
+class StoreAction:
+    """One action of a customer or of the staff in a store."""
 
     store: str
     verb: str
@@ -39,15 +39,15 @@ class Deed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Deeds at one moment, and what each store must show after them."""
+    """Actions at one moment, and what each store must show after them."""
 
     title: str
-    deeds: tuple[Deed, ...]
+    actions: tuple[StoreAction, ...]
     shows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ShownChange:
     """One change of one store's quantity."""
 
     store: str
@@ -56,18 +56,18 @@ class Line:
     after: int
     words: str
     by_tipo: bool
-    ms: int  # since the first deed
+    ms: int  # since the first action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """What became of a scene."""
+class SceneResult:
+    """How a scene ended."""
 
     title: str
     should_show: int
     shows: dict[str, int]
-    lines: tuple[Line, ...]
-    ms: int | None  # from the first deed to equality; None if it never came
+    lines: tuple[ShownChange, ...]
+    ms: int | None  # from the first action to equality; None if it never came
 
     @property
     def holds(self) -> bool:
@@ -76,8 +76,8 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """What stands at the end of all."""
+class FinalCount:
+    """The totals at the end."""
 
     started_with: int
     changed_by_people: int
@@ -97,13 +97,13 @@ def scenes() -> tuple[Scene, ...]:
     return (
         Scene(
             title="A customer buys 5 jackets in urbanwear-us",
-            deeds=(_sale("us", 5),),
+            actions=(_sale("us", 5),),
             shows=45,
         ),
         Scene(
             title="The warehouse of urbanwear-eu puts 10 more on the shelf",
-            deeds=(
-                Deed(
+            actions=(
+                StoreAction(
                     store="eu",
                     verb="restock",
                     delta=10,
@@ -115,8 +115,8 @@ def scenes() -> tuple[Scene, ...]:
         ),
         Scene(
             title="The customer sends 2 of the 5 back: refunded, and back on sale",
-            deeds=(
-                Deed(
+            actions=(
+                StoreAction(
                     store="us",
                     verb="refund",
                     delta=2,
@@ -128,71 +128,71 @@ def scenes() -> tuple[Scene, ...]:
         ),
         Scene(
             title="3 are sold in urbanwear-us and 2 in urbanwear-eu, at the same moment",
-            deeds=(_sale("us", 3), _sale("eu", 2)),
+            actions=(_sale("us", 3), _sale("eu", 2)),
             shows=52,
         ),
     )
 
 
-def _sale(store: str, quantity: int) -> Deed:
+def _sale(store: str, quantity: int) -> StoreAction:
     given = {"item": SKU, "quantity": quantity}
-    return Deed(store=store, verb="sell", delta=-quantity, words="sold", given=given)
+    return StoreAction(store=store, verb="sell", delta=-quantity, words="sold", given=given)
 
 
-async def play(stage: Stage, scene: Scene) -> Played:
+async def play(demo: DemoEnvironment, scene: Scene) -> SceneResult:
     """Do what the scene says, and wait until the stores are equal."""
-    await _next_second(stage)
-    marks = {alias: len(stage.shops[alias].log) for alias in STORES}
-    before = shown(stage)
+    await _next_second(demo)
+    marks = {alias: len(demo.shops[alias].log) for alias in STORES}
+    before = quantities_shown(demo)
     async with asyncio.TaskGroup() as group:
-        for deed in scene.deeds:
-            group.create_task(stage.act(deed.store, deed.verb, deed.given))
-    equal = await become_equal(stage, SKU, scene.shows)
+        for action in scene.actions:
+            group.create_task(demo.perform(action.store, action.verb, action.given))
+    equal = await wait_until_equal(demo, SKU, scene.shows)
     entries = [
-        (alias, entry) for alias in STORES for entry in stage.shops[alias].log[marks[alias] :]
+        (alias, entry) for alias in STORES for entry in demo.shops[alias].log[marks[alias] :]
     ]
-    lines = _lines(entries, before, {deed.store: deed.words for deed in scene.deeds})
-    return Played(
+    lines = _lines(entries, before, {action.store: action.words for action in scene.actions})
+    return SceneResult(
         title=scene.title,
         should_show=scene.shows,
-        shows=shown(stage),
+        shows=quantities_shown(demo),
         lines=lines,
         ms=max(each.ms for each in lines) if equal and lines else None,
     )
 
 
-async def _next_second(stage: Stage) -> None:
+async def _next_second(demo: DemoEnvironment) -> None:
     """Let the clock's second pass in which Tipo last wrote.
 
-    Stores tell times in whole seconds. What happens within the second of Tipo's own write it
+    Stores give times in whole seconds. What happens within the second of Tipo's own write it
     reads again two seconds later, to be sure: right, but in a demo people would wonder.
     """
-    if not any(shop.log for shop in stage.shops.values()):
+    if not any(shop.log for shop in demo.shops.values()):
         return
-    now = stage.clock.now()
+    now = demo.clock.now()
     after = now.replace(microsecond=0) + timedelta(seconds=1.02)
-    await stage.clock.sleep((after - now).total_seconds())
+    await demo.clock.sleep((after - now).total_seconds())
 
 
-async def become_equal(stage: Stage, sku: str, quantity: int) -> bool:
+async def wait_until_equal(demo: DemoEnvironment, sku: str, quantity: int) -> bool:
     """Wait until both stores show a quantity; whether they do."""
     try:
-        async with asyncio.timeout(PATIENCE):
-            while set(shown(stage, sku).values()) != {quantity}:
-                await stage.clock.sleep(ROUND)
+        async with asyncio.timeout(MAX_SECONDS_TO_EQUAL):
+            while set(quantities_shown(demo, sku).values()) != {quantity}:
+                await demo.clock.sleep(POLL_SECONDS)
     except TimeoutError:
         return False
     return True
 
 
-def shown(stage: Stage, sku: str = SKU) -> dict[str, int]:
+def quantities_shown(demo: DemoEnvironment, sku: str = SKU) -> dict[str, int]:
     """Return what each store shows of the jacket in one size."""
-    return {alias: stage.shops[alias].available(sku) for alias in STORES}
+    return {alias: demo.shops[alias].available(sku) for alias in STORES}
 
 
 def _lines(
-    entries: list[tuple[str, Entry]], before: Mapping[str, int], words: Mapping[str, str]
-) -> tuple[Line, ...]:
+    entries: list[tuple[str, StockLogEntry]], before: Mapping[str, int], words: Mapping[str, str]
+) -> tuple[ShownChange, ...]:
     """Return the stores' own logs of a scene as lines, in the order of time."""
     entries.sort(key=lambda pair: pair[1].at)
     now = dict(before)
@@ -200,7 +200,7 @@ def _lines(
     for alias, entry in entries:
         by_tipo = entry.by == "api"
         lines.append(
-            Line(
+            ShownChange(
                 store=alias,
                 delta=entry.delta,
                 before=now[alias],
@@ -214,24 +214,24 @@ def _lines(
     return tuple(lines)
 
 
-def end(stage: Stage) -> Ending:
+def count_up(demo: DemoEnvironment) -> FinalCount:
     """Count up: every level of both stores, and every change that people made."""
-    source, other = (stage.shops[alias] for alias in STORES)
-    item = {alias: stage.shops[alias].item(SKU).id for alias in STORES}
+    source, other = (demo.shops[alias] for alias in STORES)
+    item = {alias: demo.shops[alias].item(SKU).id for alias in STORES}
     people = sum(
         entry.delta
         for alias in STORES
-        for entry in stage.shops[alias].log
+        for entry in demo.shops[alias].log
         if entry.item == item[alias] and entry.by != "api"
     )
     equal = 0
     for level in source.levels():
         with_it = _available(other, level.item.variant.sku)
         equal += with_it == level.available
-    return Ending(
-        started_with=QUANTITY,
+    return FinalCount(
+        started_with=INITIAL_QUANTITY,
         changed_by_people=people,
-        shows=shown(stage),
+        shows=quantities_shown(demo),
         levels=len(list(source.levels())),
         equal_levels=equal,
     )
@@ -242,5 +242,5 @@ def _available(shop: Shop, sku: str | None) -> int | None:
         return None
     try:
         return shop.available(sku)
-    except NoSuchThing:
+    except UnknownId:
         return None

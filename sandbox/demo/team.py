@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sandbox.slack import Channel, Message, Person, Workspace
+from sandbox.slack import Channel, SandboxWorkspace, SlackMessage, SlackUser
 
-FIRST = 5.0  # seconds to an answer
-LONG = 30.0  # seconds to what takes its time: a compare, an alert
+ANSWER_TIMEOUT_SECONDS = 5.0  # seconds to an answer
+ALERT_TIMEOUT_SECONDS = 30.0  # seconds to what takes its time: a compare, an alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
     """Two people, one channel, one app."""
 
-    slack: Workspace
-    ann: Person
-    bob: Person
+    slack: SandboxWorkspace
+    ann: SlackUser
+    bob: SlackUser
     stock: Channel
 
     def settings(self) -> Mapping[str, str]:
@@ -31,56 +31,56 @@ class Team:
         """Return all that has been said and done in the channel so far."""
         return self.slack.transcript(self.stock)
 
-    async def ask(self, who: Person, line: str) -> Message:
+    async def run_command(self, who: SlackUser, line: str) -> SlackMessage:
         """Let somebody type a command, and return what they see.
 
         Raises:
             TimeoutError: If nobody answers.
         """
-        deed = await self.slack.command(who, line, channel=self.stock)
-        return await deed.answer(FIRST)
+        interaction = await self.slack.command(who, line, channel=self.stock)
+        return await interaction.answer(ANSWER_TIMEOUT_SECONDS)
 
-    async def question(self, who: Person, action: str) -> Message:
+    async def wait_for_button(self, who: SlackUser, action: str) -> SlackMessage:
         """Return the message in front of somebody that has a certain button.
 
         Raises:
             TimeoutError: If none comes.
         """
 
-        def shown() -> Message | None:
+        def find_message() -> SlackMessage | None:
             seen = [*self.slack.messages(self.stock), *self.slack.ephemerals(who)]
             return next((each for each in reversed(seen) if has(each, action)), None)
 
-        found = await self.slack.until(shown, LONG)
+        found = await self.slack.until(find_message, ALERT_TIMEOUT_SECONDS)
         if found is None:
             raise TimeoutError
         return found
 
-    async def said(self, *words: str) -> Message:
+    async def wait_for_message(self, *words: str) -> SlackMessage:
         """Return the message in the channel that says all this.
 
         Raises:
             TimeoutError: If none comes.
         """
 
-        def shown() -> Message | None:
+        def find_message() -> SlackMessage | None:
             there = self.slack.messages(self.stock)
             return next((each for each in there if all(w in each.text for w in words)), None)
 
-        found = await self.slack.until(shown, LONG)
+        found = await self.slack.until(find_message, ALERT_TIMEOUT_SECONDS)
         if found is None:
             raise TimeoutError
         return found
 
 
-def has(message: Message, action: str) -> bool:
+def has(message: SlackMessage, action: str) -> bool:
     """Whether a message has a certain button."""
     rows = (each for each in message.blocks if each["type"] == "actions")
     return any(button["action_id"] == action for row in rows for button in row["elements"])
 
 
-def hire(now: Callable[[], float]) -> Team:
+def create_team(now: Callable[[], float]) -> Team:
     """Return the team."""
-    slack = Workspace(now)
-    ann, bob = slack.person("ann"), slack.person("bob")
-    return Team(slack=slack, ann=ann, bob=bob, stock=slack.channel("stock", [ann, bob]))
+    slack = SandboxWorkspace(now)
+    ann, bob = slack.add_user("ann"), slack.add_user("bob")
+    return Team(slack=slack, ann=ann, bob=bob, stock=slack.add_channel("stock", [ann, bob]))

@@ -1,49 +1,49 @@
 """An imitation Slack workspace: real HTTP, real sockets, at least as strict as Slack.
 
-    workspace = Workspace(time.time)
-    ann = workspace.person("ann")
-    stock = workspace.channel("stock", [ann])
+    workspace = SandboxWorkspace(time.time)
+    ann = workspace.add_user("ann")
+    stock = workspace.add_channel("stock", [ann])
     async with workspace.running():
         client = AsyncWebClient(token=workspace.app.bot_token, base_url=workspace.api_url)
         workspace.app.request_url = "http://127.0.0.1:4300/slack/events"  # or app.socket_mode
-        deed = await workspace.command(ann, "/tipo status", channel=stock)
-        answer = await deed.answer()  # the first thing that ann sees
+        done = await workspace.command(ann, "/tipo status", channel=stock)
+        answer = await done.answer()  # the first message that ann sees
         await workspace.click(ann, answer, "share")
-        assert deed.acked and deed.ack_ms < 300 and not workspace.pinged()
+        assert done.acked and done.ack_ms < 300 and not workspace.pinged()
         print(workspace.transcript())
 
-`workspace.faults` lets things go wrong, `workspace.calls` tells what the app asked for.
+`workspace.faults` lets things go wrong, `workspace.calls` lists the app's calls.
 """
 
-from sandbox.slack.app import App
-from sandbox.slack.call import Call
-from sandbox.slack.check import check_blocks, check_view
-from sandbox.slack.deeds import Deed
-from sandbox.slack.entering import Impossible
-from sandbox.slack.faults import ANY, Answer, Faults
+from sandbox.slack.api_call import ApiCall
+from sandbox.slack.faults import ANY, SlackFault, SlackFaults
+from sandbox.slack.form_input import ImpossibleAction
+from sandbox.slack.installed_app import InstalledApp
+from sandbox.slack.interaction import Interaction
+from sandbox.slack.mrkdwn import Ping
 from sandbox.slack.signing import Forgery
-from sandbox.slack.state import Channel, Group, Message, Person, View
-from sandbox.slack.text import Ping
-from sandbox.slack.transcript import look_at_view
-from sandbox.slack.workspace import Workspace
+from sandbox.slack.state import Channel, SlackMessage, SlackUser, SlackView, UserGroup
+from sandbox.slack.transcript import view_text
+from sandbox.slack.validation import check_blocks, check_view
+from sandbox.slack.workspace import SandboxWorkspace
 
 __all__ = [
     "ANY",
-    "Answer",
-    "App",
-    "Call",
+    "ApiCall",
     "Channel",
-    "Deed",
-    "Faults",
     "Forgery",
-    "Group",
-    "Impossible",
-    "Message",
-    "Person",
+    "ImpossibleAction",
+    "InstalledApp",
+    "Interaction",
     "Ping",
-    "View",
-    "Workspace",
+    "SandboxWorkspace",
+    "SlackFault",
+    "SlackFaults",
+    "SlackMessage",
+    "SlackUser",
+    "SlackView",
+    "UserGroup",
     "check_blocks",
     "check_view",
-    "look_at_view",
+    "view_text",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 ANY = "*"
 
 
-class Answer(StrEnum):
+class SlackFault(StrEnum):
     """Ways to answer a request badly."""
 
     RATE_LIMITED = "rate_limited"  # 429 with Retry-After, nothing done
@@ -22,15 +22,15 @@ class Answer(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Faults:
+class SlackFaults:
     """Switches and probabilities. By default nothing goes wrong.
 
     Keys are method names (`chat.postMessage`, `response_url`, `upload`), or `*` for all.
     """
 
-    next: dict[str, list[Answer]] = field(default_factory=dict)  # one a call, until it is empty
-    chances: dict[Answer, float] = field(default_factory=dict)  # of any call
-    always: dict[str, Answer] = field(default_factory=dict)
+    next: dict[str, list[SlackFault]] = field(default_factory=dict)  # one a call, until it is empty
+    chances: dict[SlackFault, float] = field(default_factory=dict)  # of any call
+    always: dict[str, SlackFault] = field(default_factory=dict)
     refuse: dict[str, str] = field(default_factory=dict)  # Slack's own error word
     blocks: str = ""  # the word with which it refuses whatever has blocks; "": it takes them
     outage: bool = False  # every connection breaks before anything is done
@@ -39,19 +39,19 @@ class Faults:
     slow_for: float = 1.0
     silent_sockets: bool = False  # they stay open, answer pings, and deliver nothing
 
-    def draw(self, method: str, now: float, rng: Random) -> Answer | None:
+    def render_blocks(self, method: str, now: float, rng: Random) -> SlackFault | None:
         """Return what goes wrong with this call, if anything."""
         if self.outage or now < self.down_until:
-            return Answer.DROP_BEFORE
+            return SlackFault.DROP_BEFORE
         for key in (method, ANY):
             if self.next.get(key):
                 return self.next[key].pop(0)
             if key in self.always:
                 return self.always[key]
-        luck = rng.random()
+        rest = rng.random()
         for answer, chance in self.chances.items():
-            luck -= chance
-            if luck < 0:
+            rest -= chance
+            if rest < 0:
                 return answer
         return None
 
@@ -60,7 +60,7 @@ class Faults:
         named = self.refuse.get(method) or self.refuse.get(ANY)
         return named or (self.blocks if given.get("blocks") else None) or None
 
-    def once(self, method: str, *answers: Answer) -> None:
+    def once(self, method: str, *answers: SlackFault) -> None:
         """Let the next calls of a method (or `*`) go wrong like this."""
         self.next.setdefault(method, []).extend(answers)
 

@@ -1,12 +1,12 @@
 """Slack's numbers, in one place.
 
-Keys are `thing.field`. Where sources disagree the lower number stands, so that what passes here
+Keys are `object.field`. Where sources disagree the lower number counts, so what passes here
 passes there: `data_table` (100 rows and a header, 10,000 characters) and the charts' series.
 """
 
 from collections.abc import Mapping
 
-MOST: Mapping[str, int] = {
+MAX: Mapping[str, int] = {
     # Any text object, any id
     "text": 3000,
     "action_id": 255,
@@ -134,7 +134,7 @@ MOST: Mapping[str, int] = {
     "view.stack": 3,
 }
 
-LEAST: Mapping[str, int] = {
+MIN: Mapping[str, int] = {
     "text": 1,
     "option_group.options": 1,
     "select.options": 1,
@@ -189,6 +189,6 @@ CONTAINED = frozenset(
     {"actions", "context", "divider", "file", "header", "image", "input"}
     | {"rich_text", "section", "table", "video"}
 )
-LIVES_FOR_SECONDS: Mapping[str, float] = {"trigger": 3.0, "response_url": 1800.0, "ack": 3.0}
+LIFETIME_SECONDS: Mapping[str, float] = {"trigger": 3.0, "response_url": 1800.0, "ack": 3.0}
 RESPONSE_URL_USES = 5
-SOCKETS = 10
+MAX_SOCKETS = 10

@@ -7,22 +7,22 @@ from typing import Any
 import anyio
 from aiohttp import web
 
-from sandbox.slack.answers import respond
-from sandbox.slack.call import Args, Call, RateLimited, Refused
-from sandbox.slack.desk import Desk
-from sandbox.slack.faults import Answer
+from sandbox.slack.api_call import ApiCall, ApiRefusal, CallArguments, RateLimited
+from sandbox.slack.api_context import ApiContext
+from sandbox.slack.faults import SlackFault
 from sandbox.slack.methods import METHODS, answer
-from sandbox.slack.sockets import Sockets
+from sandbox.slack.response_urls import respond
+from sandbox.slack.socket_pool import SocketPool
 
-LARGEST = 64 * 2**20
+MAX_REQUEST_BYTES = 64 * 2**20
 _SECRET = frozenset({"token"})
 
 
-class Front:
-    """What the routes lead to."""
+class SlackEndpoints:
+    """The HTTP endpoints."""
 
-    def __init__(self, desk: Desk, sockets: Sockets) -> None:
-        self._desk, self._sockets = desk, sockets
+    def __init__(self, api: ApiContext, sockets: SocketPool) -> None:
+        self._desk, self._sockets = api, sockets
 
     async def api(self, request: web.Request) -> web.StreamResponse:
         """Answer a method, badly if a fault says so."""
@@ -31,56 +31,58 @@ class Front:
         async def do() -> web.Response:
             return await self._method(name, request)
 
-        return await self._with_faults(name, request, do)
+        return await self._apply_faults(name, request, do)
 
     async def _method(self, name: str, request: web.Request) -> web.Response:
         token, given = await read(request)
-        status, told, headers = 200, {}, {}
+        status, result, headers = 200, {}, {}
         try:
-            told = answer(self._desk, name, token, Args(given))
-        except Refused as no:
-            told = {"ok": False, "error": no.error, **no.more}
+            result = answer(self._desk, name, token, CallArguments(given))
+        except ApiRefusal as no:
+            result = {"ok": False, "error": no.error, **no.more}
         except RateLimited as slower:
-            status, told = 429, {"ok": False, "error": "ratelimited"}
+            status, result = 429, {"ok": False, "error": "ratelimited"}
             headers["Retry-After"] = str(slower.seconds)
-        self._note(name, given, status, told)
+        self._record_call(name, given, status, result)
         headers["X-OAuth-Scopes"] = ",".join(sorted(self._desk.app.scopes))
         if name in METHODS:
             headers["X-Accepted-OAuth-Scopes"] = ",".join(METHODS[name].scopes)
-        return web.json_response(told, status=status, headers=headers)
+        return web.json_response(result, status=status, headers=headers)
 
-    def _note(self, name: str, given: Mapping[str, Any], status: int, told: Any) -> None:
+    def _record_call(self, name: str, given: Mapping[str, Any], status: int, result: Any) -> None:
         args = {key: value for key, value in given.items() if key not in _SECRET}
         at = self._desk.state.clock()
-        self._desk.calls.append(Call(method=name, at=at, args=args, status=status, answer=told))
+        self._desk.calls.append(
+            ApiCall(method=name, at=at, args=args, status=status, answer=result)
+        )
         self._desk.state.changed()
 
-    async def _with_faults(
+    async def _apply_faults(
         self, name: str, request: web.Request, do: Callable[[], Any]
     ) -> web.StreamResponse:
         faults, state = self._desk.faults, self._desk.state
-        match faults.draw(name, state.clock(), state.luck):
-            case Answer.RATE_LIMITED:
-                self._note(name, {}, 429, {"ok": False, "error": "ratelimited"})
+        match faults.render_blocks(name, state.clock(), state.rng):
+            case SlackFault.RATE_LIMITED:
+                self._record_call(name, {}, 429, {"ok": False, "error": "ratelimited"})
                 return _rate_limited(faults.retry_after)
-            case Answer.ERROR_BEFORE:
+            case SlackFault.ERROR_BEFORE:
                 return _internal_error()
-            case Answer.HTML:
+            case SlackFault.HTML:
                 return web.Response(status=503, text="<html>Down</html>", content_type="text/html")
-            case Answer.DROP_BEFORE:
-                return _dropped(request)
+            case SlackFault.DROP_BEFORE:
+                return _drop_connection(request)
             case later:
                 response: web.StreamResponse = await do()
-                return await self._spoiled(later, request, response)
+                return await self._faulty_response(later, request, response)
 
-    async def _spoiled(
-        self, fault: Answer | None, request: web.Request, response: web.StreamResponse
+    async def _faulty_response(
+        self, fault: SlackFault | None, request: web.Request, response: web.StreamResponse
     ) -> web.StreamResponse:
-        if fault is Answer.ERROR_AFTER:
+        if fault is SlackFault.ERROR_AFTER:
             return _internal_error()
-        if fault is Answer.DROP_AFTER:
-            return _dropped(request)
-        if fault is Answer.SLOW:
+        if fault is SlackFault.DROP_AFTER:
+            return _drop_connection(request)
+        if fault is SlackFault.SLOW:
             await anyio.sleep(self._desk.faults.slow_for)
         return response
 
@@ -90,19 +92,19 @@ class Front:
         async def do() -> web.Response:
             return await self._respond(request)
 
-        return await self._with_faults("response_url", request, do)
+        return await self._apply_faults("response_url", request, do)
 
     async def _respond(self, request: web.Request) -> web.Response:
         _, given = await read(request)
         status = 200
-        told: dict[str, Any] = {"ok": True}
+        result: dict[str, Any] = {"ok": True}
         try:
             respond(self._desk, request.match_info["key"], dict(given))
-        except Refused as no:
+        except ApiRefusal as no:
             gone = no.error in {"invalid_url", "expired_url", "used_url"}
-            status, told = 404 if gone else 400, {"ok": False, "error": no.error, **no.more}
-        self._note("response_url", given, status, told)
-        return web.json_response(told, status=status)
+            status, result = 404 if gone else 400, {"ok": False, "error": no.error, **no.more}
+        self._record_call("response_url", given, status, result)
+        return web.json_response(result, status=status)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take the bytes of a file."""
@@ -115,13 +117,13 @@ class Front:
             file.body = body
             return web.Response(text=f"OK - {len(body)}")
 
-        return await self._with_faults("upload", request, do)
+        return await self._apply_faults("upload", request, do)
 
     async def link(self, request: web.Request) -> web.StreamResponse:
         """Open a socket."""
         faults = self._desk.faults
         if faults.outage or self._desk.state.clock() < faults.down_until:
-            return _dropped(request)
+            return _drop_connection(request)
         return await self._sockets.serve(request)
 
 
@@ -162,27 +164,27 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _rate_limited(seconds: int) -> web.Response:
-    told = {"ok": False, "error": "ratelimited"}
-    return web.json_response(told, status=429, headers={"Retry-After": str(seconds)})
+    result = {"ok": False, "error": "ratelimited"}
+    return web.json_response(result, status=429, headers={"Retry-After": str(seconds)})
 
 
 def _internal_error() -> web.Response:
     return web.json_response({"ok": False, "error": "internal_error"}, status=500)
 
 
-def _dropped(request: web.Request) -> web.Response:
-    """Break the connection; what is returned reaches nobody."""
+def _drop_connection(request: web.Request) -> web.Response:
+    """Break the connection; the returned response is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
 
 
-def build_app(desk: Desk, sockets: Sockets) -> web.Application:
+def build_app(api: ApiContext, sockets: SocketPool) -> web.Application:
     """Return the application that serves a workspace."""
-    front = Front(desk, sockets)
-    app = web.Application(client_max_size=LARGEST)
-    app.router.add_route("*", "/api/{method}", front.api)
-    app.router.add_post("/{kind:commands|actions|app}/{team}/{key}", front.response)
-    app.router.add_route("*", "/upload/{key}", front.upload)
-    app.router.add_get("/link", front.link)
+    endpoints = SlackEndpoints(api, sockets)
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+    app.router.add_route("*", "/api/{method}", endpoints.api)
+    app.router.add_post("/{kind:commands|actions|app}/{team}/{key}", endpoints.response)
+    app.router.add_route("*", "/upload/{key}", endpoints.upload)
+    app.router.add_get("/link", endpoints.link)
     return app

@@ -1,6 +1,6 @@
 """What a workspace consists of: people, groups, channels, messages, views, and its history.
 
-Pure state: no sockets, no waiting. The time comes in as a clock, luck as a seed.
+Pure state: no sockets, no waiting. The time comes in as a clock, randomness as a seed.
 """
 
 from collections import deque
@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 
 Blocks = list[dict[str, Any]]
-MICRO = 1_000_000
-REMEMBERED = 100_000  # entries of the history; older ones are forgotten
+MICROSECONDS = 1_000_000
+MAX_HISTORY_ENTRIES = 100_000  # entries of the history; older ones are forgotten
 
 
-class Kind(StrEnum):
+class HistoryKind(StrEnum):
     """What can happen."""
 
     POSTED = "posted"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class SlackUser:
     """Somebody, human or bot."""
 
     id: str
@@ -46,7 +46,7 @@ class Person:
 
 
 @dataclass(slots=True, kw_only=True)
-class Group:
+class UserGroup:
     """A user group."""
 
     id: str
@@ -69,7 +69,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class MessageVersion:
     """What a message said from some moment on."""
 
     seq: int  # counts every change in the workspace
@@ -81,13 +81,13 @@ class Version:
 
 
 @dataclass(slots=True, kw_only=True)
-class Message:
+class SlackMessage:
     """A message; `only_for` makes it ephemeral."""
 
     ts: str
     channel: str
     user: str
-    versions: list[Version]
+    versions: list[MessageVersion]
     thread_ts: str | None = None
     broadcast: bool = False
     only_for: str | None = None
@@ -96,7 +96,7 @@ class Message:
     entered: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
-    def now(self) -> Version:
+    def now(self) -> MessageVersion:
         """The newest version."""
         return self.versions[-1]
 
@@ -122,7 +122,7 @@ class Message:
 
 
 @dataclass(slots=True, kw_only=True)
-class View:
+class SlackView:
     """A modal in somebody's stack, or somebody's Home."""
 
     id: str
@@ -150,7 +150,7 @@ class View:
 
 
 @dataclass(slots=True, kw_only=True)
-class File:
+class UploadedFile:
     """Something uploaded, or about to be."""
 
     id: str
@@ -162,23 +162,23 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class SlackHistoryEntry:
     """One line of the history."""
 
     seq: int
     at: float
-    kind: Kind
+    kind: HistoryKind
     who: str
     channel: str | None = None
     words: str = ""
-    message: Message | None = None
+    message: SlackMessage | None = None
     version: int = 0
-    view: View | None = None
+    view: SlackView | None = None
     content: dict[str, Any] | None = None  # the view as it was then
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
+class WorkspaceState:
     """All of a workspace."""
 
     clock: Callable[[], float]
@@ -186,22 +186,24 @@ class State:
     domain: str = "urbanwear"
     paid: bool = True
     seed: int = 1
-    people: dict[str, Person] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
+    people: dict[str, SlackUser] = field(default_factory=dict)
+    groups: dict[str, UserGroup] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
-    messages: dict[tuple[str, str], Message] = field(default_factory=dict)
-    modals: dict[str, list[View]] = field(default_factory=dict)  # a stack for each person
-    homes: dict[str, View] = field(default_factory=dict)
-    files: dict[str, File] = field(default_factory=dict)
-    history: deque[Entry] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    messages: dict[tuple[str, str], SlackMessage] = field(default_factory=dict)
+    modals: dict[str, list[SlackView]] = field(default_factory=dict)  # a stack for each person
+    homes: dict[str, SlackView] = field(default_factory=dict)
+    files: dict[str, UploadedFile] = field(default_factory=dict)
+    history: deque[SlackHistoryEntry] = field(
+        default_factory=lambda: deque(maxlen=MAX_HISTORY_ENTRIES)
+    )
     changed: Callable[[], None] = lambda: None
     seq: int = 0
-    luck: Random = field(init=False)
+    rng: Random = field(init=False)
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
     _last_ts: int = 0
 
     def __post_init__(self) -> None:
-        self.luck = Random(self.seed)
+        self.rng = Random(self.seed)
 
     def new_id(self, prefix: str) -> str:
         """Return an id that nothing else has."""
@@ -209,21 +211,21 @@ class State:
 
     def secret(self) -> str:
         """Return something that nobody guesses (and that the seed repeats)."""
-        return f"{self.luck.getrandbits(128):032x}"
+        return f"{self.rng.getrandbits(128):032x}"
 
     def new_ts(self) -> str:
         """Return a timestamp later than all before."""
-        self._last_ts = max(self._last_ts + 1, int(self.clock() * MICRO))
-        return f"{self._last_ts // MICRO}.{self._last_ts % MICRO:06d}"
+        self._last_ts = max(self._last_ts + 1, int(self.clock() * MICROSECONDS))
+        return f"{self._last_ts // MICROSECONDS}.{self._last_ts % MICROSECONDS:06d}"
 
-    def step(self) -> int:
+    def next_seq(self) -> int:
         """Count a change."""
         self.seq += 1
         return self.seq
 
-    def enter(self, kind: Kind, who: str, **more: Any) -> Entry:
-        """Write the history, and tell those who wait."""
-        entry = Entry(seq=self.seq, at=self.clock(), kind=kind, who=who, **more)
+    def enter(self, kind: HistoryKind, who: str, **more: Any) -> SlackHistoryEntry:
+        """Write the history, and wake those who wait."""
+        entry = SlackHistoryEntry(seq=self.seq, at=self.clock(), kind=kind, who=who, **more)
         self.history.append(entry)
         self.changed()
         return entry
@@ -243,17 +245,17 @@ class State:
         name = key.removeprefix("#")
         return next((c for c in self.channels.values() if c.name == name and not c.im_with), None)
 
-    def in_channel(self, channel: str) -> list[Message]:
-        """Return what stands in a channel, oldest first, deleted and ephemeral ones too."""
+    def in_channel(self, channel: str) -> list[SlackMessage]:
+        """Return the messages of a channel, oldest first, deleted and ephemeral ones too."""
         return [each for each in self.messages.values() if each.channel == channel]
 
-    def visible(self, message: Message, person: str) -> bool:
+    def visible(self, message: SlackMessage, person: str) -> bool:
         """Whether that person sees the message now."""
         if message.deleted or message.only_for not in {None, person}:
             return False
         return person in self.channels[message.channel].members
 
-    def view(self, key: str) -> View | None:
+    def view(self, key: str) -> SlackView | None:
         """Return an open modal or a Home by id or external id."""
         stacks = [view for stack in self.modals.values() for view in stack]
         for view in [*stacks, *self.homes.values()]:

@@ -1,4 +1,4 @@
-"""The imitation workspace: make people and channels, run it, act, look."""
+"""The imitation workspace: add people and channels, run it, read it."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -7,25 +7,32 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
-from sandbox.slack.acting import SLACKBOT, Acting
-from sandbox.slack.app import App
-from sandbox.slack.call import Call
-from sandbox.slack.changes import direct
-from sandbox.slack.delivery import Courier
-from sandbox.slack.desk import Desk
-from sandbox.slack.faults import Faults
-from sandbox.slack.pacing import Pacing
+from sandbox.slack.api_call import ApiCall
+from sandbox.slack.api_context import ApiContext
+from sandbox.slack.faults import SlackFaults
+from sandbox.slack.installed_app import InstalledApp
+from sandbox.slack.mrkdwn import Ping, pings
+from sandbox.slack.payload_sender import PayloadSender
+from sandbox.slack.rate_limiter import RateLimiter
 from sandbox.slack.server import build_app
-from sandbox.slack.sockets import Sockets
-from sandbox.slack.state import Channel, Group, Message, Person, State, View
-from sandbox.slack.text import Ping, pings
-from sandbox.slack.transcript import look, transcript
+from sandbox.slack.socket_pool import SocketPool
+from sandbox.slack.state import (
+    Channel,
+    SlackMessage,
+    SlackUser,
+    SlackView,
+    UserGroup,
+    WorkspaceState,
+)
+from sandbox.slack.transcript import channel_text, transcript
+from sandbox.slack.user_actions import SLACKBOT, UserActions
+from sandbox.slack.workspace_changes import direct_channel
 
 HOST = "127.0.0.1"
-GOODBYE = 1.0  # seconds that open requests may take when the workspace stops
+SHUTDOWN_TIMEOUT_SECONDS = 1.0  # seconds that open requests may take when the workspace stops
 
 
-class Workspace(Acting):
+class SandboxWorkspace(UserActions):
     """A Slack workspace with one app installed.
 
     Args:
@@ -35,7 +42,7 @@ class Workspace(Acting):
         rate_limits: Whether too many calls are answered by 429.
         patience: Seconds to wait for an ack, instead of Slack's three.
         signs_at: The time that signatures carry, if `clock` is moved and the app's is not.
-        seed: Of ids, secrets and luck.
+        seed: Of ids, secrets and chances.
     """
 
     def __init__(  # noqa: PLR0913  each is a fact about a workspace
@@ -45,23 +52,25 @@ class Workspace(Acting):
         domain: str = "urbanwear",
         paid: bool = True,
         rate_limits: bool = True,
-        patience: float | None = None,
-        signs_at: Callable[[], float] | None = None,
+        ack_timeout: float | None = None,
+        signature_clock: Callable[[], float] | None = None,
         seed: int = 1,
     ) -> None:
-        self.state = State(clock=clock, domain=domain, paid=paid, seed=seed)
-        self.bot = self.person("tipo", is_bot=True)
-        self.app = App(user_id=self.bot.id)
-        slackbot = Person(id=SLACKBOT, name="Slackbot", team_id=self.state.team_id, is_bot=True)
+        self.state = WorkspaceState(clock=clock, domain=domain, paid=paid, seed=seed)
+        self.bot = self.add_user("tipo", is_bot=True)
+        self.app = InstalledApp(user_id=self.bot.id)
+        slackbot = SlackUser(id=SLACKBOT, name="Slackbot", team_id=self.state.team_id, is_bot=True)
         self.state.people[SLACKBOT] = slackbot
-        pacing = Pacing(clock, enabled=rate_limits)
-        desk = Desk(state=self.state, app=self.app, pacing=pacing)
-        self.sockets = Sockets(desk=desk)
-        super().__init__(desk, Courier(desk, self.sockets, signs_at or clock, patience))
+        pacing = RateLimiter(clock, enabled=rate_limits)
+        api = ApiContext(state=self.state, app=self.app, rate_limiter=pacing)
+        self.sockets = SocketPool(api=api)
+        super().__init__(
+            api, PayloadSender(api, self.sockets, signature_clock or clock, ack_timeout)
+        )
 
     # Furnishing -------------------------------------------------------------------------------
 
-    def person(
+    def add_user(
         self,
         name: str,
         *,
@@ -70,9 +79,9 @@ class Workspace(Acting):
         is_bot: bool = False,
         is_guest: bool = False,
         deleted: bool = False,
-    ) -> Person:
+    ) -> SlackUser:
         """Add a person; another `team_id` makes a stranger from a shared channel."""
-        made = Person(
+        made = SlackUser(
             id=self.state.new_id("U"),
             name=name,
             team_id=team_id or self.state.team_id,
@@ -84,10 +93,15 @@ class Workspace(Acting):
         self.state.people[made.id] = made
         return made
 
-    def channel(
-        self, name: str, members: Iterable[Person] = (), *, private: bool = False, bot: bool = True
+    def add_channel(
+        self,
+        name: str,
+        members: Iterable[SlackUser] = (),
+        *,
+        private: bool = False,
+        bot: bool = True,
     ) -> Channel:
-        """Add a channel; the bot is in it, unless told otherwise."""
+        """Add a channel; the bot is in it, unless `bot` is false."""
         there = [*([self.bot.id] if bot else []), *(person.id for person in members)]
         made = Channel(
             id=self.state.new_id("C"),
@@ -98,13 +112,13 @@ class Workspace(Acting):
         self.state.channels[made.id] = made
         return made
 
-    def direct(self, person: Person) -> Channel:
+    def direct_channel(self, person: SlackUser) -> Channel:
         """Return the direct conversation of a person with the bot."""
-        return direct(self.state, person, self.bot)
+        return direct_channel(self.state, person, self.bot)
 
-    def group(self, handle: str, members: Iterable[Person] = ()) -> Group:
+    def add_group(self, handle: str, members: Iterable[SlackUser] = ()) -> UserGroup:
         """Add a user group."""
-        made = Group(
+        made = UserGroup(
             id=self.state.new_id("S"),
             handle=handle,
             name=handle,
@@ -119,55 +133,57 @@ class Workspace(Acting):
     async def running(self, host: str = HOST, port: int = 0) -> AsyncIterator[Self]:
         """Serve on a port of the system's choosing, in this event loop."""
         runner = web.AppRunner(
-            build_app(self.desk, self.sockets), access_log=None, shutdown_timeout=GOODBYE
+            build_app(self.api, self.sockets),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_SECONDS,
         )
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
-            self.desk.base_url = f"http://{host}:{runner.addresses[0][1]}"
+            self.api.base_url = f"http://{host}:{runner.addresses[0][1]}"
             async with aiohttp.ClientSession() as session:
-                self.courier.session = session
+                self.sender.session = session
                 yield self
         finally:
-            self.courier.session = None
+            self.sender.session = None
             await self.sockets.close()
             await runner.cleanup()
 
     @property
     def base_url(self) -> str:
         """Where it runs."""
-        return self.desk.base_url
+        return self.api.base_url
 
     @property
     def api_url(self) -> str:
         """The `base_url` for an AsyncWebClient, with its slash."""
-        return f"{self.desk.base_url}/api/"
+        return f"{self.api.base_url}/api/"
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> SlackFaults:
         """What goes wrong on purpose."""
-        return self.desk.faults
+        return self.api.faults
 
     @property
-    def pacing(self) -> Pacing:
-        """The rate limits; `pacing.enabled` switches them."""
-        return self.desk.pacing
+    def rate_limiter(self) -> RateLimiter:
+        """The rate limits; `rate_limiter.enabled` switches them."""
+        return self.api.rate_limiter
 
-    # Looking ----------------------------------------------------------------------------------
+    # Reading ----------------------------------------------------------------------------------
 
     @property
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[ApiCall]:
         """Every call that was answered, oldest first."""
-        return list(self.desk.calls)
+        return list(self.api.calls)
 
-    def called(self, method: str) -> list[Call]:
+    def calls_of(self, method: str) -> list[ApiCall]:
         """Return the answered calls of one method."""
-        return [call for call in self.desk.calls if call.method == method]
+        return [call for call in self.api.calls if call.method == method]
 
     def messages(
-        self, channel: Channel, *, by: Person | None = None, thread_ts: str | None = None
-    ) -> list[Message]:
-        """Return what stands in a channel for all, oldest first, or in one of its threads."""
+        self, channel: Channel, *, by: SlackUser | None = None, thread_ts: str | None = None
+    ) -> list[SlackMessage]:
+        """Return a channel's messages for all, oldest first, or in one of its threads."""
         return [
             message
             for message in self.state.in_channel(channel.id)
@@ -177,33 +193,33 @@ class Workspace(Acting):
             and thread_ts in {None, message.thread_ts}
         ]
 
-    def ephemerals(self, person: Person) -> list[Message]:
+    def ephemerals(self, person: SlackUser) -> list[SlackMessage]:
         """Return what is shown to this person alone, oldest first."""
         everything = self.state.messages.values()
         return [each for each in everything if each.only_for == person.id and not each.deleted]
 
-    def modal(self, person: Person) -> View | None:
+    def modal(self, person: SlackUser) -> SlackView | None:
         """Return the modal in front of a person."""
         stack = self.state.modals.get(person.id)
         return stack[-1] if stack else None
 
-    def home(self, person: Person) -> View | None:
+    def home(self, person: SlackUser) -> SlackView | None:
         """Return a person's Home."""
         return self.state.homes.get(person.id)
 
-    def pinged(self, message: Message | None = None) -> list[Ping]:
+    def pinged(self, message: SlackMessage | None = None) -> list[Ping]:
         """Return whom a message called, in any of its versions; without one, all of the bot's."""
         chosen = [message] if message else self._said_by_bot()
         every = [ping for each in chosen for v in each.versions for ping in pings(v.text, v.blocks)]
         return list(dict.fromkeys(every))
 
-    def _said_by_bot(self) -> list[Message]:
+    def _said_by_bot(self) -> list[SlackMessage]:
         return [each for each in self.state.messages.values() if each.user == self.bot.id]
 
     def transcript(self, *channels: Channel) -> str:
         """Return what happened as plain text, in order; of some channels only, if named."""
         return transcript(self.state, frozenset(channel.id for channel in channels))
 
-    def look(self, channel: Channel, person: Person) -> str:
+    def channel_text(self, channel: Channel, person: SlackUser) -> str:
         """Return what a person sees in a channel now, as plain text."""
-        return look(self.state, channel, person)
+        return channel_text(self.state, channel, person)

@@ -1,18 +1,18 @@
 """Put the parts together, and serve."""
 
-from sync_core.app.faces import Face, open_faces
+from sync_core.app.engine_setup import build_context, build_reporter, export_folder
+from sync_core.app.frontends import Frontend, open_frontends
 from sync_core.app.parts import Parts, assemble, open_store
-from sync_core.app.serving import App
-from sync_core.app.working import context_of, folder, reporter_of
+from sync_core.app.server import App
 
 __all__ = [
     "App",
-    "Face",
+    "Frontend",
     "Parts",
     "assemble",
-    "context_of",
-    "folder",
-    "open_faces",
+    "build_context",
+    "build_reporter",
+    "export_folder",
+    "open_frontends",
     "open_store",
-    "reporter_of",
 ]

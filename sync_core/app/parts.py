@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from sync_core.clock import Clock, Ids, RandomIds, SteadyClock, WallClock
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
 from sync_core.domain.values import Alias
-from sync_core.ports import Ledger, Store
+from sync_core.ports import Store, Transaction
 from sync_core.service import Service
 from sync_core.settings import Settings, StoreSettings, needed
 from sync_core.shopify.auth import Auth, ClientCredentials, PermanentToken
@@ -20,7 +20,7 @@ class Parts:
     """The parts that every command needs."""
 
     settings: Settings
-    database: Database
+    database: SqlDatabase
     stores: Mapping[Alias, Store]
     clock: SteadyClock
     ids: Ids
@@ -60,10 +60,10 @@ def assemble(settings: Settings) -> Parts:
     """
     needed(settings)
     ids = RandomIds()
-    database = Database(settings.database_url.get_secret_value())
+    database = SqlDatabase(settings.database_url.get_secret_value())
     migrate(database.engine)
     # Processes on several machines may share a PostgreSQL: they go by its clock, not by their own.
-    at = None if database.is_sqlite else database.run(lambda ledger: ledger.time())
+    at = None if database.is_sqlite else database.run(lambda tx: tx.time())
     clock = SteadyClock(WallClock(), at)
     database.run(partial(_enlist, settings))
     stores: dict[Alias, Store] = {
@@ -80,6 +80,6 @@ def assemble(settings: Settings) -> Parts:
     )
 
 
-def _enlist(settings: Settings, ledger: Ledger) -> None:
+def _enlist(settings: Settings, tx: Transaction) -> None:
     for name, each in settings.stores.items():
-        ledger.enlist(Alias(name), each.domain, each.role)
+        tx.register_store(Alias(name), each.domain, each.role)

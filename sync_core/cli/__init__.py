@@ -7,31 +7,31 @@ from typing import Annotated
 import typer
 
 from sync_core.cli import (
-    auditing,
+    audit,
     backup,
-    buffering,
-    checking,
-    contesting,
+    buffer,
+    check,
+    contested,
     deliveries,
     doctor,
-    exporting,
-    migrating,
+    export,
+    locations,
+    migrate,
     mode,
-    packing,
-    places,
-    serving,
+    pack,
+    receipts,
+    safety_stop,
+    serve,
     status,
     stock,
-    stopping,
     takeover,
-    undoing,
 )
-from sync_core.cli.running import Commands
+from sync_core.cli.runtime import CommandGroup
 from sync_core.domain.texts import storable
 
 app = typer.Typer(
     name="tipo",
-    cls=Commands,
+    cls=CommandGroup,
     help="Keep the stock of two or more Shopify stores equal.",
     epilog="Settings come from TIPO_* variables, from .env or tipo.toml. `tipo doctor` checks all.",
     no_args_is_help=True,
@@ -41,26 +41,26 @@ app = typer.Typer(
 )
 
 
-def _version(*, wanted: bool) -> None:
+def _show_version(*, wanted: bool) -> None:
     if wanted:
         typer.echo(version("tipo"))
         raise typer.Exit
 
 
 @app.callback()
-def _tipo(
+def _root(
     *,
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Keep the stock of two or more Shopify stores equal."""
 
 
 for part in (
-    *(serving, checking, mode, status, stock, exporting, undoing, stopping, buffering, packing),
-    *(places, contesting, deliveries, auditing, doctor, migrating, takeover, backup),
+    *(serve, check, mode, status, stock, export, receipts, safety_stop, buffer, pack),
+    *(locations, contested, deliveries, audit, doctor, migrate, takeover, backup),
 ):
     part.register(app)
 for entry in entry_points(group="tipo.commands"):

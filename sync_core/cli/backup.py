@@ -6,22 +6,22 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from sync_core.cli.printing import moment, say, say_json
-from sync_core.cli.running import (
+from sync_core.cli.output import echo, echo_json, format_time
+from sync_core.cli.runtime import (
     AsJson,
-    CannotWork,
+    CommandFailed,
     Yes,
     confirm,
+    database_error,
     database_name,
-    database_trouble,
     require_database,
 )
 from sync_core.clock import WallClock
 from sync_core.db.backups import Backups, backups_of
 from sync_core.settings import Settings, load
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
-IN_MEMORY = "sqlite://"
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+IN_MEMORY_URL = "sqlite://"
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("restore")(restore)
 
 
-def backup(file: File, *, as_json: AsJson = False) -> None:
+def backup(file: FileArgument, *, as_json: AsJson = False) -> None:
     """Write a consistent copy of the database to a new file, while Tipo goes on.
 
     SQLite is copied by its own backup, PostgreSQL by pg_dump, which must be installed. The copy is
@@ -38,15 +38,15 @@ def backup(file: File, *, as_json: AsJson = False) -> None:
     """
     settings = load()
     require_database(settings)
-    _backups(settings).backup(file)
+    _open_backups(settings).backup(file)
     size = file.stat().st_size
     if as_json:
-        say_json({"file": str(file), "bytes": size})
+        echo_json({"file": str(file), "bytes": size})
     else:
-        say(f"{database_name(settings)} is backed up to {file} ({size / 1e6:,.1f} MB).")
+        echo(f"{database_name(settings)} is backed up to {file} ({size / 1e6:,.1f} MB).")
 
 
-def restore(file: File, *, yes: Yes = False, as_json: AsJson = False) -> None:
+def restore(file: FileArgument, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Replace the database by a backup. Stop `tipo serve` first.
 
     The file is checked before anything is replaced, and the database that was there is kept beside
@@ -55,28 +55,28 @@ def restore(file: File, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """
     settings = load()
     name = database_name(settings)
-    backups = _backups(settings)
+    backups = _open_backups(settings)
     clock = WallClock()
     try:
-        with backups.laid(file, now=clock.now()) as counted_at:
-            when = f"last change {moment(counted_at)}" if counted_at else "no change in it yet"
+        with backups.staged(file, now=clock.now()) as counted_at:
+            when = f"last change {format_time(counted_at)}" if counted_at else "no change in it yet"
             if not confirm(f"Replace {name} by {file} ({when})?", yes=yes):
-                say("Nothing was changed.")
+                echo("Nothing was changed.")
                 return
             kept = backups.replace(now=clock.now())
     except DBAPIError as exc:
-        raise database_trouble(settings, exc) from exc
+        raise database_error(settings, exc) from exc
     if as_json:
-        say_json({"database": name, "last_change": counted_at, "kept": kept})
+        echo_json({"database": name, "last_change": counted_at, "kept": kept})
         return
-    say(f"{name} is restored from {file} ({when}).")
+    echo(f"{name} is restored from {file} ({when}).")
     if kept:
-        say(f"The database that was there is kept as {kept}.")
-    say("Start `tipo serve`: it writes nothing yet. Then run `tipo takeover`.")
+        echo(f"The database that was there is kept as {kept}.")
+    echo("Start `tipo serve`: it writes nothing yet. Then run `tipo takeover`.")
 
 
-def _backups(settings: Settings) -> Backups:
+def _open_backups(settings: Settings) -> Backups:
     url = settings.database_url.get_secret_value()
-    if url in {IN_MEMORY, f"{IN_MEMORY}/:memory:"}:
-        raise CannotWork("a database in memory can't be backed up or restored")
+    if url in {IN_MEMORY_URL, f"{IN_MEMORY_URL}/:memory:"}:
+        raise CommandFailed("a database in memory can't be backed up or restored")
     return backups_of(url)

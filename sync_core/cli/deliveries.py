@@ -7,17 +7,17 @@ from typing import Annotated
 import typer
 
 from sync_core.app import Parts
-from sync_core.cli.printing import moment, say, say_json, show
-from sync_core.cli.running import BAD_NEWS, AsJson, Yes, confirm, using, who
-from sync_core.ports import SetAside
+from sync_core.cli.output import echo, echo_json, echo_table, format_time
+from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, Yes, confirm, run_with_parts, user_name
+from sync_core.ports import QuarantinedDelivery
 
 POLL_SECONDS = 0.2
 
-Numbers = Annotated[
+DeliveryNumbers = Annotated[
     list[int] | None,
     typer.Argument(metavar="[NUMBER...]", help="As in `tipo deliveries`; all if there is none."),
 ]
-TimeOut = Annotated[
+Timeout = Annotated[
     float, typer.Option("--time-out", min=0, help="Seconds to wait until they are processed.")
 ]
 
@@ -37,32 +37,32 @@ def deliveries(context: typer.Context, *, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    count, listed = using(lambda parts: parts.service.deliveries_set_aside())
+    count, listed = run_with_parts(lambda parts: parts.service.quarantined_deliveries())
     if as_json:
-        say_json({"count": count, "deliveries": listed})
+        echo_json({"count": count, "deliveries": listed})
     else:
-        _print(listed)
+        _print_deliveries(listed)
         if count > len(listed):
-            say(f"{count - len(listed):,} more.")
+            echo(f"{count - len(listed):,} more.")
         if count:
-            say("Try them again: `tipo deliveries retry`.")
+            echo("Try them again: `tipo deliveries retry`.")
         else:
-            say("There are none: every webhook was processed.")
+            echo("There are none: every webhook was processed.")
     if count:
-        raise typer.Exit(BAD_NEWS)
+        raise typer.Exit(EXIT_PROBLEM)
 
 
-def _print(listed: Sequence[SetAside]) -> None:
+def _print_deliveries(listed: Sequence[QuarantinedDelivery]) -> None:
     if not listed:
         return
-    show(
+    echo_table(
         ("delivery", "store", "topic", "received", "webhook id", "why", "state"),
         (
             (
                 each.id,
                 each.store,
                 each.topic,
-                moment(each.received_at),
+                format_time(each.received_at),
                 each.webhook_id,
                 each.why,
                 "waiting to be retried" if each.retrying else "set aside",
@@ -73,7 +73,11 @@ def _print(listed: Sequence[SetAside]) -> None:
 
 
 def retry(
-    numbers: Numbers = None, *, yes: Yes = False, time_out: TimeOut = 60.0, as_json: AsJson = False
+    numbers: DeliveryNumbers = None,
+    *,
+    yes: Yes = False,
+    time_out: Timeout = 60.0,
+    as_json: AsJson = False,
 ) -> None:
     """Process webhooks that were set aside again: these, or all of them.
 
@@ -83,40 +87,40 @@ def retry(
     """
     which = "all webhooks that were set aside" if not numbers else f"{len(numbers)} webhooks"
     if not confirm(f"Process {which} again?", yes=yes):
-        say("Nothing was changed.")
+        echo("Nothing was changed.")
         return
-    using(lambda parts: _retry(parts, numbers or None, time_out, as_json=as_json))
+    run_with_parts(lambda parts: _retry(parts, numbers or None, time_out, as_json=as_json))
 
 
 async def _retry(
     parts: Parts, numbers: Sequence[int] | None, time_out: float, *, as_json: bool
 ) -> None:
     """Have them tried again, wait, and say what came of it."""
-    again = await parts.service.retry_deliveries(numbers, by=who())
+    again = await parts.service.retry_deliveries(numbers, by=user_name())
     serving = await parts.service.is_serving()
-    left = await _wait(parts, again, time_out if serving else 0.0)
+    remaining = await _wait(parts, again, time_out if serving else 0.0)
     if as_json:
-        say_json({"retried": again, "serving": serving, "left": left})
+        echo_json({"retried": again, "serving": serving, "remaining": remaining})
     elif not serving and again:
-        say(f"{len(again):,} will be processed when `tipo serve` runs; it does not now.")
+        echo(f"{len(again):,} will be processed when `tipo serve` runs; it does not now.")
     else:
-        say(f"Processed: {len(again) - len(left):,}. Not processed: {len(left):,}.")
-        _print(left)
-    if serving and left:
-        raise typer.Exit(BAD_NEWS)
+        echo(f"Processed: {len(again) - len(remaining):,}. Not processed: {len(remaining):,}.")
+        _print_deliveries(remaining)
+    if serving and remaining:
+        raise typer.Exit(EXIT_PROBLEM)
 
 
-async def _wait(parts: Parts, numbers: Sequence[int], time_out: float) -> list[SetAside]:
+async def _wait(parts: Parts, numbers: Sequence[int], time_out: float) -> list[QuarantinedDelivery]:
     """Return which of them are not processed: at once when all have been tried, else in time."""
     wanted = set(numbers)
-    left: list[SetAside] = []
+    remaining: list[QuarantinedDelivery] = []
     try:
         async with asyncio.timeout(time_out or None):
             while True:
-                _, listed = await parts.service.deliveries_set_aside()
-                left = [each for each in listed if each.id in wanted]
-                if not time_out or not any(each.retrying for each in left):
-                    return left
+                _, listed = await parts.service.quarantined_deliveries()
+                remaining = [each for each in listed if each.id in wanted]
+                if not time_out or not any(each.retrying for each in remaining):
+                    return remaining
                 await parts.clock.sleep(POLL_SECONDS)
     except TimeoutError:
-        return left
+        return remaining

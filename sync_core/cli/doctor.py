@@ -6,30 +6,30 @@ from collections.abc import Sequence
 import typer
 from pydantic import SecretStr
 
-from sync_core.app import Parts, assemble, folder, open_faces, open_store
-from sync_core.cli import checks
-from sync_core.cli.printing import console, moment, say_json
-from sync_core.cli.running import (
-    BAD_NEWS,
+from sync_core.app import Parts, assemble, export_folder, open_frontends, open_store
+from sync_core.cli import doctor_checks
+from sync_core.cli.output import console, echo_json, format_time
+from sync_core.cli.runtime import (
+    EXIT_PROBLEM,
     AsJson,
+    database_error,
     database_file,
     database_name,
-    database_trouble,
     open_parts,
 )
-from sync_core.cli.status import next_night_of
+from sync_core.cli.status import next_night_at
 from sync_core.clock import WallClock
-from sync_core.domain.checks import Check, State, fail, ok, warn
-from sync_core.domain.lease import LeaseState, LeaseView, Recorded
+from sync_core.domain.checks import Check, CheckState, fail, ok, warn
+from sync_core.domain.leases import LeaseState, LeaseView, RecordedLease
 from sync_core.domain.proposals import ReportKind
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings, TipoError, cut
 from sync_core.ports import StoreState
 from sync_core.settings import Settings, load, needed
 
-FACE = 30.0  # seconds that the checks of a face may take
-IN_MEMORY = "sqlite://"
-STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
+APP_CHECK_TIMEOUT_SECONDS = 30.0  # seconds that the checks of a face may take
+IN_MEMORY_URL = "sqlite://"
+STATE_STYLES = {CheckState.OK: "green", CheckState.WARN: "yellow", CheckState.FAIL: "bold red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -42,59 +42,59 @@ def doctor(*, as_json: AsJson = False) -> None:
 
     Changes nothing in any store. Exit 1 if anything fails; a warning is not a failure.
     """
-    found = _examine()
-    failed = any(each.state is State.FAIL for each in found)
+    found = _run_checks()
+    failed = any(each.state is CheckState.FAIL for each in found)
     if as_json:
-        say_json({"healthy": not failed, "checks": found})
+        echo_json({"healthy": not failed, "checks": found})
     else:
-        _print(found)
+        _print_checks(found)
     if failed:
-        raise typer.Exit(BAD_NEWS)
+        raise typer.Exit(EXIT_PROBLEM)
 
 
-def _print(found: Sequence[Check]) -> None:
+def _print_checks(found: Sequence[Check]) -> None:
     out = console()
     for each in found:
-        out.print(f"{each.state:<5}", style=STYLES[each.state], end="")
+        out.print(f"{each.state:<5}", style=STATE_STYLES[each.state], end="")
         out.print(f"{each.about:<9} {each.says}", soft_wrap=True)
         if each.then:
             out.print(f"{'':<15}→ {each.then}", soft_wrap=True)
 
 
-def _examine() -> list[Check]:
+def _run_checks() -> list[Check]:
     """Return every check, as far as one is the ground for the next."""
     try:
         settings = needed(load())
     except BadSettings as exc:
         return [fail("settings", line, "see README.md") for line in str(exc).splitlines()]
-    return asyncio.run(_examine_with(settings))
+    return asyncio.run(_run_checks_with(settings))
 
 
-async def _examine_with(settings: Settings) -> list[Check]:
+async def _run_checks_with(settings: Settings) -> list[Check]:
     found = [ok("settings", f"{len(settings.stores)} stores, the source is {settings.source}")]
-    found += checks.addresses(settings)
+    found += doctor_checks.check_public_url(settings)
     parts = None
     try:
-        parts, told = _database(settings)
+        parts, told = _check_database(settings)
         found += told
         states = (
             {} if parts is None else {each.alias: each for each in await parts.service.stores()}
         )
-        mapped = None if parts is None else await _mapped(parts)
-        found += await _stores(settings, states, mapped, _noted_in(parts))
+        mapped = None if parts is None else await _mapped_locations(parts)
+        found += await _check_stores(settings, states, mapped, _lease_reader(parts))
         if parts is not None:
-            found += await _service(parts)
-            found += await _nightly(parts)
-            found += await _faces(parts)
-        elif all(each.state is not State.FAIL for each in told):
-            found += await _faces_before_the_first_start(settings)
+            found += await _check_service(parts)
+            found += await _check_nightly(parts)
+            found += await _check_apps(parts)
+        elif all(each.state is not CheckState.FAIL for each in told):
+            found += await _check_apps_without_database(settings)
     finally:
         if parts is not None:
             await parts.close()
     return found
 
 
-def _database(settings: Settings) -> tuple[Parts | None, list[Check]]:
+def _check_database(settings: Settings) -> tuple[Parts | None, list[Check]]:
     """Open the database, and return what is to be said of it.
 
     No database yet is a warning, and one that cannot be used is a failure: both come without parts.
@@ -109,37 +109,35 @@ def _database(settings: Settings) -> tuple[Parts | None, list[Check]]:
     except TipoError as exc:
         return None, [fail("database", str(exc), "correct it, then ask again")]
     try:
-        durable = checks.durability(parts.database.engine)
+        durable = doctor_checks.check_durability(parts.database.engine)
     except Exception as exc:  # noqa: BLE001 - whatever a database says, it is not well
-        durable = fail("database", str(database_trouble(settings, exc)), "correct it")
+        durable = fail("database", str(database_error(settings, exc)), "correct it")
     return parts, [ok("database", f"{name} answers and is up to date"), durable]
 
 
-async def _mapped(parts: Parts) -> set[tuple[Alias, int]]:
+async def _mapped_locations(parts: Parts) -> set[tuple[Alias, int]]:
     """Return the locations that are on the map."""
-    places, _ = await parts.service.places()
-    return {(alias, number) for place in places for alias, number in place.locations.items()}
+    groups, _ = await parts.service.location_groups()
+    return {(alias, number) for group in groups for alias, number in group.locations.items()}
 
 
-def _noted_in(parts: Parts | None) -> checks.Noted:
+def _lease_reader(parts: Parts | None) -> doctor_checks.LeaseReader:
     """Return how to ask who writes to a store; without a database nobody knows."""
 
-    async def noted(alias: Alias) -> tuple[LeaseView, Recorded]:
+    async def read_lease(alias: Alias) -> tuple[LeaseView, RecordedLease]:
         if parts is None:
             unknown = LeaseView(store=alias, state=LeaseState.UNKNOWN)
-            return unknown, Recorded(instance="", renewals=frozenset())
-        return await parts.database.step(
-            lambda ledger: (ledger.lease(alias), ledger.recorded(alias))
-        )
+            return unknown, RecordedLease(instance="", renewals=frozenset())
+        return await parts.database.transaction(lambda tx: (tx.lease(alias), tx.recorded(alias)))
 
-    return noted
+    return read_lease
 
 
-async def _stores(
+async def _check_stores(
     settings: Settings,
     states: dict[Alias, StoreState],
     mapped: set[tuple[Alias, int]] | None,
-    noted: checks.Noted,
+    read_lease: doctor_checks.LeaseReader,
 ) -> list[Check]:
     """Ask all stores at once."""
     clock = WallClock()
@@ -151,8 +149,13 @@ async def _stores(
         async with asyncio.TaskGroup() as group:
             asked = [
                 group.create_task(
-                    checks.store(
-                        store, settings, states.get(alias), mapped, clock=clock, noted=noted
+                    doctor_checks.check_store(
+                        store,
+                        settings,
+                        states.get(alias),
+                        mapped,
+                        clock=clock,
+                        read_lease=read_lease,
                     )
                 )
                 for alias, store in stores.items()
@@ -163,7 +166,7 @@ async def _stores(
     return [each for task in asked for each in task.result()]
 
 
-async def _service(parts: Parts) -> list[Check]:
+async def _check_service(parts: Parts) -> list[Check]:
     """Say whether anybody serves, and whether anything is kept equal."""
     found = []
     if await parts.service.is_serving():
@@ -181,37 +184,40 @@ async def _service(parts: Parts) -> list[Check]:
     return found
 
 
-async def _nightly(parts: Parts) -> list[Check]:
+async def _check_nightly(parts: Parts) -> list[Check]:
     """Say when the stores are compared next, and whether there is room for it."""
-    night, report = next_night_of(parts), await parts.service.last_report(ReportKind.NIGHT)
+    night, report = next_night_at(parts), await parts.service.last_report(ReportKind.NIGHT)
     last = "" if report is None or report.finished_at is None else f", last {report.finished_at:%F}"
     nightly = parts.settings.nightly
-    says = f"due {moment(night)} ({nightly.at:%H:%M} {nightly.timezone}){last}"
-    return [ok("nightly", says), checks.room(parts.database.engine, folder())]
+    says = f"due {format_time(night)} ({nightly.at:%H:%M} {nightly.timezone}){last}"
+    return [
+        ok("nightly", says),
+        doctor_checks.check_disk_space(parts.database.engine, export_folder()),
+    ]
 
 
-async def _faces_before_the_first_start(settings: Settings) -> list[Check]:
+async def _check_apps_without_database(settings: Settings) -> list[Check]:
     """Ask each face how it is while there is no database: an empty one in memory takes its place.
 
     It says what the database will say once it is made: nobody has changed anything in Slack yet.
     """
-    parts = assemble(settings.model_copy(update={"database_url": SecretStr(IN_MEMORY)}))
+    parts = assemble(settings.model_copy(update={"database_url": SecretStr(IN_MEMORY_URL)}))
     try:
-        return await _faces(parts)
+        return await _check_apps(parts)
     finally:
         await parts.close()
 
 
-async def _faces(parts: Parts) -> list[Check]:
+async def _check_apps(parts: Parts) -> list[Check]:
     """Ask each face how it is."""
     try:
-        faces = open_faces(parts)
+        faces = open_frontends(parts)
     except BadSettings as exc:
         return [fail("settings", line, "see README.md") for line in str(exc).splitlines()]
     found: list[Check] = []
     for each in faces:
         try:
-            async with asyncio.timeout(FACE):
+            async with asyncio.timeout(APP_CHECK_TIMEOUT_SECONDS):
                 found += await each.checks()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the face is not well
             why = cut(str(exc)) or type(exc).__name__

@@ -8,29 +8,29 @@ from typing import Annotated
 import typer
 
 from sync_core.app import Parts
-from sync_core.cli.checking import STOPPED, number, texts
-from sync_core.cli.comparing import LONGEST, finished, must_answer
-from sync_core.cli.printing import console, say, say_json, show
-from sync_core.cli.running import (
-    BAD_NEWS,
+from sync_core.cli.check import EXIT_INTERRUPTED, as_number, as_texts
+from sync_core.cli.comparison import COMPARISON_TIMEOUT_SECONDS, require_stores, wait_for_report
+from sync_core.cli.output import console, echo, echo_json, echo_table
+from sync_core.cli.runtime import (
+    EXIT_PROBLEM,
     AsJson,
-    CannotWork,
+    CommandFailed,
     Yes,
     confirm,
-    is_somebody_there,
-    person,
-    using,
-    who,
+    is_interactive,
+    operator,
+    run_with_parts,
+    user_name,
 )
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Alias, Mode
-from sync_core.domain.views import Meeting, Overview
+from sync_core.domain.views import BaselineProgress, Overview
 from sync_core.errors import NotAllowed
 
-POLL = 0.2  # seconds between looks at how far a meeting has come
-SETTLING = 2.0  # seconds from the last catalogue read to its pools, at most
+POLL_SECONDS = 0.2  # seconds between looks at how far an initial comparison has come
+MATCHING_WAIT_SECONDS = 2.0  # seconds from the last catalogue read to its pools, at most
 
-PROMISE = {
+CONSEQUENCES = {
     Mode.TWO_WAY: (
         "The initial comparison reads every stock level. What matches is kept in sync from then "
         "on, in both directions; what doesn't match is listed and not synced. It writes nothing."
@@ -44,11 +44,13 @@ PROMISE = {
     Mode.OFF: "Nothing is counted or written any more; turning it on begins with a comparison.",
 }
 
-Wanted = Annotated[Mode | None, typer.Argument(help="The new mode; nothing shows the present one.")]
-Which = Annotated[
+ModeArgument = Annotated[
+    Mode | None, typer.Argument(help="The new mode; nothing shows the present one.")
+]
+AliasArgument = Annotated[
     str | None, typer.Argument(help="The destination's alias; all destinations if not given.")
 ]
-TimeOut = Annotated[
+Timeout = Annotated[
     float, typer.Option("--time-out", min=0, help="Seconds to wait for the first meeting's end.")
 ]
 
@@ -59,11 +61,11 @@ def register(app: typer.Typer) -> None:
 
 
 def mode(
-    wanted: Wanted = None,
-    alias: Which = None,
+    wanted: ModeArgument = None,
+    alias: AliasArgument = None,
     *,
     yes: Yes = False,
-    time_out: TimeOut = 300.0,
+    time_out: Timeout = 300.0,
     as_json: AsJson = False,
 ) -> None:
     """Show how the stores are connected, or change it: two-way, one-way, off.
@@ -74,27 +76,27 @@ def mode(
     ended in time.
     """
     if wanted is None:
-        using(lambda parts: _show(parts, as_json=as_json))
+        run_with_parts(lambda parts: _print_modes(parts, as_json=as_json))
         return
     destination = None if alias is None else Alias(alias.lower())
-    before = using(lambda parts: _preflight(parts, destination), create=True)
+    before = run_with_parts(lambda parts: _read_current(parts, destination), create=True)
     if not as_json or not yes:
         _print_preflight(*before, wanted)
-    if not yes and is_somebody_there() and wanted is not Mode.OFF and before[0].pools:
-        _compare(wanted, destination)
-    if not confirm(f"Set {_names(before[1])} to {wanted}?", yes=yes):
-        say("Nothing was changed.")
+    if not yes and is_interactive() and wanted is not Mode.OFF and before[0].pools:
+        _compare_and_print(wanted, destination)
+    if not confirm(f"Set {_join_stores(before[1])} to {wanted}?", yes=yes):
+        echo("Nothing was changed.")
         return
-    using(lambda parts: _change(parts, wanted, destination, time_out, as_json=as_json))
+    run_with_parts(lambda parts: _change(parts, wanted, destination, time_out, as_json=as_json))
 
 
-async def _show(parts: Parts, *, as_json: bool) -> None:
-    overview, meetings = await parts.service.overview(), await parts.service.meetings()
+async def _print_modes(parts: Parts, *, as_json: bool) -> None:
+    overview, meetings = await parts.service.overview(), await parts.service.baselines()
     if as_json:
-        say_json({"modes": _modes(overview), "meetings": meetings})
+        echo_json({"modes": _modes_by_store(overview), "baselines": meetings})
         return
-    modes = _modes(overview)
-    show(
+    modes = _modes_by_store(overview)
+    echo_table(
         ("destination", "mode", "levels", "agreed", "differing", "waiting", "suspended", "alone"),
         (
             (
@@ -111,26 +113,30 @@ async def _show(parts: Parts, *, as_json: bool) -> None:
         ),
     )
     if overview.pools == 0:
-        say("\nThe catalogue has not been read yet: `tipo serve` reads it when it starts.")
+        echo("\nThe catalogue has not been read yet: `tipo serve` reads it when it starts.")
     elif all(each == Mode.OFF for each in modes.values()):
-        say("\nNothing is kept equal yet: `tipo mode two-way` begins.")
+        echo("\nNothing is kept equal yet: `tipo mode two-way` begins.")
 
 
-def _modes(overview: Overview) -> dict[Alias, Mode]:
+def _modes_by_store(overview: Overview) -> dict[Alias, Mode]:
     return {each.alias: each.mode for each in overview.stores if each.mode is not None}
 
 
-async def _preflight(parts: Parts, alias: Alias | None) -> tuple[Overview, list[Meeting]]:
-    return await parts.service.overview(), await parts.service.meetings(alias)
+async def _read_current(
+    parts: Parts, alias: Alias | None
+) -> tuple[Overview, list[BaselineProgress]]:
+    return await parts.service.overview(), await parts.service.baselines(alias)
 
 
-def _names(meetings: Sequence[Meeting]) -> str:
+def _join_stores(meetings: Sequence[BaselineProgress]) -> str:
     return " and ".join(each.store for each in meetings)
 
 
-def _print_preflight(overview: Overview, meetings: Sequence[Meeting], wanted: Mode) -> None:
+def _print_preflight(
+    overview: Overview, meetings: Sequence[BaselineProgress], wanted: Mode
+) -> None:
     """Say what is there and what will happen."""
-    out, modes = console(err=True), _modes(overview)
+    out, modes = console(err=True), _modes_by_store(overview)
     for each in meetings:
         out.print(
             f"{each.store}: {modes[each.store]} now; {each.levels} of its levels have a partner, "
@@ -142,32 +148,32 @@ def _print_preflight(overview: Overview, meetings: Sequence[Meeting], wanted: Mo
             "The catalogue has not been read yet; `tipo serve` reads it and then lets them meet.",
             soft_wrap=True,
         )
-    out.print(PROMISE[wanted], soft_wrap=True)
+    out.print(CONSEQUENCES[wanted], soft_wrap=True)
 
 
-def _compare(wanted: Mode, alias: Alias | None) -> None:
+def _compare_and_print(wanted: Mode, alias: Alias | None) -> None:
     """Compare the stores and show what a change would meet; where that fails, say so and go on."""
     out = console(err=True)
     try:
-        _print_compared(using(lambda parts: _compared(parts, wanted, alias)))
+        _print_comparison(run_with_parts(lambda parts: _compare(parts, wanted, alias)))
     except KeyboardInterrupt:
         out.print("Stopped. Nothing was changed.", soft_wrap=True)
-        raise typer.Exit(STOPPED) from None
-    except (NotAllowed, CannotWork) as exc:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except (NotAllowed, CommandFailed) as exc:
         out.print(f"Not compared: {exc}. The numbers above are Tipo's own.", soft_wrap=True)
 
 
-async def _compared(parts: Parts, wanted: Mode, alias: Alias | None) -> Report:
-    await must_answer(parts)
-    report = await parts.service.ask_mode(wanted, alias, person(), reply="")
-    return await finished(parts, report, time_out=LONGEST)
+async def _compare(parts: Parts, wanted: Mode, alias: Alias | None) -> Report:
+    await require_stores(parts)
+    report = await parts.service.ask_mode(wanted, alias, operator(), reply="")
+    return await wait_for_report(parts, report, time_out=COMPARISON_TIMEOUT_SECONDS)
 
 
-def _print_compared(report: Report) -> None:
+def _print_comparison(report: Report) -> None:
     """Say what matches, what differs, and what is worst."""
     out, summary = console(err=True), report.summary
     matching, differing, missing, units, unusable = (
-        number(summary.get(name))
+        as_number(summary.get(name))
         for name in ("matching", "differing", "missing", "units", "unusable")
     )
     out.print(
@@ -175,13 +181,13 @@ def _print_compared(report: Report) -> None:
         f"{unusable:,} cannot be compared; {missing:,} variants have no partner.",
         soft_wrap=True,
     )
-    for store in texts(summary.get("disbelieved")):
+    for store in as_texts(summary.get("disbelieved")):
         out.print(
             f"The export of {store} is not believed: it holds less than half of what is known.",
             soft_wrap=True,
         )
     if report.worst:
-        show(
+        echo_table(
             ("differs", "store", "shows", "should show"),
             ((one.title, one.store, one.shows, one.should_show) for one in report.worst),
             err=True,
@@ -192,91 +198,96 @@ async def _change(
     parts: Parts, wanted: Mode, alias: Alias | None, time_out: float, *, as_json: bool
 ) -> None:
     """Give the order, wait for the meeting, and say how it went."""
-    changed = await parts.service.set_mode(wanted, by=who(), alias=alias)
+    changed = await parts.service.set_mode(wanted, by=user_name(), alias=alias)
     serving = await parts.service.is_serving()
-    ended = wanted is Mode.OFF or (serving and await _wait(parts, alias, time_out))
-    meetings = await parts.service.meetings(alias)
+    ended = wanted is Mode.OFF or (serving and await _wait_for_baseline(parts, alias, time_out))
+    meetings = await parts.service.baselines(alias)
     overview = await parts.service.overview()
     differing = sum(each.differing for each in meetings)
     if as_json:
-        say_json(
+        echo_json(
             {
                 "changed": changed,
                 "mode": wanted,
-                "modes": _modes(overview),
+                "modes": _modes_by_store(overview),
                 "serving": serving,
                 "ended": ended,
                 "pools": overview.pools,
-                "meetings": meetings,
+                "baselines": meetings,
             }
         )
     else:
-        say(f"{' and '.join(changed)}: {wanted}")
+        echo(f"{' and '.join(changed)}: {wanted}")
         _print_result(overview, meetings, wanted, serving=serving, ended=ended)
     if differing or (serving and not ended):
-        raise typer.Exit(BAD_NEWS)
+        raise typer.Exit(EXIT_PROBLEM)
 
 
-async def _wait(parts: Parts, alias: Alias | None, time_out: float) -> bool:
+async def _wait_for_baseline(parts: Parts, alias: Alias | None, time_out: float) -> bool:
     """Return whether every level has met its pool, or cannot, before the time is out."""
     out = console(err=True)
     watched = out.status("The stores meet …") if out.is_terminal else nullcontext()
     try:
         async with asyncio.timeout(time_out):
             with watched as line:
-                await _catalogue(parts)
+                await _wait_for_catalogue(parts)
                 while True:
-                    meetings = await parts.service.meetings(alias)
+                    meetings = await parts.service.baselines(alias)
                     waiting = sum(each.waiting for each in meetings)
                     if not waiting:
                         return True
                     if line is not None:
                         line.update(f"The stores meet: {waiting} levels to go …")
-                    await parts.clock.sleep(POLL)
+                    await parts.clock.sleep(POLL_SECONDS)
     except TimeoutError:
         return False
 
 
-async def _catalogue(parts: Parts) -> None:
+async def _wait_for_catalogue(parts: Parts) -> None:
     """Wait until the catalogues have been read, and what matches is in pools."""
     while not all(each.catalogue_at for each in await parts.service.stores()):
-        await _must_serve(parts)
-        await parts.clock.sleep(POLL)
+        await _require_serving(parts)
+        await parts.clock.sleep(POLL_SECONDS)
     waited = 0.0
-    while not (await parts.service.overview()).pools and waited < SETTLING:
-        await parts.clock.sleep(POLL)
-        waited += POLL
+    while not (await parts.service.overview()).pools and waited < MATCHING_WAIT_SECONDS:
+        await parts.clock.sleep(POLL_SECONDS)
+        waited += POLL_SECONDS
 
 
-async def _must_serve(parts: Parts) -> None:
+async def _require_serving(parts: Parts) -> None:
     if not await parts.service.is_serving():
-        raise CannotWork("`tipo serve` has stopped; the mode is set, start it again to go on")
+        raise CommandFailed("`tipo serve` has stopped; the mode is set, start it again to go on")
 
 
 def _print_result(
-    overview: Overview, meetings: Sequence[Meeting], wanted: Mode, *, serving: bool, ended: bool
+    overview: Overview,
+    meetings: Sequence[BaselineProgress],
+    wanted: Mode,
+    *,
+    serving: bool,
+    ended: bool,
 ) -> None:
     """Say how the first meeting went."""
     if wanted is Mode.OFF:
         return
     if not serving:
-        say("`tipo serve` does not run: the first meeting happens when it starts.")
+        echo("`tipo serve` does not run: the first meeting happens when it starts.")
         return
     if ended and overview.pools == 0:
-        say("No product of one store has a partner in another: see TIPO_MATCH_BY.")
+        echo("No product of one store has a partner in another: see TIPO_MATCH_BY.")
         return
     for each in meetings:
-        say(
+        echo(
             f"{each.store}: {each.agreed} agreed, {each.differing} differing, "
             f"{each.suspended} suspended, {each.alone} alone"
         )
     worst = [one for each in meetings for one in each.worst]
     if worst:
-        show(
+        echo_table(
             ("differs", "store", "shows", "should show"),
             ((one.title, one.store, one.shows, one.should_show) for one in worst),
         )
-        say("These are left alone. Correct the quantity in one store, then say `tipo mode` again.")
+        echo("These are left alone. Correct the quantity in one store, then say `tipo mode` again.")
     if not ended:
         waiting = sum(each.waiting for each in meetings)
-        say(f"Not ended in time: {waiting} levels wait; `tipo mode` and `tipo status` tell more.")
+        echo(f"Not ended in time: {waiting} levels wait; `tipo mode` and `tipo status` tell more.")

@@ -6,15 +6,15 @@ from datetime import datetime
 import typer
 
 from sync_core.app import Parts
-from sync_core.cli.printing import ago, say, say_json, show, signed
-from sync_core.cli.running import BAD_NEWS, AsJson, Words, using
+from sync_core.cli.output import echo, echo_json, echo_table, format_age, signed
+from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, ProductWords, run_with_parts
 from sync_core.domain.values import Mode
-from sync_core.domain.views import Entry, LevelView, PoolView
+from sync_core.domain.views import HistoryEntry, LevelView, PoolView
 from sync_core.errors import cut
 
-MOST_SHOWN = 10  # pools; more are a list to choose from
-MOST_FOUND = 50
-WRITTEN = {
+MAX_POOLS_SHOWN = 10  # pools; more are a list to choose from
+MAX_POOLS_FOUND = 50
+ADJUSTMENT_WORDS = {
     "open": "on its way",
     "settled": "written",
     "refused": "refused by the store",
@@ -27,47 +27,47 @@ def register(app: typer.Typer) -> None:
     app.command("history")(history)
 
 
-def stock(words: Words, *, as_json: AsJson = False) -> None:
+def stock(words: ProductWords, *, as_json: AsJson = False) -> None:
     """Show what each store has of a product: live, by the book, and what is owed.
 
     Exit 1 if nothing of that name shares stock.
     """
     asked = " ".join(words)
-    pools = using(lambda parts: parts.service.stock(asked, limit=MOST_FOUND))
+    pools = run_with_parts(lambda parts: parts.service.stock(asked, limit=MAX_POOLS_FOUND))
     if as_json:
-        say_json({"words": asked, "pools": pools})
+        echo_json({"words": asked, "pools": pools})
     elif not pools:
-        not_found(asked)
-    elif len(pools) > MOST_SHOWN:
-        choose(pools)
+        print_not_found(asked)
+    elif len(pools) > MAX_POOLS_SHOWN:
+        print_choices(pools)
     else:
-        now = using(_now)
+        now = run_with_parts(_now)
         for number, pool in enumerate(pools):
-            _show_pool(pool, now, gap=number > 0)
+            _print_pool(pool, now, gap=number > 0)
     if not pools:
-        raise typer.Exit(BAD_NEWS)
+        raise typer.Exit(EXIT_PROBLEM)
 
 
 async def _now(parts: Parts) -> datetime:
     return parts.clock.now()
 
 
-def not_found(asked: str) -> None:
+def print_not_found(asked: str) -> None:
     """Say that no product goes by that name."""
-    say(
+    echo(
         f'Nothing that shares stock goes by "{cut(asked)}". Give a handle, a SKU, a barcode or '
         "words of the title; what has no partner in another store is in no pool (`tipo mode` "
         "counts it as alone)."
     )
 
 
-def choose(pools: Sequence[PoolView]) -> None:
+def print_choices(pools: Sequence[PoolView]) -> None:
     """List hits, for another try."""
-    more = " or more" if len(pools) == MOST_FOUND else ""
-    say(f"{len(pools)}{more} pools fit. Choose one by its SKU, or say more words.")
-    show(
+    more = " or more" if len(pools) == MAX_POOLS_FOUND else ""
+    echo(f"{len(pools)}{more} pools fit. Choose one by its SKU, or say more words.")
+    echo_table(
         ("title", "SKU", "handle", "place", "shared"),
-        ((each.title, _sku(each), each.handle, each.place, each.shared) for each in pools),
+        ((each.title, _sku(each), each.handle, each.location_group, each.shared) for each in pools),
     )
 
 
@@ -75,34 +75,36 @@ def _sku(pool: PoolView) -> str:
     return next((each.sku for each in pool.levels if each.sku), "")
 
 
-def _show_pool(pool: PoolView, now: datetime, *, gap: bool) -> None:
+def _print_pool(pool: PoolView, now: datetime, *, gap: bool) -> None:
     if gap:
-        say()
+        echo()
     shared = "not agreed yet" if pool.shared is None else f"{pool.shared} shared"
-    say(f"{name(pool)}: {shared}, last movement {ago(pool.moved_at, now)}", style="bold")
-    show(
+    echo(
+        f"{pool_name(pool)}: {shared}, last movement {format_age(pool.moved_at, now)}", style="bold"
+    )
+    echo_table(
         ("store", "place", "shows", "book", "owed", "state"),
         (
             (
                 each.store,
-                each.place,
+                each.location_group,
                 each.shows,
                 each.book,
-                signed(each.owed) if each.owed else 0,
-                state(each, pool),
+                signed(each.outstanding) if each.outstanding else 0,
+                describe_level(each, pool),
             )
             for each in pool.levels
         ),
     )
 
 
-def name(pool: PoolView) -> str:
+def pool_name(pool: PoolView) -> str:
     """Return what people call a pool, on one line."""
     sku = _sku(pool)
     return f"{cut(pool.title)} [{cut(sku)}]" if sku else cut(pool.title)
 
 
-def state(level: LevelView, pool: PoolView) -> str:
+def describe_level(level: LevelView, pool: PoolView) -> str:
     """Return how a level is, in words.
 
     the level                    is
@@ -123,27 +125,27 @@ def state(level: LevelView, pool: PoolView) -> str:
         return f"left alone: {level.suspended}"
     if level.open_delta is not None:
         return f"being written: {signed(level.open_delta)}"
-    if level.waits_for_look:
+    if level.awaits_refresh:
         return "being read"
-    if not level.met:
+    if not level.baselined:
         alone = level.book is None or pool.shared is None or level.book == level.expected
         return "waits for its first meeting" if alone else "differs: left alone"
-    return "waits to be written" if level.owed else _equal(level)
+    return "waits to be written" if level.outstanding else _describe_equal(level)
 
 
-def _equal(level: LevelView) -> str:
+def _describe_equal(level: LevelView) -> str:
     return "equal" if level.pack == 1 else f"in packs of {level.pack}"
 
 
-def history(words: Words, *, limit: int = 50, as_json: AsJson = False) -> None:
+def history(words: ProductWords, *, limit: int = 50, as_json: AsJson = False) -> None:
     """Show who moved what, what people decided, and what Tipo wrote, as a timeline.
 
     Exit 1 if nothing of that name shares stock.
     """
     asked = " ".join(words)
-    found = using(lambda parts: _histories(parts, asked, limit))
+    found = run_with_parts(lambda parts: _read_histories(parts, asked, limit))
     if as_json:
-        say_json(
+        echo_json(
             {
                 "words": asked,
                 "pools": [
@@ -153,40 +155,40 @@ def history(words: Words, *, limit: int = 50, as_json: AsJson = False) -> None:
             }
         )
     elif not found:
-        not_found(asked)
-    elif len(found) > MOST_SHOWN:
-        choose([pool for pool, _ in found])
+        print_not_found(asked)
+    elif len(found) > MAX_POOLS_SHOWN:
+        print_choices([pool for pool, _ in found])
     else:
         for number, (pool, entries) in enumerate(found):
-            _show_history(pool, entries, gap=number > 0)
+            _print_history(pool, entries, gap=number > 0)
     if not found:
-        raise typer.Exit(BAD_NEWS)
+        raise typer.Exit(EXIT_PROBLEM)
 
 
-async def _histories(
+async def _read_histories(
     parts: Parts, asked: str, limit: int
-) -> list[tuple[PoolView, Sequence[Entry]]]:
-    pools = await parts.service.stock(asked, live=False, limit=MOST_FOUND)
-    if len(pools) > MOST_SHOWN:
+) -> list[tuple[PoolView, Sequence[HistoryEntry]]]:
+    pools = await parts.service.stock(asked, live=False, limit=MAX_POOLS_FOUND)
+    if len(pools) > MAX_POOLS_SHOWN:
         return [(pool, ()) for pool in pools]
     return [(pool, await parts.service.history(pool.id, limit=limit)) for pool in pools]
 
 
-def _show_history(pool: PoolView, entries: Sequence[Entry], *, gap: bool) -> None:
+def _print_history(pool: PoolView, entries: Sequence[HistoryEntry], *, gap: bool) -> None:
     if gap:
-        say()
-    say(name(pool), style="bold")
+        echo()
+    echo(pool_name(pool), style="bold")
     if not entries:
-        say("  nothing has moved since the stores met")
+        echo("  nothing has moved since the stores met")
     day = ""
     for each in entries:
         at = each.at.astimezone()
         if day != (day := f"{at:%Y-%m-%d}"):
-            say(f"  {day} {at:%Z}")
-        say(f"  {at:%H:%M:%S}  {line(each)}")
+            echo(f"  {day} {at:%Z}")
+        echo(f"  {at:%H:%M:%S}  {describe_entry(each)}")
 
 
-def line(entry: Entry) -> str:
+def describe_entry(entry: HistoryEntry) -> str:
     """Return one line of a timeline, without its time."""
     head = f"{entry.store:<6} {signed(entry.delta):>5}"
     if entry.kind == "movement":
@@ -198,7 +200,7 @@ def line(entry: Entry) -> str:
         return f"{entry.store or 'all':<6}     -  gap: {cut(entry.cause)}"
     if entry.kind == "decision":
         return f"{head}  {cut(entry.cause)} → shared {entry.shared}"
-    words = WRITTEN.get(entry.state, entry.state)
+    words = ADJUSTMENT_WORDS.get(entry.state, entry.state)
     took = (
         "" if entry.seconds is None or entry.state != "settled" else f" after {entry.seconds:.2f} s"
     )

@@ -6,17 +6,25 @@ from typing import Annotated
 import typer
 
 from sync_core.app import Parts
-from sync_core.cli.printing import say, say_json, show
-from sync_core.cli.running import BAD_NEWS, AsJson, CannotWork, Yes, confirm, person, using
-from sync_core.domain.lease import LeaseState, TakeoverAnswer, TakeoverQuestion
+from sync_core.cli.output import echo, echo_json, echo_table
+from sync_core.cli.runtime import (
+    EXIT_PROBLEM,
+    AsJson,
+    CommandFailed,
+    Yes,
+    confirm,
+    operator,
+    run_with_parts,
+)
+from sync_core.domain.leases import LeaseState, TakeoverAnswer, TakeoverQuestion
 from sync_core.domain.values import Alias
 
-POLL = 1.0  # seconds between looks at how far it has come
+POLL_SECONDS = 1.0  # seconds between looks at how far it has come
 
-Store = Annotated[
+AliasArgument = Annotated[
     str | None, typer.Argument(metavar="[ALIAS]", help="The store; all that ask, if left out.")
 ]
-TimeOut = Annotated[
+Timeout = Annotated[
     float, typer.Option("--time-out", min=0, help="Seconds to wait until it is done.")
 ]
 
@@ -27,7 +35,11 @@ def register(app: typer.Typer) -> None:
 
 
 def takeover(
-    alias: Store = None, *, yes: Yes = False, time_out: TimeOut = 150.0, as_json: AsJson = False
+    alias: AliasArgument = None,
+    *,
+    yes: Yes = False,
+    time_out: Timeout = 150.0,
+    as_json: AsJson = False,
 ) -> None:
     """Let this Tipo write to a store that another one writes to, or after a restored backup.
 
@@ -37,26 +49,26 @@ def takeover(
     if there is nothing to take over.
     """
     wanted = None if alias is None else Alias(alias.lower())
-    asked = using(lambda parts: parts.service.takeover_questions(wanted))
+    asked = run_with_parts(lambda parts: parts.service.takeover_questions(wanted))
     if not as_json or not yes:
         _print_question(asked)
     stores = ", ".join(each for one in asked for each in one.stores)
     if not confirm(f"Take over {stores}?", yes=yes):
-        say("Nothing was changed.")
+        echo("Nothing was changed.")
         return
     tokens = [each.token for each in asked]
-    using(lambda parts: _take_over(parts, tokens, time_out, as_json=as_json))
+    run_with_parts(lambda parts: _take_over(parts, tokens, time_out, as_json=as_json))
 
 
 def _print_question(asked: Sequence[TakeoverQuestion]) -> None:
-    show(
+    echo_table(
         ("store", "why nothing is written", "since"),
-        ((", ".join(each.stores), _why(each), each.since) for each in asked),
+        ((", ".join(each.stores), _describe_reason(each), each.since) for each in asked),
         err=True,
     )
 
 
-def _why(asked: TakeoverQuestion) -> str:
+def _describe_reason(asked: TakeoverQuestion) -> str:
     if asked.reason is LeaseState.OLDER:
         return "this database is older than what Tipo has done, or a copy of it runs elsewhere"
     return f"another Tipo writes to it ({asked.holder or 'of an unknown version'})"
@@ -65,29 +77,31 @@ def _why(asked: TakeoverQuestion) -> str:
 async def _take_over(
     parts: Parts, tokens: Sequence[str], time_out: float, *, as_json: bool
 ) -> None:
-    found = await parts.service.take_over(tokens, by=person())
+    found = await parts.service.take_over(tokens, by=operator())
     taken = found.stores
     if found.answer in {TakeoverAnswer.OVER, TakeoverAnswer.CHANGED}:
-        raise CannotWork("things have changed meanwhile, so nothing was done: look again")
+        raise CommandFailed("things have changed meanwhile, so nothing was done: look again")
     if not await parts.service.is_serving():
-        _report(taken, done=False, as_json=as_json, then="it is done when `tipo serve` runs")
+        _print_result(taken, done=False, as_json=as_json, then="it is done when `tipo serve` runs")
         return
     if not as_json:
-        say("The other one stops within a minute; then the numbers are taken as they are …")
-    for _ in range(int(time_out / POLL)):
+        echo("The other one stops within a minute; then the numbers are taken as they are …")
+    for _ in range(int(time_out / POLL_SECONDS)):
         leases = {each.store: each for each in await parts.service.leases()}
         if all(leases[each].state is LeaseState.OURS for each in taken):
-            _report(taken, done=True, as_json=as_json)
+            _print_result(taken, done=True, as_json=as_json)
             return
-        await parts.clock.sleep(POLL)
-    _report(taken, done=False, as_json=as_json, then=f"not done after {time_out:.0f} s; see status")
-    raise typer.Exit(BAD_NEWS)
+        await parts.clock.sleep(POLL_SECONDS)
+    _print_result(
+        taken, done=False, as_json=as_json, then=f"not done after {time_out:.0f} s; see status"
+    )
+    raise typer.Exit(EXIT_PROBLEM)
 
 
-def _report(taken: Sequence[Alias], *, done: bool, as_json: bool, then: str = "") -> None:
+def _print_result(taken: Sequence[Alias], *, done: bool, as_json: bool, then: str = "") -> None:
     if as_json:
-        say_json({"stores": list(taken), "done": done, "why": then})
+        echo_json({"stores": list(taken), "done": done, "why": then})
         return
     stores = ", ".join(taken)
-    say(f"{stores}: taken over. Products that differ wait for you: `tipo check`." if done else
+    echo(f"{stores}: taken over. Products that differ wait for you: `tipo check`." if done else
         f"{stores}: {then}.")  # fmt: skip

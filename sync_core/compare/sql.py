@@ -9,7 +9,7 @@ Tables, in the order in which they are made; `s` numbers the stores, `c` the col
                   variants that will be told of are read by the number of their line
     judged_<s>    our levels of a store beside its export: what is to be said of each
     suspect       levels that are not plainly fine
-    told          variants that are not
+    odd_variant   variants that are not
     old           what our catalogue calls those that are renamed
 
 A hash table is built of the right side of a join: write the shorter one there.
@@ -17,13 +17,13 @@ A hash table is built of the right side of a join: write the shorter one there.
 
 from collections.abc import Sequence
 
-from sync_core.domain.suspects import Busy, Oddity
-from sync_core.domain.values import GREATEST, Alias, Suspension
+from sync_core.domain.discrepancies import Busy, DiscrepancyKind
+from sync_core.domain.values import MAX_QUANTITY, Alias, Suspension
 from sync_core.ports import Column
 
-CODES = {word: number for number, word in enumerate(Oddity, start=1)}  # 0: plainly fine
+CODES = {word: number for number, word in enumerate(DiscrepancyKind, start=1)}  # 0: plainly fine
 TRACKED, OWN = range(2)  # bits: fewer columns are faster to write
-LONGEST_LINE = 1 << 20  # bytes of a line
+MAX_LINE_BYTES = 1 << 20  # bytes of a line
 SEPARATOR, QUOTE = "\x1f", "\x1e"  # in our catalogue: merchants hardly ever write them
 
 _PLAIN = "auto_detect=false, format='newline_delimited', ignore_errors=false"
@@ -32,10 +32,10 @@ _NAMES = (
 )
 _ITEM = "gid://shopify/InventoryItem/"
 _LEVELS = (
-    ("level", "BIGINT"), ("pool", "BIGINT"), ("place", "BIGINT"), ("store", "VARCHAR"),
+    ("level", "BIGINT"), ("pool", "BIGINT"), ("location_group", "BIGINT"), ("store", "VARCHAR"),
     ("item", "BIGINT"), ("location", "BIGINT"), ("is_source", "UTINYINT"), ("counts", "UTINYINT"),
-    ("met", "UTINYINT"), ("book", "BIGINT"), ("buffer", "BIGINT"), ("pack", "BIGINT"),
-    ("held", "BIGINT"), ("suspended", "VARCHAR"), ("busy", "VARCHAR"), ("shared", "BIGINT"),
+    ("baselined", "UTINYINT"), ("book", "BIGINT"), ("buffer", "BIGINT"), ("pack", "BIGINT"),
+    ("withheld", "BIGINT"), ("suspended", "VARCHAR"), ("busy", "VARCHAR"), ("shared", "BIGINT"),
 )  # fmt: skip
 
 # Not null is what is counted among the columns that are read: leave out none but the last.
@@ -43,18 +43,18 @@ _VARIANTS = (
     f"read_csv(?, header=false, auto_detect=false, delim='{SEPARATOR}', quote='{QUOTE}',"
     f" escape='{QUOTE}', force_not_null=['handle', 'sku', 'policy', 'key'],"
     " new_line='\\r\\n',"
-    f" max_line_size={LONGEST_LINE}, columns={{store: 'VARCHAR', item: 'BIGINT',"
+    f" max_line_size={MAX_LINE_BYTES}, columns={{store: 'VARCHAR', item: 'BIGINT',"
     " handle: 'VARCHAR', sku: 'VARCHAR', policy: 'VARCHAR', key: 'VARCHAR'})"
 )
 
 SET_UP = (
     (
         "CREATE TABLE suspect (s UTINYINT, c USMALLINT, level BIGINT, pool BIGINT, item BIGINT,"
-        " what UTINYINT, exported INTEGER, should_show BIGINT, met BOOLEAN, counts BOOLEAN,"
+        " what UTINYINT, exported INTEGER, should_show BIGINT, baselined BOOLEAN, counts BOOLEAN,"
         " book BIGINT, suspended UTINYINT, busy UTINYINT, want BIGINT, sq INTEGER, gap BIGINT)"
     ),
     (
-        "CREATE TABLE told (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, line BIGINT,"
+        "CREATE TABLE odd_variant (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, line BIGINT,"
         " known BOOLEAN, key UBIGINT)"
     ),
     "CREATE TABLE old (s UTINYINT, item BIGINT, handle VARCHAR, sku VARCHAR, policy VARCHAR)",
@@ -68,7 +68,7 @@ SET_UP = (
         "CREATE MACRO packed(x, pack) AS"
         " CASE WHEN pack = 1 THEN x ELSE (x - ((x % pack) + pack) % pack) // pack END"
     ),
-    "CREATE MACRO shown(x, held, buffer, pack) AS packed(kept(x - held, buffer), pack)",
+    "CREATE MACRO target_of(x, withheld, buffer, pack) AS packed(kept(x - withheld, buffer), pack)",
 )
 
 
@@ -98,17 +98,17 @@ def load_levels(stores: Sequence[Alias], columns: Sequence[Sequence[Column]]) ->
     """Read our levels; those at no mapped place have no column."""
     fields = ", ".join(f"'{name}': '{kind}'" for name, kind in _LEVELS)
     cases = [
-        "".join(f" WHEN {place.location} THEN {c}" for c, place in enumerate(places))
-        for places in columns
+        "".join(f" WHEN {column.location} THEN {c}" for c, column in enumerate(store_columns))
+        for store_columns in columns
     ]
-    spots = "".join(
+    picks = "".join(
         f" WHEN {s} THEN CASE location{each} END" for s, each in enumerate(cases) if each
     )
     return (
         f"CREATE TABLE ours AS SELECT level, pool, {_number(stores)}::UTINYINT AS s,"
-        f" ({f'CASE s{spots} END' if spots else 'NULL'})::USMALLINT AS c, item, met = 1 AS met,"
-        " counts = 1 AS counts, book, buffer, pack, held,"
-        " shown(shared, held, buffer, pack) AS target,"
+        f" ({f'CASE s{picks} END' if picks else 'NULL'})::USMALLINT AS c, item, baselined = 1 AS baselined,"
+        " counts = 1 AS counts, book, buffer, pack, withheld,"
+        " target_of(shared, withheld, buffer, pack) AS target,"
         f" {_code('suspended', list(Suspension))} AS suspended, {_code('busy', list(Busy))} AS busy"
         " FROM read_csv(?, header=true, auto_detect=false, delim=',', quote='\"', nullstr='',"
         f" columns={{{fields}}}) WHERE s IS NOT NULL"
@@ -123,7 +123,7 @@ def export_columns(columns: int) -> str:
         "columns={sku: 'VARCHAR', inventoryPolicy: 'VARCHAR', requiresComponents: 'BOOLEAN',"
         " product: 'STRUCT(handle VARCHAR, isGiftCard BOOLEAN)',"
         f" inventoryItem: 'STRUCT(id VARCHAR, tracked BOOLEAN{levels})'}},"
-        f" maximum_object_size={LONGEST_LINE}, {_PLAIN}"
+        f" maximum_object_size={MAX_LINE_BYTES}, {_PLAIN}"
     )
 
 
@@ -133,25 +133,25 @@ def _item() -> str:
     return f"CASE WHEN starts_with({gid}, '{_ITEM}') THEN {number} END"
 
 
-def _word(column: int) -> str:
+def _trouble_code(column: int) -> str:
     """Return why a quantity cannot be used; most can be, and that is found out first."""
     active = f"a{column}"
     return f"""CASE WHEN NOT bundle AND NOT card AND tracked AND {active}
             AND q{column} IS NOT NULL THEN 0
-        WHEN bundle THEN {CODES[Oddity.BUNDLE]}
-        WHEN card THEN {CODES[Oddity.GIFT_CARD]}
-        WHEN NOT tracked THEN {CODES[Oddity.UNTRACKED]}
-        WHEN bundle IS NULL OR card IS NULL OR tracked IS NULL THEN {CODES[Oddity.UNKNOWN]}
-        WHEN absent{column} THEN {CODES[Oddity.NOT_STOCKED]}
-        WHEN NOT {active} THEN {CODES[Oddity.INACTIVE]}
-        ELSE {CODES[Oddity.UNKNOWN]} END::UTINYINT"""
+        WHEN bundle THEN {CODES[DiscrepancyKind.BUNDLE]}
+        WHEN card THEN {CODES[DiscrepancyKind.GIFT_CARD]}
+        WHEN NOT tracked THEN {CODES[DiscrepancyKind.UNTRACKED]}
+        WHEN bundle IS NULL OR card IS NULL OR tracked IS NULL THEN {CODES[DiscrepancyKind.UNKNOWN]}
+        WHEN absent{column} THEN {CODES[DiscrepancyKind.NOT_STOCKED]}
+        WHEN NOT {active} THEN {CODES[DiscrepancyKind.INACTIVE]}
+        ELSE {CODES[DiscrepancyKind.UNKNOWN]} END::UTINYINT"""
 
 
 def _quantity(column: int) -> str:
     """Return a quantity that a store can hold; what is no whole number is none."""
     number = f"TRY_CAST(x{column} AS INTEGER)"
     return (
-        f"CASE WHEN n{column} = 1 AND {number} BETWEEN -{GREATEST} AND {GREATEST}"
+        f"CASE WHEN n{column} = 1 AND {number} BETWEEN -{MAX_QUANTITY} AND {MAX_QUANTITY}"
         f" AND {number}::VARCHAR = x{column} THEN {number} END"
     )
 
@@ -166,7 +166,7 @@ def load_export(store: int, columns: int) -> str:
         for c in range(columns)
     )
     numbers = "".join(f", ({_quantity(c)})::INTEGER AS q{c}" for c in range(columns))
-    words = "".join(f", {_word(c)} AS w{c}, q{c}" for c in range(columns))
+    words = "".join(f", {_trouble_code(c)} AS w{c}, q{c}" for c in range(columns))
     line = (
         f"SELECT {_item()} AS item, {_NAMES} AS names, inventoryItem.tracked AS tracked,"
         f" requiresComponents AS bundle, product.isGiftCard AS card{levels}"
@@ -181,7 +181,7 @@ def load_export(store: int, columns: int) -> str:
     )
 
 
-def _is(flag: int) -> str:
+def _has(flag: int) -> str:
     return f"((flags >> {flag}) & 1) = 1"
 
 
@@ -191,7 +191,7 @@ def count_export(store: int, columns: int) -> str:
     units = "".join(f" + coalesce(sum(q{c}) FILTER (w{c} = 0), 0)" for c in range(columns))
     return (
         "SELECT count(*), count(*) - count(item), count(DISTINCT item),"
-        f" count(*) FILTER ({_is(TRACKED)}), (0{usable})::BIGINT, (0{units})::BIGINT"
+        f" count(*) FILTER ({_has(TRACKED)}), (0{usable})::BIGINT, (0{units})::BIGINT"
         f" FROM export_{store}"
     )
 
@@ -204,7 +204,7 @@ def keep_each_once(store: int) -> str:
     )
 
 
-def _both(store: int) -> str:
+def _known_and_exported(store: int) -> str:
     return (
         f"export_{store} e JOIN (SELECT item, names FROM known WHERE s = {store}) k"
         " ON k.item = e.item"
@@ -215,87 +215,87 @@ def count_known(store: int) -> str:
     """Count variants that we know, those of them in the export, and the renamed of these."""
     return (
         f"SELECT (SELECT count(*) FROM known WHERE s = {store}), count(*),"
-        f" count(*) FILTER (k.names <> e.names) FROM {_both(store)}"
+        f" count(*) FILTER (k.names <> e.names) FROM {_known_and_exported(store)}"
     )
 
 
 def find_renamed(store: int, line: str) -> str:
     """Note variants that go by other names than we know."""
     return (
-        f"INSERT INTO told SELECT {store}, NULL, e.item, {CODES[Oddity.RENAMED]}, e.{line}, true,"
-        f" NULL FROM {_both(store)} WHERE k.names <> e.names"
+        f"INSERT INTO odd_variant SELECT {store}, NULL, e.item, {CODES[DiscrepancyKind.RENAMED]}, e.{line}, true,"
+        f" NULL FROM {_known_and_exported(store)} WHERE k.names <> e.names"
     )
 
 
-def find_alone(store: int, line: str) -> str:
+def find_unmatched(store: int, line: str) -> str:
     """Note variants that are kept at a mapped place and are in no pool."""
     return (
-        f"INSERT INTO told SELECT {store}, e.kept, e.item,"
-        f" CASE WHEN {_is(OWN)} THEN {CODES[Oddity.NO_PARTNER]} ELSE w0 END, e.{line}, false, NULL"
+        f"INSERT INTO odd_variant SELECT {store}, e.kept, e.item,"
+        f" CASE WHEN {_has(OWN)} THEN {CODES[DiscrepancyKind.NO_PARTNER]} ELSE w0 END, e.{line}, false, NULL"
         f" FROM export_{store} e ANTI JOIN (SELECT item FROM ours WHERE s = {store}) o"
         " ON o.item = e.item WHERE e.kept IS NOT NULL"
     )
 
 
 FIND_KEYS = (
-    "UPDATE told SET key = k.key, known = true FROM (SELECT k.s, k.item, k.key FROM known k"
-    f" SEMI JOIN (SELECT s, item FROM told WHERE what <> {CODES[Oddity.RENAMED]}) t"
+    "UPDATE odd_variant SET key = k.key, known = true FROM (SELECT k.s, k.item, k.key FROM known k"
+    f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what <> {CODES[DiscrepancyKind.RENAMED]}) t"
     " ON t.item = k.item AND t.s = k.s) k"
-    f" WHERE told.s = k.s AND told.item = k.item AND told.what <> {CODES[Oddity.RENAMED]}"
+    f" WHERE told.s = k.s AND told.item = k.item AND told.what <> {CODES[DiscrepancyKind.RENAMED]}"
 )
 
 
-def strangers(store: int) -> str:
+def select_unknown(store: int) -> str:
     """Select variants in no pool that our catalogue does not know, with the lines they are on."""
     return (
-        f"SELECT item, line FROM told WHERE s = {store} AND NOT known"
-        f" AND what = {CODES[Oddity.NO_PARTNER]} ORDER BY line"
+        f"SELECT item, line FROM odd_variant WHERE s = {store} AND NOT known"
+        f" AND what = {CODES[DiscrepancyKind.NO_PARTNER]} ORDER BY line"
     )
 
 
 def load_keys(store: int) -> str:
     """Give strangers their keys."""
     return (
-        "UPDATE told SET key = hash(f.key) FROM read_ndjson(?, columns={item: 'BIGINT',"
-        f" key: 'VARCHAR'}}, maximum_object_size={LONGEST_LINE}, {_PLAIN}) f"
+        "UPDATE odd_variant SET key = hash(f.key) FROM read_ndjson(?, columns={item: 'BIGINT',"
+        f" key: 'VARCHAR'}}, maximum_object_size={MAX_LINE_BYTES}, {_PLAIN}) f"
         f" WHERE told.s = {store} AND told.item = f.item"
-        f" AND told.what = {CODES[Oddity.NO_PARTNER]}"
+        f" AND told.what = {CODES[DiscrepancyKind.NO_PARTNER]}"
     )
 
 
-def find_twins(stores: int) -> str:
+def find_ambiguous(stores: int) -> str:
     """Note where the key of a variant in no pool belongs to several variants of one store."""
-    alone = f"SELECT key FROM told WHERE what = {CODES[Oddity.NO_PARTNER]} AND key IS NOT NULL"
+    alone = f"SELECT key FROM odd_variant WHERE what = {CODES[DiscrepancyKind.NO_PARTNER]} AND key IS NOT NULL"
     keys = " UNION ".join(
         [
             f"SELECT k.s, k.item, k.key FROM (SELECT * FROM known WHERE s = {s}"
-            f" AND key IN ({alone})) k SEMI JOIN (SELECT item FROM export_{s} WHERE {_is(OWN)}) e"
+            f" AND key IN ({alone})) k SEMI JOIN (SELECT item FROM export_{s} WHERE {_has(OWN)}) e"
             " ON e.item = k.item"
             for s in range(stores)
         ]
-        + [f"SELECT s, item, key FROM told WHERE what = {CODES[Oddity.NO_PARTNER]}"]
+        + [f"SELECT s, item, key FROM odd_variant WHERE what = {CODES[DiscrepancyKind.NO_PARTNER]}"]
     )
     return (
-        f"UPDATE told SET what = {CODES[Oddity.AMBIGUOUS]}"
-        f" WHERE what = {CODES[Oddity.NO_PARTNER]} AND key IN"
+        f"UPDATE odd_variant SET what = {CODES[DiscrepancyKind.AMBIGUOUS]}"
+        f" WHERE what = {CODES[DiscrepancyKind.NO_PARTNER]} AND key IN"
         f" (SELECT key FROM ({keys}) WHERE key IS NOT NULL GROUP BY s, key HAVING count(*) > 1)"
     )
 
 
-ANY_RENAMED = f"SELECT count(*) FROM told WHERE what = {CODES[Oddity.RENAMED]}"
+ANY_RENAMED = f"SELECT count(*) FROM odd_variant WHERE what = {CODES[DiscrepancyKind.RENAMED]}"
 
 
-def load_old(stores: Sequence[Alias]) -> str:
+def load_former_names(stores: Sequence[Alias]) -> str:
     """Read what we called the variants that are renamed."""
     return (
         f"INSERT INTO old SELECT v.s, v.item, v.handle, v.sku, v.policy"
         f" FROM (SELECT *, {_number(stores)}::UTINYINT AS s FROM {_VARIANTS}) v"
-        f" SEMI JOIN (SELECT s, item FROM told WHERE what = {CODES[Oddity.RENAMED]}) r"
+        f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what = {CODES[DiscrepancyKind.RENAMED]}) r"
         " ON r.item = v.item AND r.s = v.s"
     )
 
 
-def _at_column(columns: int, name: str) -> str:
+def _value_at_column(columns: int, name: str) -> str:
     if columns == 1:
         return f"e.{name}0"
     cases = "".join(f" WHEN {c} THEN e.{name}{c}" for c in range(columns))
@@ -304,47 +304,47 @@ def _at_column(columns: int, name: str) -> str:
 
 def _compared(store: int, columns: int) -> str:
     """Select our levels of a store with what its export says: the word `w`, the number `q`."""
-    word = f"coalesce({_at_column(columns, 'w')}, {CODES[Oddity.MISSING]})::UTINYINT"
+    word = f"coalesce({_value_at_column(columns, 'w')}, {CODES[DiscrepancyKind.MISSING]})::UTINYINT"
     return (
-        f"SELECT o.*, {word} AS w, {_at_column(columns, 'q')}::INTEGER AS q,"
+        f"SELECT o.*, {word} AS w, {_value_at_column(columns, 'q')}::INTEGER AS q,"
         f" e.item IS NOT NULL AS seen FROM ours o LEFT JOIN export_{store} e ON e.item = o.item"
         f" WHERE o.s = {store} AND o.c IS NOT NULL"
     )
 
 
-_WANT = "shown(sq, held, buffer, pack)"
+_EXPECTED = "target_of(sq, withheld, buffer, pack)"
 
 
-def judge(store: int, columns: int, *, is_source: bool, agreeing: bool) -> str:
+def judge_levels(store: int, columns: int, *, is_source: bool, agreeing: bool) -> str:
     """Say of each level of a store whether it is plainly fine, and what follows from the source."""
-    agrees = CODES[Oddity.AGREES] if agreeing else 0
-    differs, blind = CODES[Oddity.DIFFERS], CODES[Oddity.NO_SOURCE]
+    agrees = CODES[DiscrepancyKind.AGREES] if agreeing else 0
+    differs, is_unreadable = CODES[DiscrepancyKind.DIFFERS], CODES[DiscrepancyKind.NO_SOURCE]
     if is_source:
         unmet, joined = f"{agrees}", "(SELECT *, NULL::UTINYINT AS sw, NULL::INTEGER AS sq FROM a)"
     else:
         unmet = (
-            f"CASE WHEN coalesce(sw, 1) <> 0 THEN {blind} WHEN q <> want THEN {differs}"
+            f"CASE WHEN coalesce(sw, 1) <> 0 THEN {is_unreadable} WHEN q <> want THEN {differs}"
             f" ELSE {agrees} END"
         )
         joined = "a LEFT JOIN (SELECT pool, w AS sw, q AS sq FROM judged_0) USING (pool)"
     what = (
-        "CASE WHEN w <> 0 THEN w WHEN met THEN"
+        "CASE WHEN w <> 0 THEN w WHEN baselined THEN"
         f" CASE WHEN q <> book OR q <> coalesce(target, q) THEN {differs} ELSE 0 END"
         f" ELSE {unmet} END::UTINYINT"
     )
     return (
         f"CREATE TABLE judged_{store} AS WITH a AS ({_compared(store, columns)}),"
-        f" b AS (SELECT *, CASE WHEN sw = 0 THEN {_WANT} END AS want FROM {joined})"
+        f" b AS (SELECT *, CASE WHEN sw = 0 THEN {_EXPECTED} END AS want FROM {joined})"
         f" SELECT level, {'pool, ' if is_source else ''}w, q, seen, sw, sq, want, {what} AS what,"
         " CASE WHEN w = 0 THEN want - q END AS gap FROM b"
     )
 
 
-def find_suspects(store: int) -> str:
+def find_discrepancies(store: int) -> str:
     """Note the levels of a store that are not plainly fine, or not what follows from the source."""
     return (
         "INSERT INTO suspect SELECT o.s, o.c, o.level, o.pool, o.item, j.what,"
-        " CASE WHEN w = 0 THEN q END, CASE WHEN met THEN target ELSE want END, met, counts, book,"
+        " CASE WHEN w = 0 THEN q END, CASE WHEN baselined THEN target ELSE want END, baselined, counts, book,"
         " suspended, busy, want, sq, gap"
         f" FROM (SELECT * FROM ours WHERE s = {store} AND c IS NOT NULL) o JOIN"
         f" (SELECT * FROM judged_{store} WHERE what <> 0 OR gap <> 0) j ON j.level = o.level"
@@ -373,7 +373,7 @@ def count_gaps(store: int) -> str:
     )
 
 
-def worst(store: int, most: int) -> str:
+def select_worst(store: int, most: int) -> str:
     """Select the pools where the most units would move."""
     return (
         f"SELECT pool, level, item, sq, exported, want FROM suspect WHERE s = {store}"
@@ -381,16 +381,16 @@ def worst(store: int, most: int) -> str:
     )
 
 
-KINDS = (
+COUNT_KINDS = (
     "SELECT s, what, count(*) FROM (SELECT s, what FROM suspect WHERE what <> 0 UNION ALL"
-    " SELECT s, what FROM told) GROUP BY s, what"
+    " SELECT s, what FROM odd_variant) GROUP BY s, what"
 )
-SUSPECTS = (
-    "SELECT s, c, level, pool, item, what, exported, should_show, met, counts, book, suspended,"
+SELECT_LEVELS = (
+    "SELECT s, c, level, pool, item, what, exported, should_show, baselined, counts, book, suspended,"
     " busy FROM suspect WHERE what <> 0"
 )
-VARIANTS = (
-    "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.policy FROM told t"
-    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s AND t.what = {CODES[Oddity.RENAMED]}"
+SELECT_VARIANTS = (
+    "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.policy FROM odd_variant t"
+    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s AND t.what = {CODES[DiscrepancyKind.RENAMED]}"
     " ORDER BY t.s, t.line"
 )

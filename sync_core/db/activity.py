@@ -9,35 +9,35 @@ from sqlalchemy import Integer, Row, and_, cast, func, or_, select
 
 from sync_core.db.barcodes import BARCODE, OF_VARIANT
 from sync_core.db.catalogue import LOCATION
-from sync_core.db.inbox import ACT
-from sync_core.db.news import FINDING
-from sync_core.db.reports import Reports, act_of
+from sync_core.db.deliveries import ORDER_EVENT
+from sync_core.db.notifications import FINDING
 from sync_core.db.rows import LEVEL, VARIANT, variant_of
 from sync_core.db.stock import MOVEMENT, POOL
-from sync_core.domain.acts import Act
-from sync_core.domain.causes import NEAR, explain
-from sync_core.domain.match import MATCHED_BY, MatchBy, clash, codes_of, title_of
+from sync_core.db.views import SqlViews, order_event_of
+from sync_core.domain.causes import ORDER_WINDOW, explain
+from sync_core.domain.matching import MATCHED_BY, MatchBy, clash, codes_of, title_of
 from sync_core.domain.values import (
     Alias,
+    Event,
     ItemId,
     LocationId,
-    News,
     Outcome,
     PoolId,
     Severity,
     Variant,
 )
-from sync_core.domain.views import Hour, Moved, Unmatched
+from sync_core.domain.views import HourlyMovement, MovementView, Unmatched
+from sync_core.domain.webhook_events import OrderEvent
 
 HOUR = timedelta(hours=1)
-MOST_ACTS = 5000
-MOST_OVERSOLD = 50  # products whose orders are looked up at once
+MAX_ORDER_EVENTS = 5000
+MAX_OVERSOLD_FINDINGS = 50  # products whose orders are looked up at once
 
 
-class Activity(Reports):
+class SqlActivity(SqlViews):
     """The part of the ledger that tells what goes on."""
 
-    def moved(self, *, after: int, limit: int) -> list[Moved]:
+    def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
         """Return movements in order, those after that number, each with its cause."""
         query = (
             select(MOVEMENT, LEVEL.c.store, POOL.c.title)
@@ -48,29 +48,29 @@ class Activity(Reports):
             .limit(limit)
         )
         rows = self.run(query).all()
-        acts = self._acts_around(rows)
-        return [_moved(row, acts[row.level_id]) for row in rows]
+        order_events = self._order_events_around(rows)
+        return [_moved(row, order_events[row.level_id]) for row in rows]
 
-    def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+    def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
         """Keep what has become of pools; who oversold one is named at once, if that is known."""
         outcomes = list(outcomes)
-        super().save(outcomes, now=now)
-        if any(news.kind == "oversold" for each in outcomes for news in each.news):
-            self.name_oversold(now=now)
+        super().save_outcomes(outcomes, now=now)
+        if any(events.kind == "oversold" for each in outcomes for events in each.events):
+            self.add_oversold_orders(now=now)
 
-    def name_oversold(self, *, now: datetime) -> None:
+    def add_oversold_orders(self, *, now: datetime) -> None:
         """Put the orders that oversold a product into its finding, once they are known."""
         standing = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
-        for row in self.run(select(FINDING).where(standing).limit(MOST_OVERSOLD)).all():
+        for row in self.run(select(FINDING).where(standing).limit(MAX_OVERSOLD_FINDINGS)).all():
             pool = PoolId(int(row.subject.removeprefix("pool:")))
-            acts = self._takers(pool, int(row.facts["units"]))
-            if acts and row.facts.get("acts") != acts:
-                facts = {**row.facts, "acts": acts}
+            order_events = self._orders_that_oversold(pool, int(row.facts["units"]))
+            if order_events and row.facts.get("acts") != order_events:
+                facts = {**row.facts, "acts": order_events}
                 severity = Severity(row.severity)
-                told = News(kind="oversold", subject=row.subject, severity=severity, facts=facts)
-                self.tell([told], now=now)
+                told = Event(kind="oversold", subject=row.subject, severity=severity, facts=facts)
+                self.notify([told], now=now)
 
-    def _takers(self, pool: PoolId, units: int) -> str:
+    def _orders_that_oversold(self, pool: PoolId, units: int) -> str:
         """Return who took the units that nobody has, and the last that somebody had."""
         query = (
             select(MOVEMENT, LEVEL.c.store, POOL.c.title)
@@ -87,8 +87,8 @@ class Activity(Reports):
             taken -= row.counted
             if taken > units:
                 break
-        acts = self._acts_around(rows)
-        moves = [_moved(row, acts[row.level_id]) for row in reversed(rows)]
+        order_events = self._order_events_around(rows)
+        moves = [_moved(row, order_events[row.level_id]) for row in reversed(rows)]
         known = [
             f"{each.cause} in {each.store}" for each in moves if each.cause.startswith("order")
         ]
@@ -98,30 +98,32 @@ class Activity(Reports):
         """Return the number of the newest movement; 0 while there is none."""
         return int(self.run(select(func.coalesce(func.max(MOVEMENT.c.id), 0))).scalar_one())
 
-    def _acts_around(self, rows: Sequence[Row[Any]]) -> dict[int, list[Act]]:
+    def _order_events_around(self, rows: Sequence[Row[Any]]) -> dict[int, list[OrderEvent]]:
         """Return what stores told of these levels' variants around those times, by level."""
-        found: dict[int, list[Act]] = defaultdict(list)
+        found: dict[int, list[OrderEvent]] = defaultdict(list)
         if not rows:
             return found
         times = [row.seen_at or row.at for row in rows]
-        of_variant = and_(VARIANT.c.store == ACT.c.store, VARIANT.c.variant_id == ACT.c.variant_id)
+        of_variant = and_(
+            VARIANT.c.store == ORDER_EVENT.c.store, VARIANT.c.variant_id == ORDER_EVENT.c.variant_id
+        )
         of_level = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
         query = (
-            select(ACT, LEVEL.c.id.label("level"))
+            select(ORDER_EVENT, LEVEL.c.id.label("level"))
             .join(VARIANT, of_variant)
             .join(LEVEL, of_level)
             .where(LEVEL.c.id.in_({row.level_id for row in rows}))
-            .where(ACT.c.at.between(min(times) - NEAR, max(times) + NEAR))
-            .order_by(ACT.c.at, ACT.c.id)
-            .limit(MOST_ACTS)
+            .where(ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW))
+            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
+            .limit(MAX_ORDER_EVENTS)
         )
         told = self.run(query).all()
         names = self._order_names([row.order_id for row in told if not row.name])
         for row in told:
-            found[row.level].append(act_of(row, names))
+            found[row.level].append(order_event_of(row, names))
         return found
 
-    def hours(self, *, now: datetime, count: int) -> list[Hour]:
+    def hours(self, *, now: datetime, count: int) -> list[HourlyMovement]:
         """Return how many units moved within each of the last hours, by store."""
         first = now.replace(minute=0, second=0, microsecond=0) - HOUR * (count - 1)
         units: dict[int, dict[Alias, int]] = defaultdict(dict)
@@ -134,7 +136,9 @@ class Activity(Reports):
         )
         for number, store, total in self.run(query):
             units[int(number)][Alias(store)] = int(total)
-        return [Hour(at=first + HOUR * number, units=units[number]) for number in range(count)]
+        return [
+            HourlyMovement(at=first + HOUR * number, units=units[number]) for number in range(count)
+        ]
 
     def _hour_of(self, first: datetime) -> Any:
         """Return the expression that numbers a movement's hour, from `first` on."""
@@ -154,15 +158,15 @@ class Activity(Reports):
         total = int(self.run(select(func.count()).select_from(VARIANT).where(alone)).scalar_one())
         page = select(VARIANT).where(alone).order_by(VARIANT.c.store, VARIANT.c.title)
         rows = self.run(page.order_by(VARIANT.c.item).offset(offset).limit(limit)).all()
-        doubled = self._doubled([row.key for row in rows if row.key is not None])
+        duplicates = self._duplicate_keys([row.key for row in rows if row.key is not None])
         alike: dict[str, list[Variant]] = defaultdict(list)
         if self.setting(MATCHED_BY) == MatchBy.BARCODE:
-            same = VARIANT.c.key.in_({key for _, key in doubled})
+            same = VARIANT.c.key.in_({key for _, key in duplicates})
             for row in self.run(select(VARIANT).where(same)):
                 alike[row.key].append(variant_of(row))
-        return total, [_unmatched(row, doubled, alike.get(row.key, ())) for row in rows]
+        return total, [_unmatched(row, duplicates, alike.get(row.key, ())) for row in rows]
 
-    def _doubled(self, keys: Sequence[str]) -> set[tuple[str, str]]:
+    def _duplicate_keys(self, keys: Sequence[str]) -> set[tuple[str, str]]:
         """Return which of these keys several variants of one store have."""
         query = (
             select(VARIANT.c.store, VARIANT.c.key)
@@ -200,23 +204,23 @@ class Activity(Reports):
             found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
         return found
 
-    def has_levels(self, place: int, stores: set[Alias]) -> bool:
+    def has_levels(self, location_group: int, stores: set[Alias]) -> bool:
         """Whether pools of a place have levels in these stores."""
         query = (
             select(LEVEL.c.id)
             .join(POOL, POOL.c.id == LEVEL.c.pool_id)
-            .where(POOL.c.place_id == place, LEVEL.c.store.in_(stores))
+            .where(POOL.c.location_group_id == location_group, LEVEL.c.store.in_(stores))
             .limit(1)
         )
         return self.run(query).first() is not None
 
 
-def _moved(row: Row[Any], acts: list[Act]) -> Moved:
+def _moved(row: Row[Any], order_events: list[OrderEvent]) -> MovementView:
     """Return a movement as a line, and use up the acts that explain it."""
-    cause, used = explain(row.delta, row.seen_at or row.at, acts)
+    cause, used = explain(row.delta, row.seen_at or row.at, order_events)
     for each in used:
-        acts.remove(each)
-    return Moved(
+        order_events.remove(each)
+    return MovementView(
         id=row.id,
         at=row.at,
         pool=PoolId(row.pool_id),
@@ -228,7 +232,9 @@ def _moved(row: Row[Any], acts: list[Act]) -> Moved:
     )
 
 
-def _unmatched(row: Row[Any], doubled: set[tuple[str, str]], alike: Sequence[Variant]) -> Unmatched:
+def _unmatched(
+    row: Row[Any], duplicates: set[tuple[str, str]], alike: Sequence[Variant]
+) -> Unmatched:
     variant = variant_of(row)
     return Unmatched(
         store=variant.store,
@@ -236,11 +242,13 @@ def _unmatched(row: Row[Any], doubled: set[tuple[str, str]], alike: Sequence[Var
         title=title_of(variant),
         handle=variant.handle,
         sku=variant.sku,
-        why=_why(row, doubled, alike),
+        why=_unmatched_reason(row, duplicates, alike),
     )
 
 
-def _why(row: Row[Any], doubled: set[tuple[str, str]], alike: Sequence[Variant]) -> str:
+def _unmatched_reason(
+    row: Row[Any], duplicates: set[tuple[str, str]], alike: Sequence[Variant]
+) -> str:
     """Return why a variant shares its stock with nobody."""
     if row.gift_card or row.bundle:
         return "gift card" if row.gift_card else "bundle"
@@ -248,7 +256,7 @@ def _why(row: Row[Any], doubled: set[tuple[str, str]], alike: Sequence[Variant])
         return "not tracked"
     if row.key is None:
         return "nothing to match by"
-    twins = {store for store, key in doubled if key == row.key}
+    twins = {store for store, key in duplicates if key == row.key}
     if not twins:
         return "no partner in another store"
     if alike:

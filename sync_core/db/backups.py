@@ -8,7 +8,7 @@
     the database gets another name, the copy gets its name  the database has its name again
 
 A restored database knows that it is older than what Tipo has done since: whatever the stores' marks
-say, the next start writes nothing and asks (see `sync_core.domain.lease`).
+say, the next start writes nothing and asks (see `sync_core.domain.leases`).
 """
 
 import os
@@ -27,15 +27,15 @@ from psycopg import sql
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 
-from sync_core.db.database import Database, plain_url
-from sync_core.db.ledger import SqlLedger
+from sync_core.db.database import SqlDatabase, plain_url
 from sync_core.db.migrate import current, migrate
 from sync_core.db.stock import MOVEMENT
-from sync_core.domain.lease import lease_news
+from sync_core.db.transaction import SqlTransaction
+from sync_core.domain.leases import lease_news
 from sync_core.errors import NotBackedUp, NotRestored, cut
 
-BEING_RESTORED = "restoring"  # how the name ends of a copy that has not taken its place yet
-WAIT_SECONDS = 2.0  # for whoever is about to let go of the database
+STAGED_SUFFIX = "restoring"  # how the name ends of a copy that has not taken its place yet
+LOCK_WAIT_SECONDS = 2.0  # for whoever is about to let go of the database
 
 
 def backups_of(url: str) -> "Backups":
@@ -72,7 +72,7 @@ class Backups(ABC):
                 partial.unlink(missing_ok=True)
 
     @contextmanager
-    def laid(self, file: Path, *, now: datetime) -> Iterator[datetime | None]:
+    def staged(self, file: Path, *, now: datetime) -> Iterator[datetime | None]:
         """Lay a copy beside the database, ready to take its place; yield its last movement's time.
 
         Raises:
@@ -80,15 +80,15 @@ class Backups(ABC):
         """
         if not file.is_file():
             raise NotRestored(f"there is no file {file}")
-        self._drop_laid()
+        self._drop_staged()
         try:
-            database = self._lay(file)
+            database = self._stage(file)
             try:
-                yield _get_ready(database, file, now)
+                yield _prepare_staged(database, file, now)
             finally:
                 database.close()
         finally:
-            self._drop_laid()
+            self._drop_staged()
 
     @abstractmethod
     def replace(self, *, now: datetime) -> str | None:
@@ -105,25 +105,25 @@ class Backups(ABC):
         """Copy the database to a file that is there and empty, and see that it is whole."""
 
     @abstractmethod
-    def _lay(self, file: Path) -> Database:
+    def _stage(self, file: Path) -> SqlDatabase:
         """Lay a copy beside the database, and open it."""
 
     @abstractmethod
-    def _drop_laid(self) -> None:
+    def _drop_staged(self) -> None:
         """Remove the laid copy, if there is one."""
 
 
-def _get_ready(database: Database, file: Path, now: datetime) -> datetime | None:
+def _prepare_staged(database: SqlDatabase, file: Path, now: datetime) -> datetime | None:
     """Bring a laid copy up to date, and tell it that it is older; return when it last moved."""
     if current(database.engine) is None:
         raise NotRestored(f"{file} is no database of Tipo")
     migrate(database.engine)
 
-    def work(ledger: SqlLedger) -> datetime | None:
+    def work(tx: SqlTransaction) -> datetime | None:
         newest = select(MOVEMENT.c.at).order_by(MOVEMENT.c.id.desc()).limit(1)
-        counted_at = ledger.run(newest).scalar()
-        ledger.restored(now=now)
-        ledger.tell(lease_news(ledger.leases().values()), now=now)
+        counted_at = tx.run(newest).scalar()
+        tx.restored(now=now)
+        tx.notify(lease_news(tx.leases().values()), now=now)
         return counted_at
 
     counted_at = database.run(work)
@@ -144,8 +144,8 @@ class SqliteBackups(Backups):
         return Path(str(self._url.database))
 
     @property
-    def _laid(self) -> Path:
-        return self._file.with_name(f"{self._file.name}.{BEING_RESTORED}")
+    def _staged(self) -> Path:
+        return self._file.with_name(f"{self._file.name}.{STAGED_SUFFIX}")
 
     def _copy(self, partial: Path) -> None:
         try:
@@ -153,36 +153,36 @@ class SqliteBackups(Backups):
         except sqlite3.Error as exc:
             raise NotBackedUp(f"{self._file} cannot be copied: {cut(str(exc))}") from exc
 
-    def _lay(self, file: Path) -> Database:
+    def _stage(self, file: Path) -> SqlDatabase:
         # Without a log beside it nobody writes to it, and its folder may be read-only.
         has_log = file.with_name(f"{file.name}-wal").exists()
         how = "mode=ro" if has_log else "mode=ro&immutable=1"
         try:
-            _copy_sqlite(f"{file.absolute().as_uri()}?{how}", self._laid)
+            _copy_sqlite(f"{file.absolute().as_uri()}?{how}", self._staged)
         except (OSError, sqlite3.Error) as exc:
             raise NotRestored(f"{file} cannot be restored: {cut(str(exc))}") from exc
-        return Database(str(self._url.set(drivername="sqlite", database=str(self._laid))))
+        return SqlDatabase(str(self._url.set(drivername="sqlite", database=str(self._staged))))
 
     def replace(self, *, now: datetime) -> str | None:
         """Rename both files while nobody else has the database open."""
-        _as_one_file(self._laid)
+        _write_log_back(self._staged)
         kept = self._file.with_name(_stamped(self._file.name, now))
         if not self._file.exists():
-            self._laid.rename(self._file)
+            self._staged.rename(self._file)
             _sync(self._file.parent)
             return None
-        with _held_alone(self._file):
+        with _exclusively_locked(self._file):
             _rename(self._file, kept)
             try:
-                self._laid.rename(self._file)
+                self._staged.rename(self._file)
             except OSError as exc:
                 _rename(kept, self._file)
                 raise NotRestored(f"{self._file} cannot be replaced: {cut(str(exc))}") from exc
             _sync(self._file.parent)
         return str(kept)
 
-    def _drop_laid(self) -> None:
-        for each in _parts(self._laid):
+    def _drop_staged(self) -> None:
+        for each in _files_of(self._staged):
             each.unlink(missing_ok=True)
 
 
@@ -191,10 +191,10 @@ def _copy_sqlite(source: str, target: Path) -> None:
     with closing(sqlite3.connect(source, uri=True)) as here:
         with closing(sqlite3.connect(target)) as there:
             here.backup(there)
-        _as_one_file(target)
+        _write_log_back(target)
 
 
-def _as_one_file(file: Path) -> None:
+def _write_log_back(file: Path) -> None:
     """Write a database's log back into it, and see that it is whole and on the disk."""
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA journal_mode=DELETE")
@@ -205,13 +205,15 @@ def _as_one_file(file: Path) -> None:
 
 
 @contextmanager
-def _held_alone(file: Path) -> Iterator[None]:
+def _exclusively_locked(file: Path) -> Iterator[None]:
     """Keep everybody else out of a database, its log written back into it.
 
     Whoever has it open holds a lock while it writes ahead, and that ends only if nobody does. One
     that is damaged may be replaced all the same: it tells nobody who has it open.
     """
-    with closing(sqlite3.connect(file, timeout=WAIT_SECONDS, isolation_level=None)) as database:
+    with closing(
+        sqlite3.connect(file, timeout=LOCK_WAIT_SECONDS, isolation_level=None)
+    ) as database:
         try:
             (mode,) = database.execute("PRAGMA journal_mode=DELETE").fetchone()
             if mode != "delete":
@@ -230,14 +232,14 @@ def _refuse_in_use(name: object) -> NoReturn:
     )
 
 
-def _parts(file: Path) -> list[Path]:
+def _files_of(file: Path) -> list[Path]:
     """Return a database's file, and those that may lie beside it."""
     return [file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm", "-journal")]
 
 
 def _rename(file: Path, name: Path) -> None:
     """Rename a database with all that lies beside it: a log must never meet another database."""
-    for old, new in zip(_parts(file), _parts(name), strict=True):
+    for old, new in zip(_files_of(file), _files_of(name), strict=True):
         if old.exists():
             old.rename(new)
 
@@ -260,26 +262,26 @@ class PostgresBackups(Backups):
         return str(self._url.database)
 
     @property
-    def _laid(self) -> str:
-        return f"{self._name[:40]}_{BEING_RESTORED}"
+    def _staged(self) -> str:
+        return f"{self._name[:40]}_{STAGED_SUFFIX}"
 
     def _copy(self, partial: Path) -> None:
         try:
-            _run("pg_dump", ["--format=custom", *PLAIN, f"--file={partial}"], self._url)
+            _run("pg_dump", ["--format=custom", *PG_DUMP_OPTIONS, f"--file={partial}"], self._url)
             _run("pg_restore", ["--list", str(partial)])
         except _Failed as exc:
             raise NotBackedUp(str(exc)) from exc
         _sync(partial)
 
-    def _lay(self, file: Path) -> Database:
-        laid = self._url.set(database=self._laid)
+    def _stage(self, file: Path) -> SqlDatabase:
+        staged = self._url.set(database=self._staged)
         try:
             _run("pg_restore", ["--list", str(file)])
-            self._execute("CREATE DATABASE {} TEMPLATE template0", self._laid)
-            _run("pg_restore", ["--exit-on-error", *PLAIN, str(file)], laid)
+            self._execute("CREATE DATABASE {} TEMPLATE template0", self._staged)
+            _run("pg_restore", ["--exit-on-error", *PG_DUMP_OPTIONS, str(file)], staged)
         except _Failed as exc:
             raise NotRestored(f"{file} cannot be restored: {exc}") from exc
-        return Database(laid.render_as_string(hide_password=False))
+        return SqlDatabase(staged.render_as_string(hide_password=False))
 
     def replace(self, *, now: datetime) -> str | None:
         """Rename both databases in one transaction; the server refuses while one is in use."""
@@ -290,11 +292,11 @@ class PostgresBackups(Backups):
             exists = server.execute(there, [self._name]).fetchone()
             if exists:
                 server.execute(_named(rename, self._name, kept))
-            server.execute(_named(rename, self._laid, self._name))
+            server.execute(_named(rename, self._staged, self._name))
         return kept if exists else None
 
-    def _drop_laid(self) -> None:
-        self._execute("DROP DATABASE IF EXISTS {}", self._laid)
+    def _drop_staged(self) -> None:
+        self._execute("DROP DATABASE IF EXISTS {}", self._staged)
 
     def _execute(self, words: str, *names: str) -> None:
         with self._server() as server:
@@ -317,7 +319,7 @@ class PostgresBackups(Backups):
             raise NotRestored(f"the server does not do it: {cut(str(exc))}") from exc
 
 
-PLAIN = ("--no-owner", "--no-privileges")  # whoever restores it owns it
+PG_DUMP_OPTIONS = ("--no-owner", "--no-privileges")  # whoever restores it owns it
 
 
 class _Failed(Exception):

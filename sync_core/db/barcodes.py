@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, select, text, tuple_, update
 
-from sync_core.db.room import chunks
+from sync_core.db.repository import chunks
 from sync_core.db.rows import VARIANT, variant_of
-from sync_core.db.stock import Stock
+from sync_core.db.stock import SqlStock
 from sync_core.db.tables import BarcodeRow
-from sync_core.domain.match import Key, code_of, codes_of
+from sync_core.domain.matching import Key, code_of, codes_of
 from sync_core.domain.values import Alias, ItemId, Variant
-from sync_core.ports import Kept
+from sync_core.ports import KeyedVariants
 
 BARCODE: Table = BarcodeRow.__table__  # type: ignore[attr-defined]
 
-LOCK = 0x62617263  # "barc", as PostgreSQL's advisory locks are numbers
+KEYS_LOCK_ID = 0x62617263  # "barc", as PostgreSQL's advisory locks are numbers
 OF_VARIANT = (BARCODE.c.store == VARIANT.c.store) & (BARCODE.c.item == VARIANT.c.item)
 SET_KEY = (
     update(VARIANT)
@@ -30,17 +30,17 @@ def has_barcode(words: str) -> ColumnElement[bool]:
     return select(BARCODE.c.item).where(OF_VARIANT, BARCODE.c.code == code_of(words)).exists()
 
 
-def as_key(kept: str | None) -> Key | None:
+def as_key(keyed_variants: str | None) -> Key | None:
     """Return a key as it was before it was kept."""
-    return None if kept is None else tuple(json.loads(kept))
+    return None if keyed_variants is None else tuple(json.loads(keyed_variants))
 
 
-class Barcodes(Stock):
+class SqlBarcodes(SqlStock):
     """The part of the ledger that knows who has which barcode."""
 
-    def kept(self, variants: Iterable[Variant]) -> Kept:
+    def keyed_variants(self, variants: Iterable[Variant]) -> KeyedVariants:
         """Return what is kept of these variants by now."""
-        found: Kept = {}
+        found: KeyedVariants = {}
         for some in chunks([(each.store, each.item) for each in variants], 300):
             query = select(VARIANT).where(tuple_(VARIANT.c.store, VARIANT.c.item).in_(some))
             found |= self._kept_by(query)
@@ -56,9 +56,9 @@ class Barcodes(Stock):
             found.update(self.run(query).scalars())
         return sorted(found)
 
-    def _kept_by(self, query: Select[Any]) -> Kept:
+    def _kept_by(self, query: Select[Any]) -> KeyedVariants:
         """Return the variants that a query selects."""
-        found: Kept = {}
+        found: KeyedVariants = {}
         for row in self.run(query):
             variant = variant_of(row)
             found[variant.store, variant.item] = variant, as_key(row.key)
@@ -90,27 +90,29 @@ class Barcodes(Stock):
     def lock_keys(self) -> None:
         """Let nobody else change keys meanwhile: one barcode may change those of many variants."""
         if not self.is_sqlite:  # which has one writer
-            self.run(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            self.run(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": KEYS_LOCK_ID})
 
-    def alike(self, variants: Sequence[Variant], keys: Iterable[Key]) -> Kept:
+    def matching_variants(self, variants: Sequence[Variant], keys: Iterable[Key]) -> KeyedVariants:
         """Return all that match these variants by barcode, or matched what had these keys."""
         wanted = {json.dumps(key) for key in keys}
         codes = {code for each in variants for code in codes_of(each)}
         for some in chunks(sorted(codes), 500):
             query = select(VARIANT.c.key).join(BARCODE, OF_VARIANT).where(BARCODE.c.code.in_(some))
             wanted.update(key for key in self.run(query.distinct()).scalars() if key is not None)
-        found: Kept = {}
+        found: KeyedVariants = {}
         for texts in chunks(sorted(wanted), 500):
             found |= self._kept_by(select(VARIANT).where(VARIANT.c.key.in_(texts)))
         return found
 
-    def save_keys(self, keyed: Mapping[Key, Sequence[Variant]], kept: Kept) -> None:
+    def save_keys(
+        self, keyed: Mapping[Key, Sequence[Variant]], keyed_variants: KeyedVariants
+    ) -> None:
         """Keep the keys of variants, where they are others than those kept."""
         rows = [
             {"at": each.store, "of": each.item, "new": json.dumps(key)}
             for key, some in keyed.items()
             for each in some
-            if kept[each.store, each.item][1] != key
+            if keyed_variants[each.store, each.item][1] != key
         ]
         if rows:
             self.run(SET_KEY, rows)

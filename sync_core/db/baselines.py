@@ -4,18 +4,18 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, select, true, update
 
-from sync_core.db.batches import ADJUSTMENT, BATCH, Batches
-from sync_core.db.brakes import HOLD, STILL
-from sync_core.db.catalogue import Catalogue, started_over
+from sync_core.db.batches import ADJUSTMENT, BATCH, SqlBatches
+from sync_core.db.catalogue import SqlCatalogue, restarted_values
 from sync_core.db.rows import CONNECTION, LEVEL
 from sync_core.db.stock import POOL
+from sync_core.db.traffic import NOT_RELEASED, WITHHELD
 from sync_core.domain.values import Alias, Mode, Role
 
 
-class Baselines(Catalogue, Batches):
+class SqlBaselines(SqlCatalogue, SqlBatches):
     """The part of the ledger in which levels and pools start over."""
 
-    def new_baseline(self, store: Alias | None, *, now: datetime) -> None:
+    def reset_baselines(self, store: Alias | None, *, now: datetime) -> None:
         """Take a store's numbers as they are, or every store's: all is read from now on.
 
         A destination's levels start over, and its pools go on without them until they agree. The
@@ -26,23 +26,27 @@ class Baselines(Catalogue, Batches):
         theirs = true() if store is None else LEVEL.c.store == store
         pools = select(LEVEL.c.pool_id).where(theirs)
         whole = store is None or self.store(store).role is Role.SOURCE
-        start_over = LEVEL.c.pool_id.in_(pools) if whole else theirs
-        self._lock_pools(start_over)
+        restart_level = LEVEL.c.pool_id.in_(pools) if whole else theirs
+        self._lock_pools(restart_level)
         self._give_up_open(store, now)
         off = select(CONNECTION.c.destination).where(CONNECTION.c.mode == Mode.OFF.value)
-        self._start_over(and_(start_over, LEVEL.c.store.not_in(off)), now)
-        self._start_over(and_(start_over, LEVEL.c.store.in_(off)), None)
+        self._start_over(and_(restart_level, LEVEL.c.store.not_in(off)), now)
+        self._start_over(and_(restart_level, LEVEL.c.store.in_(off)), None)
         if not whole:
-            self._read_unmet_sources(pools, now)
+            self._refresh_unbaselined_sources(pools, now)
             return
-        self.run(update(LEVEL).where(start_over).values(first_shared=None))
+        self.run(update(LEVEL).where(restart_level).values(first_shared=None))
         self.run(
             update(POOL)
             .where(POOL.c.id.in_(pools))
             .values(shared=None, first_shared=None, baseline=POOL.c.baseline + 1)
         )
         # What the safety stop holds back was counted in numbers that are no more.
-        self.run(update(HOLD).where(HOLD.c.pool_id.in_(pools), STILL).values(released_at=now))
+        self.run(
+            update(WITHHELD)
+            .where(WITHHELD.c.pool_id.in_(pools), NOT_RELEASED)
+            .values(released_at=now)
+        )
 
     def _give_up_open(self, store: Alias | None, now: datetime) -> None:
         """Close what is written down and not settled."""
@@ -61,4 +65,4 @@ class Baselines(Catalogue, Batches):
         self.run(update(LEVEL).where(levels).values(open=False))
 
     def _start_over(self, which: ColumnElement[bool], now: datetime | None) -> None:
-        self.run(update(LEVEL).where(which).values(started_over(now=now)))
+        self.run(update(LEVEL).where(which).values(restarted_values(now=now)))

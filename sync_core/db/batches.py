@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, func, insert, select, update
 
-from sync_core.db.room import Room, chunks
+from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import AdjustmentRow, BatchRow
 from sync_core.domain.values import Adjustment, Alias, LevelId
 from sync_core.ports import Batch
@@ -15,26 +15,28 @@ BATCH: Table = BatchRow.__table__  # type: ignore[attr-defined]
 ADJUSTMENT: Table = AdjustmentRow.__table__  # type: ignore[attr-defined]
 
 # What every round asks is built once: putting a statement together costs more than running it.
-OPEN = (BATCH.c.store == bindparam("store")) & (BATCH.c.state == "open")
-UNSENT = select(BATCH.c.id).where(OPEN, BATCH.c.first_sent_at.is_(None)).limit(1)
+OPEN_IN_STORE = (BATCH.c.store == bindparam("store")) & (BATCH.c.state == "open")
+ONE_UNSENT = select(BATCH.c.id).where(OPEN_IN_STORE, BATCH.c.first_sent_at.is_(None)).limit(1)
 CLAIMABLE = (
     select(BATCH)
-    .where(OPEN, BATCH.c.claimed_until.is_(None) | (BATCH.c.claimed_until <= bindparam("now")))
+    .where(
+        OPEN_IN_STORE, BATCH.c.claimed_until.is_(None) | (BATCH.c.claimed_until <= bindparam("now"))
+    )
     .order_by(BATCH.c.attempts, BATCH.c.id)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN)
+NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN_IN_STORE)
 
 
-class Batches(Room):
+class SqlBatches(SqlRepository):
     """The part of the ledger that holds what we write to stores."""
 
     def has_unsent(self, store: Alias) -> bool:
         """Whether a batch waits that was never sent."""
-        return self.run(UNSENT, {"store": store}).first() is not None
+        return self.run(ONE_UNSENT, {"store": store}).first() is not None
 
-    def write_down(
+    def insert_batch(
         self,
         store: Alias,
         key: str,
@@ -55,16 +57,16 @@ class Batches(Room):
                     "batch_id": number,
                     "level_id": level,
                     "delta": delta,
-                    "meeting": meeting,
+                    "level_baseline": level_baseline,
                     "state": "open",
                     "planned_at": now,
                 }
-                for level, delta, meeting in rows
+                for level, delta, level_baseline in rows
             ],
         )
         return number
 
-    def claim(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
+    def lease_batch(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
         """Take the next open batch for sending, and note that it may be executed from now on.
 
         The note is committed before the request leaves: a process may die right after it. What
@@ -94,7 +96,7 @@ class Batches(Room):
             first_sent_at=row.first_sent_at,
         )
 
-    def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:
+    def release_batch(self, batch: Batch, *, until: datetime, executed: bool) -> None:
         """Give a claimed batch back, to be claimed again from then on.
 
         `executed`: whether the store may have executed this sending. If it certainly has not, the
@@ -107,12 +109,12 @@ class Batches(Room):
         mine = (BATCH.c.id == batch.id) & (BATCH.c.attempts == batch.attempts + 1)
         self.run(update(BATCH).where(mine, BATCH.c.state == "open").values(values))
 
-    def release_all(self, store: Alias) -> None:
+    def release_batches(self, store: Alias) -> None:
         """Let every open batch of a store be claimed again at once."""
         ours = (BATCH.c.store == store) & (BATCH.c.state == "open")
         self.run(update(BATCH).where(ours).values(claimed_until=None))
 
-    def next_claim(self, store: Alias) -> datetime | None:
+    def next_batch_at(self, store: Alias) -> datetime | None:
         """Return from when on an open batch may be claimed."""
         found: datetime | None = self.run(NEXT_CLAIM, {"store": store}).scalar()
         return found
@@ -135,7 +137,7 @@ class Batches(Room):
                 batch=batch,
                 level=LevelId(row.level_id),
                 delta=row.delta,
-                meeting=row.meeting,
+                level_baseline=row.level_baseline,
             )
             for row in self.run(query.where(ADJUSTMENT.c.state == "open"))
         ]

@@ -19,8 +19,8 @@ from sqlalchemy import (
     update,
 )
 
-from sync_core.db.barcodes import Barcodes, as_key
-from sync_core.db.room import chunks
+from sync_core.db.barcodes import SqlBarcodes, as_key
+from sync_core.db.repository import chunks
 from sync_core.db.rows import (
     CONNECTION,
     LEVEL,
@@ -32,44 +32,46 @@ from sync_core.db.rows import (
     variant_of,
 )
 from sync_core.db.stock import POOL
-from sync_core.db.tables import LocationRow, PlaceRow, SettingRow
-from sync_core.domain.arrange import Arrangement, Place, Places
-from sync_core.domain.match import Key
+from sync_core.db.tables import LocationGroupRow, LocationRow, SettingRow
+from sync_core.domain.location_groups import LocationGroup, LocationGroups, PoolAssignment
+from sync_core.domain.matching import Key
 from sync_core.domain.values import (
     NEVER,
     Alias,
+    Event,
     ItemId,
+    LevelKey,
     LocationId,
     Mode,
-    News,
     PoolId,
     Role,
     Severity,
-    Spot,
     Suspension,
     Variant,
 )
 from sync_core.ports import ShopFacts, StoreState
 
-PLACE: Table = PlaceRow.__table__  # type: ignore[attr-defined]
+LOCATION_GROUP: Table = LocationGroupRow.__table__  # type: ignore[attr-defined]
 LOCATION: Table = LocationRow.__table__  # type: ignore[attr-defined]
 SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
 
-COUNTED = "counted"  # the setting that says how many pools and levels there are, and since when
-BUFFER = "buffer"  # the setting, by store, of what new levels keep back
+STOCK_COUNTS = (
+    "counted"  # the setting that says how many pools and levels there are, and since when
+)
+BUFFER_SETTING = "buffer"  # the setting, by store, of what new levels keep back
 
 # What every round asks is built once: putting a statement together costs more than running it.
-STATES = select(STORE, CONNECTION.c.mode).outerjoin(
+STORE_STATES = select(STORE, CONNECTION.c.mode).outerjoin(
     CONNECTION, CONNECTION.c.destination == STORE.c.alias
 )
-ONE_STATE = STATES.where(STORE.c.alias == bindparam("alias"))
+ONE_STORE_STATE = STORE_STATES.where(STORE.c.alias == bindparam("alias"))
 ONE_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
 
 
-def started_over(*, now: datetime | None) -> dict[str, Any]:
+def restarted_values(*, now: datetime | None) -> dict[str, Any]:
     """Return what an UPDATE makes of levels that begin a new baseline; read from `now` on, or not.
 
-    It does to many levels at once what `account.start_over` does to one. Whether an adjustment is
+    It does to many levels at once what `account.restart_level` does to one. Whether an adjustment is
     open is left as it is.
     """
     shared = select(POOL.c.shared).where(POOL.c.id == LEVEL.c.pool_id).scalar_subquery()
@@ -77,26 +79,26 @@ def started_over(*, now: datetime | None) -> dict[str, Any]:
         "book": None,
         "first_book": None,
         "first_shared": shared,
-        "met": False,
-        "meeting": LEVEL.c.meeting + 1,
+        "baselined": False,
+        "level_baseline": LEVEL.c.level_baseline + 1,
         "due": False,
-        "held": 0,
-        "ordered": 0,
+        "withheld": 0,
+        "manual_delta": 0,
         "suspended": None,
-        "later": None,
-        "later_at": NEVER,
+        "deferred": None,
+        "deferred_at": NEVER,
         "version": LEVEL.c.version + 1,
-        "look_at": now,
-        "look_since": now,
-        "look_mark": LEVEL.c.look_mark + 1,
+        "refresh_at": now,
+        "refresh_since": now,
+        "refresh_mark": LEVEL.c.refresh_mark + 1,
     }
 
 
-class Catalogue(Barcodes):
+class SqlCatalogue(SqlBarcodes):
     """The part of the ledger that holds stores and what they sell."""
 
     # -- stores
-    def enlist(self, alias: Alias, domain: str, role: Role) -> None:
+    def register_store(self, alias: Alias, domain: str, role: Role) -> None:
         """Make a store of the settings known to the database."""
         self.upsert(STORE, [{"alias": alias, "domain": domain, "role": role.value}])
         if role is Role.DESTINATION:
@@ -106,39 +108,47 @@ class Catalogue(Barcodes):
 
     def store(self, alias: Alias) -> StoreState:
         """Return what we know of a store."""
-        return store_state(self.run(ONE_STATE, {"alias": alias}).one())
+        return store_state(self.run(ONE_STORE_STATE, {"alias": alias}).one())
 
     def stores(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""
         first = case((STORE.c.role == Role.SOURCE.value, 0), else_=1)
-        query = STATES.order_by(first, STORE.c.alias)
+        query = STORE_STATES.order_by(first, STORE.c.alias)
         return [store_state(row) for row in self.run(query)]
 
-    def left(self, store: Alias, *, now: datetime) -> None:
+    def record_sent(self, store: Alias, *, now: datetime) -> None:
         """Note that a batch leaves."""
-        self.run(update(STORE).where(STORE.c.alias == store).values(last_left=now))
+        self.run(update(STORE).where(STORE.c.alias == store).values(last_sent_at=now))
 
-    def hold(self, store: Alias, why: str, *, now: datetime, write_refused: bool = False) -> None:
+    def block_store(
+        self, store: Alias, why: str, *, now: datetime, write_refused: bool = False
+    ) -> None:
         """Send nothing to a store until it is let go; tell people once."""
-        since = func.coalesce(STORE.c.held_since, now)
+        since = func.coalesce(STORE.c.blocked_since, now)
         self.run(
             update(STORE)
             .where(STORE.c.alias == store)
-            .values(held_since=since, held_why=why, write_refused=write_refused)
+            .values(blocked_since=since, blocked_why=why, write_refused=write_refused)
         )
         facts: dict[str, str | int | float | bool | None] = {"store": store, "why": why}
-        held = News(kind="held", subject=f"store:{store}", severity=Severity.CRITICAL, facts=facts)
-        self.tell([held], now=now)
+        withheld = Event(
+            kind="store_blocked", subject=f"store:{store}", severity=Severity.CRITICAL, facts=facts
+        )
+        self.notify([withheld], now=now)
 
-    def let_go(self, store: Alias, *, now: datetime, written: bool = False) -> None:
+    def unblock_store(self, store: Alias, *, now: datetime, written: bool = False) -> None:
         """Send to the store again; tell people that it is over."""
-        let_go = update(STORE).where(STORE.c.alias == store, STORE.c.held_since.is_not(None))
-        let_go = let_go.where(STORE.c.write_refused.is_(written))
-        values = {"held_since": None, "held_why": None, "write_refused": False}
-        if self.run(let_go.values(values)).rowcount:
-            self.tell([News(kind="held", subject=f"store:{store}", over=True)], now=now)
+        unblock_store = update(STORE).where(
+            STORE.c.alias == store, STORE.c.blocked_since.is_not(None)
+        )
+        unblock_store = unblock_store.where(STORE.c.write_refused.is_(written))
+        values = {"blocked_since": None, "blocked_why": None, "write_refused": False}
+        if self.run(unblock_store.values(values)).rowcount:
+            self.notify(
+                [Event(kind="store_blocked", subject=f"store:{store}", resolved=True)], now=now
+            )
 
-    def meet_shop(self, store: Alias, facts: ShopFacts) -> None:
+    def save_shop_facts(self, store: Alias, facts: ShopFacts) -> None:
         """Keep what a store says of itself, and its locations."""
         self.run(
             update(STORE)
@@ -158,23 +168,23 @@ class Catalogue(Barcodes):
         if rows:
             self.upsert(LOCATION, rows)
 
-    def caught_up(self, store: Alias, *, to: datetime) -> None:
+    def set_caught_up(self, store: Alias, *, to: datetime) -> None:
         """Note that every change before then has been looked at."""
         self.run(update(STORE).where(STORE.c.alias == store).values(caught_up_to=to))
 
-    def behind(self, store: Alias) -> dict[LocationId, datetime]:
+    def lagging_locations(self, store: Alias) -> dict[LocationId, datetime]:
         """Return the locations whose changes could not be listed, and since when."""
         query = select(LOCATION.c.location, LOCATION.c.behind_since).where(
             LOCATION.c.store == store, LOCATION.c.behind_since.is_not(None)
         )
         return {LocationId(row.location): row.behind_since for row in self.run(query)}
 
-    def set_behind(self, store: Alias, location: LocationId, since: datetime | None) -> None:
+    def set_lagging(self, store: Alias, location: LocationId, since: datetime | None) -> None:
         """Note since when the changes of a location could not be listed; None: they could."""
         here = (LOCATION.c.store == store) & (LOCATION.c.location == location)
         self.run(update(LOCATION).where(here).values(behind_since=since))
 
-    def catalogue_read(self, store: Alias, *, now: datetime) -> None:
+    def mark_catalogue_read(self, store: Alias, *, now: datetime) -> None:
         """Note that a store's catalogue has been read whole."""
         self.run(update(STORE).where(STORE.c.alias == store).values(catalogue_at=now))
 
@@ -183,11 +193,11 @@ class Catalogue(Barcodes):
         self.run(update(STORE).values(catalogue_at=None))
 
     # -- modes
-    def call_meeting(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
+    def request_baseline(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
         """Change a connection's mode: all its levels meet their pools anew.
 
         Open adjustments stay open and are settled as ever. The statement does to every level
-        at once what `account.start_over` does to one.
+        at once what `account.restart_level` does to one.
         """
         self.run(
             update(CONNECTION)
@@ -196,18 +206,18 @@ class Catalogue(Barcodes):
         )
         self._lock_pools(LEVEL.c.store == store)
         theirs = LEVEL.c.store == store
-        values = started_over(now=None if mode is Mode.OFF else now)
+        values = restarted_values(now=None if mode is Mode.OFF else now)
         self.run(update(LEVEL).where(theirs).values(values))
         if mode is Mode.OFF:
             return
-        self._read_unmet_sources(select(LEVEL.c.pool_id).where(theirs), now)
+        self._refresh_unbaselined_sources(select(LEVEL.c.pool_id).where(theirs), now)
 
-    def _read_unmet_sources(self, pools: Select[Any], now: datetime) -> None:
+    def _refresh_unbaselined_sources(self, pools: Select[Any], now: datetime) -> None:
         """Have source levels read that never met anybody: their pools can agree on nothing else."""
         source = select(STORE.c.alias).where(STORE.c.role == Role.SOURCE.value).scalar_subquery()
-        unmet = LEVEL.c.met.is_(False) & (LEVEL.c.store == source)
+        unbaselined = LEVEL.c.baselined.is_(False) & (LEVEL.c.store == source)
         here = LEVEL.c.pool_id.in_(pools)
-        self.run(update(LEVEL).where(unmet, here).values(started_over(now=now)))
+        self.run(update(LEVEL).where(unbaselined, here).values(restarted_values(now=now)))
 
     def _lock_pools(self, of_levels: ColumnElement[bool]) -> None:
         """Wait for whoever works on the pools of these levels: they write levels back whole."""
@@ -225,7 +235,7 @@ class Catalogue(Barcodes):
         parts = [theirs]
         if pools is None:
             for store in sorted(stores):
-                self.set(f"{BUFFER}:{store}", str(units))
+                self.set_setting(f"{BUFFER_SETTING}:{store}", str(units))
         else:
             some = [LEVEL.c.pool_id.in_(few) for few in chunks(list(pools), 500)]
             parts = [theirs & each for each in some]
@@ -234,7 +244,7 @@ class Catalogue(Barcodes):
             self._lock_pools(part)
             values = {
                 "buffer": units,
-                "due": LEVEL.c.met | LEVEL.c.due,
+                "due": LEVEL.c.baselined | LEVEL.c.due,
                 "version": LEVEL.c.version + 1,
             }
             count += self.run(update(LEVEL).where(part).values(values)).rowcount
@@ -246,7 +256,7 @@ class Catalogue(Barcodes):
         Whoever changes it then finds them. A lock needs a row, so that each store has one.
         """
         names = {
-            f"{BUFFER}:{alias}": Alias(alias)
+            f"{BUFFER_SETTING}:{alias}": Alias(alias)
             for alias in self.run(select(STORE.c.alias).order_by(STORE.c.alias)).scalars()
         }
         self.insert_new(SETTING, [{"name": name, "value": "0"} for name in names])
@@ -256,47 +266,55 @@ class Catalogue(Barcodes):
         }
 
     # -- places
-    def places(self) -> Places:
+    def location_groups(self) -> LocationGroups:
         """Return the location map."""
         found: dict[int, dict[Alias, LocationId]] = {}
-        for row in self.run(select(LOCATION).where(LOCATION.c.place_id.is_not(None))):
-            found.setdefault(row.place_id, {})[Alias(row.store)] = LocationId(row.location)
-        rows = self.run(select(PLACE).order_by(PLACE.c.id)).all()
+        for row in self.run(select(LOCATION).where(LOCATION.c.location_group_id.is_not(None))):
+            found.setdefault(row.location_group_id, {})[Alias(row.store)] = LocationId(row.location)
+        rows = self.run(select(LOCATION_GROUP).order_by(LOCATION_GROUP.c.id)).all()
         return tuple(
-            Place(id=row.id, name=row.name, locations=found.get(row.id, {})) for row in rows
+            LocationGroup(id=row.id, name=row.name, locations=found.get(row.id, {})) for row in rows
         )
 
-    def free_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+    def unmapped_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store that belong to no place."""
         query = select(LOCATION).where(
-            LOCATION.c.place_id.is_(None), LOCATION.c.active, LOCATION.c.owned
+            LOCATION.c.location_group_id.is_(None), LOCATION.c.active, LOCATION.c.owned
         )
         found: dict[Alias, list[tuple[LocationId, str]]] = {}
         for row in self.run(query.order_by(LOCATION.c.location)):
             found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
         return found
 
-    def lock_places(self) -> None:
+    def lock_location_groups(self) -> None:
         """Let nobody else change the location map meanwhile: it is read and written as a whole."""
         if not self.is_sqlite:  # which has one writer
             # The stores: a map that has no rows yet cannot be locked, and it begins as one.
             every_store = select(STORE.c.alias).order_by(STORE.c.alias)
             self.run(every_store.with_for_update(key_share=True)).all()
 
-    def save_places(self, places: Places) -> None:
+    def save_location_groups(self, location_groups: LocationGroups) -> None:
         """Keep the location map: places that have no id yet are new, and some have new names."""
-        self.run(update(LOCATION).values(place_id=None))
-        for place in places:
-            number = place.id
+        self.run(update(LOCATION).values(location_group_id=None))
+        for location_group in location_groups:
+            number = location_group.id
             if not number:
-                new = insert(PLACE).values(name=place.name).returning(PLACE.c.id)
+                new = (
+                    insert(LOCATION_GROUP)
+                    .values(name=location_group.name)
+                    .returning(LOCATION_GROUP.c.id)
+                )
                 number = int(self.run(new).scalar_one())
-            self.run(update(PLACE).where(PLACE.c.id == number).values(name=place.name))
-            for store, location in place.locations.items():
+            self.run(
+                update(LOCATION_GROUP)
+                .where(LOCATION_GROUP.c.id == number)
+                .values(name=location_group.name)
+            )
+            for store, location in location_group.locations.items():
                 self.run(
                     update(LOCATION)
                     .where(LOCATION.c.store == store, LOCATION.c.location == location)
-                    .values(place_id=number)
+                    .values(location_group_id=number)
                 )
 
     # -- variants
@@ -342,55 +360,61 @@ class Catalogue(Barcodes):
         ]
 
     # -- pools
-    def spots(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[Spot, PoolId]:
+    def level_keys(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[LevelKey, PoolId]:
         """Return every spot of the pools that those items are in."""
         pairs = [(store, item) for store, some in items.items() for item in some]
         pools: set[int] = set()
         for some in chunks(pairs, 300):
             where = tuple_(LEVEL.c.store, LEVEL.c.item).in_(some)
             pools.update(self.run(select(LEVEL.c.pool_id).where(where)).scalars())
-        found: dict[Spot, PoolId] = {}
+        found: dict[LevelKey, PoolId] = {}
         for numbers in chunks(sorted(pools), 500):
             for row in self.run(select(LEVEL).where(LEVEL.c.pool_id.in_(numbers))):
-                spot = Spot(
+                level_key = LevelKey(
                     store=Alias(row.store),
                     item=ItemId(row.item),
                     location=LocationId(row.location),
                 )
-                found[spot] = PoolId(row.pool_id)
+                found[level_key] = PoolId(row.pool_id)
         return found
 
-    def arrange(self, arrangement: Arrangement, *, now: datetime) -> None:
+    def assign_pools(self, arrangement: PoolAssignment, *, now: datetime) -> None:
         """Make new pools, and give levels to pools; the new ones are looked at."""
         if not (arrangement.new or arrangement.joining):
             return
-        wanted = {"look_at": now, "look_since": now, "look_mark": 1}
+        wanted = {"refresh_at": now, "refresh_since": now, "refresh_mark": 1}
         buffers = self._buffers_of_new()
 
-        def fresh(pool: int, spot: Spot) -> dict[str, Any]:
-            return new_level(pool, spot, buffer=buffers.get(spot.store, 0), **wanted)
+        def fresh(pool: int, level_key: LevelKey) -> dict[str, Any]:
+            return new_level(pool, level_key, buffer=buffers.get(level_key.store, 0), **wanted)
 
-        rows = [fresh(pool, spot) for pool, spot in arrangement.joining]
+        rows = [fresh(pool, level_key) for pool, level_key in arrangement.joining]
         for some in chunks(arrangement.new, 500):
-            made = [{"place_id": each.place, "title": each.title} for each in some]
+            made = [
+                {"location_group_id": each.location_group, "title": each.title} for each in some
+            ]
             new = insert(POOL).returning(POOL.c.id, sort_by_parameter_order=True)
             numbers = list(self.run(new, made).scalars())
             rows += [
-                fresh(number, spot)
+                fresh(number, level_key)
                 for number, each in zip(numbers, some, strict=True)
-                for spot in each.spots
+                for level_key in each.level_keys
             ]
         for few in chunks(rows, 500):
             self.run(insert(LEVEL), list(few))
         if rows:
-            self.set(COUNTED, json.dumps({"changed": now.isoformat(), "by": len(rows)}))
+            self.set_setting(
+                STOCK_COUNTS, json.dumps({"changed": now.isoformat(), "by": len(rows)})
+            )
         joined = {pool for pool, _ in arrangement.joining}
         for pool in sorted(joined):
             shared = select(POOL.c.shared).where(POOL.c.id == pool).scalar_subquery()
-            unmet = LEVEL.c.met.is_(False) & LEVEL.c.book.is_(None) & (LEVEL.c.pool_id == pool)
-            self.run(update(LEVEL).where(unmet).values(first_shared=shared))
+            unbaselined = (
+                LEVEL.c.baselined.is_(False) & LEVEL.c.book.is_(None) & (LEVEL.c.pool_id == pool)
+            )
+            self.run(update(LEVEL).where(unbaselined).values(first_shared=shared))
 
-    def suspend_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
+    def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
         """Have items looked at that the store says are gone."""
         for some in chunks(list(items), 500):
             self._lock_pools((LEVEL.c.store == store) & LEVEL.c.item.in_(some))
@@ -398,7 +422,7 @@ class Catalogue(Barcodes):
                 update(LEVEL)
                 .where(LEVEL.c.store == store, LEVEL.c.item.in_(some))
                 .where(LEVEL.c.suspended.is_distinct_from(Suspension.UNFINISHED.value))
-                .values(look_at=now, look_since=now, look_mark=LEVEL.c.look_mark + 1)
+                .values(refresh_at=now, refresh_since=now, refresh_mark=LEVEL.c.refresh_mark + 1)
             )
 
     # -- settings that processes leave for each other
@@ -407,7 +431,7 @@ class Catalogue(Barcodes):
         found: str | None = self.run(ONE_SETTING, {"name": name}).scalar_one_or_none()
         return found
 
-    def swap(self, name: str, before: str | None, after: str) -> bool:
+    def compare_and_set(self, name: str, before: str | None, after: str) -> bool:
         """Replace a word by another, if it still is what the caller believed."""
         if before is None:
             return self.insert_new(SETTING, [{"name": name, "value": after}]) == 1
@@ -418,13 +442,13 @@ class Catalogue(Barcodes):
         """Leave a word where there is none; return it, or None where there was one already."""
         return value if self.insert_new(SETTING, [{"name": name, "value": value}]) else None
 
-    def take_setting(self, name: str) -> str | None:
+    def pop_setting(self, name: str) -> str | None:
         """Take a word away; return it, or None where there was none."""
         gone = delete(SETTING).where(SETTING.c.name == name).returning(SETTING.c.value)
         found: str | None = self.run(gone).scalar_one_or_none()
         return found
 
-    def set(self, name: str, value: str | None) -> None:
+    def set_setting(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""
         if value is None:
             self.run(delete(SETTING).where(SETTING.c.name == name))

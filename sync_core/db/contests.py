@@ -6,66 +6,81 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 
 from sync_core.db.batches import ADJUSTMENT
-from sync_core.db.brakes import Watching, move_of
-from sync_core.db.inbox import ACT
-from sync_core.db.news import FINDING
-from sync_core.db.room import chunks
+from sync_core.db.deliveries import ORDER_EVENT
+from sync_core.db.notifications import FINDING
+from sync_core.db.repository import chunks
 from sync_core.db.rows import LEVEL
 from sync_core.db.stock import MOVEMENT
-from sync_core.domain.brake import Move
-from sync_core.domain.contest import KIND, Written, subject_of
+from sync_core.db.traffic import SqlTraffic, move_of
+from sync_core.domain.circuit_breaker import CountedMovement
+from sync_core.domain.contests import FINDING_KIND, SettledWrite, subject_of
 from sync_core.domain.values import Alias, Level, Pool, PoolId, Suspension
 
 # However hot an item is, no more of its history is read than this, each by one range of an index.
-MOST_WRITES = 40
-MOST_MOVES = 100
-MOST_ACTS = 200
+MAX_WRITES = 40
+MAX_MOVEMENTS = 100
+MAX_ORDER_EVENTS = 200
 
-WRITES = (
-    select(ADJUSTMENT.c.delta, ADJUSTMENT.c.closed_at, ADJUSTMENT.c.meeting, ADJUSTMENT.c.state)
+LAST_WRITES = (
+    select(
+        ADJUSTMENT.c.delta, ADJUSTMENT.c.closed_at, ADJUSTMENT.c.level_baseline, ADJUSTMENT.c.state
+    )
     .where(ADJUSTMENT.c.level_id == bindparam("level"))
     .order_by(ADJUSTMENT.c.id.desc())
-    .limit(MOST_WRITES)
+    .limit(MAX_WRITES)
 )
-MOVES = (
+LAST_MOVEMENTS = (
     select(MOVEMENT)
     .where(MOVEMENT.c.pool_id == bindparam("pool"))
     .order_by(MOVEMENT.c.id.desc())
-    .limit(MOST_MOVES)
+    .limit(MAX_MOVEMENTS)
 )
-LATEST = select(ACT.c.store, ACT.c.at).order_by(ACT.c.id.desc()).limit(MOST_ACTS).subquery()
-TOLD = select(LATEST.c.at).where(LATEST.c.store == bindparam("store")).order_by(LATEST.c.at.desc())
+LAST_ORDER_EVENTS = (
+    select(ORDER_EVENT.c.store, ORDER_EVENT.c.at)
+    .order_by(ORDER_EVENT.c.id.desc())
+    .limit(MAX_ORDER_EVENTS)
+    .subquery()
+)
+LAST_ORDER_EVENT_OF_STORE = (
+    select(LAST_ORDER_EVENTS.c.at)
+    .where(LAST_ORDER_EVENTS.c.store == bindparam("store"))
+    .order_by(LAST_ORDER_EVENTS.c.at.desc())
+)
 
 
-class Contests(Watching):
+class SqlContests(SqlTraffic):
     """The part of the ledger that knows who undoes what we write."""
 
-    def writes_to(self, level: Level, *, since: datetime, until: datetime) -> list[Written]:
-        """Return our latest updates of a level, oldest first; at most `MOST_WRITES`."""
+    def recent_writes(
+        self, level: Level, *, since: datetime, until: datetime
+    ) -> list[SettledWrite]:
+        """Return our latest updates of a level, oldest first; at most `MAX_WRITES`."""
         return [
-            Written(delta=row.delta, at=row.closed_at)
-            for row in reversed(self.run(WRITES, {"level": level.id}).all())
-            if row.state == "settled" and row.meeting == level.meeting
+            SettledWrite(delta=row.delta, at=row.closed_at)
+            for row in reversed(self.run(LAST_WRITES, {"level": level.id}).all())
+            if row.state == "settled" and row.level_baseline == level.level_baseline
             if since < row.closed_at <= until
         ]
 
-    def moves_of_pool(self, pool: Pool, *, since: datetime, until: datetime) -> list[Move]:
-        """Return the latest movements of a pool, oldest first; at most `MOST_MOVES`."""
-        meetings = {each.id: each.meeting for each in pool.levels}
+    def recent_movements(
+        self, pool: Pool, *, since: datetime, until: datetime
+    ) -> list[CountedMovement]:
+        """Return the latest movements of a pool, oldest first; at most `MAX_MOVEMENTS`."""
+        meetings = {each.id: each.level_baseline for each in pool.levels}
         return [
             move_of(row, title=pool.title)
-            for row in reversed(self.run(MOVES, {"pool": pool.id}).all())
-            if meetings.get(row.level_id) == row.meeting and since < row.at <= until
+            for row in reversed(self.run(LAST_MOVEMENTS, {"pool": pool.id}).all())
+            if meetings.get(row.level_id) == row.level_baseline and since < row.at <= until
         ]
 
-    def orders_told_until(self, store: Alias) -> datetime | None:
+    def newest_order_at(self, store: Alias) -> datetime | None:
         """Return the time of the newest order that a store has told us of, among the latest."""
-        found: datetime | None = self.run(TOLD, {"store": store}).scalar()
+        found: datetime | None = self.run(LAST_ORDER_EVENT_OF_STORE, {"store": store}).scalar()
         return found
 
     def contested_at(self, pool: Pool, *, since: datetime) -> datetime | None:
         """Return when levels of the pool were last stopped, or resumed since then."""
-        mine = (FINDING.c.kind == KIND) & (FINDING.c.subject == subject_of(pool.id))
+        mine = (FINDING.c.kind == FINDING_KIND) & (FINDING.c.subject == subject_of(pool.id))
         standing = select(FINDING.c.facts).where(mine, FINDING.c.closed_at.is_(None))
         ended = select(func.max(FINDING.c.closed_at)).where(mine, FINDING.c.closed_at > since)
         facts = self.run(standing).scalar()

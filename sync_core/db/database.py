@@ -1,6 +1,6 @@
 """One transaction at a time, off the event loop.
 
-A step is a plain function over a `Ledger`. It runs in a thread, in one transaction, and cannot
+A step is a plain function over a `Transaction`. It runs in a thread, in one transaction, and cannot
 wait for anything but the database: so no transaction is ever open while a request is under way.
 What conflicts with another process is rolled back and run again as a whole.
 
@@ -16,11 +16,11 @@ Nothing waits without a limit:
     connecting                           libpq (connect_timeout)                 5 s a host
     a connection whose other end is      the kernel (keepalives,                 30 s
     gone                                 tcp_user_timeout)
-    a connection that something in       `step`: cuts it, so that the thread     60 s
+    a connection that something in       `transaction`: cuts it, so that the thread     60 s
     between holds open and silent        is free
-    a step as a whole, tries and queue   `step`                                  60 s
+    a step as a whole, tries and queue   `transaction`                                  60 s
 
-Steps that go through a whole table say `limit=LONG_STEP_SECONDS`; migrations have no limit.
+Steps that go through a whole table say `limit=LONG_TRANSACTION_SECONDS`; migrations have no limit.
 """
 
 import asyncio
@@ -43,29 +43,29 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from sync_core.clock import Clock, WallClock
-from sync_core.db.ledger import SqlLedger
+from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings, NoDatabase, reason
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-TRIES = 8
-SWITCHES = 100  # attempts at writing ahead while other processes start
-WORKERS = 6  # threads, and connections, to PostgreSQL
-ROOM = text(
+MAX_TRIES = 8
+MAX_WAL_SWITCH_TRIES = 100  # attempts at writing ahead while other processes start
+MAX_POSTGRES_CONNECTIONS = 6  # threads, and connections, to PostgreSQL
+SET_LOCAL_TIMEOUTS = text(
     "SELECT set_config('statement_timeout', :ms, true),"
     " set_config('idle_in_transaction_session_timeout', :ms, true)"
 )
 # SQLSTATE: run the step again. A row that was made meanwhile (23505) is seen by the next run.
-AGAIN = {"23505", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+RETRYABLE_SQLSTATES = {"23505", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimits:
     """How long to wait for the database; seconds."""
 
-    step: float = 60.0  # as a whole: the queue, every try, the commit
+    transaction: float = 60.0  # as a whole: the queue, every try, the commit
     statement: float = 50.0
     lock: float = 10.0
     idle: float = 60.0  # a transaction that says nothing: its process may be cut off
@@ -75,8 +75,8 @@ class TimeLimits:
 TIME_LIMITS = TimeLimits()
 
 
-class Database:
-    """The records, behind one method: `step`."""
+class SqlDatabase:
+    """The records, behind one method: `transaction`."""
 
     def __init__(
         self,
@@ -84,24 +84,26 @@ class Database:
         *,
         executor: Executor | None = None,
         clock: Clock | None = None,
-        luck: random.Random | None = None,
+        rng: random.Random | None = None,
         limits: TimeLimits = TIME_LIMITS,
     ) -> None:
         self.url = plain_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._limits = limits
         self._engine = _engine(self.url, limits)
-        workers = 1 if self.is_sqlite else WORKERS
+        workers = 1 if self.is_sqlite else MAX_POSTGRES_CONNECTIONS
         self._executor = executor or ThreadPoolExecutor(workers, "database")
         self._clock = clock or WallClock()
-        self._luck = luck or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
 
     @property
     def engine(self) -> Engine:
         """The engine below, for migrations."""
         return self._engine
 
-    async def step(self, work: Callable[[SqlLedger], T], *, limit: float | None = None) -> T:
+    async def transaction(
+        self, work: Callable[[SqlTransaction], T], *, limit: float | None = None
+    ) -> T:
         """Do work in one transaction and commit it.
 
         A step that is cancelled, or out of time, is broken off: its thread is free again. Like
@@ -111,54 +113,56 @@ class Database:
             NoDatabase: If it cannot be reached or written, after 8 tries or `limit` seconds.
             DBAPIError: If the database refuses what the work does.
         """
-        seconds = self._limits.step if limit is None else limit
+        seconds = self._limits.transaction if limit is None else limit
         waiting = asyncio.timeout(seconds)
         try:
             async with waiting:
-                return await self._again(work, limit)
+                return await self._with_retries(work, limit)
         except TimeoutError as exc:
             if not waiting.expired():
                 raise
             raise NoDatabase(f"the database has not answered for {seconds:g} s") from exc
         except DBAPIError as exc:
-            if not _is_environment(exc):
+            if not _is_database_failure(exc):
                 raise
             raise NoDatabase(reason(exc.orig or exc)) from exc
 
-    async def _again(self, work: Callable[[SqlLedger], T], limit: float | None) -> T:
+    async def _with_retries(self, work: Callable[[SqlTransaction], T], limit: float | None) -> T:
         """Do work, again and again while others are in the way."""
-        for attempt in range(TRIES):
+        for attempt in range(MAX_TRIES):
             try:
-                return await self._once(work, limit)
+                return await self._run_in_thread(work, limit)
             except DBAPIError as exc:
-                if not _is_passing(exc) or attempt == TRIES - 1:
+                if not _is_transient(exc) or attempt == MAX_TRIES - 1:
                     raise
                 log.info("the database is busy, again", extra={"act": "step_again"})
-            await self._clock.sleep(self._luck.uniform(0, 0.05 * 2**attempt))
+            await self._clock.sleep(self._rng.uniform(0, 0.05 * 2**attempt))
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def _once(self, work: Callable[[SqlLedger], T], limit: float | None) -> T:
+    async def _run_in_thread(self, work: Callable[[SqlTransaction], T], limit: float | None) -> T:
         attempt = _Attempt()
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._executor, self._run, work, attempt, limit)
         except asyncio.CancelledError:
-            attempt.break_off()
+            attempt.abort()
             raise
 
-    def _run(self, work: Callable[[SqlLedger], T], attempt: "_Attempt", limit: float | None) -> T:
+    def _run(
+        self, work: Callable[[SqlTransaction], T], attempt: "_Attempt", limit: float | None
+    ) -> T:
         with (
             self._engine.connect() as connection,
             attempt.on(connection),
             connection.begin(),
         ):
-            if limit is not None and limit > self._limits.step and not self.is_sqlite:
-                connection.execute(ROOM, {"ms": f"{limit * 1000:.0f}"})
-            done = work(SqlLedger(connection))
-            attempt.go_on()
+            if limit is not None and limit > self._limits.transaction and not self.is_sqlite:
+                connection.execute(SET_LOCAL_TIMEOUTS, {"ms": f"{limit * 1000:.0f}"})
+            done = work(SqlTransaction(connection))
+            attempt.raise_if_aborted()
             return done
 
-    def run(self, work: Callable[[SqlLedger], T]) -> T:
+    def run(self, work: Callable[[SqlTransaction], T]) -> T:
         """Do a step here and now, for programs without an event loop."""
         return self._run(work, _Attempt(), None)
 
@@ -174,7 +178,7 @@ class _Attempt:
     def __init__(self) -> None:
         self._lock = Lock()
         self._connection: Any = None  # the driver's own, while it is ours
-        self._broken = False
+        self._aborted = False
 
     @contextmanager
     def on(self, connection: Connection) -> Iterator[None]:
@@ -182,26 +186,26 @@ class _Attempt:
         with self._lock:
             self._connection = connection.connection.dbapi_connection
         try:
-            self.go_on()
+            self.raise_if_aborted()
             yield
         finally:
             with self._lock:  # from here on it may be somebody else's
                 self._connection = None
 
-    def go_on(self) -> None:
+    def raise_if_aborted(self) -> None:
         """Raise if nobody waits for this run any more."""
-        if self._broken:
+        if self._aborted:
             raise NoDatabase("nobody waits for this step any more")
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """Have the thread come back with an error, whatever it waits for."""
         with self._lock:
-            self._broken = True
+            self._aborted = True
             if self._connection is not None:
-                _cut(self._connection)
+                _interrupt(self._connection)
 
 
-def _cut(connection: Any) -> None:
+def _interrupt(connection: Any) -> None:
     """End what a connection of a driver is doing, from another thread."""
     if isinstance(connection, sqlite3.Connection):
         connection.interrupt()
@@ -240,7 +244,7 @@ def _engine(url: URL, limits: TimeLimits) -> Engine:
 def _postgresql(url: URL, limits: TimeLimits) -> Engine:
     return create_engine(
         url,
-        pool_size=WORKERS,
+        pool_size=MAX_POSTGRES_CONNECTIONS,
         hide_parameters=True,  # errors are logged, and these are somebody's data
         json_serializer=_json,
         connect_args=_connect_args(limits),
@@ -275,8 +279,8 @@ def _with_storable_texts(
     is_many = isinstance(parameters, list)
     rows = parameters if is_many else (parameters,)
     if any(_is_refused(each) for row in rows for each in _values(row)):
-        mended = [_mended(row) for row in rows]
-        return statement, mended if is_many else mended[0]
+        storable_rows = [_storable_row(row) for row in rows]
+        return statement, storable_rows if is_many else storable_rows[0]
     return statement, parameters
 
 
@@ -288,7 +292,7 @@ def _is_refused(value: Any) -> bool:
     return isinstance(value, str) and storable(value) is not value
 
 
-def _mended(row: Any) -> Any:
+def _storable_row(row: Any) -> Any:
     if isinstance(row, Mapping):
         return {
             name: storable(each) if isinstance(each, str) else each for name, each in row.items()
@@ -325,11 +329,11 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 def _write_ahead(connection: Any) -> None:
     """Switch to writing ahead. SQLite does not wait for others here, so we do."""
-    for attempt in range(SWITCHES):
+    for attempt in range(MAX_WAL_SWITCH_TRIES):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError:
-            if attempt == SWITCHES - 1:
+            if attempt == MAX_WAL_SWITCH_TRIES - 1:
                 raise
             Event().wait(0.05)
         else:
@@ -341,18 +345,18 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _is_passing(exc: DBAPIError) -> bool:
+def _is_transient(exc: DBAPIError) -> bool:
     """Whether running the step again may help."""
     unreachable = isinstance(exc, OperationalError) and exc.statement is None
     if unreachable or exc.connection_invalidated:
         return True
     state = getattr(exc.orig, "sqlstate", None)
     if state is not None:
-        return state in AGAIN or state.startswith("08")
+        return state in RETRYABLE_SQLSTATES or state.startswith("08")
     words = str(exc.orig)
     return "locked" in words or "busy" in words
 
 
-def _is_environment(exc: DBAPIError) -> bool:
+def _is_database_failure(exc: DBAPIError) -> bool:
     """Whether it is the database's state that failed, not what the step asked of it."""
     return isinstance(exc, OperationalError | InternalError) or exc.connection_invalidated

@@ -9,36 +9,36 @@ from typing import Any
 
 from sqlalchemy import Executable, bindparam, case, func, or_, select, tuple_
 
-from sync_core.db.room import Room
+from sync_core.db.repository import SqlRepository
 from sync_core.db.rows import CONNECTION, LEVEL, STORE, VARIANT
 from sync_core.db.stock import POOL
-from sync_core.domain.suspects import Busy
+from sync_core.domain.discrepancies import Busy
 from sync_core.domain.values import Mode, Role
-from sync_core.ports import LevelLine, VariantLine
+from sync_core.ports import LevelDumpRow, VariantDumpRow
 
 _IS_SOURCE = STORE.c.role == Role.SOURCE.value
 _COUNTS = or_(_IS_SOURCE, func.coalesce(CONNECTION.c.mode, "") == Mode.TWO_WAY.value)
 _BUSY = case(
     (LEVEL.c.open, Busy.OPEN.value),
     (LEVEL.c.due, Busy.DUE.value),
-    (LEVEL.c.look_at.is_not(None), Busy.LOOK.value),
+    (LEVEL.c.refresh_at.is_not(None), Busy.REFRESH.value),
     else_="",
 )
 LEVELS = (
     select(
         LEVEL.c.id,
         LEVEL.c.pool_id,
-        POOL.c.place_id,
+        POOL.c.location_group_id,
         LEVEL.c.store,
         LEVEL.c.item,
         LEVEL.c.location,
         case((_IS_SOURCE, 1), else_=0),
         case((_COUNTS, 1), else_=0),
-        case((LEVEL.c.met, 1), else_=0),
+        case((LEVEL.c.baselined, 1), else_=0),
         LEVEL.c.book,
         LEVEL.c.buffer,
         LEVEL.c.pack,
-        LEVEL.c.held,
+        LEVEL.c.withheld,
         func.coalesce(LEVEL.c.suspended, ""),
         _BUSY,
         POOL.c.shared,
@@ -67,14 +67,14 @@ VARIANTS = (
 )
 
 
-class Dumps(Room):
+class SqlDumps(SqlRepository):
     """The part of the ledger that gives a whole table away."""
 
-    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelLine]:
+    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
         """Return the levels whose number is greater, in order."""
         return self._lines(LEVELS, {"after": after, "most": limit})
 
-    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantLine]:
+    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantDumpRow]:
         """Return the variants behind that store and item, in order."""
         store, item = after
         return self._lines(VARIANTS, {"store": store, "item": item, "most": limit})

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, case, delete, insert, select, update
 
-from sync_core.db.room import Room
+from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow, StoreRow
-from sync_core.domain.lease import LeaseState, LeaseView, Mark, Recorded
+from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView, RecordedLease
 from sync_core.domain.values import Alias
 
 LEASE: Table = LeaseRow.__table__  # type: ignore[attr-defined]
@@ -19,37 +19,37 @@ STORE: Table = StoreRow.__table__  # type: ignore[attr-defined]
 
 INSTANCE = "instance"  # the setting that names this database, made once
 ONE_LEASE = select(LEASE).where(LEASE.c.store == bindparam("store"))
-NAME = select(SETTING.c.value).where(SETTING.c.name == INSTANCE)
-KNOWN = select(RENEWAL.c.token).where(RENEWAL.c.store == bindparam("store"))
+INSTANCE_NAME = select(SETTING.c.value).where(SETTING.c.name == INSTANCE)
+RENEWALS_OF_STORE = select(RENEWAL.c.token).where(RENEWAL.c.store == bindparam("store"))
 NEW_RENEWAL = insert(RENEWAL)
 # Another process of ours may have read the mark before we renewed it, and asks only now.
-KEPT_RENEWALS = 100
-THIS = select(RENEWAL.c.id).where(RENEWAL.c.token == bindparam("token")).scalar_subquery()
-LAST_KEPT = (
+MAX_RENEWALS_KEPT = 100
+THIS_RENEWAL = select(RENEWAL.c.id).where(RENEWAL.c.token == bindparam("token")).scalar_subquery()
+OLDEST_RENEWAL_KEPT = (
     select(RENEWAL.c.id)
-    .where(RENEWAL.c.store == bindparam("store"), RENEWAL.c.id < THIS)
+    .where(RENEWAL.c.store == bindparam("store"), RENEWAL.c.id < THIS_RENEWAL)
     .order_by(RENEWAL.c.id.desc())
     .limit(1)
-    .offset(KEPT_RENEWALS)
+    .offset(MAX_RENEWALS_KEPT)
 )
 
 
-class Leases(Room):
+class SqlLeases(SqlRepository):
     """The part of the ledger that knows who may write."""
 
     def instance(self, new: str) -> str:
         """Return the name of this database; `new` if it has none yet."""
-        name = self.run(NAME).scalar()
+        name = self.run(INSTANCE_NAME).scalar()
         if name is None:
             self.insert_new(SETTING, [{"name": INSTANCE, "value": new}])
-            name = self.run(NAME).scalar_one()
+            name = self.run(INSTANCE_NAME).scalar_one()
         return str(name)
 
-    def recorded(self, store: Alias) -> Recorded:
+    def recorded(self, store: Alias) -> RecordedLease:
         """Return what this database says of itself and of a store. Read it after the mark."""
-        return Recorded(
-            instance=self.run(NAME).scalar() or "",
-            renewals=frozenset(self.run(KNOWN, {"store": store}).scalars()),
+        return RecordedLease(
+            instance=self.run(INSTANCE_NAME).scalar() or "",
+            renewals=frozenset(self.run(RENEWALS_OF_STORE, {"store": store}).scalars()),
         )
 
     def begin_renewal(self, store: Alias, token: str) -> None:
@@ -58,7 +58,7 @@ class Leases(Room):
 
     def end_renewal(self, store: Alias, token: str) -> None:
         """Note that the store has taken a renewal: it holds no earlier one any more."""
-        last = self.run(LAST_KEPT, {"store": store, "token": token}).scalar()
+        last = self.run(OLDEST_RENEWAL_KEPT, {"store": store, "token": token}).scalar()
         if last is not None:
             self.run(delete(RENEWAL).where(RENEWAL.c.store == store, RENEWAL.c.id <= last))
 
@@ -71,8 +71,8 @@ class Leases(Room):
         row = self.run(ONE_LEASE, {"store": store}).first()
         return LeaseView(store=store, state=LeaseState.UNKNOWN) if row is None else _view(row)
 
-    def lease_found(
-        self, store: Alias, state: LeaseState, found: Mark | None, *, weak: bool, now: datetime
+    def note_lease(
+        self, store: Alias, state: LeaseState, found: LeaseMark | None, *, weak: bool, now: datetime
     ) -> bool:
         """Note what the store's mark means. False, and nothing noted, while somebody takes over."""
         noted = self.lease(store)
@@ -85,7 +85,7 @@ class Leases(Room):
         since = case((is_other, now), else_=LEASE.c.since)
         changed = self.run(
             mine.where(is_other | (LEASE.c.weak != weak)).values(
-                state=state.value, since=since, found=_kept(found), weak=weak
+                state=state.value, since=since, found=_mark_to_json(found), weak=weak
             )
         )
         return changed.rowcount == 1
@@ -136,7 +136,7 @@ class Leases(Room):
         self.run(insert(BASELINE).values(row))
 
 
-def _kept(found: Mark | None) -> dict[str, Any]:
+def _mark_to_json(found: LeaseMark | None) -> dict[str, Any]:
     if found is None:
         return {}
     return {
@@ -157,7 +157,7 @@ def _view(row: Any) -> LeaseView:
         weak=row.weak,
         found=None
         if not found
-        else Mark(
+        else LeaseMark(
             instance=found["instance"],
             renewal=found["renewal"],
             at=datetime.fromisoformat(found["at"]),

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, text
 
 from sync_core.errors import DatabaseTooNew
 
-LOCK = 0x7469706F  # "tipo", as PostgreSQL's advisory locks are numbers
+MIGRATION_LOCK_ID = 0x7469706F  # "tipo", as PostgreSQL's advisory locks are numbers
 
-UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+TIMEOUTS_LIFTED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 def scripts() -> Path:
@@ -53,9 +53,13 @@ def migrate(engine: Engine) -> list[str]:
     """
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
-            for name in UNLIMITED:  # a large table takes what it takes, and so does waiting for it
+            for (
+                name
+            ) in TIMEOUTS_LIFTED:  # a large table takes what it takes, and so does waiting for it
                 connection.execute(text(f"SET LOCAL {name} = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK_ID}
+            )
         missing = _missing(_at(connection))
         if missing:
             command.upgrade(_config(connection), "head")

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Row, Table, delete, func, insert, select, update
 
-from sync_core.db.catalogue import Catalogue
-from sync_core.db.room import chunks
+from sync_core.db.catalogue import SqlCatalogue
+from sync_core.db.repository import chunks
 from sync_core.db.tables import PostRow
 from sync_core.domain.views import Post
 
@@ -16,10 +16,10 @@ POST: Table = PostRow.__table__  # type: ignore[attr-defined]
 
 CURSORS = "cursors"  # the setting that says how far streams have become posts
 UNSENT = POST.c.sent < POST.c.version
-SLICE = 1000  # posts that one transaction deletes
+MAX_ROWS_DELETED = 1000  # posts that one transaction deletes
 
 
-class Posts(Catalogue):
+class SqlPosts(SqlCatalogue):
     """The part of the ledger that holds posts."""
 
     def cursors(self) -> dict[str, int]:
@@ -40,7 +40,7 @@ class Posts(Catalogue):
         row = self.run(query).first()
         return None if row is None else _post(row)
 
-    def write_posts(
+    def save_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:
         """Keep posts and move the cursors, if both are what the caller believed."""
@@ -52,7 +52,7 @@ class Posts(Catalogue):
         known = {row.key: row.version for row in self.run(locked)}
         if any(each.version != known.get(each.key, 0) + 1 for each in posts):
             return False
-        if before != after and not self.swap(CURSORS, believed, json.dumps(dict(after))):
+        if before != after and not self.compare_and_set(CURSORS, believed, json.dumps(dict(after))):
             return False
         number = int(self.run(select(func.coalesce(func.max(POST.c.number), 0))).scalar_one())
         for place, each in enumerate(posts, start=1):
@@ -69,7 +69,7 @@ class Posts(Catalogue):
             del values[name]
         self.run(update(POST).where(POST.c.key == post.key).values(values))
 
-    def unsent(self, *, now: datetime, limit: int) -> list[Post]:
+    def unsent_posts(self, *, now: datetime, limit: int) -> list[Post]:
         """Return due posts whose last version nobody has sent, the oldest first."""
         query = select(POST).where(UNSENT, POST.c.due_at <= now).order_by(POST.c.number)
         return [_post(row) for row in self.run(query.limit(limit))]
@@ -85,10 +85,10 @@ class Posts(Catalogue):
 
     def forget_posts(self, *, before: datetime) -> int:
         """Delete some posts that were sent and are older than that; return how many."""
-        old = select(POST.c.key).where(~UNSENT, POST.c.due_at < before).limit(SLICE)
+        old = select(POST.c.key).where(~UNSENT, POST.c.due_at < before).limit(MAX_ROWS_DELETED)
         return self.run(delete(POST).where(POST.c.key.in_(old))).rowcount
 
-    def lead(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
+    def take_leadership(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
         """Take, or keep, a job that one process does at a time."""
         setting = f"lead:{name}"
         held = self.setting(setting)
@@ -99,7 +99,7 @@ class Posts(Catalogue):
                 return False
             if who == owner and left > (until - now) / 2:
                 return True  # long enough: no need to write each second
-        return self.swap(setting, held, f"{until.isoformat()} {owner}")
+        return self.compare_and_set(setting, held, f"{until.isoformat()} {owner}")
 
 
 def _columns(post: Post) -> dict[str, Any]:

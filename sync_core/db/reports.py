@@ -1,502 +1,300 @@
-"""What people are shown, read from the database."""
+"""Reports: one comparison at a time, one a night, resumed by whoever finds it left."""
 
-import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from itertools import dropwhile
-from statistics import quantiles
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, case, exists, func, or_, select, update
 
-from sync_core.db.barcodes import has_barcode
-from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import COUNTED, PLACE
-from sync_core.db.decided import decisions_of
-from sync_core.db.holds import Brakes
-from sync_core.db.inbox import ACT, DELIVERY
-from sync_core.db.leases import BASELINE, INSTANCE, Leases
-from sync_core.db.news import FINDING, NOTICE
-from sync_core.db.papers import audited_of, finding_of
-from sync_core.db.rows import LEVEL, VARIANT
-from sync_core.db.stock import MOVEMENT, POOL
-from sync_core.db.tables import DUE, OPEN, OVERSOLD, SUSPENDED, UNAGREED, UNMET, WANTED
-from sync_core.domain.acts import Act, ActKind
-from sync_core.domain.causes import FORGOTTEN, NEAR, explain
-from sync_core.domain.lease import SHORT
-from sync_core.domain.oversell import PRESOLD, stand
-from sync_core.domain.shown import owed, shown
-from sync_core.domain.values import NEVER, Alias, Mode, Pool, PoolId, Role
-from sync_core.domain.views import (
-    Difference,
-    Entry,
-    Finding,
-    LevelView,
-    Meeting,
-    Notice,
-    Overview,
-    PoolView,
-    StoreView,
+from sync_core.db.notifications import FINDING
+from sync_core.db.proposal_rows import proposal_of
+from sync_core.db.proposals import (
+    IS_OPEN,
+    PROPOSAL,
+    PUBLISHED_KINDS,
+    REPORT,
+    WITH_RECEIPT,
+    SqlProposals,
+)
+from sync_core.domain.proposals import (
+    FIX_OPEN_FOR,
+    Proposal,
+    ProposalKind,
+    Report,
+    ReportKind,
+    ReportState,
+    Worst,
+)
+from sync_core.domain.values import Alias
+from sync_core.proposals import ReportRequest
+
+COMPARING_KINDS = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
+MAX_ASKERS = 50  # people who are told of one comparison
+FINISHED_STATES = (ReportState.DONE.value, ReportState.FAILED.value)
+
+# The stores are compared by one report at a time: what else compares them waits until it is over.
+UNDER_WAY = REPORT.alias("under_way")
+MAY_BEGIN = or_(
+    REPORT.c.kind.not_in([each.value for each in COMPARING_KINDS]),
+    REPORT.c.turn.is_not(None),
+    ~exists(select(UNDER_WAY.c.id).where(UNDER_WAY.c.turn.is_not(None))),
 )
 
-PAUSED = "paused"
-AUDITED = "audited"
-CAUSES_SINCE = "causes_since"  # the setting that says since when we know what orders said
-COUNT_AGAIN = timedelta(minutes=10)
-NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
-SERVING = "serving"
-GAPS = {
-    "foreign": "numbers taken as they were, since another Tipo may have written",
-    "older": "numbers taken as they were, since this database was older",
-}
-MOST_HITS = 50
-ORDER = ("movement", "decision", "adjustment", "gap")  # of what happened in the same moment
 
+class SqlReports(SqlProposals):
+    """The part of the ledger that holds reports."""
 
-class Reports(Brakes, Leases):
-    """The part of the ledger that answers people."""
-
-    # -- at a glance
-    def overview(self, *, now: datetime) -> Overview:
-        """Return everything at a glance.
-
-        How many pools and levels there are is counted every few minutes, and when they change.
-        What is open, due, below zero … is counted now, by indexes that hold nothing else.
-        """
-        counted = self._counted(now)
-        unagreed, below = (
-            int(self.run(select(func.count()).select_from(POOL).where(each)).scalar_one())
-            for each in (UNAGREED, OVERSOLD)
-        )
-        waiting = DELIVERY.c.handled_at.is_(None)
-        unhandled = self.run(select(func.count()).select_from(DELIVERY).where(waiting))
-        first = select(DELIVERY.c.received_at).where(waiting).order_by(DELIVERY.c.id).limit(1)
-        standing = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
-        kinds = {row[0]: row[1] for row in self.run(standing.group_by(FINDING.c.kind))}
-        serving = self.setting(SERVING)
-        return Overview(
-            stores=self._store_views(counted["levels"], now),
-            pools=counted["pools"],
-            agreed=max(0, counted["pools"] - unagreed),
-            differing=kinds.get("differs", 0),
-            oversold=max(0, below - kinds.get(PRESOLD, 0)),
-            findings=sum(n for kind, n in kinds.items() if kind != PRESOLD),
-            unhandled=int(unhandled.scalar_one()),
-            oldest_unhandled_at=self.run(first).scalar(),
-            paused=self.setting(PAUSED),
-            serving_at=None if serving is None else datetime.fromisoformat(serving),
-            brakes=tuple(self.brakes()),
-            books=audited_of(self.setting(AUDITED)),
-            instance=(self.setting(INSTANCE) or "")[-SHORT:],
-        )
-
-    def _counted(self, now: datetime) -> dict[str, Any]:
-        """Return how many pools and levels there are, as counted a few minutes ago at most."""
-        kept = json.loads(self.setting(COUNTED) or "{}")
-        age = now - datetime.fromisoformat(kept["at"]) if "at" in kept else COUNT_AGAIN
-        is_fresh = timedelta(0) <= age < COUNT_AGAIN
-        return kept if is_fresh else self.count_stock(now=now)
-
-    def count_stock(self, *, now: datetime) -> dict[str, Any]:
-        """Count all pools and levels, and keep it for whoever asks at a glance."""
-        before = self.setting(COUNTED)
-        pools = self.run(select(func.count()).select_from(POOL)).scalar_one()
-        by_store = select(LEVEL.c.store, func.count()).group_by(LEVEL.c.store)
-        levels = {row[0]: row[1] for row in self.run(by_store)}
-        counted = {"at": now.isoformat(), "pools": pools, "levels": levels}
-        if pools:  # else they are about to come, and none are quickly counted
-            self.swap(COUNTED, before, json.dumps(counted))  # not if there are new ones meanwhile
-        return counted
-
-    def _store_views(self, levels: Mapping[str, int], now: datetime) -> tuple[StoreView, ...]:
-        being_written = (
-            select(LEVEL.c.store, func.count())
-            .join(ADJUSTMENT, ADJUSTMENT.c.level_id == LEVEL.c.id)
-            .where(OPEN)
-            .group_by(LEVEL.c.store)
-        )
-        opened = {row[0]: row[1] for row in self.run(being_written)}
-        views = []
-        leases = self.leases()
-        for state in self.stores():
-            is_followed = state.role is Role.SOURCE or state.mode is not Mode.OFF
-            looks = self._count_levels(state.alias, WANTED, NOT_SUSPENDED)
-            total = levels.get(state.alias, 0)
-            p50, p95 = self._delays(state.alias, now)
-            views.append(
-                StoreView(
-                    alias=state.alias,
-                    domain=state.domain,
-                    role=state.role,
-                    mode=None if state.role is Role.SOURCE else state.mode,
-                    levels=total,
-                    met=max(0, total - self._count_levels(state.alias, UNMET)),
-                    due=self._count_levels(state.alias, DUE, NOT_SUSPENDED) if is_followed else 0,
-                    looks=looks if is_followed else 0,
-                    suspended=self._count_levels(state.alias, SUSPENDED),
-                    open=opened.get(state.alias, 0),
-                    last_delivery_at=state.last_delivery_at,
-                    held_why=state.held_why,
-                    lease=leases.get(state.alias) or self.lease(state.alias),
-                    seconds_p50=p50,
-                    seconds_p95=p95,
-                )
-            )
-        return tuple(views)
-
-    def _count_levels(self, store: Alias, *which: Any) -> int:
-        """Count the levels of a store of which something holds that an index knows."""
-        query = select(func.count()).select_from(LEVEL).where(LEVEL.c.store == store, *which)
-        return int(self.run(query).scalar_one())
-
-    def _delays(self, store: Alias, now: datetime) -> tuple[float | None, float | None]:
-        """Return the usual and the long delay of the last hour's batches; seconds."""
-        query = (
-            select(BATCH.c.planned_at, BATCH.c.closed_at)
-            .where(BATCH.c.store == store, BATCH.c.state == "settled")
-            .order_by(BATCH.c.id.desc())
-            .limit(500)
-        )
-        hour = now - timedelta(hours=1)
-        seconds = [
-            (row.closed_at - row.planned_at).total_seconds()
-            for row in self.run(query)
-            if row.closed_at >= hour
-        ]
-        if not seconds:
-            return None, None
-        cuts = quantiles([*seconds, seconds[-1]], n=20, method="inclusive")
-        return cuts[9], cuts[18]
-
-    # -- products
-    def find(self, words: str, *, limit: int = MOST_HITS) -> list[PoolId]:
-        """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
-        words = " ".join(words.split())
-        exact = or_(
-            func.lower(VARIANT.c.handle) == words.lower(),
-            func.lower(VARIANT.c.sku) == words.lower(),
-            has_barcode(words),
-        )
-        found = self._pools_where(exact, limit)
-        if found or not words:
-            return found
-        every = [POOL.c.title.icontains(word, autoescape=True) for word in words.split()]
-        query = select(POOL.c.id).where(*every).order_by(POOL.c.title, POOL.c.id).limit(limit)
-        return [PoolId(row[0]) for row in self.run(query)]
-
-    def _pools_where(self, condition: Any, limit: int) -> list[PoolId]:
-        query = (
-            select(LEVEL.c.pool_id)
-            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
-            .where(condition)
-            .distinct()
-            .order_by(LEVEL.c.pool_id)
-            .limit(limit)
-        )
-        return [PoolId(row[0]) for row in self.run(query)]
-
-    def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
-        """Return pools for people, in the order asked for."""
-        pools = self.pools(wanted)
-        place_of = {
-            row.id: row.name
-            for row in self.run(
-                select(POOL.c.id, PLACE.c.name)
-                .join(PLACE, PLACE.c.id == POOL.c.place_id)
-                .where(POOL.c.id.in_(wanted))
-            )
+    def request_report(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
+        """Ask for a report; return its id, and whether it is new."""
+        joins = wish.kind in COMPARING_KINDS and wish.night is None
+        if joins and (going := self._comparison()) is not None:
+            return going, False
+        row = {
+            "token": wish.token,
+            "kind": wish.kind.value,
+            "state": ReportState.WANTED.value,
+            "turn": "yes" if joins else None,  # a night may have to wait for its turn
+            "night": wish.night,
+            "by": wish.by,
+            "facts": dict(wish.facts),
+            "progress": {},
+            "summary": {},
+            "wanted_at": now,
+            "attempts": 0,
+            "why_failed": "",
         }
-        moved = {
-            row[0]: row[1]
-            for row in self.run(
-                select(MOVEMENT.c.pool_id, func.max(MOVEMENT.c.at))
-                .where(MOVEMENT.c.pool_id.in_(wanted))
-                .group_by(MOVEMENT.c.pool_id)
-            )
-        }
-        names = self._names(wanted)
-        opened = self._open_deltas(wanted)
-        return [
-            self._pool_view(pools[each], place_of[each], moved.get(each), names, opened)
-            for each in wanted
-            if each in pools
-        ]
+        if self.insert_new(REPORT, [row]):
+            query = select(REPORT.c.id).where(REPORT.c.token == wish.token)
+            return int(self.run(query).scalar_one()), True
+        if wish.night is not None:
+            query = select(REPORT.c.id).where(REPORT.c.night == wish.night)
+            return int(self.run(query).scalar_one()), False
+        return self.request_report(wish, now=now)  # another process was faster: join its comparison
 
-    def _names(self, wanted: Sequence[PoolId]) -> dict[int, tuple[str, str]]:
-        """Return handle and SKU by level."""
-        query = (
-            select(LEVEL.c.id, VARIANT.c.handle, VARIANT.c.sku)
-            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
-            .where(LEVEL.c.pool_id.in_(wanted))
+    def _comparison(self) -> int | None:
+        """Return the comparison that is under way, else the first that waits for its turn."""
+        open_ones = REPORT.c.state.not_in(FINISHED_STATES) & REPORT.c.kind.in_(
+            each.value for each in COMPARING_KINDS
         )
-        return {row.id: (row.handle, row.sku) for row in self.run(query)}
-
-    def _open_deltas(self, wanted: Sequence[PoolId]) -> dict[int, int]:
-        query = (
-            select(ADJUSTMENT.c.level_id, ADJUSTMENT.c.delta)
-            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
-            .where(LEVEL.c.pool_id.in_(wanted), ADJUSTMENT.c.state == "open")
-        )
-        return {row.level_id: row.delta for row in self.run(query)}
-
-    def _pool_view(
-        self,
-        pool: Pool,
-        place: str,
-        moved_at: datetime | None,
-        names: dict[int, tuple[str, str]],
-        opened: dict[int, int],
-    ) -> PoolView:
-        levels = tuple(
-            LevelView(
-                id=each.id,
-                store=each.spot.store,
-                item=each.spot.item,
-                location=each.spot.location,
-                place=place,
-                mode=each.mode,
-                book=each.book,
-                shows=None,
-                owed=owed(each, pool.shared),
-                met=each.met,
-                suspended=each.suspended,
-                open_delta=opened.get(each.id),
-                waits_for_look=each.awaits_look,
-                sku=names.get(each.id, ("", ""))[1],
-                pack=each.pack,
-                expected=None if pool.shared is None else shown(each, pool.shared),
-            )
-            for each in sorted(pool.levels, key=lambda level: level.role is not Role.SOURCE)
-        )
-        handle = next((names[each.id][0] for each in levels if each.id in names), "")
-        return PoolView(
-            id=pool.id,
-            title=pool.title,
-            handle=handle,
-            place=place,
-            shared=pool.shared,
-            presold=stand(pool) == PRESOLD,
-            moved_at=moved_at,
-            levels=levels,
-        )
-
-    # -- history
-    def history(self, pool: PoolId, *, limit: int) -> list[Entry]:
-        """Return the latest lines of a pool's history, oldest first."""
-        moves = self.run(
-            select(MOVEMENT, LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
-            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
-            .where(MOVEMENT.c.pool_id == pool)
-            .order_by(MOVEMENT.c.id.desc())
-            .limit(limit)
-        ).all()
-        acts = self._acts(pool, [row.seen_at or row.at for row in moves])
-        since = self.causes_since()
-        entries = [self._moved(row, acts, since) for row in reversed(moves)]
-        writes = self.run(
-            select(ADJUSTMENT, LEVEL.c.store)
-            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
-            .where(LEVEL.c.pool_id == pool, ADJUSTMENT.c.state != "replaced")
-            .order_by(ADJUSTMENT.c.id.desc())
-            .limit(limit)
-        )
-        for row in writes:
-            took = None if row.closed_at is None else (row.closed_at - row.planned_at)
-            entries.append(
-                Entry(
-                    at=row.closed_at or row.planned_at,
-                    store=Alias(row.store),
-                    kind="adjustment",
-                    delta=row.delta,
-                    shared=None,
-                    state=row.state,
-                    cause=row.why or "",
-                    seconds=None if took is None else took.total_seconds(),
-                    ref=row.id,
-                )
-            )
-        entries += decisions_of(self, pool, limit=limit)
-        entries += self._gaps(pool, limit)
-        entries.sort(key=lambda each: (each.at, ORDER.index(each.kind)))
-        begun = dropwhile(lambda each: each.kind == "gap", entries)  # before that it was not there
-        return list(begun)[-limit:]
-
-    def _gaps(self, pool: PoolId, limit: int) -> list[Entry]:
-        """Return when numbers of a pool's stores were taken as they were."""
-        theirs = select(LEVEL.c.store).where(LEVEL.c.pool_id == pool)
-        query = (
-            select(BASELINE)
-            .where(or_(BASELINE.c.store.is_(None), BASELINE.c.store.in_(theirs)))
-            .order_by(BASELINE.c.id.desc())
-            .limit(limit)
-        )
-        return [
-            Entry(
-                at=row.at,
-                store=Alias(row.store or ""),
-                kind="gap",
-                delta=0,
-                shared=None,
-                state=row.reason,
-                cause=f"{row.by}: {GAPS[row.reason]}",
-                ref=row.id,
-            )
-            for row in self.run(query)
-        ]
-
-    def causes_since(self) -> datetime:
-        """Return since when we know what orders said; what they said before is forgotten."""
-        kept = self.setting(CAUSES_SINCE)
-        return NEVER if kept is None else datetime.fromisoformat(kept)
-
-    def _moved(self, row: Any, acts: dict[str, list[Act]], since: datetime) -> Entry:
-        """Return a movement as a line, and use up the acts that explain it."""
-        theirs = acts[row.store]
-        cause, used = explain(row.delta, row.seen_at or row.at, theirs)
-        if not used and row.at < since:
-            cause = FORGOTTEN
-        for each in used:
-            theirs.remove(each)
-        return Entry(
-            at=row.at,
-            store=Alias(row.store),
-            kind="movement",
-            delta=row.delta,
-            shared=row.shared,
-            state="counted" if row.counted else "not counted",
-            cause=cause,
-            ref=row.id,
-        )
-
-    def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
-        """Return the orders that explain a change around that time, if they do."""
-        cause, used = explain(delta, at, self._acts(pool, [at])[store])
-        return cause if used else None
-
-    def _acts(self, pool: PoolId, times: Sequence[datetime]) -> dict[str, list[Act]]:
-        """Return what stores told of a pool's variants around those times, by store."""
-        found: dict[str, list[Act]] = defaultdict(list)
-        if not times:
-            return found
-        query = (
-            select(ACT)
-            .join(
-                VARIANT,
-                (VARIANT.c.store == ACT.c.store) & (VARIANT.c.variant_id == ACT.c.variant_id),
-            )
-            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
-            .where(LEVEL.c.pool_id == pool)
-            .where(ACT.c.at.between(min(times) - NEAR, max(times) + NEAR))
-            .order_by(ACT.c.at, ACT.c.id)
-            .limit(5000)
-        )
-        rows = self.run(query).all()
-        names = self._order_names([row.order_id for row in rows if not row.name])
-        for row in rows:
-            found[row.store].append(act_of(row, names))
+        waits = case((REPORT.c.turn.is_(None), 1), else_=0)
+        query = select(REPORT.c.id).where(open_ones).order_by(waits, REPORT.c.id).limit(1)
+        found: int | None = self.run(query).scalar()
         return found
 
-    def _order_names(self, orders: Sequence[int]) -> dict[tuple[str, int], str]:
-        """Return what orders are called, by store and id: a refund does not say it."""
-        query = select(ACT.c.store, ACT.c.order_id, ACT.c.name).where(
-            ACT.c.order_id.in_(orders), ACT.c.name != ""
-        )
-        return {(row.store, row.order_id): row.name for row in self.run(query)}
-
-    # -- meetings
-    def meeting(self, store: Alias) -> Meeting:
-        """Return how far a store's first meeting has come."""
-        theirs = LEVEL.c.store == store
-        query = select(LEVEL, POOL.c.title, POOL.c.shared).join(POOL, POOL.c.id == LEVEL.c.pool_id)
-        rows = self.run(query.where(theirs, LEVEL.c.met.is_(False))).all()
-        total = int(self.run(select(func.count()).select_from(LEVEL).where(theirs)).scalar_one())
-        suspended = [row for row in rows if row.suspended is not None]
-        known = [row for row in rows if row.suspended is None and row.look_at is None]
-        differing = [row for row in known if row.book is not None]
-        facts = self._standing("differs", [f"level:{row.id}" for row in differing])
-        told = [(row, facts.get(f"level:{row.id}", {})) for row in differing]
-        worst = sorted(
-            told,
-            key=lambda pair: -abs((pair[1].get("should_show") or 0) - (pair[0].book or 0)),
-        )
-        return Meeting(
-            store=store,
-            levels=total,
-            agreed=total - len(rows),
-            differing=len(differing),
-            waiting=len(rows) - len(suspended) - len(differing),
-            suspended=len(suspended),
-            alone=self.alone(store),
-            worst=tuple(
-                Difference(
-                    pool=PoolId(row.pool_id),
-                    title=row.title,
-                    store=store,
-                    shows=row.book,
-                    should_show=said.get("should_show"),
-                )
-                for row, said in worst[:10]
-            ),
-        )
-
-    def alone(self, store: Alias) -> int:
-        """Return how many of a store's variants are in no pool."""
-        pooled = select(LEVEL.c.item).where(LEVEL.c.store == store)
-        query = select(func.count()).select_from(VARIANT)
-        return int(
-            self.run(
-                query.where(VARIANT.c.store == store, VARIANT.c.item.not_in(pooled))
-            ).scalar_one()
-        )
-
-    def _standing(self, kind: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the facts of standing findings by subject."""
-        wanted = set(subjects)
-        query = select(FINDING.c.subject, FINDING.c.facts).where(
-            FINDING.c.kind == kind, FINDING.c.closed_at.is_(None)
-        )
-        return {row.subject: row.facts for row in self.run(query) if row.subject in wanted}
-
-    # -- what people must know
-    def findings(self, *, limit: int = 200) -> list[Finding]:
-        """Return what stands, the newest first."""
+    def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
+        """Take the oldest report that nobody works on and whose turn it is, until then."""
+        free = or_(REPORT.c.claimed_until.is_(None), REPORT.c.claimed_until <= now)
         query = (
-            select(FINDING)
-            .where(FINDING.c.closed_at.is_(None))
-            .order_by(FINDING.c.id.desc())
-            .limit(limit)
+            select(REPORT.c.id, REPORT.c.kind)
+            .where(REPORT.c.state.not_in(FINISHED_STATES), free, MAY_BEGIN)
+            .order_by(REPORT.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
         )
-        return [finding_of(row) for row in self.run(query)]
+        row = self.run(query).first()
+        if row is None:
+            return None
+        # Two processes may begin two nights here: the second breaks `one_comparison`, is rolled
+        # back, and finds the first one's night under way.
+        values = {"claimed_until": until, "turn": "yes" if row.kind in COMPARING_KINDS else None}
+        self.run(update(REPORT).where(REPORT.c.id == row.id).values(values))
+        return self.report(row.id)
 
-    def notices(self, *, after: int, limit: int = 100) -> list[Notice]:
-        """Return notices in order, those after that number."""
-        query = select(NOTICE).where(NOTICE.c.id > after).order_by(NOTICE.c.id).limit(limit)
-        return [
-            Notice(
-                id=row.id,
-                kind=row.kind,
-                subject=row.subject,
-                severity=row.severity,
-                facts=row.facts,
-                over=row.over,
-                at=row.at,
-            )
-            for row in self.run(query)
-        ]
+    def next_report(self) -> datetime | None:
+        """Return from when on a report may be claimed; None when none waits."""
+        at = func.coalesce(REPORT.c.claimed_until, REPORT.c.wanted_at)
+        query = (
+            select(at)
+            .where(REPORT.c.state.not_in(FINISHED_STATES), MAY_BEGIN)
+            .order_by(at)
+            .limit(1)
+        )
+        found: datetime | None = self.run(query).scalar()
+        return found
+
+    def update_report(
+        self,
+        report: int,
+        state: ReportState,
+        *,
+        progress: Mapping[str, str] | None = None,
+        until: datetime,
+    ) -> bool:
+        """Note how far a report has come, and go on holding it; False if it is over."""
+        values: dict[str, Any] = {"state": state.value, "claimed_until": until}
+        if progress is not None:
+            values["progress"] = dict(progress)
+        alive = update(REPORT).where(REPORT.c.id == report, REPORT.c.state.not_in(FINISHED_STATES))
+        return self.run(alive.values(values)).rowcount == 1
+
+    def postpone_report(self, report: int, *, until: datetime, why: str) -> int:
+        """Let a report be claimed again from then on; return how often it was tried."""
+        values = {
+            "claimed_until": until,
+            "attempts": REPORT.c.attempts + 1,
+            "why_failed": why,
+        }
+        later = update(REPORT).where(REPORT.c.id == report).values(values)
+        return int(self.run(later.returning(REPORT.c.attempts)).scalar_one())
+
+    def finish_report(
+        self,
+        report: int,
+        *,
+        now: datetime,
+        summary: Mapping[str, object] | None = None,
+        why_failed: str = "",
+    ) -> None:
+        """Close a report; with `why_failed` it is one that failed."""
+        values: dict[str, Any] = {
+            "state": (ReportState.FAILED if why_failed else ReportState.DONE).value,
+            "turn": None,
+            "finished_at": now,
+            "claimed_until": None,
+            "why_failed": why_failed,
+        }
+        if summary is not None:
+            values["summary"] = dict(summary)
+        self.run(update(REPORT).where(REPORT.c.id == report).values(values))
+        if not why_failed:
+            self.gather()
+
+    def join_report(self, report: int, asker: Mapping[str, str]) -> bool:
+        """Have somebody else told of a report's result, too; False if it is over already."""
+        mine = REPORT.c.id == report
+        alive = select(REPORT.c.facts).where(mine, REPORT.c.state.not_in(FINISHED_STATES))
+        facts = self.run(alive.with_for_update()).scalar()
+        if facts is None:
+            return False
+        known = [each for each in facts.get("askers", []) if each != dict(asker)]
+        askers = [*known, dict(asker)][-MAX_ASKERS:]
+        self.run(update(REPORT).where(mine).values(facts={**facts, "askers": askers}))
+        return True
+
+    def count_new(self, report: int) -> int:
+        """Return how many of a report's open proposals are about what it was the first to find."""
+        began = select(REPORT.c.wanted_at).where(REPORT.c.id == report).scalar_subquery()
+        query = (
+            select(func.count())
+            .select_from(PROPOSAL.join(FINDING, FINDING.c.id == PROPOSAL.c.finding_id))
+            .where(PROPOSAL.c.report_id == report, PROPOSAL.c.state == "open")
+            .where(FINDING.c.opened_at >= began)
+        )
+        return int(self.run(query).scalar_one())
+
+    def add_report_facts(self, report: int, facts: Mapping[str, object]) -> None:
+        """Add facts to a report."""
+        mine = REPORT.c.id == report
+        known = self.run(select(REPORT.c.facts).where(mine).with_for_update()).scalar_one()
+        self.run(update(REPORT).where(mine).values(facts={**known, **facts}))
+
+    # -- what people are shown
+    def report(self, report: int) -> Report | None:
+        """Return a report."""
+        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        return None if row is None else self._report(row)
+
+    def report_of(self, token: str) -> Report | None:
+        """Return the report whose buttons carry that token."""
+        row = self.run(select(REPORT).where(REPORT.c.token == token)).first()
+        return None if row is None else self._report(row)
+
+    def last_report(self, kinds: Iterable[ReportKind]) -> Report | None:
+        """Return the newest report of these kinds that is done."""
+        query = select(REPORT).where(
+            REPORT.c.state == ReportState.DONE.value,
+            REPORT.c.kind.in_([each.value for each in kinds]),
+        )
+        row = self.run(query.order_by(REPORT.c.id.desc()).limit(1)).first()
+        return None if row is None else self._report(row)
+
+    def proposals(
+        self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and some: safe ones first."""
+        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        if row is None:
+            return 0, []
+        mine = _has(row) & IS_OPEN if open_only else _has(row)
+        total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
+        query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
+        rows = self.run(query.offset(offset).limit(limit))
+        return int(total), [proposal_of(row) for row in rows]
+
+    def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
+        """Return open proposals of a report in order, those after that number."""
+        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        if row is None:
+            return []
+        mine = _has(row) & IS_OPEN & (PROPOSAL.c.id > after)
+        query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.id).limit(limit)
+        return [proposal_of(each) for each in self.run(query)]
+
+    def _report(self, row: Row[Any]) -> Report:
+
+        def number(condition: Any) -> Any:
+            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+        decided = PROPOSAL.c.state.in_(("approved", "done", "dismissed"))
+        query = select(number(IS_OPEN), number(IS_OPEN & PROPOSAL.c.safe), number(decided))
+        opened, safe, settled = self.run(query.where(_has(row))).one()
+        summary = dict(row.summary)
+        worst = summary.pop("worst", [])
+        counts = summary.pop("counts", {})
+        return Report(
+            id=row.id,
+            token=row.token,
+            kind=ReportKind(row.kind),
+            state=ReportState(row.state),
+            by=row.by,
+            facts=row.facts,
+            progress=row.progress,
+            summary=summary,
+            worst=tuple(worst_of(each) for each in worst),
+            counts=counts,
+            open=opened,
+            safe=safe,
+            decided=settled,
+            wanted_at=row.wanted_at,
+            finished_at=row.finished_at,
+            why_failed=row.why_failed,
+            newer=self._newer(row),
+        )
+
+    def _newer(self, row: Row[Any]) -> int | None:
+        """Return the report that has taken a report's place."""
+        if row.state != ReportState.DONE.value or row.kind not in PUBLISHED_KINDS:
+            return None
+        latest = self.latest_report()
+        return latest if latest is not None and latest > row.id else None
 
 
-def act_of(row: Any, names: dict[tuple[str, int], str]) -> Act:
-    """Return an act from its row; `names`: what orders are called, by store and id."""
-    return Act(
-        store=Alias(row.store),
-        kind=ActKind(row.kind),
-        ref=row.ref,
-        line=row.line,
-        order_id=row.order_id,
-        name=row.name or names.get((row.store, row.order_id), ""),
-        variant_id=row.variant_id,
-        quantity=row.quantity,
-        location=row.location,
-        at=row.at,
+def _has(report: Row[Any]) -> Any:
+    """Return the condition that a proposal is one of a report's."""
+    if report.kind != ReportKind.DRIFT.value:
+        return PROPOSAL.c.report_id == report.id
+    # What was open when somebody looked. It lives no longer than the proposals that it showed.
+    end = report.finished_at or report.wanted_at
+    shown = PROPOSAL.c.opened_at.between(report.wanted_at - FIX_OPEN_FOR, end)
+    decided_since = PROPOSAL.c.decided_at >= report.wanted_at
+    return (PROPOSAL.c.kind == ProposalKind.FIX.value) & shown & (IS_OPEN | decided_since)
+
+
+def worst_of(kept: Mapping[str, Any]) -> Worst:
+    """Return a difference as it was kept in a report's summary."""
+    return Worst(
+        title=kept["title"],
+        store=Alias(kept["store"]),
+        shows=kept["shows"],
+        should_show=kept["should_show"],
     )
+
+
+def worst_to_json(worst: Worst) -> dict[str, object]:
+    """Return a difference as a report's summary keeps it."""
+    return {
+        "title": worst.title,
+        "store": worst.store,
+        "shows": worst.shows,
+        "should_show": worst.should_show,
+    }

@@ -12,10 +12,10 @@ from sync_core.domain.values import (
     ItemId,
     Level,
     LevelId,
+    LevelKey,
     LocationId,
     Mode,
     Role,
-    Spot,
     Suspension,
     Variant,
 )
@@ -28,10 +28,10 @@ VARIANT = VariantRow.__table__  # type: ignore[attr-defined]
 
 # What a step may change of a level. Its identity and its pool never change.
 MUTABLE = (
-    "buffer", "pack", "held", "ordered", "book", "first_book", "first_shared", "met", "meeting",
+    "buffer", "pack", "withheld", "manual_delta", "book", "first_book", "first_shared", "baselined", "level_baseline",
     "open", "due",
-    "seen_at", "written_at", "heard_at", "accounted_at", "settled_at", "last_delta",
-    "look_at", "look_since", "look_mark", "later", "later_at", "version",
+    "seen_at", "written_at", "reported_at", "accounted_at", "settled_at", "last_delta",
+    "refresh_at", "refresh_since", "refresh_mark", "deferred", "deferred_at", "version",
 )  # fmt: skip
 LEVEL_COLUMNS = (
     LEVEL.c.id, LEVEL.c.store, LEVEL.c.item, LEVEL.c.location, LEVEL.c.suspended,
@@ -46,7 +46,7 @@ def level_of(row: Sequence[Any]) -> Level:
     role, mode, policy = row[5 + len(MUTABLE) : 8 + len(MUTABLE)]
     return Level(
         id=LevelId(number),
-        spot=Spot(store=Alias(store), item=ItemId(item), location=LocationId(location)),
+        key=LevelKey(store=Alias(store), item=ItemId(item), location=LocationId(location)),
         role=Role(role),
         mode=Mode.TWO_WAY if mode is None else Mode(mode),
         policy=InventoryPolicy(policy or InventoryPolicy.DENY),
@@ -62,12 +62,12 @@ def level_changes(level: Level) -> dict[str, Any]:
     return {"key": level.id, "suspended": suspended, **changes}
 
 
-def new_level(pool: int, spot: Spot, **given: Any) -> dict[str, Any]:
+def new_level(pool: int, key: LevelKey, **given: Any) -> dict[str, Any]:
     """Return the columns of a level that has not met its pool yet."""
-    fresh = Level(id=LevelId(0), spot=spot, role=Role.SOURCE, mode=Mode.OFF, **given)
+    fresh = Level(id=LevelId(0), key=key, role=Role.SOURCE, mode=Mode.OFF, **given)
     columns = level_changes(fresh)
     del columns["key"]
-    where = {"store": spot.store, "item": spot.item, "location": spot.location}
+    where = {"store": key.store, "item": key.item, "location": key.location}
     return {"pool_id": pool, **where, **columns}
 
 
@@ -85,9 +85,9 @@ def store_state(row: Row[Any]) -> StoreState:
         catalogue_at=found["catalogue_at"],
         caught_up_to=found["caught_up_to"],
         last_delivery_at=found["last_delivery_at"],
-        last_left=found["last_left"],
-        held_since=found["held_since"],
-        held_why=found["held_why"],
+        last_sent_at=found["last_sent_at"],
+        blocked_since=found["blocked_since"],
+        blocked_why=found["blocked_why"],
         write_refused=found["write_refused"],
     )
 

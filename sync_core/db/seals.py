@@ -13,48 +13,48 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Table, func, select, update
 
 from sync_core.db.batches import ADJUSTMENT
-from sync_core.db.desk import EFFECT, RECEIPT
-from sync_core.db.room import Room, chunks
+from sync_core.db.proposals import EFFECT, RECEIPT
+from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.stock import MOVEMENT
 from sync_core.db.tables import SealRow
-from sync_core.domain.seal import FORMAT, Content, Kind, Seal, Value
+from sync_core.domain.seals import FORMAT, Seal, SealedContent, SealedKind, Value
 
 SEAL: Table = SealRow.__table__  # type: ignore[attr-defined]
 
 # What is sealed, in this order: format 1.
-COLUMNS: Mapping[Kind, tuple[ColumnElement[Any], ...]] = {
-    Kind.MOVEMENTS: tuple(
+SEALED_COLUMNS: Mapping[SealedKind, tuple[ColumnElement[Any], ...]] = {
+    SealedKind.MOVEMENTS: tuple(
         MOVEMENT.c[name]
         for name in (
-            *("id", "pool_id", "level_id", "meeting", "delta", "counted", "shared"),
+            *("id", "pool_id", "level_id", "level_baseline", "delta", "counted", "shared"),
             *("at", "seen_at", "source", "delivery_id", "baseline"),
         )
     ),
-    Kind.RECEIPTS: tuple(
+    SealedKind.RECEIPTS: tuple(
         RECEIPT.c[name]
         for name in (
-            *("id", "kind", "choice", "team", "person", "name", "rule", "place", "at", "undoes"),
+            *("id", "kind", "choice", "team", "person", "name", "rule", "origin", "at", "undoes"),
         )
     ),
-    Kind.EFFECTS: tuple(
+    SealedKind.EFFECTS: tuple(
         EFFECT.c[name]
         for name in (
             *("id", "receipt_id", "proposal_id", "pool_id", "level_id", "moved", "shared"),
             *("facts", "at", "baseline"),
         )
     ),
-    Kind.ADJUSTMENTS: tuple(
+    SealedKind.ADJUSTMENTS: tuple(
         ADJUSTMENT.c[name]
         for name in (
-            *("id", "level_id", "batch_id", "delta", "meeting", "state", "why"),
+            *("id", "level_id", "batch_id", "delta", "level_baseline", "state", "why"),
             *("planned_at", "closed_at"),
         )
     ),
 }
-NUMBERS = {kind: columns[0] for kind, columns in COLUMNS.items()}
+SEALED_NUMBERS = {kind: columns[0] for kind, columns in SEALED_COLUMNS.items()}
 
 
-class Seals(Room):
+class SqlSeals(SqlRepository):
     """The part of the ledger that keeps seals."""
 
     def last_seal(self) -> Seal | None:
@@ -67,11 +67,11 @@ class Seals(Room):
         query = select(SEAL).where(SEAL.c.id > after).order_by(SEAL.c.id).limit(limit)
         return [_seal(row) for row in self.run(query)]
 
-    def draw_seal(self, day: str, before: Seal | None, *, now: datetime) -> bool:
+    def open_seal(self, day: str, before: Seal | None, *, now: datetime) -> bool:
         """Draw the line of a day's seal; False if there is one, or somebody was faster."""
         lines = {
             kind.value: int(self.run(select(func.coalesce(func.max(number), 0))).scalar_one())
-            for kind, number in NUMBERS.items()
+            for kind, number in SEALED_NUMBERS.items()
         }
         row = {
             "day": day,
@@ -85,18 +85,21 @@ class Seals(Room):
         return self.insert_new(SEAL, [row]) == 1
 
     def sealed_rows(
-        self, kind: Kind, *, after: int, upto: int, limit: int
+        self, kind: SealedKind, *, after: int, upto: int, limit: int
     ) -> Sequence[tuple[Value, ...]]:
         """Return rows as they are sealed, in order; the first value is the row's number."""
-        number = NUMBERS[kind]
-        query = select(*COLUMNS[kind]).where(number > after, number <= upto)
-        return [_plain(row) for row in self.run(query.order_by(number).limit(limit))]
+        number = SEALED_NUMBERS[kind]
+        query = select(*SEALED_COLUMNS[kind]).where(number > after, number <= upto)
+        return [_canonical_row(row) for row in self.run(query.order_by(number).limit(limit))]
 
     def sealed_adjustments(self, which: Iterable[int]) -> Sequence[tuple[Value, ...]]:
         """Return adjustments as they are sealed, in order."""
-        columns, number = COLUMNS[Kind.ADJUSTMENTS], NUMBERS[Kind.ADJUSTMENTS]
+        columns, number = (
+            SEALED_COLUMNS[SealedKind.ADJUSTMENTS],
+            SEALED_NUMBERS[SealedKind.ADJUSTMENTS],
+        )
         return [
-            _plain(row)
+            _canonical_row(row)
             for some in chunks(sorted(which), 500)
             for row in self.run(select(*columns).where(number.in_(some)).order_by(number))
         ]
@@ -118,7 +121,7 @@ class Seals(Room):
         return self.run(closed.values(values)).rowcount == 1
 
 
-def _plain(row: Row[Any]) -> tuple[Value, ...]:
+def _canonical_row(row: Row[Any]) -> tuple[Value, ...]:
     """Return a row as both databases and all versions would."""
     return tuple(
         json.dumps(each, sort_keys=True, separators=(",", ":")) if isinstance(each, dict) else each
@@ -133,9 +136,9 @@ def _seal(row: Row[Any]) -> Seal:
         previous=row.previous,
         format=row.format,
         drawn_at=row.drawn_at,
-        lines={kind: int(row.lines[kind.value]) for kind in Kind},
+        lines={kind: int(row.lines[kind.value]) for kind in SealedKind},
         contents={
-            Kind(kind): Content(rows=each["rows"], digest=each["digest"])
+            SealedKind(kind): SealedContent(rows=each["rows"], digest=each["digest"])
             for kind, each in row.contents.items()
         },
         open=tuple(row.open),

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Select, Table, Update, bindparam, insert, select, true, tuple_, update
 
-from sync_core.db.news import NewsRoom
-from sync_core.db.room import chunks
+from sync_core.db.notifications import SqlNotifications
+from sync_core.db.repository import chunks
 from sync_core.db.rows import (
     CONNECTION,
     LEVEL,
@@ -24,19 +24,19 @@ from sync_core.domain.values import (
     ItemId,
     Level,
     LevelId,
+    LevelKey,
     LocationId,
-    Look,
     Mode,
     Outcome,
     Pool,
     PoolId,
-    Spot,
+    RefreshRequest,
 )
 
 POOL: Table = PoolRow.__table__  # type: ignore[attr-defined]
 MOVEMENT: Table = MovementRow.__table__  # type: ignore[attr-defined]
 FOLLOWED = CONNECTION.c.mode.is_(None) | (CONNECTION.c.mode != Mode.OFF.value)
-HERE = LEVEL.c.store == bindparam("store")
+OF_STORE = LEVEL.c.store == bindparam("store")
 
 
 def _joined(*columns: Any) -> Select[Any]:
@@ -62,22 +62,24 @@ POOLS = (
 POOL_OF = select(LEVEL.c.id, LEVEL.c.pool_id).where(
     LEVEL.c.id.in_(bindparam("some", expanding=True))
 )
-WANTED = HERE & LEVEL.c.look_at.is_not(None) & LEVEL.c.open.is_(False) & FOLLOWED
-LOOKS = (
-    _joined(LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.look_mark)
-    .where(WANTED, LEVEL.c.look_at <= bindparam("now"))
-    .order_by(LEVEL.c.look_at)
+NEEDS_REFRESH = OF_STORE & LEVEL.c.refresh_at.is_not(None) & LEVEL.c.open.is_(False) & FOLLOWED
+DUE_REFRESHES = (
+    _joined(LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.refresh_mark)
+    .where(NEEDS_REFRESH, LEVEL.c.refresh_at <= bindparam("now"))
+    .order_by(LEVEL.c.refresh_at)
     .limit(bindparam("most"))
 )
-NEXT_LOOK = _joined(LEVEL.c.look_at).where(WANTED).order_by(LEVEL.c.look_at).limit(1)
+NEXT_REFRESH = (
+    _joined(LEVEL.c.refresh_at).where(NEEDS_REFRESH).order_by(LEVEL.c.refresh_at).limit(1)
+)
 WRITABLE = (
     _joined(LEVEL.c.pool_id)
     .where(
-        HERE,
+        OF_STORE,
         DUE,  # in the very words of its index: SQLite knows no other way to it
-        LEVEL.c.met | (LEVEL.c.ordered != 0),
+        LEVEL.c.baselined | (LEVEL.c.manual_delta != 0),
         LEVEL.c.open.is_(False),
-        LEVEL.c.look_at.is_(None),
+        LEVEL.c.refresh_at.is_(None),
         LEVEL.c.suspended.is_(None),
         FOLLOWED,
     )
@@ -92,12 +94,12 @@ def _update(table: Table, *names: str) -> Update:
     return update(table).where(table.c.id == bindparam("key")).values(values)
 
 
-AGREED = ("shared", "first_shared", "baseline")  # what a step may change of a pool
-SAVE_POOL = _update(POOL, *AGREED)
+MUTABLE_OF_POOL = ("shared", "first_shared", "baseline")  # what a step may change of a pool
+SAVE_POOL = _update(POOL, *MUTABLE_OF_POOL)
 SAVE_LEVEL = _update(LEVEL, "suspended", *MUTABLE)
 
 
-class Stock(NewsRoom):
+class SqlStock(SqlNotifications):
     """The part of the ledger that holds quantities."""
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
@@ -133,18 +135,18 @@ class Stock(NewsRoom):
         low = select(POOL.c.id).where(OVERSOLD, theirs).order_by(POOL.c.id)
         return [PoolId(number) for number in self.run(low).scalars()]
 
-    def pools_at(self, spots: Iterable[Spot]) -> dict[Spot, Pool]:
+    def pools_by_key(self, level_keys: Iterable[LevelKey]) -> dict[LevelKey, Pool]:
         """Return the pools that have a level there, locked."""
-        by_spot: dict[Spot, PoolId] = {}
-        keys = [(each.store, each.item, each.location) for each in set(spots)]
+        by_spot: dict[LevelKey, PoolId] = {}
+        keys = [(each.store, each.item, each.location) for each in set(level_keys)]
         where = tuple_(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
         for some in chunks(keys, 300):
             query = select(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location, LEVEL.c.pool_id)
             for store, item, location, pool in self.run(query.where(where.in_(some))):
-                spot = Spot(store=Alias(store), item=ItemId(item), location=LocationId(location))
-                by_spot[spot] = PoolId(pool)
+                key = LevelKey(store=Alias(store), item=ItemId(item), location=LocationId(location))
+                by_spot[key] = PoolId(pool)
         pools = self.pools(by_spot.values())
-        return {spot: pools[pool] for spot, pool in by_spot.items()}
+        return {key: pools[pool] for key, pool in by_spot.items()}
 
     def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
         """Return the pool of each level, locked."""
@@ -155,13 +157,13 @@ class Stock(NewsRoom):
         pools = self.pools(by_level.values())
         return {level: pools[pool] for level, pool in by_level.items()}
 
-    def save(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+    def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
         """Keep what has become of pools, with the movements and the news."""
         outcomes = list(outcomes)
         last = {each.pool.id: each.pool for each in outcomes}  # the last word on each pool
         self._save_pools(list(last.values()))
         self._save_movements(outcomes, now)
-        self.tell([news for each in outcomes for news in each.news], now=now)
+        self.notify([events for each in outcomes for events in each.events], now=now)
 
     def _save_pools(self, pools: Sequence[Pool]) -> None:
         """Update the pools and levels that differ from what was loaded."""
@@ -169,8 +171,8 @@ class Stock(NewsRoom):
         changed: list[dict[str, Any]] = []
         for pool in pools:
             before = self._loaded[pool.id]
-            agreed = {name: getattr(pool, name) for name in AGREED}
-            if agreed != {name: getattr(before, name) for name in AGREED}:
+            agreed = {name: getattr(pool, name) for name in MUTABLE_OF_POOL}
+            if agreed != {name: getattr(before, name) for name in MUTABLE_OF_POOL}:
                 moved.append({"key": pool.id, **agreed})
             known = {each.id: each for each in before.levels}
             changed += [level_changes(each) for each in pool.levels if each != known[each.id]]
@@ -186,7 +188,7 @@ class Stock(NewsRoom):
             {
                 "pool_id": each.pool,
                 "level_id": each.level,
-                "meeting": each.meeting,
+                "level_baseline": each.level_baseline,
                 "delta": each.delta,
                 "counted": each.counted,
                 "shared": each.shared,
@@ -202,27 +204,27 @@ class Stock(NewsRoom):
         if rows:
             self.run(insert(MOVEMENT), rows)
 
-    def looks(self, store: Alias, *, now: datetime, limit: int) -> list[Look]:
+    def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
         """Return the looks that are due at a store, the longest wanted first."""
         return [
-            Look(
+            RefreshRequest(
                 level=LevelId(level),
-                spot=Spot(store=store, item=ItemId(item), location=LocationId(location)),
+                key=LevelKey(store=store, item=ItemId(item), location=LocationId(location)),
                 began=now,
                 version=version,
                 mark=mark,
             )
             for level, item, location, version, mark in self.run(
-                LOOKS, {"store": store, "now": now, "most": limit}
+                DUE_REFRESHES, {"store": store, "now": now, "most": limit}
             )
         ]
 
-    def next_look(self, store: Alias) -> datetime | None:
+    def next_refresh(self, store: Alias) -> datetime | None:
         """Return when the next look is due."""
-        found: datetime | None = self.run(NEXT_LOOK, {"store": store}).scalar()
+        found: datetime | None = self.run(NEXT_REFRESH, {"store": store}).scalar()
         return found
 
-    def writable(self, store: Alias, limit: int) -> list[PoolId]:
+    def writable_pools(self, store: Alias, limit: int) -> list[PoolId]:
         """Return pools with a level in that store that is due and may be written."""
         rows = self.run(WRITABLE, {"store": store, "most": limit})
         return [PoolId(row.pool_id) for row in rows]

@@ -23,16 +23,16 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 OPEN = text("state = 'open'")
-NEW = text("handled_at IS NULL")
-ASIDE = text("set_aside_at IS NOT NULL")
-WANTED = text("look_at IS NOT NULL")
+UNHANDLED = text("handled_at IS NULL")
+QUARANTINED = text("quarantined_at IS NOT NULL")
+REFRESH_DUE = text("refresh_at IS NOT NULL")
 DUE = text("due")
-STANDING = text("closed_at IS NULL")
-COMPARING = text("busy IS NOT NULL")
+OPEN_FINDING = text("closed_at IS NULL")
+HAS_TURN = text("turn IS NOT NULL")
 APPROVED = text("state = 'approved'")
-UNRELEASED = text("released_at IS NULL")
+NOT_RELEASED = text("released_at IS NULL")
 UNSENT = text("sent < version")
-UNMET = text("NOT met")
+NOT_BASELINED = text("NOT baselined")
 SUSPENDED = text("suspended IS NOT NULL")
 UNAGREED = text("shared IS NULL")
 OVERSOLD = text("shared < 0")
@@ -82,9 +82,9 @@ class StoreRow(SQLModel, table=True):
     catalogue_at: datetime | None = Field(None, sa_type=Utc)  # last read whole
     caught_up_to: datetime | None = Field(None, sa_type=Utc)  # start of the last full catch-up
     last_delivery_at: datetime | None = Field(None, sa_type=Utc)
-    last_left: datetime | None = Field(None, sa_type=Utc)  # when a batch was last planned
-    held_since: datetime | None = Field(None, sa_type=Utc)  # nothing is sent meanwhile
-    held_why: str | None = None
+    last_sent_at: datetime | None = Field(None, sa_type=Utc)  # when a batch was last planned
+    blocked_since: datetime | None = Field(None, sa_type=Utc)  # nothing is sent meanwhile
+    blocked_why: str | None = None
     write_refused: bool = Field(
         default=False, sa_column_kwargs=FALSE
     )  # held until a write is taken
@@ -148,10 +148,10 @@ class ConnectionRow(SQLModel, table=True):
     by: str = ""
 
 
-class PlaceRow(SQLModel, table=True):
+class LocationGroupRow(SQLModel, table=True):
     """Locations that belong together, one per store."""
 
-    __tablename__: ClassVar[str] = "place"
+    __tablename__: ClassVar[str] = "location_group"
 
     id: int | None = Field(None, primary_key=True)
     name: str = Field(unique=True)
@@ -161,14 +161,16 @@ class LocationRow(SQLModel, table=True):
     """A store's location; a place has at most one of each store."""
 
     __tablename__: ClassVar[str] = "location"
-    __table_args__ = (UniqueConstraint("place_id", "store", name="one_location_per_store"),)
+    __table_args__ = (
+        UniqueConstraint("location_group_id", "store", name="one_location_per_store"),
+    )
 
     store: str = Field(primary_key=True, foreign_key="store.alias")
     location: int = Field(primary_key=True, sa_type=BigInteger)
     name: str
     active: bool
     owned: bool
-    place_id: int | None = Field(None, foreign_key="place.id")
+    location_group_id: int | None = Field(None, foreign_key="location_group.id")
     behind_since: datetime | None = Field(None, sa_type=Utc)  # what changed since is not listed
 
 
@@ -222,7 +224,7 @@ class ProductToReadRow(SQLModel, table=True):
 
 
 class UnreadLevelRow(SQLModel, table=True):
-    """A level that could not be read at the last attempt; the next one is its `look_at`."""
+    """A level that could not be read at the last attempt; the next one is its `refresh_at`."""
 
     __tablename__: ClassVar[str] = "unread_level"
     __table_args__ = (Index("unread_level_store", "store"),)
@@ -254,7 +256,7 @@ class PoolRow(SQLModel, table=True):
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
-    place_id: int = Field(foreign_key="place.id")
+    location_group_id: int = Field(foreign_key="location_group.id")
     title: str
     shared: int | None = Field(None, sa_type=BigInteger)
     first_shared: int | None = Field(None, sa_type=BigInteger)
@@ -266,14 +268,25 @@ class LevelRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "level"
     __table_args__ = (
-        UniqueConstraint("store", "item", "location", name="one_level_per_spot"),
+        UniqueConstraint("store", "item", "location", name="one_level_per_key"),
         UniqueConstraint("pool_id", "store", name="one_level_per_store"),
-        Index("level_wanted", "store", "look_at", sqlite_where=WANTED, postgresql_where=WANTED),
+        Index(
+            "level_refresh",
+            "store",
+            "refresh_at",
+            sqlite_where=REFRESH_DUE,
+            postgresql_where=REFRESH_DUE,
+        ),
         Index("level_due", "store", sqlite_where=DUE, postgresql_where=DUE),
-        Index("level_unmet", "store", sqlite_where=UNMET, postgresql_where=UNMET),
+        Index(
+            "level_not_baselined",
+            "store",
+            sqlite_where=NOT_BASELINED,
+            postgresql_where=NOT_BASELINED,
+        ),
         Index("level_suspended", "store", sqlite_where=SUSPENDED, postgresql_where=SUSPENDED),
         CheckConstraint("pack > 0", name="pack_is_positive"),
-        CheckConstraint("NOT met OR book IS NOT NULL", name="met_has_a_book"),
+        CheckConstraint("NOT baselined OR book IS NOT NULL", name="baselined_has_a_book"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -283,27 +296,27 @@ class LevelRow(SQLModel, table=True):
     location: int = Field(sa_type=BigInteger)
     buffer: int = 0
     pack: int = 1
-    held: int = Field(0, sa_type=BigInteger, sa_column_kwargs=ZERO)
-    ordered: int = Field(0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    withheld: int = Field(0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    manual_delta: int = Field(0, sa_type=BigInteger, sa_column_kwargs=ZERO)
     book: int | None = Field(None, sa_type=BigInteger)
     first_book: int | None = Field(None, sa_type=BigInteger)
     first_shared: int | None = Field(None, sa_type=BigInteger)
-    met: bool = False
-    meeting: int = 0
+    baselined: bool = False
+    level_baseline: int = 0
     open: bool = False
     due: bool = False
     suspended: str | None = None
     seen_at: datetime = Field(sa_type=Utc)
     written_at: datetime = Field(sa_type=Utc)
-    heard_at: datetime = Field(sa_type=Utc)
+    reported_at: datetime = Field(sa_type=Utc)
     accounted_at: datetime = Field(sa_type=Utc)
     settled_at: datetime = Field(sa_type=Utc)
     last_delta: int = Field(0, sa_type=BigInteger)
-    look_at: datetime | None = Field(None, sa_type=Utc)
-    look_since: datetime | None = Field(None, sa_type=Utc)
-    look_mark: int = 0
-    later: int | None = Field(None, sa_type=BigInteger)
-    later_at: datetime = Field(sa_type=Utc)
+    refresh_at: datetime | None = Field(None, sa_type=Utc)
+    refresh_since: datetime | None = Field(None, sa_type=Utc)
+    refresh_mark: int = 0
+    deferred: int | None = Field(None, sa_type=BigInteger)
+    deferred_at: datetime = Field(sa_type=Utc)
     version: int = 0
 
 
@@ -312,10 +325,16 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "delivery"
     __table_args__ = (
-        UniqueConstraint("store", "webhook_id", name="each_once"),
-        Index("delivery_new", "id", sqlite_where=NEW, postgresql_where=NEW),
+        UniqueConstraint("store", "webhook_id", name="delivery_once"),
+        Index("delivery_new", "id", sqlite_where=UNHANDLED, postgresql_where=UNHANDLED),
         Index("delivery_age", "received_at"),
-        Index("delivery_aside", "store", "id", sqlite_where=ASIDE, postgresql_where=ASIDE),
+        Index(
+            "delivery_quarantined",
+            "store",
+            "id",
+            sqlite_where=QUARANTINED,
+            postgresql_where=QUARANTINED,
+        ),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -325,7 +344,7 @@ class DeliveryRow(SQLModel, table=True):
     body: bytes = Field(sa_type=LargeBinary)
     received_at: datetime = Field(sa_type=Utc)
     handled_at: datetime | None = Field(None, sa_type=Utc)  # accounted for, or set aside
-    set_aside_at: datetime | None = Field(None, sa_type=Utc)  # until it is accounted for
+    quarantined_at: datetime | None = Field(None, sa_type=Utc)  # until it is accounted for
     why: str | None = None  # it was set aside
 
 
@@ -341,7 +360,7 @@ class MovementRow(SQLModel, table=True):
     id: int | None = Field(None, sa_type=Big, primary_key=True)
     pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
     level_id: int = Field(sa_type=Big, foreign_key="level.id")
-    meeting: int
+    level_baseline: int
     delta: int = Field(sa_type=BigInteger)
     counted: int = Field(sa_type=BigInteger)
     shared: int | None = Field(None, sa_type=BigInteger)
@@ -385,7 +404,9 @@ class AdjustmentRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "adjustment"
     __table_args__ = (
-        Index("one_open", "level_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+        Index(
+            "one_open_adjustment", "level_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
+        ),
         Index("adjustment_batch", "batch_id"),
         Index("adjustment_level", "level_id", "id"),
         CheckConstraint("delta <> 0", name="delta_is_something"),
@@ -399,20 +420,20 @@ class AdjustmentRow(SQLModel, table=True):
     level_id: int = Field(sa_type=Big, foreign_key="level.id")
     batch_id: int = Field(sa_type=Big, foreign_key="batch.id")
     delta: int = Field(sa_type=BigInteger)
-    meeting: int
+    level_baseline: int
     state: str = "open"
     why: str | None = None
     planned_at: datetime = Field(sa_type=Utc)
     closed_at: datetime | None = Field(None, sa_type=Utc)
 
 
-class SettledRow(SQLModel, table=True):
+class SettledSumRow(SQLModel, table=True):
     """What a level's settled adjustments came to whose own rows are too old to be kept."""
 
-    __tablename__: ClassVar[str] = "settled"
+    __tablename__: ClassVar[str] = "settled_sum"
 
     level_id: int = Field(sa_type=Big, primary_key=True, foreign_key="level.id")
-    meeting: int = Field(primary_key=True)
+    level_baseline: int = Field(primary_key=True)
     delta: int = Field(sa_type=BigInteger)
 
 
@@ -443,12 +464,12 @@ class FindingRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "finding"
     __table_args__ = (
         Index(
-            "one_standing",
+            "one_open_finding",
             "kind",
             "subject",
             unique=True,
-            sqlite_where=STANDING,
-            postgresql_where=STANDING,
+            sqlite_where=OPEN_FINDING,
+            postgresql_where=OPEN_FINDING,
         ),
         Index("finding_closed", "closed_at", sqlite_where=CLOSED, postgresql_where=CLOSED),
     )
@@ -463,28 +484,28 @@ class FindingRow(SQLModel, table=True):
     muted_until: datetime | None = Field(None, sa_type=Utc)  # somebody said to ignore it
 
 
-class NoticeRow(SQLModel, table=True):
+class NotificationRow(SQLModel, table=True):
     """Something that people must be told; it waits here until they have been."""
 
-    __tablename__: ClassVar[str] = "notice"
+    __tablename__: ClassVar[str] = "notification"
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
     kind: str
     subject: str
     severity: str
     facts: dict[str, Any] = Field(sa_type=JSON)
-    over: bool = False
+    resolved: bool = False
     at: datetime = Field(sa_type=Utc)
 
 
-class ActRow(SQLModel, table=True):
+class OrderEventRow(SQLModel, table=True):
     """What an order, a cancellation or a refund says of one variant."""
 
-    __tablename__: ClassVar[str] = "act"
+    __tablename__: ClassVar[str] = "order_event"
     __table_args__ = (
-        UniqueConstraint("store", "kind", "ref", "line", name="each_act_once"),
-        Index("act_variant", "store", "variant_id", "at"),
-        Index("act_order", "order_id"),
+        UniqueConstraint("store", "kind", "ref", "line", name="order_event_once"),
+        Index("order_event_variant", "store", "variant_id", "at"),
+        Index("order_event_order", "order_id"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -516,10 +537,10 @@ class ReportRow(SQLModel, table=True):
     __table_args__ = (
         Index(
             "one_comparison",
-            "busy",
+            "turn",
             unique=True,
-            sqlite_where=COMPARING,
-            postgresql_where=COMPARING,
+            sqlite_where=HAS_TURN,
+            postgresql_where=HAS_TURN,
         ),
         UniqueConstraint("night", name="one_report_per_night"),
     )
@@ -528,7 +549,7 @@ class ReportRow(SQLModel, table=True):
     token: str = Field(unique=True)
     kind: str
     state: str = "wanted"
-    busy: str | None = None  # set on the one comparison whose turn it is
+    turn: str | None = None  # set on the one comparison whose turn it is
     night: str | None = None  # 2026-11-23, for the scheduled ones
     by: str = ""
     facts: dict[str, Any] = Field(sa_type=JSON)
@@ -557,7 +578,7 @@ class ProposalRow(SQLModel, table=True):
         Index("proposal_finding", "finding_id"),
         Index("proposal_opened", "opened_at"),
         Index("proposal_receipt", "receipt_id"),
-        Index("proposal_wanted", "id", sqlite_where=APPROVED, postgresql_where=APPROVED),
+        Index("proposal_approved", "id", sqlite_where=APPROVED, postgresql_where=APPROVED),
         CheckConstraint(
             "state IN ('open', 'approved', 'done', 'dismissed', 'outdated', 'expired')",
             name="proposal_state_is_known",
@@ -598,10 +619,10 @@ class ReceiptRow(SQLModel, table=True):
     person: str
     name: str
     rule: str
-    place: str = ""  # where the click was: a channel and a message
+    origin: str = ""  # where the click was: a channel and a message
     at: datetime = Field(sa_type=Utc)
     undoes: int | None = Field(None, sa_type=Big, foreign_key="receipt.id", unique=True)
-    told: bool = False  # the result has become a notice
+    notified: bool = False  # the result has become a notification
 
 
 class EffectRow(SQLModel, table=True):
@@ -626,30 +647,35 @@ class EffectRow(SQLModel, table=True):
     baseline: int = Field(0, sa_column_kwargs=ZERO)  # of its pool, when it was decided
 
 
-class HoldRow(SQLModel, table=True):
+class WithheldMovementRow(SQLModel, table=True):
     """What the brake keeps from being passed on: one movement's worth of a pool."""
 
-    __tablename__: ClassVar[str] = "hold"
+    __tablename__: ClassVar[str] = "withheld_movement"
     __table_args__ = (
-        Index("hold_open", "pool_id", sqlite_where=UNRELEASED, postgresql_where=UNRELEASED),
-        Index("hold_brake", "brake"),
+        Index(
+            "withheld_movement_open",
+            "pool_id",
+            sqlite_where=NOT_RELEASED,
+            postgresql_where=NOT_RELEASED,
+        ),
+        Index("withheld_movement_breaker", "breaker"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
-    brake: str  # the subject of its finding
+    breaker: str  # the subject of its finding
     pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
     level_id: int = Field(sa_type=Big, foreign_key="level.id")
     movement_id: int = Field(sa_type=Big, foreign_key="movement.id", unique=True)
     delta: int = Field(sa_type=BigInteger)
-    kept: dict[str, Any] = Field(sa_type=JSON)  # the levels it is kept from: id and meeting
+    withheld_from: dict[str, Any] = Field(sa_type=JSON)  # levels, each with its baseline
     at: datetime = Field(sa_type=Utc)
     released_at: datetime | None = Field(None, sa_type=Utc)
 
 
-class MinuteRow(SQLModel, table=True):
+class TrafficMinuteRow(SQLModel, table=True):
     """How much moved in a store within one minute: what the brake watches."""
 
-    __tablename__: ClassVar[str] = "minute"
+    __tablename__: ClassVar[str] = "traffic_minute"
 
     store: str = Field(primary_key=True, foreign_key="store.alias")
     at: datetime = Field(sa_type=Utc, primary_key=True)

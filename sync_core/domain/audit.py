@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sync_core.domain.suspend import PATIENCE, Patience, start_over, suspend, wish
+from sync_core.domain.suspension import READ_LAG, ReadLag, request_refresh, restart_level, suspend
 from sync_core.domain.values import (
     Alias,
+    Event,
     Level,
     LevelId,
-    News,
     Outcome,
     Pool,
     PoolId,
@@ -50,14 +50,14 @@ class LevelBooks:
 
     level: LevelId
     store: Alias
-    met: bool
+    baselined: bool
     is_open: bool  # as the level says
     book: int | None
     first_book: int | None
     movements: int  # of its present baseline
     written: int  # by settled adjustments of its present baseline
     opened: int  # adjustments that are open
-    torn: int  # adjustments at odds with their batch
+    mismatched: int  # adjustments at odds with their batch
     stopped: bool = False  # not written to, since the books of its pool did not add up
 
 
@@ -132,7 +132,7 @@ def check_shared(books: PoolBooks) -> Breach | None:
 
 def check_book(books: PoolBooks, level: LevelBooks) -> Breach | None:
     """Return how a level's book is not explained, if it is not."""
-    if not level.met:
+    if not level.baselined:
         return None
     expected = _plus(level.first_book, level.movements, level.written)
     if level.book is not None and level.book == expected:
@@ -151,9 +151,9 @@ def check_open(books: PoolBooks, level: LevelBooks) -> Breach | None:
 
 def check_batch(books: PoolBooks, level: LevelBooks) -> Breach | None:
     """Return how many of a level's adjustments are at odds with their batch, if any are."""
-    if level.torn == 0:
+    if level.mismatched == 0:
         return None
-    return _of_level(Law.BATCH, books, level, level.torn, 0)
+    return _of_level(Law.BATCH, books, level, level.mismatched, 0)
 
 
 def _of_level(
@@ -202,7 +202,7 @@ def _is_stopped(level: Level) -> bool:
     return level.suspended is Suspension.UNBALANCED
 
 
-def spokesman(pool: Pool) -> Level:
+def finding_level(pool: Pool) -> Level:
     """Return the level whose finding stands for the pool: people choose between it and the source.
 
     A stopped destination; where there is none, whichever comes first.
@@ -212,13 +212,13 @@ def spokesman(pool: Pool) -> Level:
 
 
 def stop(
-    pool: Pool, found: Iterable[Breach], *, now: datetime, patience: Patience = PATIENCE
+    pool: Pool, found: Iterable[Breach], *, now: datetime, read_lag: ReadLag = READ_LAG
 ) -> Outcome:
     """Write nothing more to a pool, and say what does not add up."""
     for level in pool.levels:
         if level.active:
             why = Suspension.UNBALANCED
-            pool = suspend(pool, level, why, now=now, patience=patience).pool
+            pool = suspend(pool, level, why, now=now, read_lag=read_lag).pool
     all_of_them = list(found)
     facts: dict[str, str | int | float | bool | None] = {
         "title": pool.title,
@@ -226,16 +226,16 @@ def stop(
         "why": "; ".join(each.why for each in all_of_them[:2]),
         "breaches": len(all_of_them),
     }
-    news = News(
+    events = Event(
         kind=BOOKS,
-        subject=f"level:{spokesman(pool).id}",
+        subject=f"level:{finding_level(pool).id}",
         severity=Severity.CRITICAL,
         facts=facts,
     )
-    return Outcome(pool=pool, news=(news,))
+    return Outcome(pool=pool, events=(events,))
 
 
-def resume(pool: Pool, *, now: datetime, patience: Patience = PATIENCE) -> Outcome:
+def resume(pool: Pool, *, now: datetime, read_lag: ReadLag = READ_LAG) -> Outcome:
     """Let a pool go on whose books are right again.
 
     Its levels are read before they are written. What stores did meanwhile is the difference to
@@ -245,23 +245,25 @@ def resume(pool: Pool, *, now: datetime, patience: Patience = PATIENCE) -> Outco
     for level in pool.levels:
         going = level
         if _is_stopped(level):
-            due = level.met or level.ordered != 0
-            back = replace(level, suspended=None, due=due, look_at=None, look_since=None)
-            going = wish(replace(back, version=level.version + 1), now=now, patience=patience)
+            due = level.baselined or level.manual_delta != 0
+            back = replace(level, suspended=None, due=due, refresh_at=None, refresh_since=None)
+            going = request_refresh(
+                replace(back, version=level.version + 1), now=now, read_lag=read_lag
+            )
         levels.append(going)
-    return Outcome(pool=pool.with_levels(levels), news=ended(pool))
+    return Outcome(pool=pool.with_levels(levels), events=ended(pool))
 
 
-def ended(pool: Pool) -> tuple[News, ...]:
+def ended(pool: Pool) -> tuple[Event, ...]:
     """Return the news that end what a stopped pool's levels were told of."""
     return tuple(
-        News(kind=BOOKS, subject=f"level:{each.id}", over=True)
+        Event(kind=BOOKS, subject=f"level:{each.id}", resolved=True)
         for each in pool.levels
         if _is_stopped(each)
     )
 
 
-def begin_anew(pool: Pool) -> Pool:
+def restart_pool(pool: Pool) -> Pool:
     """Return a stopped pool before a new baseline: nothing that was recorded counts any more."""
     return replace(
         pool,
@@ -273,4 +275,4 @@ def begin_anew(pool: Pool) -> Pool:
 
 
 def _begin_anew(level: Level) -> Level:
-    return start_over(replace(level, suspended=None) if _is_stopped(level) else level)
+    return restart_level(replace(level, suspended=None) if _is_stopped(level) else level)

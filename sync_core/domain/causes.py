@@ -14,22 +14,24 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from sync_core.domain.acts import Act, ActKind
+from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
 
-NEAR = timedelta(minutes=2)  # a store puts an order and its stock movement together
-FORGOTTEN = "the order, if there was one, is no longer kept"
-WORDS = {
-    ActKind.SALE: "order {name}",
-    ActKind.CANCELLATION: "order {name} cancelled",
-    ActKind.REFUND: "refund of order {name}",
+ORDER_WINDOW = timedelta(minutes=2)  # a store puts an order and its stock movement together
+ORDER_NOT_KEPT = "the order, if there was one, is no longer kept"
+CAUSE_WORDS = {
+    OrderEventKind.SALE: "order {name}",
+    OrderEventKind.CANCELLATION: "order {name} cancelled",
+    OrderEventKind.REFUND: "refund of order {name}",
 }
-SIGN = {ActKind.SALE: -1, ActKind.CANCELLATION: 1, ActKind.REFUND: 1}
+UNIT_SIGN = {OrderEventKind.SALE: -1, OrderEventKind.CANCELLATION: 1, OrderEventKind.REFUND: 1}
 
 
-def explain(delta: int, at: datetime, acts: Sequence[Act]) -> tuple[str, tuple[Act, ...]]:
+def explain(
+    delta: int, at: datetime, order_events: Sequence[OrderEvent]
+) -> tuple[str, tuple[OrderEvent, ...]]:
     """Return the cause of a movement in words, and the acts that it uses up."""
-    near = [each for each in acts if abs(each.at - at) <= NEAR]
-    sums = [0, *accumulate(SIGN[each.kind] * each.quantity for each in near)]
+    near = [each for each in order_events if abs(each.at - at) <= ORDER_WINDOW]
+    sums = [0, *accumulate(UNIT_SIGN[each.kind] * each.quantity for each in near)]
     for n in range(1, len(near) + 1):
         runs = [
             near[end - n : end] for end in range(n, len(sums)) if sums[end] - sums[end - n] == delta
@@ -40,6 +42,6 @@ def explain(delta: int, at: datetime, acts: Sequence[Act]) -> tuple[str, tuple[A
     return ("restock or edit" if delta > 0 else "changed in the store"), ()
 
 
-def _words(act: Act) -> str:
+def _words(order_event: OrderEvent) -> str:
     """Return what an act is called."""
-    return WORDS[act.kind].format(name=act.name or f"{act.order_id}")
+    return CAUSE_WORDS[order_event.kind].format(name=order_event.name or f"{order_event.order_id}")

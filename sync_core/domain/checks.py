@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check went."""
 
     OK = "ok"
@@ -17,21 +17,21 @@ class Check:
     """One thing that was checked, how it went, and what to do next."""
 
     about: str
-    state: State
+    state: CheckState
     says: str
     then: str = ""
 
 
 def ok(about: str, says: str) -> Check:
     """Return good news."""
-    return Check(about, State.OK, says)
+    return Check(about, CheckState.OK, says)
 
 
 def warn(about: str, says: str, then: str) -> Check:
     """Return what works, but not as well as it could."""
-    return Check(about, State.WARN, says, then)
+    return Check(about, CheckState.WARN, says, then)
 
 
 def fail(about: str, says: str, then: str) -> Check:
     """Return what does not work."""
-    return Check(about, State.FAIL, says, then)
+    return Check(about, CheckState.FAIL, says, then)

@@ -22,10 +22,10 @@ still happens in ten minutes:
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sync_core.domain.values import News, Severity
+from sync_core.domain.values import Event, Severity
 
-SMALL = timedelta(seconds=30)
-NOTHING = timedelta(0)
+MAX_IGNORED_STEP = timedelta(seconds=30)
+NO_STEP = timedelta(0)
 KIND = "clock_step"
 
 
@@ -41,18 +41,18 @@ class Moment:
 def step_between(before: Moment | None, now: Moment) -> timedelta:
     """Return by how much the clock was set between two moments."""
     if before is None:
-        return NOTHING
+        return NO_STEP
     passed = now.at - before.at
     if before.boot == now.boot:
         set_by = passed - timedelta(seconds=now.steady - before.steady)
     else:
-        set_by = min(passed, NOTHING)
-    return set_by if abs(set_by) > SMALL else NOTHING
+        set_by = min(passed, NO_STEP)
+    return set_by if abs(set_by) > MAX_IGNORED_STEP else NO_STEP
 
 
-def step_news(step: timedelta, *, of_database: bool) -> News:
+def step_news(step: timedelta, *, of_database: bool) -> Event:
     """Return what people must know, and whose clock it was."""
-    return News(
+    return Event(
         kind=KIND,
         subject="clock",
         severity=Severity.WARNING,
@@ -60,4 +60,4 @@ def step_news(step: timedelta, *, of_database: bool) -> News:
     )
 
 
-STEADY_AGAIN = News(kind=KIND, subject="clock", over=True)
+CLOCK_STEADY = Event(kind=KIND, subject="clock", resolved=True)

@@ -22,16 +22,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 
-from sync_core.domain.audit import spokesman
-from sync_core.domain.shown import shown
+from sync_core.domain.audit import finding_level
+from sync_core.domain.quantities import target_of
 from sync_core.domain.values import Level, LevelId, Mode, Pool, Reading, Role, Suspension
 
 
-class Verdict(StrEnum):
+class DriftVerdict(StrEnum):
     """What a comparison makes of a level; findings carry these words as their kind."""
 
     FINE = "fine"
-    LOOK = "look"
+    REFRESH = "refresh"
     SUSPENDED = "suspended"
     BOOKS = "books"
     DIFFERS = "differs"
@@ -39,56 +39,56 @@ class Verdict(StrEnum):
     ONE_WAY = "one_way"
 
 
-def verdict(pool: Pool, level: Level, readings: Mapping[LevelId, Reading]) -> Verdict:
+def verdict(pool: Pool, level: Level, readings: Mapping[LevelId, Reading]) -> DriftVerdict:
     """Return what a level differs in."""
     reading = readings.get(level.id)
-    is_ours = level.mode is not Mode.OFF and not level.open and not level.ordered
+    is_ours = level.mode is not Mode.OFF and not level.open and not level.manual_delta
     if level.suspended is Suspension.UNBALANCED or (is_ours and level.suspended is not None):
         return _suspended(pool, level)
-    if not is_ours or level.awaits_look or reading is None:
-        return Verdict.FINE
+    if not is_ours or level.awaits_refresh or reading is None:
+        return DriftVerdict.FINE
     if reading.trouble is not None or reading.available is None:
-        return Verdict.LOOK
-    if not level.met:
+        return DriftVerdict.REFRESH
+    if not level.baselined:
         return _unmet(pool, level, reading.available, readings)
     if not level.counts:
         return _follows(pool, level, reading.available)
-    return Verdict.FINE if reading.available == level.book else Verdict.MISSED
+    return DriftVerdict.FINE if reading.available == level.book else DriftVerdict.MISSED
 
 
-def _suspended(pool: Pool, level: Level) -> Verdict:
+def _suspended(pool: Pool, level: Level) -> DriftVerdict:
     """Return the verdict on a level that is suspended."""
     if level.suspended is not Suspension.UNBALANCED:
-        return Verdict.SUSPENDED
-    return Verdict.BOOKS if spokesman(pool).id == level.id else Verdict.FINE
+        return DriftVerdict.SUSPENDED
+    return DriftVerdict.BOOKS if finding_level(pool).id == level.id else DriftVerdict.FINE
 
 
 def _unmet(
     pool: Pool, level: Level, available: int, readings: Mapping[LevelId, Reading]
-) -> Verdict:
+) -> DriftVerdict:
     """Return the verdict on a level that has not met its pool."""
     wanted = should_show(pool, level, readings)
     if wanted is None:
-        return Verdict.FINE  # nothing to compare it with
-    return Verdict.LOOK if available == wanted else Verdict.DIFFERS
+        return DriftVerdict.FINE  # nothing to compare it with
+    return DriftVerdict.REFRESH if available == wanted else DriftVerdict.DIFFERS
 
 
-def _follows(pool: Pool, level: Level, available: int) -> Verdict:
+def _follows(pool: Pool, level: Level, available: int) -> DriftVerdict:
     """Return the verdict on a level whose own changes move nothing."""
     if level.due or pool.shared is None:
-        return Verdict.FINE
-    return Verdict.FINE if available == shown(level, pool.shared) else Verdict.ONE_WAY
+        return DriftVerdict.FINE
+    return DriftVerdict.FINE if available == target_of(level, pool.shared) else DriftVerdict.ONE_WAY
 
 
 def should_show(pool: Pool, level: Level, readings: Mapping[LevelId, Reading]) -> int | None:
     """Return what a level should show: by its pool, or by the source where nothing is agreed."""
     if pool.shared is not None:
-        return shown(level, pool.shared)
+        return target_of(level, pool.shared)
     source = next((each for each in pool.levels if each.role is Role.SOURCE), None)
     if source is None or source.id == level.id or source.id not in readings:
         return None
     base = readings[source.id].available
-    return None if base is None else shown(level, base * source.pack + source.buffer)
+    return None if base is None else target_of(level, base * source.pack + source.buffer)
 
 
 def cause(kind: str, facts: Mapping[str, object]) -> str:
@@ -105,7 +105,7 @@ def cause(kind: str, facts: Mapping[str, object]) -> str:
 
 PASSING = frozenset(  # kinds of finding that nobody has to decide about: they end by themselves
     {
-        *("held", "unreachable", "updates_failing", "request_refused", "product_unread"),
+        *("store_blocked", "unreachable", "updates_failing", "request_refused", "product_unread"),
         "stock_unread",
         *("webhooks_gone", "webhooks_missed", "location_refused", "export_odd"),
         *("paused", "dead_worker", "delivery_set_aside", "presold"),

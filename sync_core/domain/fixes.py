@@ -13,21 +13,21 @@
     anything else           none             -      ignore
 
 Every finding may be ignored, for 30 days or for ever. A fix that is safe by this table is not
-where it would move more than `GENTLE` units, take a level to zero, or leave the pool below zero.
+where it would move more than `MAX_SAFE_UNITS` units, take a level to zero, or leave the pool below zero.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sync_core.domain.audit import BOOKS
-from sync_core.domain.decide import takes_part
+from sync_core.domain.decisions import participants
 from sync_core.domain.proposals import Choice, Option, Write
-from sync_core.domain.shown import shared_by, shown
+from sync_core.domain.quantities import shared_by, target_of
 from sync_core.domain.values import Alias, Level, LevelId, Pool, Role, Suspension
 
-GENTLE = 100  # units that may move without a closer look
-RETRIES = {Suspension.UNFINISHED, Suspension.REFUSED}
-QUANTITIES = {"missed", "one_way", "differs", BOOKS}  # kinds that end with a quantity
+MAX_SAFE_UNITS = 100  # units that may move without a closer look
+RETRYABLE = {Suspension.UNFINISHED, Suspension.REFUSED}
+QUANTITY_KINDS = {"missed", "one_way", "differs", BOOKS}  # kinds that end with a quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,10 @@ IGNORE = (
 
 def fixes(kind: str, pool: Pool, level: Level, values: Mapping[LevelId, int | None]) -> Fixes:
     """Return what may be done about a finding on a level; `values`: what each level shows now."""
-    retry = level.suspended in RETRIES
-    if kind not in QUANTITIES and not (kind == "suspended" and retry):
+    retry = level.suspended in RETRYABLE
+    if kind not in QUANTITY_KINDS and not (kind == "suspended" and retry):
         return Fixes(options=IGNORE)
-    part = takes_part(pool, level.id)
+    part = participants(pool, level.id)
     if values.get(level.id) is None or any(values.get(each.id) is None for each in part):
         return Fixes(options=IGNORE)  # nothing may be proposed on a number that nobody knows
     options = (*_quantities(kind, pool, level, part, values), *IGNORE)
@@ -63,7 +63,7 @@ def fixes(kind: str, pool: Pool, level: Level, values: Mapping[LevelId, int | No
     chosen = found.option(recommended)
     if chosen is None:
         return replace(found, recommended=None)
-    return replace(found, safe=kind not in {"differs", BOOKS} and _is_gentle(chosen))
+    return replace(found, safe=kind not in {"differs", BOOKS} and _is_safe(chosen))
 
 
 def _quantities(
@@ -83,15 +83,15 @@ def _quantities(
         words = f"Count what {' and '.join(moved)} did: {target}"
         yield _option(Choice.ACCEPT, words, target, part, values)
     if kind == "suspended" and pool.shared is not None:
-        words = f"Take {level.spot.store} back, and write what is missing: {pool.shared}"
+        words = f"Take {level.key.store} back, and write what is missing: {pool.shared}"
         yield _option(Choice.RETRY, words, pool.shared, part, values)
     if by_source is not None and not (kind == "suspended" and by_source == pool.shared):
-        source = next((each.spot.store for each in pool.levels if each.role is Role.SOURCE), "")
+        source = next((each.key.store for each in pool.levels if each.role is Role.SOURCE), "")
         name = source if level.role is not Role.SOURCE else "the others"
         words = f"Use {name}: {by_source}"
         yield _option(Choice.USE_SOURCE, words, by_source, part, values)
     if by_source is None or by_source != theirs:
-        words = f"Use {level.spot.store}: {theirs}"
+        words = f"Use {level.key.store}: {theirs}"
         yield _option(Choice.USE_DESTINATION, words, theirs, part, values)
     if by_source is not None:
         lower = min(by_source, theirs)
@@ -105,9 +105,9 @@ def _quantities(
 def _moved(part: list[Level], values: Mapping[LevelId, int | None]) -> dict[Alias, int]:
     """Return by how much stores moved the pool since we last looked."""
     return {
-        each.spot.store: (value - each.book) * each.pack
+        each.key.store: (value - each.book) * each.pack
         for each in part
-        if each.met and each.counts and each.suspended is None and each.book is not None
+        if each.baselined and each.counts and each.suspended is None and each.book is not None
         if (value := values[each.id]) is not None and value != each.book
     }
 
@@ -122,7 +122,7 @@ def _keep(
     """Return the option to keep a difference as a buffer."""
     kept = by_source - theirs + level.buffer
     buffered = [replace(each, buffer=kept) if each.id == level.id else each for each in part]
-    words = f"Keep {kept} back from {level.spot.store}"
+    words = f"Keep {kept} back from {level.key.store}"
     return _option(Choice.KEEP, words, by_source, buffered, values)
 
 
@@ -145,15 +145,15 @@ def _option(
 ) -> Option:
     """Return an option with what would be written."""
     writes = tuple(
-        Write(store=each.spot.store, before=values[each.id], after=shown(each, target))
+        Write(store=each.key.store, before=values[each.id], after=target_of(each, target))
         for each in part
-        if values[each.id] != shown(each, target)
+        if values[each.id] != target_of(each, target)
     )
     return Option(choice=choice, words=words, target=target, writes=writes)
 
 
-def _is_gentle(option: Option) -> bool:
+def _is_safe(option: Option) -> bool:
     """Whether a fix may be approved together with others, without a closer look."""
     moved = sum(abs(each.after - (each.before or 0)) for each in option.writes)
     emptied = any(each.after <= 0 < (each.before or 0) for each in option.writes)
-    return moved <= GENTLE and not emptied and (option.target is None or option.target >= 0)
+    return moved <= MAX_SAFE_UNITS and not emptied and (option.target is None or option.target >= 0)

@@ -11,7 +11,7 @@ A night has a date, that of the place; a date has one night.
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-LATE = timedelta(hours=12)  # a night that was missed by more is left to the next
+MAX_LATENESS = timedelta(hours=12)  # a night that was missed by more is left to the next
 DAY = timedelta(days=1)
 
 
@@ -44,7 +44,7 @@ def due_night(now: datetime, at: time, zone: tzinfo) -> date | None:
     today = now.astimezone(zone).date()
     for night in (today, today - DAY):
         begun = begins(night, at, zone)
-        if begun <= now < begun + LATE:
+        if begun <= now < begun + MAX_LATENESS:
             return night
     return None
 

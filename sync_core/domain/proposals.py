@@ -15,7 +15,7 @@ from enum import StrEnum
 from sync_core.domain.values import Alias
 from sync_core.errors import IllegalStep
 
-OPEN_FOR = timedelta(hours=26)  # a fix that no newer report replaces
+FIX_OPEN_FOR = timedelta(hours=26)  # a fix that no newer report replaces
 
 
 class ProposalState(StrEnum):
@@ -51,7 +51,7 @@ class ProposalKind(StrEnum):
     MODE = "mode"  # a change of mode, after its preflight
     UNDO = "undo"  # taking back what a receipt did
     PACK = "pack"  # how many shared units are in one of a store's own
-    BRAKE = "brake"  # writes that are held until somebody says so
+    CIRCUIT_BREAKER = "brake"  # writes that are held until somebody says so
 
 
 class Choice(StrEnum):
@@ -70,7 +70,7 @@ class Choice(StrEnum):
     IGNORE = "ignore"
     CONFIRM = "confirm"  # do what was shown
     RELEASE = "release"  # write what was held
-    HOLD = "hold"  # hold it, and say who looks into it
+    INVESTIGATE = "hold"  # hold it, and say who looks into it
     DISCARD = "discard"  # ignore these changes: give the store back what it had
     DISMISS = "dismiss"  # none of it
 
@@ -163,7 +163,7 @@ class Clicked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class MissedChange:
     """What a store did, and nobody told us: the reason for a fix."""
 
     store: Alias
@@ -182,7 +182,7 @@ class ReceiptLine:
     moved: int  # by how much the pool's shared quantity moved
     pools: int = 0  # how many products it was about, where it was about several
     writes: tuple[Write, ...] = ()
-    change: Change | None = None  # that somebody accepted
+    change: MissedChange | None = None  # that somebody accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +217,7 @@ class ReportKind(StrEnum):
     NIGHT = "night"
     CHECK = "check"  # somebody asked
     PREFLIGHT = "preflight"  # before a change of mode
-    MEETING = "meeting"  # after one: no comparison, what differs is known
+    BASELINE = "baseline"  # after one: no comparison, what differs is known
     DRIFT = "drift"  # what stands, with fresh buttons: no comparison either
 
 

@@ -19,7 +19,7 @@ from hashlib import sha256
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-LONGEST_NAME = 200  # characters: an index of PostgreSQL takes 2,704 bytes a row
+MAX_KEY_CHARS = 200  # characters: an index of PostgreSQL takes 2,704 bytes a row
 
 _BAD = re.compile("[\0\ud800-\udfff]")
 # All escapes, so that the backslash of an escaped backslash begins none; whole pairs stay.
@@ -47,7 +47,7 @@ def storable_json(raw: bytes) -> bytes:
 
 def short_name(name: str) -> str:
     """Return what stands for a name in an index: the same for the same name, everywhere."""
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= MAX_KEY_CHARS:
         return name
     digest = sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: LONGEST_NAME - len(digest) - 1]}…{digest}"
+    return f"{name[: MAX_KEY_CHARS - len(digest) - 1]}…{digest}"

@@ -16,7 +16,7 @@ LevelId = NewType("LevelId", int)
 PoolId = NewType("PoolId", int)
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-GREATEST = 2_000_000_000  # what a store can hold of one item, either sign
+MAX_QUANTITY = 2_000_000_000  # what a store can hold of one item, either sign
 
 
 class Role(StrEnum):
@@ -55,20 +55,20 @@ class Suspension(StrEnum):
     UNBALANCED = "unbalanced"  # the books of its pool do not add up
 
     @property
-    def starts_over(self) -> bool:
+    def needs_baseline(self) -> bool:
         """Whether a level that comes back from this must meet its pool anew."""
         return self in {Suspension.MISSING, Suspension.UNTRACKED}
 
 
-class Source(StrEnum):
+class ObservedBy(StrEnum):
     """Where an observation came from."""
 
     WEBHOOK = "webhook"
-    LOOK = "look"
+    REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class LevelKey:
     """Where a quantity is kept: the identity of a level, whatever its product is called."""
 
     store: Alias
@@ -80,7 +80,7 @@ class Spot:
 class Observation:
     """`available` of a level as a webhook reported it."""
 
-    spot: Spot
+    key: LevelKey
     available: int | None  # None: untracked, so it means nothing
     updated_at: datetime | None  # whole seconds, by the store's clock
     delivery: int | None = None  # which webhook said so
@@ -90,7 +90,7 @@ class Observation:
 class Reading:
     """What a read by id found at a spot. `trouble` says why a quantity cannot be believed."""
 
-    spot: Spot
+    key: LevelKey
     available: int | None = None
     updated_at: datetime | None = None
     trouble: Suspension | None = None
@@ -117,11 +117,11 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class RefreshRequest:
     """A read by id of one level, as it was when the read began."""
 
     level: LevelId
-    spot: Spot
+    key: LevelKey
     began: datetime
     version: int
     mark: int
@@ -135,7 +135,7 @@ class Adjustment:
     batch: int
     level: LevelId
     delta: int
-    meeting: int  # the level's meeting when it was planned
+    level_baseline: int  # the level's meeting when it was planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,33 +143,33 @@ class Level:
     """One inventory item at one location in one store."""
 
     id: LevelId
-    spot: Spot
+    key: LevelKey
     role: Role
     mode: Mode  # of its store's connection; the source's is two-way
     policy: InventoryPolicy = InventoryPolicy.DENY  # of its variant, as its store says
     buffer: int = 0  # units kept back from this store
     pack: int = 1  # shared units in one of this store's
-    held: int = 0  # units of `shared` that are not passed on to it: the brake holds them
-    ordered: int = 0  # a delta that a person ordered for it, whatever its pool says
+    withheld: int = 0  # units of `shared` that are not passed on to it: the brake holds them
+    manual_delta: int = 0  # a delta that a person ordered for it, whatever its pool says
     book: int | None = None  # what it shows, as far as we have accounted for it
     first_book: int | None = None  # where this meeting began
     first_shared: int | None = None  # what the pool had agreed on when this meeting was called
-    met: bool = False  # shares the pool's quantity
-    meeting: int = 0  # goes up when the level must meet its pool anew
+    baselined: bool = False  # shares the pool's quantity
+    level_baseline: int = 0  # goes up when the level must meet its pool anew
     open: bool = False  # an adjustment is under way
     due: bool = False  # the pool has moved since this level was planned
     suspended: Suspension | None = None
     seen_at: datetime = NEVER  # `updated_at` of the last accounted observation (store's clock)
     written_at: datetime = NEVER  # `createdAt` of our last settled write (store's clock)
-    heard_at: datetime = NEVER  # newest `updated_at` anybody told us of (store's clock)
+    reported_at: datetime = NEVER  # newest `updated_at` anybody told us of (store's clock)
     accounted_at: datetime = NEVER  # when we last accounted for a change (our clock)
     settled_at: datetime = NEVER  # when we last settled a write (our clock)
     last_delta: int = 0  # of our last settled write
-    look_at: datetime | None = None  # a look is wanted, not before this (our clock)
-    look_since: datetime | None = None  # since when it has been wanted
-    look_mark: int = 0  # goes up with every wish for a look
-    later: int | None = None  # newest value heard while an adjustment was open
-    later_at: datetime = NEVER  # its `updated_at`
+    refresh_at: datetime | None = None  # a look is wanted, not before this (our clock)
+    refresh_since: datetime | None = None  # since when it has been wanted
+    refresh_mark: int = 0  # goes up with every wish for a look
+    deferred: int | None = None  # newest value heard while an adjustment was open
+    deferred_at: datetime = NEVER  # its `updated_at`
     version: int = 0  # goes up whenever the book moves or an adjustment opens
 
     @property
@@ -183,14 +183,14 @@ class Level:
         return self.role is Role.SOURCE or self.mode is Mode.TWO_WAY
 
     @property
-    def blind(self) -> bool:
+    def is_unreadable(self) -> bool:
         """Whether what it shows means nothing until its suspension is lifted."""
         return self.suspended not in {None, Suspension.CONTESTED}
 
     @property
-    def awaits_look(self) -> bool:
+    def awaits_refresh(self) -> bool:
         """Whether nothing may be decided about it before it is read by id."""
-        return self.look_at is not None
+        return self.refresh_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,9 +208,9 @@ class Pool:
         """Return the level of that id."""
         return next(each for each in self.levels if each.id == wanted)
 
-    def at(self, spot: Spot) -> Level:
+    def at(self, key: LevelKey) -> Level:
         """Return the level at that spot."""
-        return next(each for each in self.levels if each.spot == spot)
+        return next(each for each in self.levels if each.key == key)
 
     def with_level(self, level: Level) -> "Pool":
         """Return the pool with one of its levels replaced."""
@@ -233,12 +233,12 @@ class Movement:
 
     pool: PoolId
     level: LevelId
-    meeting: int
+    level_baseline: int
     delta: int  # in the level's own units
     counted: int  # by how much it moved `shared`
     shared: int | None  # after it
     seen_at: datetime | None  # by the store's clock
-    source: Source
+    source: ObservedBy
     delivery: int | None = None
 
 
@@ -248,14 +248,14 @@ class Outcome:
 
     pool: Pool
     movements: tuple[Movement, ...] = ()
-    news: tuple["News", ...] = ()
+    events: tuple["Event", ...] = ()
 
-    def then(self, later: "Outcome") -> "Outcome":
+    def then(self, deferred: "Outcome") -> "Outcome":
         """Return this and what a later decision made of the same pool, as one."""
         return Outcome(
-            pool=later.pool,
-            movements=(*self.movements, *later.movements),
-            news=(*self.news, *later.news),
+            pool=deferred.pool,
+            movements=(*self.movements, *deferred.movements),
+            events=(*self.events, *deferred.events),
         )
 
 
@@ -268,15 +268,15 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class Event:
     """Something that people must be told: the seed of a notice.
 
     `subject` names the one thing that it is about; a later piece of news with the same kind and
-    subject continues the same story, and `over` ends it.
+    subject continues the same story, and `resolved` ends it.
     """
 
     kind: str
     subject: str
     severity: Severity = Severity.INFO
     facts: dict[str, str | int | float | bool | None] = field(default_factory=dict)
-    over: bool = False
+    resolved: bool = False

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_core.domain.audit import Breach
-from sync_core.domain.lease import LeaseView
-from sync_core.domain.seal import Altered
+from sync_core.domain.leases import LeaseView
+from sync_core.domain.seals import AlteredSeal
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 
 
@@ -18,20 +18,20 @@ class StoreView:
     role: Role
     mode: Mode | None  # of its connection; None for the source
     levels: int
-    met: int
+    baselined: int
     due: int  # levels that wait to be written
-    looks: int  # levels that wait to be read
+    refreshes: int  # levels that wait to be read
     suspended: int
     open: int  # adjustments under way
     last_delivery_at: datetime | None
-    held_why: str | None
+    blocked_why: str | None
     lease: LeaseView  # who writes to it
     seconds_p50: float | None  # from a batch's planning to its settling, last hour
     seconds_p95: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrakeView:
+class CircuitBreakerView:
     """A brake that asks somebody to decide."""
 
     subject: str
@@ -39,7 +39,7 @@ class BrakeView:
     pools: int
     units: int
     since: datetime
-    held_by: str | None = None  # who looks into it
+    investigated_by: str | None = None  # who looks into it
     orders_known: bool = True  # else sales may be among it
     stopped: dict[Alias, int] = field(default_factory=dict)  # products, by store
     reached: dict[Alias, int] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class StoppedProduct:
     pool: PoolId
     title: str  # a merchant wrote it
     sku: str
-    place: str
+    location_group: str
     store: Alias  # the one that changed
     before: int | None  # what it would show again if its stock was restored
     now: int | None
@@ -90,7 +90,7 @@ class SealView:
     last: str | None = None
     rows: int = 0
     digest: str | None = None  # of the last: what to keep elsewhere
-    altered: Altered | None = None
+    altered: AlteredSeal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Overview:
     oldest_unhandled_at: datetime | None
     paused: str | None  # who paused, and when
     serving_at: datetime | None  # last sign of life of `tipo serve`
-    brakes: tuple[BrakeView, ...] = ()
+    breakers: tuple[CircuitBreakerView, ...] = ()
     books: BooksView | None = None  # None: none was made yet
     instance: str = ""  # the short name of this Tipo, once it has one
 
@@ -120,15 +120,15 @@ class LevelView:
     store: Alias
     item: ItemId
     location: LocationId
-    place: str
+    location_group: str
     mode: Mode
     book: int | None
     shows: int | None  # a live reading, None if none was asked for or none came
-    owed: int
-    met: bool
+    outstanding: int
+    baselined: bool
     suspended: str | None
     open_delta: int | None
-    waits_for_look: bool
+    awaits_refresh: bool
     sku: str
     pack: int = 1  # shared units in one of this store's
     expected: int | None = None  # what it should show; None while nothing is agreed
@@ -141,7 +141,7 @@ class PoolView:
     id: PoolId
     title: str  # a merchant wrote it: escape it wherever it is shown
     handle: str
-    place: str
+    location_group: str
     shared: int | None
     presold: bool = False  # it is below zero, and every store there sells on
     moved_at: datetime | None
@@ -149,7 +149,7 @@ class PoolView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class HistoryEntry:
     """One line of a pool's history."""
 
     at: datetime
@@ -175,7 +175,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meeting:
+class BaselineProgress:
     """How far a store's first meeting has come."""
 
     store: Alias
@@ -189,7 +189,7 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovementView:
     """A movement, for people."""
 
     id: int
@@ -203,7 +203,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hour:
+class HourlyMovement:
     """How many units moved within one hour, by store."""
 
     at: datetime  # its beginning
@@ -251,7 +251,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notification:
     """Something that people must be told."""
 
     id: int
@@ -259,5 +259,5 @@ class Notice:
     subject: str
     severity: str
     facts: dict[str, object]
-    over: bool
+    resolved: bool
     at: datetime

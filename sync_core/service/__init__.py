@@ -1,20 +1,20 @@
 """What people and other programs may ask of Tipo: the one face that bot and command line use."""
 
-from sync_core.service.outbox import Outbox
-from sync_core.service.questions import SERVING
+from sync_core.service.outbox import ServiceOutbox
+from sync_core.service.queries import HEARTBEAT_SETTING
 
 
-class Service(Outbox):
+class Service(ServiceOutbox):
     """Questions, orders, clicks and posts; and the sign of life of whoever serves."""
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """Leave a sign of life."""
         now = self._clock.now().isoformat()
-        await self._records.step(lambda ledger: ledger.set(SERVING, now))
+        await self._database.transaction(lambda tx: tx.set_setting(HEARTBEAT_SETTING, now))
 
-    async def rest(self) -> None:
+    async def end_heartbeat(self) -> None:
         """Say that nobody serves any more."""
-        await self._records.step(lambda ledger: ledger.set(SERVING, None))
+        await self._database.transaction(lambda tx: tx.set_setting(HEARTBEAT_SETTING, None))
 
 
 __all__ = ["Service"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from sync_core.domain.bulk import FOR_ALL, ForAll, Preview, taken
+from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview, taken
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -17,17 +17,17 @@ from sync_core.domain.proposals import (
     ProposalState,
     Report,
 )
-from sync_core.domain.values import News
+from sync_core.domain.values import Event
 from sync_core.errors import NotAllowed
-from sync_core.papers import Signed
-from sync_core.ports import Ledger
-from sync_core.service.packs import Packs
+from sync_core.ports import Transaction
+from sync_core.proposals import DecisionRecord
+from sync_core.service.packs import ServicePacks
 
 log = logging.getLogger(__name__)
 
-MOST = 10_000  # proposals that one click may decide
-PART = 500  # proposals that one step looks at
-GREATEST = 1_000_000_000  # the greatest number a person may enter
+MAX_PROPOSALS_PER_CLICK = 10_000  # proposals that one click may decide
+PROPOSALS_PER_STEP = 500  # proposals that one step looks at
+MAX_ENTERED_NUMBER = 1_000_000_000  # the greatest number a person may enter
 ANSWERS = {
     ProposalState.APPROVED: Answer.RUNNING,
     ProposalState.DONE: Answer.ALREADY,
@@ -39,7 +39,7 @@ ANSWERS = {
 Choices = Mapping[int, tuple[Choice, int | None]]
 
 
-class Decisions(Packs):
+class ServiceDecisions(ServicePacks):
     """The part of the service that takes clicks. Who may is the face's affair, and is kept."""
 
     async def decide(
@@ -59,23 +59,23 @@ class Decisions(Packs):
         """
         now = self._clock.now()
 
-        def work(ledger: Ledger) -> Clicked:
-            proposal = ledger.proposal(token)
+        def work(tx: Transaction) -> Clicked:
+            proposal = tx.proposal(token)
             if proposal is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            _refuse_odd(proposal, choice, number)
-            signed = Signed(
+            _refuse_invalid_choice(proposal, choice, number)
+            signed = DecisionRecord(
                 kind=proposal.kind,
                 choice=choice,
                 by=by,
                 rule=rule,
-                place=where,
+                origin=where,
                 undoes=_undoes(proposal, choice),
             )
-            receipt, taken = ledger.decide(signed, {proposal.id: (choice, number)}, now=now)
-            return self._answer(ledger, proposal, receipt, taken)
+            receipt, taken = tx.decide(signed, {proposal.id: (choice, number)}, now=now)
+            return self._answer(tx, proposal, receipt, taken)
 
-        return _logged(await self._records.step(work), by)
+        return _logged(await self._database.transaction(work), by)
 
     async def decide_all(
         self, report_token: str, by: Person, rule: str, *, safe_only: bool = True, where: str = ""
@@ -83,20 +83,20 @@ class Decisions(Packs):
         """Approve what a report recommends: all of it, or all that is safe."""
         now = self._clock.now()
 
-        def work(ledger: Ledger) -> Clicked:
-            report = ledger.report_of(report_token)
+        def work(tx: Transaction) -> Clicked:
+            report = tx.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            _, some = ledger.proposals(report.id, limit=MOST, open_only=True)
+            _, some = tx.proposals(report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True)
             wanted: dict[int, tuple[Choice, int | None]] = {
                 each.id: (each.recommended, None)
                 for each in some
                 if each.recommended is not None and (each.safe or not safe_only)
             }
             first = Choice.ACCEPT if wanted else None
-            return self._decide_many(ledger, report.id, wanted, first, by, rule, where, now)
+            return self._decide_many(tx, report.id, wanted, first, by, rule, where, now)
 
-        return _logged(await self._records.step(work), by)
+        return _logged(await self._database.transaction(work), by)
 
     async def decide_some(
         self, report_token: str, choices: Choices, by: Person, rule: str, *, where: str = ""
@@ -108,30 +108,30 @@ class Decisions(Packs):
         """
         now = self._clock.now()
 
-        def work(ledger: Ledger) -> Clicked:
-            report = ledger.report_of(report_token)
+        def work(tx: Transaction) -> Clicked:
+            report = tx.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            known = {each.id: each for each in ledger.proposals_by_id(choices)}
+            known = {each.id: each for each in tx.proposals_by_id(choices)}
             for number, (choice, entered) in choices.items():
                 proposal = known.get(number)
                 # A newer report may have taken it over since; each is decided once all the same.
                 if proposal is None or proposal.kind is not ProposalKind.FIX:
                     raise NotAllowed("one of these is not part of a report; open it again")
-                _refuse_odd(proposal, choice, entered)
+                _refuse_invalid_choice(proposal, choice, entered)
             first = next((choice for choice, _ in choices.values()), None)
-            return self._decide_many(ledger, report.id, choices, first, by, rule, where, now)
+            return self._decide_many(tx, report.id, choices, first, by, rule, where, now)
 
-        return _logged(await self._records.step(work), by)
+        return _logged(await self._database.transaction(work), by)
 
     async def preview(
-        self, report_token: str, choices: Sequence[ForAll]
-    ) -> tuple[Report, list[Preview]] | None:
+        self, report_token: str, choices: Sequence[BulkChoice]
+    ) -> tuple[Report, list[BulkPreview]] | None:
         """Return what each choice for all would write now; None if there is no such report."""
-        report = await self._records.step(lambda ledger: ledger.report_of(report_token))
+        report = await self._database.transaction(lambda tx: tx.report_of(report_token))
         if report is None:
             return None
-        found = [Preview(choice=each.choice) for each in choices]
+        found = [BulkPreview(choice=each.choice) for each in choices]
         async for some in self._open_of(report):
             found = [each.plus(some, chosen) for each, chosen in zip(found, choices, strict=True)]
         return report, found
@@ -139,7 +139,7 @@ class Decisions(Packs):
     async def decide_bulk(
         self,
         report_token: str,
-        chosen: ForAll,
+        chosen: BulkChoice,
         choices: Choices,
         by: Person,
         rule: str,
@@ -156,7 +156,7 @@ class Decisions(Packs):
         """
         if chosen.choice not in FOR_ALL:
             raise NotAllowed(f"{chosen.choice.replace('_', ' ')} is no choice for all")
-        report = await self._records.step(lambda ledger: ledger.report_of(report_token))
+        report = await self._database.transaction(lambda tx: tx.report_of(report_token))
         if report is None:
             return Clicked(answer=Answer.UNKNOWN)
         apart = replace(chosen, without=chosen.without | choices.keys())
@@ -165,7 +165,7 @@ class Decisions(Packs):
             wanted |= dict.fromkeys(taken(some, apart), (chosen.choice, None))
         wanted |= choices
         if not wanted:  # somebody was faster; else all of it was left out
-            beaten = await self._records.step(lambda ledger: _beaten(ledger, report.id))
+            beaten = await self._database.transaction(lambda tx: _who_was_faster(tx, report.id))
             nothing = Clicked(answer=Answer.TAKEN, report=report.id)
             return nothing if beaten.by is None else beaten
         return await self.decide_some(report_token, wanted, by, rule, where=where)
@@ -176,7 +176,9 @@ class Decisions(Packs):
         A newer report may have taken it over; it is the same question all the same.
         """
         after, holder = 0, report.newer or report.id
-        while some := await self._records.step(partial(_open_after, report=holder, after=after)):
+        while some := await self._database.transaction(
+            partial(_open_after, report=holder, after=after)
+        ):
             yield some
             after = some[-1].id
 
@@ -186,20 +188,20 @@ class Decisions(Packs):
         """Want none of what a report proposes."""
         now = self._clock.now()
 
-        def work(ledger: Ledger) -> Clicked:
-            report = ledger.report_of(report_token)
+        def work(tx: Transaction) -> Clicked:
+            report = tx.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            _, some = ledger.proposals(report.id, limit=MOST, open_only=True)
+            _, some = tx.proposals(report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True)
             none = {each.id: (Choice.DISMISS, None) for each in some}
             first = Choice.DISMISS if none else None
-            return self._decide_many(ledger, report.id, none, first, by, rule, where, now)
+            return self._decide_many(tx, report.id, none, first, by, rule, where, now)
 
-        return _logged(await self._records.step(work), by)
+        return _logged(await self._database.transaction(work), by)
 
     def _decide_many(  # noqa: PLR0913, PLR0917 - what a signature needs
         self,
-        ledger: Ledger,
+        tx: Transaction,
         report: int,
         wanted: Choices,
         first: Choice | None,
@@ -210,21 +212,23 @@ class Decisions(Packs):
     ) -> Clicked:
         """Decide proposals of one report under one receipt."""
         if first is not None:
-            signed = Signed(kind=ProposalKind.FIX, choice=first, by=by, rule=rule, place=where)
-            receipt, taken = ledger.decide(signed, wanted, now=now)
+            signed = DecisionRecord(
+                kind=ProposalKind.FIX, choice=first, by=by, rule=rule, origin=where
+            )
+            receipt, taken = tx.decide(signed, wanted, now=now)
             if taken:
-                self._taken(ledger, receipt, now, kind=ProposalKind.FIX.value)
+                self._announce_decision(tx, receipt, now, kind=ProposalKind.FIX.value)
                 return Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
-        return _beaten(ledger, report)
+        return _who_was_faster(tx, report)
 
     def _answer(
-        self, ledger: Ledger, proposal: Proposal, receipt: int | None, taken: int
+        self, tx: Transaction, proposal: Proposal, receipt: int | None, taken: int
     ) -> Clicked:
         """Return what a click on one proposal came to."""
-        now = ledger.proposal_by_id(proposal.id) or proposal
+        now = tx.proposal_by_id(proposal.id) or proposal
         if taken:
-            self._taken(
-                ledger,
+            self._announce_decision(
+                tx,
                 receipt,
                 self._clock.now(),
                 kind=now.kind.value,
@@ -239,7 +243,7 @@ class Decisions(Packs):
                 report=now.report,
                 proposal=now,
             )
-        newer = None if now.finding is None else ledger.newer_proposal(now.finding)
+        newer = None if now.finding is None else tx.newer_proposal(now.finding)
         return Clicked(
             answer=ANSWERS[now.state],
             by=now.by,
@@ -249,27 +253,27 @@ class Decisions(Packs):
             proposal=newer if now.state is ProposalState.OUTDATED and newer else now,
         )
 
-    def _taken(
-        self, ledger: Ledger, receipt: int | None, now: datetime, **facts: str | int | None
+    def _announce_decision(
+        self, tx: Transaction, receipt: int | None, now: datetime, **facts: str | int | None
     ) -> None:
         """Tell in the same commit that somebody has decided: what comes of it is told later."""
-        first = None if receipt is None else ledger.first_of(receipt)
+        first = None if receipt is None else tx.first_proposal_of(receipt)
         report = None if first is None else first.report  # the one that holds it, wherever it was
         kept: dict[str, str | int | float | bool | None] = {"report": report, **facts}
         kept["receipt"] = receipt
-        told = News(kind="deciding", subject=f"receipt:{receipt}", facts=kept)
-        ledger.announce([told], now=now)
-        self._ring(ledger)
+        told = Event(kind="deciding", subject=f"receipt:{receipt}", facts=kept)
+        tx.notify_once([told], now=now)
+        self._wake_server(tx)
 
 
-def _open_after(ledger: Ledger, *, report: int, after: int) -> list[Proposal]:
-    return ledger.open_after(report, after, limit=PART)
+def _open_after(tx: Transaction, *, report: int, after: int) -> list[Proposal]:
+    return tx.open_after(report, after, limit=PROPOSALS_PER_STEP)
 
 
-def _beaten(ledger: Ledger, number: int) -> Clicked:
+def _who_was_faster(tx: Transaction, number: int) -> Clicked:
     """Return why a click on a report decided nothing."""
-    report = ledger.report(number)
-    _, some = ledger.proposals(number, limit=MOST)
+    report = tx.report(number)
+    _, some = tx.proposals(number, limit=MAX_PROPOSALS_PER_CLICK)
     decided = [each for each in some if each.by is not None]
     running = any(each.state is ProposalState.APPROVED for each in decided)
     last = max(decided, key=lambda each: each.decided_at or each.opened_at, default=None)
@@ -286,13 +290,15 @@ def _beaten(ledger: Ledger, number: int) -> Clicked:
     )
 
 
-def _refuse_odd(proposal: Proposal, choice: Choice, number: int | None) -> None:
+def _refuse_invalid_choice(proposal: Proposal, choice: Choice, number: int | None) -> None:
     """Raise NotAllowed if a choice is not among a proposal's."""
     offered = {each.choice for each in proposal.options}
     if choice is not Choice.DISMISS and choice not in offered:
         raise NotAllowed(f"{choice.replace('_', ' ')} is not among the choices")
-    if choice is Choice.USE_NUMBER and (number is None or not -GREATEST <= number <= GREATEST):
-        raise NotAllowed(f"enter a whole number, at most {GREATEST:,}")
+    if choice is Choice.USE_NUMBER and (
+        number is None or not -MAX_ENTERED_NUMBER <= number <= MAX_ENTERED_NUMBER
+    ):
+        raise NotAllowed(f"enter a whole number, at most {MAX_ENTERED_NUMBER:,}")
 
 
 def _undoes(proposal: Proposal, choice: Choice) -> int | None:
@@ -303,6 +309,6 @@ def _undoes(proposal: Proposal, choice: Choice) -> int | None:
 
 
 def _logged(clicked: Clicked, by: Person) -> Clicked:
-    facts = {"act": "click", "by": by.id, "answer": clicked.answer.value, "n": clicked.taken}
+    facts = {"event": "click", "by": by.id, "answer": clicked.answer.value, "n": clicked.taken}
     log.info("a click", extra=facts)
     return clicked

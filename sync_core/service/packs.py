@@ -3,22 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from sync_core.domain.decide import Obstacle
+from sync_core.domain.decisions import Obstacle
+from sync_core.domain.pack_sizes import Packing, read_for, repack
 from sync_core.domain.proposals import Choice, Option, Person, Proposal, ProposalKind, Write
-from sync_core.domain.repack import Packing, read_for, repack
-from sync_core.domain.shown import owed, shown
+from sync_core.domain.quantities import outstanding, target_of
 from sync_core.domain.values import Alias, Level, LevelId, Mode, Outcome, Pool, PoolId, Role
 from sync_core.errors import NotAllowed
-from sync_core.papers import Draft
-from sync_core.ports import Ledger
-from sync_core.service.orders import ASKED_FOR, Orders
-from sync_core.workers.packing import kept, why_not
-from sync_core.workers.reading import Found, read_levels
+from sync_core.ports import Transaction
+from sync_core.proposals import Draft
+from sync_core.service.commands import QUESTION_OPEN_FOR, ServiceCommands
+from sync_core.workers.level_reader import LevelReadings, read_levels
+from sync_core.workers.pack_size_changes import explain_obstacle, packings_to_json
 
 MAX_PACK = 100_000  # units; more is taken for a slip
 
 
-class Packs(Orders):
+class ServicePacks(ServiceCommands):
     """The part of the service that asks about pack sizes."""
 
     async def ask_pack(
@@ -39,67 +39,69 @@ class Packs(Orders):
         if not 1 <= pack <= MAX_PACK:
             raise NotAllowed(f"a pack is a number of units from 1 to {MAX_PACK:,}")
         stores = await self._destinations(alias)
-        wanted = await self._records.step(partial(_wanted, pool_ids, pack, stores))
+        wanted = await self._database.transaction(partial(_wanted, pool_ids, pack, stores))
         levels = [each for pool, some in wanted for each in read_for(pool, some)]
         found = await read_levels(levels, self._stores, self._clock)
         for store, why in found.silent.items():
             raise NotAllowed(f"{store} does not answer now: {why}")
         numbers = {pool.id: some for pool, some in wanted}
-        return await self._records.step(partial(self._ask_pack, numbers, pack, found, by))
+        return await self._database.transaction(partial(self._ask_pack, numbers, pack, found, by))
 
     def _ask_pack(
         self,
         numbers: Mapping[PoolId, Sequence[LevelId]],
         pack: int,
-        found: Found,
+        found: LevelReadings,
         by: Person,
-        ledger: Ledger,
+        tx: Transaction,
     ) -> Proposal:
         now = self._clock.now()
         lines: list[dict[str, object]] = []
         writes: list[Write] = []
         packings: list[tuple[PoolId, Packing]] = []
-        pools = ledger.pools(numbers)
-        places = {each.id: each.place for each in ledger.pool_views(list(numbers))}
+        pools = tx.pools(numbers)
+        location_groups = {each.id: each.location_group for each in tx.pool_views(list(numbers))}
         for number, some in numbers.items():
             pool = pools[number]
             saw = {each: found.values.get(each) for each in some}
             packing = Packing(levels=some, pack=pack, saw=saw, shared=pool.shared)
             did = repack(pool, packing, found.reads, now=now)
             if isinstance(did, Obstacle):
-                raise NotAllowed(f"{pool.title}: {why_not(did, pool, packing, found)}")
+                raise NotAllowed(f"{pool.title}: {explain_obstacle(did, pool, packing, found)}")
             for line, write in _lines(pool, did[0], packing):
-                lines.append({**line, "title": pool.title, "place": places.get(number, "")})
+                lines.append(
+                    {**line, "title": pool.title, "place": location_groups.get(number, "")}
+                )
                 writes += [] if write is None else [write]
             packings.append((number, packing))
         draft = Draft(
             kind=ProposalKind.PACK,
             subject=str(pack),
             title=", ".join(dict.fromkeys(pools[each].title for each in numbers)),
-            facts={**kept(packings), "pack": pack, "lines": lines, "by": by.name},
+            facts={**packings_to_json(packings), "pack": pack, "lines": lines, "by": by.name},
             options=(
                 Option(choice=Choice.CONFIRM, words=f"Use packs of {pack}", writes=tuple(writes)),
             ),
             recommended=Choice.CONFIRM,
         )
         token = self._ids.new()
-        ledger.propose([(draft, token)], report=None, now=now, expires_at=now + ASKED_FOR)
-        made = ledger.proposal(token)
+        tx.propose([(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR)
+        made = tx.proposal(token)
         if made is None:  # the line above has just made it
             raise NotAllowed("the question is gone; ask again")
         return made
 
 
 def _wanted(
-    numbers: Sequence[PoolId], pack: int, stores: Sequence[Alias], ledger: Ledger
+    numbers: Sequence[PoolId], pack: int, stores: Sequence[Alias], tx: Transaction
 ) -> list[tuple[Pool, list[LevelId]]]:
     """Return the pools with those of their levels whose pack size would be another.
 
     Raises:
         NotAllowed: If there are none.
     """
-    pools = ledger.pools(numbers)
-    theirs = [each for pool in pools.values() for each in pool.levels if each.spot.store in stores]
+    pools = tx.pools(numbers)
+    theirs = [each for pool in pools.values() for each in pool.levels if each.key.store in stores]
     if not theirs:
         raise NotAllowed(f"it shares no stock with {', '.join(stores) or 'any destination'}")
     others = {each.id for each in theirs if each.pack != pack}
@@ -117,11 +119,11 @@ def _lines(
     """Yield what becomes of each level, for people, and what would be written to it."""
     for number in packing.levels:
         level = outcome.pool.level(number)
-        delta = owed(level, outcome.pool.shared) if level.met else 0
+        delta = outstanding(level, outcome.pool.shared) if level.baselined else 0
         expected = _expected(outcome.pool, level)
-        what = "write" if delta else "fits" if level.met else "differs"
+        what = "write" if delta else "fits" if level.baselined else "differs"
         line: dict[str, object] = {
-            "store": level.spot.store,
+            "store": level.key.store,
             "was": before.level(number).pack,
             "shows": packing.saw[number],
             "expected": expected,
@@ -130,7 +132,7 @@ def _lines(
         if not delta or level.book is None:
             yield line, None
         else:
-            write = Write(store=level.spot.store, before=level.book, after=level.book + delta)
+            write = Write(store=level.key.store, before=level.book, after=level.book + delta)
             yield line, write
 
 
@@ -138,4 +140,4 @@ def _expected(pool: Pool, level: Level) -> int | None:
     """Return what a level should show: by its pool, or by its source where nothing is agreed."""
     source = next((each for each in pool.levels if each.role is Role.SOURCE), None)
     shared = pool.shared if source is None or pool.shared is not None else source.book
-    return None if shared is None or level.mode is Mode.OFF else shown(level, shared)
+    return None if shared is None or level.mode is Mode.OFF else target_of(level, shared)

@@ -20,18 +20,20 @@ from sync_core.errors import (
     Throttled,
     WrongShop,
 )
-from sync_core.shopify.answers import SECURITY, Answer, retry_after
-from sync_core.shopify.fields import as_number, as_text, decoded
-from sync_core.shopify.wire import Wire
+from sync_core.shopify.fields import as_number, as_text, decode_json
+from sync_core.shopify.http_client import HttpClient
+from sync_core.shopify.responses import HTTP_SECURITY_REJECTION, HttpResponse, retry_after
 
 log = logging.getLogger(__name__)
 
-DAY = timedelta(hours=24)
-EARLY = timedelta(hours=4)  # before its end, a token is renewed
-REST = timedelta(seconds=5)  # between two failing attempts, however many requests want one
-AGAIN = timedelta(minutes=1)  # after a failed renewal while the old token still works
+TOKEN_LIFETIME = timedelta(hours=24)
+RENEW_BEFORE_END = timedelta(hours=4)  # before its end, a token is renewed
+PAUSE_AFTER_FAILURE = timedelta(
+    seconds=5
+)  # between two failing attempts, however many requests want one
+RETRY_RENEWAL_AFTER = timedelta(minutes=1)  # after a failed renewal while the old token still works
 
-_WHY = {
+_GRANT_ERROR_WORDS = {
     "shop_not_permitted": "the app and the store are not in the same organization",
     "app_not_installed": "the app is not installed in the store",
     "application_cannot_be_found": "the store knows no app with this client id and secret",
@@ -69,7 +71,7 @@ class PermanentToken:
     """The token of an app that was made in the store's own admin."""
 
     def __init__(self, token: str) -> None:
-        if not _is_fit(token):
+        if not _is_valid_token(token):
             raise BadSettings("ACCESS_TOKEN is empty, or has letters in it that no token has")
         self._token = token
 
@@ -101,7 +103,7 @@ class ClientCredentials:
         self._url = f"{api_url.rstrip('/')}/admin/oauth/access_token"
         self._client = client
         self._clock = clock
-        self._wire = Wire(transport)
+        self._http = HttpClient(transport)
         self._lock = asyncio.Lock()  # many requests, one renewal
         self._token = ""
         self._ends = self._renew_at = clock.now()
@@ -110,21 +112,21 @@ class ClientCredentials:
 
     async def token(self) -> str:
         """Return the token; ask for a new one well before it ends."""
-        if self._is_fresh() or (self._lock.locked() and self._works()):
+        if self._is_fresh() or (self._lock.locked() and self._is_valid()):
             return self._token  # somebody else may be renewing it
         async with self._lock:
             if self._is_fresh():
                 return self._token  # somebody else was faster
             try:
-                await self._ask()
+                await self._request_token()
             except (AccessLost, WrongShop, NotSent) as exc:
-                if not self._works():
+                if not self._is_valid():
                     raise
-                self._renew_at = self._clock.now() + AGAIN
+                self._renew_at = self._clock.now() + RETRY_RENEWAL_AFTER
                 log.warning(
                     "The token could not be renewed yet: %s",
                     exc,
-                    extra={"act": "token_kept", "store": self._alias},
+                    extra={"event": "token_kept", "store": self._alias},
                 )
             return self._token
 
@@ -133,32 +135,32 @@ class ClientCredentials:
         async with self._lock:
             if refused == self._token:
                 self._token = ""
-                await self._ask()
+                await self._request_token()
             elif not self._token:
-                await self._ask()
+                await self._request_token()
             return self._token
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._wire.close()
+        await self._http.close()
 
     def _is_fresh(self) -> bool:
         return bool(self._token) and self._clock.now() < self._renew_at
 
-    def _works(self) -> bool:
+    def _is_valid(self) -> bool:
         return bool(self._token) and self._clock.now() < self._ends
 
-    async def _ask(self) -> None:
+    async def _request_token(self) -> None:
         if self._failure is not None and self._clock.now() < self._failed_until:
             raise self._failure
         try:
-            await self._ask_now()
+            await self._fetch_token()
         except StoreError as exc:
-            self._failure, self._failed_until = exc, self._clock.now() + REST
+            self._failure, self._failed_until = exc, self._clock.now() + PAUSE_AFTER_FAILURE
             raise
         self._failure = None
 
-    async def _ask_now(self) -> None:
+    async def _fetch_token(self) -> None:
         client_id, secret = self._client
         form = urlencode(
             {
@@ -170,19 +172,19 @@ class ClientCredentials:
         asked_at = self._clock.now()
         try:
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = await self._wire.post(self._url, form, kind)
+            response = await self._http.post(self._url, form, kind)
         except NoAnswer as exc:
             raise NotSent(f"no answer to our request for a token: {exc}") from exc
-        self._keep(granted(answer), asked_at)
+        self._keep_grant(parse_grant(response), asked_at)
 
-    def _keep(self, grant: tuple[str, timedelta], asked_at: datetime) -> None:
+    def _keep_grant(self, grant: tuple[str, timedelta], asked_at: datetime) -> None:
         self._token, life = grant
         self._ends = asked_at + life
-        self._renew_at = self._ends - min(EARLY, life / 2)
-        log.info("A new token.", extra={"act": "token_renewed", "store": self._alias})
+        self._renew_at = self._ends - min(RENEW_BEFORE_END, life / 2)
+        log.info("A new token.", extra={"event": "token_renewed", "store": self._alias})
 
 
-def granted(answer: Answer) -> tuple[str, timedelta]:
+def parse_grant(response: HttpResponse) -> tuple[str, timedelta]:
     """Return a token and how long it lives.
 
     Raises:
@@ -190,42 +192,44 @@ def granted(answer: Answer) -> tuple[str, timedelta]:
         WrongShop: No shop is at that address.
         NotSent: Perhaps later.
     """
-    status = answer.status
+    status = response.status
     if status == HTTPStatus.NOT_FOUND:
         raise WrongShop("no shop answers at this address (404)")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise Throttled("too many requests for a token (429)", wait=retry_after(answer))
+        raise Throttled("too many requests for a token (429)", wait=retry_after(response))
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in {
         HTTPStatus.REQUEST_TIMEOUT,
-        SECURITY,
+        HTTP_SECURITY_REJECTION,
     }:
-        raise AccessLost(f"the store gives us no token ({status}): {_words(answer.body)}")
+        raise AccessLost(
+            f"the store gives us no token ({status}): {_grant_error_text(response.body)}"
+        )
     if status != HTTPStatus.OK:
         raise NotSent(f"the store gave us no token just now ({status})")
-    given = _object(answer.body)
+    given = _as_mapping(response.body)
     token = as_text(given.get("access_token"))
-    if not _is_fit(token):
+    if not _is_valid_token(token):
         raise NotSent("the store's answer has no token in it")
     life = as_number(given.get("expires_in"))
-    return token, min(timedelta(seconds=min(life, 1e9)), DAY) if life else DAY
+    return token, min(timedelta(seconds=min(life, 1e9)), TOKEN_LIFETIME) if life else TOKEN_LIFETIME
 
 
-def _words(body: bytes) -> str:
+def _grant_error_text(body: bytes) -> str:
     """Say why, in our own words: the store's are a page for people, or a code."""
     text = body[:100_000].decode("utf-8", "replace")
-    for code, why in _WHY.items():
+    for code, why in _GRANT_ERROR_WORDS.items():
         if code in text:
             return f"{code}: {why}"
     return "it does not say why; check the client id, the client secret and the app's scopes"
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _as_mapping(body: bytes) -> dict[str, Any]:
     try:
-        given = decoded(body)
+        given = decode_json(body)
     except ValueError:
         return {}
     return given if isinstance(given, dict) else {}
 
 
-def _is_fit(token: str) -> bool:
+def _is_valid_token(token: str) -> bool:
     return bool(token) and token.isascii() and token.isprintable() and " " not in token

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from sync_core.domain.values import LocationId
 
 API_VERSION = "2026-10"
-MOST_ROWS = 250  # in any array or page
-MOST_BYTES = 65_535  # of an export's query
+MAX_ROWS = 250  # in any array or page
+MAX_QUERY_BYTES = 65_535  # of an export's query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,19 +17,19 @@ class Document:
 
     name: str
     text: str
-    cost: float = 10.0  # points for the request as such
-    each: float = 0.0  # points for each row asked for
-    rows: int = MOST_ROWS  # how many to ask for at first
-    most: int = MOST_ROWS  # how many to ask for where a store finds them cheap
+    base_cost: float = 10.0  # points for the request as such
+    row_cost: float = 0.0  # points for each row asked for
+    rows: int = MAX_ROWS  # how many to ask for at first
+    max_rows: int = MAX_ROWS  # how many to ask for where a store finds them cheap
 
-    def guess(self, rows: int) -> float:
+    def estimate(self, rows: int) -> float:
         """Return what a request for so many rows may cost."""
-        return self.cost + self.each * rows
+        return self.base_cost + self.row_cost * rows
 
 
 ADJUST = Document(
     name="Adjust",
-    cost=13.0,
+    base_cost=13.0,
     text="""\
 mutation Adjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
   inventoryAdjustQuantities(input: $input) @idempotent(key: $key) {
@@ -43,8 +43,8 @@ mutation Adjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
 
 READ = Document(
     name="Read",
-    cost=2.0,
-    each=7.0,
+    base_cost=2.0,
+    row_cost=7.0,
     rows=100,
     text="""\
 query Read($ids: [ID!]!, $location: ID!) {
@@ -63,8 +63,8 @@ query Read($ids: [ID!]!, $location: ID!) {
 
 CHANGED = Document(
     name="Changed",
-    cost=4.0,
-    each=3.0,
+    base_cost=4.0,
+    row_cost=3.0,
     text="""\
 query Changed($location: ID!, $query: String!, $first: Int!, $after: String) {
   location(id: $location) {
@@ -80,7 +80,7 @@ query Changed($location: ID!, $query: String!, $first: Int!, $after: String) {
 """,
 )
 
-VARIANT = """
+VARIANT_FRAGMENT = """
 fragment Sold on ProductVariant {
   id sku requiresComponents inventoryPolicy
   barcodes(first: 20) { nodes { value } }
@@ -91,8 +91,8 @@ fragment Sold on ProductVariant {
 
 VARIANTS = Document(
     name="Variants",
-    cost=4.0,
-    each=7.0,
+    base_cost=4.0,
+    row_cost=7.0,
     rows=120,
     text="""\
 query Variants($first: Int!, $after: String) {
@@ -102,15 +102,15 @@ query Variants($first: Int!, $after: String) {
   }
 }
 """
-    + VARIANT,
+    + VARIANT_FRAGMENT,
 )
 
 PRODUCT = Document(
     name="Product",
-    cost=4.0,
-    each=6.0,
+    base_cost=4.0,
+    row_cost=6.0,
     rows=50,  # most products have few
-    most=50,
+    max_rows=50,
     text="""\
 query Product($id: ID!, $first: Int!, $after: String) {
   product(id: $id) {
@@ -122,15 +122,15 @@ query Product($id: ID!, $first: Int!, $after: String) {
   }
 }
 """
-    + VARIANT,
+    + VARIANT_FRAGMENT,
 )
 
 SETUP = Document(
     name="Setup",
-    cost=20.0,
-    each=1.0,
+    base_cost=20.0,
+    row_cost=1.0,
     rows=100,
-    most=100,
+    max_rows=100,
     text="""\
 query Setup($first: Int!, $after: String) {
   shop { id name myshopifyDomain }
@@ -145,10 +145,10 @@ query Setup($first: Int!, $after: String) {
 
 SUBSCRIPTIONS = Document(
     name="Subscriptions",
-    cost=4.0,
-    each=1.0,
+    base_cost=4.0,
+    row_cost=1.0,
     rows=100,
-    most=100,
+    max_rows=100,
     text="""\
 query Subscriptions($first: Int!, $after: String) {
   webhookSubscriptions(first: $first, after: $after) {
@@ -161,7 +161,7 @@ query Subscriptions($first: Int!, $after: String) {
 
 MARK = Document(
     name="Mark",
-    cost=2.0,
+    base_cost=2.0,
     text="""\
 query Mark($namespace: String!, $key: String!) {
   currentAppInstallation { id metafield(namespace: $namespace, key: $key) { value compareDigest } }
@@ -171,7 +171,7 @@ query Mark($namespace: String!, $key: String!) {
 
 SET_MARK = Document(
     name="SetMark",
-    cost=10.0,
+    base_cost=10.0,
     text="""\
 mutation SetMark($metafields: [MetafieldsSetInput!]!) {
   metafieldsSet(metafields: $metafields) {
@@ -220,7 +220,7 @@ mutation BulkStart($query: String!) {
 
 BULK_POLL = Document(
     name="BulkPoll",
-    cost=1.0,
+    base_cost=1.0,
     text="""\
 query BulkPoll($id: ID!) {
   bulkOperation(id: $id) {
@@ -230,7 +230,7 @@ query BulkPoll($id: ID!) {
 """,
 )
 
-ALL = (
+ALL_DOCUMENTS = (
     ADJUST,
     READ,
     CHANGED,
@@ -247,7 +247,7 @@ ALL = (
 )
 
 
-def exported(locations: Sequence[LocationId]) -> str:
+def export_fields(locations: Sequence[LocationId]) -> str:
     """Return the fields of one line of an export; the locations are its columns, in order.
 
     The query of an export takes no variables. Nothing but whole numbers gets into its text.
@@ -273,17 +273,17 @@ def exported(locations: Sequence[LocationId]) -> str:
         "  selectedOptions { name value }\n"
         f"  inventoryItem {{ id tracked{columns} }}"
     )
-    if len(text) > MOST_BYTES - len(_EXPORT):
+    if len(text) > MAX_QUERY_BYTES - len(_EXPORT_FRAME):
         raise ValueError(f"a store exports no more locations at once than {len(locations) - 1}")
     return text
 
 
-_EXPORT = "{ productVariants { edges { node {  } } } }"
+_EXPORT_FRAME = "{ productVariants { edges { node {  } } } }"
 
 
 def export_query(locations: Sequence[LocationId]) -> str:
     """Return the query of an export. It has one connection: one line is one variant."""
-    return f"{{ productVariants {{ edges {{ node {{ {exported(locations)} }} }} }} }}"
+    return f"{{ productVariants {{ edges {{ node {{ {export_fields(locations)} }} }} }} }}"
 
 
 def export_page(locations: Sequence[LocationId]) -> Document:
@@ -291,13 +291,13 @@ def export_page(locations: Sequence[LocationId]) -> Document:
     name = f"ExportPage{len(locations)}"  # each has a price of its own
     return Document(
         name=name,
-        cost=4.0,
-        each=5.0 + 3.0 * len(locations),
+        base_cost=4.0,
+        row_cost=5.0 + 3.0 * len(locations),
         rows=max(1, min(100, 700 // (5 + 3 * len(locations)))),
         text=f"""\
 query {name}($first: Int!, $after: String, $query: String) {{
   productVariants(first: $first, after: $after, query: $query, sortKey: ID) {{
-    nodes {{ {exported(locations)} }}
+    nodes {{ {export_fields(locations)} }}
     pageInfo {{ hasNextPage endCursor }}
   }}
 }}
@@ -305,7 +305,7 @@ query {name}($first: Int!, $after: String, $query: String) {{
     )
 
 
-def quoted(text: str) -> str:
+def quote_term(text: str) -> str:
     """Return a text as one term of Shopify's search language."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -313,11 +313,11 @@ def quoted(text: str) -> str:
 def changed_since(time: datetime) -> str:
     """Return the search for what changed at that time or later."""
     stamp = time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()
-    return f"updated_at:>={quoted(stamp + 'Z')}"
+    return f"updated_at:>={quote_term(stamp + 'Z')}"
 
 
 # Enum words with an underscore that a topic keeps after its slash.
-_WHOLE = {
+_IRREGULAR_TOPICS = {
     "APP_SCOPES_UPDATE": "app/scopes_update",
     "ORDERS_PARTIALLY_FULFILLED": "orders/partially_fulfilled",
 }
@@ -330,4 +330,4 @@ def topic_enum(topic: str) -> str:
 
 def topic_name(enum: str) -> str:
     """Return INVENTORY_LEVELS_UPDATE as inventory_levels/update."""
-    return _WHOLE.get(enum) or "/".join(enum.lower().rsplit("_", 1))
+    return _IRREGULAR_TOPICS.get(enum) or "/".join(enum.lower().rsplit("_", 1))

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from sync_core.domain.texts import storable_json
-from sync_core.domain.values import GREATEST
+from sync_core.domain.values import MAX_QUANTITY
 
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 
-def decoded(body: bytes) -> Any:
+def decode_json(body: bytes) -> Any:
     """Return parsed JSON, its texts as we can store them.
 
     Raises:
@@ -32,25 +32,25 @@ def gid(kind: str, number: int) -> str:
     return f"gid://shopify/{kind}/{number}"
 
 
-def number_in(text: object, kind: str) -> int | None:
+def id_in_gid(text: object, kind: str) -> int | None:
     """Return the number at the end of a global id of that kind."""
     prefix = f"gid://shopify/{kind}/"
     if not isinstance(text, str) or not text.startswith(prefix):
         return None
     digits = text.removeprefix(prefix)
-    if not digits.isascii() or not digits.isdigit() or len(digits) > len(str(LARGEST_ID)):
+    if not digits.isascii() or not digits.isdigit() or len(digits) > len(str(MAX_ID)):
         return None
     return as_id(int(digits))
 
 
 def as_id(value: object) -> int | None:
     """Return a bare id."""
-    return value if type(value) is int and 0 < value <= LARGEST_ID else None
+    return value if type(value) is int and 0 < value <= MAX_ID else None
 
 
 def as_quantity(value: object) -> int | None:
     """Return a quantity that a store can hold."""
-    return value if type(value) is int and -GREATEST <= value <= GREATEST else None
+    return value if type(value) is int and -MAX_QUANTITY <= value <= MAX_QUANTITY else None
 
 
 def as_text(value: object) -> str:
@@ -62,7 +62,7 @@ def as_number(value: object) -> float | None:
     """Return a finite number of points or seconds, not below zero."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value <= LARGEST_ID else None
+    return float(value) if 0 <= value <= MAX_ID else None
 
 
 def as_time(value: object) -> datetime | None:

@@ -20,15 +20,15 @@ from sync_core.domain.values import (
     Alias,
     InventoryPolicy,
     ItemId,
+    LevelKey,
     LocationId,
     Reading,
-    Spot,
     Suspension,
     Variant,
 )
 from sync_core.errors import NoAnswer
 from sync_core.ports import Location
-from sync_core.shopify.fields import as_quantity, as_time, gid, number_in
+from sync_core.shopify.fields import as_quantity, as_time, gid, id_in_gid
 
 T = TypeVar("T")
 
@@ -162,7 +162,7 @@ class SubscriptionNode(Node):
     name: str | None = None
 
 
-def shaped(value: object, kind: type[T]) -> T:
+def convert(value: object, kind: type[T]) -> T:
     """Return foreign data as what it must be.
 
     Raises:
@@ -174,7 +174,7 @@ def shaped(value: object, kind: type[T]) -> T:
         raise NoAnswer("the answer has another shape than we asked for") from exc
 
 
-def known(value: T | None, what: str) -> T:
+def require(value: T | None, what: str) -> T:
     """Return a value that must be there.
 
     Raises:
@@ -185,59 +185,59 @@ def known(value: T | None, what: str) -> T:
     return value
 
 
-def whole(values: list[T | None] | None, what: str) -> list[T]:
+def require_all(values: list[T | None] | None, what: str) -> list[T]:
     """Return a list that must be there, without holes.
 
     Raises:
         NoAnswer: It is not, or it has some.
     """
-    return [known(each, what) for each in known(values, what)]
+    return [require(each, what) for each in require(values, what)]
 
 
-def cursor(info: PageInfo | None) -> str | None:
+def next_cursor(info: PageInfo | None) -> str | None:
     """Return where the next page begins; None at the end.
 
     Raises:
         NoAnswer: It does not say.
     """
-    info = known(info, "whether there is more")
-    if not known(info.has_next_page, "whether there is more"):
+    info = require(info, "whether there is more")
+    if not require(info.has_next_page, "whether there is more"):
         return None
-    return known(info.end_cursor or None, "where the next page begins")
+    return require(info.end_cursor or None, "where the next page begins")
 
 
-def item_reading(spot: Spot, node: ItemNode | None) -> Reading:
+def item_reading(key: LevelKey, node: ItemNode | None) -> Reading:
     """Return what a read by id found at a spot.
 
     Raises:
         NoAnswer: It is the answer to another question.
     """
     if node is None or node.id is None:
-        return Reading(spot=spot, trouble=Suspension.MISSING)
-    if node.id != gid("InventoryItem", spot.item):
+        return Reading(key=key, trouble=Suspension.MISSING)
+    if node.id != gid("InventoryItem", key.item):
         raise NoAnswer("the answer is about another item than we asked for")
-    if trouble := _kind_trouble(node.variants):
-        return Reading(spot=spot, trouble=trouble)
-    return level_reading(spot, node.inventory_level, tracked=node.tracked)
+    if trouble := _product_trouble(node.variants):
+        return Reading(key=key, trouble=trouble)
+    return level_reading(key, node.inventory_level, tracked=node.tracked)
 
 
-def level_reading(spot: Spot, level: LevelNode | None, *, tracked: bool | None) -> Reading:
+def level_reading(key: LevelKey, level: LevelNode | None, *, tracked: bool | None) -> Reading:
     """Return what a level shows."""
     if tracked is False:
-        return Reading(spot=spot, trouble=Suspension.UNTRACKED)
+        return Reading(key=key, trouble=Suspension.UNTRACKED)
     if tracked is None or level is None or level.is_active is None:
-        return Reading(spot=spot, trouble=Suspension.MISSING)
+        return Reading(key=key, trouble=Suspension.MISSING)
     if not level.is_active:
-        return Reading(spot=spot, trouble=Suspension.INACTIVE)
+        return Reading(key=key, trouble=Suspension.INACTIVE)
     found = [each for each in level.quantities or () if each and each.name == "available"]
     available = as_quantity(found[0].quantity) if len(found) == 1 else None
     if available is None:
-        return Reading(spot=spot, trouble=Suspension.MISSING)
+        return Reading(key=key, trouble=Suspension.MISSING)
     # A name that was never touched has a quantity and no time.
-    return Reading(spot=spot, available=available, updated_at=as_time(found[0].updated_at))
+    return Reading(key=key, available=available, updated_at=as_time(found[0].updated_at))
 
 
-def _kind_trouble(variants: VariantNodes | None) -> Suspension | None:
+def _product_trouble(variants: VariantNodes | None) -> Suspension | None:
     variant = next(iter((variants and variants.nodes) or ()), None)
     if variant is None or variant.requires_components is None:
         return Suspension.MISSING
@@ -250,65 +250,67 @@ def _kind_trouble(variants: VariantNodes | None) -> Suspension | None:
 
 def listed_level(store: Alias, location: LocationId, level: LevelNode) -> Reading:
     """Return a level as a location lists it."""
-    item = known(level.item, "which item a level is of")
-    number = known(number_in(item.id, "InventoryItem"), "which item a level is of")
-    spot = Spot(store=store, item=ItemId(number), location=location)
-    return level_reading(spot, level, tracked=item.tracked)
+    item = require(level.item, "which item a level is of")
+    number = require(id_in_gid(item.id, "InventoryItem"), "which item a level is of")
+    key = LevelKey(store=store, item=ItemId(number), location=location)
+    return level_reading(key, level, tracked=item.tracked)
 
 
-def variant(store: Alias, node: VariantNode, product: ProductNode | None) -> Variant:
+def parse_variant(store: Alias, node: VariantNode, product: ProductNode | None) -> Variant:
     """Return a variant; every field that identifies it must be there."""
-    product = known(product, "which product a variant is of")
-    item = known(node.inventory_item, "which item a variant has")
-    number = known(number_in(item.id, "InventoryItem"), "which item a variant has")
+    product = require(product, "which product a variant is of")
+    item = require(node.inventory_item, "which item a variant has")
+    number = require(id_in_gid(item.id, "InventoryItem"), "which item a variant has")
     return Variant(
         store=store,
-        variant_id=known(number_in(node.id, "ProductVariant"), "which variant this is"),
-        product_id=known(number_in(product.id, "Product"), "which product a variant is of"),
+        variant_id=require(id_in_gid(node.id, "ProductVariant"), "which variant this is"),
+        product_id=require(id_in_gid(product.id, "Product"), "which product a variant is of"),
         item=ItemId(number),
-        handle=known(product.handle, "the handle of a product"),
-        title=known(product.title, "the title of a product"),
+        handle=require(product.handle, "the handle of a product"),
+        title=require(product.title, "the title of a product"),
         options=tuple(
-            (known(each.name, "an option"), known(each.value, "an option"))
-            for each in whole(node.selected_options, "the options of a variant")
+            (require(each.name, "an option"), require(each.value, "an option"))
+            for each in require_all(node.selected_options, "the options of a variant")
         ),
         sku=node.sku or "",
         barcodes=_barcodes(node.barcodes),
-        tracked=known(item.tracked, "whether an item is tracked"),
-        bundle=known(node.requires_components, "whether a variant is a bundle"),
-        gift_card=known(product.is_gift_card, "whether a product is a gift card"),
-        status=known(product.status, "the status of a product"),
+        tracked=require(item.tracked, "whether an item is tracked"),
+        bundle=require(node.requires_components, "whether a variant is a bundle"),
+        gift_card=require(product.is_gift_card, "whether a product is a gift card"),
+        status=require(product.status, "the status of a product"),
         policy=_policy(node.inventory_policy),
     )
 
 
 def _barcodes(given: BarcodeNodes | None) -> tuple[str, ...]:
-    found = whole(known(given, "the barcodes of a variant").nodes, "the barcodes of a variant")
-    return tuple(known(each.value, "a barcode") for each in found)
+    found = require_all(
+        require(given, "the barcodes of a variant").nodes, "the barcodes of a variant"
+    )
+    return tuple(require(each.value, "a barcode") for each in found)
 
 
 def _policy(given: str | None) -> InventoryPolicy:
     try:
-        return InventoryPolicy(known(given, "whether a variant sells below zero").lower())
+        return InventoryPolicy(require(given, "whether a variant sells below zero").lower())
     except ValueError as exc:
         raise NoAnswer("a variant has an inventory policy that we do not know") from exc
 
 
-def location(node: LocationNode) -> Location:
+def parse_location(node: LocationNode) -> Location:
     """Return a location."""
-    number = known(number_in(node.id, "Location"), "which location this is")
-    other = known(node.is_fulfillment_service, "whose a location is")
+    number = require(id_in_gid(node.id, "Location"), "which location this is")
+    other = require(node.is_fulfillment_service, "whose a location is")
     return Location(
         id=LocationId(number),
-        name=known(node.name, "the name of a location"),
-        active=known(node.is_active, "whether a location is open"),
+        name=require(node.name, "the name of a location"),
+        active=require(node.is_active, "whether a location is open"),
         owned=not other,
     )
 
 
-def nodes_of(data: Any, kind: type[T]) -> tuple[list[T], str | None]:
+def parse_connection(data: Any, kind: type[T]) -> tuple[list[T], str | None]:
     """Return a page of a plain connection, and where the next one begins."""
     rows = data.get("nodes") if isinstance(data, dict) else None
     info = data.get("pageInfo") if isinstance(data, dict) else None
-    found = shaped(rows, list[kind])  # type: ignore[valid-type]  # a type made at run time
-    return found, cursor(shaped(info, PageInfo))
+    found = convert(rows, list[kind])  # type: ignore[valid-type]  # a type made at run time
+    return found, next_cursor(convert(info, PageInfo))

@@ -12,24 +12,24 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sync_core.domain.acts import (
-    Act,
-    ActKind,
-    ActsHeard,
-    ExportEnded,
-    Heard,
-    HeardVariant,
-    Nothing,
-    ProductGone,
-    ProductHeard,
-    Uninstalled,
+from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Observation
+from sync_core.domain.webhook_events import (
+    AppUninstalled,
+    ExportFinished,
+    IgnoredTopic,
+    OrderEvent,
+    OrderEventKind,
+    OrderEvents,
+    ProductChanged,
+    ProductDeleted,
+    ReportedVariant,
+    WebhookEvent,
 )
-from sync_core.domain.values import Alias, ItemId, LocationId, Observation, Spot
-from sync_core.shopify.fields import as_id, as_quantity, as_text, as_time, decoded
+from sync_core.shopify.fields import as_id, as_quantity, as_text, as_time, decode_json
 
 T = TypeVar("T")
 
-ALWAYS = (
+BASE_TOPICS = (
     "inventory_levels/update",
     "products/create",
     "products/update",
@@ -38,22 +38,22 @@ ALWAYS = (
     "bulk_operations/finish",
 )
 # All that we read of an order. Who bought it stays in the store.
-FIELDS = {
+ORDER_FIELDS = {
     "orders/create": ["id", "name", "created_at", "updated_at", "location_id", "line_items"],
     "orders/cancelled": ["id", "name", "cancelled_at", "updated_at", "line_items", "refunds"],
     "refunds/create": ["id", "order_id", "created_at", "refund_line_items"],
 }
-WITH_ORDERS = ("orders/create", "orders/cancelled", "refunds/create")
+ORDER_TOPICS = ("orders/create", "orders/cancelled", "refunds/create")
 ORDER_SCOPE = "read_orders"
 
 
-class Unreadable(ValueError):
+class UnreadableWebhook(ValueError):
     """A body is not what its topic promises."""
 
 
 def topics(scopes: Iterable[str]) -> tuple[str, ...]:
     """Return what to subscribe to, as far as the app's scopes allow it."""
-    return ALWAYS + WITH_ORDERS if ORDER_SCOPE in set(scopes) else ALWAYS
+    return BASE_TOPICS + ORDER_TOPICS if ORDER_SCOPE in set(scopes) else BASE_TOPICS
 
 
 def verify(secrets: Iterable[str], raw: bytes, header: str | None) -> bool:
@@ -72,46 +72,46 @@ def verify(secrets: Iterable[str], raw: bytes, header: str | None) -> bool:
     return found
 
 
-def heard(alias: Alias, topic: str, body: bytes) -> Heard:
+def parse_webhook(alias: Alias, topic: str, body: bytes) -> WebhookEvent:
     """Return what a delivery reports.
 
     Raises:
-        Unreadable: It is not what its topic promises.
+        UnreadableWebhook: It is not what its topic promises.
     """
-    reader = _READERS.get(topic)
-    return reader(alias, body) if reader else Nothing()
+    parser = _PARSERS.get(topic)
+    return parser(alias, body) if parser else IgnoredTopic()
 
 
-def observation(alias: Alias, body: bytes) -> Observation:
+def parse_inventory_level(alias: Alias, body: bytes) -> Observation:
     """Return what inventory_levels/update says. `available` null means untracked.
 
     Raises:
-        Unreadable: A field is missing or has another type.
+        UnreadableWebhook: A field is missing or has another type.
     """
-    given = _object(body)
+    given = _parse_object(body)
     available = given.get("available", "absent")
-    updated_at = _needed(as_time(given.get("updated_at")), "updated_at")
+    updated_at = _require(as_time(given.get("updated_at")), "updated_at")
     return Observation(
-        spot=Spot(
+        key=LevelKey(
             store=alias,
-            item=ItemId(_id(given, "inventory_item_id")),
-            location=LocationId(_id(given, "location_id")),
+            item=ItemId(_id_at(given, "inventory_item_id")),
+            location=LocationId(_id_at(given, "location_id")),
         ),
-        available=None if available is None else _needed(as_quantity(available), "available"),
+        available=None if available is None else _require(as_quantity(available), "available"),
         updated_at=updated_at,
     )
 
 
-def product(alias: Alias, body: bytes) -> ProductHeard:
+def parse_product(alias: Alias, body: bytes) -> ProductChanged:
     """Return what products/create and products/update say. Variants that have no ids are left out.
 
     Raises:
-        Unreadable: It does not say which product.
+        UnreadableWebhook: It does not say which product.
     """
-    given = _object(body)
-    return ProductHeard(
+    given = _parse_object(body)
+    return ProductChanged(
         store=alias,
-        product_id=_id(given, "id"),
+        product_id=_id_at(given, "id"),
         handle=as_text(given.get("handle")),
         title=as_text(given.get("title")),
         status=as_text(given.get("status")).upper(),  # as the Admin API writes it
@@ -119,113 +119,129 @@ def product(alias: Alias, body: bytes) -> ProductHeard:
     )
 
 
-def product_gone(alias: Alias, body: bytes) -> ProductGone:
+def parse_product_deleted(alias: Alias, body: bytes) -> ProductDeleted:
     """Return what products/delete says.
 
     Raises:
-        Unreadable: It does not say which product.
+        UnreadableWebhook: It does not say which product.
     """
-    return ProductGone(store=alias, product_id=_id(_object(body), "id"))
+    return ProductDeleted(store=alias, product_id=_id_at(_parse_object(body), "id"))
 
 
-def export_ended(alias: Alias, body: bytes) -> ExportEnded:
+def parse_export_finished(alias: Alias, body: bytes) -> ExportFinished:
     """Return what bulk_operations/finish says; how it ended is asked for.
 
     Raises:
-        Unreadable: It does not say which export.
+        UnreadableWebhook: It does not say which export.
     """
-    operation = as_text(_object(body).get("admin_graphql_api_id"))
+    operation = as_text(_parse_object(body).get("admin_graphql_api_id"))
     if not operation:
-        raise Unreadable("admin_graphql_api_id is missing")
-    return ExportEnded(store=alias, operation=operation)
+        raise UnreadableWebhook("admin_graphql_api_id is missing")
+    return ExportFinished(store=alias, operation=operation)
 
 
-def sale(alias: Alias, body: bytes) -> ActsHeard:
+def parse_order(alias: Alias, body: bytes) -> OrderEvents:
     """Return what orders/create says. Lines of no variant, as tips, are left out.
 
     Raises:
-        Unreadable: It does not say which order, or when.
+        UnreadableWebhook: It does not say which order, or when.
     """
-    order = _object(body)
-    act = _order(
-        alias, ActKind.SALE, order, _needed(as_time(order.get("created_at")), "created_at")
+    order = _parse_object(body)
+    order_event = _event_builder(
+        alias, OrderEventKind.SALE, order, _require(as_time(order.get("created_at")), "created_at")
     )
-    till = as_id(order.get("location_id"))
-    lines = _objects(order, "line_items")
-    return _acts(act(line, line, as_quantity(line.get("quantity")), till) for line in lines)
+    location = as_id(order.get("location_id"))
+    lines = _objects_at(order, "line_items")
+    return _events(
+        order_event(line, line, as_quantity(line.get("quantity")), location) for line in lines
+    )
 
 
-def cancellation(alias: Alias, body: bytes) -> ActsHeard:
+def parse_cancellation(alias: Alias, body: bytes) -> OrderEvents:
     """Return what orders/cancelled says: what goes back on the shelf, where that is known.
 
     Raises:
-        Unreadable: It does not say which order, or when.
+        UnreadableWebhook: It does not say which order, or when.
     """
-    order = _object(body)
+    order = _parse_object(body)
     at = as_time(order.get("cancelled_at")) or as_time(order.get("updated_at"))
-    act = _order(alias, ActKind.CANCELLATION, order, _needed(at, "cancelled_at"))
+    order_event = _event_builder(
+        alias, OrderEventKind.CANCELLATION, order, _require(at, "cancelled_at")
+    )
     refunded = [
         each
-        for refund in _objects(order, "refunds")
-        for each in _objects(refund, "refund_line_items")
+        for refund in _objects_at(order, "refunds")
+        for each in _objects_at(refund, "refund_line_items")
     ]
-    return _acts(
-        act(line, line, *_given_back(line, refunded)) for line in _objects(order, "line_items")
+    return _events(
+        order_event(line, line, *_restocked(line, refunded))
+        for line in _objects_at(order, "line_items")
     )
 
 
-def refund(alias: Alias, body: bytes) -> ActsHeard:
+def parse_refund(alias: Alias, body: bytes) -> OrderEvents:
     """Return what refunds/create says of the lines that go back on the shelf.
 
     Raises:
-        Unreadable: It does not say which refund of which order, or when.
+        UnreadableWebhook: It does not say which refund of which order, or when.
     """
-    given = _object(body)
-    at = _needed(as_time(given.get("created_at")), "created_at")
-    act = _Acting(alias, ActKind.REFUND, at, ref=_id(given, "id"), order=_id(given, "order_id"))
-    return _acts(
-        act(line, _sub(line, "line_item"), as_quantity(line.get("quantity")), _location(line))
-        for line in _objects(given, "refund_line_items")
+    given = _parse_object(body)
+    at = _require(as_time(given.get("created_at")), "created_at")
+    order_event = _EventBuilder(
+        alias, OrderEventKind.REFUND, at, ref=_id_at(given, "id"), order=_id_at(given, "order_id")
+    )
+    return _events(
+        order_event(
+            line, _object_at(line, "line_item"), as_quantity(line.get("quantity")), _location(line)
+        )
+        for line in _objects_at(given, "refund_line_items")
         if _restocks(line)
     )
 
 
-_READERS: dict[str, Callable[[Alias, bytes], Heard]] = {
-    "inventory_levels/update": observation,
-    "products/create": product,
-    "products/update": product,
-    "products/delete": product_gone,
-    "bulk_operations/finish": export_ended,
-    "orders/create": sale,
-    "orders/cancelled": cancellation,
-    "refunds/create": refund,
-    "app/uninstalled": lambda alias, _: Uninstalled(store=alias),
+_PARSERS: dict[str, Callable[[Alias, bytes], WebhookEvent]] = {
+    "inventory_levels/update": parse_inventory_level,
+    "products/create": parse_product,
+    "products/update": parse_product,
+    "products/delete": parse_product_deleted,
+    "bulk_operations/finish": parse_export_finished,
+    "orders/create": parse_order,
+    "orders/cancelled": parse_cancellation,
+    "refunds/create": parse_refund,
+    "app/uninstalled": lambda alias, _: AppUninstalled(store=alias),
 }
 
 Body = dict[str, Any]
 
 
-class _Acting:
+class _EventBuilder:
     """Makes the acts of one order or refund; None for a line that tells nothing."""
 
     def __init__(
-        self, alias: Alias, kind: ActKind, at: datetime, *, ref: int, order: int, name: str = ""
+        self,
+        alias: Alias,
+        kind: OrderEventKind,
+        at: datetime,
+        *,
+        ref: int,
+        order: int,
+        name: str = "",
     ) -> None:
         self._alias, self._kind, self._at = alias, kind, at
-        self._ref, self._order, self._name = ref, order, name
+        self._ref, self._event_builder, self._name = ref, order, name
 
     def __call__(
         self, line: Body, sold: Body, quantity: int | None, location: int | None
-    ) -> Act | None:
+    ) -> OrderEvent | None:
         number, variant = as_id(line.get("id")), as_id(sold.get("variant_id"))
         if number is None or variant is None or quantity is None or quantity <= 0:
             return None
-        return Act(
+        return OrderEvent(
             store=self._alias,
             kind=self._kind,
             ref=self._ref,
             line=number,
-            order_id=self._order,
+            order_id=self._event_builder,
             name=self._name,
             variant_id=variant,
             quantity=quantity,
@@ -234,16 +250,16 @@ class _Acting:
         )
 
 
-def _order(alias: Alias, kind: ActKind, order: Body, at: datetime) -> _Acting:
-    number = _id(order, "id")
-    return _Acting(alias, kind, at, ref=number, order=number, name=as_text(order.get("name")))
+def _event_builder(alias: Alias, kind: OrderEventKind, order: Body, at: datetime) -> _EventBuilder:
+    number = _id_at(order, "id")
+    return _EventBuilder(alias, kind, at, ref=number, order=number, name=as_text(order.get("name")))
 
 
-def _acts(acts: Iterable[Act | None]) -> ActsHeard:
-    return ActsHeard(acts=tuple(each for each in acts if each is not None))
+def _events(order_events: Iterable[OrderEvent | None]) -> OrderEvents:
+    return OrderEvents(order_events=tuple(each for each in order_events if each is not None))
 
 
-def _given_back(line: Body, refunded: list[Body]) -> tuple[int | None, int | None]:
+def _restocked(line: Body, refunded: list[Body]) -> tuple[int | None, int | None]:
     """Return how much of a cancelled line goes back, and where; all of it if nothing is said."""
     mine = [each for each in refunded if each.get("line_item_id") == line.get("id")]
     if not mine:
@@ -261,13 +277,13 @@ def _location(line: Body) -> int | None:
     return as_id(line.get("location_id"))
 
 
-def _variants(given: Body) -> Iterator[HeardVariant]:
-    for each in _objects(given, "variants"):
+def _variants(given: Body) -> Iterator[ReportedVariant]:
+    for each in _objects_at(given, "variants"):
         number, item = as_id(each.get("id")), as_id(each.get("inventory_item_id"))
         if number is None or item is None:
             continue
-        options = (as_text(each.get(f"option{place}")) for place in (1, 2, 3))
-        yield HeardVariant(
+        options = (as_text(each.get(f"option{position}")) for position in (1, 2, 3))
+        yield ReportedVariant(
             variant_id=number,
             item=ItemId(item),
             sku=as_text(each.get("sku")),
@@ -277,31 +293,31 @@ def _variants(given: Body) -> Iterator[HeardVariant]:
         )
 
 
-def _object(body: bytes) -> Body:
+def _parse_object(body: bytes) -> Body:
     try:
-        given = decoded(body)
+        given = decode_json(body)
     except ValueError as exc:
-        raise Unreadable("the body is not JSON") from exc
+        raise UnreadableWebhook("the body is not JSON") from exc
     if not isinstance(given, dict):
-        raise Unreadable("the body is no JSON object")
+        raise UnreadableWebhook("the body is no JSON object")
     return given
 
 
-def _objects(given: Body, name: str) -> list[Body]:
+def _objects_at(given: Body, name: str) -> list[Body]:
     found = given.get(name)
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _sub(given: Body, name: str) -> Body:
+def _object_at(given: Body, name: str) -> Body:
     found = given.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _id(given: Body, name: str) -> int:
-    return _needed(as_id(given.get(name)), name)
+def _id_at(given: Body, name: str) -> int:
+    return _require(as_id(given.get(name)), name)
 
 
-def _needed(value: T | None, name: str) -> T:
+def _require(value: T | None, name: str) -> T:
     if value is None:
-        raise Unreadable(f"{name} is missing, or not what it should be")
+        raise UnreadableWebhook(f"{name} is missing, or not what it should be")
     return value

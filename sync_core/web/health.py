@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sync_core.clock import Clock
-from sync_core.domain.lease import LeaseState
+from sync_core.domain.leases import LeaseState
 from sync_core.domain.views import Overview, StoreView
-from sync_core.ports import Records
+from sync_core.ports import Database
 from sync_core.service import Service
 from sync_core.web.receiver import Receiver
 from sync_core.workers.supervisor import Supervisor
 
-PATIENCE_SECONDS = 3.0  # that the database has to answer
-PROBE = "probe"  # the setting that is written to see whether the database can be
+DATABASE_TIMEOUT_SECONDS = 3.0  # that the database has to answer
+PROBE_SETTING = "probe"  # the setting that is written to see whether the database can be
 
 
 class Health:
@@ -42,7 +42,7 @@ class Health:
     def __init__(
         self,
         service: Service,
-        records: Records,
+        database: Database,
         clock: Clock,
         *,
         supervisor: Supervisor,
@@ -50,7 +50,7 @@ class Health:
         facts: Callable[[], Mapping[str, object]],
     ) -> None:
         self._service = service
-        self._records = records
+        self._database = database
         self._clock = clock
         self._supervisor = supervisor
         self._receiver = receiver
@@ -84,8 +84,8 @@ class Health:
             return ["too many webhooks are under way"]
         now = self._clock.now().isoformat()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._records.step(lambda ledger: ledger.set(PROBE, now))
+            async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
+                await self._database.transaction(lambda tx: tx.set_setting(PROBE_SETTING, now))
         except Exception as exc:  # noqa: BLE001 - whatever it is, we are not ready
             return [f"the database cannot be written: {type(exc).__name__}"]
         return []
@@ -93,18 +93,18 @@ class Health:
     async def _stores(self) -> dict[str, object]:
         """Return how the stores are, as far as the database says so in time."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
                 overview = await self._service.overview()
         except Exception as exc:  # noqa: BLE001 - it can be written, so we are ready
             return {"stores": None, "stores_why": type(exc).__name__}
         return {
-            "oldest_unhandled_seconds": round(self._age(overview), 1),
+            "oldest_unprocessed_delivery_seconds": round(self._age(overview), 1),
             "instance": overview.instance,
             "stores": {
                 each.alias: {
                     "lease": each.lease.state,
                     "lease_since": each.lease.since and each.lease.since.isoformat(),
-                    "held": each.held_why,
+                    "blocked": each.blocked_why,
                     "due": each.due,
                     "suspended": each.suspended,
                 }
@@ -120,23 +120,27 @@ class Health:
     async def metrics(self, _request: Request) -> Response:
         """Return figures for Prometheus; what is counted in the database is counted anew."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
                 overview = await self._service.overview()
         except Exception as exc:  # noqa: BLE001 - a scrape that fails is an answer of its own
             why = f"the database does not answer: {type(exc).__name__}\n"
             return PlainTextResponse(why, status_code=503)
         now = CollectorRegistry()
-        age = Gauge("tipo_oldest_unhandled_seconds", "Age of the oldest delivery", registry=now)
+        age = Gauge(
+            "tipo_oldest_unprocessed_delivery_seconds",
+            "Age of the oldest delivery that is not processed",
+            registry=now,
+        )
         age.set(self._age(overview))
         for name, words, value in (
-            ("tipo_unhandled", "Deliveries nobody has handled", overview.unhandled),
+            ("tipo_unprocessed_deliveries", "Deliveries not processed yet", overview.unhandled),
             ("tipo_pools", "Pools", overview.pools),
             ("tipo_pools_agreed", "Pools with a shared quantity", overview.agreed),
             ("tipo_pools_oversold", "Pools below zero, pre-sales apart", overview.oversold),
-            ("tipo_findings", "Findings that stand", overview.findings),
+            ("tipo_findings", "Open findings", overview.findings),
         ):
             Gauge(name, words, registry=now).set(value)
-        _measure_stores(overview.stores, now)
+        _add_store_gauges(overview.stores, now)
         failing = Gauge("tipo_worker_down", "1: fails again and again", ["worker"], registry=now)
         down = self._supervisor.down()
         for worker in self._supervisor.workers:
@@ -145,17 +149,17 @@ class Health:
         return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-def _measure_stores(stores: Sequence[StoreView], registry: CollectorRegistry) -> None:
+def _add_store_gauges(stores: Sequence[StoreView], registry: CollectorRegistry) -> None:
     """Give the figures of each store."""
-    for name in ("levels", "met", "due", "looks", "suspended", "open"):
+    for name in ("levels", "baselined", "due", "refreshes", "suspended", "open"):
         gauge = Gauge(f"tipo_store_{name}", f"Levels: {name}", ["store"], registry=registry)
         for each in stores:
             gauge.labels(store=each.alias).set(getattr(each, name))
-    held = Gauge("tipo_store_held", "1: the store refuses us", ["store"], registry=registry)
+    held = Gauge("tipo_store_blocked", "1: the store refuses us", ["store"], registry=registry)
     lease = Gauge("tipo_store_lease", "1: this Tipo writes to it", ["store"], registry=registry)
     since = Gauge("tipo_store_lease_since", "Since when; Unix time", ["store"], registry=registry)
     for each in stores:
-        held.labels(store=each.alias).set(each.held_why is not None)
+        held.labels(store=each.alias).set(each.blocked_why is not None)
         lease.labels(store=each.alias).set(each.lease.state is LeaseState.OURS)
         if each.lease.since is not None:
             since.labels(store=each.alias).set(each.lease.since.timestamp())

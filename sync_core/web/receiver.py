@@ -9,32 +9,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sync_core.errors import TipoError, reason
-from sync_core.ports import Delivery, Records
-from sync_core.workers.bell import Bell
+from sync_core.ports import Database, Delivery
+from sync_core.workers.wakeup import Wakeup
 
 log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 2_000  # under way at once; more are refused, and the store sends them again
-KEEP_SECONDS = 10.0  # a store has stopped waiting after 5
+STORE_TIMEOUT_SECONDS = 10.0  # a store has stopped waiting after 5
 IDLE_SECONDS = 10.0  # without webhooks, after which that is all right
 
 
-class Full(Exception):
+class TooManyWebhooks(Exception):
     """Too many webhooks are under way."""
 
 
-class NotKept(Exception):
+class DeliveryNotStored(Exception):
     """The database did not take a delivery; this is logged once for all of its commit."""
 
 
 class Receiver:
     """Keeps deliveries, many in one commit."""
 
-    def __init__(self, records: Records, inbox: Bell) -> None:
-        self._records = records
+    def __init__(self, database: Database, inbox: Wakeup) -> None:
+        self._database = database
         self._inbox = inbox
         self._waiting: list[tuple[Delivery, asyncio.Future[None]]] = []
-        self._bell = Bell()
+        self._wakeup = Wakeup()
         self._under_way = 0
         self._refused = 0  # since it is full
 
@@ -55,10 +55,10 @@ class Receiver:
                 log.warning(
                     "%d webhooks are under way, more are refused",
                     MAX_REQUESTS,
-                    extra={"act": "webhooks_refused"},
+                    extra={"event": "webhooks_refused"},
                 )
             self._refused += 1
-            raise Full
+            raise TooManyWebhooks
         self._under_way += 1
         try:
             yield
@@ -68,26 +68,26 @@ class Receiver:
                 log.warning(
                     "webhooks are taken again; %d were refused",
                     self._refused,
-                    extra={"act": "webhooks_refused", "n": self._refused},
+                    extra={"event": "webhooks_refused", "n": self._refused},
                 )
                 self._refused = 0
 
-    async def keep(self, delivery: Delivery) -> None:
+    async def store(self, delivery: Delivery) -> None:
         """Return once the delivery is in the database.
 
         Raises:
             NotKept: If the database does not take it.
         """
-        kept = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, kept))
-        self._bell.ring()
-        await kept
+        stored = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, stored))
+        self._wakeup.notify()
+        await stored
 
     async def run(self, done: Callable[[], None]) -> None:
         """Commit what has arrived until cancelled; say when it is committed, or nothing came."""
         while True:
             if not self._waiting:
-                await self._bell.wait(IDLE_SECONDS)
+                await self._wakeup.wait(IDLE_SECONDS)
             some, self._waiting = self._waiting, []
             if not some or await self._commit(some):
                 done()
@@ -97,18 +97,20 @@ class Receiver:
         deliveries = [each for each, _ in some]
         failed: Exception | None = None
         try:
-            await self._records.step(lambda ledger: ledger.receive(deliveries), limit=KEEP_SECONDS)
+            await self._database.transaction(
+                lambda tx: tx.save_deliveries(deliveries), limit=STORE_TIMEOUT_SECONDS
+            )
         except Exception as exc:  # noqa: BLE001 - whoever waits for it is told, and answers 503
             failed = exc
             _log(len(some), exc)
-        for _, kept in some:
-            if kept.done():  # the caller has gone
+        for _, stored in some:
+            if stored.done():  # the caller has gone
                 continue
             if failed is None:
-                kept.set_result(None)
+                stored.set_result(None)
             else:
-                kept.set_exception(NotKept())
-        self._inbox.ring()
+                stored.set_exception(DeliveryNotStored())
+        self._inbox.notify()
         return failed is None
 
 
@@ -119,5 +121,5 @@ def _log(count: int, exc: Exception) -> None:
         count,
         reason(exc),
         exc_info=None if isinstance(exc, TipoError) else exc,
-        extra={"act": "deliveries_not_kept", "n": count},
+        extra={"event": "deliveries_not_stored", "n": count},
     )

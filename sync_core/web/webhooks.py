@@ -30,14 +30,14 @@ from starlette.types import Receive, Scope, Send
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias
 from sync_core.errors import cut
-from sync_core.ports import Delivery, Reader
-from sync_core.web.receiver import Full, NotKept, Receiver
+from sync_core.ports import Delivery, WebhookParser
+from sync_core.web.receiver import DeliveryNotStored, Receiver, TooManyWebhooks
 
 log = logging.getLogger(__name__)
 
-LARGEST = 2 * 1024 * 1024  # bytes
-SLOWEST = 5.0  # seconds for a body to arrive; a store gives up then, too
-LONGEST_NAME = 200  # characters of a topic or an id
+MAX_WEBHOOK_BYTES = 2 * 1024 * 1024  # bytes
+MAX_BODY_SECONDS = 5.0  # seconds for a body to arrive; a store gives up then, too
+MAX_HEADER_CHARACTERS = 200  # characters of a topic or an id
 UNAVAILABLE = 503
 RETRY_AFTER_SECONDS = "30"
 
@@ -55,7 +55,7 @@ class Refusal(Exception):
         self.status = status
 
 
-class Webhooks:
+class WebhookEndpoint:
     """The webhook endpoint."""
 
     def __init__(
@@ -63,13 +63,13 @@ class Webhooks:
         *,
         domains: Mapping[str, Alias],
         verify: Verify,
-        read: Reader,
+        parse_webhook: WebhookParser,
         receiver: Receiver,
         clock: Clock,
     ) -> None:
         self._domains = domains
         self._verify = verify
-        self._read = read
+        self._parse_webhook = parse_webhook
         self._receiver = receiver
         self._clock = clock
 
@@ -83,16 +83,16 @@ class Webhooks:
             if alias is None:
                 raise Refusal(404, "no store of that domain is known here")  # noqa: TRY301
             with self._receiver.admitted():
-                await self._receiver.keep(await self._accept(alias, headers, receive))
+                await self._receiver.store(await self._accept(alias, headers, receive))
         except Refusal as refusal:
             self._log(refusal, alias)
             await self._answer(refusal.status, str(refusal), alias, (scope, receive, send))
-        except Full:
+        except TooManyWebhooks:
             await self._answer(503, "too many webhooks at once", alias, (scope, receive, send))
-        except NotKept:
+        except DeliveryNotStored:
             await self._answer(503, "it cannot be kept now", alias, (scope, receive, send))
         except Exception:
-            log.exception("a webhook cannot be taken", extra={"act": "webhook_failed"})
+            log.exception("a webhook cannot be taken", extra={"event": "webhook_failed"})
             await self._answer(503, "it cannot be kept now", alias, (scope, receive, send))
         else:
             await self._answer(200, "ok", alias, (scope, receive, send))
@@ -104,10 +104,13 @@ class Webhooks:
             raise Refusal(401, "the signature is not this store's")
         topic = headers.get("x-shopify-topic", "")
         webhook_id = headers.get("x-shopify-webhook-id", "")
-        if not 0 < len(topic) <= LONGEST_NAME or not 0 < len(webhook_id) <= LONGEST_NAME:
+        if (
+            not 0 < len(topic) <= MAX_HEADER_CHARACTERS
+            or not 0 < len(webhook_id) <= MAX_HEADER_CHARACTERS
+        ):
             raise Refusal(400, "the headers name no topic or no webhook id")
         try:
-            self._read(alias, topic, body)
+            self._parse_webhook(alias, topic, body)
         except ValueError as exc:
             raise Refusal(400, f"the body cannot be read: {exc}") from exc
         return Delivery(
@@ -124,7 +127,7 @@ class Webhooks:
             refusal.status,
             cut(str(refusal)),
             extra={
-                "act": "webhook_refused",
+                "event": "webhook_refused",
                 "store": alias or "unknown",
                 "status": refusal.status,
             },
@@ -143,12 +146,12 @@ class Webhooks:
 async def _body(headers: Headers, receive: Receive) -> bytes:
     """Return the whole body, if it is small enough and comes soon enough."""
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LARGEST:
+    if not length.isdecimal() or int(length) > MAX_WEBHOOK_BYTES:
         raise Refusal(413, "the body is larger than 2 MiB")
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(SLOWEST):
+        async with asyncio.timeout(MAX_BODY_SECONDS):
             more = True
             while more:
                 message = await receive()
@@ -156,7 +159,7 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
                     raise Refusal(400, "the sender has gone")
                 part: bytes = message.get("body", b"")
                 size += len(part)
-                if size > LARGEST:
+                if size > MAX_WEBHOOK_BYTES:
                     raise Refusal(413, "the body is larger than 2 MiB")
                 parts.append(part)
                 more = message.get("more_body", False)

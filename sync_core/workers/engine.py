@@ -10,24 +10,24 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
 from sync_core.ports import Store
-from sync_core.workers.auditing import Auditor
-from sync_core.workers.bell import Bells
-from sync_core.workers.cataloguing import Cataloguer
+from sync_core.workers.auditor import Auditor
+from sync_core.workers.catalogue_sync import CatalogueSync
 from sync_core.workers.context import Context
-from sync_core.workers.deciding import Decider
-from sync_core.workers.folding import Folder
-from sync_core.workers.keeping import Keeper, refused_request
+from sync_core.workers.decider import Decider
+from sync_core.workers.delivery_processor import DeliveryProcessor
+from sync_core.workers.drift_report import Reporter
 from sync_core.workers.lease_keeper import LeaseKeeper
-from sync_core.workers.looking import Looker
-from sync_core.workers.proposing import Proposer
-from sync_core.workers.reporting import Reporter
-from sync_core.workers.sealing import Sealer
-from sync_core.workers.sending import Sender
+from sync_core.workers.proposer import Proposer
+from sync_core.workers.refresher import Refresher
+from sync_core.workers.sealer import Sealer
+from sync_core.workers.sender import Sender
+from sync_core.workers.store_upkeep import StoreUpkeep, request_refused
 from sync_core.workers.supervisor import Supervisor, Work
+from sync_core.workers.wakeup import WakeupTopic
 
-BELL = "bell"  # the setting that other processes change to wake this one
-LONGEST = 60.0  # seconds that a worker waits without looking for itself
-HELD = 60.0  # seconds between questions to a store that does not accept us
+WAKEUP_SETTING = "wakeup"  # the setting that other processes change to wake this one
+MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself
+BLOCKED_RETRY_SECONDS = 60.0  # seconds between questions to a store that does not accept us
 
 Round = Callable[[], Awaitable[float | None]]
 """Does what is due; returns the seconds until more is, or None: when it is woken."""
@@ -39,97 +39,111 @@ class Engine:
     def __init__(self, context: Context, supervisor: Supervisor) -> None:
         self._context = context
         self._supervisor = supervisor
-        self._cataloguer = Cataloguer(context)
-        self._proposer = Proposer(context.records, context.stores, context.clock, context.ids)
+        self._catalogue_sync = CatalogueSync(context)
+        self._proposer = Proposer(context.database, context.stores, context.clock, context.ids)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        keep, context = self._supervisor.keep, self._context
+        supervise, context = self._supervisor.supervise, self._context
         context.permits.begin(context.stores, context.clock.monotonic())
         async with asyncio.TaskGroup() as group:
-            group.create_task(keep("folder", Folder(context).run, vital=True))
-            group.create_task(keep("listener", self._listen, vital=True))
-            group.create_task(keep("decider", self._decide))
-            group.create_task(keep("reporter", self._report))
-            group.create_task(keep("auditor", self._audit))
-            group.create_task(keep("sealer", self._seal))
+            group.create_task(
+                supervise("delivery_processor", DeliveryProcessor(context).run, vital=True)
+            )
+            group.create_task(supervise("listener", self._listen, vital=True))
+            group.create_task(supervise("decider", self._decide))
+            group.create_task(supervise("reporter", self._report))
+            group.create_task(supervise("auditor", self._audit))
+            group.create_task(supervise("sealer", self._seal))
             for store in context.stores.values():
-                for name, work in self._of(store):
-                    group.create_task(keep(f"{name} {store.alias}", work))
+                for name, work in self._store_workers(store):
+                    group.create_task(supervise(f"{name} {store.alias}", work))
 
-    def _of(self, store: Store) -> Iterator[tuple[str, Work]]:
+    def _store_workers(self, store: Store) -> Iterator[tuple[str, Work]]:
         """Yield the workers of one store; each begins as a new one when it is restarted."""
         context = self._context
 
         async def send(done: Callable[[], None]) -> None:
-            await self._loop(store, Sender(context, store).round, context.work, done)
+            await self._run_store_rounds(
+                store, Sender(context, store).round, context.store_work, done
+            )
 
-        async def look(done: Callable[[], None]) -> None:
-            await self._loop(store, Looker(context, store).round, context.work, done)
+        async def refresh(done: Callable[[], None]) -> None:
+            await self._run_store_rounds(
+                store, Refresher(context, store).round, context.store_work, done
+            )
 
-        async def keep(done: Callable[[], None]) -> None:
-            keeper = Keeper(context, store, self._cataloguer)
-            await self._loop(store, keeper.round, context.products, done)
+        async def upkeep_(done: Callable[[], None]) -> None:
+            upkeep = StoreUpkeep(context, store, self._catalogue_sync)
+            await self._run_store_rounds(store, upkeep.round, context.catalogues, done)
 
         async def lease(done: Callable[[], None]) -> None:
-            await self._loop(store, LeaseKeeper(context, store).round, context.papers, done)
+            await self._run_store_rounds(
+                store, LeaseKeeper(context, store).round, context.requests, done
+            )
 
-        yield from (("sender", send), ("looker", look), ("keeper", keep), ("lease", lease))
+        yield from (("sender", send), ("refresher", refresh), ("upkeep", upkeep_), ("lease", lease))
 
     async def _decide(self, done: Callable[[], None]) -> None:
         """Carry out decisions."""
-        await self._rounds(Decider(self._context, self._proposer).round, self._context.papers, done)
+        await self._run_rounds(
+            Decider(self._context, self._proposer).round, self._context.requests, done
+        )
 
     async def _report(self, done: Callable[[], None]) -> None:
         """Make reports."""
         reporter = Reporter(self._context, self._proposer)
-        await self._rounds(reporter.round, self._context.papers, done)
+        await self._run_rounds(reporter.round, self._context.requests, done)
 
     async def _audit(self, done: Callable[[], None]) -> None:
         """Audit the books; nobody wakes it: it has its own pace."""
-        auditor = Auditor(self._context.records, self._context.clock)
-        await self._rounds(auditor.round, Bells(), done)
+        auditor = Auditor(self._context.database, self._context.clock)
+        await self._run_rounds(auditor.round, WakeupTopic(), done)
 
     async def _seal(self, done: Callable[[], None]) -> None:
         """Seal each day."""
-        sealer = Sealer(self._context.records, self._context.clock)
-        await self._rounds(sealer.round, Bells(), done)
+        sealer = Sealer(self._context.database, self._context.clock)
+        await self._run_rounds(sealer.round, WakeupTopic(), done)
 
     async def _listen(self, done: Callable[[], None]) -> None:
         """Wake everybody when another process has changed something."""
-        heard: str | None = None
+        last_seen: str | None = None
         while True:
-            word = await self._context.records.step(lambda ledger: ledger.setting(BELL))
-            if word != heard:
-                heard = word
-                self._context.inbox.ring()
-                self._context.products.ring()
-                self._context.work.ring()
-                self._context.papers.ring()
+            current = await self._context.database.transaction(
+                lambda tx: tx.setting(WAKEUP_SETTING)
+            )
+            if current != last_seen:
+                last_seen = current
+                self._context.inbox.notify()
+                self._context.catalogues.notify()
+                self._context.store_work.notify()
+                self._context.requests.notify()
             done()
-            await self._context.clock.sleep(self._context.pace.listen)
+            await self._context.clock.sleep(self._context.config.listen_every)
 
-    async def _rounds(self, round_: Round, bells: Bells, done: Callable[[], None]) -> None:
+    async def _run_rounds(
+        self, round_: Round, topic: WakeupTopic, done: Callable[[], None]
+    ) -> None:
         """Do rounds for ever; wait as each says, or until there is work."""
-        with bells.listening() as bell:
+        with topic.subscribe() as wakeup:
             while True:
                 wait = await round_()
                 done()
                 if wait is None or wait > 0:
-                    await bell.wait(min(wait or LONGEST, LONGEST))
+                    await wakeup.wait(min(wait or MAX_WAIT_SECONDS, MAX_WAIT_SECONDS))
 
-    async def _loop(
-        self, store: Store, round_: Round, bells: Bells, done: Callable[[], None]
+    async def _run_store_rounds(
+        self, store: Store, round_: Round, topic: WakeupTopic, done: Callable[[], None]
     ) -> None:
         """Do rounds for ever; a store that does not do what it should is no failure of ours."""
 
-        async def careful() -> float | None:
+        async def guarded() -> float | None:
             try:
                 return await round_()
             except StoreError as exc:
                 return await self._failed(store, exc)
 
-        await self._rounds(careful, bells, done)
+        await self._run_rounds(guarded, topic, done)
 
     async def _failed(self, store: Store, exc: StoreError) -> float:
         """Note that a store did not do what we asked; return the seconds to wait."""
@@ -138,10 +152,12 @@ class Engine:
         now = self._context.clock.now()
         why = cut(str(exc))
         if isinstance(exc, AccessLost | WrongShop):
-            await self._context.records.step(lambda ledger: ledger.hold(store.alias, why, now=now))
-            return HELD
+            await self._context.database.transaction(
+                lambda tx: tx.block_store(store.alias, why, now=now)
+            )
+            return BLOCKED_RETRY_SECONDS
         if isinstance(exc, Refused):
-            news = refused_request(store.alias, why)
-            await self._context.records.step(lambda ledger: ledger.tell([news], now=now))
-            return HELD
-        return await self._context.reach.failed(store.alias, exc)
+            events = request_refused(store.alias, why)
+            await self._context.database.transaction(lambda tx: tx.notify([events], now=now))
+            return BLOCKED_RETRY_SECONDS
+        return await self._context.availability.failed(store.alias, exc)

@@ -15,17 +15,17 @@ loses nothing by it: the lease runs out, and is renewed when it answers again.
 import logging
 from functools import partial
 
-from sync_core.domain.lease import (
-    RENEW_EVERY,
-    Claim,
+from sync_core.domain.leases import (
+    RENEW_EVERY_SECONDS,
+    LeaseClaim,
+    LeaseMark,
     LeaseState,
     LeaseView,
-    Mark,
-    judge,
+    claim_of,
     lease_news,
     waits_until,
 )
-from sync_core.domain.values import News, Severity
+from sync_core.domain.values import Event, Severity
 from sync_core.errors import (
     AccessLost,
     MarkChanged,
@@ -36,20 +36,22 @@ from sync_core.errors import (
     Throttled,
     WrongShop,
 )
-from sync_core.ports import HeldMark, Ledger, Store
+from sync_core.ports import Store, StoredMark, Transaction
 from sync_core.workers.context import Context
-from sync_core.workers.overselling import judged_again
-from sync_core.workers.reach import Reach
-from sync_core.workers.weak_mark import WeakMark
+from sync_core.workers.oversell_alerts import recheck_oversold
+from sync_core.workers.store_availability import StoreAvailability
+from sync_core.workers.subscription_mark import SubscriptionMark
 
 log = logging.getLogger(__name__)
 
-NOT_KNOWN_YET = 0.5  # seconds until asking again whether the store has said who it is
-NOT_READY = 1.0  # seconds until asking again whether the other stores are taken over, too
-RETRY = 15.0  # seconds, at the most, after a renewal that got no answer
-REFUSED = 120.0  # seconds after a renewal that the store refused
-FULL_AGAIN = 60.0  # seconds between tries to keep a full mark where the store let us keep none
-TRIES = 3  # at a compare-and-set that somebody else was faster at
+NOT_IDENTIFIED_SECONDS = 0.5  # seconds until asking again whether the store has said who it is
+NOT_READY_SECONDS = 1.0  # seconds until asking again whether the other stores are taken over, too
+MAX_RETRY_SECONDS = 15.0  # seconds, at the most, after a renewal that got no answer
+REFUSED_RETRY_SECONDS = 120.0  # seconds after a renewal that the store refused
+FULL_MARK_RETRY_SECONDS = (
+    60.0  # seconds between tries to keep a full mark where the store let us keep none
+)
+MAX_SWAP_TRIES = 3  # at a compare-and-set that somebody else was faster at
 
 
 class LeaseKeeper:
@@ -58,17 +60,17 @@ class LeaseKeeper:
     def __init__(self, context: Context, store: Store) -> None:
         self._context = context
         self._store = store
-        self._weak = WeakMark(context, store)
+        self._subscription_mark = SubscriptionMark(context, store)
         self._is_weak = False
         self._full_at = 0.0  # weak: when to try a full mark again, by the steady clock
-        self._held: HeldMark | None = None  # the mark as we wrote it last; None: read it first
+        self._held: StoredMark | None = None  # the mark as we wrote it last; None: read it first
         self._writes_from: float | None = None  # taking over: when the wait is over
         self._due_at = 0.0  # by the steady clock
         # Without a lease nothing is written: a store that can be read must not hide that.
-        self._updates = Reach(
-            context.records,
+        self._updates = StoreAvailability(
+            context.database,
             context.clock,
-            context.luck,
+            context.rng,
             kind="updates_failing",
             severity=Severity.WARNING,
         )
@@ -80,11 +82,11 @@ class LeaseKeeper:
             StoreError: If the store does not accept us, or is another one than we know.
         """
         context, alias = self._context, self._store.alias
-        if alias not in context.known:
-            return NOT_KNOWN_YET
+        if alias not in context.identified:
+            return NOT_IDENTIFIED_SECONDS
         wait = self._due_at - context.clock.monotonic()
         if wait > 0:
-            noted = await context.records.step(lambda ledger: ledger.lease(alias))
+            noted = await context.database.transaction(lambda tx: tx.lease(alias))
             if noted.state is not LeaseState.TAKING_OVER or self._writes_from is not None:
                 return wait
         wait = await self._try_round()
@@ -95,13 +97,18 @@ class LeaseKeeper:
         """Renew or take over; return the seconds until the next time."""
         context, alias = self._context, self._store.alias
         try:
-            wait = await self._renew_as_full_as_may_be()
+            wait = await self._renew_preferring_full_mark()
         except NotPermitted as exc:
             if self._is_weak:
                 raise
-            log.info("no mark at %s: %s", alias, exc, extra={"act": "weak_mark", "store": alias})
+            log.info(
+                "no mark at %s: %s",
+                alias,
+                exc,
+                extra={"event": "subscription_mark", "store": alias},
+            )
             self._is_weak, self._held = True, None
-            self._full_at = context.clock.monotonic() + FULL_AGAIN
+            self._full_at = context.clock.monotonic() + FULL_MARK_RETRY_SECONDS
             return 0.0
         except Throttled as exc:
             return exc.wait
@@ -111,17 +118,17 @@ class LeaseKeeper:
         except StoreError as exc:
             # Perhaps it was written all the same: the mark must be read before the next try.
             self._held = None
-            state = await context.records.step(lambda ledger: ledger.store(alias))
-            if state.held_since is None:  # else people know that nothing is written there
+            state = await context.database.transaction(lambda tx: tx.store(alias))
+            if state.blocked_since is None:  # else people know that nothing is written there
                 await self._updates.failed(alias, exc)
             if isinstance(exc, Refused):
-                return REFUSED
-            return min(RETRY, await context.reach.failed(alias, exc))
-        await self._updates.answered(alias)
-        await context.reach.answered(alias)
+                return REFUSED_RETRY_SECONDS
+            return min(MAX_RETRY_SECONDS, await context.availability.failed(alias, exc))
+        await self._updates.succeeded(alias)
+        await context.availability.succeeded(alias)
         return wait
 
-    async def _renew_as_full_as_may_be(self) -> float:
+    async def _renew_preferring_full_mark(self) -> float:
         """Renew; where the mark is the weaker one, see now and then whether a full one may be kept.
 
         Only once the weaker one has said that we may write: two that do not look at the same mark
@@ -131,7 +138,7 @@ class LeaseKeeper:
         if not self._is_weak or self._context.clock.monotonic() < self._full_at:
             return wait
         alias = self._store.alias
-        noted = await self._context.records.step(lambda ledger: ledger.lease(alias))
+        noted = await self._context.database.transaction(lambda tx: tx.lease(alias))
         if noted.state is not LeaseState.OURS:
             return wait
         self._is_weak, self._held = False, None
@@ -140,126 +147,128 @@ class LeaseKeeper:
     async def _renew(self) -> float:
         """Put our mark there if we may."""
         context, alias = self._context, self._store.alias
-        for _ in range(TRIES):
+        for _ in range(MAX_SWAP_TRIES):
             held = self._held or await self._marks().mark()
             # Our database is read after the mark: another process of ours may have gone on.
-            claim, noted, mark = await context.records.step(partial(self._claim, held))
-            context.permits.seen(alias, older=_is_older(claim, noted))
+            claim, noted, mark = await context.database.transaction(partial(self._claim, held))
+            context.permits.note_mark(alias, older=_is_older(claim, noted))
             if mark is None:
-                return await self._block(claim, held, noted)
+                return await self._stop_writing(claim, held, noted)
             asked_at = context.clock.monotonic()
             try:
-                digest = await self._marks().set_mark(mark, held.digest)
+                digest = await self._marks().write_mark(mark, held.digest)
             except MarkChanged:
                 self._held = None
                 continue
-            self._held = HeldMark(mark=mark, digest=digest)
+            self._held = StoredMark(mark=mark, digest=digest)
             return await self._renewed(held, mark, asked_at, noted)
         raise NoAnswer(f"the mark in {alias} changes all the time")
 
-    def _claim(self, held: HeldMark, ledger: Ledger) -> tuple[Claim, LeaseView, Mark | None]:
+    def _claim(
+        self, held: StoredMark, tx: Transaction
+    ) -> tuple[LeaseClaim, LeaseView, LeaseMark | None]:
         """Say what a mark means; where ours may be put in its place, record that it may be there.
 
         A person who was asked still has to answer, also where the mark has gone meanwhile.
         """
         alias, ids = self._store.alias, self._context.ids
-        instance = ledger.instance(ids.new())
-        noted = ledger.lease(alias)
-        claim = judge(held.mark, ledger.recorded(alias))
+        instance = tx.instance(ids.new())
+        noted = tx.lease(alias)
+        claim = claim_of(held.mark, tx.recorded(alias))
         if noted.state is not LeaseState.TAKING_OVER and (noted.state.asks or not claim.may_write):
             return claim, noted, None
-        mark = Mark(instance=instance, renewal=ids.new(), at=self._context.clock.now())
-        ledger.begin_renewal(alias, mark.renewal)
+        mark = LeaseMark(instance=instance, renewal=ids.new(), at=self._context.clock.now())
+        tx.begin_renewal(alias, mark.renewal)
         return claim, noted, mark
 
-    def _marks(self) -> Store | WeakMark:
+    def _marks(self) -> Store | SubscriptionMark:
         """Return what keeps the mark: the store, or our subscriptions where it does not let us."""
-        return self._weak if self._is_weak else self._store
+        return self._subscription_mark if self._is_weak else self._store
 
     async def _renewed(
-        self, before: HeldMark, mark: Mark, asked_at: float, noted: LeaseView
+        self, before: StoredMark, mark: LeaseMark, asked_at: float, noted: LeaseView
     ) -> float:
         """Go on writing; or, where we take over, first wait and take a new baseline."""
         context, alias = self._context, self._store.alias
-        await context.records.step(partial(self._note_taken, mark))
+        await context.database.transaction(partial(self._note_taken, mark))
         if noted.state is LeaseState.TAKING_OVER:
             if self._writes_from is None:
                 self._writes_from = waits_until(before.mark, asked_at)
             wait = self._writes_from - asked_at
             if wait > 0:
-                return min(wait, RENEW_EVERY)
+                return min(wait, RENEW_EVERY_SECONDS)
             # The compare-and-set that has just succeeded says: the mark is still our own.
-            if not await context.records.step(self._finish_takeover):
-                return NOT_READY
-            context.products.ring()
+            if not await context.database.transaction(self._finish_takeover):
+                return NOT_READY_SECONDS
+            context.catalogues.notify()
         self._writes_from = None
         was_writing = context.permits.may_write(alias, asked_at)
         context.permits.renew(alias, asked_at)
         if not was_writing:
-            context.work.ring()
-        return RENEW_EVERY
+            context.store_work.notify()
+        return RENEW_EVERY_SECONDS
 
-    def _finish_takeover(self, ledger: Ledger) -> bool:
+    def _finish_takeover(self, tx: Transaction) -> bool:
         """Take numbers as they are, once, whichever process comes first; whether that is done."""
         alias, now = self._store.alias, self._context.clock.now()
-        ended = ledger.end_takeover(alias, now=now)
+        ended = tx.end_takeover(alias, now=now)
         if ended is None or ended.reason is None:
-            return ledger.lease(alias).state is LeaseState.OURS
+            return tx.lease(alias).state is LeaseState.OURS
         store = alias if ended.reason is LeaseState.FOREIGN else None
-        with judged_again(ledger, store, now=now):
-            ledger.new_baseline(store, now=now)
-        for brake in ledger.brakes():
-            if not ledger.held(brake.subject):
-                gone = {"store": brake.store, "ended": "baseline"}
-                ledger.close_brake(brake.subject, gone, now=now)
-        ledger.save_baseline(store, ended.reason.value, ended.by, now=now)
-        taken = News(
+        with recheck_oversold(tx, store, now=now):
+            tx.reset_baselines(store, now=now)
+        for breaker in tx.breakers():
+            if not tx.withheld(breaker.subject):
+                gone = {"store": breaker.store, "ended": "baseline"}
+                tx.close_breaker(breaker.subject, gone, now=now)
+        tx.save_baseline(store, ended.reason.value, ended.by, now=now)
+        taken = Event(
             kind="baseline",
             subject="baseline",
             facts={"store": store, "by": ended.by, "reason": ended.reason.value},
         )
-        ledger.announce([taken], now=now)
-        ledger.tell(lease_news(ledger.leases().values()), now=now)
+        tx.notify_once([taken], now=now)
+        tx.notify(lease_news(tx.leases().values()), now=now)
         log.warning(
             "a new baseline of %s",
             store or "every store",
-            extra={"act": "baseline", "by": ended.by},
+            extra={"event": "reset_baselines", "by": ended.by},
         )
         return True
 
-    def _note_taken(self, mark: Mark, ledger: Ledger) -> None:
+    def _note_taken(self, mark: LeaseMark, tx: Transaction) -> None:
         """Note that the store has taken our mark; people are told where that is news."""
         alias, now = self._store.alias, self._context.clock.now()
-        ledger.end_renewal(alias, mark.renewal)
-        if ledger.lease_found(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
-            ledger.tell(lease_news(ledger.leases().values()), now=now)
+        tx.end_renewal(alias, mark.renewal)
+        if tx.note_lease(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
+            tx.notify(lease_news(tx.leases().values()), now=now)
 
-    async def _block(self, claim: Claim, held: HeldMark, noted: LeaseView) -> float:
+    async def _stop_writing(self, claim: LeaseClaim, held: StoredMark, noted: LeaseView) -> float:
         """Write nothing, and ask people, once."""
         context, alias = self._context, self._store.alias
         context.permits.end(alias)
         self._held = None
         state = LeaseState(claim.value) if not claim.may_write else noted.state
 
-        def work(ledger: Ledger) -> bool:
+        def work(tx: Transaction) -> bool:
             now = context.clock.now()
-            changed = ledger.lease_found(alias, state, held.mark, weak=self._is_weak, now=now)
+            changed = tx.note_lease(alias, state, held.mark, weak=self._is_weak, now=now)
             if changed:
-                ledger.tell(lease_news(ledger.leases().values()), now=now)
+                tx.notify(lease_news(tx.leases().values()), now=now)
             return changed
 
-        if await context.records.step(work):
+        if await context.database.transaction(work):
             log.error(
                 "nothing is written to %s: its mark is not ours",
                 alias,
-                extra={"act": "lease_lost", "store": alias, "state": state.value},
+                extra={"event": "lease_lost", "store": alias, "state": state.value},
             )
-            context.papers.ring()
-        return RENEW_EVERY
+            context.requests.notify()
+        return RENEW_EVERY_SECONDS
 
 
-def _is_older(claim: Claim, noted: LeaseView) -> bool:
+def _is_older(claim: LeaseClaim, noted: LeaseView) -> bool:
     """Whether the mark says that this database is older, and nobody has taken new numbers since."""
     if noted.state is LeaseState.TAKING_OVER:
         return False
-    return claim is Claim.OLDER or noted.state is LeaseState.OLDER
+    return claim is LeaseClaim.OLDER or noted.state is LeaseState.OLDER

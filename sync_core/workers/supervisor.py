@@ -20,14 +20,16 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sync_core.clock import Clock
-from sync_core.domain.values import NEVER, News, Severity
+from sync_core.domain.values import NEVER, Event, Severity
 from sync_core.errors import TipoError, reason
-from sync_core.ports import Ledger, Records
+from sync_core.ports import Database, Transaction
 
 log = logging.getLogger(__name__)
 
 FAILURES_UNTIL_DOWN = 3  # in a row
-STEADY = timedelta(minutes=2)  # longer than a claim on a batch: its next failure is still in a row
+STEADY_AFTER = timedelta(
+    minutes=2
+)  # longer than a claim on a batch: its next failure is still in a row
 LONGEST_PAUSE_SECONDS = 30.0
 TELL_SECONDS = 5.0  # between looks at who is down
 KIND = "dead_worker"
@@ -61,13 +63,13 @@ class Worker:
         """Whether it fails again and again."""
         return self.failures >= FAILURES_UNTIL_DOWN and not self.is_up()
 
-    def is_over(self, now: datetime) -> bool:
+    def has_recovered(self, now: datetime) -> bool:
         """Whether it has worked long enough to say that it works."""
-        return self.is_up() and now - self.failed_at >= STEADY
+        return self.is_up() and now - self.failed_at >= STEADY_AFTER
 
     def fail(self, exc: Exception, now: datetime) -> float:
         """Note a failure; return the seconds until it is tried again."""
-        self.failures = 1 if self.is_over(now) else self.failures + 1
+        self.failures = 1 if self.has_recovered(now) else self.failures + 1
         self.failed_at, self.tried_at = now, self.began_at
         self.error, self.why = exc, reason(exc)
         return min(LONGEST_PAUSE_SECONDS, 2.0 ** min(self.failures - 1, 10))
@@ -76,8 +78,8 @@ class Worker:
 class Supervisor:
     """Runs workers side by side, none at the cost of another."""
 
-    def __init__(self, records: Records, clock: Clock) -> None:
-        self._records = records
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
         self._workers: dict[str, Worker] = {}
         self._silent = False  # the database did not answer when we wanted to tell something
@@ -99,7 +101,7 @@ class Supervisor:
         return not any(each.vital and each.is_down() for each in self.workers)
 
     # -- keeping them at work
-    async def keep(self, name: str, work: Work, *, vital: bool = False) -> None:
+    async def supervise(self, name: str, work: Work, *, vital: bool = False) -> None:
         """Have a worker work until cancelled; begin it again, alone, whenever it fails.
 
         All that it must know is in the database, so a beginning is as good as a going on.
@@ -123,9 +125,9 @@ class Supervisor:
         """Tell people who is down, and when it works again, until cancelled."""
         while True:
             await self._clock.sleep(TELL_SECONDS)
-            await self.tell()
+            await self.notify()
 
-    async def tell(self) -> None:
+    async def notify(self) -> None:
         """Tell people what has changed; where the database does not let us, next time."""
         now = self._clock.now()
         down = {
@@ -135,13 +137,17 @@ class Supervisor:
             if each.is_down()
             and (each.told or (not self._silent and each.tried_at >= self._answers_since))
         }
-        over = [each.name for each in self.workers if each.may_be_told and each.is_over(now)]
+        resolved = [
+            each.name for each in self.workers if each.may_be_told and each.has_recovered(now)
+        ]
         known = None if self._met else frozenset(self._workers)
         try:
-            await self._records.step(partial(_tell, down, over, known, now))
+            await self._database.transaction(partial(_notify, down, resolved, known, now))
         except Exception as exc:  # noqa: BLE001 - it may be the very thing that does not work
             self._silent = True
-            log.warning("nobody can be told: %s", reason(exc), extra={"act": "not_told"})
+            log.warning(
+                "nobody can be told: %s", reason(exc), extra={"event": "notification_failed"}
+            )
             return
         self._met = True
         if self._silent:
@@ -149,7 +155,7 @@ class Supervisor:
         for each in self.workers:
             if each.name in down:
                 each.told, each.may_be_told = down[each.name], True
-            elif each.name in over:
+            elif each.name in resolved:
                 each.told, each.may_be_told = None, False
 
 
@@ -161,33 +167,33 @@ def _log(worker: Worker, exc: Exception, pause: float) -> None:
         pause,
         worker.why,
         exc_info=None if isinstance(exc, TipoError) else exc,
-        extra={"act": "worker_failed", "worker": worker.name, "failures": worker.failures},
+        extra={"event": "worker_failed", "worker": worker.name, "failures": worker.failures},
     )
 
 
-def _tell(
+def _notify(
     down: Mapping[str, str],
-    over: Sequence[str],
+    resolved: Sequence[str],
     known: frozenset[str] | None,
     now: datetime,
-    ledger: Ledger,
+    tx: Transaction,
 ) -> None:
     """Tell of workers that are down or work again; at first, end what is told of no one here."""
-    ended = {f"worker:{name}" for name in over}
-    standing = {each.subject for each in ledger.findings_by(kinds=[KIND])}
+    ended = {f"worker:{name}" for name in resolved}
+    standing = {each.subject for each in tx.findings_by(kinds=[KIND])}
     if known is not None:
         ended |= standing - {f"worker:{name}" for name in known}
-    ledger.tell(
+    tx.notify(
         [
             *(_down(name, why) for name, why in down.items()),
-            *(News(kind=KIND, subject=each, over=True) for each in sorted(ended & standing)),
+            *(Event(kind=KIND, subject=each, resolved=True) for each in sorted(ended & standing)),
         ],
         now=now,
     )
 
 
-def _down(name: str, why: str) -> News:
-    return News(
+def _down(name: str, why: str) -> Event:
+    return Event(
         kind=KIND,
         subject=f"worker:{name}",
         severity=Severity.CRITICAL,

@@ -21,27 +21,27 @@ from functools import partial
 
 from sync_core.clock import SteadyClock, boot_id
 from sync_core.domain.clock_steps import (
-    NOTHING,
-    SMALL,
-    STEADY_AGAIN,
+    CLOCK_STEADY,
+    MAX_IGNORED_STEP,
+    NO_STEP,
     Moment,
     step_between,
     step_news,
 )
 from sync_core.errors import NoDatabase
-from sync_core.ports import LONG_STEP_SECONDS, Ledger, Records
+from sync_core.ports import LONG_TRANSACTION_SECONDS, Database, Transaction
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 5.0  # between looks at the clock
-KEEP_SECONDS = 60.0  # between notes of the time, for the next start
+CHECK_SECONDS = 5.0  # between looks at the clock
+SAVE_SECONDS = 60.0  # between notes of the time, for the next start
 SLOW_SECONDS = 2.0  # an answer that took longer says little about what time it is
-MOST_AT_ONCE = timedelta(seconds=0.5)
+MAX_CORRECTION_PER_CHECK = timedelta(seconds=0.5)
 TOLD_SECONDS = 3600.0
 DOUBTED_SECONDS = 86_400.0  # a jump forward may be a mistake that somebody puts right
-SETTING = "clock"
+CLOCK_SETTING = "clock"
 
-TimeOf = Callable[[Ledger], datetime]
+TimeOf = Callable[[Transaction], datetime]
 
 
 class Timekeeper:
@@ -49,21 +49,21 @@ class Timekeeper:
 
     def __init__(
         self,
-        records: Records,
+        database: Database,
         clock: SteadyClock,
         *,
-        stepped: Callable[[], None],
+        on_clock_step: Callable[[], None],
         time_of: TimeOf | None = None,  # the database's clock; None: we go by the machine's
     ) -> None:
-        self._records = records
+        self._database = database
         self._clock = clock
-        self._stepped = stepped  # called once: begin anew
+        self._on_clock_step = on_clock_step  # called once: begin anew
         self._time_of = time_of
-        self._kept_at = self._began = clock.monotonic()
+        self._saved_at = self._began = clock.monotonic()
         self._machine_is_off = clock.machine_time() - clock.now()  # where we go by another clock
-        self._jump = NOTHING  # by which the clock was set before this process began
+        self._jump = NO_STEP  # by which the clock was set before this process began
 
-    def may_forget(self) -> bool:
+    def may_delete_old(self) -> bool:
         """Whether what is old may be deleted: not within a day of a jump that made it old."""
         is_new = self._clock.monotonic() - self._began < DOUBTED_SECONDS
         return not (is_new and self._jump > timedelta(days=1))
@@ -76,35 +76,37 @@ class Timekeeper:
     async def begin(self) -> None:
         """Move what is stored, if the clock was set since somebody last looked. Before all else."""
         work = partial(self._begin, self._moment())
-        self._jump = await self._records.step(work, limit=LONG_STEP_SECONDS)
+        self._jump = await self._database.transaction(work, limit=LONG_TRANSACTION_SECONDS)
 
-    def _begin(self, now: Moment, ledger: Ledger) -> timedelta:
-        kept = ledger.setting(SETTING)
-        before = None if kept is None else _moment_in(kept)
+    def _begin(self, now: Moment, tx: Transaction) -> timedelta:
+        kept = tx.setting(CLOCK_SETTING)
+        before = None if kept is None else _moment_from_json(kept)
         step = step_between(before, now)
         if before is not None and step:
             known = before.boot == now.boot
-            ledger.move_times(step, now=now.at, key_age_known=known)
-            news = step_news(step, of_database=self._time_of is not None)
-            ledger.tell([news], now=now.at)
+            tx.shift_times(step, now=now.at, key_age_known=known)
+            events = step_news(step, of_database=self._time_of is not None)
+            tx.notify([events], now=now.at)
             log.warning(
                 "the clock was set by %.0f s; stored times are moved with it",
                 step.total_seconds(),
-                extra={"act": "clock_step", "seconds": step.total_seconds()},
+                extra={"event": "clock_stepped", "seconds": step.total_seconds()},
             )
-        elif pulled := ledger.pull_back(now=now.at):
-            log.warning("%d stored times lay too far ahead", pulled, extra={"act": "clock_step"})
-        ledger.set(SETTING, _kept(now))
+        elif pulled := tx.clamp_times(now=now.at):
+            log.warning(
+                "%d stored times lay too far ahead", pulled, extra={"event": "clock_stepped"}
+            )
+        tx.set_setting(CLOCK_SETTING, _moment_to_json(now))
         return step
 
     async def run(self, done: Callable[[], None]) -> None:
         """Look at the clock until cancelled."""
         while True:
-            await self._clock.sleep(LOOK_SECONDS)
-            await self.look()
+            await self._clock.sleep(CHECK_SECONDS)
+            await self.check()
             done()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Look at the clock: go nearer to it, or have the process begin anew."""
         at = await self._right_time()
         if at is None:
@@ -112,26 +114,26 @@ class Timekeeper:
         now = self._clock.now()
         off = at - now
         machine = self._clock.machine_time() - now - self._machine_is_off
-        if max(abs(off), abs(machine)) > SMALL:
+        if max(abs(off), abs(machine)) > MAX_IGNORED_STEP:
             log.warning(
                 "the clock was set by %.0f s, that of this machine by %.0f s; beginning anew",
                 off.total_seconds(),
                 machine.total_seconds(),
-                extra={"act": "clock_step", "seconds": off.total_seconds()},
+                extra={"event": "clock_stepped", "seconds": off.total_seconds()},
             )
-            self._stepped()
+            self._on_clock_step()
             return
-        self._clock.approach(at, MOST_AT_ONCE)
-        passed = self._clock.monotonic() - self._kept_at
-        if passed >= KEEP_SECONDS:
-            self._kept_at += passed
-            await self._records.step(partial(self._keep, self._moment()))
+        self._clock.approach(at, MAX_CORRECTION_PER_CHECK)
+        passed = self._clock.monotonic() - self._saved_at
+        if passed >= SAVE_SECONDS:
+            self._saved_at += passed
+            await self._database.transaction(partial(self._save, self._moment()))
 
-    def _keep(self, now: Moment, ledger: Ledger) -> None:
+    def _save(self, now: Moment, tx: Transaction) -> None:
         """Note what time it is; tell people when it has been right for long enough."""
-        ledger.set(SETTING, _kept(now))
+        tx.set_setting(CLOCK_SETTING, _moment_to_json(now))
         if now.steady - self._began >= TOLD_SECONDS:
-            ledger.tell([STEADY_AGAIN], now=now.at)
+            tx.notify([CLOCK_STEADY], now=now.at)
 
     async def _right_time(self) -> datetime | None:
         """Return what the clock that we go by says; None if nobody can say just now."""
@@ -139,7 +141,7 @@ class Timekeeper:
             return self._clock.machine_time()
         asked = self._clock.monotonic()
         try:
-            at = await self._records.step(self._time_of)
+            at = await self._database.transaction(self._time_of)
         except NoDatabase:
             return None
         took = self._clock.monotonic() - asked
@@ -149,11 +151,11 @@ class Timekeeper:
         return Moment(at=self._clock.now(), boot=boot_id(), steady=self._clock.monotonic())
 
 
-def _kept(now: Moment) -> str:
+def _moment_to_json(now: Moment) -> str:
     return json.dumps({"at": now.at.isoformat(), "boot": now.boot, "steady": now.steady})
 
 
-def _moment_in(kept: str) -> Moment:
+def _moment_from_json(kept: str) -> Moment:
     found = json.loads(kept)
     return Moment(
         at=datetime.fromisoformat(found["at"]), boot=found["boot"], steady=found["steady"]

@@ -8,9 +8,9 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from bot.face import SlackFace
+from bot.app import SlackApp
 from bot.setup import SlackSetup
-from sandbox.slack import Workspace
+from sandbox.slack import SandboxWorkspace
 from sync_core.clock import RandomIds, WallClock
 from tests.bot.fake_service import FakeService
 
@@ -45,23 +45,23 @@ def ticking():
     return Ticking()
 
 
-class Office:
+class Staff:
     """Who works here, and where."""
 
     def __init__(self, clock=None, **kwargs):
         self.clock = clock or WallClock()
-        self.slack = Workspace(lambda: self.clock.now().timestamp(), **kwargs)
-        self.ann = self.slack.person("ann")
-        self.bob = self.slack.person("bob")
-        self.carl = self.slack.person("carl")  # of the workspace, not of the channel
-        self.guest = self.slack.person("gina", is_guest=True)
-        self.stranger = self.slack.person("eve", team_id="T99999999")
-        self.gone = self.slack.person("gone", deleted=True)
-        self.robot = self.slack.person("robot", is_bot=True)
+        self.slack = SandboxWorkspace(lambda: self.clock.now().timestamp(), **kwargs)
+        self.ann = self.slack.add_user("ann")
+        self.bob = self.slack.add_user("bob")
+        self.carl = self.slack.add_user("carl")  # of the workspace, not of the channel
+        self.guest = self.slack.add_user("gina", is_guest=True)
+        self.stranger = self.slack.add_user("eve", team_id="T99999999")
+        self.gone = self.slack.add_user("gone", deleted=True)
+        self.robot = self.slack.add_user("robot", is_bot=True)
         people = [self.ann, self.bob, self.guest, self.stranger, self.gone, self.robot]
-        self.stock = self.slack.channel("stock", people)
-        self.general = self.slack.channel("general", [*people, self.carl])
-        self.team = self.slack.group("stock-team", [self.bob])
+        self.stock = self.slack.add_channel("stock", people)
+        self.general = self.slack.add_channel("general", [*people, self.carl])
+        self.team = self.slack.add_group("stock-team", [self.bob])
 
     def setup(self, **given):
         app = self.slack.app
@@ -76,8 +76,8 @@ class Office:
 
 
 @pytest.fixture
-async def office():
-    made = Office()
+async def staff():
+    made = Staff()
     async with made.slack.running():
         yield made
 
@@ -120,18 +120,18 @@ async def served(routes):
 
 
 @asynccontextmanager
-async def at_work(office, core, *, socket=False, running=True, **given):
+async def at_work(staff, core, *, socket=False, running=True, **given):
     """The face itself, reached by signed requests or through a socket."""
-    more = {"app_token": office.slack.app.app_token, "secret": ""} if socket else {}
-    face = SlackFace(office.setup(**{**more, **given}), core, office.clock, RandomIds())
-    async with served(face.routes) as url:
-        office.slack.app.request_url = f"{url}/slack/events"
-        office.slack.app.socket_mode = socket
-        life = asyncio.ensure_future(face.run()) if running else None
+    more = {"app_token": staff.slack.app.app_token, "secret": ""} if socket else {}
+    slack_app = SlackApp(staff.setup(**{**more, **given}), core, staff.clock, RandomIds())
+    async with served(slack_app.routes) as url:
+        staff.slack.app.request_url = f"{url}/slack/events"
+        staff.slack.app.socket_mode = socket
+        life = asyncio.ensure_future(slack_app.run()) if running else None
         if socket:
-            await until(lambda: face.health()["socket"]["connected"])
+            await until(lambda: slack_app.health()["socket"]["connected"])
         try:
-            yield face
+            yield slack_app
         finally:
             if life is not None:
                 life.cancel()
@@ -152,8 +152,8 @@ async def night(sqlite_url):
     from tests.bot.nights import Night  # noqa: PLC0415 - which needs this module
 
     # Bolt compares with the real time: the clock stands still, but not long ago.
-    office = Office(Ticking(WallClock().now()))
-    async with office.slack.running():
-        made = Night(office, sqlite_url)
+    staff = Staff(Ticking(WallClock().now()))
+    async with staff.slack.running():
+        made = Night(staff, sqlite_url)
         yield made
         made.database.close()

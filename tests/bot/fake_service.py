@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
-from sync_core.domain.arrange import Place
-from sync_core.domain.bulk import Preview, taken
-from sync_core.domain.lease import LeaseState, LeaseView
+from sync_core.domain.bulk_decisions import BulkPreview, taken
+from sync_core.domain.leases import LeaseState, LeaseView
+from sync_core.domain.location_groups import LocationGroup
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -32,11 +32,11 @@ from sync_core.domain.values import (
     Role,
 )
 from sync_core.domain.views import (
-    Entry,
-    Hour,
+    HistoryEntry,
+    HourlyMovement,
     LevelView,
-    Moved,
-    Notice,
+    MovementView,
+    Notification,
     Overview,
     PoolView,
     StoreView,
@@ -55,7 +55,7 @@ STATES = {
 
 
 class FakeService:
-    """Meets `bot.core.Core`."""
+    """Meets `bot.core_client.Core`."""
 
     def __init__(self, clock):
         self.clock = clock
@@ -76,7 +76,9 @@ class FakeService:
         self.cursor = {}
         self.leases = {}
         self.asked = []
-        self.map = (Place(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),)
+        self.map = (
+            LocationGroup(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),
+        )
         self.numbers = count(1)
         self.stock_up("Slim Fit Denim Jacket (M)", "slim-fit-denim-jacket", "SFDJ-M", 50)
         self.stock_up("Slim Fit Denim Jacket (L)", "slim-fit-denim-jacket", "SFDJ-L", 50)
@@ -91,15 +93,15 @@ class FakeService:
                 store=store,
                 item=ItemId(100 * number + at),
                 location=LocationId(at),
-                place="Berlin",
+                location_group="Berlin",
                 mode=Mode.TWO_WAY,
                 book=units,
                 shows=units,
-                owed=0,
-                met=True,
+                outstanding=0,
+                baselined=True,
                 suspended=None,
                 open_delta=None,
-                waits_for_look=False,
+                awaits_refresh=False,
                 sku=sku,
             )
             for at, store in ((1, EU), (2, US))
@@ -108,28 +110,28 @@ class FakeService:
             id=PoolId(number),
             title=title,
             handle=handle,
-            place="Berlin",
+            location_group="Berlin",
             shared=units,
             moved_at=self.clock.now(),
             levels=levels,
         )
 
-    def tell(self, kind, subject, severity="warning", /, *, over=False, at=None, **facts):
+    def tell(self, kind, subject, severity="warning", /, *, resolved=False, at=None, **facts):
         self.told.append(
-            Notice(
+            Notification(
                 id=len(self.told) + 1,
                 kind=kind,
                 subject=subject,
                 severity=severity,
                 facts=facts,
-                over=over,
+                resolved=resolved,
                 at=at or self.clock.now(),
             )
         )
 
     def move(self, store, delta, pool=1, cause="order #1001"):
         self.moved.append(
-            Moved(
+            MovementView(
                 id=len(self.moved) + 1,
                 at=self.clock.now(),
                 pool=PoolId(pool),
@@ -195,13 +197,13 @@ class FakeService:
                 role=role,
                 mode=mode,
                 levels=3,
-                met=3,
+                baselined=3,
                 due=0,
-                looks=0,
+                refreshes=0,
                 suspended=0,
                 open=0,
                 last_delivery_at=self.clock.now(),
-                held_why=None,
+                blocked_why=None,
                 lease=LeaseView(store=alias, state=LeaseState.OURS, since=self.clock.now()),
                 seconds_p50=0.4,
                 seconds_p95=1.2,
@@ -242,7 +244,7 @@ class FakeService:
 
     async def history(self, pool, *, limit=50):
         at = self.clock.now()
-        line = Entry(
+        line = HistoryEntry(
             at=at,
             store=US,
             kind="movement",
@@ -251,7 +253,7 @@ class FakeService:
             state="counted",
             cause="order #1002",
         )
-        wrote = Entry(
+        wrote = HistoryEntry(
             at=at,
             store=EU,
             kind="adjustment",
@@ -265,9 +267,12 @@ class FakeService:
 
     async def hours(self, count=24):
         begin = self.clock.now().replace(minute=0, second=0, microsecond=0)
-        return [Hour(at=begin - timedelta(hours=n), units={EU: n, US: 2 * n}) for n in range(count)]
+        return [
+            HourlyMovement(at=begin - timedelta(hours=n), units={EU: n, US: 2 * n})
+            for n in range(count)
+        ]
 
-    async def places(self):
+    async def location_groups(self):
         return self.map, {EU: [], US: []}
 
     async def locations(self):
@@ -380,7 +385,7 @@ class FakeService:
     async def resume(self):
         self.paused = None
 
-    async def set_places(self, places, by):
+    async def set_location_groups(self, places, by):
         self.map = places
 
     async def set_buffer(self, pool_ids, units, alias, by):
@@ -480,7 +485,7 @@ class FakeService:
         if report is None:
             return None
         _, found = await self.proposals(report.id, limit=10_000, open_only=True)
-        return report, [Preview(choice=each.choice).plus(found, each) for each in choices]
+        return report, [BulkPreview(choice=each.choice).plus(found, each) for each in choices]
 
     async def decide_bulk(self, report_token, chosen, choices, by, rule, where=""):
         report = await self.report_of(report_token)
@@ -497,7 +502,7 @@ class FakeService:
         return Clicked(answer=Answer.TAKEN, taken=len(found))
 
     # -- rows
-    async def notices(self, *, after=0, limit=100):
+    async def notifications(self, *, after=0, limit=100):
         return [each for each in self.told if each.id > after][:limit]
 
     async def activity(self, *, after=0, limit=500):
@@ -516,7 +521,7 @@ class FakeService:
         found = (each for each in self.stored.values() if (each.channel, each.ts) == (channel, ts))
         return next(found, None)
 
-    async def write_posts(self, posts, before, after):
+    async def save_posts(self, posts, before, after):
         if dict(before) != self.cursor:
             return False
         for post in posts:
@@ -530,7 +535,7 @@ class FakeService:
         self.cursor = dict(after)
         return True
 
-    async def unsent(self, *, limit=50):
+    async def unsent_posts(self, *, limit=50):
         now = self.clock.now()
         found = [
             each
@@ -547,7 +552,7 @@ class FakeService:
     async def failed(self, key, version, why, again_at):
         self.again[key, version] = again_at
 
-    async def lead(self, name, owner, seconds):
+    async def take_leadership(self, name, owner, seconds):
         now = self.clock.now()
         held = self.leases.get(name)
         if held is None or held[0] == owner or held[1] < now:

@@ -3,17 +3,17 @@
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from bot.news import Policy
-from bot.outbox import Outbox
-from bot.sending import Sender
-from bot.workspace import Workspace, open_client
+from bot.notifications import AlertPolicy
+from bot.outbox import SlackOutbox
+from bot.post_sender import PostSender
+from bot.slack_api import SlackApi, open_client
 from sync_core.clock import RandomIds
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.domain.proposals import Choice, Option, Person, ProposalKind, ReportKind
-from sync_core.domain.values import News
-from sync_core.papers import Draft, Wish
+from sync_core.domain.values import Event
+from sync_core.proposals import Draft, ReportRequest
 from sync_core.service import Service
-from sync_core.workers.reporting import told
+from sync_core.workers.drift_report import report_done
 from tests.bot.conftest import at_work
 
 REPORT = "report"
@@ -23,31 +23,31 @@ OPTIONS = (Option(choice=Choice.USE_SOURCE, words="Use eu: 50", target=50),)
 class Night:
     """A report with findings, in the channel, and nobody who works on it."""
 
-    def __init__(self, office, url):
-        self.office, self.clock = office, office.clock
-        self.database = Database(url)
+    def __init__(self, staff, url):
+        self.staff, self.clock = staff, staff.clock
+        self.database = SqlDatabase(url)
         self.service = Service(self.database, {}, self.clock, RandomIds())
-        self.workspace = Workspace(open_client(office.slack.app.bot_token, office.slack.api_url))
+        self.workspace = SlackApi(open_client(staff.slack.app.bot_token, staff.slack.api_url))
         self.box = self.new_box()
 
     def new_box(self):
-        policy = Policy(channel=self.office.stock.id, stores=("eu", "us"))
-        sender = Sender(self.service, self.workspace, self.clock)
-        return Outbox(self.service, sender, self.clock, policy, RandomIds().new())
+        policy = AlertPolicy(channel=self.staff.stock.id, stores=("eu", "us"))
+        sender = PostSender(self.service, self.workspace, self.clock)
+        return SlackOutbox(self.service, sender, self.clock, policy, RandomIds().new())
 
-    async def step(self, work):
-        return await self.database.step(work)
+    async def transaction(self, work):
+        return await self.database.transaction(work)
 
     async def report(self, findings=3, safe=2, options=lambda _: OPTIONS):
         """Make a report with so many findings, and bring it into the channel."""
         now = self.clock.now()
-        wish = Wish(kind=ReportKind.NIGHT, token=REPORT, night="2026-11-23")
+        wish = ReportRequest(kind=ReportKind.NIGHT, token=REPORT, night="2026-11-23")
 
-        def work(ledger):
-            number, _ = ledger.want_report(wish, now=now)
-            news = [News(kind="differs", subject=f"level:{n}") for n in range(findings)]
-            ledger.tell(news, now=now)
-            ids = [ledger.findings_on([each.subject])[0].id for each in news]
+        def work(tx):
+            number, _ = tx.request_report(wish, now=now)
+            news = [Event(kind="differs", subject=f"level:{n}") for n in range(findings)]
+            tx.notify(news, now=now)
+            ids = [tx.findings_on([each.subject])[0].id for each in news]
             drafts = [
                 (
                     Draft(
@@ -64,13 +64,13 @@ class Night:
                 for at, each in enumerate(ids)
             ]
             until = now + timedelta(hours=1)
-            ledger.propose(drafts, report=number, now=now, expires_at=until)
-            ledger.finish_report(number, now=now, summary={})
-            ledger.announce([told(ledger.report(number))], now=now)
+            tx.propose(drafts, report=number, now=now, expires_at=until)
+            tx.finish_report(number, now=now, summary={})
+            tx.notify_once([report_done(tx.report(number))], now=now)
 
-        await self.step(work)
+        await self.transaction(work)
         await self.pass_time(5)
-        return self.office.slack.messages(self.office.stock, by=self.office.slack.bot)[0]
+        return self.staff.slack.messages(self.staff.stock, by=self.staff.slack.bot)[0]
 
     async def pass_time(self, seconds):
         end = self.clock.now() + timedelta(seconds=seconds)
@@ -81,24 +81,24 @@ class Night:
         """Do as if the decider had carried out what was approved."""
         now = self.clock.now()
 
-        def work(ledger):
-            for each in ledger.approved(now=now, limit=50):
-                ledger.close_proposal(each.proposal.id, result={"done": True, "moved": 4})
-            for number in ledger.untold_receipts():
-                if ledger.receipt_told(number):
-                    one = ledger.first_of(number)
+        def work(tx):
+            for each in tx.approved(now=now, limit=50):
+                tx.close_proposal(each.proposal.id, result={"done": True, "moved": 4})
+            for number in tx.unnotified_receipts():
+                if tx.mark_receipt_notified(number):
+                    one = tx.first_proposal_of(number)
                     facts = {"receipt": number, "report": one.report, "kind": "fix"}
-                    news = News(kind="decided", subject=f"receipt:{number}", facts=facts)
-                    ledger.announce([news], now=now)
+                    news = Event(kind="decided", subject=f"receipt:{number}", facts=facts)
+                    tx.notify_once([news], now=now)
 
-        await self.step(work)
+        await self.transaction(work)
 
 
 @asynccontextmanager
 async def face_of(night, **given):
     """The real bot, reached by signed requests; none of its loops runs."""
-    async with at_work(night.office, night.service, running=False, **given) as face:
-        yield face
+    async with at_work(night.staff, night.service, running=False, **given) as slack_app:
+        yield slack_app
 
 
 def shown(message):
@@ -106,4 +106,4 @@ def shown(message):
 
 
 def person_of(night, somebody):
-    return Person(team=night.office.slack.state.team_id, id=somebody.id, name="ann")
+    return Person(team=night.staff.slack.state.team_id, id=somebody.id, name="ann")

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from sync_core.domain.bulk import FOR_ALL
+from sync_core.domain.bulk_decisions import FOR_ALL
 from sync_core.domain.proposals import Choice, Option, ProposalState, Write
 from tests.bot.nights import face_of, person_of, shown
 
@@ -46,7 +46,7 @@ async def fifteen(night):
 
 async def modal(night, holds, person=None):
     """Wait until the form in front of somebody is the one that is meant."""
-    slack, person = night.office.slack, person or night.office.ann
+    slack, person = night.staff.slack, person or night.staff.ann
 
     def there():
         view = slack.modal(person)
@@ -56,7 +56,7 @@ async def modal(night, holds, person=None):
 
 
 async def opened(night, message, button, holds, person=None):
-    await night.office.slack.click(person or night.office.ann, message, button)
+    await night.staff.slack.click(person or night.staff.ann, message, button)
     return await modal(night, holds, person)
 
 
@@ -72,21 +72,21 @@ OPEN = (ProposalState.OPEN, None)
 async def test_fifteen_products_take_three_clicks(night):
     """Which number, what it writes, Confirm: and what would go to 0 is left out."""
     message = await fifteen(night)
-    office = night.office
+    staff = night.staff
     async with face_of(night):
         form = await opened(night, message, "bulk", "bulk")
         assert "14 products: +14" in json.dumps(form.content)
         assert "1 would go to 0" in json.dumps(form.content)
-        await office.slack.submit(office.ann, form, {"for_all": "use_source"})
+        await staff.slack.submit(staff.ann, form, {"for_all": "use_source"})
         seen = await modal(night, "bulk_confirm")
         told = json.dumps(seen.content, ensure_ascii=False)
         assert "14 products up by 14 units" in told
         assert "1 product would go to 0" in told
         assert "Jacket 0" in told
         assert set((await states(night)).values()) == {OPEN}  # a preview writes nothing
-        await office.slack.submit(office.ann, seen)
+        await staff.slack.submit(staff.ann, seen)
         await modal(night, "14 fixes")
-        await office.slack.until(lambda: "14 fixes approved by" in shown(message), 5)
+        await staff.slack.until(lambda: "14 fixes approved by" in shown(message), 5)
     found = await states(night)
     assert found.pop(0) == OPEN
     assert set(found.values()) == {APPROVED}
@@ -96,13 +96,13 @@ async def test_fifteen_products_take_three_clicks(night):
 
 async def test_what_goes_to_0_is_asked_for_by_itself(night):
     message = await fifteen(night)
-    office = night.office
+    staff = night.staff
     async with face_of(night):
         form = await opened(night, message, "bulk", "bulk")
-        await office.slack.submit(office.ann, form, {"for_all": "use_source", "without": ["2"]})
+        await staff.slack.submit(staff.ann, form, {"for_all": "use_source", "without": ["2"]})
         seen = await modal(night, "bulk_confirm")
         assert "1 product left out: still open." in json.dumps(seen.content)
-        await office.slack.submit(office.ann, seen, {"zeros": ["yes"]})
+        await staff.slack.submit(staff.ann, seen, {"zeros": ["yes"]})
         await modal(night, "14 fixes")
     found = await states(night)
     assert found.pop(1) == OPEN  # proposal 2
@@ -112,20 +112,20 @@ async def test_what_goes_to_0_is_asked_for_by_itself(night):
 async def test_the_review_decides_some_and_all_others_alike(night):
     """Two pages: on the first one product is left open, on the second one is ignored."""
     message = await fifteen(night)
-    office = night.office
+    staff = night.staff
     async with face_of(night):
         view = await opened(night, message, "review", "Mismatches 1 to 10")
         view.entered["rest"] = {"rest": picked("use_source")}
         view.entered["choice.3"] = {"chosen": picked("leave")}
-        await office.slack.click(office.ann, view, "review.page.next")
+        await staff.slack.click(staff.ann, view, "review.page.next")
         view = await modal(night, "Mismatches 11 to 15")
         assert "1 choice on all pages so far" in json.dumps(view.content)
-        await office.slack.submit(office.ann, view, {"choice.12": "use_lower"})
+        await staff.slack.submit(staff.ann, view, {"choice.12": "use_lower"})
         seen = await modal(night, "bulk_confirm")
         told = json.dumps(seen.content)
         assert "1 product decided one by one" in told
         assert "1 product left out" in told
-        await office.slack.submit(office.ann, seen)
+        await staff.slack.submit(staff.ann, seen)
         await modal(night, "13 fixes")
     found = await states(night)
     assert found.pop(2) == OPEN
@@ -142,43 +142,43 @@ def picked(value):
 async def test_two_people_confirm_at_once_and_one_decides(night):
     """The other is told so, and nothing is written twice."""
     message = await fifteen(night)
-    office = night.office
+    staff = night.staff
     async with face_of(night):
         views = []
-        for person in (office.ann, office.bob):
+        for person in (staff.ann, staff.bob):
             form = await opened(night, message, "bulk", "bulk", person)
-            await office.slack.submit(person, form, {"for_all": "use_source"})
+            await staff.slack.submit(person, form, {"for_all": "use_source"})
             views.append((person, await modal(night, "bulk_confirm", person)))
         for person, view in views:
-            await office.slack.submit(person, view)
-        await modal(night, "14 fixes", office.ann)
-        await modal(night, "This is decided", office.bob)
+            await staff.slack.submit(person, view)
+        await modal(night, "14 fixes", staff.ann)
+        await modal(night, "This is decided", staff.bob)
     assert len(await night.service.receipts()) == 1
 
 
 async def test_whoever_may_not_sees_it_before_anything_is_previewed(night):
     message = await fifteen(night)
-    office = night.office
-    person = person_of(night, office.ann)
-    await night.service.set_preference("approvers", json.dumps([office.ann.id]), person)
+    staff = night.staff
+    person = person_of(night, staff.ann)
+    await night.service.set_preference("approvers", json.dumps([staff.ann.id]), person)
     async with face_of(night):
-        form = await opened(night, message, "bulk", "bulk", office.bob)
-        await office.slack.submit(office.bob, form, {"for_all": "use_source"})
-        await modal(night, "Only approvers may do this", office.bob)
+        form = await opened(night, message, "bulk", "bulk", staff.bob)
+        await staff.slack.submit(staff.bob, form, {"for_all": "use_source"})
+        await modal(night, "Only approvers may do this", staff.bob)
     assert set((await states(night)).values()) == {OPEN}
 
 
 async def test_a_forged_form_decides_nothing(night):
     """What a form remembers can be read and changed by whoever sees it."""
     message = await fifteen(night)
-    office = night.office
+    staff = night.staff
     async with face_of(night):
         form = await opened(night, message, "bulk", "bulk")
-        await office.slack.submit(office.ann, form, {"for_all": "use_source"})
+        await staff.slack.submit(staff.ann, form, {"for_all": "use_source"})
         seen = await modal(night, "bulk_confirm")
         for metadata in ("", "{}", '{"t":"report","r":"ignore"}', '{"t":"x","r":"use_source"}'):
             seen.content["private_metadata"] = metadata
-            await office.slack.submit(office.ann, seen)
+            await staff.slack.submit(staff.ann, seen)
             seen = await modal(night, "Tipo")
             seen.content |= {"callback_id": "bulk_confirm", "submit": {"text": "x"}}
     assert set((await states(night)).values()) == {OPEN}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import asking as g
-from bot.asking import Unclear
-from bot.grammar import ROWS, TABLE, needs_approver, parse
-from bot.tokens import LONGEST, undone
+import bot.commands.requests as g
+from bot.commands.grammar import BY_WORD, COMMANDS, needs_approver, parse
+from bot.commands.requests import Unclear
+from bot.commands.tokens import MAX_COMMAND_CHARS, undone
 from sync_core.domain.values import Mode
 
 JACKET = "slim fit denim jacket"
@@ -45,10 +45,10 @@ JACKET = "slim fit denim jacket"
         ("stock <!here> sale", g.FindStock("@here sale")),
         ("why SFDJ-M", g.ShowHistory("SFDJ-M")),
         ("history SFDJ-M", g.ShowHistory("SFDJ-M")),
-        ("check", g.Check()),
+        ("check", g.CheckNow()),
         ("drift", g.ShowDrift()),
         ("unmatched", g.ShowUnmatched()),
-        ("places", g.ShowPlaces()),
+        ("places", g.ShowLocations()),
         ("buffer all 2", g.SetBuffer(None, 2)),
         ("buffer ALL 2 us", g.SetBuffer(None, 2, "us")),
         ('buffer "all" 2', g.SetBuffer("all", 2)),
@@ -75,8 +75,8 @@ JACKET = "slim fit denim jacket"
         ("quiet 9:30\u201317:05", g.SetQuiet((time(9, 30), time(17, 5)))),
         ("quiet off", g.SetQuiet(None)),
         ("alerts", g.ShowAlerts()),
-        ("alerts problems", g.SetAlerts(g.Level.PROBLEMS)),
-        ("alerts All", g.SetAlerts(g.Level.ALL)),
+        ("alerts problems", g.SetAlerts(g.AlertLevel.PROBLEMS)),
+        ("alerts All", g.SetAlerts(g.AlertLevel.ALL)),
     ],
 )
 def test_a_command_is_read(typed, meant):
@@ -182,7 +182,7 @@ def test_a_command_is_read(typed, meant):
             ),
         ),
         (
-            "stock " + "x" * LONGEST,
+            "stock " + "x" * MAX_COMMAND_CHARS,
             "That is longer than 1,000 characters. Please say it shorter.",
         ),
     ],
@@ -197,12 +197,12 @@ def test_what_is_unclear_gets_a_sentence(typed, sentence):
 def test_an_unknown_word_gets_the_nearest_two():
     """Whoever mistypes should not have to read all of the help."""
     assert parse("hlep").nearest == ("help", "check")
-    assert all(len(parse(f"x{word}x").nearest) == 2 for word in ROWS)
+    assert all(len(parse(f"x{word}x").nearest) == 2 for word in BY_WORD)
 
 
 def test_every_example_of_the_help_is_understood():
     """The help must never teach what the parser refuses."""
-    for row in TABLE:
+    for row in COMMANDS:
         if row.example:
             assert row.example.startswith(f"/tipo {row.word}")
             mentions = row.example.replace("@ann", "<@U012AB|ann>")
@@ -232,18 +232,34 @@ def test_orders_need_an_approver_and_questions_do_not():
         "quiet off",
         "alerts all",
     }
-    questions = {"mode", "status", "stock x", "check", "drift", "places", "quiet", "alerts"}
+    questions = {"mode", "status", "stock x", "check", "drift", "locations", "quiet", "alerts"}
     assert all(needs_approver(parse(each)) for each in orders)
     assert not any(needs_approver(parse(each)) for each in questions)
 
 
 WORDS = st.sampled_from(
-    [*ROWS, "all", "us", "2", "-1", "two-way", "off", '"', "“", "”", "'", "<@U1|a>", "<", ">", "&"]
+    [
+        *BY_WORD,
+        "all",
+        "us",
+        "2",
+        "-1",
+        "two-way",
+        "off",
+        '"',
+        "“",
+        "”",
+        "'",
+        "<@U1|a>",
+        "<",
+        ">",
+        "&",
+    ]
 )
 LINES = st.lists(WORDS | st.text(max_size=12), max_size=8).map(" ".join)
 
 
-@given(LINES | st.text(max_size=LONGEST + 5))
+@given(LINES | st.text(max_size=MAX_COMMAND_CHARS + 5))
 def test_reading_never_raises(line):
     """Somebody will paste anything."""
     found = parse(line)

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bot.command import register
+from bot.cli import register
 from bot.manifest import manifest
 from sync_core.errors import NotAllowed
 

@@ -9,25 +9,25 @@ from itertools import pairwise
 
 import pytest
 
-from bot.news import Policy
-from bot.outbox import Outbox
-from bot.sending import Sender
-from bot.workspace import Workspace, open_client
-from sandbox.slack import Answer
+from bot.notifications import AlertPolicy
+from bot.outbox import SlackOutbox
+from bot.post_sender import PostSender
+from bot.slack_api import SlackApi, open_client
+from sandbox.slack import SlackFault
 from sync_core.clock import RandomIds
-from sync_core.db.database import Database
-from sync_core.domain.values import News, Severity
+from sync_core.db.database import SqlDatabase
+from sync_core.domain.values import Event, Severity
 from sync_core.domain.views import Post
 from sync_core.service import Service
-from tests.bot.conftest import Office, Ticking
+from tests.bot.conftest import Staff, Ticking
 from tests.bot.fake_service import FakeService
 
 HOUR = 3600
 
 
 @pytest.fixture
-async def desk():
-    made = Office(Ticking())
+async def staff():
+    made = Staff(Ticking())
     async with made.slack.running():
         yield made
 
@@ -36,13 +36,15 @@ class RealNews:
     """Notices in a real database."""
 
     def __init__(self, url, clock):
-        self.database = Database(url)
+        self.database = SqlDatabase(url)
         self.service = Service(self.database, {}, clock, RandomIds())
         self.clock = clock
 
-    async def tell(self, kind, subject, severity="critical", *, over=False, **facts):
-        news = News(kind=kind, subject=subject, severity=Severity(severity), facts=facts, over=over)
-        await self.database.step(lambda ledger: ledger.tell([news], now=self.clock.now()))
+    async def tell(self, kind, subject, severity="critical", *, resolved=False, **facts):
+        news = Event(
+            kind=kind, subject=subject, severity=Severity(severity), facts=facts, resolved=resolved
+        )
+        await self.database.transaction(lambda tx: tx.tell([news], now=self.clock.now()))
 
 
 class FakeNews:
@@ -51,145 +53,145 @@ class FakeNews:
     def __init__(self, clock):
         self.service = FakeService(clock)
 
-    async def tell(self, kind, subject, severity="critical", *, over=False, **facts):
-        self.service.tell(kind, subject, severity, over=over, **facts)
+    async def tell(self, kind, subject, severity="critical", *, resolved=False, **facts):
+        self.service.tell(kind, subject, severity, resolved=resolved, **facts)
 
 
 @pytest.fixture(params=["real", "fake"])
-def news(request, desk):
+def news(request, staff):
     if request.param == "fake":
-        yield FakeNews(desk.clock)
+        yield FakeNews(staff.clock)
         return
-    made = RealNews(request.getfixturevalue("sqlite_url"), desk.clock)
+    made = RealNews(request.getfixturevalue("sqlite_url"), staff.clock)
     yield made
     made.database.close()
 
 
-def outbox(desk, core, **given):
-    client = open_client(desk.slack.app.bot_token, desk.slack.api_url)
-    policy = Policy(channel=desk.stock.id, stores=("eu", "us"), **given)
-    sender = Sender(core, Workspace(client), desk.clock)
-    return Outbox(core, sender, desk.clock, policy, RandomIds().new())
+def outbox(staff, core, **given):
+    client = open_client(staff.slack.app.bot_token, staff.slack.api_url)
+    policy = AlertPolicy(channel=staff.stock.id, stores=("eu", "us"), **given)
+    sender = PostSender(core, SlackApi(client), staff.clock)
+    return SlackOutbox(core, sender, staff.clock, policy, RandomIds().new())
 
 
-async def pass_time(desk, box, seconds, step=0.0):
+async def pass_time(staff, box, seconds, step=0.0):
     """Let the outbox go round for so long, in no smaller steps than that."""
-    end = desk.clock.now() + timedelta(seconds=seconds)
-    while desk.clock.now() < end:
-        await desk.clock.sleep(max(step, await box.round()))
+    end = staff.clock.now() + timedelta(seconds=seconds)
+    while staff.clock.now() < end:
+        await staff.clock.sleep(max(step, await box.round()))
 
 
-def said(desk):
-    return [each.text for each in desk.slack.messages(desk.stock, by=desk.slack.bot)]
+def said(staff):
+    return [each.text for each in staff.slack.messages(staff.stock, by=staff.slack.bot)]
 
 
-async def test_a_critical_notice_is_told_at_once(desk, news):
+async def test_a_critical_notice_is_told_at_once(staff, news):
     """An oversell costs money by the minute."""
-    box = outbox(desk, news.service)
+    box = outbox(staff, news.service)
     await news.tell("oversold", "pool:7", title="Jacket", units=1, acts=["order #1 in eu"])
-    await pass_time(desk, box, 3)
-    assert len(said(desk)) == 1
-    assert "Jacket" in said(desk)[0]
-    assert "#1" in str(desk.slack.messages(desk.stock)[0].blocks)
+    await pass_time(staff, box, 3)
+    assert len(said(staff)) == 1
+    assert "Jacket" in said(staff)[0]
+    assert "#1" in str(staff.slack.messages(staff.stock)[0].blocks)
 
 
-async def test_what_is_over_before_it_is_said_is_never_said(desk, news):
+async def test_what_is_over_before_it_is_said_is_never_said(staff, news):
     """Most troubles pass within half a minute."""
-    box = outbox(desk, news.service)
+    box = outbox(staff, news.service)
     await news.tell("unreachable", "store:eu", "warning", store="eu")
-    await pass_time(desk, box, 5)
-    await news.tell("unreachable", "store:eu", "warning", over=True, store="eu")
-    await pass_time(desk, box, 60)
-    assert said(desk) == []
+    await pass_time(staff, box, 5)
+    await news.tell("unreachable", "store:eu", "warning", resolved=True, store="eu")
+    await pass_time(staff, box, 60)
+    assert said(staff) == []
 
 
-async def test_an_incident_is_one_message_to_its_end(desk, news):
+async def test_an_incident_is_one_message_to_its_end(staff, news):
     """Updated in place: the channel shows what is, not what was."""
-    box = outbox(desk, news.service)
-    await news.tell("held", "store:eu", store="eu", why="the token is not accepted")
-    await pass_time(desk, box, 60)
-    assert len(said(desk)) == 1
-    await news.tell("held", "store:eu", over=True, store="eu")
-    await pass_time(desk, box, 60)
-    assert len(said(desk)) == 1
-    assert "esolved" in said(desk)[0]
+    box = outbox(staff, news.service)
+    await news.tell("store_blocked", "store:eu", store="eu", why="the token is not accepted")
+    await pass_time(staff, box, 60)
+    assert len(said(staff)) == 1
+    await news.tell("store_blocked", "store:eu", resolved=True, store="eu")
+    await pass_time(staff, box, 60)
+    assert len(said(staff)) == 1
+    assert "esolved" in said(staff)[0]
 
 
-async def test_an_hour_without_slack_loses_and_doubles_nothing(desk, news):
+async def test_an_hour_without_slack_loses_and_doubles_nothing(staff, news):
     """Each notice arrives exactly once afterwards, in order, no faster than Slack allows."""
-    box = outbox(desk, news.service, per_hour=1_000)
-    await pass_time(desk, box, 2)
-    desk.slack.faults.down_for(HOUR, desk.clock.seconds)
+    box = outbox(staff, news.service, per_hour=1_000)
+    await pass_time(staff, box, 2)
+    staff.slack.faults.down_for(HOUR, staff.clock.seconds)
     for n in range(40):
         await news.tell("oversold", f"pool:{n}", title=f"Jacket {n:02}", units=1, acts=[])
-        await pass_time(desk, box, HOUR / 40, step=10)
-    assert said(desk) == []
-    await pass_time(desk, box, 290, step=30)
-    await pass_time(desk, box, 60)
-    assert [f"Jacket {n:02}" in text for n, text in enumerate(said(desk))] == [True] * 40
-    assert [each.status for each in desk.slack.calls if each.status == 429] == []
+        await pass_time(staff, box, HOUR / 40, step=10)
+    assert said(staff) == []
+    await pass_time(staff, box, 290, step=30)
+    await pass_time(staff, box, 60)
+    assert [f"Jacket {n:02}" in text for n, text in enumerate(said(staff))] == [True] * 40
+    assert [each.status for each in staff.slack.calls if each.status == 429] == []
     assert box.health()["waiting"] == 0
 
 
-async def test_slack_is_not_asked_again_before_its_time(desk, news):
+async def test_slack_is_not_asked_again_before_its_time(staff, news):
     """Who ignores a 429 is throttled for longer."""
-    box = outbox(desk, news.service)
-    desk.slack.faults.retry_after = 17
-    desk.slack.faults.once("chat.postMessage", Answer.RATE_LIMITED)
+    box = outbox(staff, news.service)
+    staff.slack.faults.retry_after = 17
+    staff.slack.faults.once("chat.postMessage", SlackFault.RATE_LIMITED)
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 15)
-    assert said(desk) == []
-    await pass_time(desk, box, 10)
-    assert len(said(desk)) == 1
-    calls = desk.slack.called("chat.postMessage")
+    await pass_time(staff, box, 15)
+    assert said(staff) == []
+    await pass_time(staff, box, 10)
+    assert len(said(staff)) == 1
+    calls = staff.slack.calls_of("chat.postMessage")
     assert calls[1].at - calls[0].at >= 17
 
 
-async def test_messages_of_a_channel_keep_their_distance(desk, news):
+async def test_messages_of_a_channel_keep_their_distance(staff, news):
     """About one a second is what a channel takes."""
-    box = outbox(desk, news.service, per_hour=100)
+    box = outbox(staff, news.service, per_hour=100)
     for n in range(5):
         await news.tell("oversold", f"pool:{n}", title=f"Jacket {n}", units=1, acts=[])
-    await pass_time(desk, box, 10)
-    at = [each.at for each in desk.slack.called("chat.postMessage")]
+    await pass_time(staff, box, 10)
+    at = [each.at for each in staff.slack.calls_of("chat.postMessage")]
     assert len(at) == 5
     assert min(later - sooner for sooner, later in pairwise(at)) > 1.09
 
 
-@pytest.mark.parametrize("fault", [Answer.DROP_AFTER, Answer.ERROR_AFTER])
-async def test_a_lost_answer_doubles_nothing_where_we_may_look(desk, news, fault):
+@pytest.mark.parametrize("fault", [SlackFault.DROP_AFTER, SlackFault.ERROR_AFTER])
+async def test_a_lost_answer_doubles_nothing_where_we_may_look(staff, news, fault):
     """The message bears its key; it is looked for before it is sent again."""
-    desk.slack.app.scopes |= {"channels:history"}
-    box = outbox(desk, news.service)
-    desk.slack.faults.once("chat.postMessage", fault)
+    staff.slack.app.scopes |= {"channels:history"}
+    box = outbox(staff, news.service)
+    staff.slack.faults.once("chat.postMessage", fault)
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 30)
-    assert len(said(desk)) == 1
+    await pass_time(staff, box, 30)
+    assert len(said(staff)) == 1
     assert box.health()["waiting"] == 0
 
 
-async def test_a_lost_answer_doubles_rather_than_loses_where_we_may_not_look(desk, news):
+async def test_a_lost_answer_doubles_rather_than_loses_where_we_may_not_look(staff, news):
     """Without the scope, twice is better than never."""
-    box = outbox(desk, news.service)
-    desk.slack.faults.once("chat.postMessage", Answer.DROP_AFTER)
+    box = outbox(staff, news.service)
+    staff.slack.faults.once("chat.postMessage", SlackFault.DROP_AFTER)
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 30)
-    assert len(said(desk)) == 2
+    await pass_time(staff, box, 30)
+    assert len(said(staff)) == 2
     assert box.health()["waiting"] == 0
 
 
-async def test_a_restart_after_a_lost_answer_looks_first(desk, news):
+async def test_a_restart_after_a_lost_answer_looks_first(staff, news):
     """The process may die between Slack's taking it and our noting it."""
-    desk.slack.app.scopes |= {"channels:history"}
-    box = outbox(desk, news.service)
-    desk.slack.faults.once("chat.postMessage", Answer.DROP_AFTER)
+    staff.slack.app.scopes |= {"channels:history"}
+    box = outbox(staff, news.service)
+    staff.slack.faults.once("chat.postMessage", SlackFault.DROP_AFTER)
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 1)
-    assert len(said(desk)) == 1
-    desk.clock.forward(60)
-    box = outbox(desk, news.service)
-    await pass_time(desk, box, 10)
-    assert len(said(desk)) == 1
+    await pass_time(staff, box, 1)
+    assert len(said(staff)) == 1
+    staff.clock.forward(60)
+    box = outbox(staff, news.service)
+    await pass_time(staff, box, 10)
+    assert len(said(staff)) == 1
     assert box.health()["waiting"] == 0
 
 
@@ -202,19 +204,19 @@ async def test_a_restart_after_a_lost_answer_looks_first(desk, news):
         ("invalid_auth", "TIPO_SLACK__BOT_TOKEN"),
     ],
 )
-async def test_a_closed_channel_is_named_once_and_tried_again(desk, news, caplog, code, part):
+async def test_a_closed_channel_is_named_once_and_tried_again(staff, news, caplog, code, part):
     """Until somebody corrects it; then everything that waited arrives."""
-    box = outbox(desk, news.service)
-    desk.slack.faults.refuse["chat.postMessage"] = code
+    box = outbox(staff, news.service)
+    staff.slack.faults.refuse["chat.postMessage"] = code
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 900, step=10)
+    await pass_time(staff, box, 900, step=10)
     assert part in str(box.health()["trouble"])
-    logged = [each for each in caplog.records if vars(each).get("act") == "post_failed"]
+    logged = [each for each in caplog.records if vars(each).get("event") == "post_failed"]
     assert len(logged) == 1
-    assert len(desk.slack.called("chat.postMessage")) < 20
-    del desk.slack.faults.refuse["chat.postMessage"]
-    await pass_time(desk, box, 310, step=10)
-    assert len(said(desk)) == 1
+    assert len(staff.slack.calls_of("chat.postMessage")) < 20
+    del staff.slack.faults.refuse["chat.postMessage"]
+    await pass_time(staff, box, 310, step=10)
+    assert len(said(staff)) == 1
     assert box.health()["trouble"] == {}
 
 
@@ -225,140 +227,140 @@ AGAINST_BLOCKS = [
 
 
 @pytest.mark.parametrize("word", AGAINST_BLOCKS)
-async def test_blocks_that_slack_refuses_are_said_in_words(desk, news, word):
+async def test_blocks_that_slack_refuses_are_said_in_words(staff, news, word):
     """Rather a plain sentence than silence, whether it is posted or changed."""
-    box = outbox(desk, news.service)
-    desk.slack.faults.blocks = word
-    await news.tell("held", "store:eu", store="eu", why="the token is not accepted")
-    await pass_time(desk, box, 5)
-    (message,) = desk.slack.messages(desk.stock, by=desk.slack.bot)
+    box = outbox(staff, news.service)
+    staff.slack.faults.blocks = word
+    await news.tell("store_blocked", "store:eu", store="eu", why="the token is not accepted")
+    await pass_time(staff, box, 5)
+    (message,) = staff.slack.messages(staff.stock, by=staff.slack.bot)
     assert "eu" in message.text
-    await news.tell("held", "store:eu", over=True, store="eu")
-    await pass_time(desk, box, 60)
+    await news.tell("store_blocked", "store:eu", resolved=True, store="eu")
+    await pass_time(staff, box, 60)
     assert "esolved" in message.text
     assert message.blocks == []
     assert box.health()["refused"] == {}
-    desk.slack.faults.blocks = ""
+    staff.slack.faults.blocks = ""
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 10)
-    assert desk.slack.messages(desk.stock, by=desk.slack.bot)[-1].blocks
+    await pass_time(staff, box, 10)
+    assert staff.slack.messages(staff.stock, by=staff.slack.bot)[-1].blocks
 
 
-async def test_blocks_over_which_slack_fails_are_said_in_words(desk, news):
+async def test_blocks_over_which_slack_fails_are_said_in_words(staff, news):
     """Slack may answer with a fault of its own for a block that it should know."""
-    box = outbox(desk, news.service)
-    desk.slack.faults.blocks = "internal_error"
+    box = outbox(staff, news.service)
+    staff.slack.faults.blocks = "internal_error"
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 60)
-    assert len(said(desk)) == 1
+    await pass_time(staff, box, 60)
+    assert len(said(staff)) == 1
     assert box.health()["trouble"] == {}
 
 
-async def test_a_message_that_slack_never_takes_holds_up_nobody(desk, news):
+async def test_a_message_that_slack_never_takes_holds_up_nobody(staff, news):
     """It is tried again every ten minutes, and shown in the health."""
-    box = outbox(desk, news.service)
-    await pass_time(desk, box, 1)
+    box = outbox(staff, news.service)
+    await pass_time(staff, box, 1)
     body = {"rows": [["2026-11-23T12:00:00+00:00", "x", "y"]]}
     stuck = Post(
-        key="stuck", channel="C0NOWHERE", kind="thread", body=body, due_at=desk.clock.now()
+        key="stuck", channel="C0NOWHERE", kind="thread", body=body, due_at=staff.clock.now()
     )
     cursors = await news.service.cursors()
-    assert await news.service.write_posts([stuck], cursors, cursors)
+    assert await news.service.save_posts([stuck], cursors, cursors)
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 10)
-    assert len(said(desk)) == 1
+    await pass_time(staff, box, 10)
+    assert len(said(staff)) == 1
     assert "C0NOWHERE" in box.health()["trouble"]
 
 
-async def test_a_message_that_was_deleted_is_posted_anew(desk, news):
+async def test_a_message_that_was_deleted_is_posted_anew(staff, news):
     """Somebody tidied up; the incident goes on."""
-    box = outbox(desk, news.service)
-    await news.tell("held", "store:eu", store="eu", why="the token is not accepted")
-    await pass_time(desk, box, 5)
-    desk.slack.messages(desk.stock, by=desk.slack.bot)[0].deleted = True
-    await news.tell("held", "store:eu", over=True, store="eu")
-    await pass_time(desk, box, 60)
-    assert len(said(desk)) == 1
-    assert "esolved" in said(desk)[0]
+    box = outbox(staff, news.service)
+    await news.tell("store_blocked", "store:eu", store="eu", why="the token is not accepted")
+    await pass_time(staff, box, 5)
+    staff.slack.messages(staff.stock, by=staff.slack.bot)[0].deleted = True
+    await news.tell("store_blocked", "store:eu", resolved=True, store="eu")
+    await pass_time(staff, box, 60)
+    assert len(said(staff)) == 1
+    assert "esolved" in said(staff)[0]
 
 
-async def test_only_one_of_two_processes_sends(desk, news):
+async def test_only_one_of_two_processes_sends(staff, news):
     """Two containers, one channel, one message."""
-    boxes = [outbox(desk, news.service), outbox(desk, news.service)]
+    boxes = [outbox(staff, news.service), outbox(staff, news.service)]
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
     for _ in range(10):
         for box in boxes:
             await box.round()
-        desk.clock.forward(1)
-    assert len(said(desk)) == 1
+        staff.clock.forward(1)
+    assert len(said(staff)) == 1
     assert [each.leading for each in boxes] == [True, False]
 
 
-async def test_the_other_takes_over_when_the_first_is_gone(desk, news):
+async def test_the_other_takes_over_when_the_first_is_gone(staff, news):
     """Within half a minute."""
-    first, second = outbox(desk, news.service), outbox(desk, news.service)
+    first, second = outbox(staff, news.service), outbox(staff, news.service)
     await first.round()
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    desk.clock.forward(31)
-    await pass_time(desk, second, 5)
-    assert len(said(desk)) == 1
+    staff.clock.forward(31)
+    await pass_time(staff, second, 5)
+    assert len(said(staff)) == 1
 
 
-async def test_what_is_severe_and_still_open_is_said_again(desk, news):
+async def test_what_is_severe_and_still_open_is_said_again(staff, news):
     """Every four hours, until it is over."""
-    box = outbox(desk, news.service)
+    box = outbox(staff, news.service)
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 5)
-    await pass_time(desk, box, 5 * HOUR, step=300)
-    assert len(said(desk)) == 2
-    assert "till open" in said(desk)[1]
+    await pass_time(staff, box, 5)
+    await pass_time(staff, box, 5 * HOUR, step=300)
+    assert len(said(staff)) == 2
+    assert "till open" in said(staff)[1]
 
 
-async def test_in_quiet_hours_only_what_is_severe_is_said(desk, news):
+async def test_in_quiet_hours_only_what_is_severe_is_said(staff, news):
     """People sleep; a broken token does not wait for the morning, a renamed SKU does."""
-    by = desk.ann
+    by = staff.ann
     await news.service.set_preference("quiet", '["11:00", "14:00"]', by)
-    box = outbox(desk, news.service)
+    box = outbox(staff, news.service)
     await news.tell("request_refused", "pool:2", "warning", title="Sock", why="no", store="eu")
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
-    await pass_time(desk, box, 120, step=5)
-    assert len(said(desk)) == 1
-    desk.clock.forward(2 * HOUR)
-    await pass_time(desk, box, 60)
-    assert len(said(desk)) == 2
-    assert "While you were quiet" in said(desk)[1]
+    await pass_time(staff, box, 120, step=5)
+    assert len(said(staff)) == 1
+    staff.clock.forward(2 * HOUR)
+    await pass_time(staff, box, 60)
+    assert len(said(staff)) == 2
+    assert "While you were quiet" in said(staff)[1]
 
 
-async def test_movements_are_told_in_groups(desk, news):
+async def test_movements_are_told_in_groups(staff, news):
     """Level "all": one message for many sales, and nothing of what moved before the bot came."""
-    core = FakeService(desk.clock)
+    core = FakeService(staff.clock)
     core.move("us", -1)
     core.preferences["alerts"] = '"all"'
-    box = outbox(desk, core)
-    await pass_time(desk, box, 2)
+    box = outbox(staff, core)
+    await pass_time(staff, box, 2)
     for _ in range(12):
         core.move("us", -1)
-    await pass_time(desk, box, 120, step=5)
-    parents = [each for each in desk.slack.messages(desk.stock) if each.thread_ts is None]
+    await pass_time(staff, box, 120, step=5)
+    parents = [each for each in staff.slack.messages(staff.stock) if each.thread_ts is None]
     assert len(parents) == 1
     assert "12 units" in parents[0].text
 
 
-async def test_an_answer_in_a_thread_waits_for_its_parent(desk, news):
+async def test_an_answer_in_a_thread_waits_for_its_parent(staff, news):
     """Else it would stand in the channel, about nothing."""
     core = news.service
-    box = outbox(desk, core)
-    await pass_time(desk, box, 1)
-    now = desk.clock.now()
+    box = outbox(staff, core)
+    await pass_time(staff, box, 1)
+    now = staff.clock.now()
     rows = {"rows": [[now.isoformat(), "x", "y"]]}
     parent = Post(
-        key="p", channel=desk.stock.id, kind="thread", body=rows, due_at=now + timedelta(minutes=1)
+        key="p", channel=staff.stock.id, kind="thread", body=rows, due_at=now + timedelta(minutes=1)
     )
     child = replace(parent, key="p/0", parent="p", due_at=now)
     cursors = await core.cursors()
-    assert await core.write_posts([parent, child], cursors, cursors)
-    await pass_time(desk, box, 30)
-    assert said(desk) == []
-    await pass_time(desk, box, 120, step=5)
-    messages = desk.slack.messages(desk.stock)
+    assert await core.save_posts([parent, child], cursors, cursors)
+    await pass_time(staff, box, 30)
+    assert said(staff) == []
+    await pass_time(staff, box, 120, step=5)
+    messages = staff.slack.messages(staff.stock)
     assert [each.thread_ts for each in messages] == [None, messages[0].ts]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.approvers import PREFERENCE as APPROVERS
-from sync_core.domain.lease import LeaseState, Mark, lease_news
+from sync_core.domain.leases import LeaseMark, LeaseState, lease_news
 from sync_core.domain.values import Alias, Role
 from tests.bot.nights import face_of, person_of, shown
 
@@ -16,15 +16,15 @@ TAKE_OVER = "take_over"
 async def find(night, state, *stores, instance="0123456789abcdef"):
     """Note what the marks of stores mean, as whoever serves would, and let Slack hear of it."""
     now = night.clock.now()
-    found = Mark(instance=instance, renewal="r", at=now)
+    found = LeaseMark(instance=instance, renewal="r", at=now)
 
-    def work(ledger):
+    def work(tx):
         for each in stores:
             mark = None if state is LeaseState.OURS else found
-            ledger.lease_found(each, state, mark, weak=False, now=now)
-        ledger.tell(lease_news(ledger.leases().values()), now=now)
+            tx.note_lease(each, state, mark, weak=False, now=now)
+        tx.notify(lease_news(tx.leases().values()), now=now)
 
-    await night.step(work)
+    await night.transaction(work)
     await night.pass_time(40)
 
 
@@ -36,17 +36,17 @@ async def end(night, *stores):
     """Do as if whoever serves had taken over."""
     now = night.clock.now()
 
-    def work(ledger):
+    def work(tx):
         for each in stores:
-            ledger.end_takeover(each, now=now)
-        ledger.tell(lease_news(ledger.leases().values()), now=now)
+            tx.end_takeover(each, now=now)
+        tx.notify(lease_news(tx.leases().values()), now=now)
 
-    await night.step(work)
+    await night.transaction(work)
     await night.pass_time(40)
 
 
 def alerts(night):
-    return night.office.slack.messages(night.office.stock, by=night.office.slack.bot)
+    return night.staff.slack.messages(night.staff.stock, by=night.staff.slack.bot)
 
 
 def offers(message):
@@ -54,15 +54,17 @@ def offers(message):
 
 
 async def type_(night, line, person=None):
-    office = night.office
-    deed = await office.slack.command(person or office.ann, f"/tipo {line}", channel=office.stock)
-    return await deed.answer()
+    staff = night.staff
+    interaction = await staff.slack.command(
+        person or staff.ann, f"/tipo {line}", channel=staff.stock
+    )
+    return await interaction.answer()
 
 
 async def click(night, message, person=None):
-    deed = await night.office.slack.click(person or night.office.ann, message, TAKE_OVER)
-    assert deed.acked
-    return await deed.answer()
+    interaction = await night.staff.slack.click(person or night.staff.ann, message, TAKE_OVER)
+    assert interaction.acked
+    return await interaction.answer()
 
 
 def button_of(message):
@@ -77,17 +79,17 @@ def button_of(message):
 
 
 async def click_late(night, message, button, person=None):
-    deed = await night.office.slack.click_raw(person or night.office.ann, message, button)
-    return await deed.answer()
+    interaction = await night.staff.slack.click_raw(person or night.staff.ann, message, button)
+    return await interaction.answer()
 
 
 @pytest.fixture
 async def home(night):
-    def work(ledger):
-        ledger.enlist(EU, "urbanwear-eu.myshopify.com", Role.SOURCE)
-        ledger.enlist(US, "urbanwear-us.myshopify.com", Role.DESTINATION)
+    def work(tx):
+        tx.register_store(EU, "urbanwear-eu.myshopify.com", Role.SOURCE)
+        tx.register_store(US, "urbanwear-us.myshopify.com", Role.DESTINATION)
 
-    await night.step(work)
+    await night.transaction(work)
     async with face_of(night):
         yield night
 
@@ -100,7 +102,7 @@ async def test_the_alert_offers_to_take_over_and_says_what_happens_then(home):
         assert words in shown(alert)
     said = await click(home, alert)
     assert "Taking over US" in said.text
-    assert said.only_for == home.office.ann.id
+    assert said.only_for == home.staff.ann.id
     assert await states(home) == {"us": "taking_over"}
     await home.pass_time(40)
     assert "ann is taking over US" in alerts(home)[0].text
@@ -113,10 +115,10 @@ async def test_the_alert_offers_to_take_over_and_says_what_happens_then(home):
 
 async def test_two_who_click_at_once_take_over_once(home):
     await find(home, LeaseState.FOREIGN, US)
-    office, (alert,) = home.office, alerts(home)
-    both = [office.ann, office.bob]
-    deeds = await office.slack.click_all(both, alert, TAKE_OVER)
-    said = sorted([(await each.answer()).text for each in deeds], key=len)
+    staff, (alert,) = home.staff, alerts(home)
+    both = [staff.ann, staff.bob]
+    interactions = await staff.slack.click_all(both, alert, TAKE_OVER)
+    said = sorted([(await each.answer()).text for each in interactions], key=len)
     assert sum("Taking over US" in each for each in said) == 1
     assert sum("was faster and is taking over US" in each for each in said) == 1
     (lease,) = await home.service.leases()
@@ -130,7 +132,7 @@ async def test_a_click_that_comes_when_all_is_over_does_nothing(home):
     button = button_of(alert)
     await click(home, alert)
     await end(home, US)
-    said = await click_late(home, alert, button, home.office.bob)
+    said = await click_late(home, alert, button, home.staff.bob)
     assert "writes to US already. Nothing was done" in said.text
     assert await states(home) == {"us": "ours"}
 
@@ -152,14 +154,14 @@ async def test_a_click_answers_the_question_that_was_asked_and_no_later_one(home
 
 @pytest.mark.parametrize("who", ["stranger", "guest", "carl"])
 async def test_whoever_may_not_takes_nothing_over(home, who):
-    office = home.office
-    office.stock.members.append(office.carl.id)
+    staff = home.staff
+    staff.stock.members.append(staff.carl.id)
     await home.service.set_preference(
-        APPROVERS, json.dumps([office.ann.id]), person_of(home, office.ann)
+        APPROVERS, json.dumps([staff.ann.id]), person_of(home, staff.ann)
     )
     await find(home, LeaseState.FOREIGN, US)
     (alert,) = alerts(home)
-    somebody = getattr(office, who)
+    somebody = getattr(staff, who)
     assert "may" in (await click(home, alert, somebody)).text
     assert "may" in (await type_(home, "takeover", somebody)).text
     assert await states(home) == {"us": "foreign"}
@@ -171,8 +173,8 @@ async def test_a_forged_button_takes_nothing_over(home, value):
     await find(home, LeaseState.FOREIGN, US)
     (alert,) = alerts(home)
     forged = {"action_id": TAKE_OVER, "value": value}
-    deed = await home.office.slack.click_raw(home.office.ann, alert, forged)
-    assert "Things have changed" in (await deed.answer()).text
+    interaction = await home.staff.slack.click_raw(home.staff.ann, alert, forged)
+    assert "Things have changed" in (await interaction.answer()).text
     assert await states(home) == {"us": "foreign"}
 
 
@@ -185,7 +187,7 @@ async def test_an_older_database_takes_the_numbers_of_every_store(home):
     button = button_of(alert)
     assert "Taking over EU and US" in (await click(home, alert)).text
     assert await states(home) == {"eu": "taking_over", "us": "taking_over"}
-    said = await click_late(home, alert, button, home.office.bob)
+    said = await click_late(home, alert, button, home.staff.bob)
     assert "ann was faster and is taking over EU and US" in said.text
     await end(home, EU, US)
     assert "writes to EU and US already" in (await click_late(home, alert, button)).text
@@ -195,7 +197,7 @@ async def test_the_command_asks_for_all_that_there_is_to_take_over(home):
     await find(home, LeaseState.FOREIGN, EU, US)
     question = await type_(home, "takeover")
     assert "Another Tipo writes to EU and US" in question.text
-    assert question.only_for == home.office.ann.id
+    assert question.only_for == home.staff.ann.id
     assert await states(home) == {"eu": "foreign", "us": "foreign"}
     assert "Taking over EU and US" in (await click(home, question)).text
     assert await states(home) == {"eu": "taking_over", "us": "taking_over"}
@@ -233,7 +235,7 @@ async def test_where_there_is_nothing_to_take_over_it_says_so(home, line, words)
 async def test_status_says_who_writes_and_what_to_do(home):
     await find(home, LeaseState.OURS, EU)
     await find(home, LeaseState.FOREIGN, US)
-    await home.service.beat()
+    await home.service.heartbeat()
     said = await type_(home, "status")
     assert "Another Tipo writes to US, so this one does not. See" in said.text
     assert "/tipo takeover" in said.text

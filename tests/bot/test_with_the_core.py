@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import text
 from starlette.routing import Mount
 
+from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
-from sandbox.world import build_world, environment
 from sync_core.app import App, assemble
 from sync_core.domain.proposals import ReportKind
-from sync_core.papers import Wish
+from sync_core.proposals import ReportRequest
 from sync_core.settings import load
-from sync_core.workers.engine import BELL
+from sync_core.workers.engine import WAKEUP_SETTING
 from tests.bot.conftest import ACKED_WITHIN_MS, served, until
 
 LONG = 20.0
@@ -29,21 +29,21 @@ NOWHERE = "http://127.0.0.1:9"  # so that every webhook is lost
 class Tipo:
     """A serving process, in this one."""
 
-    def __init__(self, office, shops, folder, monkeypatch):
-        self.office, self.shops = office, shops
+    def __init__(self, staff, shops, folder, monkeypatch):
+        self.staff, self.shops = staff, shops
         self.folder, self.monkeypatch = folder, monkeypatch
 
     @asynccontextmanager
     async def serving(self, stores_url, **more):
         """Serve; what is in the database stays for the next time."""
-        app, office = self.office.slack.app, self.office
+        app, staff = self.staff.slack.app, self.staff
         settings = {
             **environment(self.shops, stores_url),
             "TIPO_DATABASE_URL": f"sqlite:///{self.folder / 'tipo.db'}",
             "TIPO_SLACK__BOT_TOKEN": app.bot_token,
             "TIPO_SLACK__SIGNING_SECRET": app.signing_secret,
-            "TIPO_SLACK__CHANNEL": office.stock.id,
-            "TIPO_SLACK__API_URL": office.slack.api_url,
+            "TIPO_SLACK__CHANNEL": staff.stock.id,
+            "TIPO_SLACK__API_URL": staff.slack.api_url,
             "TIPO_PUBLIC_URL": NOWHERE,
             **more,
         }
@@ -52,8 +52,8 @@ class Tipo:
         parts = assemble(load())
         tipo = App(parts)
         async with served(tipo.web().routes) as url:
-            office.slack.app.request_url = f"{url}/slack/events"
-            await parts.service.beat()
+            staff.slack.app.request_url = f"{url}/slack/events"
+            await parts.service.heartbeat()
             task = asyncio.ensure_future(tipo.work())
             try:
                 yield parts.service
@@ -64,47 +64,52 @@ class Tipo:
 
 
 @pytest.fixture
-async def world(office, tmp_path, monkeypatch):
+async def world(staff, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shops = build_world(office.clock.now, products=4)
+    shops = build_shops(staff.clock.now, products=4)
     async with served([Mount("/", build_app(shops))]) as stores_url:
         for alias, shop in shops.items():
             shop.base_url = f"{stores_url}/{alias}"
-        yield Tipo(office, shops, tmp_path, monkeypatch), stores_url
+        yield Tipo(staff, shops, tmp_path, monkeypatch), stores_url
 
 
-async def ask(office, line, person=None, words=""):
+async def ask(staff, line, person=None, words=""):
     """Type a line; return the answer with these words: others may be told at the same time."""
-    deed = await office.slack.command(person or office.ann, f"/tipo {line}", channel=office.stock)
-    assert deed.acked, deed.receipt
-    assert deed.ack_ms < ACKED_WITHIN_MS
-    return await office.slack.until(
-        lambda: next((each for each in reversed(deed.told()) if words in each.text), None), 5
+    interaction = await staff.slack.command(
+        person or staff.ann, f"/tipo {line}", channel=staff.stock
+    )
+    assert interaction.acked, interaction.ack
+    assert interaction.ack_ms < ACKED_WITHIN_MS
+    return await staff.slack.until(
+        lambda: next(
+            (each for each in reversed(interaction.ephemeral_replies()) if words in each.text), None
+        ),
+        5,
     )
 
 
-def with_button(office, person, action):
-    seen = [*office.slack.messages(office.stock), *office.slack.ephemerals(person)]
+def with_button(staff, person, action):
+    seen = [*staff.slack.messages(staff.stock), *staff.slack.ephemerals(person)]
     return next((each for each in reversed(seen) if f"'{action}'" in str(each.blocks)), None)
 
 
-async def two_way(office, service):
+async def two_way(staff, service):
     """Ask for two-way and confirm it twice at the same time; return the question."""
 
     async def known():
         return (await service.overview()).pools > 0
 
     await eventually(known)
-    await ask(office, "mode two-way")
-    question = await office.slack.until(
-        lambda: with_button(office, office.ann, "decide.confirm"), LONG
+    await ask(staff, "mode two-way")
+    question = await staff.slack.until(
+        lambda: with_button(staff, staff.ann, "decide.confirm"), LONG
     )
-    deeds = await office.slack.click_all([office.ann] * 2, question, "decide.confirm")
-    assert all(each.acked for each in deeds)
+    interactions = await staff.slack.click_all([staff.ann] * 2, question, "decide.confirm")
+    assert all(each.acked for each in interactions)
 
     async def agreed():
         found = await service.overview()
-        waiting = any(each.waiting for each in await service.meetings())
+        waiting = any(each.waiting for each in await service.baselines())
         return found.agreed == found.pools and not waiting
 
     await eventually(agreed)
@@ -126,20 +131,20 @@ async def selling(shops, done):
         await asyncio.sleep(0.02)
 
 
-async def review(office, report, person):
+async def review(staff, report, person):
     """Choose, for the one finding of a report, that the source's number holds."""
-    await office.slack.click(person, report, "review")
-    await office.slack.until(
-        lambda: "submit" in getattr(office.slack.modal(person), "content", {}), 5
+    await staff.slack.click(person, report, "review")
+    await staff.slack.until(
+        lambda: "submit" in getattr(staff.slack.modal(person), "content", {}), 5
     )
-    await office.slack.select(person, office.slack.modal(person), "chosen", "use_source")
+    await staff.slack.select(person, staff.slack.modal(person), "chosen", "use_source")
 
 
-async def test_a_team_runs_two_stores(world, office):
+async def test_a_team_runs_two_stores(world, staff):
     """From the first status to taking back a fix: each answer comes from what really is."""
     tipo, stores_url = world
     async with tipo.serving(stores_url) as service:
-        await two_way(office, service)
+        await two_way(staff, service)
         receipts = await service.receipts(limit=10)
         assert len(receipts) == 1  # two clicks, one decision
         assert receipts[0].rule == "member of the channel"
@@ -154,7 +159,7 @@ async def test_a_team_runs_two_stores(world, office):
                 ("why SFDJ-M", "Slim Fit Denim Jacket"),
                 ("drift", ""),
                 ("unmatched", ""),
-                ("places", "place"),
+                ("locations", "place"),
                 ("buffer SFDJ-L 2 us", "kept back from us"),
                 ("pause", "paused"),
                 ("status", "aused"),
@@ -166,28 +171,28 @@ async def test_a_team_runs_two_stores(world, office):
                 ("alerts problems", "problems"),
                 ("help", "ask me"),
             ):
-                assert await ask(office, line, words=words), line
+                assert await ask(staff, line, words=words), line
             done.set()
-        sold = await office.slack.until(lambda: office.slack.ephemerals(office.ann), 1)
+        sold = await staff.slack.until(lambda: staff.slack.ephemerals(staff.ann), 1)
         assert sold
-        home = await office.slack.open_home(office.ann)
+        home = await staff.slack.open_home(staff.ann)
         assert home.acked
-        await office.slack.until(lambda: office.slack.home(office.ann), 5)
+        await staff.slack.until(lambda: staff.slack.home(staff.ann), 5)
 
 
-async def test_a_pack_size_is_shown_confirmed_and_written(world, office):
+async def test_a_pack_size_is_shown_confirmed_and_written(world, staff):
     """What somebody agrees to is each store's number, now and then."""
     tipo, stores_url = world
     async with tipo.serving(stores_url) as service:
-        await two_way(office, service)
+        await two_way(staff, service)
 
         async def quiet():
             return not any(each.looks for each in (await service.overview()).stores)
 
         await eventually(quiet)
-        question = await ask(office, "pack SFDJ-L 6 us", words="in packs of 6 units in us?")
+        question = await ask(staff, "pack SFDJ-L 6 us", words="in packs of 6 units in us?")
         assert "'us', '50', '8'" in str(cells(question)), question.blocks
-        await office.slack.click(office.ann, question, "decide.confirm")
+        await staff.slack.click(staff.ann, question, "decide.confirm")
         await until(lambda: tipo.shops["us"].available("SFDJ-L") == 8, LONG)
         assert tipo.shops["eu"].available("SFDJ-L") == 50
 
@@ -212,20 +217,20 @@ def nested(blocks):
             yield from nested(each)
 
 
-async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
+async def test_a_lost_change_is_found_approved_and_taken_back(world, staff):
     """Two people approve at once; after a restart the undo button still knows its receipt."""
     tipo, stores_url = world
     async with tipo.serving(stores_url) as service:
-        await two_way(office, service)
+        await two_way(staff, service)
         tipo.shops["us"].sell("SFDJ-S", 4)
-        await ask(office, "check")
-        report = await office.slack.until(lambda: with_button(office, office.ann, "review"), LONG)
-        for person in (office.ann, office.bob):
-            await review(office, report, person)
+        await ask(staff, "check")
+        report = await staff.slack.until(lambda: with_button(staff, staff.ann, "review"), LONG)
+        for person in (staff.ann, staff.bob):
+            await review(staff, report, person)
         async with asyncio.TaskGroup() as group:
-            for person in (office.ann, office.bob):
-                view = office.slack.modal(person)
-                group.create_task(office.slack.submit(person, view))
+            for person in (staff.ann, staff.bob):
+                view = staff.slack.modal(person)
+                group.create_task(staff.slack.submit(person, view))
         await until(
             lambda: {shop.available("SFDJ-S") for shop in tipo.shops.values()} == {50}, LONG
         )
@@ -238,37 +243,37 @@ async def test_a_lost_change_is_found_approved_and_taken_back(world, office):
         fixes = [each for each in made if any(line.choice == "use_source" for line in each.lines)]
         assert [len(each.lines) for each in fixes] == [1], made
     async with tipo.serving(stores_url):
-        deed = await office.slack.click_raw(
-            office.bob, report, {"action_id": "undo", "value": str(fixes[0].id)}
+        interaction = await staff.slack.click_raw(
+            staff.bob, report, {"action_id": "undo", "value": str(fixes[0].id)}
         )
-        question = await deed.answer(5)
-        await office.slack.click(office.bob, question, "decide.confirm")
+        question = await interaction.answer(5)
+        await staff.slack.click(staff.bob, question, "decide.confirm")
         await until(lambda: tipo.shops["us"].available("SFDJ-S") == 46, LONG)
-        late = await office.slack.click(office.ann, report, "decide_all", version=0)
-        await office.slack.until(late.told, 5)
+        late = await staff.slack.click(staff.ann, report, "decide_all", version=0)
+        await staff.slack.until(late.ephemeral_replies, 5)
 
 
-async def test_a_click_shows_in_the_message_at_once(world, office):
+async def test_a_click_shows_in_the_message_at_once(world, staff):
     """People who see live buttons after a click, click again."""
     tipo, stores_url = world
     async with tipo.serving(stores_url) as service:
-        await two_way(office, service)
+        await two_way(staff, service)
         tipo.shops["us"].sell("SFDJ-S", 4)
-        await ask(office, "check")
+        await ask(staff, "check")
 
         def report():
-            channel = office.slack.messages(office.stock, by=office.slack.bot)
+            channel = staff.slack.messages(staff.stock, by=staff.slack.bot)
             return next((each for each in channel if "decide_all" in str(each.blocks)), None)
 
-        message = await office.slack.until(report, LONG)
+        message = await staff.slack.until(report, LONG)
         began = time.monotonic()
-        await office.slack.click_all([office.ann, office.bob, office.ann], message, "decide_all")
-        await office.slack.until(lambda: "decide_all" not in str(message.blocks), 5)
+        await staff.slack.click_all([staff.ann, staff.bob, staff.ann], message, "decide_all")
+        await staff.slack.until(lambda: "decide_all" not in str(message.blocks), 5)
         seconds = time.monotonic() - began
         print(f"from the click to the changed message: {seconds:.2f} s")  # noqa: T201
-        await office.slack.until(lambda: "approved" in str(message.blocks).lower(), 5)
+        await staff.slack.until(lambda: "approved" in str(message.blocks).lower(), 5)
         await until(lambda: tipo.shops["eu"].available("SFDJ-S") == 46, LONG)
-        await office.slack.until(lambda: "Fixed " in str(message.blocks), LONG)
+        await staff.slack.until(lambda: "Fixed " in str(message.blocks), LONG)
         fixes = [each for each in await service.receipts(limit=10) if each.kind == "fix"]
         assert len(fixes) == 1
 
@@ -276,34 +281,34 @@ async def test_a_click_shows_in_the_message_at_once(world, office):
 def ask_for(kinds, late):
     """Ask for reports in that order; nobody takes up the late one for now."""
 
-    def work(ledger):
+    def work(tx):
         for kind in kinds:
-            wish = Wish(kind=kind, token=f"token of {kind}", facts={"stores": ["us"]})
-            number, _ = ledger.want_report(wish, now=LONG_AGO)
+            wish = ReportRequest(kind=kind, token=f"token of {kind}", facts={"stores": ["us"]})
+            number, _ = tx.request_report(wish, now=LONG_AGO)
             if kind is late:
-                ledger.put_off_report(number, until=NEVER_SOON, why="")
-        ledger.set(BELL, "asked")
+                tx.postpone_report(number, until=NEVER_SOON, why="")
+        tx.set_setting(WAKEUP_SETTING, "asked")
 
     return work
 
 
-def let_go(ledger):
-    ledger.run(text("UPDATE report SET claimed_until = NULL WHERE state = 'wanted'"))
-    ledger.set(BELL, "let go")
+def unblock_store(tx):
+    tx.run(text("UPDATE report SET claimed_until = NULL WHERE state = 'wanted'"))
+    tx.set_setting(WAKEUP_SETTING, "let go")
 
 
-def states(ledger):
-    return [row.state for row in ledger.run(text("SELECT state FROM report ORDER BY id"))][-2:]
+def states(tx):
+    return [row.state for row in tx.run(text("SELECT state FROM report ORDER BY id"))][-2:]
 
 
-@pytest.mark.parametrize("late", [ReportKind.MEETING, ReportKind.CHECK])
-async def test_a_report_that_another_overtakes_leaves_somebody_to_decide(world, office, late):
+@pytest.mark.parametrize("late", [ReportKind.BASELINE, ReportKind.CHECK])
+async def test_a_report_that_another_overtakes_leaves_somebody_to_decide(world, staff, late):
     """The buttons are in one message, that of the newest; the older ones link to it."""
     tipo, stores_url = world
-    kinds = [late, *{ReportKind.MEETING, ReportKind.CHECK} - {late}]
+    kinds = [late, *{ReportKind.BASELINE, ReportKind.CHECK} - {late}]
     async with tipo.serving(stores_url) as service:
-        step = service._records.step
-        await two_way(office, service)
+        step = service._database.transaction
+        await two_way(staff, service)
         tipo.shops["us"].sell("SFDJ-S", 4)
 
         async def ended(*wanted):
@@ -311,48 +316,48 @@ async def test_a_report_that_another_overtakes_leaves_somebody_to_decide(world, 
 
         await step(ask_for(kinds, late))
         await eventually(lambda: ended("wanted", "done"))
-        await step(let_go)
+        await step(unblock_store)
         await eventually(lambda: ended("done", "done"))
 
         def offering():
-            told = office.slack.messages(office.stock)
+            told = staff.slack.messages(staff.stock)
             return [each for each in told if "'review'" in str(each.blocks)]
 
         def linked():
-            said = [each.text for each in office.slack.messages(office.stock)]
+            said = [each.text for each in staff.slack.messages(staff.stock)]
             links = [each for each in said if "outdated, see the <" in each]
             return len(links) == outdated and len(offering()) == 1 and links
 
         # A check that ends with nothing to decide, since a newer report has it, is not posted.
         outdated = 1 if late is ReportKind.CHECK else 2
-        links = await office.slack.until(linked, 3 * LONG)
+        links = await staff.slack.until(linked, 3 * LONG)
         (live,) = offering()
         # The first of all may link to the second, as long as that one leads on.
         assert any(live.ts.replace(".", "") in each for each in links)
-        await review(office, live, office.bob)
-        await office.slack.submit(office.bob, office.slack.modal(office.bob))
+        await review(staff, live, staff.bob)
+        await staff.slack.submit(staff.bob, staff.slack.modal(staff.bob))
         await until(
             lambda: {shop.available("SFDJ-S") for shop in tipo.shops.values()} == {50}, LONG
         )
-        await office.slack.until(lambda: not offering(), 3 * LONG)
+        await staff.slack.until(lambda: not offering(), 3 * LONG)
 
 
-async def test_a_wipe_is_held_asked_about_and_taken_back_by_a_click(world, office):
+async def test_a_wipe_is_held_asked_about_and_taken_back_by_a_click(world, staff):
     """The worst day: an import empties a store. Nothing of it reaches the other one."""
     tipo, stores_url = world
-    soon = {"TIPO_CATCH_UP__EVERY": "1", "TIPO_BRAKE__POOLS": "1"}
+    soon = {"TIPO_CATCH_UP__EVERY": "1", "TIPO_SAFETY_STOP__POOLS": "1"}
     async with tipo.serving(stores_url, **soon) as service:
-        await two_way(office, service)
+        await two_way(staff, service)
         eu, us = tipo.shops.values()
         before = {item.id: us.available(item.id) for item in us.items.values()}
         for item in eu.items.values():
             eu.edit(item.id, to=0)
-        asked = await office.slack.until(
-            lambda: with_button(office, office.ann, "decide.discard"), LONG
+        asked = await staff.slack.until(
+            lambda: with_button(staff, staff.ann, "decide.discard"), LONG
         )
         assert "12 products dropped to 0 in EU" in asked.text
-        deed = await office.slack.click(office.ann, asked, "decide.discard")
-        assert deed.acked
+        interaction = await staff.slack.click(staff.ann, asked, "decide.discard")
+        assert interaction.acked
 
         async def restored():
             return all(eu.available(item.id) > 0 for item in eu.items.values())

@@ -13,10 +13,10 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
+from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
-from sandbox.world import build_world, environment
 from sync_core.app import App, assemble
-from sync_core.cli import app, mode, running
+from sync_core.cli import app, mode, runtime
 from sync_core.clock import WallClock
 from sync_core.settings import load
 
@@ -42,7 +42,7 @@ class Stores:
         self.listener = socket.socket()
         self.listener.bind((HOST, 0))
         self.url = f"http://{HOST}:{self.listener.getsockname()[1]}"
-        self.shops = build_world(wall_clock, products=4, base_url=self.url)
+        self.shops = build_shops(wall_clock, products=4, base_url=self.url)
         config = uvicorn.Config(build_app(self.shops), log_config=None, access_log=False)
         self.server = Quiet(config)
         self.thread = threading.Thread(target=self._run)
@@ -95,7 +95,7 @@ async def _work(done, seconds):
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
             engine = group.create_task(working.work())
-            await parts.service.beat()
+            await parts.service.heartbeat()
             while not await done(parts.service):
                 await WallClock().sleep(0.05)
             engine.cancel()
@@ -118,7 +118,7 @@ def ask(work):
 
 def rest():
     """Let everybody know that nobody serves: the last sign of life may be seconds old."""
-    ask(lambda parts: parts.service.rest())
+    ask(lambda parts: parts.service.end_heartbeat())
 
 
 @contextlib.contextmanager
@@ -132,11 +132,11 @@ def serving():
             async with asyncio.TaskGroup() as group:
                 engine = group.create_task(App(parts).work())
                 while not stop.is_set():
-                    await parts.service.beat()
+                    await parts.service.heartbeat()
                     begun.set()
                     await WallClock().sleep(0.2)
                 engine.cancel()
-            await parts.service.rest()
+            await parts.service.end_heartbeat()
         finally:
             await parts.close()
 
@@ -189,7 +189,7 @@ def known(tipo):
 
 
 @pytest.fixture
-def met(known):
+def baselined(known):
     """The command line after the stores have met, two-way."""
     known("mode", "two-way", "--yes", "--time-out", 0, expect=1)
     known.work(_all_met)
@@ -197,17 +197,17 @@ def met(known):
 
 
 @pytest.fixture
-def alone(met):
+def alone(baselined):
     """The stores have met, and nobody serves any more."""
     rest()
-    return met
+    return baselined
 
 
 @pytest.fixture
 def person(monkeypatch):
     """Somebody sits at the terminal and can be asked."""
-    monkeypatch.setattr(running, "is_somebody_there", lambda: True)
-    monkeypatch.setattr(mode, "is_somebody_there", lambda: True)
+    monkeypatch.setattr(runtime, "is_interactive", lambda: True)
+    monkeypatch.setattr(mode, "is_interactive", lambda: True)
 
 
 async def _has_pools(service):
@@ -215,7 +215,7 @@ async def _has_pools(service):
 
 
 async def _all_met(service):
-    return not any(each.waiting for each in await service.meetings())
+    return not any(each.waiting for each in await service.baselines())
 
 
 def all_settled(sku, quantity):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync_core.domain.lease import LeaseState
+from sync_core.domain.leases import LeaseState
 from tests.cli.conftest import ask, rest, serving
 
 JACKET = "SFDJ-M"

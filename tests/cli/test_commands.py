@@ -8,7 +8,7 @@ from sync_core.domain.values import Mode
 
 JACKET = "SFDJ-M"
 COMMANDS = (
-    *("serve", "demo", "mode", "stock", "status", "history", "places"),
+    *("serve", "demo", "mode", "stock", "status", "history", "locations"),
     *("pause", "resume", "doctor", "migrate"),
     *("check", "export", "receipts", "undo", "buffer", "deliveries", "takeover"),
     *("backup", "restore"),
@@ -87,7 +87,7 @@ def test_mode_says_when_a_meeting_has_not_ended_in_time(known):
     """A sign of life is there, but nobody works."""
     said = known.json("mode", "two-way", "us", "--yes", "--time-out", 0.3, expect=1)
     assert (said["changed"], said["serving"], said["ended"]) == (["us"], True, False)
-    assert said["meetings"][0]["waiting"] == 12
+    assert said["baselines"][0]["waiting"] == 12
 
 
 def test_mode_lists_what_differs_the_worst_first(known):
@@ -97,14 +97,14 @@ def test_mode_lists_what_differs_the_worst_first(known):
     known("mode", "two-way", "--yes", "--time-out", 0, expect=1)
     known.work(_all_met)
 
-    said = known.json("mode")["meetings"][0]
+    said = known.json("mode")["baselines"][0]
     assert (said["agreed"], said["differing"]) == (10, 2)
     assert [(each["shows"], each["should_show"]) for each in said["worst"]] == [(30, 50), (47, 50)]
     assert known.shops["us"].available(JACKET) == 30  # nothing was written
 
 
 async def _all_met(service):
-    return not any(each.waiting for each in await service.meetings())
+    return not any(each.waiting for each in await service.baselines())
 
 
 def test_stock_shows_what_stores_show(met):
@@ -157,11 +157,11 @@ async def _has_pools(service):
 
 
 def test_places_show_what_belongs_together(known):
-    said = known.json("places")
-    assert [place["name"] for place in said["places"]] == ["Berlin warehouse"]
-    assert [each["store"] for each in said["places"][0]["locations"]] == ["eu", "us"]
+    said = known.json("locations")
+    assert [place["name"] for place in said["location_groups"]] == ["Berlin warehouse"]
+    assert [each["store"] for each in said["location_groups"][0]["locations"]] == ["eu", "us"]
     assert said["unmapped"] == []
-    assert "New Jersey warehouse" in known("places").output
+    assert "New Jersey warehouse" in known("locations").output
 
 
 def test_pause_and_resume_leave_their_mark(known):
@@ -182,7 +182,7 @@ def test_errors_are_json_too(tipo):
 
 
 def test_a_restart_learns_new_locations_and_scopes(known):
-    """`tipo places` and `tipo doctor` say: change it in the store, then restart."""
+    """`tipo locations` and `tipo doctor` say: change it in the store, then restart."""
     known.shops["eu"].add_location("Pop-up")
     assert known.json("doctor")["healthy"] is True
     known.shops["us"].add_location("Pop-up")
@@ -192,19 +192,19 @@ def test_a_restart_learns_new_locations_and_scopes(known):
 
     known.work(_has_place("Pop-up"))
 
-    said = known.json("places")
-    assert [place["name"] for place in said["places"]] == ["Berlin warehouse", "Pop-up"]
+    said = known.json("locations")
+    assert [place["name"] for place in said["location_groups"]] == ["Berlin warehouse", "Pop-up"]
     assert "Pop-up" in known("stock", JACKET).output
 
 
 def _has_place(name):
     async def holds(service):
-        places, _ = await service.places()
+        location_groups, _ = await service.location_groups()
         pools = await service.stock(JACKET, live=False)
         scopes = [each.scopes for each in await service.stores()]
         return (
-            name in {place.name for place in places}
-            and len(pools) == len(places)
+            name in {place.name for place in location_groups}
+            and len(pools) == len(location_groups)
             and all("read_reports" in each for each in scopes)
         )
 

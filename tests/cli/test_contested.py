@@ -1,8 +1,8 @@
 """`tipo contested`: a product that somebody else keeps changing, at a terminal."""
 
-from sync_core.domain.contest import Contest, Pattern, stop
+from sync_core.domain.contests import Contest, Pattern, stop
 from sync_core.domain.values import Alias
-from sync_core.workers.contesting import ask_about_contests
+from sync_core.workers.contest_detector import ask_about_contests
 from tests.cli.conftest import ask, rest, serving
 
 JACKET = "SFDJ-M"
@@ -12,16 +12,16 @@ def contest(known):
     """Stop the jacket in `eu`, as the engine does."""
 
     async def work(parts):
-        def step(ledger):
+        def work(tx):
             now = parts.clock.now()
-            number = ledger.find(JACKET, limit=1)[0]
-            pool = ledger.pools([number])[number]
-            level = next(each for each in pool.levels if each.spot.store == Alias("eu"))
+            number = tx.find(JACKET, limit=1)[0]
+            pool = tx.pools([number])[number]
+            level = next(each for each in pool.levels if each.key.store == Alias("eu"))
             seen = Contest(pattern=Pattern.UNDONE, times=3, units=5, seconds=40)
-            ledger.save([stop(pool, level, seen, now=now)], now=now)
-            ask_about_contests(ledger, parts.ids, now=now)
+            tx.save_outcomes([stop(pool, level, seen, now=now)], now=now)
+            ask_about_contests(tx, parts.ids, now=now)
 
-        await parts.database.step(step)
+        await parts.database.transaction(work)
 
     ask(work)
 

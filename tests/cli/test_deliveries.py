@@ -20,14 +20,14 @@ def keep_aside(*bodies):
             for n, each in enumerate(bodies)
         ]
 
-        def step(ledger):
-            ledger.receive(kept)
-            new = [each.id for each in ledger.unhandled(100) if each.webhook_id.startswith("w")]
+        def work(tx):
+            tx.save_deliveries(kept)
+            new = [each.id for each in tx.unhandled(100) if each.webhook_id.startswith("w")]
             for number in new:
-                ledger.set_aside(number, WHY, now=now)
+                tx.set_aside(number, WHY, now=now)
             return new
 
-        return await parts.database.step(step)
+        return await parts.database.transaction(work)
 
     return ask(work)
 
@@ -86,7 +86,7 @@ def test_it_waits_for_whoever_serves_next(alone):
     assert (listed["id"], listed["retrying"]) == (number, True)
 
     async def none_left(service):
-        return (await service.deliveries_set_aside())[0] == 0
+        return (await service.quarantined_deliveries())[0] == 0
 
     alone.work(none_left)
     assert alone.json("deliveries")["count"] == 0
@@ -98,7 +98,7 @@ def test_what_is_processed_and_what_fails_again_is_told(alone):
     with serving():
         said = alone.json("deliveries", "retry", good, bad, "--yes", expect=1)
     assert (said["retried"], said["serving"]) == ([good, bad], True)
-    (left,) = said["left"]
+    (left,) = said["remaining"]
     assert (left["id"], left["retrying"]) == (bad, False)
     assert "missing" in left["why"]
     (listed,) = alone.json("deliveries", expect=1)["deliveries"]

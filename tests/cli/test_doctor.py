@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo.team import hire
+from sandbox.demo.team import create_team
 from sync_core.app import open_store
-from sync_core.cli import checks, doctor
+from sync_core.cli import doctor, doctor_checks
 from sync_core.clock import WallClock
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.domain.checks import ok
-from sync_core.domain.lease import LeaseState
+from sync_core.domain.leases import LeaseState
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings
 from sync_core.settings import load
 from tests.cli.conftest import ask
 
 
-def told(tipo, *, expect=0):
+def printed(tipo, *, expect=0):
     said = tipo.json("doctor", expect=expect)
     return {(each["about"], each["state"], each["says"]): each["then"] for each in said["checks"]}
 
@@ -40,7 +40,7 @@ async def _holds_its_leases(service):
 def test_all_is_well(met):
     met.work(_holds_its_leases)
     met.shops["us"].access.scopes.remove("read_orders")
-    found = told(met)
+    found = printed(met)
     assert says(found, "database", "ok", "durable")
     for alias in ("eu", "us"):
         assert says(found, alias, "ok", "token accepted")
@@ -59,54 +59,56 @@ def test_another_tipo_is_found_before_this_one_has_started(met, bare):
     (bare / "tipo.db").rename(bare / "elsewhere.db")
     for wal in bare.glob("tipo.db-*"):
         wal.unlink()
-    found = told(met, expect=1)
+    found = printed(met, expect=1)
     for alias in ("eu", "us"):
         (then,) = says(found, alias, "fail", "writes to it")
         assert f"`tipo takeover {alias}`" in then
 
 
 def test_a_store_without_any_tipo_is_free(tipo):
-    assert says(told(tipo), "eu", "ok", "no other Tipo writes to it")
+    assert says(printed(tipo), "eu", "ok", "no other Tipo writes to it")
     assert tipo("migrate", "--yes")
-    assert says(told(tipo), "eu", "ok", "no other Tipo writes to it")
+    assert says(printed(tipo), "eu", "ok", "no other Tipo writes to it")
 
 
 def test_a_database_that_is_older_and_a_takeover_are_told(alone):
-    ask(lambda parts: parts.database.step(lambda ledger: older(ledger, parts.clock.now())))
-    (then, *_) = says(told(alone, expect=1), "us", "fail", "this database is older")
+    ask(lambda parts: parts.database.transaction(lambda tx: older(tx, parts.clock.now())))
+    (then, *_) = says(printed(alone, expect=1), "us", "fail", "this database is older")
     assert "`tipo takeover`" in then
     assert "eu, us: this database is older" in alone("status").output
     alone("takeover", "--yes", "--time-out", 0)
-    found = told(alone)
+    found = printed(alone)
     assert says(found, "us", "warn", "is taking over it")
     assert "taking over, which is done in a minute" in alone("status").output
 
 
-def older(ledger, now):
+def older(tx, now):
     for alias in (Alias("eu"), Alias("us")):
-        ledger.lease_found(alias, LeaseState.OLDER, None, weak=False, now=now)
+        tx.note_lease(alias, LeaseState.OLDER, None, weak=False, now=now)
 
 
 def test_a_store_that_keeps_no_mark_is_told(met):
     met.shops["us"].faults.no_metafields = True
-    assert says(told(met), "us", "warn", "keep no mark")
+    assert says(printed(met), "us", "warn", "keep no mark")
 
 
 def test_the_night_is_due_and_has_room(met):
-    found = told(met)
+    found = printed(met)
     assert says(found, "nightly", "ok", "(02:30 UTC)")
     assert says(found, "nightly", "ok", "exports need about 0.0 MB in ")
 
 
 def test_a_night_without_room_or_folder(met):
     """A million variants are gigabytes of exports: better told now than at night."""
-    engine = Database("sqlite:///tipo.db").engine
+    engine = SqlDatabase("sqlite:///tipo.db").engine
     try:
         for factor, state in ((1, "ok"), (10**15, "warn")):
-            found = checks.room(engine, Path.cwd(), each=1100 * factor)
+            found = doctor_checks.check_disk_space(
+                engine, Path.cwd(), bytes_per_variant=1100 * factor
+            )
             assert (found.about, found.state) == ("nightly", state)
         assert "make room there, or set TMPDIR" in found.then
-        assert checks.room(engine, Path("/nowhere")).state == "fail"
+        assert doctor_checks.check_disk_space(engine, Path("/nowhere")).state == "fail"
     finally:
         engine.dispose()
 
@@ -119,7 +121,7 @@ class Slack:
     def __init__(self, answer):
         self.answer = answer
 
-    async def checks(self):
+    async def doctor_checks(self):
         if isinstance(self.answer, Exception):
             raise self.answer
         return [self.answer]
@@ -139,24 +141,24 @@ def test_faces_are_asked_how_they_are(known, monkeypatch, answer, state, words):
             raise answer
         return [Slack(answer)]
 
-    monkeypatch.setattr(doctor, "open_faces", faces)
+    monkeypatch.setattr(doctor, "open_frontends", faces)
     about = "settings" if isinstance(answer, BadSettings) else "slack"
-    assert says(told(known, expect=1 if state == "fail" else 0), about, state, words)
+    assert says(printed(known, expect=1 if state == "fail" else 0), about, state, words)
 
 
 def test_no_settings(lone):
-    assert says(told(lone, expect=1), "settings", "fail", "at least two stores")
+    assert says(printed(lone, expect=1), "settings", "fail", "at least two stores")
 
 
 def test_no_database_yet(tipo, bare):
-    assert says(told(tipo), "database", "warn", "is not there yet")
+    assert says(printed(tipo), "database", "warn", "is not there yet")
     assert not (bare / "tipo.db").exists()
 
 
 @pytest.fixture
 def team(monkeypatch):
     """People in an imitation Slack, and the settings with which Tipo reaches it."""
-    made = hire(lambda: WallClock().now().timestamp())
+    made = create_team(lambda: WallClock().now().timestamp())
     stop, begun = asyncio.Event(), threading.Event()
     loops = []
 
@@ -180,7 +182,7 @@ def team(monkeypatch):
 
 def test_slack_is_checked_before_there_is_a_database(tipo, team, bare):
     """A newcomer asks the doctor first and starts afterwards: all that is wrong belongs here."""
-    found = told(tipo)
+    found = printed(tipo)
     assert says(found, "database", "warn", "is not there yet")
     assert says(found, "slack", "ok", "token accepted by urbanwear")
     assert says(found, "slack", "ok", "alerts go to #stock")
@@ -191,44 +193,44 @@ def test_slack_is_checked_before_there_is_a_database(tipo, team, bare):
 def test_a_wrong_slack_setting_is_found_before_there_is_a_database(tipo, team, monkeypatch):
     """Else it is found when the first alert does not come."""
     monkeypatch.setenv("TIPO_SLACK__BOT_TOKEN", "xoxb-of-somebody-else")
-    assert says(told(tipo, expect=1), "slack", "fail", "the bot token is not accepted")
+    assert says(printed(tipo, expect=1), "slack", "fail", "the bot token is not accepted")
     monkeypatch.setenv("TIPO_SLACK__BOT_TOKEN", "nonsense")
-    assert says(told(tipo, expect=1), "settings", "fail", "TIPO_SLACK__BOT_TOKEN")
+    assert says(printed(tipo, expect=1), "settings", "fail", "TIPO_SLACK__BOT_TOKEN")
 
 
 def test_slack_waits_for_a_database_that_cannot_be_used(tipo, team, monkeypatch):
     """Who may approve stands in the database: nothing is said of it that may be wrong."""
     monkeypatch.setenv("TIPO_DATABASE_URL", "postgresql://tipo@127.0.0.1:1/tipo")
-    found = told(tipo, expect=1)
+    found = printed(tipo, expect=1)
     assert says(found, "database", "fail", "cannot be used")
     assert {about for about, _, _ in found}.isdisjoint({"slack"})
 
 
 def test_a_dead_token(tipo, monkeypatch):
     monkeypatch.setenv("TIPO_STORES__US__ACCESS_TOKEN", "shpat_dead")
-    assert "US__ACCESS_TOKEN" in says(told(tipo, expect=1), "us", "fail", "not accepted")[0]
+    assert "US__ACCESS_TOKEN" in says(printed(tipo, expect=1), "us", "fail", "not accepted")[0]
 
 
 def test_another_shop(tipo, monkeypatch):
     monkeypatch.setenv("TIPO_STORES__US__DOMAIN", "somebody-else.myshopify.com")
-    assert says(told(tipo, expect=1), "us", "fail", "urbanwear-us.myshopify.com answers, not")
+    assert says(printed(tipo, expect=1), "us", "fail", "urbanwear-us.myshopify.com answers, not")
 
 
 def test_a_missing_scope(tipo):
     tipo.shops["eu"].access.scopes.remove("write_inventory")
-    assert says(told(tipo, expect=1), "eu", "fail", "scopes are missing: write_inventory")
+    assert says(printed(tipo, expect=1), "eu", "fail", "scopes are missing: write_inventory")
 
 
 def test_a_store_that_does_not_answer(tipo):
     tipo.shops["us"].faults.outage = True
-    found = told(tipo, expect=1)
+    found = printed(tipo, expect=1)
     assert says(found, "us", "fail", "does not answer")
     assert says(found, "eu", "ok", "token accepted")
 
 
 def test_a_location_that_is_on_no_place(known):
     known.shops["eu"].add_location("Pop-up Paris")
-    assert says(told(known), "eu", "warn", "not shared: Pop-up Paris")
+    assert says(printed(known), "eu", "warn", "not shared: Pop-up Paris")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_a_location_that_is_on_no_place(known):
 )
 def test_the_public_address(tipo, monkeypatch, url, state, words):
     monkeypatch.setenv("TIPO_PUBLIC_URL", url)
-    found = told(tipo, expect=1 if state == "fail" else 0)
+    found = printed(tipo, expect=1 if state == "fail" else 0)
     assert says(found, "webhooks", state, words)
     assert says(found, "eu", "warn", "not subscribed to inventory_levels/update")
 
@@ -250,7 +252,7 @@ def test_a_missing_webhook_secret(tipo, monkeypatch):
     monkeypatch.setenv("TIPO_PUBLIC_URL", "https://tipo.example.com")
     monkeypatch.setenv("TIPO_STORES__US__ACCESS_TOKEN", "shpat_sandbox_us")
     monkeypatch.delenv("TIPO_STORES__US__CLIENT_SECRET")
-    assert "WEBHOOK_SECRETS" in says(told(tipo, expect=1), "us", "fail", "no webhook secret")[0]
+    assert "WEBHOOK_SECRETS" in says(printed(tipo, expect=1), "us", "fail", "no webhook secret")[0]
 
 
 class FastClock:
@@ -271,7 +273,9 @@ def test_a_clock_that_is_wrong(tipo):
 async def _checked(settings):
     store = open_store(Alias("us"), settings.stores["us"], WallClock())
     try:
-        noted = doctor._noted_in(None)
-        return await checks.store(store, settings, None, None, clock=FastClock(), noted=noted)
+        read_lease = doctor._lease_reader(None)
+        return await doctor_checks.check_store(
+            store, settings, None, None, clock=FastClock(), read_lease=read_lease
+        )
     finally:
         await store.close()

@@ -100,7 +100,7 @@ def test_a_title_starts_no_line_of_its_own(logged, form):
 
 def test_libraries_speak_only_of_trouble(logged):
     def say(_log):
-        for name in logs.QUIETER:
+        for name in logs.QUIETED_LOGGERS:
             logging.getLogger(name).info("chatter")
 
     assert logged("text", say) == ""

@@ -13,7 +13,7 @@ def test_no_settings_at_all(lone):
     assert "TIPO_STORES__EU__DOMAIN" in said
 
 
-@pytest.mark.parametrize("command", ["serve", "status", "mode", "places", "pause --yes"])
+@pytest.mark.parametrize("command", ["serve", "status", "mode", "locations", "pause --yes"])
 def test_no_command_works_without_settings(lone, command):
     assert "at least two stores are needed" in lone(*command.split(), expect=2).output
 

@@ -1,7 +1,7 @@
 """Comparing stores' exports with our levels: the SQL says what plain Python says, and no more.
 
 The reference below reads the same files line by line and follows the table of
-`sync_core.domain.suspects`, with the domain's own `shown` and `key_of`.
+`sync_core.domain.discrepancies`, with the domain's own `shown` and `key_of`.
 """
 
 import asyncio
@@ -17,45 +17,45 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync_core.compare import sql
-from sync_core.compare.duck import DuckComparer
-from sync_core.compare.lines import Lines
-from sync_core.domain.match import MatchBy, key_of
-from sync_core.domain.shown import shown
-from sync_core.domain.suspects import (
+from sync_core.compare.duckdb_comparer import DuckdbComparer
+from sync_core.compare.export_file import ExportFile
+from sync_core.domain.discrepancies import (
     Busy,
-    Gap,
-    LinkCount,
-    Names,
-    Oddity,
-    Sold,
-    Stand,
+    ConnectionCount,
+    Discrepancy,
+    DiscrepancyKind,
+    KnownLevel,
+    LevelGap,
     StoreCount,
-    Suspect,
+    UnknownVariant,
+    VariantNames,
 )
+from sync_core.domain.matching import MatchBy, key_of
+from sync_core.domain.quantities import shown
 from sync_core.domain.values import (
-    GREATEST,
+    MAX_QUANTITY,
     Alias,
     InventoryPolicy,
     ItemId,
     Level,
     LevelId,
+    LevelKey,
     LocationId,
     Mode,
     Role,
-    Spot,
     Suspension,
     Variant,
 )
 from sync_core.errors import NotCompared
 from sync_core.ports import Column, Question
-from sync_core.workers.dumping import LEVEL_NAMES, level_lines, variant_lines
+from sync_core.workers.comparison_input import LEVEL_NAMES, level_lines, variant_lines
 
 EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
 STORES = (EU, US, UK)
 
 
-def location(store, place):
-    return LocationId(100 * (STORES.index(store) + 1) + place)
+def location(store, location_group):
+    return LocationId(100 * (STORES.index(store) + 1) + location_group)
 
 
 def line(item, *levels, **more):
@@ -81,10 +81,10 @@ def line(item, *levels, **more):
     }
     for path, value in more.items():
         *steps, last = path.split("__")
-        place = given
+        location_group = given
         for step in steps:
-            place = place[step]
-        place[last] = value
+            location_group = location_group[step]
+        location_group[last] = value
     return given
 
 
@@ -94,18 +94,18 @@ def level(quantity):
     return {"isActive": True, "quantities": [{"quantity": quantity, "updatedAt": None}]}
 
 
-def ours(number, store, item, *, pool=None, place=1, **more):
+def ours(number, store, item, *, pool=None, location_group=1, **more):
     """Return a level as it is dumped: met at 50, at rest."""
     given = {
-        "level": number, "pool": pool or 1, "place": place, "store": store, "item": item,
-        "location": location(store, place), "is_source": int(store == EU), "counts": 1, "met": 1,
-        "book": 50, "buffer": 0, "pack": 1, "held": 0, "suspended": "", "busy": "", "shared": 50,
+        "level": number, "pool": pool or 1, "location_group": location_group, "store": store, "item": item,
+        "location": location(store, location_group), "is_source": int(store == EU), "counts": 1, "baselined": 1,
+        "book": 50, "buffer": 0, "pack": 1, "withheld": 0, "suspended": "", "busy": "", "shared": 50,
     }  # fmt: skip
     return {**given, **more}
 
 
 def names_of(entry):
-    return Names(
+    return VariantNames(
         handle=entry["product"]["handle"],
         sku=entry["sku"] or "",
         policy=entry["inventoryPolicy"].lower(),
@@ -147,7 +147,7 @@ class Night:
         if catalogue is None:
             catalogue = [known(s, e, self.by) for s, some in exports.items() for e in some]
         self.catalogue = catalogue
-        self.comparer = DuckComparer(self.folder, **more)
+        self.comparer = DuckdbComparer(self.folder, **more)
         for store, entries in exports.items():
             lines = b"".join(escaped(each) + b"\n" for each in entries)
             (self.folder / f"{store}.jsonl").write_bytes(lines)
@@ -159,7 +159,8 @@ class Night:
             exports={store: self.folder / f"{store}.jsonl" for store in exports},
             columns={
                 store: tuple(
-                    Column(place=p + 1, location=location(store, p + 1)) for p in range(self.places)
+                    Column(location_group=p + 1, location=location(store, p + 1))
+                    for p in range(self.places)
                 )
                 for store in exports
             },
@@ -185,20 +186,20 @@ def state(entry, column):
     there = item[f"l{column}"]
     flags = entry["requiresComponents"], entry["product"]["isGiftCard"], item["tracked"]
     ladder = (
-        (flags[0], Oddity.BUNDLE),
-        (flags[1], Oddity.GIFT_CARD),
-        (flags[2] is False, Oddity.UNTRACKED),
-        (None in flags, Oddity.UNKNOWN),
-        (there is None, Oddity.NOT_STOCKED),
-        (there is not None and there["isActive"] is False, Oddity.INACTIVE),
+        (flags[0], DiscrepancyKind.BUNDLE),
+        (flags[1], DiscrepancyKind.GIFT_CARD),
+        (flags[2] is False, DiscrepancyKind.UNTRACKED),
+        (None in flags, DiscrepancyKind.UNKNOWN),
+        (there is None, DiscrepancyKind.NOT_STOCKED),
+        (there is not None and there["isActive"] is False, DiscrepancyKind.INACTIVE),
     )
     for holds, word in ladder:
         if holds:
             return word, None
     rows = there["quantities"] or []
     number = rows[0]["quantity"] if len(rows) == 1 else None
-    if there["isActive"] is None or type(number) is not int or abs(number) > GREATEST:
-        return Oddity.UNKNOWN, None
+    if there["isActive"] is None or type(number) is not int or abs(number) > MAX_QUANTITY:
+        return DiscrepancyKind.UNKNOWN, None
     return None, number
 
 
@@ -216,11 +217,11 @@ class Reference:
     def shows(self, row):
         entry = self.lines[row["store"]].get(row["item"])
         if entry is None:
-            return Oddity.MISSING, None
-        return state(entry, row["place"] - 1)
+            return DiscrepancyKind.MISSING, None
+        return state(entry, row["location_group"] - 1)
 
     def compared(self):
-        return [r for r in self.night.levels if r["place"] <= self.night.places]
+        return [r for r in self.night.levels if r["location_group"] <= self.night.places]
 
     def want(self, row):
         """Return what follows from the source's number, if that is known."""
@@ -234,30 +235,30 @@ class Reference:
         trouble, number = self.shows(row)
         if trouble:
             return trouble, None
-        if row["met"]:
+        if row["baselined"]:
             target = number if row["shared"] is None else should(row, row["shared"])
-            return (Oddity.DIFFERS if {number} != {row["book"], target} else None), number
+            return (DiscrepancyKind.DIFFERS if {number} != {row["book"], target} else None), number
         if row["store"] == EU:
-            return Oddity.AGREES, number
+            return DiscrepancyKind.AGREES, number
         want = self.want(row)
         if want is None:
-            return Oddity.NO_SOURCE, number
-        return (Oddity.AGREES if want == number else Oddity.DIFFERS), number
+            return DiscrepancyKind.NO_SOURCE, number
+        return (DiscrepancyKind.AGREES if want == number else DiscrepancyKind.DIFFERS), number
 
     def level_suspects(self):
         for row in self.compared():
             what, number = self.verdict(row)
-            if what is None or (what is Oddity.AGREES and not self.night.agreeing):
+            if what is None or (what is DiscrepancyKind.AGREES and not self.night.agreeing):
                 continue
-            if row["met"]:
+            if row["baselined"]:
                 goal = None if row["shared"] is None else should(row, row["shared"])
             else:
                 goal = None if row["store"] == EU else self.want(row)
-            yield Suspect(
-                what=what, store=row["store"], item=row["item"], place=row["place"],
+            yield Discrepancy(
+                what=what, store=row["store"], item=row["item"], location_group=row["location_group"],
                 location=row["location"], exported=number, should_show=goal,
-                stand=Stand(
-                    level=row["level"], pool=row["pool"], met=bool(row["met"]),
+                known_level=KnownLevel(
+                    level=row["level"], pool=row["pool"], baselined=bool(row["baselined"]),
                     counts=bool(row["counts"]), book=row["book"],
                     suspended=Suspension(row["suspended"]) if row["suspended"] else None,
                     busy=Busy(row["busy"]) if row["busy"] else None,
@@ -287,24 +288,32 @@ class Reference:
         for store, item, entry, _ in self.alone():
             if own(entry) and (store, item) not in catalogue:
                 found[store, item] = known(store, entry, self.night.by)[5]
-        return {spot: key for spot, key in found.items() if key}
+        return {level_key: key for level_key, key in found.items() if key}
 
     def variant_suspects(self):
         keys = self.keys()
         counts = Counter((store, key) for (store, _), key in keys.items())
         twins = {key for (_, key), count in counts.items() if count > 1}
         for store, item, entry, column in self.alone():
-            what = Oddity.AMBIGUOUS if keys.get((store, item)) in twins else Oddity.NO_PARTNER
+            what = (
+                DiscrepancyKind.AMBIGUOUS
+                if keys.get((store, item)) in twins
+                else DiscrepancyKind.NO_PARTNER
+            )
             if not own(entry):
-                what = Oddity.BUNDLE if entry["requiresComponents"] else Oddity.GIFT_CARD
-            spot = {"place": column + 1, "location": location(store, column + 1)}
-            yield Suspect(what=what, store=store, item=item, sold=sold(entry), **spot)
+                what = (
+                    DiscrepancyKind.BUNDLE
+                    if entry["requiresComponents"]
+                    else DiscrepancyKind.GIFT_CARD
+                )
+            level_key = {"location_group": column + 1, "location": location(store, column + 1)}
+            yield Discrepancy(what=what, store=store, item=item, sold=sold(entry), **level_key)
         for store, item, handle, sku, policy, _ in self.night.catalogue:
             entry = self.lines.get(store, {}).get(item)
-            was = Names(handle=handle, sku=sku, policy=policy)
+            was = VariantNames(handle=handle, sku=sku, policy=policy)
             if entry is not None and names_of(entry) != was:
-                what = Oddity.RENAMED
-                yield Suspect(what=what, store=store, item=item, sold=sold(entry), was=was)
+                what = DiscrepancyKind.RENAMED
+                yield Discrepancy(what=what, store=store, item=item, sold=sold(entry), was=was)
 
     def stores(self):
         for store in sorted(self.lines, key=lambda each: (each != EU, STORES.index(each))):
@@ -312,7 +321,7 @@ class Reference:
             states = [state(e, c) for e in entries.values() for c in range(self.night.places)]
             numbers = [number for trouble, number in states if trouble is None]
             mine = [row for row in self.night.levels if row["store"] == store]
-            mapped = [row for row in mine if row["place"] <= self.night.places]
+            mapped = [row for row in mine if row["location_group"] <= self.night.places]
             items = {row[1] for row in self.night.catalogue if row[0] == store}
             yield StoreCount(
                 store=store, variants=len(entries), units=sum(numbers), levels=len(numbers),
@@ -334,7 +343,7 @@ class Reference:
                 usable += 1
                 want = should(row, number)
                 gaps.append(
-                    Gap(
+                    LevelGap(
                         pool=row["pool"], level=row["level"], item=row["item"],
                         source_shows=number, shows=shows, should_show=want,
                     )
@@ -342,7 +351,7 @@ class Reference:
         gaps = [gap for gap in gaps if gap.shows != gap.should_show]
         moves = [gap.should_show - gap.shows for gap in gaps]
         gaps.sort(key=lambda gap: (-abs(gap.should_show - gap.shows), gap.level))
-        return LinkCount(
+        return ConnectionCount(
             store=store, pools=len(pairs), equal=usable - len(gaps), differing=len(gaps),
             unusable=len(pairs) - usable, more=sum(x for x in moves if x > 0),
             fewer=-sum(x for x in moves if x < 0), worst=tuple(gaps[:10]),
@@ -354,7 +363,7 @@ def own(entry):
 
 
 def sold(entry):
-    return Sold(
+    return UnknownVariant(
         names=names_of(entry),
         title=entry["product"]["title"],
         options=tuple((x["name"], x["value"]) for x in entry["selectedOptions"]),
@@ -365,10 +374,10 @@ def sold(entry):
 
 def should(row, shared):
     """Return what a level must show, by the domain."""
-    spot = Spot(store=row["store"], item=ItemId(row["item"]), location=LocationId(1))
+    level_key = LevelKey(store=row["store"], item=ItemId(row["item"]), location=LocationId(1))
     made = Level(
-        id=LevelId(row["level"]), spot=spot, role=Role.SOURCE, mode=Mode.TWO_WAY,
-        buffer=row["buffer"], pack=row["pack"], held=row["held"],
+        id=LevelId(row["level"]), level_key=level_key, role=Role.SOURCE, mode=Mode.TWO_WAY,
+        buffer=row["buffer"], pack=row["pack"], withheld=row["withheld"],
     )  # fmt: skip
     return shown(made, shared)
 
@@ -390,7 +399,7 @@ async def assert_same(night):
 
 # The property
 
-numbers = st.integers(-12, 12) | st.sampled_from([GREATEST, -GREATEST])
+numbers = st.integers(-12, 12) | st.sampled_from([MAX_QUANTITY, -MAX_QUANTITY])
 odd_levels = st.sampled_from(
     [
         None,
@@ -400,7 +409,7 @@ odd_levels = st.sampled_from(
         {"isActive": True, "quantities": []},
         {"isActive": True, "quantities": [{"quantity": 5}, {"quantity": 6}]},
         {"isActive": True, "quantities": [{"quantity": None}]},
-        {"isActive": True, "quantities": [{"quantity": GREATEST + 1}]},
+        {"isActive": True, "quantities": [{"quantity": MAX_QUANTITY + 1}]},
         {"isActive": True, "quantities": [{"quantity": 4.5}]},
         {"isActive": True, "quantities": [{"quantity": 4.0}]},
         {"isActive": True, "quantities": [{"quantity": True}]},
@@ -461,21 +470,21 @@ def nights(draw):
         (s, p): list(range(bases[s], bases[s] + 5)) for s in stores for p in range(1, places + 2)
     }
     for pool in range(1, draw(st.integers(0, 5)) + 1):
-        place = draw(st.integers(1, places + 1))  # the last one is mapped no longer
+        location_group = draw(st.integers(1, places + 1))  # the last one is mapped no longer
         shared = draw(numbers)
         for store in stores:
-            items = free[store, place]
+            items = free[store, location_group]
             if items and draw(st.integers(0, 5)):
                 item = items.pop(draw(st.integers(0, len(items) - 1)))
-                met = draw(st.booleans())
+                baselined = draw(st.booleans())
                 rows.append(
                     ours(
-                        len(rows) + 1, store, item, pool=pool, place=place, met=int(met),
+                        len(rows) + 1, store, item, pool=pool, location_group=location_group, baselined=int(baselined),
                         counts=draw(st.integers(0, 1)), shared=shared,
-                        book=draw(numbers) if met or draw(st.booleans()) else None,
+                        book=draw(numbers) if baselined or draw(st.booleans()) else None,
                         buffer=draw(st.sampled_from([0, 0, 3])),
                         pack=draw(st.sampled_from([1, 1, 2, 7])),
-                        held=draw(st.sampled_from([0, 0, 0, 4, -4])),
+                        withheld=draw(st.sampled_from([0, 0, 0, 4, -4])),
                         suspended=draw(st.sampled_from(["", "", *Suspension])),
                         busy=draw(st.sampled_from(["", "", *Busy])),
                     )
@@ -514,18 +523,18 @@ def anyio_backend():
     return "asyncio"
 
 
-@pytest.mark.parametrize("held", [0, 4, -4])
+@pytest.mark.parametrize("withheld", [0, 4, -4])
 @pytest.mark.parametrize("pack", [1, 2, 7])
 @pytest.mark.parametrize("buffer", [0, 3])
-def test_what_a_level_shows_is_the_same_in_sql(buffer, pack, held):
+def test_what_a_level_shows_is_the_same_in_sql(buffer, pack, withheld):
     """Packs are rounded down below zero, too: there, SQL and Python do not agree by themselves."""
     connection = duckdb.connect()
     for statement in sql.SET_UP:
         connection.execute(statement)
     query = "SELECT x, shown(x, ?, ?, ?) FROM range(-30, 31) t(x)"
-    rows = connection.execute(query, [held, buffer, pack]).fetchall()
+    rows = connection.execute(query, [withheld, buffer, pack]).fetchall()
     connection.close()
-    row = ours(1, US, 1, buffer=buffer, pack=pack, held=held)
+    row = ours(1, US, 1, buffer=buffer, pack=pack, withheld=withheld)
     assert dict(rows) == {x: should(row, x) for x in range(-30, 31)}
 
 
@@ -533,7 +542,7 @@ async def test_what_is_fine_is_not_told(tmp_path):
     exports = {EU: [line(1, 50)], US: [line(2, 50)]}
     tally, suspects = await Night(tmp_path, exports, [ours(1, EU, 1), ours(2, US, 2)]).compare()
     assert suspects == []
-    assert tally.link(US) == LinkCount(
+    assert tally.link(US) == ConnectionCount(
         store=US, pools=1, equal=1, differing=0, unusable=0, more=0, fewer=0, worst=()
     )
     assert tally.store(US).units == 50
@@ -544,11 +553,15 @@ async def test_a_missed_sale_is_told_with_both_numbers(tmp_path):
     tally, (suspect,) = await Night(
         tmp_path, exports, [ours(1, EU, 1), ours(2, US, 2, busy="open")]
     ).compare()
-    assert (suspect.what, suspect.exported, suspect.should_show) == (Oddity.DIFFERS, 45, 50)
-    assert (suspect.stand.book, suspect.stand.busy) == (50, Busy.OPEN)
+    assert (suspect.what, suspect.exported, suspect.should_show) == (
+        DiscrepancyKind.DIFFERS,
+        45,
+        50,
+    )
+    assert (suspect.known_level.book, suspect.known_level.busy) == (50, Busy.OPEN)
     assert (tally.link(US).more, tally.link(US).fewer) == (5, 0)
     assert tally.link(US).worst == (
-        Gap(pool=1, level=2, item=2, source_shows=50, shows=45, should_show=50),
+        LevelGap(pool=1, level=2, item=2, source_shows=50, shows=45, should_show=50),
     )
 
 
@@ -562,7 +575,7 @@ async def test_a_store_that_shows_nothing_is_counted_not_judged(tmp_path):
         store=US, variants=0, tracked=0, levels=0, units=0, known_variants=1, seen_variants=0,
         known_levels=1, seen_levels=0, unmapped_levels=0,
     )  # fmt: skip
-    assert [each.what for each in suspects] == [Oddity.MISSING]
+    assert [each.what for each in suspects] == [DiscrepancyKind.MISSING]
 
 
 async def test_the_worst_ten_come_first(tmp_path):
@@ -570,7 +583,7 @@ async def test_the_worst_ten_come_first(tmp_path):
     exports = {EU: [line(n, n * n) for n in range(1, count)]}
     exports[US] = [line(100 + n, 0) for n in range(1, count)]
     rows = [
-        ours(2 * n + (store == US), store, n + (100 if store == US else 0), pool=n, met=0)
+        ours(2 * n + (store == US), store, n + (100 if store == US else 0), pool=n, baselined=0)
         for n in range(1, count)
         for store in (EU, US)
     ]
@@ -589,7 +602,7 @@ async def test_twins_in_one_store_are_ambiguous_in_all(tmp_path):
         US: [line(2, 5, **same), line(3, 5, product__handle=" JACKET ")],
     }
     _, suspects = await Night(tmp_path, exports).compare()
-    assert [each.what for each in suspects] == [Oddity.AMBIGUOUS] * 3
+    assert [each.what for each in suspects] == [DiscrepancyKind.AMBIGUOUS] * 3
 
 
 @pytest.mark.parametrize("known_before", [True, False])
@@ -606,7 +619,11 @@ async def test_keys_are_compared_as_the_domain_does(tmp_path, known_before):
     catalogue = None if known_before else []
     _, suspects = await Night(tmp_path, exports, (), catalogue).compare()
     found = {each.item: each.what for each in suspects}
-    assert found == {1: Oddity.AMBIGUOUS, 2: Oddity.AMBIGUOUS, 3: Oddity.NO_PARTNER}
+    assert found == {
+        1: DiscrepancyKind.AMBIGUOUS,
+        2: DiscrepancyKind.AMBIGUOUS,
+        3: DiscrepancyKind.NO_PARTNER,
+    }
 
 
 async def test_bundles_are_nobodys_twins(tmp_path):
@@ -614,7 +631,7 @@ async def test_bundles_are_nobodys_twins(tmp_path):
     exports = {EU: [line(1, 5, **same), line(2, 5, requiresComponents=True, **same)], US: []}
     _, suspects = await Night(tmp_path, exports).compare()
     found = {each.item: each.what for each in suspects}
-    assert found == {1: Oddity.NO_PARTNER, 2: Oddity.BUNDLE}
+    assert found == {1: DiscrepancyKind.NO_PARTNER, 2: DiscrepancyKind.BUNDLE}
 
 
 async def test_merchants_write_what_they_like(tmp_path):
@@ -622,10 +639,10 @@ async def test_merchants_write_what_they_like(tmp_path):
     odd = 'a,"b"\n\u00e9 \U0001f9e5 \\ <!channel>\x01'
     exports = {EU: [line(1, 5, product__handle=odd, product__title=odd, sku=odd)], US: []}
     _, suspects = await Night(tmp_path, exports, (), [(EU, 1, "h", odd, "deny", "")]).compare()
-    assert {each.what for each in suspects} == {Oddity.NO_PARTNER, Oddity.RENAMED}
+    assert {each.what for each in suspects} == {DiscrepancyKind.NO_PARTNER, DiscrepancyKind.RENAMED}
     for each in suspects:
-        assert each.sold.names == Names(handle=odd, sku=odd, policy="deny")
-        assert each.was in {None, Names(handle="h", sku=odd, policy="deny")}
+        assert each.sold.names == VariantNames(handle=odd, sku=odd, policy="deny")
+        assert each.was in {None, VariantNames(handle="h", sku=odd, policy="deny")}
 
 
 async def test_a_line_twice_is_one_line(tmp_path):
@@ -661,7 +678,7 @@ def test_a_line_can_be_asked_for_again(tmp_path):
     """A variant may be told of twice, and two questions may be asked of one file."""
     file = tmp_path / "eu.jsonl"
     file.write_bytes(b"".join(escaped(line(n, 5)) + b"\n" for n in range(5)))
-    with Lines(file) as lines:
+    with ExportFile(file) as lines:
         asked = [1, 1, 4, 0, 2]
         assert [lines.line(n, n).sku for n in asked] == [f"SKU-{n}" for n in asked]
         for beyond in (5, 6):
@@ -767,7 +784,7 @@ async def test_what_does_not_fit_into_memory_goes_to_disk(tmp_path):
         for store, base in ((EU, 0), (US, count))
     }
     rows = [
-        ours(2 * n + (store == US), store, n + base, pool=n, met=0)
+        ours(2 * n + (store == US), store, n + base, pool=n, baselined=0)
         for n in range(1, count)
         for store, base in ((EU, 0), (US, count))
     ]

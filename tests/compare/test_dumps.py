@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
-from sync_core.db.dumps import Dumps
+from sync_core.db.dumps import SqlDumps
 from sync_core.db.rows import new_level
-from sync_core.db.tables import LevelRow, PlaceRow, PoolRow
-from sync_core.domain.match import MatchBy, key_of
-from sync_core.domain.values import Alias, ItemId, LocationId, Mode, Role, Spot, Variant
-from sync_core.workers import dumping
-from sync_core.workers.dumping import dump_levels, dump_variants
+from sync_core.db.tables import LevelRow, LocationGroupRow, PoolRow
+from sync_core.domain.matching import MatchBy, key_of
+from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Mode, Role, Variant
+from sync_core.workers import comparison_input
+from sync_core.workers.comparison_input import dump_levels, dump_variants
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
@@ -28,52 +28,53 @@ def variant(store, item, sku=""):
     )  # fmt: skip
 
 
-def spot(store, item):
-    return Spot(store=store, item=ItemId(item), location=LocationId(7))
+def level_key(store, item):
+    return LevelKey(store=store, item=ItemId(item), location=LocationId(7))
 
 
-def furnish(ledger):
+def furnish(tx):
     """A source, one store of each mode, and a pool of three levels that are all different."""
     for store, role in ((EU, Role.SOURCE), (US, Role.DESTINATION), (UK, Role.DESTINATION)):
-        ledger.enlist(store, f"{store}.myshopify.com", role)
-    ledger.call_meeting(US, Mode.TWO_WAY, by="test", now=NOON)
-    ledger.call_meeting(UK, Mode.ONE_WAY, by="test", now=NOON)
-    ledger.run(insert(PlaceRow).values(name="Berlin"))
-    ledger.run(insert(PoolRow).values(place_id=1, title="Jacket", shared=50, first_shared=50))
-    ledger.run(
-        insert(LevelRow), [new_level(1, spot(EU, 1), met=True, book=50, open=True, due=True)]
+        tx.register_store(store, f"{store}.myshopify.com", role)
+    tx.request_baseline(US, Mode.TWO_WAY, by="test", now=NOON)
+    tx.request_baseline(UK, Mode.ONE_WAY, by="test", now=NOON)
+    tx.run(insert(LocationGroupRow).values(name="Berlin"))
+    tx.run(insert(PoolRow).values(location_group_id=1, title="Jacket", shared=50, first_shared=50))
+    tx.run(
+        insert(LevelRow),
+        [new_level(1, level_key(EU, 1), baselined=True, book=50, open=True, due=True)],
     )
-    ledger.run(insert(LevelRow), [new_level(1, spot(US, 2), buffer=5, pack=2, look_at=NOON)])
-    suspended = {**new_level(1, spot(UK, 3), due=True), "suspended": "untracked"}
-    ledger.run(insert(LevelRow), [suspended])
+    tx.run(insert(LevelRow), [new_level(1, level_key(US, 2), buffer=5, pack=2, refresh_at=NOON)])
+    suspended = {**new_level(1, level_key(UK, 3), due=True), "suspended": "untracked"}
+    tx.run(insert(LevelRow), [suspended])
     variants = [variant(EU, 1), variant(EU, 2, "S"), variant(US, 1), variant(US, 9)]
-    ledger.save_variants(variants, [key_of(each, MatchBy.SKU) for each in variants])
+    tx.save_variants(variants, [key_of(each, MatchBy.SKU) for each in variants])
 
 
 def stepper(database):
-    """Return a `step` whose ledger gives tables away."""
+    """Return a `transaction` whose ledger gives tables away."""
 
     def once(work):
         with database.engine.begin() as connection:
-            return work(Dumps(connection))
+            return work(SqlDumps(connection))
 
-    async def step(work, *, limit=None):
+    async def transaction(work, *, limit=None):
         return await asyncio.to_thread(once, work)
 
-    return step
+    return transaction
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5000])
 async def test_every_level_is_dumped_once(database, tmp_path, monkeypatch, at_once):
     """What a level lacks is empty; whether its own changes count follows from its mode."""
-    monkeypatch.setattr(dumping, "AT_ONCE", at_once)
+    monkeypatch.setattr(comparison_input, "ROWS_PER_STEP", at_once)
     database.run(furnish)
     assert await dump_levels(stepper(database), tmp_path / "levels.csv") == 3
     rows = list(csv.reader((tmp_path / "levels.csv").read_text().splitlines()))
     assert rows == [
-        list(dumping.LEVEL_NAMES),
+        list(comparison_input.LEVEL_NAMES),
         ["1", "1", "1", "eu", "1", "7", "1", "1", "1", "50", "0", "1", "0", "", "open", "50"],
-        ["2", "1", "1", "us", "2", "7", "0", "1", "0", "", "5", "2", "0", "", "look", "50"],
+        ["2", "1", "1", "us", "2", "7", "0", "1", "0", "", "5", "2", "0", "", "refresh", "50"],
         ["3", "1", "1", "uk", "3", "7", "0", "0", "0", "", "0", "1", "0", "untracked", "due", "50"],
     ]
 
@@ -81,7 +82,7 @@ async def test_every_level_is_dumped_once(database, tmp_path, monkeypatch, at_on
 @pytest.mark.parametrize("at_once", [1, 3, 5000])
 async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_once):
     """Merchants write anything: a text comes out as it went in."""
-    monkeypatch.setattr(dumping, "AT_ONCE", at_once)
+    monkeypatch.setattr(comparison_input, "ROWS_PER_STEP", at_once)
     database.run(furnish)
     assert await dump_variants(stepper(database), tmp_path / "variants.csv") == 4
     text = (tmp_path / "variants.csv").read_bytes().decode()

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 from sqlmodel import SQLModel
 
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.rows import LEVEL
-from sync_core.db.tables import LocationRow, PlaceRow
-from sync_core.domain.arrange import arrange
-from sync_core.domain.match import MatchBy, match
+from sync_core.db.tables import LocationGroupRow, LocationRow
+from sync_core.domain.location_groups import assign_pools
+from sync_core.domain.matching import MatchBy, match
 from sync_core.domain.values import Alias, ItemId, Role, Variant
 from sync_core.errors import NoAnswer, Refused
 from sync_core.ports import Page, ProductToRead
-from sync_core.workers import cataloguing
-from sync_core.workers.bell import Bells
-from sync_core.workers.cataloguing import ARRANGED, Cataloguer
+from sync_core.workers import catalogue_sync
+from sync_core.workers.catalogue_sync import MATCHED_SETTING, CatalogueSync
+from sync_core.workers.wakeup import WakeupTopic
 from tests.db.conftest import EU, NOON, US
 
 UK = Alias("uk")
@@ -43,12 +43,12 @@ class Context:
     """As much of the engine's context as a cataloguer needs."""
 
     def __init__(self, database, by):
-        self.records = database
+        self.database = database
         self.stores = dict.fromkeys(STORES)
         self.source = EU
         self.match_by = by
         self.clock = Clock()
-        self.work = Bells()
+        self.store_work = WakeupTopic()
 
 
 def variant(store, item, name, by):
@@ -61,13 +61,13 @@ def variant(store, item, name, by):
     )  # fmt: skip
 
 
-def furnish(ledger):
+def furnish(tx):
     for number, store in enumerate(STORES):
         role = Role.DESTINATION if number else Role.SOURCE
-        ledger.enlist(store, f"{store}.myshopify.com", role)
-        ledger.catalogue_read(store, now=NOON)
+        tx.register_store(store, f"{store}.myshopify.com", role)
+        tx.mark_catalogue_read(store, now=NOON)
     for place, stores in ((1, STORES), (2, (EU, US))):
-        ledger.run(insert(PlaceRow).values(name=f"P{place}"))
+        tx.run(insert(LocationGroupRow).values(name=f"P{place}"))
         rows = [
             {
                 "store": store,
@@ -75,34 +75,34 @@ def furnish(ledger):
                 "name": "L",
                 "active": True,
                 "owned": True,
-                "place_id": place,
+                "location_group_id": place,
             }
             for store in stores
         ]
-        ledger.run(insert(LocationRow), rows)
+        tx.run(insert(LocationRow), rows)
 
 
 def keep(database, catalogue, by):
     """Keep what stores sell, as if it had been read."""
     variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
-    worker = Cataloguer(Context(database, by))
-    database.run(lambda ledger: worker._keep(variants, ledger))
-    database.run(lambda ledger: ledger.set(ARRANGED, None))
+    worker = CatalogueSync(Context(database, by))
+    database.run(lambda tx: worker._save_variants(variants, tx))
+    database.run(lambda tx: tx.set_setting(MATCHED_SETTING, None))
 
 
 def whole(database, catalogue, by):
     """Match everything in one transaction: what slices have to come to."""
     variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
 
-    def work(ledger):
+    def work(tx):
         matches = match(variants, by=by, source=EU)
         items = {}
         for group in matches.groups:
             for each in group:
                 items.setdefault(each.store, []).append(each.item)
-        arrangement = arrange(matches, ledger.places(), ledger.spots(items))
-        ledger.arrange(arrangement, now=NOON)
-        return sorted((spots for _, spots in arrangement.conflicts), key=repr)
+        arrangement = assign_pools(matches, tx.location_groups(), tx.level_keys(items))
+        tx.assign_pools(arrangement, now=NOON)
+        return sorted((level_keys for _, level_keys in arrangement.conflicts), key=repr)
 
     return database.run(work)
 
@@ -110,19 +110,19 @@ def whole(database, catalogue, by):
 def pools(database):
     """Return which spots share stock."""
     found = {}
-    for row in database.run(lambda ledger: ledger.run(select(LEVEL)).all()):
+    for row in database.run(lambda tx: tx.run(select(LEVEL)).all()):
         found.setdefault(row.pool_id, set()).add((row.store, row.item, row.location))
     return sorted(sorted(each) for each in found.values())
 
 
 def conflicts(database):
     return database.run(
-        lambda ledger: sorted(each.subject for each in ledger.findings() if each.kind == "conflict")
+        lambda tx: sorted(each.subject for each in tx.findings() if each.kind == "conflict")
     )
 
 
 def slices(monkeypatch, size):
-    monkeypatch.setattr(cataloguing, "SLICE", size)
+    monkeypatch.setattr(catalogue_sync, "VARIANTS_PER_SLICE", size)
 
 
 @settings(max_examples=40)
@@ -131,7 +131,7 @@ def test_slices_come_to_the_same_as_the_whole(before, after, size, by, data):
     """Whatever there was, whatever it is called now, however it is cut, and in whatever order."""
     source = sorted({item for store, item in {**before, **after} if store == EU})
     order = data.draw(st.permutations(source))
-    with closing(Database("sqlite://")) as one, closing(Database("sqlite://")) as other:
+    with closing(SqlDatabase("sqlite://")) as one, closing(SqlDatabase("sqlite://")) as other:
         for database in (one, other):
             SQLModel.metadata.create_all(database.engine)
             database.run(furnish)
@@ -140,17 +140,19 @@ def test_slices_come_to_the_same_as_the_whole(before, after, size, by, data):
             keep(database, {**before, **after}, by)
         expected = whole(one, {**before, **after}, by)
         context = Context(other, by)
-        worker = Cataloguer(context)
+        worker = CatalogueSync(context)
         for start in range(0, len(order), size):
             wanted = order[start : start + size]
 
-            def work(ledger, wanted=wanted):
-                page = [key for item, key in ledger.source_keys(EU, 0, 100) if item in wanted]
-                worker._arrange(ledger, [key for key in page if key is not None])
+            def work(tx, wanted=wanted):
+                page = [key for item, key in tx.source_keys(EU, 0, 100) if item in wanted]
+                worker._arrange(tx, [key for key in page if key is not None])
 
             other.run(work)
         assert pools(other) == pools(one)
-        subjects = sorted({f"item:{spots[0].store}:{spots[0].item}" for spots in expected})
+        subjects = sorted(
+            {f"item:{level_keys[0].store}:{level_keys[0].item}" for level_keys in expected}
+        )
         assert conflicts(other) == subjects
 
 
@@ -170,7 +172,7 @@ def test_the_engine_matches_everything_slice_by_slice(database, monkeypatch, siz
     database.run(furnish)
     catalogue = random_catalogue(size)
     keep(database, catalogue, MatchBy.SKU)
-    worker = Cataloguer(Context(database, MatchBy.SKU))
+    worker = CatalogueSync(Context(database, MatchBy.SKU))
     asyncio.run(worker.arrange_all())
     found = pools(database)
     assert found
@@ -191,18 +193,18 @@ def test_a_crash_between_slices_does_no_harm(database, monkeypatch, seed):
     catalogue = random_catalogue(seed)
     keep(database, catalogue, MatchBy.SKU)
 
-    class Mortal(Cataloguer):
-        left = seed + 1
+    class Mortal(CatalogueSync):
+        remaining = seed + 1
 
-        def _arrange_slice(self, after, ledger):
-            self.left -= 1
-            if self.left < 0:
+        def _arrange_slice(self, after, tx):
+            self.remaining -= 1
+            if self.remaining < 0:
                 raise Crash
-            return super()._arrange_slice(after, ledger)
+            return super()._arrange_slice(after, tx)
 
     with pytest.raises(Crash):
         asyncio.run(Mortal(Context(database, MatchBy.SKU)).arrange_all())
-    worker = Cataloguer(Context(database, MatchBy.SKU))
+    worker = CatalogueSync(Context(database, MatchBy.SKU))
     # A webhook changes a product that a slice has matched, and one that none has.
     rng = Random(seed)
     for item in (min(i for s, i in catalogue if s == EU), max(i for s, i in catalogue if s == EU)):
@@ -210,7 +212,7 @@ def test_a_crash_between_slices_does_no_harm(database, monkeypatch, seed):
         catalogue[EU, item] = name
         read = ProductToRead(product=item, mark=1, attempts=0)
         changed = [variant(EU, item, name, MatchBy.SKU)]
-        database.run(lambda ledger, r=read, c=changed: worker._renew(EU, r, c, ledger))
+        database.run(lambda tx, r=read, c=changed: worker._save_product(EU, r, c, tx))
     asyncio.run(worker.arrange_all())
     found = pools(database)
     whole(database, catalogue, MatchBy.SKU)
@@ -224,10 +226,10 @@ def test_a_map_that_changes_between_slices_is_matched_too(database, monkeypatch)
     database.run(furnish)
     keep(database, {(s, i): f"n{i}" for s in (EU, US) for i in range(1, 6)}, MatchBy.SKU)
 
-    class Late(Cataloguer):
-        def _arrange_slice(self, after, ledger):
+    class Late(CatalogueSync):
+        def _arrange_slice(self, after, tx):
             if after == 3:
-                ledger.run(insert(PlaceRow).values(name="late"))
+                tx.run(insert(LocationGroupRow).values(name="late"))
                 rows = [
                     {
                         "store": store,
@@ -235,28 +237,28 @@ def test_a_map_that_changes_between_slices_is_matched_too(database, monkeypatch)
                         "name": "L",
                         "active": True,
                         "owned": True,
-                        "place_id": 3,
+                        "location_group_id": 3,
                     }
                     for store in (EU, US)
                 ]
-                ledger.run(insert(LocationRow), rows)
-            return super()._arrange_slice(after, ledger)
+                tx.run(insert(LocationRow), rows)
+            return super()._arrange_slice(after, tx)
 
     worker = Late(Context(database, MatchBy.SKU))
     asyncio.run(worker.arrange_all())
     assert len(pools(database)) == 5 * 2 + 2
-    asyncio.run(Cataloguer(worker._context).arrange_all())
+    asyncio.run(CatalogueSync(worker._context).arrange_all())
     assert len(pools(database)) == 5 * 3
 
 
 def test_a_place_that_gets_another_location_is_matched_once_more(database):
     """The same places of the same stores, and yet other levels."""
     database.run(furnish)
-    worker = Cataloguer(Context(database, MatchBy.SKU))
+    worker = CatalogueSync(Context(database, MatchBy.SKU))
     asyncio.run(worker.arrange_all())
     assert database.run(worker._unarranged) is None
     moved = update(LocationRow).where(LocationRow.store == US, LocationRow.location == 2)
-    database.run(lambda ledger: ledger.run(moved.values(location=9)))
+    database.run(lambda tx: tx.run(moved.values(location=9)))
     assert database.run(worker._unarranged) is not None
 
 
@@ -287,7 +289,7 @@ class Pages:
 def test_a_catalogue_is_read_on_from_the_page_that_failed(database, bad, asked):
     """A store of a million variants is not begun again for one page."""
     database.run(furnish)
-    store, worker = Pages(bad), Cataloguer(Context(database, MatchBy.SKU))
+    store, worker = Pages(bad), CatalogueSync(Context(database, MatchBy.SKU))
     with pytest.raises(type(bad)):
         asyncio.run(worker.read_whole(store))
     asyncio.run(worker.read_whole(store))

@@ -9,16 +9,16 @@ import pytest
 
 from sync_core.db import backups as module
 from sync_core.db.backups import backups_of
-from sync_core.db.database import Database
-from sync_core.domain.lease import LeaseState, Mark
+from sync_core.db.database import SqlDatabase
+from sync_core.domain.leases import LeaseMark, LeaseState
 from sync_core.errors import DatabaseTooNew, NotBackedUp, NotRestored
 from tests.db.conftest import EU, NOON, US, after, furnish
 
-THEIRS = Mark(instance="b", renewal="r", at=NOON)
+THEIRS = LeaseMark(instance="b", renewal="r", at=NOON)
 
 
 def told(url, work):
-    database = Database(url)
+    database = SqlDatabase(url)
     try:
         return database.run(work)
     finally:
@@ -26,7 +26,7 @@ def told(url, work):
 
 
 def shared(url):
-    return told(url, lambda ledger: ledger.pool_views([1])[0].shared)
+    return told(url, lambda tx: tx.pool_views([1])[0].shared)
 
 
 def set_shared(url, units):
@@ -34,12 +34,12 @@ def set_shared(url, units):
 
     from sync_core.db.stock import POOL  # noqa: PLC0415
 
-    told(url, lambda ledger: ledger.run(update(POOL).values(shared=units)))
+    told(url, lambda tx: tx.run(update(POOL).values(shared=units)))
 
 
 def restore(url, file, *, at=60):
     found = backups_of(url)
-    with found.laid(file, now=after(at)):
+    with found.staged(file, now=after(at)):
         return found.replace(now=after(at))
 
 
@@ -86,20 +86,18 @@ def test_what_was_backed_up_comes_back_and_what_was_there_is_kept(url, tmp_path,
 def test_a_restored_database_asks_before_it_writes(url, tmp_path, drop):
     """Also where the copy says that somebody was taking over, or that all was well."""
 
-    def work(ledger):
-        ledger.lease_found(EU, LeaseState.OURS, None, weak=True, now=NOON)
-        ledger.lease_found(US, LeaseState.FOREIGN, THEIRS, weak=False, now=NOON)
-        ledger.start_takeover(US, "ann", now=NOON)
+    def work(tx):
+        tx.note_lease(EU, LeaseState.OURS, None, weak=True, now=NOON)
+        tx.note_lease(US, LeaseState.FOREIGN, THEIRS, weak=False, now=NOON)
+        tx.start_takeover(US, "ann", now=NOON)
 
     told(url, work)
     file = tmp_path / "tipo.backup"
     backups_of(url).backup(file)
     drop(beside(url, restore(url, file)))
 
-    def look(ledger):
-        return ledger.leases(), [
-            (e.kind, e.subject) for e in ledger.findings_by(kinds=["older_database"])
-        ]
+    def look(tx):
+        return tx.leases(), [(e.kind, e.subject) for e in tx.findings_by(kinds=["older_database"])]
 
     leases, findings = told(url, look)
     assert findings == [("older_database", "database")]
@@ -116,21 +114,19 @@ def test_a_database_that_was_never_served_asks_too(url, tmp_path, drop):
     file = tmp_path / "tipo.backup"
     backups_of(url).backup(file)
     drop(beside(url, restore(url, file)))
-    assert {each.state for each in told(url, lambda ledger: ledger.leases()).values()} == {
-        LeaseState.OLDER
-    }
+    assert {each.state for each in told(url, lambda tx: tx.leases()).values()} == {LeaseState.OLDER}
 
 
 def test_a_database_in_use_is_not_replaced(url, tmp_path):
     file = tmp_path / "tipo.backup"
     backups_of(url).backup(file)
     set_shared(url, 45)
-    serving = Database(url)
-    serving.run(lambda ledger: ledger.leases())
+    serving = SqlDatabase(url)
+    serving.run(lambda tx: tx.leases())
     try:
         with pytest.raises(NotRestored, match="in use: stop `tipo serve`"):
             restore(url, file)
-        assert serving.run(lambda ledger: ledger.pool_views([1])[0].shared) == 45
+        assert serving.run(lambda tx: tx.pool_views([1])[0].shared) == 45
     finally:
         serving.close()
     assert list(tmp_path.glob("*restoring*")) == []
@@ -224,13 +220,13 @@ def test_a_copy_by_hand_is_restored_too(sqlite_url, tmp_path):
     told(sqlite_url, furnish)
     folder = tmp_path / "yesterday"
     folder.mkdir()
-    serving = Database(sqlite_url)
-    serving.run(lambda ledger: ledger.set("something", "new"))
+    serving = SqlDatabase(sqlite_url)
+    serving.run(lambda tx: tx.set_setting("something", "new"))
     for end in ("", "-wal"):
         (folder / f"copy.db{end}").write_bytes(Path(f"{tmp_path / 'tipo.db'}{end}").read_bytes())
     serving.close()
     restore(sqlite_url, folder / "copy.db")
-    assert told(sqlite_url, lambda ledger: ledger.setting("something")) == "new"
+    assert told(sqlite_url, lambda tx: tx.setting("something")) == "new"
 
 
 def test_a_backup_overwrites_nothing_and_only_its_owner_may_read_it(url, tmp_path):

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from sync_core.db.barcodes import BARCODE
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.rows import VARIANT
-from sync_core.domain.match import MatchBy, codes_of, keyed
+from sync_core.domain.matching import MatchBy, codes_of, keyed
 from sync_core.domain.values import Role
-from sync_core.workers.cataloguing import Cataloguer
+from sync_core.workers.catalogue_sync import CatalogueSync
 from tests.conftest import needs_postgres
 from tests.db.conftest import EU, US
 from tests.unit.builders import variant
@@ -22,22 +22,22 @@ from tests.unit.builders import variant
 BY = MatchBy.BARCODE
 
 
-def enlist(ledger):
-    ledger.enlist(EU, "eu.example", Role.SOURCE)
-    ledger.enlist(US, "us.example", Role.DESTINATION)
+def register_store(tx):
+    tx.register_store(EU, "eu.example", Role.SOURCE)
+    tx.register_store(US, "us.example", Role.DESTINATION)
 
 
 def coded(store, number, *codes, bundle=False):
     return variant(store, item=number, product_id=number, barcodes=codes, bundle=bundle)
 
 
-def keep(ledger, variants, gone=()):
+def keep(tx, variants, gone=()):
     """Keep variants as the cataloguer does; return the keys of what may match otherwise."""
-    return Cataloguer(SimpleNamespace(match_by=BY))._keep(variants, ledger, gone)
+    return CatalogueSync(SimpleNamespace(match_by=BY))._save_variants(variants, tx, gone)
 
 
-def keys(ledger, variants):
-    return {place: key for place, (_, key) in ledger.kept(variants).items()}
+def keys(tx, variants):
+    return {place: key for place, (_, key) in tx.keyed_variants(variants).items()}
 
 
 def wanted(variants):
@@ -65,20 +65,20 @@ def test_keys_follow_every_change(database, steps):
     """Barcodes come and go, one variant at a time: the keys are those of all at once."""
     stock = {}
 
-    def work(ledger):
-        ledger.run(delete(VARIANT))
-        ledger.run(delete(BARCODE))
-        enlist(ledger)
+    def work(tx):
+        tx.run(delete(VARIANT))
+        tx.run(delete(BARCODE))
+        register_store(tx)
         for store, number, codes, what in steps:
             if what == "drop":
                 gone = stock.pop((store, number), None)
-                keep(ledger, [], [] if gone is None else [gone])
+                keep(tx, [], [] if gone is None else [gone])
             else:
                 stock[store, number] = coded(store, number, *codes, bundle=what == "bundle")
-                keep(ledger, [stock[store, number]])
+                keep(tx, [stock[store, number]])
             all_of = list(stock.values())
-            assert keys(ledger, all_of) == wanted(all_of)
-            rows = {tuple(row) for row in ledger.run(select(BARCODE))}
+            assert keys(tx, all_of) == wanted(all_of)
+            rows = {tuple(row) for row in tx.run(select(BARCODE))}
             assert rows == {(x.store, x.item, code) for x in all_of for code in codes_of(x)}
 
     database.run(work)
@@ -86,12 +86,12 @@ def test_keys_follow_every_change(database, steps):
 
 def test_what_may_match_otherwise_is_all_that_matched_or_matches(database):
     """Whoever is left behind by a barcode that is gone must be matched anew, too."""
-    database.run(enlist)
+    database.run(register_store)
     eu, one, other = coded(EU, 1, "1", "2"), coded(US, 2, "1"), coded(US, 3, "2")
-    database.run(lambda ledger: keep(ledger, [eu, one, other]))
-    found = database.run(lambda ledger: keep(ledger, [coded(EU, 1, "1")]))
+    database.run(lambda tx: keep(tx, [eu, one, other]))
+    found = database.run(lambda tx: keep(tx, [coded(EU, 1, "1")]))
     assert found == {("1",), ("2",)}
-    assert database.run(lambda ledger: keys(ledger, [eu, one, other])) == {
+    assert database.run(lambda tx: keys(tx, [eu, one, other])) == {
         (EU, 1): ("1",), (US, 2): ("1",), (US, 3): ("2",),
     }  # fmt: skip
 
@@ -111,19 +111,19 @@ def test_what_may_match_otherwise_is_all_that_matched_or_matches(database):
 )
 def test_catalogues_that_are_read_at_once_are_matched(postgres_url, there, first, second):
     """Two processes, a store each: whoever is second sees what the first has kept."""
-    with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as other:
-        one.run(enlist)
-        one.run(lambda ledger: keep(ledger, there))
-        later = threading.Thread(target=other.run, args=(lambda ledger: keep(ledger, [second]),))
+    with closing(SqlDatabase(postgres_url)) as one, closing(SqlDatabase(postgres_url)) as other:
+        one.run(register_store)
+        one.run(lambda tx: keep(tx, there))
+        later = threading.Thread(target=other.run, args=(lambda tx: keep(tx, [second]),))
 
-        def work(ledger):
-            keep(ledger, [first])
+        def work(tx):
+            keep(tx, [first])
             later.start()
             later.join(0.5)
             assert later.is_alive()
 
         one.run(work)
         later.join()
-        places = {(each.store, each.item): each for each in [*there, first, second]}
-        after = list(places.values())
-        assert one.run(lambda ledger: keys(ledger, after)) == wanted(after)
+        location_groups = {(each.store, each.item): each for each in [*there, first, second]}
+        after = list(location_groups.values())
+        assert one.run(lambda tx: keys(tx, after)) == wanted(after)

@@ -6,8 +6,8 @@ import time
 from sqlalchemy import insert
 
 from sync_core.clock import RandomIds, WallClock
-from sync_core.db.news import FINDING
-from sync_core.domain.bulk import FOR_ALL, ForAll
+from sync_core.db.notifications import FINDING
+from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice
 from sync_core.domain.proposals import (
     Choice,
     Option,
@@ -16,7 +16,7 @@ from sync_core.domain.proposals import (
     ReportKind,
     Write,
 )
-from sync_core.papers import Draft, Wish
+from sync_core.proposals import Draft, ReportRequest
 from sync_core.service import Service
 from tests.db.conftest import NOON, after
 
@@ -41,12 +41,12 @@ class Still(WallClock):
         return after(1)
 
 
-def furnish(ledger):
+def furnish(tx):
     """Make a report with so many open proposals."""
-    number, _ = ledger.want_report(Wish(kind=ReportKind.CHECK, token=REPORT), now=NOON)
+    number, _ = tx.request_report(ReportRequest(kind=ReportKind.CHECK, token=REPORT), now=NOON)
     row = {"kind": "differs", "facts": {}, "severity": "warning", "opened_at": NOON}
-    ledger.run(insert(FINDING), [{**row, "subject": f"level:{n}"} for n in range(MANY)])
-    some = ledger.findings_by(limit=MANY)
+    tx.run(insert(FINDING), [{**row, "subject": f"level:{n}"} for n in range(MANY)])
+    some = tx.findings_by(limit=MANY)
     drafts = [
         Draft(
             kind=ProposalKind.FIX,
@@ -59,20 +59,20 @@ def furnish(ledger):
         for each in some
     ]
     kept = [(each, f"token {at}") for at, each in enumerate(drafts)]
-    ledger.propose(kept, report=number, now=NOON, expires_at=after(3600))
-    ledger.finish_report(number, now=NOON, summary={})
+    tx.propose(kept, report=number, now=NOON, expires_at=after(3600))
+    tx.finish_report(number, now=NOON, summary={})
 
 
 async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
     """Slack waits for seconds at most, and nobody else waits for the database."""
-    await database.step(furnish)
+    await database.transaction(furnish)
     service = Service(database, {}, Still(), RandomIds())
     began = time.monotonic()
-    _, previews = await service.preview(REPORT, [ForAll(choice=each) for each in FOR_ALL])
+    _, previews = await service.preview(REPORT, [BulkChoice(choice=each) for each in FOR_ALL])
     seen = time.monotonic()
     assert [each.taken for each in previews] == [MANY] * 3
     assert previews[0].changes["us"].up == 10 * MANY
-    chosen = ForAll(choice=Choice.USE_SOURCE, upto=previews[0].upto)
+    chosen = BulkChoice(choice=Choice.USE_SOURCE, upto=previews[0].upto)
     clicked = await service.decide_bulk(REPORT, chosen, {}, ANN, "listed")
     decided = time.monotonic()
     assert clicked.taken == MANY
@@ -80,12 +80,12 @@ async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
     assert receipt.sums == (MANY, 0, 0)
     assert receipt.running
 
-    def carry_out(ledger):
-        for at, each in enumerate(ledger.approved(now=after(2), limit=MANY)):
+    def carry_out(tx):
+        for at, each in enumerate(tx.approved(now=after(2), limit=MANY)):
             result = {"done": at > 0, "why": "" if at else "moved", "moved": -3}
-            assert ledger.close_proposal(each.proposal.id, result=result)
+            assert tx.close_proposal(each.proposal.id, result=result)
 
-    await database.step(carry_out)
+    await database.transaction(carry_out)
     receipt = await service.receipt(clicked.receipt)
     assert receipt.sums == (MANY, MANY - 1, 3 * (MANY - 1))
     assert len(receipt.lines) <= 1000
@@ -95,10 +95,10 @@ async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
 
 async def test_of_two_choices_for_thousands_one_takes_each(database):
     """The second finds nothing left, and says who was faster."""
-    await database.step(furnish)
+    await database.transaction(furnish)
     service = Service(database, {}, Still(), RandomIds())
     bob = Person(team="T1", id="U2", name="bob")
-    one = await service.decide_bulk(REPORT, ForAll(choice=FOR_ALL[0]), {}, ANN, "listed")
-    two = await service.decide_bulk(REPORT, ForAll(choice=FOR_ALL[1]), {}, bob, "listed")
+    one = await service.decide_bulk(REPORT, BulkChoice(choice=FOR_ALL[0]), {}, ANN, "listed")
+    two = await service.decide_bulk(REPORT, BulkChoice(choice=FOR_ALL[1]), {}, bob, "listed")
     assert (one.taken, two.taken) == (MANY, 0)
     assert len(await service.receipts()) == 1

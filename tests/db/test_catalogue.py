@@ -11,50 +11,50 @@ import psycopg
 import pytest
 from sqlalchemy import delete, insert, update
 
-from sync_core.db.database import Database
-from sync_core.db.tables import LevelRow, LocationRow, PlaceRow, PoolRow
-from sync_core.domain.arrange import Arrangement, NewPool, Place
-from sync_core.domain.match import MatchBy
+from sync_core.db.database import SqlDatabase
+from sync_core.db.tables import LevelRow, LocationGroupRow, LocationRow, PoolRow
+from sync_core.domain.location_groups import LocationGroup, NewPool, PoolAssignment
+from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Mode, Outcome
 from sync_core.ports import Location, ShopFacts
 from sync_core.service import Service
-from sync_core.workers.cataloguing import Cataloguer
-from sync_core.workers.planning import PAUSED
+from sync_core.workers.batch_planner import PAUSED_SETTING
+from sync_core.workers.catalogue_sync import CatalogueSync
 from tests.conftest import needs_postgres
-from tests.db.conftest import EU, NOON, US, after, furnish, spot
-from tests.simulation.virtual import Counting
+from tests.db.conftest import EU, NOON, US, after, furnish, level_key
+from tests.simulation.virtual_time import CountingIds
 
 WAITING = """SELECT 1 FROM pg_stat_activity
   WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 def level(database, number=2):
-    return database.run(lambda ledger: ledger.pools([1]))[1].level(number)
+    return database.run(lambda tx: tx.pools([1]))[1].level(number)
 
 
-def sold(ledger, to=45):
+def sold(tx, to=45):
     """Work on the pool as the engine does: loaded whole, written back whole."""
-    pool = ledger.pools([1])[1]
+    pool = tx.pools([1])[1]
     mine = replace(pool.level(2), book=to, version=pool.level(2).version + 1)
     moved = replace(pool.with_level(mine), shared=to)
-    return lambda: ledger.save([Outcome(pool=moved)], now=after(1))
+    return lambda: tx.save_outcomes([Outcome(pool=moved)], now=after(1))
 
 
-def set_buffer(ledger):
-    ledger.set_buffer([1], 5, [US])
+def set_buffer(tx):
+    tx.set_buffer([1], 5, [US])
 
 
-def meet(ledger):
-    ledger.call_meeting(US, Mode.TWO_WAY, by="ann", now=after(2))
+def meet(tx):
+    tx.request_baseline(US, Mode.TWO_WAY, by="ann", now=after(2))
 
 
-def look(ledger):
-    ledger.suspend_items(US, [1], now=after(2))
+def look(tx):
+    tx.refresh_items(US, [1], now=after(2))
 
 
 @contextmanager
 def two(url):
-    with closing(Database(url)) as one, closing(Database(url)) as other:
+    with closing(SqlDatabase(url)) as one, closing(SqlDatabase(url)) as other:
         one.run(furnish)
         yield one, other
 
@@ -63,8 +63,8 @@ def held_up(url, one, first, other, second):
     """Begin `first`, let `second` run into it, then let `first` end."""
     thread = threading.Thread(target=other.run, args=(second,))
 
-    def work(ledger):
-        end = first(ledger)
+    def work(tx):
+        end = first(tx)
         thread.start()
         with psycopg.connect(url, autocommit=True) as watcher:
             while not watcher.execute(WAITING).fetchone():
@@ -89,7 +89,7 @@ def test_a_buffer_outlives_a_step_that_writes_its_level_back(postgres_url):
 @needs_postgres
 def test_a_step_that_comes_after_a_buffer_sees_it(postgres_url):
     with two(postgres_url) as (one, other):
-        held_up(postgres_url, one, set_buffer, other, lambda ledger: sold(ledger)())
+        held_up(postgres_url, one, set_buffer, other, lambda tx: sold(tx)())
         mine = level(one)
         assert (mine.book, mine.buffer, mine.due) == (45, 5, True)
 
@@ -100,7 +100,12 @@ def test_a_meeting_that_is_called_while_a_sale_is_counted_is_a_meeting(postgres_
     with two(postgres_url) as (one, other):
         held_up(postgres_url, one, sold, other, meet)
         mine = level(one)
-        assert (mine.met, mine.book, mine.first_shared, mine.meeting) == (False, None, 45, 1)
+        assert (mine.baselined, mine.book, mine.first_shared, mine.level_baseline) == (
+            False,
+            None,
+            45,
+            1,
+        )
 
 
 @needs_postgres
@@ -108,9 +113,9 @@ def test_a_sale_that_comes_after_a_meeting_is_called_sees_the_meeting(postgres_u
     with two(postgres_url) as (one, other):
         seen = []
 
-        def late(ledger):
-            pool = ledger.pools([1])[1]
-            seen.append((pool.level(2).met, pool.level(2).mode))
+        def late(tx):
+            pool = tx.pools([1])[1]
+            seen.append((pool.level(2).baselined, pool.level(2).mode))
 
         held_up(postgres_url, one, meet, other, late)
         assert seen == [(False, Mode.TWO_WAY)]
@@ -120,7 +125,7 @@ def test_a_sale_that_comes_after_a_meeting_is_called_sees_the_meeting(postgres_u
 def test_a_look_at_what_is_gone_outlives_a_step_that_writes_its_level_back(postgres_url):
     with two(postgres_url) as (one, other):
         held_up(postgres_url, one, sold, other, look)
-        assert (level(one).book, level(one).look_at) == (45, after(2))
+        assert (level(one).book, level(one).refresh_at) == (45, after(2))
 
 
 # -- buffers
@@ -128,34 +133,34 @@ def test_a_look_at_what_is_gone_outlives_a_step_that_writes_its_level_back(postg
 
 def test_a_buffer_is_set_where_it_differs_and_counted(furnished):
     """What shows it already is left in peace."""
-    assert furnished.run(lambda ledger: ledger.set_buffer([1], 5, [US])) == 1
-    assert furnished.run(lambda ledger: ledger.set_buffer([1], 5, [US])) == 0
+    assert furnished.run(lambda tx: tx.set_buffer([1], 5, [US])) == 1
+    assert furnished.run(lambda tx: tx.set_buffer([1], 5, [US])) == 0
     assert (level(furnished).buffer, level(furnished, 1).buffer) == (5, 0)
     assert (level(furnished).due, level(furnished).version) == (True, 1)
-    assert furnished.run(lambda ledger: ledger.set_buffer([99], 7, [US])) == 0
+    assert furnished.run(lambda tx: tx.set_buffer([99], 7, [US])) == 0
 
 
 def test_a_buffer_for_all_is_for_those_to_come_too(furnished):
-    assert furnished.run(lambda ledger: ledger.set_buffer(None, 5, [US])) == 1
-    assert furnished.run(lambda ledger: ledger.setting("buffer:us")) == "5"
-    assert furnished.run(lambda ledger: ledger.set_buffer(None, 0, [US])) == 1
-    assert furnished.run(lambda ledger: ledger.setting("buffer:us")) == "0"
+    assert furnished.run(lambda tx: tx.set_buffer(None, 5, [US])) == 1
+    assert furnished.run(lambda tx: tx.setting("buffer:us")) == "5"
+    assert furnished.run(lambda tx: tx.set_buffer(None, 0, [US])) == 1
+    assert furnished.run(lambda tx: tx.setting("buffer:us")) == "0"
 
 
 @pytest.mark.parametrize(
     ("facts", "due"),
     [
-        ({"met": True}, True),
-        ({"met": False}, False),
-        ({"met": False, "ordered": -3, "due": True}, True),
+        ({"baselined": True}, True),
+        ({"baselined": False}, False),
+        ({"baselined": False, "manual_delta": -3, "due": True}, True),
     ],
 )
 def test_a_buffer_makes_due_who_shares_and_keeps_due_whom_something_is_ordered_for(
     furnished, facts, due
 ):
     """An undo that waits to be written back must not be forgotten for a buffer."""
-    furnished.run(lambda ledger: ledger.run(update(LevelRow).where(LevelRow.id == 2).values(facts)))
-    furnished.run(lambda ledger: ledger.set_buffer([1], 5, [US]))
+    furnished.run(lambda tx: tx.run(update(LevelRow).where(LevelRow.id == 2).values(facts)))
+    furnished.run(lambda tx: tx.set_buffer([1], 5, [US]))
     assert level(furnished).due is due
 
 
@@ -167,32 +172,40 @@ def test_a_location_map_is_kept_as_it_was_given(furnished):
         {"store": store, "location": number, "name": f"L{number}", "active": True, "owned": True}
         for store, number in ((EU, 1), (EU, 2), (US, 1), (US, 2))
     ]
-    furnished.run(lambda ledger: ledger.run(insert(LocationRow), rows))
-    one = Place(id=1, name="Berlin", locations={EU: 1, US: 1})
-    furnished.run(lambda ledger: ledger.save_places((one, Place(name="B", locations={EU: 2}))))
-    kept = furnished.run(lambda ledger: ledger.places())
-    assert kept == (one, Place(id=2, name="B", locations={EU: 2}))
-    swapped = (
-        Place(id=1, name="Hamburg", locations={EU: 2, US: 1}),
-        Place(id=2, name="B", locations={EU: 1}),
+    furnished.run(lambda tx: tx.run(insert(LocationRow), rows))
+    one = LocationGroup(id=1, name="Berlin", locations={EU: 1, US: 1})
+    furnished.run(
+        lambda tx: tx.save_location_groups((one, LocationGroup(name="B", locations={EU: 2})))
     )
-    furnished.run(lambda ledger: ledger.save_places(swapped))
-    assert furnished.run(lambda ledger: ledger.places()) == swapped
-    assert furnished.run(lambda ledger: ledger.free_locations()) == {US: [(2, "L2")]}
+    kept = furnished.run(lambda tx: tx.location_groups())
+    assert kept == (one, LocationGroup(id=2, name="B", locations={EU: 2}))
+    swapped = (
+        LocationGroup(id=1, name="Hamburg", locations={EU: 2, US: 1}),
+        LocationGroup(id=2, name="B", locations={EU: 1}),
+    )
+    furnished.run(lambda tx: tx.save_location_groups(swapped))
+    assert furnished.run(lambda tx: tx.location_groups()) == swapped
+    assert furnished.run(lambda tx: tx.unmapped_locations()) == {US: [(2, "L2")]}
 
 
 def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
-    def swap(before, after_):
-        return database.run(lambda ledger: ledger.swap("word", before, after_))
+    def compare_and_set(before, after_):
+        return database.run(lambda tx: tx.compare_and_set("word", before, after_))
 
-    assert [swap("a", "b"), swap(None, "a"), swap(None, "b"), swap("b", "c"), swap("a", "b")] == [
+    assert [
+        compare_and_set("a", "b"),
+        compare_and_set(None, "a"),
+        compare_and_set(None, "b"),
+        compare_and_set("b", "c"),
+        compare_and_set("a", "b"),
+    ] == [
         False,
         True,
         False,
         False,
         True,
     ]
-    assert database.run(lambda ledger: ledger.setting("word")) == "b"
+    assert database.run(lambda tx: tx.setting("word")) == "b"
 
 
 # -- what is read, thought about, and written back
@@ -200,15 +213,19 @@ def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
 
 def paused(database):
     """Return the word, whether its finding is open, and how many notices there were."""
-    word = database.run(lambda ledger: ledger.setting(PAUSED))
-    kinds = [each.kind for each in database.run(lambda ledger: ledger.findings())]
-    notices = database.run(lambda ledger: ledger.notices(after=0))
-    return word, "paused" in kinds, [each.over for each in notices if each.kind == "paused"]
+    word = database.run(lambda tx: tx.setting(PAUSED_SETTING))
+    kinds = [each.kind for each in database.run(lambda tx: tx.findings())]
+    notifications = database.run(lambda tx: tx.notifications(after=0))
+    return (
+        word,
+        "paused" in kinds,
+        [each.resolved for each in notifications if each.kind == "paused"],
+    )
 
 
 def people(*databases):
     """Return the service of each process."""
-    return [Service(each, {}, _Noon(), Counting()) for each in databases]
+    return [Service(each, {}, _Noon(), CountingIds()) for each in databases]
 
 
 class _Noon:
@@ -225,9 +242,9 @@ def test_a_pause_while_somebody_resumes_is_told_as_it_is(postgres_url):
         held_up(
             postgres_url,
             one,
-            lambda ledger: ann._set_paused(ledger, None),
+            lambda tx: ann._set_paused(tx, None),
             other,
-            lambda ledger: bob._set_paused(ledger, "bob"),
+            lambda tx: bob._set_paused(tx, "bob"),
         )
         assert paused(one) == ("bob", True, [False, True, False])
 
@@ -239,22 +256,24 @@ def test_two_who_pause_at_once_are_told_of_once(postgres_url):
         held_up(
             postgres_url,
             one,
-            lambda ledger: ann._set_paused(ledger, "ann"),
+            lambda tx: ann._set_paused(tx, "ann"),
             other,
-            lambda ledger: bob._set_paused(ledger, "bob"),
+            lambda tx: bob._set_paused(tx, "bob"),
         )
         assert paused(one) == ("ann", True, [False])
         held_up(
             postgres_url,
             one,
-            lambda ledger: ann._set_paused(ledger, None),
+            lambda tx: ann._set_paused(tx, None),
             other,
-            lambda ledger: bob._set_paused(ledger, None),
+            lambda tx: bob._set_paused(tx, None),
         )
         assert paused(one) == (None, False, [False, True])
 
 
-NEW = Arrangement(new=(NewPool(place=1, title="New", spots=(spot(EU, 5), spot(US, 5))),))
+NEW = PoolAssignment(
+    new=(NewPool(location_group=1, title="New", level_keys=(level_key(EU, 5), level_key(US, 5))),)
+)
 
 
 @needs_postgres
@@ -264,18 +283,18 @@ def test_a_buffer_for_all_reaches_a_pool_that_is_made_right_now(postgres_url, fi
     """Whoever comes second sees what the first has done."""
     with two(postgres_url) as (one, other):
         if earlier:
-            one.run(lambda ledger: ledger.set_buffer(None, 3, [EU, US]))
-            one.run(lambda ledger: ledger.set_buffer(None, 0, [EU, US]))
+            one.run(lambda tx: tx.set_buffer(None, 3, [EU, US]))
+            one.run(lambda tx: tx.set_buffer(None, 0, [EU, US]))
 
-        def arrange(ledger):
-            ledger.arrange(NEW, now=NOON)
+        def assign_pools(tx):
+            tx.assign_pools(NEW, now=NOON)
 
-        def buffer(ledger):
-            ledger.set_buffer(None, 5, [US])
+        def buffer(tx):
+            tx.set_buffer(None, 5, [US])
 
-        steps = [arrange, buffer] if first == "the pool" else [buffer, arrange]
+        steps = [assign_pools, buffer] if first == "the pool" else [buffer, assign_pools]
         held_up(postgres_url, one, steps[0], other, steps[1])
-        made = one.run(lambda ledger: ledger.pools_at([spot(US, 5)]))[spot(US, 5)]
+        made = one.run(lambda tx: tx.pools_by_key([level_key(US, 5)]))[level_key(US, 5)]
         assert [each.buffer for each in made.levels] == [0, 5]
 
 
@@ -288,22 +307,22 @@ def test_a_location_map_that_is_changed_while_it_grows_keeps_both(postgres_url, 
             {"store": store, "location": 1, "name": "L1", "active": True, "owned": True}
             for store in (EU, US)
         ]
-        one.run(lambda ledger: ledger.run(insert(LocationRow), rows))
+        one.run(lambda tx: tx.run(insert(LocationRow), rows))
 
-        def rename(ledger):
-            ledger.lock_places()
-            [place] = ledger.places()
-            ledger.save_places((replace(place, name="Hamburg"),))
+        def rename(tx):
+            tx.lock_location_groups()
+            [location_group] = tx.location_groups()
+            tx.save_location_groups((replace(location_group, name="Hamburg"),))
 
-        def grow(ledger):
-            ledger.lock_places()
-            [place] = ledger.places()
-            ledger.save_places((replace(place, locations={EU: 1, US: 1}),))
+        def grow(tx):
+            tx.lock_location_groups()
+            [location_group] = tx.location_groups()
+            tx.save_location_groups((replace(location_group, locations={EU: 1, US: 1}),))
 
         steps = [rename, grow] if first == "a person" else [grow, rename]
         held_up(postgres_url, one, steps[0], other, steps[1])
-        assert one.run(lambda ledger: ledger.places()) == (
-            Place(id=1, name="Hamburg", locations={EU: 1, US: 1}),
+        assert one.run(lambda tx: tx.location_groups()) == (
+            LocationGroup(id=1, name="Hamburg", locations={EU: 1, US: 1}),
         )
 
 
@@ -313,7 +332,7 @@ def test_two_stores_that_meet_at_once_share_a_location(postgres_url, first):
     """Each saw that the other had not been met, and no location was ever on the map."""
     with two(postgres_url) as (one, other):
 
-        def met(store):
+        def baselined(store):
             facts = ShopFacts(
                 shop_id=f"gid://shopify/Shop/{store}", name=store, domain=f"{store}.example",
                 locations=(Location(id=1, name="L1", active=True, owned=True),), scopes=frozenset(),
@@ -321,20 +340,20 @@ def test_two_stores_that_meet_at_once_share_a_location(postgres_url, first):
             )  # fmt: skip
             clock = SimpleNamespace(now=lambda: NOON)
             context = SimpleNamespace(stores={EU, US}, clock=clock, match_by=MatchBy.HANDLE)
-            return partial(Cataloguer(context)._meet, store, facts)
+            return partial(CatalogueSync(context)._save_facts, store, facts)
 
-        one.run(lambda ledger: ledger.run(delete(LevelRow)))
-        one.run(lambda ledger: ledger.run(delete(PoolRow)))
-        one.run(lambda ledger: ledger.run(delete(PlaceRow)))
+        one.run(lambda tx: tx.run(delete(LevelRow)))
+        one.run(lambda tx: tx.run(delete(PoolRow)))
+        one.run(lambda tx: tx.run(delete(LocationGroupRow)))
         last = US if first == EU else EU
-        held_up(postgres_url, one, met(first), other, met(last))
-        [place] = one.run(lambda ledger: ledger.places())
-        assert place.locations == {EU: 1, US: 1}
+        held_up(postgres_url, one, baselined(first), other, baselined(last))
+        [location_group] = one.run(lambda tx: tx.location_groups())
+        assert location_group.locations == {EU: 1, US: 1}
 
 
 def test_what_is_called_off_waits_for_nothing(furnished):
     """No look is wanted of a store that is off."""
-    furnished.run(lambda ledger: ledger.call_meeting(US, Mode.OFF, by="ann", now=NOON))
+    furnished.run(lambda tx: tx.request_baseline(US, Mode.OFF, by="ann", now=NOON))
     mine = level(furnished)
-    assert (mine.mode, mine.met, mine.look_at, mine.due) == (Mode.OFF, False, None, False)
-    assert level(furnished, 1).met
+    assert (mine.mode, mine.baselined, mine.refresh_at, mine.due) == (Mode.OFF, False, None, False)
+    assert level(furnished, 1).baselined

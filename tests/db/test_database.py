@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from sync_core.db.database import TRIES, Database, plain_url
-from sync_core.db.tables import LevelRow, NoticeRow, PoolRow, SettingRow
+from sync_core.db.database import MAX_TRIES, SqlDatabase, plain_url
+from sync_core.db.tables import LevelRow, NotificationRow, PoolRow, SettingRow
 from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings, NoDatabase
 from tests.conftest import needs_postgres
@@ -25,17 +25,17 @@ from tests.db.conftest import US, furnish
 ADDER = """
 import asyncio, sys
 from sqlalchemy import select, update
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.tables import PoolRow
 
-def add(ledger):
-    shared = ledger.run(select(PoolRow.shared).with_for_update()).scalar_one()
-    ledger.run(update(PoolRow).values(shared=shared + 1))
+def add(tx):
+    shared = tx.run(select(PoolRow.shared).with_for_update()).scalar_one()
+    tx.run(update(PoolRow).values(shared=shared + 1))
 
 async def main():
-    database = Database(sys.argv[1])
+    database = SqlDatabase(sys.argv[1])
     for _ in range(int(sys.argv[2])):
-        await database.step(add)
+        await database.transaction(add)
     database.close()
 
 asyncio.run(main())
@@ -55,12 +55,12 @@ class Waits:
         self.slept.append(seconds)
 
 
-def shared(ledger):
-    return ledger.run(select(PoolRow.shared)).scalar_one()
+def shared(tx):
+    return tx.run(select(PoolRow.shared)).scalar_one()
 
 
 def share(number):
-    return lambda ledger: ledger.run(update(PoolRow).values(shared=number))
+    return lambda tx: tx.run(update(PoolRow).values(shared=number))
 
 
 def passing(words="database is locked", **facts):
@@ -71,33 +71,33 @@ def passing(words="database is locked", **facts):
 
 
 async def test_a_step_is_committed(furnished, database_url):
-    await furnished.step(share(45))
-    with closing(Database(database_url)) as other:
-        assert await other.step(shared) == 45
+    await furnished.transaction(share(45))
+    with closing(SqlDatabase(database_url)) as other:
+        assert await other.transaction(shared) == 45
 
 
 async def test_a_step_that_fails_leaves_nothing_behind(furnished):
     """Half a step would be a lost or invented unit."""
 
-    def half(ledger):
-        share(45)(ledger)
+    def half(tx):
+        share(45)(tx)
         raise ValueError("the other half")
 
     with pytest.raises(ValueError, match="the other half"):
-        await furnished.step(half)
-    assert await furnished.step(shared) == 50
+        await furnished.transaction(half)
+    assert await furnished.transaction(shared) == 50
 
 
 async def test_a_refused_commit_is_not_tried_again(furnished):
     """What a constraint refuses once it refuses for ever."""
     calls = []
 
-    def twice(ledger):
+    def twice(tx):
         calls.append(1)
-        ledger.run(update(LevelRow).values(pack=0))
+        tx.run(update(LevelRow).values(pack=0))
 
     with pytest.raises(IntegrityError):
-        await furnished.step(twice)
+        await furnished.transaction(twice)
     assert calls == [1]
 
 
@@ -117,15 +117,15 @@ async def test_a_step_in_the_way_of_another_is_run_again_as_a_whole(sqlite_url, 
     waits = Waits()
     calls = []
 
-    def work(ledger):
-        ledger.set("shared", f"run {len(calls)}")
-        calls.append(ledger)
+    def work(tx):
+        tx.set_setting("shared", f"run {len(calls)}")
+        calls.append(tx)
         if len(calls) < 3:
             raise reason
-        return ledger.setting("shared")
+        return tx.setting("shared")
 
-    with closing(Database(sqlite_url, clock=waits, luck=random.Random(1))) as database:
-        assert await database.step(work) == "run 2"
+    with closing(SqlDatabase(sqlite_url, clock=waits, rng=random.Random(1))) as database:
+        assert await database.transaction(work) == "run 2"
     assert len(set(map(id, calls))) == 3
     assert len(waits.slept) == 2
 
@@ -138,22 +138,22 @@ async def test_a_step_gives_up_after_some_tries(sqlite_url):
         raise passing()
 
     with (
-        closing(Database(sqlite_url, clock=waits)) as database,
+        closing(SqlDatabase(sqlite_url, clock=waits)) as database,
         pytest.raises(DBAPIError, match="database is locked"),
     ):
-        await database.step(locked)
-    assert len(waits.slept) == TRIES - 1
+        await database.transaction(locked)
+    assert len(waits.slept) == MAX_TRIES - 1
 
 
 async def test_a_server_that_is_away_is_asked_again():
     """A restart takes seconds, and meanwhile nobody listens."""
     waits = Waits()
     with (
-        closing(Database("postgresql://tipo@127.0.0.1:1/tipo", clock=waits)) as database,
+        closing(SqlDatabase("postgresql://tipo@127.0.0.1:1/tipo", clock=waits)) as database,
         pytest.raises(NoDatabase, match="onnection refused"),
     ):
-        await database.step(shared)
-    assert len(waits.slept) == TRIES - 1
+        await database.transaction(shared)
+    assert len(waits.slept) == MAX_TRIES - 1
 
 
 async def test_processes_that_hammer_one_database_lose_nothing(furnished, database_url):
@@ -161,7 +161,7 @@ async def test_processes_that_hammer_one_database_lose_nothing(furnished, databa
     command = (sys.executable, "-c", ADDER, database_url, "60")
     others = [await asyncio.create_subprocess_exec(*command) for _ in range(3)]
     assert [await each.wait() for each in others] == [0, 0, 0]
-    assert await furnished.step(shared) == 50 + 180
+    assert await furnished.transaction(shared) == 50 + 180
 
 
 async def test_deadlocks_are_broken_and_run_again(furnished):
@@ -169,46 +169,46 @@ async def test_deadlocks_are_broken_and_run_again(furnished):
 
     SQLite has one writer and cannot come to this; PostgreSQL picks a victim.
     """
-    meeting = threading.Barrier(1 if furnished.is_sqlite else 2)
+    level_baseline = threading.Barrier(1 if furnished.is_sqlite else 2)
     more = update(LevelRow).values(buffer=LevelRow.buffer + 1)
     buffers = select(LevelRow.buffer)
 
     def crossed(one, other):
         tries = []
 
-        def work(ledger):
+        def work(tx):
             tries.append(1)
-            ledger.run(
-                update(LevelRow).where(LevelRow.id == one).values(buffer=LevelRow.buffer + 1)
-            )
+            tx.run(update(LevelRow).where(LevelRow.id == one).values(buffer=LevelRow.buffer + 1))
             if len(tries) == 1:
-                meeting.wait(10)
-            ledger.run(more.where(LevelRow.id == other))
+                level_baseline.wait(10)
+            tx.run(more.where(LevelRow.id == other))
             return len(tries)
 
         return work
 
-    tries = await asyncio.gather(furnished.step(crossed(1, 2)), furnished.step(crossed(2, 1)))
+    tries = await asyncio.gather(
+        furnished.transaction(crossed(1, 2)), furnished.transaction(crossed(2, 1))
+    )
     assert sum(tries) == (2 if furnished.is_sqlite else 3)
-    assert furnished.run(lambda ledger: ledger.run(buffers).scalars().all()) == [2, 2]
+    assert furnished.run(lambda tx: tx.run(buffers).scalars().all()) == [2, 2]
 
 
 @needs_postgres
 async def test_a_server_that_drops_connections_is_asked_again(postgres_url):
     """A restart of PostgreSQL is an interruption of seconds, not an error."""
-    with closing(Database(postgres_url)) as database:
-        await database.step(furnish)
+    with closing(SqlDatabase(postgres_url)) as database:
+        await database.transaction(furnish)
         tries = []
 
-        def work(ledger):
+        def work(tx):
             tries.append(1)
             if len(tries) == 1:
-                backend = ledger.run(text("SELECT pg_backend_pid()")).scalar_one()
+                backend = tx.run(text("SELECT pg_backend_pid()")).scalar_one()
                 with psycopg.connect(postgres_url, autocommit=True) as other:
                     other.execute("SELECT pg_terminate_backend(%s)", [backend])
-            return shared(ledger)
+            return shared(tx)
 
-        assert await database.step(work) == 50
+        assert await database.transaction(work) == 50
     assert len(tries) == 2
 
 
@@ -216,11 +216,11 @@ async def test_every_sqlite_commit_is_on_the_disk(sqlite_url):
     """A webhook that was answered 200 must survive the power failing."""
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
 
-    def pragmas(ledger):
-        return {name: ledger.run(text(f"PRAGMA {name}")).scalar_one() for name in wanted}
+    def pragmas(tx):
+        return {name: tx.run(text(f"PRAGMA {name}")).scalar_one() for name in wanted}
 
-    with closing(Database(sqlite_url)) as database:
-        assert await database.step(pragmas) == wanted
+    with closing(SqlDatabase(sqlite_url)) as database:
+        assert await database.transaction(pragmas) == wanted
 
 
 @needs_postgres
@@ -232,18 +232,20 @@ async def test_every_postgresql_commit_is_on_the_disk(postgres_url):
         server.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
     wanted = {"synchronous_commit": "on", "TimeZone": "UTC"}
 
-    def shown(ledger):
-        return {name: ledger.run(text(f"SHOW {name}")).scalar_one() for name in wanted}
+    def shown(tx):
+        return {name: tx.run(text(f"SHOW {name}")).scalar_one() for name in wanted}
 
-    with closing(Database(postgres_url)) as database:
-        assert await asyncio.gather(*[database.step(shown) for _ in range(6)]) == [wanted] * 6
+    with closing(SqlDatabase(postgres_url)) as database:
+        assert (
+            await asyncio.gather(*[database.transaction(shown) for _ in range(6)]) == [wanted] * 6
+        )
 
 
 async def test_times_come_back_aware_and_in_utc(furnished):
     """SQLite knows no time zones, and PostgreSQL answers in its own."""
     written = datetime.fromisoformat("2026-11-23T13:00:00.123456+02:00")
-    await furnished.step(lambda ledger: ledger.left(US, now=written))
-    read = await furnished.step(lambda ledger: ledger.store(US).last_left)
+    await furnished.transaction(lambda tx: tx.record_sent(US, now=written))
+    read = await furnished.transaction(lambda tx: tx.store(US).last_sent_at)
     assert (read, read.tzinfo) == (written, UTC)
 
 
@@ -270,12 +272,12 @@ def test_a_url_that_leads_nowhere_is_explained(wrong):
 
 def test_a_word_left_by_one_process_is_read_by_another(furnished, database_url):
     word = json.dumps({"epoch": 3})
-    furnished.run(lambda ledger: ledger.set("instance", "early"))
-    furnished.run(lambda ledger: ledger.set("instance", word))
-    with closing(Database(database_url)) as other:
-        assert other.run(lambda ledger: ledger.setting("instance")) == word
-        other.run(lambda ledger: ledger.set("instance", None))
-    assert furnished.run(lambda ledger: ledger.run(select(SettingRow)).all()) == []
+    furnished.run(lambda tx: tx.set_setting("instance", "early"))
+    furnished.run(lambda tx: tx.set_setting("instance", word))
+    with closing(SqlDatabase(database_url)) as other:
+        assert other.run(lambda tx: tx.setting("instance")) == word
+        other.run(lambda tx: tx.set_setting("instance", None))
+    assert furnished.run(lambda tx: tx.run(select(SettingRow)).all()) == []
 
 
 ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))
@@ -287,17 +289,21 @@ ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))
 def test_any_text_is_kept_and_found_again(database, name, facts):
     """Both databases keep the same, in columns and in JSON; what PostgreSQL lets out is valid."""
     with database.engine.begin() as connection:
-        connection.execute(delete(NoticeRow))
+        connection.execute(delete(NotificationRow))
         row = {
             "kind": name,
             "severity": "info",
-            "over": False,
+            "resolved": False,
             "at": datetime.now(UTC),
             "facts": facts,
         }
-        connection.execute(insert(NoticeRow), [row | {"subject": "a"}, row | {"subject": "b"}])
-        connection.execute(insert(NoticeRow).values(**row, subject="c"))
-        found = connection.execute(select(NoticeRow.__table__).where(NoticeRow.kind == name)).all()
+        connection.execute(
+            insert(NotificationRow), [row | {"subject": "a"}, row | {"subject": "b"}]
+        )
+        connection.execute(insert(NotificationRow).values(**row, subject="c"))
+        found = connection.execute(
+            select(NotificationRow.__table__).where(NotificationRow.kind == name)
+        ).all()
     assert [each.kind for each in found] == [storable(name)] * 3
     said = json.dumps(found[0].facts, ensure_ascii=False)
     assert storable(said) == said

@@ -6,32 +6,30 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from sync_core.db.baselines import ADJUSTMENT, BATCH
-from sync_core.db.brakes import HOLD
-from sync_core.db.leases import BASELINE, KEPT_RENEWALS
+from sync_core.db.leases import BASELINE, MAX_RENEWALS_KEPT
 from sync_core.db.rows import CONNECTION, LEVEL
 from sync_core.db.stock import MOVEMENT, POOL
-from sync_core.domain.lease import LeaseState, LeaseView, Mark
+from sync_core.db.traffic import WITHHELD
+from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView
 from tests.db.conftest import EU, NOON, US, after
 
-THEIRS = Mark(instance="b", renewal="r", at=NOON)
+THEIRS = LeaseMark(instance="b", renewal="r", at=NOON)
 
 
 def lease(database, store=US):
-    return database.run(lambda ledger: ledger.lease(store))
+    return database.run(lambda tx: tx.lease(store))
 
 
 def find(database, state, store=US, found=None, at=0, *, weak=False):
-    return database.run(
-        lambda ledger: ledger.lease_found(store, state, found, weak=weak, now=after(at))
-    )
+    return database.run(lambda tx: tx.note_lease(store, state, found, weak=weak, now=after(at)))
 
 
 def start(database, store=US, at=10):
-    return database.run(lambda ledger: ledger.start_takeover(store, "ann", now=after(at)))
+    return database.run(lambda tx: tx.start_takeover(store, "ann", now=after(at)))
 
 
 def end(database, store=US, at=20):
-    return database.run(lambda ledger: ledger.end_takeover(store, now=after(at)))
+    return database.run(lambda tx: tx.end_takeover(store, now=after(at)))
 
 
 def rows(database, table, *columns):
@@ -41,9 +39,9 @@ def rows(database, table, *columns):
 
 
 def run(database, *statements):
-    def work(ledger):
+    def work(tx):
         for each in statements:
-            ledger.run(each)
+            tx.run(each)
 
     database.run(work)
 
@@ -54,22 +52,20 @@ def run(database, *statements):
 def test_a_database_has_one_name_for_ever(furnished):
     """Also where two processes start at the same time."""
     with ThreadPoolExecutor(6) as pool:
-        names = set(
-            pool.map(lambda n: furnished.run(lambda ledger: ledger.instance(f"n{n}")), range(12))
-        )
+        names = set(pool.map(lambda n: furnished.run(lambda tx: tx.instance(f"n{n}")), range(12)))
     assert len(names) == 1
 
 
 def test_a_store_may_hold_the_last_renewal_that_it_took_and_those_after_it(furnished):
     """A renewal whose answer was lost may have been taken all the same."""
 
-    def work(ledger):
-        ledger.instance("a")
+    def work(tx):
+        tx.instance("a")
         for token in ("r1", "r2", "r3"):
-            ledger.begin_renewal(US, token)
-        ledger.begin_renewal(EU, "other")
-        ledger.end_renewal(US, "r2")
-        return ledger.recorded(US), ledger.recorded(EU)
+            tx.begin_renewal(US, token)
+        tx.begin_renewal(EU, "other")
+        tx.end_renewal(US, "r2")
+        return tx.recorded(US), tx.recorded(EU)
 
     us, eu = furnished.run(work)
     assert us.instance == "a"
@@ -80,14 +76,16 @@ def test_a_store_may_hold_the_last_renewal_that_it_took_and_those_after_it(furni
 def test_renewals_before_the_last_are_remembered_for_a_while(furnished):
     """Another process of ours may have read the mark before it was renewed, and asks only now."""
 
-    def work(ledger):
-        for number in range(3 * KEPT_RENEWALS):
-            ledger.begin_renewal(US, f"r{number}")
-            ledger.end_renewal(US, f"r{number}")
-        return ledger.recorded(US).renewals
+    def work(tx):
+        for number in range(3 * MAX_RENEWALS_KEPT):
+            tx.begin_renewal(US, f"r{number}")
+            tx.end_renewal(US, f"r{number}")
+        return tx.recorded(US).renewals
 
-    last = 3 * KEPT_RENEWALS - 1
-    assert furnished.run(work) == {f"r{number}" for number in range(last - KEPT_RENEWALS, last + 1)}
+    last = 3 * MAX_RENEWALS_KEPT - 1
+    assert furnished.run(work) == {
+        f"r{number}" for number in range(last - MAX_RENEWALS_KEPT, last + 1)
+    }
 
 
 # -- states
@@ -95,7 +93,7 @@ def test_renewals_before_the_last_are_remembered_for_a_while(furnished):
 
 def test_a_store_that_nobody_has_asked_is_unknown(furnished):
     assert lease(furnished) == LeaseView(store=US, state=LeaseState.UNKNOWN)
-    assert furnished.run(lambda ledger: ledger.leases()) == {}
+    assert furnished.run(lambda tx: tx.leases()) == {}
 
 
 def test_what_was_found_is_noted_once(furnished):
@@ -158,7 +156,7 @@ def test_an_older_database_is_so_for_all_its_stores(furnished):
 def busy(furnished):
     """Both levels have something under way, the safety stop holds a movement, us is two-way."""
     batch = {"store": EU, "key": "k2", "body": b"{}", "planned_at": NOON, "attempts": 1}
-    written = {"delta": -5, "meeting": 0, "state": "open", "planned_at": NOON}
+    written = {"delta": -5, "level_baseline": 0, "state": "open", "planned_at": NOON}
     moved = {"pool_id": 1, "level_id": 1, "delta": -5, "at": NOON}
     run(
         furnished,
@@ -167,32 +165,36 @@ def busy(furnished):
         insert(ADJUSTMENT).values(level_id=1, batch_id=2, **written),
         insert(ADJUSTMENT).values(level_id=2, batch_id=1, **written),
         update(LEVEL).values(open=True, due=True),
-        insert(MOVEMENT).values(meeting=0, counted=-5, shared=45, source="look", **moved),
-        insert(HOLD).values(brake="eu:1", movement_id=1, kept={}, **moved),
+        insert(MOVEMENT).values(level_baseline=0, counted=-5, shared=45, source="look", **moved),
+        insert(WITHHELD).values(breaker="eu:1", movement_id=1, withheld_from={}, **moved),
     )
     return furnished
 
 
 def baseline(database, store):
-    database.run(lambda ledger: ledger.new_baseline(store, now=after(60)))
+    database.run(lambda tx: tx.reset_baselines(store, now=after(60)))
 
 
 def test_a_destination_starts_over_and_its_pools_go_on(busy):
     baseline(busy, US)
-    assert rows(busy, LEVEL, "store", "met", "book", "open", "meeting", "look_at", "due") == [
+    assert rows(
+        busy, LEVEL, "store", "baselined", "book", "open", "level_baseline", "refresh_at", "due"
+    ) == [
         ("eu", True, 50, True, 0, None, True),
         ("us", False, None, False, 1, after(60), False),
     ]
     assert rows(busy, POOL, "shared", "first_shared", "baseline") == [(50, 50, 0)]
     assert rows(busy, BATCH, "store", "state") == [("us", "doubtful"), ("eu", "open")]
     assert rows(busy, ADJUSTMENT, "level_id", "state") == [(1, "open"), (2, "doubtful")]
-    assert rows(busy, HOLD, "released_at") == [(None,)]
+    assert rows(busy, WITHHELD, "released_at") == [(None,)]
 
 
 @pytest.mark.parametrize("store", [EU, None], ids=["the source", "every store"])
 def test_the_sources_pools_start_over_as_a_whole(busy, store):
     baseline(busy, store)
-    levels = rows(busy, LEVEL, "store", "met", "book", "meeting", "look_at", "first_shared")
+    levels = rows(
+        busy, LEVEL, "store", "baselined", "book", "level_baseline", "refresh_at", "first_shared"
+    )
     assert levels == [
         ("eu", False, None, 1, after(60), None),
         ("us", False, None, 1, after(60), None),
@@ -201,20 +203,20 @@ def test_the_sources_pools_start_over_as_a_whole(busy, store):
     us = "open" if store is EU else "doubtful"
     assert rows(busy, BATCH, "store", "state") == [("us", us), ("eu", "doubtful")]
     assert rows(busy, LEVEL, "open") == [(False,), (us == "open",)]
-    assert rows(busy, HOLD, "released_at") == [(after(60),)]
+    assert rows(busy, WITHHELD, "released_at") == [(after(60),)]
 
 
 def test_what_is_off_is_not_read(busy):
     run(busy, update(CONNECTION).values(mode="off"))
     baseline(busy, None)
-    assert rows(busy, LEVEL, "store", "met", "look_at") == [
+    assert rows(busy, LEVEL, "store", "baselined", "refresh_at") == [
         ("eu", False, after(60)),
         ("us", False, None),
     ]
 
 
 def test_a_baseline_is_kept_for_the_history(furnished):
-    furnished.run(lambda ledger: ledger.save_baseline(None, "older", "ann", now=NOON))
+    furnished.run(lambda tx: tx.save_baseline(None, "older", "ann", now=NOON))
     assert rows(furnished, BASELINE, "store", "reason", "by", "at") == [
         (None, "older", "ann", NOON)
     ]

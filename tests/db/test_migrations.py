@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from sync_core.db import migrate as migrations
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import current, draft, head, migrate, revisions
 from sync_core.db.rows import VARIANT, variant_of
 from sync_core.domain.values import InventoryPolicy
@@ -35,7 +35,7 @@ POSTGRES_SHAPE = """
 
 @pytest.fixture
 def empty(empty_url):
-    database = Database(empty_url)
+    database = SqlDatabase(empty_url)
     yield database
     database.close()
 
@@ -86,7 +86,7 @@ def test_starts_at_the_same_moment_wait_for_each_other(empty_url):
     """Several processes come up at once: one migrates, nobody fails."""
 
     def start(_):
-        database = Database(empty_url)
+        database = SqlDatabase(empty_url)
         try:
             return migrate(database.engine)
         finally:

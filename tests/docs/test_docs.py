@@ -10,9 +10,9 @@ import pytest
 import typer
 from pydantic import BaseModel, SecretStr
 
-from bot.grammar import TABLE
+from bot.commands.grammar import COMMANDS
 from bot.manifest import SCOPES, WELCOME
-from bot.messages.incidents import STORIES
+from bot.messages.incidents import INCIDENT_TEXTS
 from sync_core.cli import app
 from sync_core.domain.drift import SUSPENDED
 from sync_core.domain.proposals import LEADS_TO
@@ -165,7 +165,7 @@ def test_the_table_of_the_command_line_has_every_command():
 def test_the_table_of_slack_has_every_command():
     """What is not in the table is not found."""
     told = first_words(section(README, "Commands"), "/tipo")
-    assert sorted(told) == sorted(row.word for row in TABLE)
+    assert sorted(told) == sorted(row.word for row in COMMANDS)
 
 
 def test_the_table_of_slack_says_for_which_commands_one_must_be_an_approver():
@@ -174,7 +174,7 @@ def test_the_table_of_slack_says_for_which_commands_one_must_be_an_approver():
         r"^\| `/tipo (\w+).*\| *([^|]*?) *\|$", section(README, "Commands"), re.MULTILINE
     )
     told = {word for word, who in rows if who and word != "drift"}
-    assert told == {row.word for row in TABLE if row.order}
+    assert told == {row.word for row in COMMANDS if row.order}
 
 
 def commands_in(page):
@@ -191,7 +191,7 @@ def commands_in(page):
 def odd_of(head, words):
     """Return what of a command does not exist, or nothing."""
     if head == "/tipo":
-        known = {row.word for row in TABLE}
+        known = {row.word for row in COMMANDS}
         return words[0] if words and words[0] not in known | {"…"} else ""
     command, rest = CLI, list(words)
     while rest and getattr(command, "commands", None):
@@ -214,7 +214,7 @@ def test_every_command_that_is_told_exists_with_its_options(page):
 def test_the_check_of_commands_finds_what_does_not_exist():
     """A check that lets everything pass is none."""
     assert odd_of("tipo", ["stok", "SFDJ-M"]) == "stok"
-    assert odd_of("tipo", ["places", "set", "Berlin", "--force"]) == "--force"
+    assert odd_of("tipo", ["locations", "set", "Berlin", "--force"]) == "--force"
     assert odd_of("/tipo", ["stok"]) == "stok"
     assert odd_of("tipo", ["export", "decisions", "--from", "2026-11-01"]) == ""
 
@@ -240,7 +240,7 @@ def test_every_kind_of_alert_is_told_with_what_to_do():
     """Whoever is woken by an alert looks it up by its kind."""
     chapter = section(OPERATING, "Each alert, and what to do")
     told = re.findall(r"^### .+ \(`(\w+)`\)$", chapter, re.MULTILINE)
-    assert sorted(told) == sorted(STORIES)
+    assert sorted(told) == sorted(INCIDENT_TEXTS)
 
 
 def test_every_reason_to_leave_a_product_alone_is_known():
@@ -266,7 +266,9 @@ def test_every_file_that_a_drawing_names_is_there():
     """The drawings lead newcomers into the code."""
     text = (ROOT / "docs/how-it-works.md").read_text("utf-8")
     named = {
-        word for _, block in BLOCK.findall(text) for word in re.findall(r"[a-z_]+/\w+\.py", block)
+        word
+        for _, block in BLOCK.findall(text)
+        for word in re.findall(r"[a-z_]+(?:/[a-z_]+)*/\w+\.py", block)
     }
     missing = {
         each

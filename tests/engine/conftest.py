@@ -1,17 +1,17 @@
-"""The whole engine in virtual time: see tests/simulation/house.py."""
+"""The whole engine in virtual time: see tests/simulation/harness.py."""
 
 import pytest
 
-from tests.simulation.house import House
+from tests.simulation.harness import Harness
 
 
 @pytest.fixture
-def house():
-    """Return a builder of houses; whatever it builds is closed at the end."""
+def build_harness():
+    """Return a builder of harnesses; each is closed at the end."""
     built = []
 
     def build(**given):
-        built.append(House(**given))
+        built.append(Harness(**given))
         if given.get("opened"):
             built[-1].advance(2)  # the process has said hello to the stores
         return built[-1]

@@ -1,7 +1,7 @@
-"""Break each rule on purpose, in a copy, and say which test notices first. `make mutants`.
+"""Break each rule on purpose, in a copy, and say which test notifications first. `make mutants`.
 
 The quick tests are asked first, the simulation last; `--suites simulation` says what it alone
-notices. What it cannot see (a rule that another one heals) must have a test of its own. A mutant
+notifications. What it cannot see (a rule that another one heals) must have a test of its own. A mutant
 on which a suite does not come to an end is killed by the clock. Exit code 1 if a mutant survives.
 """
 
@@ -45,140 +45,140 @@ def mutant(name: str, file: str, old: str, new: str, *more: tuple[str, str, str]
 MUTANTS = (
     mutant(
         "the book becomes the total instead of moving by the delta",
-        f"{DOMAIN}/settle.py",
+        f"{DOMAIN}/settlement.py",
         "book=level.book + done.delta",
         "book=pool.shared",
     ),
     mutant(
         "a new key on each sending",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "self._store.send(batch.body)",
         "self._store.send(batch.body.replace("
         "batch.key.encode(), self._context.ids.new().encode()))",
     ),
     mutant(
         "no answer is taken for refused",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "case KeySpent() | BatchRefused():",
         "case KeySpent() | BatchRefused() | NoAnswer() | StillRunning():",
     ),
     mutant(
         "a sending that was never executed leaves its stamp",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "until=until, executed=False)",
         "until=until, executed=True)",
     ),
     mutant(
         "a sending that may have been executed is forgotten",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "until=until, executed=True)",
         "until=until, executed=False)",
     ),
     mutant(
         "a request that is refused says that no earlier one was executed",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "case Refused() if not was_sent:",
         "case Refused():",
     ),
     mutant(
         "that a store says who it is ends its refusal to be written to",
         "sync_core/db/catalogue.py",
-        "let_go = let_go.where(STORE.c.write_refused.is_(written))",
+        "unblock_store = unblock_store.where(STORE.c.write_refused.is_(written))",
         "pass",
     ),
     mutant(
         "no guard against stale readings",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "    if reading.updated_at is None:\n        return undone\n",
         "    if reading.updated_at is None or True:\n        return False\n",
     ),
     mutant(
         "a read counts without the two quiet seconds",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "look.began < max(level.settled_at, level.accounted_at) + patience.quiet",
         "False",
     ),
     mutant(
         "a read counts although the level has moved since it began",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "level.open or level.version != look.version",
         "False",
         (
-            f"{DOMAIN}/account.py",
+            f"{DOMAIN}/accounting.py",
             "look.began < max(level.settled_at, level.accounted_at) + patience.quiet",
             "False",
         ),
     ),
     mutant(
         "the same second is late enough",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "updated_at > known and",
         "updated_at >= known and",
     ),
     mutant(
         "accounting while an adjustment is open",
-        f"{DOMAIN}/account.py",
-        "if level.open or (level.awaits_look",
-        "if (level.awaits_look",
+        f"{DOMAIN}/accounting.py",
+        "if level.open or (level.awaits_refresh",
+        "if (level.awaits_refresh",
     ),
     mutant(
         "dropping instead of looking",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "pool.with_level(wish(level, now=now, patience=patience)))\n        case Verdict.ACCEPT",
         "pool.with_level(level))\n        case Verdict.ACCEPT",
     ),
     mutant(
         "what is heard while an adjustment is open is forgotten",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "pool.with_level(_remember(level, seen, now=now))",
         "pool",
     ),
     mutant(
         "written_at is forgotten",
-        f"{DOMAIN}/settle.py",
+        f"{DOMAIN}/settlement.py",
         "        written_at=max(level.written_at, written_at),\n"
-        "        heard_at=max(level.heard_at, written_at),\n",
+        "        reported_at=max(level.reported_at, written_at),\n",
         "",
     ),
     mutant(
         "settling leaves the book",
-        f"{DOMAIN}/settle.py",
+        f"{DOMAIN}/settlement.py",
         "book=level.book + done.delta",
         "book=level.book",
     ),
     mutant(
         "the book moves before the answer",
-        f"{DOMAIN}/plan.py",
+        f"{DOMAIN}/adjustments.py",
         "replace(level, open=True, version",
         "replace(level, open=True, book=level.book + delta, version",
-        (f"{DOMAIN}/settle.py", "book=level.book + done.delta", "book=level.book"),
+        (f"{DOMAIN}/settlement.py", "book=level.book + done.delta", "book=level.book"),
     ),
     mutant(
         "two open adjustments of one level",
-        f"{DOMAIN}/plan.py",
+        f"{DOMAIN}/adjustments.py",
         "level.active and not level.open and",
         "level.active and",
         (
             "sync_core/db/stock.py",
-            "        LEVEL.c.open.is_(False),\n        LEVEL.c.look_at.is_(None)",
-            "        LEVEL.c.look_at.is_(None)",
+            "        LEVEL.c.open.is_(False),\n        LEVEL.c.refresh_at.is_(None)",
+            "        LEVEL.c.refresh_at.is_(None)",
         ),
     ),
     mutant(
         "a refused row takes its batch along",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "            if number in reasons:\n",
         "            if number in reasons or reasons:\n",
     ),
     mutant(
-        "a refused row is owed again at once",
-        f"{WORKERS}/sending.py",
+        "a refused row is outstanding again at once",
+        f"{WORKERS}/sender.py",
         "            if number in reasons:\n",
         "            if False:\n",
     ),
     mutant(
         "an answer that comes twice settles twice",
-        f"{WORKERS}/sending.py",
+        f"{WORKERS}/sender.py",
         "            if each.id in hit\n",
         "            if each.id in hit or True\n",
         (
@@ -194,20 +194,20 @@ MUTANTS = (
     ),
     mutant(
         "a key that is too old is sent blindly",
-        f"{DOMAIN}/plan.py",
-        "first_sent_at is not None and now - first_sent_at >= KEY_LIVES",
+        f"{DOMAIN}/adjustments.py",
+        "first_sent_at is not None and now - first_sent_at >= KEY_LIFETIME",
         "False",
     ),
     mutant(
-        "a first meeting that differs is adopted",
-        f"{DOMAIN}/meet.py",
+        "a first level_baseline that differs is adopted",
+        f"{DOMAIN}/baseline.py",
         "    if level.book == shown(level, shared):\n",
         "    if level.book is not None:\n",
     ),
     mutant(
-        "a meeting settles what an older one sent",
-        f"{DOMAIN}/settle.py",
-        "level.meeting == done.meeting and ",
+        "a level_baseline settles what an older one sent",
+        f"{DOMAIN}/settlement.py",
+        "level.level_baseline == done.level_baseline and ",
         "",
     ),
     mutant(
@@ -218,11 +218,11 @@ MUTANTS = (
     ),
     mutant(
         "unknown is zero",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "    if reading.trouble is not None or reading.available is None:\n",
         "    reading = replace(reading, available=reading.available or 0)\n    if False:\n",
         (
-            f"{DOMAIN}/account.py",
+            f"{DOMAIN}/accounting.py",
             "    if reading.available is None:  # weigh() has seen to it\n        return",
             "    reading = replace(reading, available=reading.available or 0)\n"  # noqa: ISC004
             "    if False:\n        return",
@@ -230,160 +230,160 @@ MUTANTS = (
     ),
     mutant(
         "catch-up learns nothing",
-        f"{WORKERS}/catching_up.py",
+        f"{WORKERS}/catch_up.py",
         "if each.trouble is not None or each.available != level.book:",
         "if False:",
     ),
     mutant(
         "a store is written to before it says who it is",
-        f"{WORKERS}/sending.py",
-        "if self._store.alias not in self._context.known:",
+        f"{WORKERS}/sender.py",
+        "if self._store.alias not in self._context.identified:",
         "if False:",
     ),
     mutant(
-        "what the brake holds is owed all the same",
-        f"{DOMAIN}/shown.py",
+        "what the brake holds is outstanding all the same",
+        f"{DOMAIN}/quantities.py",
         "    shared -= level.held\n",
         "",
     ),
     mutant(
-        "what was held from an old meeting is owed in the new one",
-        f"{DOMAIN}/brake.py",
-        "if kept.get(each.id) == each.meeting else each",
+        "what was held from an old level_baseline is outstanding in the new one",
+        f"{DOMAIN}/circuit_breaker.py",
+        "if kept.get(each.id) == each.level_baseline else each",
         "if each.id in kept else each",
     ),
     mutant(
         "an order explains every movement of its size",
-        f"{DOMAIN}/brake.py",
+        f"{DOMAIN}/circuit_breaker.py",
         "            theirs.remove(act)\n",
         "            continue\n",
     ),
     mutant(
         "what has been decided on trips the brake again",
-        f"{WORKERS}/braking.py",
-        "if decided is None or each.at > decided or each.brake == self._wait",
+        f"{WORKERS}/circuit_breaker.py",
+        "if decided is None or each.at > decided or each.brake == self._waiting_list",
         "if True",
     ),
     mutant(
         "sales wait for the brake as well",
-        f"{DOMAIN}/brake.py",
+        f"{DOMAIN}/circuit_breaker.py",
         "or (is_part and move.counted > 0)",
         "or is_part",
     ),
     mutant(
         "a decision ignores what has moved since it was shown",
-        f"{DOMAIN}/decide.py",
+        f"{DOMAIN}/decisions.py",
         "    if _has_moved(pool, chosen, values):\n",
         "    if False:\n",
     ),
     mutant(
         "a decision grants a look that was wished for while it read",
-        f"{DOMAIN}/decide.py",
-        "        if read.mark != level.look_mark:",
+        f"{DOMAIN}/decisions.py",
+        "        if read.mark != level.refresh_mark:",
         "        if False:",
     ),
     mutant(
         "a decision believes a number that is visibly stale",
-        f"{DOMAIN}/decide.py",
+        f"{DOMAIN}/decisions.py",
         "        if weigh(level, read.reading, look, patience=patience) is not Verdict.ACCEPT:\n",
         "        if False and weigh(level, read.reading, look, patience=patience):\n",
     ),
     mutant(
         "an undo takes back the total instead of the difference",
-        f"{DOMAIN}/decide.py",
+        f"{DOMAIN}/decisions.py",
         "    shared = pool.shared - effect.moved\n",
         "    shared = (pool.first_shared or 0) - effect.moved\n",
     ),
     mutant(
         "an undo gives back what was never written",
-        f"{DOMAIN}/decide.py",
-        "    unwritten = 0 if level.open else owed(level, shared)\n",
+        f"{DOMAIN}/decisions.py",
+        "    unwritten = 0 if level.open else outstanding(level, shared)\n",
         "    unwritten = 0 * shared\n",
     ),
     mutant(
-        "an undo does not see that a level has met its pool anew",
-        f"{DOMAIN}/decide.py",
-        "level is None or level.meeting != joined.meeting or not level.met",
+        "an undo does not see that a level has baselined its pool anew",
+        f"{DOMAIN}/decisions.py",
+        "level is None or level.level_baseline != joined.level_baseline or not level.baselined",
         "level is None",
     ),
     mutant(
         "a decision is not kept as an effect",
-        f"{WORKERS}/deciding.py",
-        "    ledger.save_effect("
+        f"{WORKERS}/decider.py",
+        "    tx.save_effect("
         "each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)\n",
         "",
     ),
     mutant(
         "two processes carry out one decision",
-        "sync_core/db/desk.py",
+        "sync_core/db/proposals.py",
         "return self.run(mine.with_for_update()).first() is not None",
         "return True or self.run(mine).first() is not None",
     ),
     mutant(
         "whoever clicks last has decided, too",
-        "sync_core/db/desk.py",
+        "sync_core/db/proposals.py",
         "still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
         "still = PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
     ),
     mutant(
         "what has expired can be decided",
-        "sync_core/db/desk.py",
+        "sync_core/db/proposals.py",
         "still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
         "still = OPEN & PROPOSAL.c.id.in_(some)",
     ),
     mutant(
         "a buffer forgets what was ordered",
         "sync_core/db/catalogue.py",
-        "LEVEL.c.met | LEVEL.c.due",
-        "LEVEL.c.met",
+        "LEVEL.c.baselined | LEVEL.c.due",
+        "LEVEL.c.baselined",
     ),
     mutant(
         "two answers are enough for a contest",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "UNDOING = 3",
         "UNDOING = 2",
     ),
     mutant(
         "sales of a sold-out item are taken for another app",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "if undoing and (seen or any(each.delta > 0 for each in undoing)):",
         "if undoing:",
     ),
     mutant(
         "sales in both stores are taken for another app",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "if repeating and (seen or all(each.delta > 0 for each in repeating)):",
         "if repeating:",
     ),
     mutant(
         "what an order explains counts as an answer",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "answer = None if each.explained else _answer(each, ours)",
         "answer = _answer(each, ours)",
     ),
     mutant(
         "a sale and its cancellation by turns are a contest",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "if not turned or not causes or any(each.explained for each in causes):",
         "if not turned or not causes:",
     ),
     mutant(
         "only the last update can be undone",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "sums = {ours[-1].delta, sum(each.delta for each in ours)} - {0}",
         "sums = {ours[-1].delta}",
     ),
     mutant(
         "what was before a contest counts after it",
-        f"{WORKERS}/contesting.py",
-        "ledger.contested_at(pool, since=now - WITHIN) or NEVER",
+        f"{WORKERS}/contest_detector.py",
+        "tx.contested_at(pool, since=now - WITHIN) or NEVER",
         "NEVER",
     ),
     mutant(
         "a contested level is written to",
         "sync_core/domain/values.py",
         "return self.mode is not Mode.OFF and self.suspended is None",
-        "return self.mode is not Mode.OFF and not self.blind",
+        "return self.mode is not Mode.OFF and not self.is_unreadable",
         ("sync_core/db/stock.py", "        LEVEL.c.suspended.is_(None),\n", ""),
     ),
     mutant(
@@ -394,7 +394,7 @@ MUTANTS = (
     ),
     mutant(
         "a resumed level is not read before it is written to",
-        f"{DOMAIN}/contest.py",
+        f"{DOMAIN}/contests.py",
         "pool = pool.with_level(wish(back, now=now))",
         "pool = pool.with_level(back)",
     ),
@@ -412,20 +412,20 @@ MUTANTS = (
     ),
     mutant(
         "a reading lifts what only right books may lift",
-        f"{DOMAIN}/account.py",
+        f"{DOMAIN}/accounting.py",
         "    if level.suspended is Suspension.UNBALANCED:\n",
         "    if False:\n",
     ),
     mutant(
         "a person's answer keeps the old books",
-        f"{DOMAIN}/decide.py",
+        f"{DOMAIN}/decisions.py",
         "        outcome = Outcome(pool=begin_anew(pool), news=ended(pool))\n",
         "        outcome = Outcome(pool=pool, news=ended(pool))\n",
     ),
     mutant(
         "an update that nobody will settle is waited for",
-        f"{WORKERS}/deciding.py",
-        "    ledger.mend_open(pool.id, now=now)\n",
+        f"{WORKERS}/decider.py",
+        "    tx.close_orphaned(pool.id, now=now)\n",
         "",
     ),
     mutant(
@@ -436,13 +436,13 @@ MUTANTS = (
     ),
     mutant(
         "what is open at a line is in no seal",
-        f"{WORKERS}/sealing.py",
+        f"{WORKERS}/sealer.py",
         "    carried = () if before is None else before.open\n",
         "    carried: tuple[int, ...] = ()\n",
     ),
     mutant(
         "a seal stands alone",
-        f"{DOMAIN}/seal.py",
+        f"{DOMAIN}/seals.py",
         "*(seal.format, seal.day, before, _microseconds(seal.drawn_at)),",
         "*(seal.format, seal.day, _microseconds(seal.drawn_at)),",
     ),
@@ -455,7 +455,7 @@ MUTANTS = (
 )
 
 
-def break_in(folder: Path, broken: Mutant) -> None:
+def apply_mutant(folder: Path, broken: Mutant) -> None:
     """Copy the project and break it."""
     for name in COPIED:
         source = ROOT / name
@@ -479,8 +479,8 @@ def misplaced(broken: Mutant) -> list[str]:
     ]
 
 
-def killer(folder: Path, suites: list[str], histories: int) -> str | None:
-    """Return the first test that notices, as `suite: test`."""
+def first_killer(folder: Path, suites: list[str], histories: int) -> str | None:
+    """Return the first test that notifications, as `suite: test`."""
     for suite in suites:
         paths, limit = SUITES[suite]
         told = first_failure(folder, paths, limit, histories)
@@ -520,8 +520,8 @@ def examine(broken: Mutant, suites: list[str], histories: int) -> tuple[str | No
     """Return what has killed a mutant, and the seconds that it took."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        break_in(Path(name), broken)
-        told = killer(Path(name), suites, histories)
+        apply_mutant(Path(name), broken)
+        told = first_killer(Path(name), suites, histories)
     return told, time.monotonic() - began
 
 

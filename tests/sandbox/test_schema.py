@@ -8,8 +8,8 @@ from graphql import (
     GraphQLObjectType,
 )
 
-from sandbox.graphql import schema
-from tests import official as shopify
+from sandbox.graphql_api import schema
+from tests import official_schema as shopify
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.goods import SoldOut
+from sandbox.models import SoldOut
 
 
 def sold(shop, item):
@@ -35,7 +35,7 @@ def fulfilled(shop, item):
         (lambda s, i: s.restock(i, 10), 60, 0, 60),
         (lambda s, i: s.edit(i, to=12), 12, 0, 12),
         (lambda s, i: s.edit(i, by=-3), 47, 0, 47),
-        (lambda s, i: s.set_aside(i, 4), 46, 0, 50),
+        (lambda s, i: s.make_unavailable(i, 4), 46, 0, 50),
     ],
     ids=[
         "sale",

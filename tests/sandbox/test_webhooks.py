@@ -47,7 +47,7 @@ def test_one_act_has_one_event_and_two_deliveries(app):
 
 def test_a_body_shows_the_moment_when_it_is_put_together(app, time):
     app.subscribe()
-    app.shop.post.put_together_after = 2
+    app.shop.webhooks.body_delay_seconds = 2
     app.shop.restock(app.item, 1)
     time.go(1)
     app.shop.restock(app.item, 1)
@@ -133,7 +133,7 @@ def test_eight_failures_in_a_row_end_a_subscription(app, time):
         (message,) = app.shop.due()
         app.shop.delivered(message, ok=False)
         time.go(6000)
-    assert app.shop.post.subscriptions == {}
+    assert app.shop.webhooks.subscriptions == {}
     assert app.shop.due() == []
 
 

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from sandbox.slack import Workspace
+from sandbox.slack import SandboxWorkspace
 
 NOON = 1_763_899_200.0
 
@@ -32,24 +32,26 @@ def clock():
     return Clock()
 
 
-class House:
+class Harness:
     """The workspace and who is in it."""
 
     def __init__(self, clock):
-        self.workspace = Workspace(clock, rate_limits=False, patience=1.0, signs_at=time.time)
-        self.ann = self.workspace.person("ann", real_name="Ann Arbor")
-        self.bob = self.workspace.person("bob")
-        self.eve = self.workspace.person("eve")
-        self.stock = self.workspace.channel("stock", [self.ann, self.bob])
+        self.workspace = SandboxWorkspace(
+            clock, rate_limits=False, ack_timeout=1.0, signature_clock=time.time
+        )
+        self.ann = self.workspace.add_user("ann", real_name="Ann Arbor")
+        self.bob = self.workspace.add_user("bob")
+        self.eve = self.workspace.add_user("eve")
+        self.stock = self.workspace.add_channel("stock", [self.ann, self.bob])
         self.client = None
 
 
 @pytest.fixture
-async def house(clock):
-    house = House(clock)
-    async with house.workspace.running():
-        house.client = client_of(house.workspace)
-        yield house
+async def harness(clock):
+    harness = Harness(clock)
+    async with harness.workspace.running():
+        harness.client = client_of(harness.workspace)
+        yield harness
 
 
 def client_of(workspace, token=None):

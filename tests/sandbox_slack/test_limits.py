@@ -10,8 +10,8 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 from slackblocks import _limits, _surfaces
 
-from sandbox.slack.check import check_blocks, check_view
-from sandbox.slack.limits import LEAST, MOST, SURFACES
+from sandbox.slack.limits import MAX, MIN, SURFACES
+from sandbox.slack.validation import check_blocks, check_view
 
 # Sources disagree about these; the lower number was taken on purpose.
 LOWER = {
@@ -35,7 +35,7 @@ def ours(table):
 def test_each_number_is_that_of_slackblocks(name):
     """A number learnt wrong would let a message through that Slack refuses."""
     end = SUFFIX.search(name)
-    table = ours(MOST if end[1] == "MAX" else LEAST)
+    table = ours(MAX if end[1] == "MAX" else MIN)
     assert table[name[: end.start()]] == LOWER.get(name, THEIRS[name])
 
 

@@ -14,18 +14,18 @@ async def session():
         yield session
 
 
-async def connect(house, session):
-    house.workspace.app.socket_mode = True
-    client = client_of(house.workspace, house.workspace.app.app_token)
-    told = await client.apps_connections_open(app_token=house.workspace.app.app_token)
+async def connect(harness, session):
+    harness.workspace.app.socket_mode = True
+    client = client_of(harness.workspace, harness.workspace.app.app_token)
+    told = await client.apps_connections_open(app_token=harness.workspace.app.app_token)
     return await session.ws_connect(told["url"])
 
 
-async def test_a_socket_greets_and_its_address_works_once(house, session):
+async def test_a_socket_greets_and_its_address_works_once(harness, session):
     """A second process must ask for its own."""
-    house.workspace.app.socket_mode = True
-    client = client_of(house.workspace, house.workspace.app.app_token)
-    url = (await client.apps_connections_open(app_token=house.workspace.app.app_token))["url"]
+    harness.workspace.app.socket_mode = True
+    client = client_of(harness.workspace, harness.workspace.app.app_token)
+    url = (await client.apps_connections_open(app_token=harness.workspace.app.app_token))["url"]
     socket = await session.ws_connect(url)
     assert await socket.receive_json(timeout=1) == {
         "type": "hello",
@@ -36,22 +36,22 @@ async def test_a_socket_greets_and_its_address_works_once(house, session):
         await session.ws_connect(url)
 
 
-async def test_the_eleventh_socket_is_turned_away(house, session):
+async def test_the_eleventh_socket_is_turned_away(harness, session):
     """Slack allows ten."""
-    sockets = [await connect(house, session) for _ in range(11)]
+    sockets = [await connect(harness, session) for _ in range(11)]
     for socket in sockets[:10]:
         assert (await socket.receive_json(timeout=1))["type"] == "hello"
     assert await sockets[10].receive_json(timeout=1) == {
         "type": "disconnect",
         "reason": "too_many_websockets",
     }
-    assert len(house.workspace.sockets.open) == 10
+    assert len(harness.workspace.sockets.open) == 10
 
 
-async def test_each_payload_goes_to_one_socket_and_takes_its_answer_from_the_ack(house, session):
+async def test_each_payload_goes_to_one_socket_and_takes_its_answer_from_the_ack(harness, session):
     """Two processes share the work; what one says with its ack is shown."""
-    workspace = house.workspace
-    sockets = [await connect(house, session) for _ in range(2)]
+    workspace = harness.workspace
+    sockets = [await connect(harness, session) for _ in range(2)]
     for socket in sockets:
         await socket.receive_json(timeout=1)
 
@@ -64,9 +64,13 @@ async def test_each_payload_goes_to_one_socket_and_takes_its_answer_from_the_ack
 
     envelopes = []
     for turn in (1, 0):
-        sending = workspace.command(house.ann, "/tipo status", channel=house.stock)
-        deed, envelope = await asyncio.gather(sending, act(sockets[turn]))
-        assert (deed.acked, deed.status, deed.told()[0].text) == (True, None, "Fine.")
+        sending = workspace.command(harness.ann, "/tipo status", channel=harness.stock)
+        interaction, envelope = await asyncio.gather(sending, act(sockets[turn]))
+        assert (interaction.acked, interaction.status, interaction.ephemeral_replies()[0].text) == (
+            True,
+            None,
+            "Fine.",
+        )
         envelopes.append(envelope)
     assert [(each["type"], each["accepts_response_payload"]) for each in envelopes] == [
         ("slash_commands", True),
@@ -74,8 +78,8 @@ async def test_each_payload_goes_to_one_socket_and_takes_its_answer_from_the_ack
     ]
 
 
-async def test_without_a_socket_the_command_fails_at_once(house):
+async def test_without_a_socket_the_command_fails_at_once(harness):
     """The person need not wait three seconds for nobody."""
-    house.workspace.app.socket_mode = True
-    deed = await house.workspace.command(house.ann, "/tipo x", channel=house.stock)
-    assert deed.failed == '/tipo failed with the error "dispatch_failed"'
+    harness.workspace.app.socket_mode = True
+    interaction = await harness.workspace.command(harness.ann, "/tipo x", channel=harness.stock)
+    assert interaction.failed == '/tipo failed with the error "dispatch_failed"'

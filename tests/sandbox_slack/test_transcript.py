@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.slack import Ping, look_at_view
-from sandbox.slack.text import escape, pings, pings_in, shown, typed
+from sandbox.slack import Ping, view_text
+from sandbox.slack.mrkdwn import displayed, escape, pings, pings_in, typed
 
 WORDS = st.text(max_size=60) | st.sampled_from(
     ["<!channel>", "<@U1>", "a & b < c", "&lt;!here&gt;", "<https://evil|Shopify>"]
@@ -18,7 +18,7 @@ def nobody(_key):
 @given(WORDS)
 def test_escaped_words_read_as_typed_and_call_nobody(words):
     """A merchant's title must neither ping nor become a link."""
-    assert shown(escape(words), nobody) == words
+    assert displayed(escape(words), nobody) == words
     assert list(pings_in(escape(words))) == []
 
 
@@ -200,9 +200,9 @@ NOW = """\
 """
 
 
-async def test_the_transcript_tells_the_whole_conversation(house, clock):
+async def test_the_transcript_tells_the_whole_conversation(harness, clock):
     """Documentation and demo show exactly this; every mark in it means something."""
-    workspace, client, ann, stock = house.workspace, house.client, house.ann, house.stock
+    workspace, client, ann, stock = harness.workspace, harness.client, harness.ann, harness.stock
     await workspace.command(ann, "/tipo drift", channel=stock)
     blocks = [*REPORT]
     blocks[1] = mrkdwn(REPORT[1]["text"]["text"].format(ann=ann.id))
@@ -213,20 +213,20 @@ async def test_the_transcript_tells_the_whole_conversation(house, clock):
     done = f"Approved by <@{ann.id}>"
     await client.chat_update(channel=stock.id, ts=report["ts"], text=done)
     await client.chat_postEphemeral(channel=stock.id, user=ann.id, text="Thank you")
-    await client.views_open(trigger_id=workspace.desk.new_trigger(ann.id), view=MODAL)
+    await client.views_open(trigger_id=workspace.api.new_trigger(ann.id), view=MODAL)
     home = {"type": "home", "blocks": [{"type": "section", "text": plain("All equal")}]}
     await client.views_publish(user_id=ann.id, view=home)
     assert workspace.transcript() == HISTORY
-    assert workspace.look(stock, house.bob) == NOW
+    assert workspace.channel_text(stock, harness.bob) == NOW
     assert workspace.pinged() == [Ping("user", ann.id), Ping("channel", "channel")]
     assert "Home" not in workspace.transcript(stock)
 
 
-async def test_a_view_shows_its_errors_beside_its_inputs(house):
+async def test_a_view_shows_its_errors_beside_its_inputs(harness):
     """Whoever is told no must see where."""
-    await house.client.views_open(
-        trigger_id=house.workspace.desk.new_trigger(house.ann.id), view=MODAL
+    await harness.client.views_open(
+        trigger_id=harness.workspace.api.new_trigger(harness.ann.id), view=MODAL
     )
-    view = house.workspace.modal(house.ann)
+    view = harness.workspace.modal(harness.ann)
     view.errors = {"units": "Not below zero."}
-    assert "| ! units: Not below zero." in look_at_view(house.workspace.state, view)
+    assert "| ! units: Not below zero." in view_text(harness.workspace.state, view)

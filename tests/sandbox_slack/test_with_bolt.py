@@ -4,18 +4,18 @@ import asyncio
 
 import pytest
 
-from sandbox.slack import Forgery, Impossible
+from sandbox.slack import Forgery, ImpossibleAction
 from tests.sandbox_slack.conftest import app_of, by_http, by_socket
 
 WAYS = {"http": by_http, "socket": by_socket}
 
 
 @pytest.fixture(params=list(WAYS))
-async def bolt(request, house):
-    app = app_of(house.workspace)
+async def bolt(request, harness):
+    app = app_of(harness.workspace)
     furnish(app)
-    async with WAYS[request.param](house.workspace, app):
-        yield house
+    async with WAYS[request.param](harness.workspace, app):
+        yield harness
 
 
 def plain(text):
@@ -103,9 +103,11 @@ def furnish(app):
 
 async def test_a_command_is_heard_and_answered_to_one_person(bolt):
     """Names, channels and signs arrive escaped, as they do from Slack."""
-    deed = await bolt.workspace.command(bolt.ann, "/tipo Tom & @bob in #stock", channel=bolt.stock)
-    seen = await deed.answer()
-    assert deed.acked
+    interaction = await bolt.workspace.command(
+        bolt.ann, "/tipo Tom & @bob in #stock", channel=bolt.stock
+    )
+    seen = await interaction.answer()
+    assert interaction.acked
     assert (seen.text, seen.only_for) == (
         f"heard Tom &amp; <@{bolt.bob.id}|bob> in <#{bolt.stock.id}|stock>",
         bolt.ann.id,
@@ -116,13 +118,13 @@ async def test_a_command_is_heard_and_answered_to_one_person(bolt):
 async def test_a_button_inside_a_container_is_found_and_replaces_its_message(bolt):
     """What people click must reach the app, and its answer the message."""
     workspace = bolt.workspace
-    deed = await workspace.command(bolt.ann, "/tipo ask", channel=bolt.stock)
-    question = await deed.answer()
+    interaction = await workspace.command(bolt.ann, "/tipo ask", channel=bolt.stock)
+    question = await interaction.answer()
     click = await workspace.click(bolt.bob, question, "approve", value="token")
     await workspace.until(lambda: len(question.versions) == 2)
     assert click.acked
     assert (question.text, question.blocks) == (f"Approved by <@{bolt.bob.id}>", [])
-    with pytest.raises(Impossible, match="no 'approve'"):
+    with pytest.raises(ImpossibleAction, match="no 'approve'"):
         await workspace.click(bolt.bob, question, "approve")
     again = await workspace.click(bolt.bob, question, "approve", version=0)
     assert again.acked  # an old screen still shows the button
@@ -136,7 +138,7 @@ async def test_a_modal_is_opened_corrected_and_submitted(bolt):
     click = await workspace.click(bolt.ann, home, "edit")
     modal = await click.modal()
     assert modal.title == "Buffer"
-    with pytest.raises(Impossible, match="Units"):
+    with pytest.raises(ImpossibleAction, match="Units"):
         await workspace.submit(bolt.ann, modal)
     wrong = await workspace.submit(bolt.ann, modal, {"units": "-2"})
     assert (wrong.acked, modal.errors) == (True, {"units": "Not below zero."})
@@ -144,28 +146,31 @@ async def test_a_modal_is_opened_corrected_and_submitted(bolt):
     assert (right.acked, modal.open, workspace.modal(bolt.ann)) == (True, False, None)
 
 
-async def test_an_unknown_command_is_a_failure_that_the_person_sees(house):
+async def test_an_unknown_command_is_a_failure_that_the_person_sees(harness):
     """Who gets no answer must at least see that."""
-    app = app_of(house.workspace)
-    async with by_http(house.workspace, app):
-        deed = await house.workspace.command(house.ann, "/tipo x", channel=house.stock)
-    assert (deed.status, deed.failed) == (404, '/tipo failed with the error "dispatch_failed"')
-    assert deed.told()[0].text == deed.failed
+    app = app_of(harness.workspace)
+    async with by_http(harness.workspace, app):
+        interaction = await harness.workspace.command(harness.ann, "/tipo x", channel=harness.stock)
+    assert (interaction.status, interaction.failed) == (
+        404,
+        '/tipo failed with the error "dispatch_failed"',
+    )
+    assert interaction.ephemeral_replies()[0].text == interaction.failed
 
 
-async def test_three_seconds_without_an_ack_are_a_failure(house):
+async def test_three_seconds_without_an_ack_are_a_failure(harness):
     """Slack does not wait longer, whatever happens afterwards."""
-    app = app_of(house.workspace)
+    app = app_of(harness.workspace)
 
     @app.command("/tipo")
     async def tipo(ack):
         await asyncio.sleep(0.2)
         await ack()
 
-    house.workspace.courier.patience = 0.05
-    async with by_http(house.workspace, app):
-        deed = await house.workspace.command(house.ann, "/tipo x", channel=house.stock)
-    assert deed.failed == '/tipo failed with the error "operation_timeout"'
+    harness.workspace.sender.ack_timeout = 0.05
+    async with by_http(harness.workspace, app):
+        interaction = await harness.workspace.command(harness.ann, "/tipo x", channel=harness.stock)
+    assert interaction.failed == '/tipo failed with the error "operation_timeout"'
 
 
 @pytest.mark.parametrize(
@@ -173,21 +178,21 @@ async def test_three_seconds_without_an_ack_are_a_failure(house):
     [Forgery(secret="another"), Forgery(signature=""), Forgery(age=301), Forgery(timestamp="")],  # noqa: S106
     ids=["other secret", "no signature", "old", "no timestamp"],
 )
-async def test_a_forged_request_is_refused_by_bolt(house, forgery):
+async def test_a_forged_request_is_refused_by_bolt(harness, forgery):
     """The signature is made as Slack makes it, so what is wrong with it counts."""
-    app = app_of(house.workspace)
+    app = app_of(harness.workspace)
     furnish(app)
-    async with by_http(house.workspace, app):
-        good = await house.workspace.command(house.ann, "/tipo x", channel=house.stock)
-        bad = await house.workspace.command(
-            house.ann, "/tipo x", channel=house.stock, forgery=forgery
+    async with by_http(harness.workspace, app):
+        good = await harness.workspace.command(harness.ann, "/tipo x", channel=harness.stock)
+        bad = await harness.workspace.command(
+            harness.ann, "/tipo x", channel=harness.stock, forgery=forgery
         )
     assert (good.status, bad.status) == (200, 401)
 
 
-async def test_a_socket_is_renewed_when_slack_asks(house):
+async def test_a_socket_is_renewed_when_slack_asks(harness):
     """Slack asks every few hours; nothing may be lost by it."""
-    workspace = house.workspace
+    workspace = harness.workspace
     app = app_of(workspace)
     furnish(app)
     async with by_socket(workspace, app):
@@ -196,20 +201,20 @@ async def test_a_socket_is_renewed_when_slack_asks(house):
         await workspace.until(
             lambda: workspace.sockets.open and first not in workspace.sockets.open
         )
-        deed = await workspace.command(house.ann, "/tipo x", channel=house.stock)
-        assert (await deed.answer()).text == "heard x"
+        interaction = await workspace.command(harness.ann, "/tipo x", channel=harness.stock)
+        assert (await interaction.answer()).text == "heard x"
 
 
-async def test_a_silent_socket_delivers_nothing(house):
+async def test_a_silent_socket_delivers_nothing(harness):
     """It stays open and answers pings: only the missing envelopes give it away."""
-    workspace = house.workspace
+    workspace = harness.workspace
     app = app_of(workspace)
     furnish(app)
-    workspace.courier.patience = 0.05
+    workspace.sender.ack_timeout = 0.05
     async with by_socket(workspace, app):
         workspace.faults.silent_sockets = True
-        deed = await workspace.command(house.ann, "/tipo x", channel=house.stock)
-        assert (deed.failed, len(workspace.sockets.open)) == (
+        interaction = await workspace.command(harness.ann, "/tipo x", channel=harness.stock)
+        assert (interaction.failed, len(workspace.sockets.open)) == (
             '/tipo failed with the error "operation_timeout"',
             1,
         )

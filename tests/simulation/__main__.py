@@ -17,19 +17,21 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 
-from tests.simulation.portions import KINDS, Told, play, portions
-from tests.simulation.seen import PLAYED, RARE
+from tests.simulation.coverage import HISTORIES_PLAYED, RARE
+from tests.simulation.shards import KINDS, ShardResult, play, shards
 
-LONG = 2000  # histories in which even the rarest state is seen some eight times
+LONG_RUN_HISTORIES = 2000  # histories in which even the rarest state is seen some eight times
 
 
 def play_all(seed: str, histories: int, jobs: int, until: float) -> tuple[Counter[str], str]:
     """Play portions until all are played, one fails or time is up; return what is to be told."""
     seen: Counter[str] = Counter()
-    left = portions(histories)
+    left = shards(histories)
     began = told = time.monotonic()
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        running: set[Future[Told]] = {pool.submit(play, seed, *p) for p in islice(left, jobs)}
+        running: set[Future[ShardResult]] = {
+            pool.submit(play, seed, *p) for p in islice(left, jobs)
+        }
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for each in done:
@@ -42,12 +44,12 @@ def play_all(seed: str, histories: int, jobs: int, until: float) -> tuple[Counte
             now = time.monotonic()
             if now - told >= 30:
                 told = now
-                say(progress(seen[PLAYED], histories, now - began))
+                say(progress(seen[HISTORIES_PLAYED], histories, now - began))
             if now < until:
                 more = islice(left, jobs - len(running))
                 running |= {pool.submit(play, seed, *each) for each in more}
     short = next(left, None) is not None
-    return seen, f"time was up after {seen[PLAYED]:,} histories" if short else ""
+    return seen, f"time was up after {seen[HISTORIES_PLAYED]:,} histories" if short else ""
 
 
 def progress(played: int, histories: int, seconds: float) -> str:
@@ -86,9 +88,9 @@ def main() -> int:
     for name in RARE:
         say(f"{seen[name]:8,}  {name}")
     minutes = (time.monotonic() - began) / 60
-    say(f"{seen[PLAYED]:8,}  histories in {minutes:.1f} minutes, seed {options.seed}")
+    say(f"{seen[HISTORIES_PLAYED]:8,}  histories in {minutes:.1f} minutes, seed {options.seed}")
     never = [name for name in RARE if not seen[name]]
-    if never and not wrong and not options.only and seen[PLAYED] >= LONG:
+    if never and not wrong and not options.only and seen[HISTORIES_PLAYED] >= LONG_RUN_HISTORIES:
         wrong = f"never seen: {'; '.join(never)}"
     if wrong:
         say(wrong)

@@ -6,7 +6,7 @@ from hypothesis.stateful import initialize, rule
 
 from sync_core.domain.proposals import Choice, Person
 from sync_core.errors import NotAllowed
-from tests.simulation.house import FIRST
+from tests.simulation.harness import INITIAL_QUANTITY
 from tests.simulation.test_simulation import History, play
 
 ANN = Person(team="T", id="U1", name="ann")
@@ -14,29 +14,32 @@ PACKS = "SELECT pool_id, store, item, pack FROM level"
 PENDING = "SELECT 1 FROM proposal WHERE kind = 'pack' AND state = 'approved'"
 
 
-class InPacks(History):
+class PackHistory(History):
     """What is sold counts by the size that packs have when it is sold, in whatever order."""
 
     @initialize(seed=st.integers(0, 2**32), latency=st.sampled_from([0.0, 0.02, 0.3]))
     def begin(self, seed, latency):
         super().begin(seed, latency)
-        self.units = dict.fromkeys(self.house.skus, FIRST)
-        self.act, self.house.act = self.house.act, self.act_in_packs
+        self.units = dict.fromkeys(self.harness.skus, INITIAL_QUANTITY)
+        self.change_stock, self.harness.change_stock = (
+            self.harness.change_stock,
+            self.change_stock_in_packs,
+        )
 
     def level(self, alias, sku):
-        item = self.house.shops[alias].item(sku).id
+        item = self.harness.shops[alias].item(sku).id
         rows = [
-            row for row in self.house.rows(PACKS) if (row["store"], row["item"]) == (alias, item)
+            row for row in self.harness.rows(PACKS) if (row["store"], row["item"]) == (alias, item)
         ]
         return rows[0]
 
-    def act_in_packs(self, alias, sku, delta, **how):
+    def change_stock_in_packs(self, alias, sku, delta, **how):
         """Sell or restock in the store's own units."""
-        if self.house.rows(PENDING):
+        if self.harness.rows(PENDING):
             # Else a sale could fall between the reading before a change and the change itself.
-            self.house.kill()
+            self.harness.kill()
         self.units[sku] += delta * self.level(alias, sku)["pack"]
-        self.act(alias, sku, delta, **how)
+        self.change_stock(alias, sku, delta, **how)
 
     @rule(
         store=st.integers(1, 2),
@@ -48,23 +51,23 @@ class InPacks(History):
     )
     def repack(self, store, item, pack, everywhere, points, wait):
         """Ask when it is quiet, and confirm at once; the process may die on the way."""
-        for shop in self.house.shops.values():
+        for shop in self.harness.shops.values():
             shop.faults.next.clear()
             shop.faults.outage = False
-        self.house.advance(5)
-        alias = list(self.house.shops)[1:][store % (len(self.house.shops) - 1)]
-        number = self.level(alias, self.house.skus[item])["pool_id"]
-        service = self.house.process.service
-        self.house.process.fuse.left = None  # what would die here is the test's own call
+        self.harness.advance(5)
+        alias = list(self.harness.shops)[1:][store % (len(self.harness.shops) - 1)]
+        number = self.level(alias, self.harness.skus[item])["pool_id"]
+        service = self.harness.process.service
+        self.harness.process.fuse.left = None  # what would die here is the test's own call
         try:
-            asked = service.ask_pack([number], pack, None if everywhere else alias, ANN)
-            question = self.house.do(asked)
+            existence_query = service.ask_pack([number], pack, None if everywhere else alias, ANN)
+            question = self.harness.do(existence_query)
         except NotAllowed:
             return
-        self.house.do(service.decide(question.token, Choice.CONFIRM, ANN, "test"))
-        self.house.process.context.papers.ring()
-        self.house.process.fuse.left = points
-        self.house.advance(wait)
+        self.harness.do(service.decide(question.token, Choice.CONFIRM, ANN, "test"))
+        self.harness.process.context.requests.notify()
+        self.harness.process.fuse.left = points
+        self.harness.advance(wait)
 
     @rule(store=st.integers(0, 2), lag=st.just(0.0))
     def lag_behind(self, store, lag):
@@ -72,17 +75,17 @@ class InPacks(History):
 
     def assert_settled(self):
         for sku, units in self.units.items():
-            for alias in self.house.shops:
+            for alias in self.harness.shops:
                 pack = self.level(alias, sku)["pack"]
-                assert self.house.shows(alias, sku) == units // pack, (alias, sku, units, pack)
+                assert self.harness.shows(alias, sku) == units // pack, (alias, sku, units, pack)
 
 
-class ThreeInPacks(InPacks):
+class PackHistoryOfThree(PackHistory):
     """Each destination has a size of its own."""
 
     stores = 3
 
 
-@pytest.mark.parametrize("kind", [InPacks, ThreeInPacks])
+@pytest.mark.parametrize("kind", [PackHistory, PackHistoryOfThree])
 def test_no_history_with_packs_loses_or_invents_a_unit(kind):
     play(kind, 2)

@@ -22,9 +22,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sandbox.faults import Answer
-from tests.simulation.house import House, assert_at_rest, assert_conserved
-from tests.simulation.seen import ALL_OUT, AT_END, AT_STEP, CLOCK_SET, PLAYED, SEEN
+from sandbox.faults import ShopFault
+from tests.simulation.coverage import (
+    ALL_OUT,
+    AT_END,
+    AT_STEP,
+    CLOCK_SET,
+    COVERAGE,
+    HISTORIES_PLAYED,
+)
+from tests.simulation.harness import Harness, assert_at_rest, assert_conserved
 
 HISTORIES = int(os.environ.get("TIPO_HISTORIES", "120"))
 STEPS = int(os.environ.get("TIPO_STEPS", "25"))
@@ -33,15 +40,15 @@ SHRINK = os.environ.get("TIPO_SHRINK", "1") == "1"
 PHASES = [each for each in Phase if SHRINK or each is Phase.generate]
 
 BAD = (
-    Answer.ERROR_BEFORE,
-    Answer.ERROR_AFTER,
-    Answer.DROP_BEFORE,
-    Answer.DROP_AFTER,
-    Answer.LATE,
-    Answer.TRUNCATED,
-    Answer.HTML,
-    Answer.THROTTLED,
-    Answer.CONCURRENT,
+    ShopFault.ERROR_BEFORE,
+    ShopFault.ERROR_AFTER,
+    ShopFault.DROP_BEFORE,
+    ShopFault.DROP_AFTER,
+    ShopFault.LATE,
+    ShopFault.TRUNCATED,
+    ShopFault.HTML,
+    ShopFault.THROTTLED,
+    ShopFault.CONCURRENT,
     401,
     429,
     503,
@@ -60,14 +67,14 @@ class History(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.house: House | None = None
+        self.harness: Harness | None = None
 
     @initialize(seed=st.integers(0, 2**32), latency=st.sampled_from([0.0, 0.02, 0.3]))
     def begin(self, seed, latency):
-        self.house = House(stores=self.stores, seed=seed, latency=latency, opened=True)
+        self.harness = Harness(stores=self.stores, seed=seed, latency=latency, opened=True)
 
     def store(self, number):
-        return list(self.house.shops)[number % len(self.house.shops)]
+        return list(self.harness.shops)[number % len(self.harness.shops)]
 
     # -- people
     @rule(
@@ -77,62 +84,62 @@ class History(RuleBasedStateMachine):
         till=st.booleans(),
     )
     def sell(self, store, item, quantity, till):
-        self.house.act(self.store(store), self.house.skus[item], -quantity, till=till)
+        self.harness.change_stock(self.store(store), self.harness.skus[item], -quantity, till=till)
 
     @rule(item=st.integers(0, 1), quantities=st.tuples(*[st.sampled_from([1, 1, 2, 4])] * 3))
     def sell_everywhere_at_once(self, item, quantities):
-        for alias, quantity in zip(self.house.shops, quantities, strict=False):
-            self.house.act(alias, self.house.skus[item], -quantity)
+        for alias, quantity in zip(self.harness.shops, quantities, strict=False):
+            self.harness.change_stock(alias, self.harness.skus[item], -quantity)
 
     @precondition(lambda self: not self.buying_only)
     @rule(store=st.integers(0, 2), item=st.integers(0, 1), quantity=st.sampled_from([1, 3, 32]))
     def restock(self, store, item, quantity):
-        self.house.act(self.store(store), self.house.skus[item], quantity)
+        self.harness.change_stock(self.store(store), self.harness.skus[item], quantity)
 
     # -- time
     @rule(seconds=st.sampled_from(PAUSES))
     def wait(self, seconds):
-        self.house.advance(seconds)
+        self.harness.advance(seconds)
 
     # -- faults
     @rule(points=st.integers(0, 12))
     def die(self, points):
-        if self.house.process is not None:
-            self.house.process.fuse.left = points
+        if self.harness.process is not None:
+            self.harness.process.fuse.left = points
 
     @rule()
     def die_when_a_store_has_written(self):
         """The store has done it, and nobody hears of it."""
-        if self.house.process is not None:
-            self.house.process.fuse.after_write = True
+        if self.harness.process is not None:
+            self.harness.process.fuse.after_write = True
 
     @rule()
     def die_now(self):
-        self.house.kill()
+        self.harness.kill()
 
-    @rule(step=st.sampled_from([-HOUR, HOUR, -30 * 24 * HOUR]))
+    @rule(transaction=st.sampled_from([-HOUR, HOUR, -30 * 24 * HOUR]))
     def set_the_clock(self, step):
         """Not a month forward: a batch in doubt is then too old to be sent again, and is told."""
-        self.house.wall.skew += step
+        self.harness.wall.skew += step
 
     @rule(store=st.integers(0, 2), answers=st.lists(st.sampled_from(BAD), min_size=1, max_size=4))
     def answer_badly(self, store, answers):
-        faults = self.house.shops[self.store(store)].faults
+        faults = self.harness.shops[self.store(store)].faults
         faults.next = [*faults.next, *answers][:6]
 
     @rule(store=st.integers(0, 2), on=st.booleans())
     def write_badly(self, store, on):
-        faults = self.house.shops[self.store(store)].faults
+        faults = self.harness.shops[self.store(store)].faults
         faults.mutations_only = on
 
     @rule(store=st.integers(0, 2), out=st.booleans())
     def be_out(self, store, out):
-        self.house.shops[self.store(store)].faults.outage = out
-        SEEN[ALL_OUT] += all(shop.faults.outage for shop in self.house.shops.values())
+        self.harness.shops[self.store(store)].faults.outage = out
+        COVERAGE[ALL_OUT] += all(shop.faults.outage for shop in self.harness.shops.values())
 
     @rule(store=st.integers(0, 2), lag=st.sampled_from([0.0, 0.5, 1.0]))
     def lag_behind(self, store, lag):
-        self.house.shops[self.store(store)].faults.read_lag = lag * self.lag
+        self.harness.shops[self.store(store)].faults.read_lag = lag * self.lag
 
     @rule(
         store=st.integers(0, 2),
@@ -141,8 +148,8 @@ class History(RuleBasedStateMachine):
         reordered=st.sampled_from([0.0, 0.5]),
         late=st.sampled_from([0.0, 0.3]),
     )
-    def disturb_the_post(self, store, lost, doubled, reordered, late):
-        faults = self.house.shops[self.store(store)].faults
+    def disturb_webhooks(self, store, lost, doubled, reordered, late):
+        faults = self.harness.shops[self.store(store)].faults
         faults.webhook_lost = lost
         faults.webhook_doubled = doubled
         faults.webhook_reordered = reordered
@@ -151,84 +158,84 @@ class History(RuleBasedStateMachine):
 
     @rule(store=st.integers(0, 2), seconds=st.sampled_from([0.0, 0.5, 2.0]))
     def write_messages_late(self, store, seconds):
-        self.house.shops[self.store(store)].post.put_together_after = seconds
+        self.harness.shops[self.store(store)].webhooks.body_delay_seconds = seconds
 
     # -- promises
     @invariant()
     def books_add_up(self):
-        if self.house is not None:
-            self.house.note(AT_STEP)
-            assert_conserved(self.house)
+        if self.harness is not None:
+            self.harness.note(AT_STEP)
+            assert_conserved(self.harness)
 
     @invariant()
     def stores_are_never_below_what_was_sold(self):
         """Where people only buy, nothing rises and nothing falls further than was bought."""
-        if self.house is None or not self.buying_only:
+        if self.harness is None or not self.buying_only:
             return
-        for alias in self.house.shops:
-            for sku in self.house.skus:
-                written = self.house.written(alias, sku)
+        for alias in self.harness.shops:
+            for sku in self.harness.skus:
+                written = self.harness.written(alias, sku)
                 assert all(delta < 0 for delta in written), (alias, sku, written)
-                assert self.house.shows(alias, sku) >= self.house.expected(sku)
+                assert self.harness.shows(alias, sku) >= self.harness.expected(sku)
 
     def teardown(self):
-        if self.house is None:
+        if self.harness is None:
             return
         try:
             self.calm()
-            assert_conserved(self.house)
+            assert_conserved(self.harness)
             self.assert_settled()
-            self.house.note(AT_END)
-            SEEN[CLOCK_SET] += self.house.wall.skew != timedelta(0)
-            SEEN[PLAYED] += 1
+            self.harness.note(AT_END)
+            COVERAGE[CLOCK_SET] += self.harness.wall.skew != timedelta(0)
+            COVERAGE[HISTORIES_PLAYED] += 1
         finally:
-            self.house.close()
+            self.harness.close()
 
     def calm(self):
         """End all faults and let the longest wait pass: two catch-ups."""
-        for shop in self.house.shops.values():
+        for shop in self.harness.shops.values():
             for name in ("webhook_lost", "webhook_late", "webhook_reordered", "read_lag"):
                 setattr(shop.faults, name, 0.0)
             shop.faults.next.clear()
             shop.faults.outage = False
             shop.faults.mutations_only = False
-        if self.house.process is not None:
-            self.house.process.fuse.put_out()
-        self.house.advance(CALM)
-        self.house.rest(1400 - CALM)
+        if self.harness.process is not None:
+            self.harness.process.fuse.put_out()
+        self.harness.advance(CALM)
+        self.harness.rest(1400 - CALM)
 
     def assert_settled(self):
         """Now that all is quiet."""
-        assert_at_rest(self.house)
+        assert_at_rest(self.harness)
         self.assert_nothing_uncaused()
 
     def assert_nothing_uncaused(self):
         """Every unit written to a store was moved by people in another, and once."""
-        for alias in self.house.shops:
-            for sku in self.house.skus:
+        for alias in self.harness.shops:
+            for sku in self.harness.skus:
                 caused = sum(
                     abs(delta)
-                    for store, each, delta in self.house.outside
+                    for store, each, delta in self.harness.outside
                     if each == sku and store != alias
                 )
-                written = self.house.written(alias, sku)
+                written = self.harness.written(alias, sku)
                 assert sum(map(abs, written)) <= caused, (alias, sku, written)
 
 
-class ThreeStores(History):
+class HistoryOfThree(History):
     """A pool has as many levels as stores."""
 
     stores = 3
 
 
-class Buying(History):
+class BuyingHistory(History):
     """Where people only buy, a movement that goes up is a lie."""
 
     buying_only = True
     lag = 8.0  # far longer than the two quiet seconds: what is visibly stale must not count
 
 
-KINDS = {"two": (History, 3), "three": (ThreeStores, 2), "buying": (Buying, 3)}
+KINDS = {"two": (History, 3), "three": (HistoryOfThree, 2), "buying": (BuyingHistory, 3)}
 
 
 @pytest.mark.parametrize("part", [1, 2])
@@ -239,10 +246,10 @@ def test_no_history_loses_or_invents_a_unit(kind, part):
 
 def play(machine, share):
     """Run a machine for its share, in twentieths, of all histories."""
-    run_state_machine_as_test(machine, settings=how_long(max(1, HISTORIES * share // 20)))
+    run_state_machine_as_test(machine, settings=settings_for(max(1, HISTORIES * share // 20)))
 
 
-def how_long(histories):
+def settings_for(histories):
     """Return the settings for so many histories."""
     return settings(
         max_examples=histories,

@@ -13,7 +13,7 @@ import pytest
 
 HOST = "127.0.0.1"
 TIPO = (sys.executable, "-m", "sync_core.cli")
-PATIENCE = 30.0
+MAX_WAIT_SECONDS = 30.0
 
 
 def free_port():
@@ -22,7 +22,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-class House:
+class Harness:
     """Two stores in one process, Tipo in another; nothing is shared but environment variables."""
 
     def __init__(self, folder: Path):
@@ -57,7 +57,7 @@ class House:
 
     def second(self, name):
         """Another Tipo on the same stores: another process, another database."""
-        other = House(self.folder / name)
+        other = Harness(self.folder / name)
         other.folder.mkdir()
         other.stores = self.stores
         other.environment = self.environment | {
@@ -114,7 +114,7 @@ class House:
 
     # -- stores
 
-    def act(self, alias, verb, **given):
+    def perform(self, alias, verb, **given):
         answer = self.client.post(f"{self.stores}/control/{alias}/{verb}", json=given)
         answer.raise_for_status()
         return answer.json()
@@ -129,7 +129,7 @@ class House:
 
     # -- patience
 
-    def until(self, holds, what, seconds=PATIENCE):
+    def until(self, holds, what, seconds=MAX_WAIT_SECONDS):
         """Wait for something; return how long it took."""
         began = time.monotonic()
         while not holds():
@@ -151,8 +151,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path)
+def harness(tmp_path):
+    made = Harness(tmp_path)
     try:
         yield made
     finally:

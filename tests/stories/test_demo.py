@@ -6,17 +6,17 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
-from sandbox.demo.team import hire
-from sandbox.demo.transcript import Conversation
+from sandbox.demo.narration import ChatPrinter
+from sandbox.demo.team import create_team
 from sync_core.clock import WallClock
 
 
-def test_the_demo_holds(house):
+def test_the_demo_holds(harness):
     """Also where somebody else's settings lie around."""
-    (house.folder / ".env").write_text("TIPO_STORES__MARS__DOMAIN=nonsense\nTIPO_PORT=1\n")
-    house.environment["TIPO_DATABASE_URL"] = "sqlite:////nowhere/at-all.db"
+    (harness.folder / ".env").write_text("TIPO_STORES__MARS__DOMAIN=nonsense\nTIPO_PORT=1\n")
+    harness.environment["TIPO_DATABASE_URL"] = "sqlite:////nowhere/at-all.db"
 
-    answer = house.tipo("demo", "--json")
+    answer = harness.tipo("demo", "--json")
 
     assert answer.returncode == 0, answer.stderr
     said = json.loads(answer.stdout)
@@ -32,21 +32,21 @@ def test_the_demo_holds(house):
     assert re.search(r"oversold by 10: order #\d+ in (eu|us) took what was left", said)
     named = re.findall(r" in (eu|us), order #(\d)\d+", talked)
     assert set(named) == {("eu", "1"), ("us", "2")}
-    assert not (house.folder / "tipo.db").exists()
+    assert not (harness.folder / "tipo.db").exists()
 
 
 async def test_what_is_said_in_slack_is_shown_once_and_in_order(capsys):
     """Who watches a demo reads along; a line that comes twice, or never, is taken for a fault."""
     clock = WallClock()
-    team = hire(lambda: clock.now().timestamp())
+    team = create_team(lambda: clock.now().timestamp())
     stage = SimpleNamespace(team=team, clock=clock)
-    shown = Conversation(Console(width=100, soft_wrap=True), stage)
+    shown = ChatPrinter(Console(width=100, soft_wrap=True), stage)
     async with team.slack.running():
         await team.slack.say(team.ann, team.stock, "Who sells the jackets?")
-        shown.tell()
-        shown.tell()
+        shown.print_new()
+        shown.print_new()
         await team.slack.say(team.bob, team.stock, "The EU store does.")
-        shown.tell()
+        shown.print_new()
     lines = capsys.readouterr().out.splitlines()
     whole = team.transcript().splitlines()
     assert [line.removeprefix("   ") for line in lines] == whole

@@ -11,8 +11,8 @@ import time
 
 import httpx
 
-KILLS = 20
-FIRST = 50
+KILL_COUNT = 20
+INITIAL_QUANTITY = 50
 ITEMS = ("SFDJ-S", "SFDJ-M", "SFDJ-L")
 PAUSE = 0.03  # seconds between acts
 
@@ -20,10 +20,10 @@ PAUSE = 0.03  # seconds between acts
 class Crowd(threading.Thread):
     """Customers and staff of one store."""
 
-    def __init__(self, house, alias, seed):
+    def __init__(self, harness, alias, seed):
         super().__init__()
-        self.url = f"{house.stores}/control/{alias}"
-        self.luck = random.Random(seed)
+        self.url = f"{harness.stores}/control/{alias}"
+        self.rng = random.Random(seed)
         self.moved = dict.fromkeys(ITEMS, 0)
         self.acts = 0
         self.over = threading.Event()
@@ -35,43 +35,45 @@ class Crowd(threading.Thread):
                 time.sleep(PAUSE)
 
     def _act(self, client):
-        item, quantity = self.luck.choice(ITEMS), self.luck.randint(1, 3)
-        verb, delta = self.luck.choice([("sell", -quantity), ("restock", quantity)])
+        item, quantity = self.rng.choice(ITEMS), self.rng.randint(1, 3)
+        verb, delta = self.rng.choice([("sell", -quantity), ("restock", quantity)])
         answer = client.post(f"{self.url}/{verb}", json={"item": item, "quantity": quantity})
         if answer.is_success:  # 409: sold out
             self.moved[item] += delta
             self.acts += 1
 
 
-def test_nothing_is_lost_or_doubled_by_twenty_kills(house):
+def test_nothing_is_lost_or_doubled_by_twenty_kills(harness):
     """Rule 2: written down before it is sent, and sent again under the same key."""
-    house.open_stores(products=2)
-    house.serve()
-    house.until(house.is_up, "tipo serve is up")
-    assert house.tipo("mode", "two-way", "--yes").returncode == 0, house.log()
+    harness.open_stores(products=2)
+    harness.serve()
+    harness.until(harness.is_up, "tipo serve is up")
+    assert harness.tipo("mode", "two-way", "--yes").returncode == 0, harness.log()
 
     luck = random.Random(20)
-    crowds = [Crowd(house, alias, seed) for seed, alias in enumerate(("eu", "us"))]
+    crowds = [Crowd(harness, alias, seed) for seed, alias in enumerate(("eu", "us"))]
     for crowd in crowds:
         crowd.start()
     try:
-        for _ in range(KILLS):
+        for _ in range(KILL_COUNT):
             time.sleep(luck.uniform(0, 1.0))
-            house.kill()
-            house.serve()
-            house.until(house.is_up, "tipo serve is up again")
+            harness.kill()
+            harness.serve()
+            harness.until(harness.is_up, "tipo serve is up again")
     finally:
         for crowd in crowds:
             crowd.over.set()
             crowd.join()
 
     assert min(crowd.acts for crowd in crowds) > 100, "there was hardly any load"
-    expected = {item: FIRST + sum(crowd.moved[item] for crowd in crowds) for item in ITEMS}
+    expected = {
+        item: INITIAL_QUANTITY + sum(crowd.moved[item] for crowd in crowds) for item in ITEMS
+    }
 
     def is_quiet():
-        stores = [house.stock(alias) for alias in ("eu", "us")]
+        stores = [harness.stock(alias) for alias in ("eu", "us")]
         return all({item: each[item] for item in ITEMS} == expected for each in stores)
 
-    house.until(is_quiet, f"both stores have {expected}", seconds=60)
+    harness.until(is_quiet, f"both stores have {expected}", seconds=60)
     time.sleep(5)  # longer than a look waits: nobody may change their mind
     assert is_quiet(), f"{expected} was left again"

@@ -6,13 +6,13 @@ from sync_core.domain.values import (
     NEVER,
     Adjustment,
     Level,
-    Look,
+    LevelKey,
     Mode,
     Observation,
     Pool,
     Reading,
+    RefreshRequest,
     Role,
-    Spot,
     Variant,
 )
 
@@ -27,25 +27,25 @@ def at(seconds):
     return NOON + timedelta(seconds=seconds)
 
 
-def spot(store="eu", item=None):
+def key(store="eu", item=None):
     """Return a spot of that store."""
     number = STORES.index(store) + 1
-    return Spot(store=store, item=item or 100 + number, location=LOCATION)
+    return LevelKey(store=store, item=item or 100 + number, location=LOCATION)
 
 
 def level(store="eu", book=50, **rest):
     """Return a level that has met, and has been quiet for an hour."""
     given = {
         "id": STORES.index(store) + 1,
-        "spot": spot(store),
+        "key": key(store),
         "role": Role.SOURCE if store == STORES[0] else Role.DESTINATION,
         "mode": Mode.TWO_WAY,
         "book": book,
         "first_book": book,
         "first_shared": book,
-        "met": True,
+        "baselined": True,
         "seen_at": LONG_AGO,
-        "heard_at": LONG_AGO,
+        "reported_at": LONG_AGO,
         "written_at": LONG_AGO,
         "settled_at": LONG_AGO,
         "accounted_at": LONG_AGO,
@@ -55,9 +55,9 @@ def level(store="eu", book=50, **rest):
 
 def new_level(store="eu", book=None, **rest):
     """Return a level before its first meeting; with a book: read, and not met."""
-    fresh = {"first_book": book, "first_shared": None, "met": False, "look_at": None}
+    fresh = {"first_book": book, "first_shared": None, "baselined": False, "refresh_at": None}
     quiet = dict.fromkeys(
-        ("seen_at", "heard_at", "written_at", "settled_at", "accounted_at"), NEVER
+        ("seen_at", "reported_at", "written_at", "settled_at", "accounted_at"), NEVER
     )
     return level(store, book, **{**fresh, **quiet, **rest})
 
@@ -73,36 +73,37 @@ def pool(shared, *levels, **books):
 def seen(store, available, when=0, **rest):
     """Return what a webhook reports; `when`: seconds after noon, or None."""
     updated_at = None if when is None else at(when)
-    return Observation(spot=spot(store), available=available, updated_at=updated_at, **rest)
+    return Observation(key=key(store), available=available, updated_at=updated_at, **rest)
 
 
 def read(store, available, when=0, **rest):
     """Return what a read by id finds."""
     updated_at = None if when is None else at(when)
-    return Reading(spot=spot(store), available=available, updated_at=updated_at, **rest)
+    return Reading(key=key(store), available=available, updated_at=updated_at, **rest)
 
 
-def look(of, began=0, **rest):
+def refresh_of(of, began=0, **rest):
     """Return a look at a level, as it is now."""
-    given = {"version": of.version, "mark": of.look_mark, **rest}
-    return Look(level=of.id, spot=of.spot, began=at(began), **given)
+    given = {"version": of.version, "mark": of.refresh_mark, **rest}
+    return RefreshRequest(level=of.id, key=of.key, began=at(began), **given)
 
 
 def adjustment(of, delta, **rest):
     """Return an adjustment of a level."""
     return Adjustment(
-        **{"id": 1, "batch": 1, "level": of.id, "meeting": of.meeting, **rest}, delta=delta
+        **{"id": 1, "batch": 1, "level": of.id, "level_baseline": of.level_baseline, **rest},
+        delta=delta,
     )
 
 
 def books(of):
     """Return what every level of a pool shows, by store."""
-    return {each.spot.store: each.book for each in of.levels}
+    return {each.key.store: each.book for each in of.levels}
 
 
 def due(of):
     """Return the stores whose levels are due."""
-    return {each.spot.store for each in of.levels if each.due}
+    return {each.key.store for each in of.levels if each.due}
 
 
 def variant(store="eu", **rest):

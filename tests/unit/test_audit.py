@@ -4,29 +4,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_core.domain.account import hear, looked
+from sync_core.domain.accounting import apply_reading, observe
+from sync_core.domain.adjustments import may_write
 from sync_core.domain.audit import (
     BOOKS,
     Law,
     LevelBooks,
     PoolBooks,
-    begin_anew,
     breaches,
     check_batch,
     check_book,
     check_open,
     check_shared,
     ended,
+    finding_level,
     is_stopped,
+    restart_pool,
     resume,
-    spokesman,
     stop,
 )
-from sync_core.domain.decide import Chosen, Read, decide
-from sync_core.domain.plan import may_write
-from sync_core.domain.suspend import Patience
+from sync_core.domain.decisions import DecisionReading, PoolDecision, decide
+from sync_core.domain.suspension import ReadLag
 from sync_core.domain.values import Mode, Severity, Suspension
-from tests.unit.builders import at, level, look, new_level, pool, read, seen
+from tests.unit.builders import at, level, new_level, pool, read, refresh_of, seen
 
 units = st.integers(-10_000, 10_000)
 EU, US = 1, 2
@@ -34,8 +34,8 @@ EU, US = 1, 2
 
 def level_books(**given):
     """A level that started at 50, sold 4, and was written to by 1."""
-    usual = {"level": US, "store": "us", "met": True, "is_open": False, "book": 47}
-    sums = {"first_book": 50, "movements": -4, "written": 1, "opened": 0, "torn": 0}
+    usual = {"level": US, "store": "us", "baselined": True, "is_open": False, "book": 47}
+    sums = {"first_book": 50, "movements": -4, "written": 1, "opened": 0, "mismatched": 0}
     return LevelBooks(**{**usual, **sums, **given})
 
 
@@ -69,7 +69,7 @@ def test_a_shared_quantity_is_the_first_and_all_that_moved_it(given, recorded, e
     ("given", "recorded", "expected"),
     [
         pytest.param({}, None, None, id="adds up"),
-        pytest.param({"met": False, "book": 99}, None, None, id="has not joined its pool"),
+        pytest.param({"baselined": False, "book": 99}, None, None, id="has not joined its pool"),
         pytest.param({"book": 48}, 48, 47, id="a unit more"),
         pytest.param({"book": 46}, 46, 47, id="a unit less"),
         pytest.param({"first_book": 49}, 47, 46, id="another start"),
@@ -100,7 +100,7 @@ def test_a_level_is_open_exactly_if_one_adjustment_of_it_is(is_open, opened, add
 
 def test_an_adjustment_is_as_its_batch_is():
     assert check_batch(pool_books(), level_books()) is None
-    found = check_batch(pool_books(), level_books(torn=2))
+    found = check_batch(pool_books(), level_books(mismatched=2))
     assert (found.law, found.recorded, found.expected) == (Law.BATCH, 2, 0)
 
 
@@ -123,7 +123,7 @@ def test_exactly_what_is_off_is_a_breach_and_says_by_how_much(first, movements, 
 
 def test_every_level_is_looked_at_by_every_law():
     """One that is wrong hides no other."""
-    wrong = {"is_open": True, "torn": 1, "book": 1}
+    wrong = {"is_open": True, "mismatched": 1, "book": 1}
     found = breaches(pool_books(level_books(), level_books(**wrong), level_books(opened=1)))
     assert [each.law for each in found] == [Law.BOOK, Law.OPEN, Law.BATCH, Law.OPEN]
 
@@ -139,7 +139,7 @@ def test_what_does_not_add_up_is_said_with_all_its_numbers():
     )
     (found,) = breaches(pool_books(level_books(opened=1)))
     assert found.why == "us: updates under way: 1, expected 0"
-    (found,) = breaches(pool_books(level_books(torn=1)))
+    (found,) = breaches(pool_books(level_books(mismatched=1)))
     assert found.why == "us: updates at odds with their batch: 1"
 
 
@@ -155,12 +155,12 @@ def test_a_stopped_pool_is_not_written_to_and_people_are_told_once():
     outcome = stop(start, breaches(pool_books(shared=47)), now=at(0))
     assert {each.suspended for each in outcome.pool.levels} == {Suspension.UNBALANCED}
     assert not any(may_write(each) for each in outcome.pool.levels)
-    (news,) = outcome.news
-    assert (news.kind, news.subject, news.severity) == (BOOKS, "level:2", Severity.CRITICAL)
-    assert news.facts["title"] == "Slim Fit Denim Jacket"
-    assert "is 47, expected 45" in news.facts["why"]
+    (events,) = outcome.events
+    assert (events.kind, events.subject, events.severity) == (BOOKS, "level:2", Severity.CRITICAL)
+    assert events.facts["title"] == "Slim Fit Denim Jacket"
+    assert "is 47, expected 45" in events.facts["why"]
     again = stop(outcome.pool, breaches(pool_books(shared=47)), now=at(60))
-    assert (again.pool, again.news) == (outcome.pool, outcome.news)
+    assert (again.pool, again.events) == (outcome.pool, outcome.events)
 
 
 def test_what_is_off_or_suspended_already_is_left_as_it_is():
@@ -168,21 +168,21 @@ def test_what_is_off_or_suspended_already_is_left_as_it_is():
     off, gone = level("us", mode=Mode.OFF), level("uk", suspended=Suspension.MISSING)
     after = stopped(pool(50, level("eu"), off, gone))
     assert [each.suspended for each in after.levels] == [Suspension.UNBALANCED, None, "missing"]
-    assert spokesman(after).id == EU
-    assert spokesman(pool(50, off)).id == US
+    assert finding_level(after).id == EU
+    assert finding_level(pool(50, off)).id == US
 
 
-@pytest.mark.parametrize("patience", [Patience()])
-def test_a_stopped_level_waits_whatever_it_shows(patience):
+@pytest.mark.parametrize("read_lag", [ReadLag()])
+def test_a_stopped_level_waits_whatever_it_shows(read_lag):
     """What is read of it says nothing about its books."""
     of = stopped(pool(50, level("eu"), level("us")))
-    heard = hear(of, seen("us", 45, 100), now=at(100))
+    heard = observe(of, seen("us", 45, 100), now=at(100))
     assert heard.movements == ()
     mine = heard.pool.level(US)
-    after = looked(heard.pool, read("us", 50, 100), look(mine, 110), now=at(110))
-    assert (after.movements, after.news) == ((), ())
+    after = apply_reading(heard.pool, read("us", 50, 100), refresh_of(mine, 110), now=at(110))
+    assert (after.movements, after.events) == ((), ())
     assert after.pool.level(US).suspended is Suspension.UNBALANCED
-    assert after.pool.level(US).look_at == at(110) + patience.suspended
+    assert after.pool.level(US).refresh_at == at(110) + read_lag.suspended
 
 
 def test_a_pool_whose_books_are_right_again_counts_what_was_sold_meanwhile():
@@ -190,9 +190,9 @@ def test_a_pool_whose_books_are_right_again_counts_what_was_sold_meanwhile():
     of = stopped(pool(50, level("eu"), level("us")))
     going = resume(of, now=at(60)).pool
     assert not is_stopped(going)
-    assert all(each.awaits_look and each.due for each in going.levels), "read before written"
+    assert all(each.awaits_refresh and each.due for each in going.levels), "read before written"
     mine = going.level(US)
-    after = looked(going, read("us", 45, 30), look(mine, 62), now=at(63))
+    after = apply_reading(going, read("us", 45, 30), refresh_of(mine, 62), now=at(63))
     assert [(each.delta, each.counted) for each in after.movements] == [(-5, -5)]
     assert after.pool.shared == 45
 
@@ -200,12 +200,12 @@ def test_a_pool_whose_books_are_right_again_counts_what_was_sold_meanwhile():
 def test_a_level_that_never_joined_comes_back_as_it_was():
     of = stopped(pool(None, new_level("eu", 50), new_level("us", 44)))
     going = resume(of, now=at(60)).pool
-    assert [(each.met, each.due) for each in going.levels] == [(False, False)] * 2
+    assert [(each.baselined, each.due) for each in going.levels] == [(False, False)] * 2
 
 
 def test_the_end_is_told_of_every_level_that_was_stopped():
     of = stopped(pool(50, level("eu"), level("us"), level("uk", mode=Mode.OFF)))
-    assert [(each.kind, each.subject, each.over) for each in ended(of)] == [
+    assert [(each.kind, each.subject, each.resolved) for each in ended(of)] == [
         (BOOKS, "level:1", True),
         (BOOKS, "level:2", True),
     ]
@@ -213,28 +213,34 @@ def test_the_end_is_told_of_every_level_that_was_stopped():
 
 def test_a_new_baseline_forgets_what_was_recorded():
     of = stopped(pool(47, level("eu"), level("us"), level("uk", suspended=Suspension.INACTIVE)))
-    fresh = begin_anew(of)
+    fresh = restart_pool(of)
     assert (fresh.shared, fresh.first_shared, fresh.baseline) == (None, None, 1)
     assert [each.suspended for each in fresh.levels] == [None, None, Suspension.INACTIVE]
     for before, after in zip(of.levels, fresh.levels, strict=True):
-        assert (after.met, after.book, after.meeting) == (False, None, before.meeting + 1)
+        assert (after.baselined, after.book, after.level_baseline) == (
+            False,
+            None,
+            before.level_baseline + 1,
+        )
 
 
 def test_a_persons_answer_is_a_new_baseline_with_the_number_that_they_chose():
     """Nothing of the old books is in it: not the shared quantity, and no movement."""
     of = stopped(pool(47, level("eu", 50), level("us", 44)))
     reads = {
-        each.id: Read(reading=read(each.spot.store, each.book), version=each.version, began=at(9))
+        each.id: DecisionReading(
+            reading=read(each.key.store, each.book), version=each.version, began=at(9)
+        )
         for each in of.levels
     }
-    chosen = Chosen(level=US, target=50, saw={EU: 50, US: 44}, shared=47)
+    chosen = PoolDecision(level=US, target=50, saw={EU: 50, US: 44}, shared=47)
     outcome, effect = decide(of, chosen, reads, now=at(10))
     assert (outcome.pool.shared, outcome.pool.first_shared, outcome.pool.baseline) == (50, 50, 1)
     assert (effect.moved, effect.founded, outcome.movements) == (0, True, ())
-    assert [(each.met, each.book, each.suspended) for each in outcome.pool.levels] == [
+    assert [(each.baselined, each.book, each.suspended) for each in outcome.pool.levels] == [
         (True, 50, None),
         (True, 44, None),
     ]
     assert [each.due for each in outcome.pool.levels] == [False, True]
-    over = [each.subject for each in outcome.news if each.kind == BOOKS and each.over]
-    assert over == ["level:1", "level:2"]
+    resolved = [each.subject for each in outcome.events if each.kind == BOOKS and each.resolved]
+    assert resolved == ["level:1", "level:2"]

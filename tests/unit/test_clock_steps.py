@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_core.clock import SteadyClock
-from sync_core.domain.clock_steps import NOTHING, Moment, step_between
+from sync_core.domain.clock_steps import NO_STEP, Moment, step_between
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 seconds = st.floats(0, 1e7)
@@ -38,8 +38,8 @@ def test_each_row_of_the_table(before, now, step):
 @given(passed=seconds, step=steps)
 def test_a_step_is_found_to_the_second_however_long_nobody_looked(passed, step):
     found = step_between(moment(0, 5.0), moment(passed + step, 5.0 + passed))
-    assert abs(found - timedelta(seconds=step)) < timedelta(seconds=1) or found == NOTHING
-    assert (found == NOTHING) == (abs(step) <= 30) or abs(abs(step) - 30) < 0.01
+    assert abs(found - timedelta(seconds=step)) < timedelta(seconds=1) or found == NO_STEP
+    assert (found == NO_STEP) == (abs(step) <= 30) or abs(abs(step) - 30) < 0.01
 
 
 class Machine:

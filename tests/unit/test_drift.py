@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync_core.domain.drift import SUSPENDED, Verdict, cause, should_show, verdict
+from sync_core.domain.drift import SUSPENDED, DriftVerdict, cause, should_show, verdict
 from sync_core.domain.values import Mode, Suspension
 from tests.unit.builders import at, level, new_level, pool, read
 
@@ -24,22 +24,22 @@ def said(of, available, *, source=50, trouble=None):
         {"mode": Mode.OFF, "suspended": Suspension.REFUSED},
         {"open": True},
         {"open": True, "suspended": Suspension.REFUSED},
-        {"ordered": -3, "met": False},
-        {"look_at": at(0)},
+        {"manual_delta": -3, "baselined": False},
+        {"refresh_at": at(0)},
     ],
 )
 def test_what_is_off_or_worked_on_is_left_to_the_engine(facts, available):
     """A difference that is being written right now is none."""
-    assert said(pool(50, level("eu"), level("us", **facts)), available) is Verdict.FINE
+    assert said(pool(50, level("eu"), level("us", **facts)), available) is DriftVerdict.FINE
 
 
 @pytest.mark.parametrize("why", Suspension)
 @pytest.mark.parametrize("available", [50, 44, None])
 def test_a_suspended_level_is_said_to_be(why, available):
     """Whatever it shows: the engine leaves it alone."""
-    of = pool(50, level("eu"), level("us", suspended=why, look_at=at(9)))
+    of = pool(50, level("eu"), level("us", suspended=why, refresh_at=at(9)))
     is_stopped = why is Suspension.UNBALANCED
-    assert said(of, available) is (Verdict.BOOKS if is_stopped else Verdict.SUSPENDED)
+    assert said(of, available) is (DriftVerdict.BOOKS if is_stopped else DriftVerdict.SUSPENDED)
     sentence = cause("suspended", {"store": "us", "why": why.value})
     assert sentence == f"us: {SUSPENDED[why.value]}"
 
@@ -49,29 +49,29 @@ def test_a_suspended_level_is_said_to_be(why, available):
 def test_what_cannot_be_believed_is_looked_at(made, facts):
     """The engine suspends it, and says why."""
     of = pool(50, level("eu"), made("us", 50, **facts))
-    assert said(of, None) is Verdict.LOOK
-    assert said(of, 50, trouble=Suspension.INACTIVE) is Verdict.LOOK
+    assert said(of, None) is DriftVerdict.REFRESH
+    assert said(of, 50, trouble=Suspension.INACTIVE) is DriftVerdict.REFRESH
 
 
 @pytest.mark.parametrize(
     ("of", "shows", "expected"),
     [
-        (pool(50, level("eu"), new_level("us", 44)), 50, Verdict.LOOK),
-        (pool(50, level("eu"), new_level("us", 50)), 44, Verdict.DIFFERS),
-        (pool(50, level("eu"), new_level("us", buffer=5)), 45, Verdict.LOOK),
-        (pool(50, level("eu"), new_level("us", buffer=5)), 50, Verdict.DIFFERS),
-        (pool(None, new_level("eu"), new_level("us")), 50, Verdict.LOOK),
-        (pool(None, new_level("eu"), new_level("us")), 44, Verdict.DIFFERS),
-        (pool(50, level("eu"), level("us")), 50, Verdict.FINE),
-        (pool(50, level("eu"), level("us")), 44, Verdict.MISSED),
-        (pool(50, level("eu"), level("us", 44)), 44, Verdict.FINE),
-        (pool(50, level("eu"), level("us", 44)), 50, Verdict.MISSED),
-        (pool(50, level("eu"), level("us", **ONE_WAY)), 50, Verdict.FINE),
-        (pool(50, level("eu"), level("us", **ONE_WAY)), 44, Verdict.ONE_WAY),
-        (pool(50, level("eu"), level("us", 44, **ONE_WAY)), 44, Verdict.ONE_WAY),
-        (pool(50, level("eu"), level("us", 44, **ONE_WAY)), 50, Verdict.FINE),
-        (pool(50, level("eu"), level("us", 44, due=True, **ONE_WAY)), 44, Verdict.FINE),
-        (pool(50, level("eu"), level("us", 16, pack=3, **ONE_WAY)), 16, Verdict.FINE),
+        (pool(50, level("eu"), new_level("us", 44)), 50, DriftVerdict.REFRESH),
+        (pool(50, level("eu"), new_level("us", 50)), 44, DriftVerdict.DIFFERS),
+        (pool(50, level("eu"), new_level("us", buffer=5)), 45, DriftVerdict.REFRESH),
+        (pool(50, level("eu"), new_level("us", buffer=5)), 50, DriftVerdict.DIFFERS),
+        (pool(None, new_level("eu"), new_level("us")), 50, DriftVerdict.REFRESH),
+        (pool(None, new_level("eu"), new_level("us")), 44, DriftVerdict.DIFFERS),
+        (pool(50, level("eu"), level("us")), 50, DriftVerdict.FINE),
+        (pool(50, level("eu"), level("us")), 44, DriftVerdict.MISSED),
+        (pool(50, level("eu"), level("us", 44)), 44, DriftVerdict.FINE),
+        (pool(50, level("eu"), level("us", 44)), 50, DriftVerdict.MISSED),
+        (pool(50, level("eu"), level("us", **ONE_WAY)), 50, DriftVerdict.FINE),
+        (pool(50, level("eu"), level("us", **ONE_WAY)), 44, DriftVerdict.ONE_WAY),
+        (pool(50, level("eu"), level("us", 44, **ONE_WAY)), 44, DriftVerdict.ONE_WAY),
+        (pool(50, level("eu"), level("us", 44, **ONE_WAY)), 50, DriftVerdict.FINE),
+        (pool(50, level("eu"), level("us", 44, due=True, **ONE_WAY)), 44, DriftVerdict.FINE),
+        (pool(50, level("eu"), level("us", 16, pack=3, **ONE_WAY)), 16, DriftVerdict.FINE),
     ],
 )
 def test_each_row_of_the_table(of, shows, expected):
@@ -82,7 +82,7 @@ def test_each_row_of_the_table(of, shows, expected):
 def test_a_level_that_was_not_read_is_left_in_peace():
     """Its store did not answer: nothing can be said."""
     of = pool(50, level("eu"), level("us", 44))
-    assert verdict(of, of.level(US), {EU: read("eu", 50)}) is Verdict.FINE
+    assert verdict(of, of.level(US), {EU: read("eu", 50)}) is DriftVerdict.FINE
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_source_is_not_compared_with_itself():
     """Before an agreement there is nothing else."""
     of = pool(None, new_level("eu"), new_level("us"))
     assert should_show(of, of.level(EU), {EU: read("eu", 50)}) is None
-    assert verdict(of, of.level(EU), {EU: read("eu", 50)}) is Verdict.FINE
+    assert verdict(of, of.level(EU), {EU: read("eu", 50)}) is DriftVerdict.FINE
     assert should_show(of, of.level(US), {}) is None
 
 

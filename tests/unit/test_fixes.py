@@ -2,8 +2,8 @@
 
 import pytest
 
-from sync_core.domain.decide import takes_part
-from sync_core.domain.fixes import GENTLE, fixes
+from sync_core.domain.decisions import participants
+from sync_core.domain.fixes import MAX_SAFE_UNITS, fixes
 from sync_core.domain.proposals import Choice, Write
 from sync_core.domain.values import Mode, Suspension
 from tests.unit.builders import level, new_level, pool
@@ -17,7 +17,7 @@ ONE_WAY = {"mode": Mode.ONE_WAY}
 def offered(kind, of, *, about=US, **shows):
     """Return what is proposed about us, when stores show these numbers."""
     mine = of.level(about)
-    values = {each.id: shows[each.spot.store] for each in takes_part(of, about)}
+    values = {each.id: shows[each.key.store] for each in participants(of, about)}
     return fixes(kind, of, mine, values)
 
 
@@ -132,9 +132,9 @@ def test_a_retry_without_an_agreement_is_no_choice():
 @pytest.mark.parametrize(
     ("shared", "shows", "safe"),
     [
-        pytest.param(500, 500 - GENTLE, True, id="as much as is gentle"),
-        pytest.param(500, 499 - GENTLE, False, id="one more"),
-        pytest.param(500, 500 + GENTLE, True, id="upwards"),
+        pytest.param(500, 500 - MAX_SAFE_UNITS, True, id="as much as is gentle"),
+        pytest.param(500, 499 - MAX_SAFE_UNITS, False, id="one more"),
+        pytest.param(500, 500 + MAX_SAFE_UNITS, True, id="upwards"),
         pytest.param(5, 0, False, id="takes a level to zero"),
         pytest.param(5, 1, True, id="leaves one"),
         pytest.param(0, -2, False, id="leaves the pool below zero"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_core.domain.nights import LATE, begins, due_night, next_night
+from sync_core.domain.nights import MAX_LATENESS, begins, due_night, next_night
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Asia/Kolkata",
          "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Chatham"]  # fmt: skip
@@ -72,12 +72,12 @@ def test_a_night_is_due_from_its_beginning_until_it_is_too_late(now, at, zone):
     night = due_night(now, at, place)
     if night is not None:
         begun = begins(night, at, place)
-        assert begun <= now < begun + LATE
-        assert due_night(begun + LATE, at, place) != night
+        assert begun <= now < begun + MAX_LATENESS
+        assert due_night(begun + MAX_LATENESS, at, place) != night
     following = next_night(now, at, place)
     assert now < following <= now + timedelta(hours=26)
     last = begins((following.astimezone(place) - timedelta(days=1)).date(), at, place)
-    assert (night is None) is (now >= last + LATE or now < last)
+    assert (night is None) is (now >= last + MAX_LATENESS or now < last)
 
 
 def test_a_night_begins_by_the_wall_clock_whatever_its_setting_carries():

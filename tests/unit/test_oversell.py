@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_core.domain.oversell import oversold, stand
+from sync_core.domain.oversell import below_zero_kind, oversold_events
 from sync_core.domain.values import InventoryPolicy, Mode, Severity, Suspension
 from tests.unit.builders import level, pool
 
@@ -27,11 +27,15 @@ def below(shared, eu=CONTINUE, us=CONTINUE, **more):
         pytest.param(below(-1, CONTINUE, DENY), "oversold", id="one denies"),
         pytest.param(below(-1), "presold", id="both go on"),
         pytest.param(below(-1, us=DENY, mode=Mode.OFF), "presold", id="who denies is off"),
-        pytest.param(below(-1, us=DENY, met=False), "presold", id="who denies shares nothing yet"),
+        pytest.param(
+            below(-1, us=DENY, baselined=False), "presold", id="who denies shares nothing yet"
+        ),
         pytest.param(
             below(-1, us=DENY, suspended=Suspension.MISSING), "presold", id="who denies is gone"
         ),
-        pytest.param(below(-1, us=DENY, held=-5), "presold", id="who denies has not heard of it"),
+        pytest.param(
+            below(-1, us=DENY, withheld=-5), "presold", id="who denies has not heard of it"
+        ),
         pytest.param(
             below(-1, DENY, DENY, suspended=Suspension.MISSING), "oversold", id="one of two is gone"
         ),
@@ -45,11 +49,11 @@ def below(shared, eu=CONTINUE, us=CONTINUE, **more):
 )
 def test_a_pool_below_zero_is_judged_by_the_table(of, kind):
     """A wrong Critical is ignored the next time, when it is right."""
-    assert stand(of) == kind
+    assert below_zero_kind(of) == kind
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "news"),
+    ("before", "after", "events"),
     [
         pytest.param(below(3), below(-12), [("presold", "info", 12)], id="a pre-order"),
         pytest.param(below(-12), below(-13), ["oversold", ("presold", "info", 13)], id="one more"),
@@ -76,14 +80,14 @@ def test_a_pool_below_zero_is_judged_by_the_table(of, kind):
         pytest.param(below(5), below(5, DENY, DENY), [], id="above zero a policy changes nothing"),
     ],
 )
-def test_one_story_is_told_at_a_time(before, after, news):
+def test_one_story_is_told_at_a_time(before, after, events):
     """What has become another thing ends as what it was."""
     told = [
-        each.kind if each.over else (each.kind, each.severity.value, each.facts["units"])
-        for each in oversold(before, after)
+        each.kind if each.resolved else (each.kind, each.severity.value, each.facts["units"])
+        for each in oversold_events(before, after)
     ]
-    assert told == news
-    assert {each.subject for each in oversold(before, after)} <= {"pool:1"}
+    assert told == events
+    assert {each.subject for each in oversold_events(before, after)} <= {"pool:1"}
 
 
 policies = st.sampled_from([DENY, CONTINUE])
@@ -95,9 +99,9 @@ def test_what_stands_is_what_is(steps):
     """Told one after the other, the findings that stand are never two, and never the wrong one."""
     standing = set()
     for before, after in zip([below(0), *steps], steps, strict=False):
-        for each in oversold(before, after):
-            (standing.discard if each.over else standing.add)(each.kind)
-        assert standing == ({stand(after)} - {None})
+        for each in oversold_events(before, after):
+            (standing.discard if each.resolved else standing.add)(each.kind)
+        assert standing == ({below_zero_kind(after)} - {None})
     assert Severity.CRITICAL not in {
-        each.severity for each in oversold(below(3), below(-3)) if each.kind == "presold"
+        each.severity for each in oversold_events(below(3), below(-3)) if each.kind == "presold"
     }

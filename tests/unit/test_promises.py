@@ -6,24 +6,24 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sync_core.domain.account import hear, looked
-from sync_core.domain.plan import plan
-from sync_core.domain.settle import expire, refuse, settle, unwritten
-from sync_core.domain.shown import owed
-from sync_core.domain.suspend import start_over, wish
+from sync_core.domain.accounting import apply_reading, observe
+from sync_core.domain.adjustments import plan_adjustments
+from sync_core.domain.quantities import outstanding
+from sync_core.domain.settlement import expire, mark_unwritten, refuse, settle_adjustment
+from sync_core.domain.suspension import request_refresh, restart_level
 from sync_core.domain.values import Mode, Suspension
 from tests.unit.builders import (
     STORES,
     adjustment,
     at,
     books,
+    key,
     level,
-    look,
     new_level,
     pool,
     read,
+    refresh_of,
     seen,
-    spot,
 )
 from tests.unit.world import World
 
@@ -35,9 +35,9 @@ def test_sales_in_both_stores_add_up(shared, eu, us, order):
     """No winner, no lost sale: the order of arrival does not matter."""
     told, shows = pool(shared, eu=shared, us=shared), {"eu": eu, "us": us}
     for store in order:
-        told = hear(told, seen(store, shows[store], 1), now=at(1)).pool
+        told = observe(told, seen(store, shows[store], 1), now=at(1)).pool
     assert told.shared == shared + (eu - shared) + (us - shared)
-    assert [owed(each, told.shared) for each in told.levels] == [us - shared, eu - shared]
+    assert [outstanding(each, told.shared) for each in told.levels] == [us - shared, eu - shared]
 
 
 @given(start=quantities, shows=st.tuples(*[quantities] * 3), order=st.permutations(STORES))
@@ -45,19 +45,19 @@ def test_sales_in_three_stores_add_up(start, shows, order):
     """A pool has as many levels as there are stores."""
     told = pool(start, **dict.fromkeys(STORES, start))
     for store in order:
-        told = hear(told, seen(store, shows[STORES.index(store)], 1), now=at(1)).pool
+        told = observe(told, seen(store, shows[STORES.index(store)], 1), now=at(1)).pool
     assert told.shared == start + sum(each - start for each in shows)
-    assert {each.spot.store for each in told.levels if owed(each, told.shared)} == {
-        each.spot.store for each in told.levels if each.book != told.shared
+    assert {each.key.store for each in told.levels if outstanding(each, told.shared)} == {
+        each.key.store for each in told.levels if each.book != told.shared
     }
 
 
 @given(shared=quantities, when=st.none() | st.integers(-9000, 9000))
 def test_echoes_are_nothing(shared, when):
     """Old or new, with a time or without."""
-    told = hear(pool(shared, eu=shared, us=shared), seen("us", shared, when), now=at(1))
-    assert (told.pool.shared, told.movements, told.news) == (shared, (), ())
-    assert not any(each.due or each.awaits_look or each.version for each in told.pool.levels)
+    told = observe(pool(shared, eu=shared, us=shared), seen("us", shared, when), now=at(1))
+    assert (told.pool.shared, told.movements, told.events) == (shared, (), ())
+    assert not any(each.due or each.awaits_refresh or each.version for each in told.pool.levels)
 
 
 # -- stores with customers
@@ -65,7 +65,17 @@ def test_echoes_are_nothing(shared, when):
 steps = st.lists(
     st.tuples(
         st.sampled_from(
-            ["sell", "sell", "hear", "hear", "again", "plan", "write", "settle", "look"]
+            [
+                "sell",
+                "sell",
+                "observe",
+                "observe",
+                "again",
+                "plan_adjustments",
+                "write",
+                "settle_adjustment",
+                "refresh_of",
+            ]
         ),
         st.integers(0, 2),
         st.integers(0, 9),
@@ -86,18 +96,20 @@ def live(world, happens, *, may_restock):
                 by = size - 5 if may_restock else -size - 1
                 total += by
                 world.customers(store, by)
-            case "hear" if world.told:
+            case "observe" if world.told:
                 said.append(world.told.pop(size % len(world.told)))
-                world.hear(said[-1])
+                world.observe(said[-1])
             case "again" if said:
-                world.hear(said[size % len(said)])
-            case "plan" | "write" | "settle" | "look":
+                world.observe(said[size % len(said)])
+            case "plan_adjustments" | "write" | "settle_adjustment" | "refresh_of":
                 getattr(world, what)(store)
     return total
 
 
 @given(happens=steps, stores=st.sampled_from([STORES[:2], STORES]))
-@example([("sell", 1, 4, 0), ("sell", 1, 6, 2.5), ("hear", 0, 1, 0), ("hear", 0, 0, 0)], STORES[:2])
+@example(
+    [("sell", 1, 4, 0), ("sell", 1, 6, 2.5), ("observe", 0, 1, 0), ("observe", 0, 0, 0)], STORES[:2]
+)
 def test_doubled_and_reordered_webhooks_lose_and_invent_nothing(happens, stores):
     """Once all is quiet the stores show what was there, less what was sold. Without catch-up."""
     world = World(*stores)
@@ -124,11 +136,19 @@ destinations = st.fixed_dictionaries(
         "mode": st.sampled_from(Mode),
         "buffer": st.sampled_from([0, 5]),
         "pack": st.sampled_from([1, 3]),
-        "met": st.booleans(),
+        "baselined": st.booleans(),
     }
 )
 ways = (
-    *("hear", "hear", "look", "plan", "plan", "settle", "settle"),
+    *(
+        "observe",
+        "observe",
+        "refresh_of",
+        "plan_adjustments",
+        "plan_adjustments",
+        "settle_adjustment",
+        "settle_adjustment",
+    ),
     *("unwritten", "refuse", "expire", "wish", "anew"),
 )
 calls = st.lists(
@@ -158,7 +178,7 @@ class Book:
         """Go on with what was decided."""
         before, self.pool = self.pool, outcome.pool
         for each in outcome.movements:
-            self.moved[each.level, each.meeting] += each.delta
+            self.moved[each.level, each.level_baseline] += each.delta
             self.counted += each.counted
         if before.shared is None:
             assert outcome.pool.shared is None or outcome.pool.first_shared is not None
@@ -169,33 +189,35 @@ class Book:
             assert self.pool.shared == self.pool.first_shared + self.counted
         for each in self.pool.levels:
             assert each.open is (each.id in self.open)
-            if each.met:
-                assert each.book == each.first_book + self.moved[each.id, each.meeting]
+            if each.baselined:
+                assert each.book == each.first_book + self.moved[each.id, each.level_baseline]
 
     def call(self, what, number, value, when):
         """Make one call."""
         mine = self.pool.levels[number % len(self.pool.levels)]
-        store, now = mine.spot.store, at(self.now)
+        store, now = mine.key.store, at(self.now)
         stamp = None if when is None else self.now + when
         match what:
-            case "hear":
-                self.take(hear(self.pool, seen(store, value, stamp), now=now))
-            case "look":
+            case "observe":
+                self.take(observe(self.pool, seen(store, value, stamp), now=now))
+            case "refresh_of":
                 trouble = Suspension.INACTIVE if value is None else None
                 trouble = Suspension.MISSING if value == 0 else trouble
-                began = look(mine, self.now - 1)
+                began = refresh_of(mine, self.now - 1)
                 self.take(
-                    looked(self.pool, read(store, value, stamp, trouble=trouble), began, now=now)
+                    apply_reading(
+                        self.pool, read(store, value, stamp, trouble=trouble), began, now=now
+                    )
                 )
             case "wish":
-                self.pool = self.pool.with_level(wish(mine, now=now))
+                self.pool = self.pool.with_level(request_refresh(mine, now=now))
             case "anew":
-                self.pool = self.pool.with_level(start_over(mine, shared=self.pool.shared))
-            case "plan":
-                outcome, deltas = plan(self.pool, store, now=now)
+                self.pool = self.pool.with_level(restart_level(mine, shared=self.pool.shared))
+            case "plan_adjustments":
+                outcome, deltas = plan_adjustments(self.pool, store, now=now)
                 self.take(outcome)
-                assert not deltas or not (mine.open or mine.awaits_look or mine.suspended)
-                assert not deltas or (mine.met and mine.mode is not Mode.OFF)
+                assert not deltas or not (mine.open or mine.awaits_refresh or mine.suspended)
+                assert not deltas or (mine.baselined and mine.mode is not Mode.OFF)
                 for delta in deltas.values():
                     self.open[mine.id] = adjustment(mine, delta)
             case _ if mine.id in self.open:
@@ -204,13 +226,13 @@ class Book:
     def close(self, what, asked, stamp, now):
         """Close an adjustment, one way or another."""
         match what:
-            case "settle":
-                if self.pool.level(asked.level).meeting == asked.meeting:
-                    self.moved[asked.level, asked.meeting] += asked.delta
+            case "settle_adjustment":
+                if self.pool.level(asked.level).level_baseline == asked.level_baseline:
+                    self.moved[asked.level, asked.level_baseline] += asked.delta
                 written = at(stamp or self.now)
-                self.take(settle(self.pool, asked, written_at=written, now=now))
+                self.take(settle_adjustment(self.pool, asked, written_at=written, now=now))
             case "unwritten":
-                self.take(unwritten(self.pool, asked, now=now))
+                self.take(mark_unwritten(self.pool, asked, now=now))
             case "refuse":
                 self.take(refuse(self.pool, asked, why="no", now=now))
             case "expire":
@@ -223,7 +245,9 @@ def test_shared_and_books_are_the_sum_of_what_happened(others, calls):
     mine = [level("eu", 50)]
     for store, facts in zip(STORES[1:], others, strict=False):
         each = level(store, 50, **facts)
-        mine.append(each if each.met else replace(new_level(store), **facts, look_at=at(0)))
+        mine.append(
+            each if each.baselined else replace(new_level(store), **facts, refresh_at=at(0))
+        )
     kept = Book(pool(50, *mine))
     for what, number, value, when, pause in calls:
         kept.now += pause
@@ -234,7 +258,7 @@ def test_shared_and_books_are_the_sum_of_what_happened(others, calls):
 @given(calls=calls)
 def test_a_pool_that_never_agreed_adds_up_from_its_agreement_on(calls):
     """The first meeting is part of the same sum."""
-    mine = [new_level(store, look_at=at(0), look_since=at(0)) for store in STORES]
+    mine = [new_level(store, refresh_at=at(0), refresh_since=at(0)) for store in STORES]
     kept = Book(pool(None, *mine))
     for what, number, value, when, pause in calls:
         kept.now += pause
@@ -245,8 +269,8 @@ def test_a_pool_that_never_agreed_adds_up_from_its_agreement_on(calls):
 @given(value=st.none() | quantities, when=st.none() | st.integers(-9, 9), open_=st.booleans())
 def test_a_level_that_is_open_or_awaits_a_look_keeps_its_book(value, when, open_):
     """Whatever is heard of it."""
-    facts = {"open": True} if open_ else {"look_at": at(0), "look_since": at(0)}
+    facts = {"open": True} if open_ else {"refresh_at": at(0), "refresh_since": at(0)}
     start = pool(50, level("eu"), level("us", **facts))
-    told = hear(start, seen("us", value, when), now=at(1))
+    told = observe(start, seen("us", value, when), now=at(1))
     assert (told.pool.shared, told.movements) == (50, ())
-    assert told.pool.at(spot("us")).book == 50
+    assert told.pool.at(key("us")).book == 50

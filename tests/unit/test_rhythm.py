@@ -3,7 +3,7 @@
 from datetime import timedelta
 from itertools import pairwise
 
-from sync_core.domain.plan import may_leave
+from sync_core.domain.adjustments import may_send
 from tests.unit.builders import at
 from tests.unit.world import World
 
@@ -20,15 +20,15 @@ def run(world, *, seconds, sales):
             for store in world.shelf:
                 world.customers(store, -1)
         while world.told:  # a webhook takes 0.3 s
-            later.append((tick + 3, world.hear, (world.told.pop(0),)))
+            later.append((tick + 3, world.observe, (world.told.pop(0),)))
         for store in world.shelf:
-            if may_leave(rows=1, last_left=left[store], now=at(world.now)):
+            if may_send(rows=1, last_sent_at=left[store], now=at(world.now)):
                 before = len(world.writes[store])
-                world.plan(store)
+                world.plan_adjustments(store)
                 if len(world.writes[store]) > before:
                     left[store] = at(world.now)
                     later.append((tick + 2, world.write, (store,)))  # the store does it
-                    later.append((tick + 4, world.settle, (store,)))  # and says so
+                    later.append((tick + 4, world.settle_adjustment, (store,)))  # and says so
             busy = any(each[1] == world.end_look and each[2][0] == store for each in later)
             if not busy and (began := world.begin_look(store)):
                 later.append((tick + 2, world.end_look, (store, began)))

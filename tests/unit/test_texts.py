@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_core.domain.texts import storable, storable_json
-from sync_core.shopify.fields import decoded
+from sync_core.shopify.fields import decode_json
 
 # Everything a Python text may hold, halves of surrogate pairs among it.
 ANY = st.text(st.characters(codec=None) | st.sampled_from('\0\\"/u0d8\ud800\udfff😀'))
@@ -38,7 +38,7 @@ def test_any_json_is_read_and_its_texts_can_be_stored(value):
     raw = json.dumps(value).encode()
     mended = storable_json(raw)
     assert len(mended) == len(raw)
-    assert json.loads(mended) == decoded(raw)
+    assert json.loads(mended) == decode_json(raw)
     assert is_storable(json.dumps(json.loads(mended), ensure_ascii=False))
     assert rb"\u0000" not in mended.replace(rb"\\", b"")
 
@@ -58,7 +58,7 @@ def test_any_json_is_read_and_its_texts_can_be_stored(value):
     ],
 )
 def test_each_escape_is_read_as_what_it_is(raw, read):
-    assert decoded(raw) == read
+    assert decode_json(raw) == read
 
 
 @given(st.binary())

@@ -6,10 +6,10 @@ late, twice, in any order, and only when the test says so.
 
 from math import floor
 
-from sync_core.domain.account import hear, looked
-from sync_core.domain.plan import plan
-from sync_core.domain.settle import settle
-from tests.unit.builders import adjustment, at, level, look, pool, read, seen, spot
+from sync_core.domain.accounting import apply_reading, observe
+from sync_core.domain.adjustments import plan_adjustments
+from sync_core.domain.settlement import settle_adjustment
+from tests.unit.builders import adjustment, at, key, level, pool, read, refresh_of, seen
 
 
 class World:
@@ -19,7 +19,7 @@ class World:
         """Begin with everything agreed and at rest."""
         mine = levels or [level(store, start) for store in stores]
         self.pool = pool(start, *mine)
-        self.shelf = {each.spot.store: each.book for each in mine}
+        self.shelf = {each.key.store: each.book for each in mine}
         self.moved = dict.fromkeys(self.shelf, -3600)  # second of each shelf's last change
         self.now = 0.0
         self.told = []  # webhooks that have not come yet
@@ -31,7 +31,7 @@ class World:
 
     def of(self, store):
         """Return a store's level."""
-        return self.pool.at(spot(store))
+        return self.pool.at(key(store))
 
     def take(self, outcome):
         """Go on with what was decided."""
@@ -44,17 +44,17 @@ class World:
         self.moved[store] = floor(self.now)
         self.told.append(seen(store, self.shelf[store], floor(self.now)))
 
-    def hear(self, observation):
+    def observe(self, observation):
         """Let a webhook come."""
-        self.take(hear(self.pool, observation, now=at(self.now)))
+        self.take(observe(self.pool, observation, now=at(self.now)))
 
-    def plan(self, store):
+    def plan_adjustments(self, store):
         """Write down what is owed."""
-        outcome, deltas = plan(self.pool, store, now=at(self.now))
+        outcome, deltas = plan_adjustments(self.pool, store, now=at(self.now))
         self.take(outcome)
         for delta in deltas.values():
             assert store not in self.open, "two open adjustments"
-            assert not self.of(store).awaits_look, "written to before it was looked at"
+            assert not self.of(store).awaits_refresh, "written to before it was looked at"
             self.open[store] = [adjustment(self.of(store), delta), None]
             self.writes[store].append(self.now)
 
@@ -64,27 +64,27 @@ class World:
             self.open[store][1] = floor(self.now)
             self.customers(store, self.open[store][0].delta)
 
-    def settle(self, store):
+    def settle_adjustment(self, store):
         """Let the store's answer come."""
         if store in self.open and self.open[store][1] is not None:
             asked, written = self.open.pop(store)
             self.settled.append(asked)
-            self.take(settle(self.pool, asked, written_at=at(written), now=at(self.now)))
+            self.take(settle_adjustment(self.pool, asked, written_at=at(written), now=at(self.now)))
 
     def begin_look(self, store):
         """Begin a read if one is wanted by now; return it, or None."""
         mine = self.of(store)
-        if mine.look_at is None or mine.look_at > at(self.now) or mine.open:
+        if mine.refresh_at is None or mine.refresh_at > at(self.now) or mine.open:
             return None
         self.looks[store].append(self.now)
-        return look(mine, self.now)
+        return refresh_of(mine, self.now)
 
     def end_look(self, store, began):
         """Account for what a read finds now."""
         reading = read(store, self.shelf[store], self.moved[store])
-        self.take(looked(self.pool, reading, began, now=at(self.now)))
+        self.take(apply_reading(self.pool, reading, began, now=at(self.now)))
 
-    def look(self, store):
+    def refresh_of(self, store):
         """Begin a read and end it."""
         if began := self.begin_look(store):
             self.end_look(store, began)
@@ -92,7 +92,9 @@ class World:
     def is_quiet(self):
         """Whether nothing is under way or wanted."""
         return not (
-            self.told or self.open or any(each.due or each.awaits_look for each in self.pool.levels)
+            self.told
+            or self.open
+            or any(each.due or each.awaits_refresh for each in self.pool.levels)
         )
 
     def come_to_rest(self, *, limit=400):
@@ -101,11 +103,11 @@ class World:
             if self.is_quiet():
                 return
             while self.told:
-                self.hear(self.told.pop(0))
+                self.observe(self.told.pop(0))
             for store in self.shelf:
-                self.look(store)
-                self.plan(store)
+                self.refresh_of(store)
+                self.plan_adjustments(store)
                 self.write(store)
-                self.settle(store)
+                self.settle_adjustment(store)
             self.now += 1
         raise AssertionError("it never comes to rest")

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, text
 
 from sync_core.app import App, assemble
-from sync_core.db.database import Database
+from sync_core.db.database import SqlDatabase
 from sync_core.db.tables import DeliveryRow
 from sync_core.settings import load
 from sync_core.workers.supervisor import Worker
@@ -58,7 +58,7 @@ def headers(body=BODY, secret=OLD, **changes):
     return {name: value for name, value in given.items() if value is not None}
 
 
-class Watched(Database):
+class Watched(SqlDatabase):
     """A database that counts its commits, waits at a gate, and fails when told to."""
 
     def __init__(self, *args, **kwargs):
@@ -70,7 +70,7 @@ class Watched(Database):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def step(self, work, *, limit=None):
+    async def transaction(self, work, *, limit=None):
         self.steps += 1
         await self.gate.wait()
         if self.trouble:
@@ -79,18 +79,18 @@ class Watched(Database):
             await asyncio.Event().wait()
         if self.read_only:
 
-            def reading(ledger):
-                ledger.run(text("PRAGMA query_only = ON"))
+            def reading(tx):
+                tx.run(text("PRAGMA query_only = ON"))
                 try:
-                    return work(ledger)
+                    return work(tx)
                 finally:
-                    ledger.run(text("PRAGMA query_only = OFF"))
+                    tx.run(text("PRAGMA query_only = OFF"))
 
-            return await super().step(reading, limit=limit)
-        return await super().step(work, limit=limit)
+            return await super().transaction(reading, limit=limit)
+        return await super().transaction(work, limit=limit)
 
 
-class House:
+class Harness:
     """The served application, and a client of it."""
 
     def __init__(self, app, parts, port, client):
@@ -125,8 +125,8 @@ class House:
         return worker
 
     def stored(self):
-        def read(ledger):
-            return ledger.run(select(DeliveryRow.__table__).order_by(DeliveryRow.id)).all()
+        def read(tx):
+            return tx.run(select(DeliveryRow.__table__).order_by(DeliveryRow.id)).all()
 
         return self.database.run(read)
 
@@ -156,9 +156,9 @@ def settings(sqlite_url, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-async def house(settings, monkeypatch, caplog):
+async def harness(settings, monkeypatch, caplog):
     """The application, served; its engine is at rest, so that deliveries stay as they came."""
-    monkeypatch.setattr("sync_core.app.parts.Database", Watched)
+    monkeypatch.setattr("sync_core.app.parts.SqlDatabase", Watched)
     parts = assemble(settings)
     app = App(parts)
     server = app._build_server()
@@ -174,7 +174,7 @@ async def house(settings, monkeypatch, caplog):
                 base_url=f"http://{HOST}:{port}", limits=limits, timeout=20, trust_env=False
             ) as client:
                 caplog.clear()
-                yield House(app, parts, port, client)
+                yield Harness(app, parts, port, client)
             server.should_exit = True
             await serving
             receiving.cancel()
@@ -191,6 +191,6 @@ def refusals(caplog):
         for record in caplog.records:
             said = f"{record.getMessage()} {vars(record)} {caplog.handler.format(record)}"
             assert not any(secret in said for secret in SECRETS)
-        return [each for each in caplog.records if getattr(each, "act", "") == "webhook_refused"]
+        return [each for each in caplog.records if getattr(each, "event", "") == "webhook_refused"]
 
     return found

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from sync_core.domain.texts import storable
-from sync_core.shopify.webhooks import heard
-from sync_core.workers.folding import Folder
+from sync_core.shopify.webhooks import parse_webhook
+from sync_core.workers.delivery_processor import DeliveryProcessor
 from tests.web.conftest import BODY, TOPIC
 from tests.web.conftest import settings as _settings
 
@@ -29,19 +29,19 @@ def settings(database_url, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["#10\x0042", "#10\ud83d42"])
-async def test_what_it_holds_stops_nobody(house, name):
+async def test_what_it_holds_stops_nobody(harness, name):
     order, product = json.dumps(ORDER | {"name": name}), json.dumps(PRODUCT | {"title": name})
     for topic, body in (("orders/create", order), ("products/update", product), (TOPIC, BODY)):
         raw = body if isinstance(body, bytes) else body.encode()
-        assert (await house.send(raw, topic=topic)).status_code == 200
-    assert [row.body for row in house.stored()] == [order.encode(), product.encode(), BODY]
-    folded = await Folder(house.app._context).round()
-    assert folded.taken == 3
-    assert {(row.handled_at is not None, row.set_aside_at) for row in house.stored()} == {
+        assert (await harness.send(raw, topic=topic)).status_code == 200
+    assert [row.body for row in harness.stored()] == [order.encode(), product.encode(), BODY]
+    processed = await DeliveryProcessor(harness.app._context).round()
+    assert processed.taken == 3
+    assert {(row.handled_at is not None, row.quarantined_at) for row in harness.stored()} == {
         (True, None)
     }
-    assert house.database.run(
-        lambda ledger: [row.name for row in ledger.run(text("SELECT name FROM act"))]
+    assert harness.database.run(
+        lambda tx: [row.name for row in tx.run(text("SELECT name FROM order_event"))]
     ) == ["#10\ufffd42"]
 
 
@@ -50,7 +50,7 @@ async def test_what_it_holds_stops_nobody(house, name):
 def test_no_text_makes_a_body_unreadable(name, handle, sku):
     """A body that is refused comes again and again, until the store stops sending at all."""
     variant = {"id": 1, "inventory_item_id": 2, "sku": sku, "option1": name}
-    said = heard(
+    said = parse_webhook(
         "eu",
         "products/update",
         json.dumps(PRODUCT | {"title": name, "handle": handle, "variants": [variant]}).encode(),

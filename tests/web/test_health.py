@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sync_core.domain.lease import LeaseState
+from sync_core.domain.leases import LeaseState
 from sync_core.domain.values import Alias
 from sync_core.ports import Delivery
 from tests.web.conftest import EU, SECRETS, TOKEN, US
@@ -23,19 +23,19 @@ class Sick:
         return SICK
 
 
-def keep(house, age):
+def keep(harness, age):
     late = Delivery(
         store=Alias("eu"),
         webhook_id="late",
         topic="t",
         body=b"{}",
-        received_at=house.clock.now() - timedelta(seconds=age),
+        received_at=harness.clock.now() - timedelta(seconds=age),
     )
-    house.database.run(lambda ledger: ledger.receive([late]))
+    harness.database.run(lambda tx: tx.save_deliveries([late]))
 
 
-async def figures(house):
-    answer = await house.client.get("/metrics")
+async def figures(harness):
+    answer = await harness.client.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return {
@@ -45,178 +45,181 @@ async def figures(house):
     }
 
 
-async def test_it_is_alive_while_its_engine_works(house):
-    answer = await house.client.get("/healthz")
+async def test_it_is_alive_while_its_engine_works(harness):
+    answer = await harness.client.get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
-async def test_it_is_not_alive_once_its_engine_has_failed_thrice(house):
-    house.fail("folder", vital=True, times=2)
-    assert (await house.client.get("/healthz")).status_code == 200
-    folder = house.fail("folder", vital=True)
-    answer = await house.client.get("/healthz")
+async def test_it_is_not_alive_once_its_engine_has_failed_thrice(harness):
+    harness.fail("delivery_processor", vital=True, times=2)
+    assert (await harness.client.get("/healthz")).status_code == 200
+    folder = harness.fail("delivery_processor", vital=True)
+    answer = await harness.client.get("/healthz")
     assert answer.status_code == 503
-    assert answer.text == "failing again and again: folder; restart the process\n"
-    ready = await house.client.get("/readyz")
-    assert (ready.status_code, ready.json()["workers"]) == (200, {"failing": {"folder": WHY}})
-    folder.done_at = house.clock.now()
-    assert (await house.client.get("/healthz")).status_code == 200
+    assert answer.text == "failing again and again: delivery_processor; restart the process\n"
+    ready = await harness.client.get("/readyz")
+    assert (ready.status_code, ready.json()["workers"]) == (
+        200,
+        {"failing": {"delivery_processor": WHY}},
+    )
+    folder.done_at = harness.clock.now()
+    assert (await harness.client.get("/healthz")).status_code == 200
 
 
-async def test_a_worker_of_one_store_is_no_reason_to_restart_the_others(house):
+async def test_a_worker_of_one_store_is_no_reason_to_restart_the_others(harness):
     """It is named where people look, and webhooks of all stores go on being taken."""
-    house.fail("sender us", times=5)
-    assert (await house.client.get("/healthz")).status_code == 200
-    ready = await house.client.get("/readyz")
+    harness.fail("sender us", times=5)
+    assert (await harness.client.get("/healthz")).status_code == 200
+    ready = await harness.client.get("/readyz")
     assert (ready.status_code, ready.json()["workers"]) == (200, {"failing": {"sender us": WHY}})
-    assert (await figures(house))["tipo_worker_down", "sender us"] == 1
+    assert (await figures(harness))["tipo_worker_down", "sender us"] == 1
 
 
-async def test_it_is_ready_and_says_how_it_is(house):
-    answer = await house.client.get("/readyz")
-    quiet = {"lease": "unknown", "lease_since": None, "held": None, "due": 0, "suspended": 0}
+async def test_it_is_ready_and_says_how_it_is(harness):
+    answer = await harness.client.get("/readyz")
+    quiet = {"lease": "unknown", "lease_since": None, "blocked": None, "due": 0, "suspended": 0}
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
         "why": [],
-        "oldest_unhandled_seconds": 0.0,
+        "oldest_unprocessed_delivery_seconds": 0.0,
         "workers": {"failing": {}},
-        "faces": {},
+        "frontends": {},
         "clock": {"was_set_by_seconds": 0},
         "instance": "",
         "stores": {"eu": quiet, "us": quiet},
     }
 
 
-async def test_it_says_who_writes_to_each_store_and_is_ready_all_the_same(house):
+async def test_it_says_who_writes_to_each_store_and_is_ready_all_the_same(harness):
     """Webhooks of a store that another Tipo writes to are kept and counted as ever."""
-    now = house.clock.now()
+    now = harness.clock.now()
 
-    def work(ledger):
-        ledger.instance("0123456789abcdef")
+    def work(tx):
+        tx.instance("0123456789abcdef")
         for alias, state in (("eu", LeaseState.OURS), ("us", LeaseState.FOREIGN)):
-            ledger.lease_found(Alias(alias), state, None, weak=False, now=now)
+            tx.note_lease(Alias(alias), state, None, weak=False, now=now)
 
-    house.database.run(work)
-    answer = await house.client.get("/readyz")
+    harness.database.run(work)
+    answer = await harness.client.get("/readyz")
     assert (answer.status_code, answer.json()["instance"]) == (200, "89abcdef")
     told = {name: each["lease"] for name, each in answer.json()["stores"].items()}
     assert told == {"eu": "ours", "us": "foreign"}
     assert answer.json()["stores"]["us"]["lease_since"] == now.isoformat()
-    seen = await figures(house)
+    seen = await figures(harness)
     assert (seen["tipo_store_lease", "eu"], seen["tipo_store_lease", "us"]) == (1, 0)
     assert seen["tipo_store_lease_since", "eu"] == now.timestamp()
 
 
-async def test_it_says_how_long_a_delivery_waits_and_goes_on_taking_more(house):
-    keep(house, age=120)
-    answer = await house.client.get("/readyz")
+async def test_it_says_how_long_a_delivery_waits_and_goes_on_taking_more(harness):
+    keep(harness, age=120)
+    answer = await harness.client.get("/readyz")
     facts = answer.json()
     assert (answer.status_code, facts["ready"], facts["why"]) == (200, True, [])
-    assert facts["oldest_unhandled_seconds"] == pytest.approx(120, abs=5)
+    assert facts["oldest_unprocessed_delivery_seconds"] == pytest.approx(120, abs=5)
 
 
-async def test_a_delivery_that_has_just_come_is_no_trouble(house):
-    await house.send()
-    assert (await house.client.get("/readyz")).status_code == 200
+async def test_a_delivery_that_has_just_come_is_no_trouble(harness):
+    await harness.send()
+    assert (await harness.client.get("/readyz")).status_code == 200
 
 
-async def test_it_takes_webhooks_of_all_stores_while_one_refuses_us(house):
+async def test_it_takes_webhooks_of_all_stores_while_one_refuses_us(harness):
     """Behind a load balancer, one dead token must not drop the other stores' webhooks."""
-    now = house.clock.now()
-    house.database.run(lambda ledger: ledger.hold(Alias("us"), "access lost", now=now))
-    answer = await house.client.get("/readyz")
+    now = harness.clock.now()
+    harness.database.run(lambda tx: tx.block_store(Alias("us"), "access lost", now=now))
+    answer = await harness.client.get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
-    assert (await figures(house))["tipo_store_held", "us"] == 1
-    assert answer.json()["stores"]["us"]["held"] == "access lost"
-    house.database.run(lambda ledger: ledger.let_go(Alias("us"), now=now))
-    assert (await house.client.get("/readyz")).json()["stores"]["us"]["held"] is None
-    assert (await figures(house))["tipo_store_held", "us"] == 0
+    assert (await figures(harness))["tipo_store_blocked", "us"] == 1
+    assert answer.json()["stores"]["us"]["blocked"] == "access lost"
+    harness.database.run(lambda tx: tx.unblock_store(Alias("us"), now=now))
+    assert (await harness.client.get("/readyz")).json()["stores"]["us"]["blocked"] is None
+    assert (await figures(harness))["tipo_store_blocked", "us"] == 0
 
 
-async def test_it_is_not_ready_while_no_more_webhooks_fit(house, monkeypatch):
+async def test_it_is_not_ready_while_no_more_webhooks_fit(harness, monkeypatch):
     monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 0)
-    answer = await house.client.get("/readyz")
+    answer = await harness.client.get("/readyz")
     why = ["too many webhooks are under way"]
     assert (answer.status_code, answer.json()["why"]) == (503, why)
-    assert (await house.client.get("/healthz")).status_code == 200
+    assert (await harness.client.get("/healthz")).status_code == 200
 
 
-async def test_it_is_not_ready_while_its_database_can_only_be_read(house):
+async def test_it_is_not_ready_while_its_database_can_only_be_read(harness):
     """A full disk, or a standby: what it answers to questions is no comfort to a webhook."""
-    house.database.read_only = True
-    answer = await house.client.get("/readyz")
+    harness.database.read_only = True
+    answer = await harness.client.get("/readyz")
     assert answer.json()["why"] == ["the database cannot be written: NoDatabase"]
     assert answer.status_code == 503
-    house.database.read_only = False
-    assert (await house.client.get("/readyz")).status_code == 200
+    harness.database.read_only = False
+    assert (await harness.client.get("/readyz")).status_code == 200
 
 
-async def test_it_is_ready_though_its_figures_take_too_long(house, monkeypatch):
-    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 0.5)
-    house.database.slow = "overview"
-    answer = await house.client.get("/readyz")
+async def test_it_is_ready_though_its_figures_take_too_long(harness, monkeypatch):
+    monkeypatch.setattr("sync_core.web.health.DATABASE_TIMEOUT_SECONDS", 0.5)
+    harness.database.slow = "overview"
+    answer = await harness.client.get("/readyz")
     assert (answer.status_code, answer.json()["stores"]) == (200, None)
 
 
-async def test_it_is_not_ready_without_its_database(house):
-    house.database.trouble = OSError(f"secret words: {TOKEN}")
-    answer = await house.client.get("/readyz")
+async def test_it_is_not_ready_without_its_database(harness):
+    harness.database.trouble = OSError(f"secret words: {TOKEN}")
+    answer = await harness.client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["why"] == ["the database cannot be written: OSError"]
-    assert (await house.client.get("/healthz")).status_code == 200
-    house.database.trouble = None
-    assert (await house.client.get("/readyz")).status_code == 200
+    assert (await harness.client.get("/healthz")).status_code == 200
+    harness.database.trouble = None
+    assert (await harness.client.get("/readyz")).status_code == 200
 
 
-async def test_it_is_not_ready_while_its_database_is_silent(house, monkeypatch):
-    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 0.1)
-    house.database.gate.clear()
-    answer = await house.client.get("/readyz")
+async def test_it_is_not_ready_while_its_database_is_silent(harness, monkeypatch):
+    monkeypatch.setattr("sync_core.web.health.DATABASE_TIMEOUT_SECONDS", 0.1)
+    harness.database.gate.clear()
+    answer = await harness.client.get("/readyz")
     assert answer.json()["why"] == ["the database cannot be written: TimeoutError"]
-    house.database.gate.set()
+    harness.database.gate.set()
 
 
-async def test_its_figures_count_what_came(house):
-    before = await figures(house)
-    assert before["tipo_unhandled",] == 0
-    await house.send()
-    await house.send(hmac_sha256="forged")
-    await house.send(shop_domain="urbanwear-fr.myshopify.com")
-    after = await figures(house)
+async def test_its_figures_count_what_came(harness):
+    before = await figures(harness)
+    assert before["tipo_unprocessed_deliveries",] == 0
+    await harness.send()
+    await harness.send(hmac_sha256="forged")
+    await harness.send(shop_domain="urbanwear-fr.myshopify.com")
+    after = await figures(harness)
 
     def rise(*labels):
         name = ("tipo_deliveries_total", *labels)
         return after[name] - before.get(name, 0)
 
     assert [rise("eu", "200"), rise("eu", "401"), rise("unknown", "404")] == [1, 1, 1]
-    assert after["tipo_unhandled",] == 1
-    assert after["tipo_oldest_unhandled_seconds",] < 5
+    assert after["tipo_unprocessed_deliveries",] == 1
+    assert after["tipo_oldest_unprocessed_delivery_seconds",] < 5
     assert after["tipo_pools",] == after["tipo_pools_oversold",] == 0
     assert after["tipo_store_due", "us"] == 0
 
 
-async def test_strangers_cannot_make_up_labels(house):
+async def test_strangers_cannot_make_up_labels(harness):
     """A label per made-up shop would fill the memory."""
     for number in range(5):
-        await house.send(shop_domain=f"made-up-{number}.myshopify.com")
-    stores = {name[1] for name in await figures(house) if name[0] == "tipo_deliveries_total"}
+        await harness.send(shop_domain=f"made-up-{number}.myshopify.com")
+    stores = {name[1] for name in await figures(harness) if name[0] == "tipo_deliveries_total"}
     assert stores <= {"eu", "us", "unknown"}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-async def test_no_secret_and_no_shop_is_told(house, path):
-    text = (await house.client.get(path)).text
+async def test_no_secret_and_no_shop_is_told(harness, path):
+    text = (await harness.client.get(path)).text
     assert not any(each in text for each in (*SECRETS, EU, US))
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/webhooks", "/webhooks/shopify/x", "/.env"])
-async def test_nothing_else_is_there(house, path):
-    assert (await house.client.get(path)).status_code == 404
+async def test_nothing_else_is_there(harness, path):
+    assert (await harness.client.get(path)).status_code == 404
 
 
-async def test_how_the_faces_are_is_said_and_makes_nobody_unready(house):
+async def test_how_the_faces_are_is_said_and_makes_nobody_unready(harness):
     """Slack down is worth knowing, and no reason to stop taking webhooks."""
-    house.app._faces.append(Sick())
-    answer = await house.client.get("/readyz")
-    assert (answer.status_code, answer.json()["faces"]) == (200, {"slack": SICK})
+    harness.app._frontends.append(Sick())
+    answer = await harness.client.get("/readyz")
+    assert (answer.status_code, answer.json()["frontends"]) == (200, {"slack": SICK})

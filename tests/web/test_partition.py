@@ -7,9 +7,9 @@ from functools import partial
 import httpx
 import pytest
 
-from sandbox.world import environment
+from sandbox.sample_shops import environment
 from sync_core.app import App, assemble
-from sync_core.db.database import Database, TimeLimits
+from sync_core.db.database import SqlDatabase, TimeLimits
 from sync_core.domain.values import Mode
 from sync_core.settings import load
 from sync_core.workers import supervisor
@@ -18,7 +18,7 @@ from tests.conftest import needs_postgres
 from tests.db.partition import partitioned
 from tests.web.conftest import HOST
 
-SHORT = TimeLimits(step=6.0, statement=5.0, lock=3.0, idle=6.0, connect=2)
+SHORT = TimeLimits(transaction=6.0, statement=5.0, lock=3.0, idle=6.0, connect=2)
 pytestmark = needs_postgres
 
 
@@ -39,8 +39,8 @@ async def until(true, seconds=180):
 async def served(stores, postgres_url, monkeypatch, tmp_path):
     """The real service and imitation stores; its PostgreSQL is behind a proxy."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sync_core.app.parts.Database", partial(Database, limits=SHORT))
-    monkeypatch.setattr("sync_core.web.health.PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr("sync_core.app.parts.SqlDatabase", partial(SqlDatabase, limits=SHORT))
+    monkeypatch.setattr("sync_core.web.health.DATABASE_TIMEOUT_SECONDS", 2.0)
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.5)
     monkeypatch.setattr(supervisor, "TELL_SECONDS", 0.2)
     async with partitioned(postgres_url) as (proxy, url):
@@ -83,7 +83,7 @@ async def test_a_partition_is_said_and_forgotten(served, stores, reset):
         return (await parts.service.overview()).pools > 0
 
     async def all_met():
-        return not any(each.waiting for each in await parts.service.meetings())
+        return not any(each.waiting for each in await parts.service.baselines())
 
     await until(has_pools)
     await parts.service.set_mode(Mode.TWO_WAY, by="ann")
@@ -108,5 +108,5 @@ async def test_a_partition_is_said_and_forgotten(served, stores, reset):
     assert stores.shops["eu"].available(sku) == before - 2
     findings = await parts.service.findings()
     assert [each.kind for each in findings if each.kind == "dead_worker"] == []
-    notices = await parts.service.notices(after=0)
-    assert [each.kind for each in notices if each.kind == "dead_worker"] == []
+    notifications = await parts.service.notifications(after=0)
+    assert [each.kind for each in notifications if each.kind == "dead_worker"] == []

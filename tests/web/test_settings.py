@@ -7,7 +7,7 @@ from datetime import time
 
 import pytest
 
-from sync_core.domain.match import MatchBy
+from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Role
 from sync_core.errors import BadSettings
 from sync_core.settings import load, needed
@@ -90,17 +90,17 @@ def test_every_variable_is_read(given):
             "TIPO_NIGHTLY__AT": "03:45",
             "TIPO_NIGHTLY__TIMEZONE": "Europe/Berlin",
             "TIPO_CATCH_UP__EVERY": "0",
-            "TIPO_BRAKE__WITHIN_MINUTES": "5",
-            "TIPO_BRAKE__POOLS": "3",
-            "TIPO_BRAKE__FALL": "7",
-            "TIPO_BRAKE__SHARE": "0.25",
-            "TIPO_BRAKE__UNITS": "400",
+            "TIPO_SAFETY_STOP__WITHIN_MINUTES": "5",
+            "TIPO_SAFETY_STOP__POOLS": "3",
+            "TIPO_SAFETY_STOP__FALL": "7",
+            "TIPO_SAFETY_STOP__SHARE": "0.25",
+            "TIPO_SAFETY_STOP__UNITS": "400",
             "TIPO_HOST": "0.0.0.0",  # noqa: S104
             "TIPO_PORT": "9000",
             "TIPO_LOG_FORMAT": "json",
         }
     )
-    assert settings.brake.model_dump() == {
+    assert settings.safety_stop.model_dump() == {
         "within_minutes": 5.0,
         "pools": 3,
         "fall": 7,
@@ -245,8 +245,8 @@ def test_an_empty_webhook_secret_is_none(given, given_secrets):
         ("TIPO_NIGHTLY__AT", "25:99"),
         ("TIPO_CATCH_UP__EVERY", "-17"),
         ("TIPO_CATCH_UP__EVERY", "soonish"),
-        ("TIPO_BRAKE__SHARE", "50"),
-        ("TIPO_BRAKE__FALL", "0"),
+        ("TIPO_SAFETY_STOP__SHARE", "50"),
+        ("TIPO_SAFETY_STOP__FALL", "0"),
         ("TIPO_PORT", "70123"),
         ("TIPO_PORT", "eighty"),
         ("TIPO_MATCH_BY", "colour"),

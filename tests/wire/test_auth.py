@@ -19,9 +19,9 @@ from sync_core.errors import (
     Throttled,
     WrongShop,
 )
-from sync_core.ports import Change
-from sync_core.shopify.answers import Answer
-from sync_core.shopify.auth import ClientCredentials, PermanentToken, granted
+from sync_core.ports import QuantityChange
+from sync_core.shopify.auth import ClientCredentials, PermanentToken, parse_grant
+from sync_core.shopify.responses import HttpResponse
 
 GRANT = "https://urbanwear-us.myshopify.com/admin/oauth/access_token"
 GONE = httpx.Response(200, json={"data": {"product": None}})
@@ -102,8 +102,8 @@ async def test_a_refused_writing_is_sent_again_unchanged(daily, wire, grant):
     payload = {"inventoryAdjustmentGroup": group, "userErrors": []}
     done = httpx.Response(200, json={"data": {"inventoryAdjustQuantities": payload}})
     wire.side_effect = [httpx.Response(401), done]
-    change = Change(item=ItemId(1), location=LocationId(2), delta=1)
-    body = daily.write_down(key="k", reference="gid://tipo/Batch/1", changes=[change])
+    change = QuantityChange(item=ItemId(1), location=LocationId(2), delta=1)
+    body = daily.encode_batch(key="k", reference="gid://tipo/Batch/1", changes=[change])
     await daily.send(body)
     assert used(wire) == ["shpat_a", "shpat_b"]
     assert {call.request.content for call in wire.calls} == {body}
@@ -211,10 +211,10 @@ async def test_each_refusal_of_a_token_has_one_meaning(daily, wire, grant, answe
     grant.side_effect = [answer]
     with pytest.raises(kind, match=words) as caught:
         await daily.send(
-            daily.write_down(
+            daily.encode_batch(
                 key="k",
                 reference="r",
-                changes=[Change(item=ItemId(1), location=LocationId(2), delta=1)],
+                changes=[QuantityChange(item=ItemId(1), location=LocationId(2), delta=1)],
             )
         )
     assert type(caught.value) is kind
@@ -224,7 +224,7 @@ async def test_each_refusal_of_a_token_has_one_meaning(daily, wire, grant, answe
 @given(st.integers(100, 999), st.binary() | st.text().map(str.encode))
 def test_no_grant_is_anything_but_a_token_or_a_named_error(status, body):
     try:
-        name, life = granted(Answer(status=status, headers={}, body=body))
+        name, life = parse_grant(HttpResponse(status=status, headers={}, body=body))
     except StoreError:
         return
     assert name
@@ -234,8 +234,8 @@ def test_no_grant_is_anything_but_a_token_or_a_named_error(status, body):
 @pytest.mark.parametrize("life", [None, 0, -1, "soon", 10**12, True])
 def test_a_token_lives_no_longer_than_a_day(life):
     answer = token("a", life)
-    given = Answer(status=200, headers={}, body=answer.content)
-    assert granted(given) == ("shpat_a", timedelta(hours=24))
+    given = HttpResponse(status=200, headers={}, body=answer.content)
+    assert parse_grant(given) == ("shpat_a", timedelta(hours=24))
 
 
 @pytest.mark.parametrize("wrong", ["", "a b", "shpat_ä", "shpat_\n"])

@@ -7,13 +7,13 @@ from graphql import parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.graphql import schema as ours
+from sandbox.graphql_api import schema as ours
 from sync_core.shopify import documents
-from tests.official import deprecated, official
+from tests.official_schema import deprecated, official
 
 EXPORT = documents.export_query([101, 202])
 SENT = [
-    *(pytest.param(each.text, id=each.name) for each in documents.ALL),
+    *(pytest.param(each.text, id=each.name) for each in documents.ALL_DOCUMENTS),
     pytest.param(documents.export_page([101, 202]).text, id="ExportPage"),
     pytest.param(EXPORT, id="Export"),
 ]
@@ -58,14 +58,14 @@ def test_what_will_be_gone_is_found(schema, text, names):
     assert deprecated(schema, parse(text)) == names
 
 
-@pytest.mark.parametrize("document", documents.ALL, ids=lambda each: each.name)
+@pytest.mark.parametrize("document", documents.ALL_DOCUMENTS, ids=lambda each: each.name)
 def test_a_document_bears_its_own_name(document):
     assert f" {document.name}(" in document.text.splitlines()[0]
 
 
 def test_every_document_is_checked():
     made = {each for each in vars(documents).values() if isinstance(each, documents.Document)}
-    assert made == set(documents.ALL)
+    assert made == set(documents.ALL_DOCUMENTS)
 
 
 def test_adding_is_idempotent_by_a_key_in_the_variables():
@@ -77,7 +77,7 @@ def test_adding_is_idempotent_by_a_key_in_the_variables():
 
 @given(st.text())
 def test_a_quoted_text_cannot_end_its_own_quotes(text):
-    inner = documents.quoted(text)[1:-1]
+    inner = documents.quote_term(text)[1:-1]
     assert inner.replace("\\\\", "").replace("\\'", "").count("'") == 0
     assert not inner.replace("\\\\", "").endswith("\\")
 

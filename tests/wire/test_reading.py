@@ -11,19 +11,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_core.domain.values import Alias, ItemId, LocationId, Reading, Spot, Suspension, Variant
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    LevelKey,
+    LocationId,
+    Reading,
+    Suspension,
+    Variant,
+)
 from sync_core.errors import AccessLost, NoAnswer, Refused, StoreError, Throttled
-from sync_core.ports import Change, Location, Subscription
+from sync_core.ports import Location, QuantityChange, Subscription
 from sync_core.shopify import documents, nodes
-from sync_core.shopify.answers import Answer, data_of, reply, written_at
+from sync_core.shopify.responses import HttpResponse, adjusted_at, data_of, parse_response
 
 PLACE = LocationId(101)
 SINCE = datetime(2026, 11, 23, 10, tzinfo=UTC)
 TOUCHED = datetime(2026, 11, 22, 20, 1, 2, tzinfo=UTC)
 
 
-def spot(item):
-    return Spot(store=Alias("us"), item=ItemId(item), location=PLACE)
+def key(item):
+    return LevelKey(store=Alias("us"), item=ItemId(item), location=PLACE)
 
 
 def level(quantity=50, **changes):
@@ -63,9 +71,9 @@ async def test_a_reading_is_by_id_at_one_location(store, wire):
     wire.mock(return_value=ok({"nodes": [item(5202), None, item(5201)]}))
     found = await store.read([ItemId(5202), ItemId(9), ItemId(5201)], PLACE)
     assert found == [
-        Reading(spot=spot(5202), available=50, updated_at=TOUCHED),
-        Reading(spot=spot(9), trouble=Suspension.MISSING),
-        Reading(spot=spot(5201), available=50, updated_at=TOUCHED),
+        Reading(key=key(5202), available=50, updated_at=TOUCHED),
+        Reading(key=key(9), trouble=Suspension.MISSING),
+        Reading(key=key(5201), available=50, updated_at=TOUCHED),
     ]
     assert sent(wire)["variables"] == {
         "ids": [f"gid://shopify/InventoryItem/{each}" for each in (5202, 9, 5201)],
@@ -95,7 +103,7 @@ def kind(*, bundle=False, gift=False):
 )
 async def test_what_is_odd_has_trouble_and_no_quantity(store, wire, node, trouble):
     wire.mock(return_value=ok({"nodes": [node]}))
-    assert await store.read([ItemId(5201)], PLACE) == [Reading(spot=spot(5201), trouble=trouble)]
+    assert await store.read([ItemId(5201)], PLACE) == [Reading(key=key(5201), trouble=trouble)]
 
 
 @pytest.mark.parametrize("quantity", [0, -3])
@@ -107,7 +115,7 @@ async def test_a_quantity_that_is_there_is_believed(store, wire, quantity):
 async def test_a_name_never_touched_has_a_quantity_without_time(store, wire):
     row = {"name": "available", "quantity": 0, "updatedAt": None}
     wire.mock(return_value=ok({"nodes": [item(inventoryLevel=level(quantities=[row]))]}))
-    assert await store.read([ItemId(5201)], PLACE) == [Reading(spot=spot(5201), available=0)]
+    assert await store.read([ItemId(5201)], PLACE) == [Reading(key=key(5201), available=0)]
 
 
 def paths(node, path=()):
@@ -144,7 +152,7 @@ async def test_any_one_field_that_is_lost_never_becomes_a_quantity(store, wire, 
     except NoAnswer:
         return
     if path[-1] == "updatedAt":
-        assert reading == Reading(spot=spot(5201), available=50)
+        assert reading == Reading(key=key(5201), available=50)
     else:
         assert reading.available is None
         assert reading.trouble is not None
@@ -212,7 +220,7 @@ async def test_a_read_too_costly_is_asked_in_parts(store, wire):
 
     wire.side_effect = charged
     items = [ItemId(each) for each in range(1, 251)]
-    assert [each.spot.item for each in await store.read(items, PLACE)] == items
+    assert [each.key.item for each in await store.read(items, PLACE)] == items
     sizes = [len(sent(wire, n)["variables"]["ids"]) for n in range(wire.call_count)]
     assert sizes == [100, 50, *[25] * 10]
 
@@ -246,9 +254,9 @@ async def test_changes_are_searched_for_page_by_page(store, wire):
     wire.mock(return_value=ok({"location": {"inventoryLevels": page(rows, "more")}}))
     found = await store.changed(PLACE, SINCE, "here")
     assert found.rows == (
-        Reading(spot=spot(5201), available=50, updated_at=TOUCHED),
-        Reading(spot=spot(5202), trouble=Suspension.UNTRACKED),
-        Reading(spot=spot(5203), trouble=Suspension.INACTIVE),
+        Reading(key=key(5201), available=50, updated_at=TOUCHED),
+        Reading(key=key(5202), trouble=Suspension.UNTRACKED),
+        Reading(key=key(5203), trouble=Suspension.INACTIVE),
     )
     assert found.after == "more"
     assert sent(wire)["variables"] == {
@@ -453,7 +461,7 @@ async def test_another_version_is_remembered_and_warned_of_once(store, wire, cap
         await store.product(7)
         await store.product(8)
     assert store.answered_version == "2027-01"
-    assert [each.act for each in caplog.records] == ["version_differs"]
+    assert [each.event for each in caplog.records] == ["version_differs"]
 
 
 # -- subscriptions
@@ -567,13 +575,15 @@ bodies = anything.map(lambda body: json.dumps(body).encode()) | st.binary()
 )
 def test_no_answer_is_anything_but_data_or_a_named_error(status, headers, body):
     try:
-        found = reply(Answer(status=status, headers=headers, body=body))
-        written = written_at(found, (1, 0), SINCE)
+        found = parse_response(HttpResponse(status=status, headers=headers, body=body))
+        written = adjusted_at(found, (1, 0), SINCE)
         assert written.utcoffset() == timedelta(0)
     except StoreError as exc:
         assert len(str(exc)) < 600  # noqa: PT017 - there may be none
     with suppress(StoreError):
-        assert isinstance(data_of(reply(Answer(status=status, headers=headers, body=body))), dict)
+        assert isinstance(
+            data_of(parse_response(HttpResponse(status=status, headers=headers, body=body))), dict
+        )
 
 
 @given(anything)
@@ -581,15 +591,15 @@ def test_no_node_is_anything_but_a_reading_or_no_answer(value):
     for path in paths(item()):
         node = changed_at(item(), path, value)
         try:
-            reading = nodes.item_reading(spot(5201), nodes.shaped(node, nodes.ItemNode))
+            reading = nodes.item_reading(key(5201), nodes.convert(node, nodes.ItemNode))
         except NoAnswer:
             continue
         assert (reading.available is None) == (reading.trouble is not None)
 
 
 def test_writing_and_reading_name_the_same_things(store):
-    body = store.write_down(
-        key="k", reference="r", changes=[Change(item=ItemId(1), location=PLACE, delta=1)]
+    body = store.encode_batch(
+        key="k", reference="r", changes=[QuantityChange(item=ItemId(1), location=PLACE, delta=1)]
     )
     (row,) = json.loads(body)["variables"]["input"]["changes"]
     assert row["locationId"] == "gid://shopify/Location/101"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sync_core.domain.values import ItemId, LocationId
 from sync_core.errors import NotSent, Throttled
-from sync_core.ports import Budget, Change
+from sync_core.ports import Budget, QuantityChange
 from sync_core.shopify.documents import READ
-from sync_core.shopify.throttle import Pace, Prices
+from sync_core.shopify.throttle import QueryCosts, Throttle
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -22,65 +22,65 @@ def told(available, maximum=2000.0, restore=100.0):
 
 
 @pytest.fixture
-def pace(clock):
-    return Pace(clock)
+def throttle(clock):
+    return Throttle(clock)
 
 
-async def test_what_fits_goes_at_once(pace, clock):
-    await pace.room(13)
+async def test_what_fits_goes_at_once(throttle, clock):
+    await throttle.acquire_to_write(13)
     assert clock.slept == []
-    assert pace.budget().available == 1987
+    assert throttle.budget().available == 1987
 
 
-async def test_what_does_not_fit_waits_until_it_does(pace, clock):
-    pace.over(0, told(3.0))
-    await pace.room(13)
+async def test_what_does_not_fit_waits_until_it_does(throttle, clock):
+    throttle.finish(0, told(3.0))
+    await throttle.acquire_to_write(13)
     assert clock.slept == [pytest.approx(0.1)]
 
 
-async def test_the_budget_comes_back_with_time_and_not_beyond_its_size(pace, clock):
-    pace.over(0, told(500.0))
+async def test_the_budget_comes_back_with_time_and_not_beyond_its_size(throttle, clock):
+    throttle.finish(0, told(500.0))
     await clock.sleep(2)
-    assert pace.budget().available == 700
+    assert throttle.budget().available == 700
     await clock.sleep(3600)
-    assert pace.budget().available == 2000
+    assert throttle.budget().available == 2000
 
 
-async def test_reading_leaves_something_to_writing(pace, clock):
-    pace.over(0, told(105.0))
-    await pace.room(10)
+async def test_reading_leaves_something_to_writing(throttle, clock):
+    throttle.finish(0, told(105.0))
+    await throttle.acquire_to_write(10)
     assert clock.slept == []
-    await pace.room_to_read(10)
+    await throttle.acquire_to_read(10)
     assert clock.slept == [pytest.approx(0.15)]
 
 
-async def test_what_is_dearer_than_the_bucket_waits_for_a_full_one(pace, clock):
+async def test_what_is_dearer_than_the_bucket_waits_for_a_full_one(throttle, clock):
     """It must not wait for ever."""
-    pace.over(0, told(0.0, maximum=50.0, restore=10.0))
-    await pace.room_to_read(400)
+    throttle.finish(0, told(0.0, maximum=50.0, restore=10.0))
+    await throttle.acquire_to_read(400)
     assert sum(clock.slept) == pytest.approx(5.0)
 
 
-async def test_the_store_knows_better(pace):
-    await pace.room(10)
-    pace.over(10, told(40.0, maximum=1000.0, restore=50.0))
-    assert pace.budget() == told(40.0, maximum=1000.0, restore=50.0)
+async def test_the_store_knows_better(throttle):
+    await throttle.acquire_to_write(10)
+    throttle.finish(10, told(40.0, maximum=1000.0, restore=50.0))
+    assert throttle.budget() == told(40.0, maximum=1000.0, restore=50.0)
 
 
-async def test_requests_under_way_are_taken_off(pace):
+async def test_requests_under_way_are_taken_off(throttle):
     """Ten at once must not each believe that the whole budget is theirs."""
-    await pace.room(10)
-    await pace.room(300)
-    pace.over(10, told(1990.0))
-    assert pace.budget().available == 1690
-    pace.over(300, told(1690.0))
-    assert pace.budget().available == 1690
+    await throttle.acquire_to_write(10)
+    await throttle.acquire_to_write(300)
+    throttle.finish(10, told(1990.0))
+    assert throttle.budget().available == 1690
+    throttle.finish(300, told(1690.0))
+    assert throttle.budget().available == 1690
 
 
-async def test_what_was_not_spent_comes_back(pace):
-    await pace.room(300)
-    pace.over(300, None, spent=False)
-    assert pace.budget().available == 2000
+async def test_what_was_not_spent_comes_back(throttle):
+    await throttle.acquire_to_write(300)
+    throttle.finish(300, None, spent=False)
+    assert throttle.budget().available == 2000
 
 
 async def test_a_request_that_never_left_costs_nothing(store, wire):
@@ -91,28 +91,28 @@ async def test_a_request_that_never_left_costs_nothing(store, wire):
     assert store.budget().available == 2000
 
 
-async def test_a_closed_door_holds_everybody(pace, clock):
-    pace.close(5)
-    await pace.room(1)
+async def test_a_closed_door_holds_everybody(throttle, clock):
+    throttle.close(5)
+    await throttle.acquire_to_write(1)
     assert sum(clock.slept) == pytest.approx(5)
 
 
-async def test_nobody_waits_too_long(pace, clock):
-    pace.close(200)
+async def test_nobody_waits_too_long(throttle, clock):
+    throttle.close(200)
     with pytest.raises(Throttled) as caught:
-        await pace.room(1)
+        await throttle.acquire_to_write(1)
     assert caught.value.wait == pytest.approx(200)
     assert clock.slept == []
 
 
-async def test_small_reads_do_not_starve_a_large_one(pace, clock):
-    pace.over(0, told(150.0))
+async def test_small_reads_do_not_starve_a_large_one(throttle, clock):
+    throttle.finish(0, told(150.0))
     order = []
 
     async def read(cost):
-        await pace.room_to_read(cost)
+        await throttle.acquire_to_read(cost)
         order.append(cost)
-        pace.over(cost, None)
+        throttle.finish(cost, None)
 
     async with asyncio.TaskGroup() as group:
         for cost in (900, 10, 10):
@@ -133,34 +133,34 @@ def test_the_estimate_stays_within_the_bucket(steps):
         async def sleep(self, seconds):
             raise AssertionError
 
-    pace = Pace(Standing())
+    throttle = Throttle(Standing())
     for cost, available, maximum, restore in steps:
-        pace.over(cost, told(available, maximum, restore))
-        assert 0 <= pace.budget().available <= maximum
+        throttle.finish(cost, told(available, maximum, restore))
+        assert 0 <= throttle.budget().available <= maximum
 
 
 def test_a_price_is_guessed_then_known():
-    prices = Prices()
-    assert prices.of(READ, 100) == READ.guess(100)
-    prices.learn(READ, 100, 412.0)
-    prices.learn(READ, 100, None)
-    assert prices.of(READ, 100) == 412.0
-    assert prices.of(READ, 50) == READ.guess(50)
+    costs = QueryCosts()
+    assert costs.estimate(READ, 100) == READ.estimate(100)
+    costs.learn(READ, 100, 412.0)
+    costs.learn(READ, 100, None)
+    assert costs.estimate(READ, 100) == 412.0
+    assert costs.estimate(READ, 50) == READ.estimate(50)
 
 
 def test_a_request_asks_for_as_much_as_fits():
-    prices = Prices()
-    assert prices.rows(READ) == 100
-    prices.learn(READ, 1, 900.0)  # one row says nothing of many
-    assert prices.rows(READ) == 100
-    prices.learn(READ, 100, 450.0)
-    assert prices.rows(READ) == 200
-    prices.learn(READ, 100, 1.0)
-    assert prices.rows(READ) == 250
-    prices.too_many(READ, 250)
-    assert prices.rows(READ) == 125
-    prices.too_many(READ, 1)
-    assert prices.rows(READ) == 1
+    costs = QueryCosts()
+    assert costs.rows(READ) == 100
+    costs.learn(READ, 1, 900.0)  # one row says nothing of many
+    assert costs.rows(READ) == 100
+    costs.learn(READ, 100, 450.0)
+    assert costs.rows(READ) == 200
+    costs.learn(READ, 100, 1.0)
+    assert costs.rows(READ) == 250
+    costs.reduce_rows(READ, 250)
+    assert costs.rows(READ) == 125
+    costs.reduce_rows(READ, 1)
+    assert costs.rows(READ) == 1
 
 
 async def test_a_store_paces_its_requests_by_what_it_answers(store, wire, clock):
@@ -172,8 +172,8 @@ async def test_a_store_paces_its_requests_by_what_it_answers(store, wire, clock)
     }
     answer = {"data": {"inventoryAdjustQuantities": payload}, "extensions": extensions}
     wire.mock(return_value=httpx.Response(200, json=answer))
-    change = Change(item=ItemId(1), location=LocationId(2), delta=1)
-    body = store.write_down(key="k", reference="r", changes=[change])
+    change = QuantityChange(item=ItemId(1), location=LocationId(2), delta=1)
+    body = store.encode_batch(key="k", reference="r", changes=[change])
     await store.send(body)
     assert store.budget() == told(3.0, 2000.0, 5.0)
     await store.send(body)

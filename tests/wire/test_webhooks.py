@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_core.domain.acts import (
-    Act,
-    ActKind,
-    ActsHeard,
-    ExportEnded,
-    HeardVariant,
-    Nothing,
-    ProductGone,
-    ProductHeard,
-    Uninstalled,
+from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Observation
+from sync_core.domain.webhook_events import (
+    AppUninstalled,
+    ExportFinished,
+    IgnoredTopic,
+    OrderEvent,
+    OrderEventKind,
+    OrderEvents,
+    ProductChanged,
+    ProductDeleted,
+    ReportedVariant,
 )
-from sync_core.domain.values import Alias, ItemId, LocationId, Observation, Spot
 from sync_core.shopify import webhooks
-from sync_core.shopify.webhooks import Unreadable, heard, topics, verify
+from sync_core.shopify.webhooks import UnreadableWebhook, parse_webhook, topics, verify
 
 EU = Alias("eu")
 LEVEL = {
@@ -88,20 +88,23 @@ def test_what_a_secret_signed_is_accepted(secret, body):
 
 
 def test_a_level_is_an_observation_in_utc():
-    assert heard(EU, "inventory_levels/update", raw(LEVEL)) == Observation(
-        spot=Spot(store=EU, item=ItemId(5201), location=LocationId(101)),
+    assert parse_webhook(EU, "inventory_levels/update", raw(LEVEL)) == Observation(
+        key=LevelKey(store=EU, item=ItemId(5201), location=LocationId(101)),
         available=45,
         updated_at=datetime(2026, 11, 23, 10, 35, 10, tzinfo=UTC),
     )
 
 
 def test_an_untracked_level_has_no_quantity():
-    assert webhooks.observation(EU, raw(LEVEL | {"available": None})).available is None
+    assert webhooks.parse_inventory_level(EU, raw(LEVEL | {"available": None})).available is None
 
 
 @pytest.mark.parametrize("available", [0, -3, 2_000_000_000])
 def test_a_quantity_is_taken_as_it_is(available):
-    assert webhooks.observation(EU, raw(LEVEL | {"available": available})).available == available
+    assert (
+        webhooks.parse_inventory_level(EU, raw(LEVEL | {"available": available})).available
+        == available
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,33 +135,33 @@ def test_a_quantity_is_taken_as_it_is(available):
 )
 def test_an_inexact_level_is_unreadable(change):
     """Unknown is never zero, and true is not one."""
-    with pytest.raises(Unreadable):
-        webhooks.observation(EU, raw(LEVEL | change))
+    with pytest.raises(UnreadableWebhook):
+        webhooks.parse_inventory_level(EU, raw(LEVEL | change))
 
 
 @pytest.mark.parametrize("missing", ["inventory_item_id", "location_id", "available", "updated_at"])
 def test_a_level_without_one_of_its_fields_is_unreadable(missing):
     """An absent quantity is not a null one: only null means untracked."""
     body = {name: value for name, value in LEVEL.items() if name != missing}
-    with pytest.raises(Unreadable):
-        webhooks.observation(EU, raw(body))
+    with pytest.raises(UnreadableWebhook):
+        webhooks.parse_inventory_level(EU, raw(body))
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"\xff", b"[" * 100_000, b'"x"'])
-@pytest.mark.parametrize("topic", sorted({*webhooks.ALWAYS, *webhooks.WITH_ORDERS}))
+@pytest.mark.parametrize("topic", sorted({*webhooks.BASE_TOPICS, *webhooks.ORDER_TOPICS}))
 def test_what_is_no_object_is_unreadable(topic, body):
     if topic == "app/uninstalled":
-        assert heard(EU, topic, body) == Uninstalled(store=EU)
+        assert parse_webhook(EU, topic, body) == AppUninstalled(store=EU)
         return
     with pytest.raises(ValueError, match=r"JSON|missing"):
-        heard(EU, topic, body)
+        parse_webhook(EU, topic, body)
 
 
 def test_an_export_that_has_ended_says_which():
     """How it ended is asked for: whatever the message says may be late."""
     body = {"admin_graphql_api_id": "gid://shopify/BulkOperation/8001", "status": "completed"}
-    ended = ExportEnded(store=EU, operation="gid://shopify/BulkOperation/8001")
-    assert heard(EU, "bulk_operations/finish", raw(body)) == ended
+    ended = ExportFinished(store=EU, operation="gid://shopify/BulkOperation/8001")
+    assert parse_webhook(EU, "bulk_operations/finish", raw(body)) == ended
 
 
 def test_a_product_says_what_identifies_its_variants():
@@ -183,14 +186,14 @@ def test_a_product_says_what_identifies_its_variants():
             "garbage",
         ],
     }
-    assert heard(EU, "products/update", raw(body)) == ProductHeard(
+    assert parse_webhook(EU, "products/update", raw(body)) == ProductChanged(
         store=EU,
         product_id=7,
         handle="slim-fit-denim-jacket",
         title="Slim Fit Denim Jacket",
         status="ACTIVE",
         variants=(
-            HeardVariant(
+            ReportedVariant(
                 variant_id=41,
                 item=ItemId(5201),
                 sku="SFDJ-M",
@@ -203,11 +206,13 @@ def test_a_product_says_what_identifies_its_variants():
 
 
 def test_a_deleted_product_is_gone():
-    assert heard(EU, "products/delete", b'{"id":7}') == ProductGone(store=EU, product_id=7)
+    assert parse_webhook(EU, "products/delete", b'{"id":7}') == ProductDeleted(
+        store=EU, product_id=7
+    )
 
 
 def test_an_unknown_topic_says_nothing():
-    assert heard(EU, "carts/update", b"what ever") == Nothing()
+    assert parse_webhook(EU, "carts/update", b"what ever") == IgnoredTopic()
 
 
 ORDER = {
@@ -224,9 +229,9 @@ ORDER = {
     ],
     "refunds": [],
 }
-SOLD = Act(
+SOLD = OrderEvent(
     store=EU,
-    kind=ActKind.SALE,
+    kind=OrderEventKind.SALE,
     ref=6001,
     line=8001,
     order_id=6001,
@@ -239,12 +244,12 @@ SOLD = Act(
 
 
 def test_an_order_is_a_sale_of_each_line_that_has_a_variant():
-    assert heard(EU, "orders/create", raw(ORDER)) == ActsHeard(acts=(SOLD,))
+    assert parse_webhook(EU, "orders/create", raw(ORDER)) == OrderEvents(order_events=(SOLD,))
 
 
 def test_a_sale_at_the_till_names_the_tills_location():
-    (act,) = webhooks.sale(EU, raw(ORDER | {"location_id": 101})).acts
-    assert act.location == 101
+    (order_event,) = webhooks.parse_order(EU, raw(ORDER | {"location_id": 101})).order_events
+    assert order_event.location == 101
 
 
 def returned(kind, quantity=5, location=101):
@@ -264,10 +269,10 @@ def returned(kind, quantity=5, location=101):
 )
 def test_a_cancellation_gives_back_what_is_restocked(refunds, expected):
     body = ORDER | {"cancelled_at": "2026-11-23T12:00:00+01:00", "refunds": refunds}
-    acts = heard(EU, "orders/cancelled", raw(body)).acts
-    assert [(each.quantity, each.location) for each in acts] == expected
-    assert all(each.kind is ActKind.CANCELLATION for each in acts)
-    assert all(each.at == datetime(2026, 11, 23, 11, tzinfo=UTC) for each in acts)
+    order_events = parse_webhook(EU, "orders/cancelled", raw(body)).order_events
+    assert [(each.quantity, each.location) for each in order_events] == expected
+    assert all(each.kind is OrderEventKind.CANCELLATION for each in order_events)
+    assert all(each.at == datetime(2026, 11, 23, 11, tzinfo=UTC) for each in order_events)
 
 
 def test_a_refund_gives_back_the_lines_that_are_restocked():
@@ -282,11 +287,11 @@ def test_a_refund_gives_back_the_lines_that_are_restocked():
             {"id": 7102, "quantity": 1, "restock_type": "no_restock", "line_item": line},
         ],
     }
-    assert heard(EU, "refunds/create", raw(body)) == ActsHeard(
-        acts=(
-            Act(
+    assert parse_webhook(EU, "refunds/create", raw(body)) == OrderEvents(
+        order_events=(
+            OrderEvent(
                 store=EU,
-                kind=ActKind.REFUND,
+                kind=OrderEventKind.REFUND,
                 ref=7001,
                 line=7101,
                 order_id=6001,
@@ -301,8 +306,8 @@ def test_a_refund_gives_back_the_lines_that_are_restocked():
 
 
 def test_order_topics_need_the_order_scope():
-    assert not set(webhooks.WITH_ORDERS) & set(topics({"read_products"}))
-    assert set(webhooks.WITH_ORDERS) <= set(topics({"read_orders"}))
+    assert not set(webhooks.ORDER_TOPICS) & set(topics({"read_products"}))
+    assert set(webhooks.ORDER_TOPICS) <= set(topics({"read_orders"}))
 
 
 values = st.recursive(
@@ -327,7 +332,7 @@ bodies = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(webhooks._READERS)), bodies.map(raw) | st.binary())
+@given(st.sampled_from(sorted(webhooks._PARSERS)), bodies.map(raw) | st.binary())
 def test_no_body_does_anything_but_say_what_it_says_or_be_unreadable(topic, body):
-    with suppress(Unreadable):
-        heard(EU, topic, body)
+    with suppress(UnreadableWebhook):
+        parse_webhook(EU, topic, body)

@@ -21,14 +21,14 @@ from sync_core.errors import (
     Throttled,
     WrongShop,
 )
-from sync_core.ports import Change
+from sync_core.ports import QuantityChange
 from sync_core.shopify.documents import ADJUST
 
 WRITTEN = datetime(2026, 11, 23, 1, 33, 56, tzinfo=UTC)
 REFERENCE = "gid://tipo/Batch/77"
 CHANGES = [
-    Change(item=ItemId(5201), location=LocationId(101), delta=-5),
-    Change(item=ItemId(5202), location=LocationId(101), delta=3),
+    QuantityChange(item=ItemId(5201), location=LocationId(101), delta=-5),
+    QuantityChange(item=ItemId(5202), location=LocationId(101), delta=3),
 ]
 GOLDEN = (
     '{"query":' + json.dumps(ADJUST.text) + ',"variables":{"input":{"name":"available",'
@@ -64,7 +64,7 @@ def failing(code, *, path=None, data=None):
 
 @pytest.fixture
 def body(store):
-    return store.write_down(key="0199c3", reference=REFERENCE, changes=CHANGES)
+    return store.encode_batch(key="0199c3", reference=REFERENCE, changes=CHANGES)
 
 
 def test_what_is_written_down_is_the_whole_request(body):
@@ -75,13 +75,13 @@ def test_what_is_written_down_is_the_whole_request(body):
 def test_a_batch_holds_one_to_250_rows(store):
     for count in (0, 251):
         with pytest.raises(ValueError, match="rows"):
-            store.write_down(key="k", reference=REFERENCE, changes=CHANGES[:1] * count)
-    assert store.write_down(key="k", reference=REFERENCE, changes=CHANGES[:1] * 250)
+            store.encode_batch(key="k", reference=REFERENCE, changes=CHANGES[:1] * count)
+    assert store.encode_batch(key="k", reference=REFERENCE, changes=CHANGES[:1] * 250)
 
 
 def test_a_blank_key_is_no_key(store):
     with pytest.raises(ValueError, match="blank"):
-        store.write_down(key=" ", reference=REFERENCE, changes=CHANGES)
+        store.encode_batch(key=" ", reference=REFERENCE, changes=CHANGES)
 
 
 async def test_sending_posts_exactly_the_bytes(store, wire, body):
@@ -103,8 +103,8 @@ async def test_sending_again_posts_the_same_bytes(store, wire, body):
 
 async def test_adding_nothing_is_done_at_the_stores_own_time(store, wire):
     """All deltas zero: no group and no errors."""
-    changes = [Change(item=ItemId(1), location=LocationId(2), delta=0)]
-    body = store.write_down(key="k", reference=REFERENCE, changes=changes)
+    changes = [QuantityChange(item=ItemId(1), location=LocationId(2), delta=0)]
+    body = store.encode_batch(key="k", reference=REFERENCE, changes=changes)
     answer = answered(None)
     answer.headers["Date"] = "Mon, 23 Nov 2026 11:00:00 GMT"
     wire.side_effect = [answer, answered(None)]

@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from bot.messages import (
     answers,
-    brake,
     bulk,
-    clicks,
+    circuit_breaker,
+    decisions,
     history,
     home,
     incidents,
+    location_groups,
     modes,
     packs,
-    places,
     posts,
     proposals,
     reports,
@@ -23,10 +23,10 @@ from bot.messages import (
     stock,
     unmatched,
 )
-from bot.policy import Policy
-from sync_core.domain.arrange import Place
-from sync_core.domain.bulk import FOR_ALL, Change, Preview
-from sync_core.domain.lease import LeaseState, LeaseView
+from bot.policy import AlertPolicy
+from sync_core.domain.bulk_decisions import FOR_ALL, BulkPreview, ChangeTotals
+from sync_core.domain.leases import LeaseState, LeaseView
+from sync_core.domain.location_groups import LocationGroup
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -46,12 +46,12 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import (
-    BrakeView,
-    Entry,
-    Hour,
+    CircuitBreakerView,
+    HistoryEntry,
+    HourlyMovement,
     LevelView,
-    Moved,
-    Notice,
+    MovementView,
+    Notification,
     Overview,
     PoolView,
     Post,
@@ -110,7 +110,7 @@ def store(n, text, **given):
         "suspended": 4,
         "open": 0,
         "last_delivery_at": NOW - timedelta(seconds=4),
-        "held_why": text if n % 2 else None,
+        "blocked_why": text if n % 2 else None,
         "lease": LEASES[n % len(LEASES)](alias(n), text),
         "seconds_p50": 0.4,
         "seconds_p95": 1.3,
@@ -148,7 +148,7 @@ def level(n, text, **given):
         "met": True,
         "suspended": ["untracked", text, None][n % 3],
         "open_delta": -5 if n % 2 else None,
-        "waits_for_look": False,
+        "awaits_refresh": False,
         "sku": text,
     }
     return LevelView(**{**facts, **given})
@@ -172,7 +172,7 @@ def entry(n, text):
     state_ = ["settled", "not counted", text][n % 3]
     cause = ["order #1002", "restock or edit", text][n % 3]
     shared = 45 if n % 2 else None
-    return Entry(
+    return HistoryEntry(
         at=NOW, store=alias(0), kind=kind, delta=-n, shared=shared, state=state_, cause=cause
     )
 
@@ -263,7 +263,8 @@ def story(n, text, **given):
 
 def places_of(n, text):
     return tuple(
-        Place(id=i + 1, name=text, locations={alias(0): 1000 + i, alias(1): i}) for i in range(n)
+        LocationGroup(id=i + 1, name=text, locations={alias(0): 1000 + i, alias(1): i})
+        for i in range(n)
     )
 
 
@@ -298,7 +299,7 @@ def incident(kind, n, text, **given):
     return incidents.incident(body=story(n, text, kind=kind, **given), now=NOW)
 
 
-STORY_KINDS = [*incidents.STORIES, "something_new"]
+STORY_KINDS = [*incidents.INCIDENT_TEXTS, "something_new"]
 MESSAGES = {
     "help": lambda n, t: answers.help_message(commands=[(t, t)] * n, nearest=[t] * min(n, 3)),
     "unclear": lambda n, t: answers.unclear(words=t, nearest=[t] * min(n, 3)),
@@ -310,9 +311,9 @@ MESSAGES = {
     "approvers": lambda n, t: answers.approvers(listed=["U0A", "S0B", t] * n),
     "quiet": lambda n, t: answers.quiet(start=t, end=t, zone=t),
     "alerts": lambda n, t: answers.alerts(level=t),
-    "not allowed": lambda n, t: clicks.not_allowed(why=f"Not you, {t}.", listed=["U0A", t] * n),
+    "not allowed": lambda n, t: decisions.not_allowed(why=f"Not you, {t}.", listed=["U0A", t] * n),
     **{
-        f"clicked, {each}": lambda n, t, each=each: clicks.clicked(
+        f"clicked, {each}": lambda n, t, each=each: decisions.decision_answer(
             clicked=Clicked(
                 answer=each,
                 taken=n,
@@ -342,8 +343,8 @@ MESSAGES = {
     "history": lambda n, t: history.history(
         pool=pool(n, t), entries=[entry(i, t) for i in range(n)], share="s"
     ),
-    "places": lambda n, t: places.places(
-        places=places_of(n, t), locations=locations(n, t), free=locations(n, t), share="s"
+    "places": lambda n, t: location_groups.location_groups(
+        location_groups=places_of(n, t), locations=locations(n, t), free=locations(n, t), share="s"
     ),
     "unmatched": lambda n, t: unmatched.unmatched(
         total=n,
@@ -409,14 +410,16 @@ MESSAGES = {
             1,
             t,
             stores=(store(0, t),),
-            brakes=(BrakeView(subject=t, store=t, pools=n, units=n, since=NOW),) * n,
+            breakers=(CircuitBreakerView(subject=t, store=t, pools=n, units=n, since=NOW),) * n,
         ),
         serving=True,
         last_report=None,
         now=NOW,
     ),
     "incident, brake asked": lambda n, t: incidents.incident(
-        body=story(n, t, kind="brake", facts={"rule": "moved", "held_by": t}), now=NOW, token=f"{n}"
+        body=story(n, t, kind="circuit_breaker", facts={"rule": "moved", "investigated_by": t}),
+        now=NOW,
+        token=f"{n}",
     ),
     "report, failed": lambda n, t: reports.report(
         report=report(n, t, state=ReportState.FAILED, why_failed=t), proposals=[]
@@ -457,14 +460,16 @@ MESSAGES = {
     ),
     "undo": lambda n, t: proposals.undo_question(proposal=proposal(n, t, kind=ProposalKind.UNDO)),
     "receipt": lambda n, t: proposals.receipt(receipt=receipt(n, t), share="s"),
-    "brake": lambda n, t: brake.brake(facts={"store": t, "pools": n}, token=f"{n}", at=NOW),
-    "brake, why": lambda n, t: brake.brake(facts={"why": t}, token=None, at=NOW),
+    "brake": lambda n, t: circuit_breaker.breaker_alert(
+        facts={"store": t, "pools": n}, token=f"{n}", at=NOW
+    ),
+    "brake, why": lambda n, t: circuit_breaker.breaker_alert(facts={"why": t}, token=None, at=NOW),
     **{f"incident, {k}": lambda n, t, k=k: incident(k, n, t) for k in STORY_KINDS},
     **{
-        f"incident over, {k}": lambda n, t, k=k: incident(k, n, t, over=NOW.isoformat())
+        f"incident over, {k}": lambda n, t, k=k: incident(k, n, t, resolved=NOW.isoformat())
         for k in STORY_KINDS
     },
-    "incident, worse": lambda n, t: incident("held", n, t, moved="incident:9"),
+    "incident, worse": lambda n, t: incident("store_blocked", n, t, moved="incident:9"),
     "incident, pool": lambda n, t: incident("oversold", n, t, subject="pool:7"),
     **{
         f"summary, {kind}": lambda n, t, kind=kind: rendered(
@@ -495,9 +500,11 @@ MESSAGES = {
 
 def preview(n, title, choice=Choice.USE_LOWER):
     """What a choice would do to so many products, some of which would go to 0."""
-    changes = {alias(each): Change(ups=n, up=3 * n, downs=1, down=n) for each in range(min(n, 30))}
+    changes = {
+        alias(each): ChangeTotals(ups=n, up=3 * n, downs=1, down=n) for each in range(min(n, 30))
+    }
     zeros = n // 2
-    return Preview(
+    return BulkPreview(
         choice=choice,
         taken=n,
         cannot=n,
@@ -512,11 +519,14 @@ def preview(n, title, choice=Choice.USE_LOWER):
 
 
 VIEWS = {
-    "places": lambda n, t: places.places_modal(
-        places=places_of(n, t), locations=locations(n, t), private_metadata="{}"
+    "places": lambda n, t: location_groups.location_groups_modal(
+        location_groups=places_of(n, t), locations=locations(n, t), private_metadata="{}"
     ),
-    "places, page 2": lambda n, t: places.places_modal(
-        places=places_of(n, t), locations=locations(min(n, 150), t), private_metadata="", offset=19
+    "places, page 2": lambda n, t: location_groups.location_groups_modal(
+        location_groups=places_of(n, t),
+        locations=locations(min(n, 150), t),
+        private_metadata="",
+        offset=19,
     ),
     "review": lambda n, t: review.review_modal(
         report=report(n, t),
@@ -533,7 +543,7 @@ VIEWS = {
         offset=0,
         chosen={1: (None, None)},
         rest=Choice.USE_LOWER,
-        called=bulk.labels({t}, "eu"),
+        labels=bulk.labels({t}, "eu"),
         private_metadata="{}",
     ),
     "bulk": lambda n, t: bulk.bulk_modal(
@@ -551,14 +561,14 @@ VIEWS = {
         hours=hours(min(n, 24), n),
         reports=[report(n, t)] * min(n, 9),
         now=NOW,
-        may=bool(n % 2),
+        is_approver=bool(n % 2),
     ),
     "home without charts": lambda n, t: home.home(
         overview=overview(n, t),
         hours=hours(min(n, 24), n),
         reports=[],
         now=NOW,
-        may=True,
+        is_approver=True,
         chart=False,
     ),
 }
@@ -567,7 +577,7 @@ VIEWS = {
 def hours(count, stores):
     start = NOW.replace(minute=0) - timedelta(hours=23)
     units = {alias(each): 7 + each for each in range(min(stores, 30))}
-    return [Hour(at=start + timedelta(hours=each), units=units) for each in range(count)]
+    return [HourlyMovement(at=start + timedelta(hours=each), units=units) for each in range(count)]
 
 
 def notice(n, kind="suspended", subject=None, at=NOW, **given):
@@ -580,7 +590,7 @@ def notice(n, kind="suspended", subject=None, at=NOW, **given):
         "over": False,
         "at": at,
     }
-    return Notice(**{**facts, **given})
+    return Notification(**{**facts, **given})
 
 
 def moved(n, at=NOW, **given):
@@ -594,7 +604,7 @@ def moved(n, at=NOW, **given):
         "counted": -5,
         "cause": "order #1002",
     }
-    return Moved(**{**facts, **given})
+    return MovementView(**{**facts, **given})
 
 
-POLICY = Policy(channel="C1", stores=("eu", "us"))
+POLICY = AlertPolicy(channel="C1", stores=("eu", "us"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot import activity
 from bot.messages import posts as said
-from bot.policy import FOREVER, Quiet
+from bot.policy import NEVER_DUE, QuietHours
 from tests.bot.messages.conftest import NOW, POLICY, moved
 from tests.bot.messages.test_builders import check_message
 
@@ -25,9 +25,9 @@ class Kept:
         self.policy = policy
 
     def fold(self, *movements):
-        wanted = [activity.LEDGER, *activity.needed(self.posts.get(activity.LEDGER))]
+        wanted = [activity.LEDGER, *activity.needed_posts(self.posts.get(activity.LEDGER))]
         seen = {key: self.posts[key] for key in wanted if key in self.posts}
-        changed = activity.fold(seen, movements, now=NOW, policy=self.policy)
+        changed = activity.aggregate_movements(seen, movements, now=NOW, policy=self.policy)
         for post in changed:
             old = self.posts.get(post.key)
             assert post.version == (old.version + 1 if old else 1)
@@ -35,10 +35,10 @@ class Kept:
         return [each for each in changed if each.key != activity.LEDGER]
 
     def told(self):
-        return [each for each in self.posts.values() if not each.parent and each.due_at < FOREVER]
+        return [each for each in self.posts.values() if not each.parent and each.due_at < NEVER_DUE]
 
     def words(self, key):
-        return said.render(self.posts[key], said.NOTHING, NOW).text
+        return said.render(self.posts[key], said.NOTHING_FOUND, NOW).text
 
 
 movements = st.lists(
@@ -85,7 +85,7 @@ def test_each_movement_is_counted_once_whatever_the_batches(drawn, level, size):
     assert whole.fold(*given_) == []
     for each in whole.posts.values():
         if each.key != activity.LEDGER:
-            check_message(said.render(each, said.NOTHING, NOW))
+            check_message(said.render(each, said.NOTHING_FOUND, NOW))
 
 
 def test_one_group_is_one_message_and_says_who_follows():
@@ -123,7 +123,7 @@ def test_a_group_lasts_a_quarter_of_an_hour_at_most():
     ],
 )
 def test_a_cause_is_told_in_our_own_words(delta, cause, act):
-    assert activity.act_of(delta, cause) == act
+    assert activity.kind_of_change(delta, cause) == act
 
 
 def test_a_day_is_one_message():
@@ -141,7 +141,7 @@ def test_with_problems_only_sales_are_no_news():
 
 
 def test_quiet_hours_put_off_sales():
-    kept = Kept(replace(LOUD, quiet=Quiet(start=time(8), end=time(9))))
+    kept = Kept(replace(LOUD, quiet=QuietHours(start=time(8), end=time(9))))
     kept.fold(moved(1))
     assert [each.due_at for each in kept.told()] == [NOW.replace(hour=9, minute=0)]
 

@@ -28,7 +28,7 @@ def test_the_night_and_the_home_say_the_same(pools, wrong, told, left):
     posted = reports.report(report=report(left, "x", summary=summary), proposals=())
     seen = BooksView(at=AT, pools=pools, wrong=wrong)
     shown = home.home(
-        overview=overview(1, "x", books=seen), hours=(), reports=(), now=NOW, may=True
+        overview=overview(1, "x", books=seen), hours=(), reports=(), now=NOW, is_approver=True
     )
     for said in (repr(posted.blocks), repr(shown["blocks"])):
         assert told in said.replace('\\"', "")
@@ -38,7 +38,7 @@ def test_the_night_and_the_home_say_the_same(pools, wrong, told, left):
 def test_nothing_is_claimed_before_there_is_something_to_audit():
     for seen in (None, BooksView(at=AT, pools=0, wrong=0)):
         shown = home.home(
-            overview=overview(1, "x", books=seen), hours=(), reports=(), now=NOW, may=True
+            overview=overview(1, "x", books=seen), hours=(), reports=(), now=NOW, is_approver=True
         )
         assert "Books" not in repr(shown["blocks"])
     assert "Books" not in repr(reports.report(report=report(0, "x"), proposals=()).blocks)

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from sandbox.slack.check import check_blocks as sandbox_check
-from sandbox.slack.check import check_view as check_view_too
-from sandbox.slack.check import too_many_tables
+from sandbox.slack.validation import check_blocks as sandbox_check
+from sandbox.slack.validation import check_view as check_view_too
+from sandbox.slack.validation import too_many_tables
 from tests.bot.limits import NO_SDK, pings, problems, view_problems
 from tests.bot.messages.conftest import MESSAGES, NASTY, VIEWS, words
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.messages import incidents, proposals
-from bot.messages.contest import contest_lines, contest_news
+from bot.messages.contest import contest_headline, contest_lines
 from sync_core.domain.proposals import Choice, ProposalKind, Receipt, ReceiptLine, Write
 from tests.bot.messages.conftest import ANN, NOW
-from tests.bot.messages.test_news import Kept, notice, said
+from tests.bot.messages.test_notifications import Kept, notice, said
 from tests.bot.messages.test_safety_stop import buttons, everything, labels, words
 
 TOKEN = "a" * 16
@@ -36,7 +36,7 @@ SEEN = {
 
 @pytest.mark.parametrize(("pattern", "told"), SEEN.items())
 def test_it_says_what_was_seen(pattern, told):
-    said_now = words(contest_news({**FACTS, "pattern": pattern}))
+    said_now = words(contest_headline({**FACTS, "pattern": pattern}))
     assert said_now == f"Jacket in EU {told}, the last time by 5 units."
 
 
@@ -76,7 +76,7 @@ def test_it_asks_for_one_thing_and_asks_before_it_does_it():
 
 
 def test_once_it_is_over_it_says_how_it_ended():
-    over = body(over=NOW.isoformat(), facts={**FACTS, "ended": "resumed"})
+    over = body(resolved=NOW.isoformat(), facts={**FACTS, "ended": "resumed"})
     told = incidents.incident(body=over, now=NOW)
     assert "Tipo updates it again." in everything(told) + told.text
     assert labels(told) == []
@@ -106,7 +106,7 @@ def test_the_receipt_says_what_is_written_now():
     receipt = Receipt(
         id=3, kind=ProposalKind.FIX, by=ANN, rule="listed", at=NOW, running=False, lines=(line,)
     )
-    told = words(proposals.receipt_news(receipt))
+    told = words(proposals.receipt_headline(receipt))
     assert told.startswith("Tipo updates Jacket again: EU 50 \u2192 45. Approved by @ann")
     nothing = replace(receipt, lines=(replace(line, writes=()),))
-    assert "nothing is pending" in words(proposals.receipt_news(nothing))
+    assert "nothing is pending" in words(proposals.receipt_headline(nothing))

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.messages import brake, home, incidents, modes, proposals, state
-from bot.messages.clicks import clicked
+from bot.messages import circuit_breaker, home, incidents, modes, proposals, state
+from bot.messages.decisions import decision_answer
 from sync_core.domain.proposals import (
     Answer,
     Change,
@@ -21,7 +21,7 @@ from sync_core.domain.proposals import (
 from sync_core.domain.values import Mode
 from sync_core.domain.views import StoppedProduct
 from tests.bot.messages.conftest import ANN, NOW, proposal, report
-from tests.unit.test_standing import FINE, MAKES, SOURCE, STOP, store
+from tests.unit.test_sync_status import FINE, MAKES, SOURCE, STOP, store
 
 TOKEN = "a" * 16
 
@@ -71,7 +71,7 @@ def buttons(said):
             "updates; 1,000 had already reached US, 10 had already reached UK."),
         ),
         (
-            facts(stopped={"us": 25}, rule="moved", units=5_000, held_by="U0ANN"),
+            facts(stopped={"us": 25}, rule="moved", units=5_000, investigated_by="U0ANN"),
             ("25 products changed by 5,000 units in EU with no matching orders. Tipo stopped 25 "
             "updates; none had reached another store. @ann is looking into it."),
         ),
@@ -89,14 +89,18 @@ def buttons(said):
     ],
 )  # fmt: skip
 def test_all_that_dropped_is_told_and_how_far_it_had_come(given, told):
-    assert words(brake.brake_news(given)) == told
+    assert words(circuit_breaker.breaker_headline(given)) == told
 
 
 def test_what_tipo_cannot_see_is_said():
     """Without orders a sale looks like a mistake: whoever decides must know."""
-    blind = everything(brake.brake(facts=facts(orders_known=False), token=TOKEN, at=NOW))
-    assert "can't see the orders of EU, so some of these may be real sales" in blind
-    assert "can't see" not in everything(brake.brake(facts=facts(), token=TOKEN, at=NOW))
+    is_unreadable = everything(
+        circuit_breaker.breaker_alert(facts=facts(orders_known=False), token=TOKEN, at=NOW)
+    )
+    assert "can't see the orders of EU, so some of these may be real sales" in is_unreadable
+    assert "can't see" not in everything(
+        circuit_breaker.breaker_alert(facts=facts(), token=TOKEN, at=NOW)
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,9 @@ def test_what_tipo_cannot_see_is_said():
     ],
 )
 def test_the_buttons_are_named_for_what_they_do(stopped, label):
-    said = brake.brake(facts=facts(stopped=stopped, reached={"us": 22}), token=TOKEN, at=NOW)
+    said = circuit_breaker.breaker_alert(
+        facts=facts(stopped=stopped, reached={"us": 22}), token=TOKEN, at=NOW
+    )
     assert labels(said) == [label, "I'm looking into it", "Restore EU's stock\u2026"]
     apply, _, restore = buttons(said)
     assert restore["style"] == "danger"
@@ -124,9 +130,9 @@ def test_the_buttons_are_named_for_what_they_do(stopped, label):
 
 def test_the_alert_says_all_of_it_while_it_lasts_and_its_end():
     body = {
-        "kind": "brake", "severity": "critical", "store": "eu", "subject": "brake:eu:1",
+        "kind": "circuit_breaker", "severity": "critical", "store": "eu", "subject": "circuit_breaker:eu:1",
         "facts": facts(stopped={"us": 3}, reached={"us": 22}), "opened": NOW.isoformat(),
-        "open": {"brake:eu:1": ""}, "over": None, "seen": 1,
+        "open": {"circuit_breaker:eu:1": ""}, "over": None, "seen": 1,
     }  # fmt: skip
     said = incidents.incident(body=body, now=NOW, token=TOKEN)
     assert "25 products dropped to 0 in EU" in said.text
@@ -142,7 +148,7 @@ def test_the_alert_says_all_of_it_while_it_lasts_and_its_end():
 
 def stopped(number):
     return StoppedProduct(
-        pool=number, title=f"Jacket {number}", sku="", place="Berlin", store="eu", before=50,
+        pool=number, title=f"Jacket {number}", sku="", location_group="Berlin", store="eu", before=50,
         now=0, units=50, reached=("us",), stopped=(),
     )  # fmt: skip
 
@@ -156,10 +162,10 @@ def stopped(number):
     ],
 )
 def test_the_thread_lists_the_products(total, first, rest):
-    said = brake.products(total=total, rows=[stopped(n) for n in range(min(total, 99))])
+    said = circuit_breaker.products(total=total, rows=[stopped(n) for n in range(min(total, 99))])
     assert said.text.startswith(first)
     assert (rest or "more: ") in everything(said) or rest is None
-    assert "Nothing is stopped" in brake.products(total=0, rows=[]).text
+    assert "Nothing is stopped" in circuit_breaker.products(total=0, rows=[]).text
 
 
 # -- how things stand
@@ -184,9 +190,9 @@ def test_the_thread_lists_the_products(total, first, rest):
         (MAKES["off"], "US isn't connected yet. Turn it on with /tipo mode two-way."),
         (MAKES["nothing_matched"], "No product matches between the stores. See /tipo unmatched."),
         (MAKES["cant_update"], "Can't update EU: no token. Changes are queued; none are lost."),
-        ({"brakes": (STOP,)}, "Safety stop: 25 products in EU need a decision."),
+        ({"breakers": (STOP,)}, "Safety stop: 25 products in EU need a decision."),
         (
-            {"brakes": (replace(STOP, pools=1, held_by="ann"), STOP)},
+            {"breakers": (replace(STOP, pools=1, investigated_by="ann"), STOP)},
             ("Safety stop: 1 product in EU needs a decision. ann is looking into it. 1 more safety "
             "stop is open."),
         ),
@@ -205,7 +211,7 @@ def test_status_and_home_say_the_same(given, told):
     assert words(parts) == told
     shown = home.home(
         overview=replace(overview, serving_at=NOW), hours=[], reports=[report(0, "x")], now=NOW,
-        may=True,
+        is_approver=True,
     )  # fmt: skip
     said = shown["blocks"][0]["elements"][0]["elements"]
     assert words(each for each in said[3:]) == told
@@ -280,15 +286,15 @@ MOVED = "the stock moved: the pool holds 40 now"
         ),
         (receipt(line(Choice.CONFIRM), kind=ProposalKind.MODE), "The mode was changed. Approved "),
         (
-            receipt(line(Choice.DISCARD, title="eu", pools=25), kind=ProposalKind.BRAKE),
+            receipt(line(Choice.DISCARD, title="eu", pools=25), kind=ProposalKind.CIRCUIT_BREAKER),
             "EU's stock was restored: 25 products set back to the previous numbers. Approved by ",
         ),
         (
-            receipt(line(Choice.RELEASE, title="eu", pools=1), kind=ProposalKind.BRAKE),
+            receipt(line(Choice.RELEASE, title="eu", pools=1), kind=ProposalKind.CIRCUIT_BREAKER),
             "EU's new numbers were applied: 1 product. Approved by ",
         ),
         (
-            receipt(line(Choice.HOLD, title="eu"), kind=ProposalKind.BRAKE),
+            receipt(line(Choice.HOLD, title="eu"), kind=ProposalKind.CIRCUIT_BREAKER),
             "The change in EU is being looked into; nothing was written. Taken on by ",
         ),
     ],
@@ -307,8 +313,10 @@ def test_a_receipt_that_is_under_way_claims_nothing():
 
 @pytest.mark.parametrize("choice", [Choice.RELEASE, Choice.HOLD, Choice.DISCARD])
 def test_a_click_on_a_safety_stop_is_answered_for_what_it_is(choice):
-    one = replace(proposal(1, "eu"), kind=ProposalKind.BRAKE, choice=choice)
-    said = clicked(clicked=Clicked(answer=Answer.TAKEN, taken=1, receipt=7, proposal=one)).text
+    one = replace(proposal(1, "eu"), kind=ProposalKind.CIRCUIT_BREAKER, choice=choice)
+    said = decision_answer(
+        clicked=Clicked(answer=Answer.TAKEN, taken=1, receipt=7, proposal=one)
+    ).text
     assert "fix" not in said
 
 
@@ -322,7 +330,9 @@ def test_a_click_on_a_safety_stop_is_answered_for_what_it_is(choice):
 )
 def test_a_click_is_answered_for_what_was_asked(kind, told):
     one = replace(proposal(1, "eu"), kind=kind, choice=Choice.CONFIRM)
-    said = clicked(clicked=Clicked(answer=Answer.TAKEN, taken=1, receipt=7, proposal=one)).text
+    said = decision_answer(
+        clicked=Clicked(answer=Answer.TAKEN, taken=1, receipt=7, proposal=one)
+    ).text
     assert told in said
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import text
-from bot.messages import places, review
-from bot.policy import Policy, Quiet
-from sync_core.domain.arrange import Place
+from bot.messages import location_groups, review
+from bot.policy import AlertPolicy, QuietHours
+from sync_core.domain.location_groups import LocationGroup
 from sync_core.domain.proposals import Choice
 from tests.bot.messages.conftest import NOW, locations, places_of, proposal, report, words
 
@@ -107,10 +107,13 @@ def state_of(view):
 def test_a_places_form_that_nobody_touches_changes_nothing(n, name):
     """Opening a form and saving it must not move a single location."""
     before = places_of(n, name)
-    view = places.places_modal(
-        places=before, locations=locations(50, name), private_metadata="", offset=n // 30 * 20
+    view = location_groups.location_groups_modal(
+        location_groups=before,
+        locations=locations(50, name),
+        private_metadata="",
+        offset=n // 30 * 20,
     )
-    assert places.read_places(state_of(view), before=before) == before
+    assert location_groups.read_location_groups(state_of(view), before=before) == before
 
 
 def form(**chosen):
@@ -120,45 +123,45 @@ def form(**chosen):
     }
 
 
-BERLIN = Place(id=1, name="Berlin", locations={"eu": 10, "us": 20})
+BERLIN = LocationGroup(id=1, name="Berlin", locations={"eu": 10, "us": 20})
 
 
 def test_a_places_form_moves_adds_and_removes():
-    state = form(place_1_us="none", place_0_eu="11", place_0_us="20")
-    state["place.0.name"] = {"chosen": {"value": " Hamburg "}}
-    assert places.read_places(state, before=(BERLIN,)) == (
-        Place(id=1, name="Berlin", locations={"eu": 10}),
-        Place(name="Hamburg", locations={"eu": 11, "us": 20}),
+    state = form(location_1_us="none", location_0_eu="11", location_0_us="20")
+    state["location.0.name"] = {"chosen": {"value": " Hamburg "}}
+    assert location_groups.read_location_groups(state, before=(BERLIN,)) == (
+        LocationGroup(id=1, name="Berlin", locations={"eu": 10}),
+        LocationGroup(name="Hamburg", locations={"eu": 11, "us": 20}),
     )
-    assert places.places_errors(state, before=(BERLIN,)) == {}
+    assert location_groups.location_groups_errors(state, before=(BERLIN,)) == {}
 
 
 def test_a_place_that_keeps_no_location_is_gone():
-    state = form(place_1_us="none", place_1_eu="none")
-    assert places.read_places(state, before=(BERLIN,)) == ()
+    state = form(location_1_us="none", location_1_eu="none")
+    assert location_groups.read_location_groups(state, before=(BERLIN,)) == ()
 
 
 @pytest.mark.parametrize(
     ("state", "name", "errors"),
     [
-        (form(place_0_eu="11"), "", {"place.0.name": "Give the new place a name."}),
+        (form(location_0_eu="11"), "", {"location.0.name": "Give the new place a name."}),
         (
-            form(place_0_eu="10"),
+            form(location_0_eu="10"),
             "Hamburg",
-            {"place.0.eu": "Another place has this location already."},
+            {"location.0.eu": "Another place has this location already."},
         ),
-        (form(), "X", {"place.0.name": "Choose at least one location for the new place."}),
+        (form(), "X", {"location.0.name": "Choose at least one location for the new place."}),
         (
-            form(place_0_eu="11"),
+            form(location_0_eu="11"),
             "berlin",
-            {"place.0.name": "There is a place of that name already."},
+            {"location.0.name": "There is a place of that name already."},
         ),
     ],
     ids=["no name", "twice", "no location", "same name"],
 )
 def test_a_places_form_says_what_is_wrong(state, name, errors):
-    state = {**state, "place.0.name": {"chosen": {"value": name}}}
-    assert places.places_errors(state, before=(BERLIN,)) == errors
+    state = {**state, "location.0.name": {"chosen": {"value": name}}}
+    assert location_groups.location_groups_errors(state, before=(BERLIN,)) == errors
 
 
 def test_a_review_that_nobody_touches_decides_nothing_new():
@@ -211,7 +214,9 @@ def test_one_number_is_read_from_its_form():
     assert review.read_number({"number": {"chosen": {"value": "forty"}}}) is None
 
 
-BERLIN_NIGHT = Policy(channel="C1", quiet=Quiet(start=time(22), end=time(7)), zone="Europe/Berlin")
+BERLIN_NIGHT = AlertPolicy(
+    channel="C1", quiet=QuietHours(start=time(22), end=time(7)), zone="Europe/Berlin"
+)
 
 
 @pytest.mark.parametrize(

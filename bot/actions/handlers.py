@@ -1,0 +1,202 @@
+"""Answer clicks: each gets an answer, and a decision is made once, whoever clicks how often.
+
+action                          does
+------------------------------  ------------------------------------------------------
+decide.<choice>                 decides one proposal
+decide.use_number               asks for the number first, in a modal
+decide_all, dismiss_report      decides a report
+take_over                       takes stores over, as they stood when the question was asked
+undo                            asks whether to take back what a receipt did
+review, bulk, places.open       opens a modal; *.page turns its page
+pool.*, choose.*, drift, …      asks the core, and shows
+share                           shows an answer to the channel
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from bot.actions.feedback import DecisionFeedback
+from bot.commands.handlers import CommandHandlers
+from bot.handler_context import HandlerContext
+from bot.home import AppHome
+from bot.messages import answers, lease, modes, proposals
+from bot.messages.block_kit import Action, Message
+from bot.payloads import Click
+from bot.views.handlers import ViewHandlers
+from sync_core.domain.proposals import Choice
+from sync_core.domain.values import Alias, Mode, PoolId
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_ACTION = (
+    "This button is of another version of Tipo, or carries what nobody can read. "
+    "Nothing was done; type /tipo drift or /tipo status."
+)
+
+Handle = Callable[[Click], Awaitable[None]]
+
+
+class ActionHandlers:
+    """Answers clicks."""
+
+    def __init__(
+        self,
+        context: HandlerContext,
+        commands: CommandHandlers,
+        views: ViewHandlers,
+        home: AppHome,
+        feedback: DecisionFeedback,
+    ) -> None:
+        self._context = context
+        self._feedback = feedback
+        self._core = context.core
+        self._commands = commands
+        self._home = home
+        self._handlers: dict[str, Handle] = {
+            Action.DECIDE_ALL: self._decide_all,
+            Action.DISMISS_REPORT: self._dismiss,
+            Action.REVIEW: views.review,
+            Action.BULK: views.bulk,
+            Action.REVIEW_NEXT: views.turn_review,
+            Action.REVIEW_PREVIOUS: views.turn_review,
+            Action.LOCATIONS_OPEN: views.location_groups,
+            Action.LOCATIONS_PAGE: views.turn_location_groups,
+            Action.UNDO: self._undo,
+            Action.TAKE_OVER: self._take_over,
+            Action.SHARE: commands.share,
+            Action.POOL_STOCK: self._pool,
+            Action.POOL_HISTORY: self._pool,
+            f"{Action.CHOOSE}.stock": self._pool,
+            f"{Action.CHOOSE}.history": self._pool,
+            Action.UNMATCHED_PAGE: self._unmatched,
+            Action.DRIFT: self._drift,
+            Action.STATUS: self._status,
+            Action.HOME_PAUSE: self._pause,
+            Action.HOME_RESUME: self._resume,
+            Action.HOME_CHECK: self._check,
+            Action.HOME_MODE: self._mode,
+            f"{Action.DECIDE}.{Choice.USE_NUMBER}": views.number,
+        }
+
+    async def answer(self, click: Click) -> None:
+        """Read, authorise, ask the core, answer."""
+        if not await self._context.is_ours(click):
+            return
+        handle = self._handlers.get(click.action)
+        if handle is not None:
+            await handle(click)
+            return
+        head, _, tail = click.action.rpartition(".")
+        if head == Action.DECIDE and tail in set(Choice):
+            await self._decide(click, Choice(tail))
+        elif head == Action.HOME_MODE and tail in set(Mode):
+            await self._ask_mode(click, Mode(tail))
+        else:
+            await self._context.answer(click, answers.trouble(sentence=UNKNOWN_ACTION))
+
+    # -- decisions
+    async def _decide(self, click: Click, choice: Choice) -> None:
+        if (allowed := await self._context.require_approver(click)) is None:
+            return
+        outcome = await self._core.decide(
+            click.value, choice, click.person, allowed.rule, where=where(click)
+        )
+        await self._feedback.show_outcome(click, outcome)
+
+    async def _decide_all(self, click: Click) -> None:
+        if (allowed := await self._context.require_approver(click)) is None:
+            return
+        outcome = await self._core.decide_all(
+            click.value, click.person, allowed.rule, where=where(click)
+        )
+        await self._feedback.show_outcome(click, outcome)
+
+    async def _dismiss(self, click: Click) -> None:
+        if (allowed := await self._context.require_approver(click)) is None:
+            return
+        await self._feedback.show_outcome(
+            click, await self._core.dismiss(click.value, click.person, allowed.rule)
+        )
+
+    async def _undo(self, click: Click) -> None:
+        if await self._context.require_approver(click) is None:
+            return
+        if not click.value.isdecimal():
+            await self._context.answer(click, answers.trouble(sentence=UNKNOWN_ACTION))
+            return
+        proposal = await self._core.ask_undo(int(click.value), click.person)
+        await self._context.answer(click, proposals.undo_question(proposal=proposal))
+
+    async def _take_over(self, click: Click) -> None:
+        if await self._context.require_approver(click) is None:
+            return
+        found = await self._core.take_over(click.value.split(","), click.person)
+        message = lease.takeover_said(found=found)
+        await self._context.answer(
+            click, message, replace=click.ephemeral
+        )  # an alert is drawn again
+
+    # -- questions
+    async def _pool(self, click: Click) -> None:
+        then = click.action.rpartition(".")[2]
+        message = None
+        if click.value.isdecimal():
+            message = await self._commands.pool(PoolId(int(click.value)), then)
+        if message is None:
+            sentence = "That product shares no stock any more. Ask again: /tipo stock."
+            message = answers.trouble(sentence=sentence)
+        await self._context.answer(click, message)
+
+    async def _unmatched(self, click: Click) -> None:
+        offset = int(click.value) if click.value.isdecimal() else 0
+        message = await self._commands.unmatched(offset)
+        await self._context.answer(click, message, replace=click.ephemeral)
+
+    async def _drift(self, click: Click) -> None:
+        await self._context.answer(click, await self._commands.drift(click.person.id))
+
+    async def _status(self, click: Click) -> None:
+        await self._context.answer(click, await self._commands.status())
+
+    # -- the App Home
+    async def _pause(self, click: Click) -> None:
+        if await self._context.require_approver(click) is None:
+            return
+        await self._core.pause(by=click.person.name)
+        await self._answer_and_refresh(click, answers.paused(by=click.person.id))
+
+    async def _resume(self, click: Click) -> None:
+        if await self._context.require_approver(click) is None:
+            return
+        await self._core.resume()
+        await self._answer_and_refresh(click, answers.resumed(by=click.person.id))
+
+    async def _check(self, click: Click) -> None:
+        await self._answer_and_refresh(
+            click, await self._commands.check(click.person.id, click.response_url)
+        )
+
+    async def _mode(self, click: Click) -> None:
+        message = await self._commands.mode()
+        await self._context.answer(click, message)
+
+    async def _ask_mode(self, click: Click, mode: Mode) -> None:
+        if await self._context.require_approver(click) is None:
+            return
+        alias = Alias(click.value) if click.value else None
+        report = await self._core.ask_mode(mode, alias, click.person, click.response_url)
+        promise = modes.QUESTION_HERE if click.response_url else modes.QUESTION_DIRECT
+        await self._context.answer(click, modes.progress(report=report, promise=promise))
+
+    async def _answer_and_refresh(self, click: Click, message: Message) -> None:
+        """Answer; in the App Home the page itself shows it, and a direct message remains."""
+        await self._context.answer(click, message)
+        if click.view is not None:
+            await self._home.show(click.person)
+
+
+def where(click: Click) -> str:
+    """Return where somebody clicked, for the record."""
+    if click.view is not None:
+        return f"view {click.view.id}"
+    return f"{click.channel} {click.ts}".strip()

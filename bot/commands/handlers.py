@@ -1,0 +1,385 @@
+"""Answer commands: each is one question to the core, and one message."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from bot.approvers import PREFERENCE as APPROVERS
+from bot.approvers import Denied, reason_unfit
+from bot.commands.grammar import help_rows, needs_approver, parse
+from bot.commands.requests import (
+    CheckNow,
+    FindStock,
+    Help,
+    Pause,
+    Resume,
+    SetAlerts,
+    SetApprovers,
+    SetBuffer,
+    SetMode,
+    SetPack,
+    SetQuiet,
+    ShowAlerts,
+    ShowApprovers,
+    ShowDrift,
+    ShowHistory,
+    ShowLocations,
+    ShowMode,
+    ShowQuiet,
+    ShowStatus,
+    ShowUnmatched,
+    TakeOver,
+    Unclear,
+    Undo,
+)
+from bot.commands.tokens import shorten
+from bot.handler_context import HandlerContext
+from bot.messages import (
+    answers,
+    history,
+    lease,
+    location_groups,
+    modes,
+    packs,
+    proposals,
+    reports,
+    state,
+    stock,
+)
+from bot.messages import unmatched as alone
+from bot.messages.block_kit import Message, context_block
+from bot.payloads import Click, SlashCommand
+from bot.preferences import ALERTS, QUIET, alert_level, quiet_hours, quiet_text
+from bot.slack_api import SlackError, SlackRefused
+from sync_core.domain.values import PoolId
+from sync_core.domain.views import PoolView
+
+log = logging.getLogger(__name__)
+
+MAX_POOLS_SHOWN = 10  # pools; more are a list to choose from
+MAX_POOLS_FOUND = 100
+MAX_SHARED_CHARS = 300  # characters of a command that a Share button carries
+UNMATCHED_PAGE_SIZE = 20  # rows of the unmatched
+
+BuildMessage = Callable[[Any, SlashCommand], Awaitable[Message | None]]
+
+WOULD_LOCK_OUT = (
+    "That list leaves you out, and then you could not change it back. Nothing was changed: name "
+    "yourself too, or a user group that you are in."
+)
+
+
+class CommandHandlers:
+    """Answers commands."""
+
+    def __init__(self, context: HandlerContext) -> None:
+        self._context = context
+        self._core = context.core
+        self._builders: dict[type, BuildMessage] = {
+            Help: self._help,
+            ShowStatus: self._status,
+            ShowMode: self._mode,
+            SetMode: self._set_mode,
+            FindStock: self._stock,
+            ShowHistory: self._history,
+            CheckNow: self._check,
+            ShowDrift: self._drift,
+            ShowUnmatched: self._unmatched,
+            ShowLocations: self._location_groups,
+            SetBuffer: self._buffer,
+            SetPack: self._pack,
+            TakeOver: self._take_over,
+            Pause: self._pause,
+            Resume: self._resume,
+            Undo: self._undo,
+            ShowApprovers: self._approvers,
+            SetApprovers: self._set_approvers,
+            ShowQuiet: self._quiet,
+            SetQuiet: self._set_quiet,
+            ShowAlerts: self._alerts,
+            SetAlerts: self._set_alerts,
+        }
+
+    async def answer(self, asked: SlashCommand) -> None:
+        """Read, authorise, ask the core, answer."""
+        command = parse(asked.text)
+        if not await self._context.is_ours(asked):
+            return
+        if isinstance(command, Unclear):
+            await self._context.answer(asked, unclear(command))
+            return
+        if needs_approver(command) and await self._context.require_approver(asked) is None:
+            return
+        said = await self._builders[type(command)](command, asked)
+        if said is not None:
+            await self._context.answer(asked, said)
+
+    async def share(self, click: Click) -> None:
+        """Show to the channel what one person has asked for, as it is now."""
+        said = await self._shared(click)
+        if said is None:
+            sentence = "This answer cannot be shared any more. Ask again, then share."
+            await self._context.answer(click, answers.trouble(sentence=sentence))
+            return
+        by = context_block(f"Shared by <@{click.person.id}>")
+        said = replace(said, blocks=[*said.blocks[:49], by])
+        try:
+            await self._context.slack.post(click.channel, said)
+        except SlackRefused as exc:
+            await self._context.answer(click, answers.trouble(sentence=cannot_share(exc.code)))
+        except SlackError:
+            sentence = "Slack does not answer at the moment, so nothing was shared. Try again."
+            await self._context.answer(click, answers.trouble(sentence=sentence))
+
+    async def _shared(self, click: Click) -> Message | None:
+        """Build what a Share button stands for; it carries a question, never an order."""
+        head, _, rest = click.value.partition(":")
+        if head in {"stock", "history"} and rest.isdecimal():
+            return await self.pool(PoolId(int(rest)), head, share=False)
+        command = parse(click.value)
+        if isinstance(command, Unclear) or needs_approver(command):
+            return None
+        if isinstance(command, CheckNow | ShowDrift):
+            return None
+        asked = SlashCommand(person=click.person, text="", channel=click.channel, response_url="")
+        return await self._builders[type(command)](command, asked)
+
+    # -- questions
+    async def _help(self, _command: Help, _asked: SlashCommand) -> Message:
+        return answers.help_message(commands=help_rows())
+
+    async def _status(self, _command: ShowStatus, asked: SlashCommand) -> Message:
+        return await self.status(share=shared(asked))
+
+    async def status(self, *, share: str = "") -> Message:
+        """Say how everything is."""
+        return state.status(
+            overview=await self._core.overview(),
+            serving=await self._core.is_serving(),
+            last_report=await self._core.last_report(),
+            now=self._context.clock.now(),
+            share=share,
+        )
+
+    async def _mode(self, _command: ShowMode, asked: SlashCommand) -> Message:
+        return await self.mode(share=shared(asked))
+
+    async def mode(self, *, share: str = "") -> Message:
+        """Say which connection has which mode."""
+        return state.mode_now(overview=await self._core.overview(), share=share)
+
+    async def _stock(self, command: FindStock, asked: SlashCommand) -> Message:
+        pools = await self._core.stock(command.words, live=True, limit=MAX_POOLS_FOUND)
+        if not pools:
+            return nothing_found(command.words)
+        if len(pools) > MAX_POOLS_SHOWN:
+            return stock.stock_choice(pools=pools, words=command.words)
+        now = self._context.clock.now()
+        return stock.stock(pools=pools, now=now, total=len(pools), share=shared(asked))
+
+    async def _history(self, command: ShowHistory, asked: SlashCommand) -> Message:
+        pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
+        if not pools:
+            return nothing_found(command.words)
+        if len(pools) > 1:
+            return stock.stock_choice(pools=pools, words=command.words, then="history")
+        return await self._timeline(pools[0], share=shared(asked))
+
+    async def _timeline(self, pool: PoolView, *, share: str) -> Message:
+        entries = await self._core.history(pool.id, limit=50)
+        return history.history(pool=pool, entries=entries, share=share)
+
+    async def pool(self, pool_id: PoolId, then: str, *, share: bool = True) -> Message | None:
+        """Show one pool that was chosen from a list: its stock or its history."""
+        pool = await self._core.pool(pool_id, live=then == "stock")
+        if pool is None:
+            return None
+        value = f"{then}:{pool_id}" if share else ""
+        if then == "history":
+            return await self._timeline(pool, share=value)
+        return stock.stock(pools=[pool], now=self._context.clock.now(), total=1, share=value)
+
+    async def _unmatched(self, _command: ShowUnmatched, asked: SlashCommand) -> Message:
+        return await self.unmatched(0, share=shared(asked))
+
+    async def unmatched(self, offset: int, *, share: str = "") -> Message:
+        """Show a page of what shares its stock with nobody."""
+        total, rows = await self._core.unmatched(limit=UNMATCHED_PAGE_SIZE, offset=offset)
+        return alone.unmatched(
+            total=total, rows=rows, offset=offset, page=UNMATCHED_PAGE_SIZE, share=share
+        )
+
+    async def _location_groups(self, _command: ShowLocations, asked: SlashCommand) -> Message:
+        known, free = await self._core.location_groups()
+        locations = await self._core.locations()
+        return location_groups.location_groups(
+            location_groups=known, locations=locations, free=free, share=shared(asked)
+        )
+
+    async def _approvers(self, _command: ShowApprovers, _asked: SlashCommand) -> Message:
+        return answers.approvers(listed=await self._context.approvers.listed())
+
+    async def _quiet(self, _command: ShowQuiet, _asked: SlashCommand) -> Message:
+        hours = quiet_hours(await self._core.preference(QUIET))
+        start, end = (None, None) if hours is None else (f"{hours[0]:%H:%M}", f"{hours[1]:%H:%M}")
+        return answers.quiet(start=start, end=end, zone=self._context.zone)
+
+    async def _alerts(self, _command: ShowAlerts, _asked: SlashCommand) -> Message:
+        return answers.alerts(level=alert_level(await self._core.preference(ALERTS)))
+
+    # -- orders
+    async def _set_mode(self, command: SetMode, asked: SlashCommand) -> Message:
+        report = await self._core.ask_mode(
+            command.mode, command.alias, asked.person, asked.response_url
+        )
+        # What was found follows as an answer of its own, from the row that remembers us.
+        return modes.progress(report=report, promise=modes.QUESTION_HERE)
+
+    async def _check(self, _command: CheckNow, asked: SlashCommand) -> Message:
+        return await self.check(asked.person.id, asked.response_url)
+
+    async def check(self, by: str, response_url: str) -> Message:
+        """Compare the stores now; whoever asked is told what came of it, where they asked."""
+        report = await self._core.check(by, response_url)
+        if not self._context.channel:  # without one there is no outbox that could answer
+            promise = modes.ASK_AGAIN
+        else:
+            promise = modes.RESULT_HERE if response_url else modes.RESULT_DIRECT
+        return modes.progress(report=report, promise=promise)
+
+    async def _drift(self, _command: ShowDrift, asked: SlashCommand) -> Message:
+        return await self.drift(asked.person.id)
+
+    async def drift(self, by: str) -> Message:
+        """Show what stands, with fresh buttons."""
+        report = await self._core.drift(by)
+        _, found = await self._core.proposals(report.id, limit=50)
+        return reports.report(report=report, proposals=found)
+
+    async def _buffer(self, command: SetBuffer, asked: SlashCommand) -> Message:
+        if command.words is None:
+            return await self._buffered(None, command, asked)
+        pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
+        if not pools:
+            return nothing_found(command.words)
+        if len(pools) > 1 and not are_one_product(pools, command.words):
+            return answers.said(sentence=ask_which_product(pools, "buffer", command))
+        return await self._buffered(pools, command, asked)
+
+    async def _pack(self, command: SetPack, asked: SlashCommand) -> Message:
+        pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
+        if not pools:
+            return nothing_found(command.words)
+        if len(pools) > 1 and not are_one_product(pools, command.words):
+            return answers.said(sentence=ask_which_product(pools, "pack", command))
+        ids = [each.id for each in pools]
+        proposal = await self._core.ask_pack(ids, command.units, command.alias, asked.person)
+        return packs.pack_question(proposal=proposal)
+
+    async def _buffered(
+        self, pools: list[PoolView] | None, command: SetBuffer, asked: SlashCommand
+    ) -> Message:
+        ids = None if pools is None else [each.id for each in pools]
+        count = await self._core.set_buffer(ids, command.units, command.alias, asked.person)
+        product = None if pools is None else pools[0].title
+        return answers.buffer_done(
+            levels=count, units=command.units, alias=command.alias, product=product
+        )
+
+    async def _take_over(self, command: TakeOver, _asked: SlashCommand) -> Message:
+        asked = await self._core.takeover_questions(command.alias)
+        return lease.takeover_question(asked=asked)
+
+    async def _pause(self, _command: Pause, asked: SlashCommand) -> Message:
+        await self._core.pause(by=asked.person.name)
+        return answers.paused(by=asked.person.id)
+
+    async def _resume(self, _command: Resume, asked: SlashCommand) -> Message:
+        await self._core.resume()
+        return answers.resumed(by=asked.person.id)
+
+    async def _undo(self, command: Undo, asked: SlashCommand) -> Message:
+        proposal = await self._core.ask_undo(command.receipt, asked.person)
+        return proposals.undo_question(proposal=proposal)
+
+    async def _set_approvers(self, command: SetApprovers, asked: SlashCommand) -> Message | None:
+        for each in command.ids or ():
+            if why := await self._unknown(each, asked.person.team):
+                await self._context.refuse(asked, Denied(why))
+                return None
+        if command.ids is not None:
+            own = await self._context.approvers.authorize_with(asked.person, tuple(command.ids))
+            if isinstance(own, Denied):
+                await self._context.refuse(asked, Denied(WOULD_LOCK_OUT))
+                return None
+        value = None if command.ids is None else json.dumps(list(command.ids))
+        await self._core.set_preference(APPROVERS, value, asked.person)
+        return answers.approvers(listed=await self._context.approvers.listed())
+
+    async def _unknown(self, name: str, team: str) -> str:
+        """Return why somebody cannot be an approver, or nothing: a wrong name locks people out."""
+        try:
+            if name.startswith("S"):
+                found = await self._context.slack.group(name)
+                return (
+                    "" if found else f"The user group {name} has no members. Nothing was changed."
+                )
+            why = reason_unfit(await self._context.slack.member(name), team)
+        except SlackError as exc:
+            return f"Slack does not tell who {name} is ({exc}). Nothing was changed."
+        return f"{name} cannot be an approver: {why} Nothing was changed." if why else ""
+
+    async def _set_quiet(self, command: SetQuiet, asked: SlashCommand) -> Message:
+        await self._core.set_preference(QUIET, quiet_text(command.hours), asked.person)
+        return await self._quiet(ShowQuiet(), asked)
+
+    async def _set_alerts(self, command: SetAlerts, asked: SlashCommand) -> Message:
+        await self._core.set_preference(ALERTS, json.dumps(str(command.level)), asked.person)
+        return answers.alerts(level=command.level)
+
+
+def unclear(command: Unclear) -> Message:
+    """Answer what is no command."""
+    if command.word:
+        return answers.unclear(words=command.word, nearest=command.nearest)
+    return answers.trouble(sentence=command.sentence)
+
+
+def shared(asked: SlashCommand) -> str:
+    """Return what a Share button carries: the question, to be asked again."""
+    return asked.text if asked.response_url and len(asked.text) <= MAX_SHARED_CHARS else ""
+
+
+def nothing_found(words: str) -> Message:
+    """Say that no product goes by that name."""
+    return answers.trouble(
+        sentence=f"Nothing that shares stock goes by “{shorten(words, 80)}”. Give a handle, a SKU, "
+        "a barcode or words of the title; /tipo unmatched shows what has no partner."
+    )
+
+
+def are_one_product(pools: list[PoolView], words: str) -> bool:
+    """Whether somebody named one product by its handle, and these are its variants."""
+    handles = {each.handle.casefold() for each in pools}
+    return handles == {words.strip().casefold()}
+
+
+def ask_which_product(pools: list[PoolView], word: str, command: SetBuffer | SetPack) -> str:
+    """Ask for one of several products, with what to type."""
+    tail = f" {command.units}" + (f" {command.alias}" if command.alias else "")
+    skus = list(dict.fromkeys(each.sku for pool in pools for each in pool.levels if each.sku))
+    more = f" (and {len(pools) - 5} more)" if len(pools) > 5 else ""  # noqa: PLR2004
+    typed = ", ".join(f"/tipo {word} {sku}{tail}" for sku in skus[:5])
+    return (
+        f"{len(pools)} products fit “{shorten(command.words or '')}”; nothing was changed. "
+        f"Name one by its SKU: {typed}{more}; or a whole product by its handle."
+    )
+
+
+def cannot_share(code: str) -> str:
+    """Say why an answer cannot be shown to the channel."""
+    if code in {"not_in_channel", "channel_not_found"}:
+        return "Tipo is not a member of this channel. Type /invite @Tipo, then share again."
+    return f"Slack does not let Tipo post here ({code})."

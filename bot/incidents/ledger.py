@@ -1,0 +1,64 @@
+"""What the bot remembers of its own posts: one post that is never due, in plain JSON.
+
+stories    which incidents are open, and where each is told: [post, pages of its thread, line]
+summaries  posts that tell of several stories, the newest last
+hours      how many messages an hour has had
+down       stores that are held or silent, and the messages that wait until they are back
+reminded   when people were last reminded of a message
+reports    messages of reports that may still offer something, the newest last
+strays     ends whose beginning was told to nobody
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sync_core.domain.views import Notification, Post
+
+LEDGER = "ledger:news"
+MAX_SUMMARIES = 50  # that we remember
+MAX_REPORTS = 20  # whose messages we look after
+MAX_HOURS = 6  # counts of messages that we remember
+EMPTY = (
+    '{"last": 0, "stories": {}, "summaries": [], "hours": {}, "down": {}, "reminded": {},'
+    ' "reports": [], "strays": 0}'
+)
+LedgerState = dict[str, Any]
+
+
+def load_ledger(ledger: Post | None) -> LedgerState:
+    """Return a copy of what the ledger says."""
+    kept: LedgerState = json.loads(json.dumps(ledger.body)) if ledger else {}
+    if before := kept.pop("report", None):  # an older Tipo remembered one
+        kept.setdefault("reports", []).append(before)
+    return {**json.loads(EMPTY), **kept}
+
+
+def thread_key(parent: str, page: int) -> str:
+    """Return the key of a page in a post's thread."""
+    return f"{parent}/{page}"
+
+
+def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()) -> list[str]:
+    """Return the keys of the posts that notifications and reminders need."""
+    state = load_ledger(ledger)
+    keys = {*state["summaries"]}
+    for slots in state["stories"].values():
+        for key, pages, _ in slots:
+            keys |= {key, *(thread_key(key, page) for page in range(pages))}
+    keys |= {key for waiting in state["down"].values() for key in waiting}
+    keys |= {*state["reports"]}
+    keys |= {f"report:{each.facts['report']}" for each in notifications if each.facts.get("report")}
+    return sorted(keys)
+
+
+def tidy(state: LedgerState) -> LedgerState:
+    """Return the book without hours and summaries long past, and reminders of what is over."""
+    told = {slot[0] for slots in state["stories"].values() for slot in slots}
+    return {
+        **state,
+        "hours": dict(sorted(state["hours"].items())[-MAX_HOURS:]),
+        "summaries": state["summaries"][-MAX_SUMMARIES:],
+        "reports": state["reports"][-MAX_REPORTS:],
+        "reminded": {key: at for key, at in state["reminded"].items() if key in told},
+    }

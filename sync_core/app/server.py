@@ -1,0 +1,163 @@
+"""The serving process: engine, web, faces, and what happens by the clock."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from sync_core.app.engine_setup import build_context
+from sync_core.app.frontends import Frontend, open_frontends
+from sync_core.app.parts import Parts
+from sync_core.app.scheduler import Scheduler
+from sync_core.domain.values import Alias
+from sync_core.errors import NoDatabase
+from sync_core.shopify.webhooks import parse_webhook, verify
+from sync_core.web.health import Health
+from sync_core.web.receiver import Receiver
+from sync_core.web.webhooks import WebhookEndpoint
+from sync_core.workers.engine import Engine
+from sync_core.workers.supervisor import Supervisor
+from sync_core.workers.timekeeper import Timekeeper
+
+FRONTEND_STEADY_SECONDS = 60.0  # after which a face that runs has got something done
+SHUTDOWN_SECONDS = 5  # seconds that requests under way, and our last words, have at the end
+
+
+class App:
+    """The serving process: engine, web and housekeeping."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._context = build_context(parts)
+        self._supervisor = Supervisor(parts.database, parts.clock)
+        self._timekeeper = Timekeeper(
+            parts.database,
+            parts.clock,
+            on_clock_step=self._restart,
+            time_of=None if parts.database.is_sqlite else lambda tx: tx.time(),
+        )
+        self._server: uvicorn.Server | None = None
+        self._must_stop = False
+        self.must_restart = False  # the clock was set: another one goes on
+        self._receiver = Receiver(parts.database, self._context.inbox)
+        self._frontends = open_frontends(parts)
+
+    def web(self) -> Starlette:
+        """Return the HTTP face."""
+        settings, parts = self._parts.settings, self._parts
+        secrets = {Alias(name): each.secrets for name, each in settings.stores.items()}
+        webhooks = WebhookEndpoint(
+            domains={each.domain: Alias(name) for name, each in settings.stores.items()},
+            verify=lambda alias, body, header: verify(secrets[alias], body, header),
+            parse_webhook=parse_webhook,
+            receiver=self._receiver,
+            clock=parts.clock,
+        )
+        health = Health(
+            parts.service,
+            parts.database,
+            parts.clock,
+            supervisor=self._supervisor,
+            receiver=self._receiver,
+            facts=lambda: {
+                "frontends": {frontend.name: frontend.health() for frontend in self._frontends},
+                "clock": self._timekeeper.health(),
+            },
+        )
+        return Starlette(
+            routes=[
+                Route("/webhooks/shopify", webhooks),
+                Route("/healthz", health.healthz),
+                Route("/readyz", health.readyz),
+                Route("/metrics", health.metrics),
+                *(route for frontend in self._frontends for route in frontend.routes),
+            ]
+        )
+
+    async def run(self, *, listener: socket.socket | None = None) -> None:
+        """Serve until told to stop by SIGTERM or SIGINT, then finish within seconds."""
+        self._server = server = self._build_server()
+        scheduler = Scheduler(
+            self._parts,
+            is_working=self._supervisor.is_well,
+            may_delete_old=self._timekeeper.may_delete_old,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        await self._timekeeper.begin()
+        await self._parts.service.heartbeat()
+        await scheduler.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(self.work(), name="work")
+                await server.serve(sockets=None if listener is None else [listener])
+                working.cancel()
+        finally:
+            scheduler.stop()
+            with contextlib.suppress(NoDatabase, TimeoutError):
+                async with asyncio.timeout(SHUTDOWN_SECONDS):
+                    await self._parts.service.end_heartbeat()
+            await self._parts.close()
+
+    def _stop(self, number: int) -> None:
+        """End for good."""
+        self.must_restart = False
+        self._must_stop = True
+        if self._server is not None:
+            self._server.handle_exit(number, None)
+
+    def _restart(self) -> None:
+        """End as ever, but for another one to go on."""
+        self.must_restart = not self._must_stop
+        if self._server is not None:
+            self._server.should_exit = True
+
+    async def work(self) -> None:
+        """Do all that this process does but answer requests, until cancelled."""
+        supervise = self._supervisor.supervise
+        async with asyncio.TaskGroup() as group:
+            group.create_task(supervise("receiver", self._receiver.run, vital=True))
+            group.create_task(supervise("timekeeper", self._timekeeper.run))
+            for frontend in self._frontends:
+                group.create_task(supervise(frontend.name, partial(self._run_frontend, frontend)))
+            group.create_task(Engine(self._context, self._supervisor).run())
+            group.create_task(self._supervisor.run())
+
+    async def _run_frontend(self, frontend: Frontend, done: Callable[[], None]) -> None:
+        """Run a face: it does not say what it gets done, so it is well once it has run a while."""
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(frontend.run())
+            while not running.done():
+                await asyncio.wait({running}, timeout=FRONTEND_STEADY_SECONDS)
+                if not running.done():
+                    done()
+
+    def _build_server(self) -> uvicorn.Server:
+        settings = self._parts.settings
+        config = uvicorn.Config(
+            self.web(),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_keep_alive=30,
+            server_header=False,
+        )
+        return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the application: it has to finish before the process ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -1,0 +1,241 @@
+"""`tipo receipts` and `tipo undo`: who decided what, and taking it back."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sync_core.app import Parts
+from sync_core.cli.output import console, echo, echo_json, echo_table, format_time, signed
+from sync_core.cli.runtime import (
+    EXIT_PROBLEM,
+    AsJson,
+    CommandFailed,
+    Yes,
+    confirm,
+    operator,
+    run_with_parts,
+)
+from sync_core.domain.proposals import Answer, Choice, Clicked, Proposal, Receipt, Write
+from sync_core.errors import cut
+
+POLL_SECONDS = 0.2  # seconds between looks at what has come of it
+CLI_RULE = "command line"
+REFUSAL_WORDS = {
+    Answer.ALREADY: "somebody was faster",
+    Answer.RUNNING: "somebody was faster, and it is being carried out",
+    Answer.OUTDATED: "a newer question has taken its place; ask again",
+    Answer.EXPIRED: "the question was open too long; ask again",
+    Answer.UNKNOWN: "the question is gone; ask again",
+}
+
+LimitOption = Annotated[
+    int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")
+]
+ReceiptArgument = Annotated[
+    int, typer.Argument(min=1, help="The receipt's number; `tipo receipts` lists them.")
+]
+Timeout = Annotated[
+    float, typer.Option("--time-out", min=0, help="Seconds to wait until it is written.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("receipts")(receipts)
+    app.command("undo")(undo)
+
+
+# -- receipts
+def receipts(*, limit: LimitOption = 10, as_json: AsJson = False) -> None:
+    """List the newest receipts: who decided what, and what came of it."""
+    found = run_with_parts(lambda parts: parts.service.receipts(limit=limit))
+    if as_json:
+        echo_json({"receipts": found})
+    elif not found:
+        echo("Nobody has decided anything yet.")
+    else:
+        echo_table(
+            ("receipt", "when", "who", "by right of", "decided", "about", "moved", "state"),
+            (
+                (
+                    each.id,
+                    format_time(each.at),
+                    each.by.name,
+                    each.rule,
+                    _describe_decision(each),
+                    _describe_subject(each),
+                    sum(line.moved for line in each.lines),
+                    _describe_state(each),
+                )
+                for each in found
+            ),
+        )
+
+
+def _describe_decision(receipt: Receipt) -> str:
+    if receipt.undoes is not None:
+        return f"take back receipt {receipt.undoes}"
+    choices = dict.fromkeys(line.choice.replace("_", " ") for line in receipt.lines)
+    return f"{receipt.kind}: {', '.join(choices)}"
+
+
+def _describe_subject(receipt: Receipt) -> str:
+    titles = list(dict.fromkeys(line.title for line in receipt.lines if line.title))
+    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return f"{cut(titles[0])}{more}" if titles else ""
+
+
+def _describe_state(receipt: Receipt) -> str:
+    """Return where a receipt stands, in words."""
+    if receipt.undone_by is not None:
+        return f"taken back by receipt {receipt.undone_by}"
+    if receipt.running:
+        return "under way"
+    why = "; ".join(dict.fromkeys(line.why for line in receipt.lines if line.why))
+    done = sum(line.done for line in receipt.lines)
+    words = "done" if done == len(receipt.lines) else f"{done} of {len(receipt.lines)} done"
+    if all(line.choice is Choice.DISMISS for line in receipt.lines):
+        return "dismissed"
+    return f"{words}: {cut(why)}" if why else words
+
+
+# -- undo
+def undo(
+    receipt: ReceiptArgument, *, yes: Yes = False, time_out: Timeout = 60.0, as_json: AsJson = False
+) -> None:
+    """Take back what a receipt did, as a delta: what was sold since then stays sold.
+
+    Shows the receipt and what would be written, and asks. Waits for the result if `tipo serve`
+    runs; else it is done when that starts. Exit 1 if nothing could be taken back, or if it is not
+    done in time. Exit 2 if it cannot be taken back at all.
+    """
+    found, question = run_with_parts(lambda parts: _propose(parts, receipt))
+    if not as_json or not yes:
+        _print_question(found, question)
+    if not confirm(f"Take back receipt {receipt}?", yes=yes):
+        echo("Nothing was changed.")
+        return
+    run_with_parts(lambda parts: _undo(parts, receipt, question, time_out, as_json=as_json))
+
+
+async def _propose(parts: Parts, number: int) -> tuple[Receipt, Proposal]:
+    found = await parts.service.receipt(number)
+    if found is None:
+        raise CommandFailed(f"there is no receipt {number}; `tipo receipts` lists them")
+    return found, await parts.service.ask_undo(number, operator())
+
+
+def _print_question(receipt: Receipt, question: Proposal) -> None:
+    """Show what was decided, and what taking it back would write."""
+    out = console(err=True)
+    out.print(
+        f"Receipt {receipt.id}, {format_time(receipt.at)}: {cut(receipt.by.name)} "
+        f"({cut(receipt.rule)}), {_describe_decision(receipt)}",
+        soft_wrap=True,
+    )
+    for line in receipt.lines:
+        out.print(f"  {cut(line.title)}: {signed(line.moved)}", soft_wrap=True)
+    out.print("Taking it back would write:", soft_wrap=True)
+    for each in _planned_writes(question):
+        out.print(f"  {describe_write(each)}", soft_wrap=True)
+    if not _planned_writes(question):
+        out.print("  nothing now; what differs then is a finding again", soft_wrap=True)
+    for why in _obstacles(question):
+        out.print(f"Cannot be taken back: {cut(why)}", soft_wrap=True)
+
+
+def describe_write(each: Write) -> str:
+    """Return one write in words."""
+    before = "?" if each.before is None else each.before
+    return f"{each.store}: {before} → {each.after}"
+
+
+def _planned_writes(question: Proposal) -> tuple[Write, ...]:
+    return question.options[0].writes if question.options else ()
+
+
+def _obstacles(question: Proposal) -> list[str]:
+    found = question.facts.get("cannot")
+    return [str(each) for each in found] if isinstance(found, list) else []
+
+
+async def _undo(
+    parts: Parts, number: int, question: Proposal, time_out: float, *, as_json: bool
+) -> None:
+    """Decide, wait for the result, and say what it is."""
+    clicked = await parts.service.decide(question.token, Choice.CONFIRM, operator(), CLI_RULE)
+    otherwise = f"receipt {number} was not taken back"
+    made, serving, done = await wait_for_receipt(parts, clicked, time_out, otherwise=otherwise)
+    if as_json:
+        echo_json({"undoes": number, "receipt": made, "serving": serving, "done": done})
+    else:
+        _print_result(number, made, serving=serving)
+    if serving and not done:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+async def wait_for_receipt(
+    parts: Parts, clicked: Clicked, time_out: float, *, otherwise: str
+) -> tuple[Receipt, bool, bool]:
+    """Wait for what comes of a decision, if somebody serves.
+
+    Returns:
+        The receipt, whether somebody serves, and whether all of it is done.
+
+    Raises:
+        CommandFailed: If the decision was not taken: what that means is `otherwise`.
+    """
+    if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
+        raise CommandFailed(f"{otherwise}: {_describe_refusal(clicked)}")
+    serving = await parts.service.is_serving()
+    if serving:
+        await _wait_until_done(parts, clicked.receipt, time_out)
+    made = await parts.service.receipt(clicked.receipt)
+    if made is None:  # the click has just made it
+        raise CommandFailed(f"receipt {clicked.receipt} is gone")
+    return made, serving, not made.running and all(line.done for line in made.lines)
+
+
+def _describe_refusal(clicked: Clicked) -> str:
+    """Return why a decision was not taken."""
+    by = "" if clicked.by is None else f" ({cut(clicked.by.name)})"
+    return f"{REFUSAL_WORDS.get(clicked.answer, clicked.answer)}{by}"
+
+
+async def _wait_until_done(parts: Parts, number: int, time_out: float) -> None:
+    """Wait until a receipt has its result, or the time is out."""
+    try:
+        async with asyncio.timeout(time_out):
+            while (found := await parts.service.receipt(number)) is None or found.running:
+                await parts.clock.sleep(POLL_SECONDS)
+    except TimeoutError:
+        return
+
+
+def _print_result(number: int, made: Receipt, *, serving: bool) -> None:
+    """Say what came of it."""
+    if made.running and not serving:
+        echo(
+            f"Noted as receipt {made.id}: `tipo serve` does not run, and takes receipt {number} "
+            "back when it does."
+        )
+        return
+    if made.running:
+        why = "; ".join(dict.fromkeys(line.why for line in made.lines if line.why))
+        echo(f"Noted as receipt {made.id}; not done in time{f': {cut(why)}' if why else ''}.")
+        echo("It goes on in `tipo serve`; `tipo receipts` tells when it is done.")
+        return
+    _print_lines(number, made)
+
+
+def _print_lines(number: int, made: Receipt) -> None:
+    writes: Sequence[Write] = [each for line in made.lines for each in line.writes]
+    if any(line.done for line in made.lines):
+        moved = sum(line.moved for line in made.lines)
+        written = ", ".join(map(describe_write, writes)) or "nothing had to be written"
+        echo(f"Receipt {number} is taken back by receipt {made.id}: {signed(moved)}; {written}.")
+    for line in made.lines:
+        if line.why:
+            echo(f"Not taken back: {cut(line.why)}.")

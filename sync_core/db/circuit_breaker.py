@@ -1,0 +1,286 @@
+"""Brakes that have tripped: what they hold, and what people decide about it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
+
+from sync_core.db.catalogue import LOCATION_GROUP
+from sync_core.db.notifications import FINDING
+from sync_core.db.repository import chunks
+from sync_core.db.rows import LEVEL, VARIANT
+from sync_core.db.stock import POOL
+from sync_core.db.traffic import (
+    ENDED_SETTING,
+    KIND,
+    NOT_RELEASED,
+    OPEN_BREAKERS,
+    WITHHELD,
+    SqlTraffic,
+    store_of,
+)
+from sync_core.domain.circuit_breaker import (
+    WithheldMovement,
+    baseline_after_release,
+    release,
+    revert,
+)
+from sync_core.domain.decisions import Effect
+from sync_core.domain.quantities import target_of
+from sync_core.domain.values import Alias, Event, Outcome, Pool, PoolId, Severity
+from sync_core.domain.views import CircuitBreakerView, StoppedProduct
+
+WITHHELD_BY_BREAKER = (WITHHELD.c.breaker == bindparam("breaker")) & NOT_RELEASED
+
+
+def _by_store(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the question in how many pools of a brake a store has a level like that."""
+    of_pool = LEVEL.c.pool_id == WITHHELD.c.pool_id
+    count = func.count(WITHHELD.c.pool_id.distinct())
+    query = select(LEVEL.c.store, count).join(LEVEL, of_pool)
+    return query.where(WITHHELD_BY_BREAKER, *conditions).group_by(LEVEL.c.store)
+
+
+NET_PER_POOL = (
+    select(WITHHELD.c.pool_id, func.sum(WITHHELD.c.delta).label("net"), func.count().label("moves"))
+    .where(WITHHELD_BY_BREAKER)
+    .group_by(WITHHELD.c.pool_id)
+    .subquery()
+)
+BREAKER_SIZE = select(
+    func.count(), func.sum(NET_PER_POOL.c.moves), func.sum(func.abs(NET_PER_POOL.c.net))
+)
+LARGEST_CHANGE = (
+    select(POOL.c.title, NET_PER_POOL.c.net)
+    .join(POOL, POOL.c.id == NET_PER_POOL.c.pool_id)
+    .order_by(func.abs(NET_PER_POOL.c.net).desc(), POOL.c.id)
+    .limit(1)
+)
+# The levels that a movement is kept from are the names of a small JSON object: {"17": 0}.
+IS_WITHHELD_FROM = cast(WITHHELD.c.withheld_from, Text).like(
+    literal('%"') + cast(LEVEL.c.id, Text) + '":%'
+)
+STOPPED_PER_STORE = _by_store(IS_WITHHELD_FROM)
+SHARED_PER_STORE = _by_store(LEVEL.c.baselined, LEVEL.c.store != bindparam("store"))
+
+
+class SqlCircuitBreaker(SqlTraffic):
+    """The part of the ledger in which the brake holds."""
+
+    def breakers(self) -> list[CircuitBreakerView]:
+        """Return the brakes that stand, the oldest first."""
+        return [_breaker_view(row.subject, row.facts) for row in self.run(OPEN_BREAKERS)]
+
+    def breaker_size(self, subject: str) -> dict[str, Any]:
+        """Return what a brake asks about, and how far it has come.
+
+        `pools` and `units`: what would be restored; `stopped` and `reached`: in how many products
+        it is kept from each other store, and in how many it has got there.
+        """
+        given = {"breaker": subject}
+        pools, moves, units = self.run(BREAKER_SIZE, given).one()
+        worst = self.run(LARGEST_CHANGE, given).first()
+        stopped = self._per_store(STOPPED_PER_STORE, given)
+        sharing = self._per_store(SHARED_PER_STORE, {**given, "store": store_of(subject)})
+        return {
+            "moves": int(moves or 0),
+            "pools": pools,
+            "units": int(units or 0),
+            "title": "" if worst is None else worst.title,
+            "worst": 0 if worst is None else int(worst.net),
+            "stopped": stopped,
+            "reached": {
+                each: n - stopped.get(each, 0)
+                for each, n in sharing.items()
+                if n > stopped.get(each, 0)
+            },
+        }
+
+    def _per_store(self, query: Select[Any], given: Mapping[str, Any]) -> dict[str, int]:
+        return {row[0]: row[1] for row in self.run(query, given)}
+
+    def notify_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        """Tell people what a brake asks about by now."""
+        said = {**facts, **self.breaker_size(subject)}
+        severity = Severity.CRITICAL
+        self.notify([Event(kind=KIND, subject=subject, severity=severity, facts=said)], now=now)
+
+    def stopped_products(
+        self, subject: str, *, offset: int, limit: int
+    ) -> tuple[int, list[StoppedProduct]]:
+        """Return how many products a brake asks about, and some, the largest first."""
+        given = {"breaker": subject}
+        total = self.run(BREAKER_SIZE, given).one()[0]
+        query = (
+            select(NET_PER_POOL.c.pool_id, NET_PER_POOL.c.net, POOL.c.title, LOCATION_GROUP.c.name)
+            .join(POOL, POOL.c.id == NET_PER_POOL.c.pool_id)
+            .join(LOCATION_GROUP, LOCATION_GROUP.c.id == POOL.c.location_group_id)
+            .order_by(func.abs(NET_PER_POOL.c.net).desc(), NET_PER_POOL.c.pool_id)
+        )
+        rows = self.run(query.offset(offset).limit(limit), given).all()
+        numbers = [PoolId(row.pool_id) for row in rows]
+        pools, parts = self.pools(numbers), self.parts(subject, numbers)
+        skus = self._skus(numbers, store_of(subject))
+        return total, [
+            _stopped_product(row, pools[row.pool_id], parts[row.pool_id], skus, store_of(subject))
+            for row in rows
+        ]
+
+    def _skus(self, pools: Iterable[PoolId], store: Alias) -> dict[int, str]:
+        """Return what the variants of pools are called in a store."""
+        of_level = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
+        query = select(LEVEL.c.pool_id, VARIANT.c.sku).join(VARIANT, of_level)
+        return {
+            row.pool_id: row.sku
+            for some in chunks(sorted(pools), 500)
+            for row in self.run(query.where(LEVEL.c.pool_id.in_(some), LEVEL.c.store == store))
+        }
+
+    # -- what people decide
+    def release_breaker(self, subject: str, *, now: datetime) -> int:
+        """Pass on what a brake holds, and end it; return how many products that were about.
+
+        A second time, or after somebody else has decided, nothing happens.
+        """
+        ended = self._close(subject, "released", now=now)
+        self._apply_to_pools(ended, release, now=now)
+        return len({each.pool for each in ended})
+
+    def discard_breaker(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
+        """Take back what a brake asks about, and end it: whoever it has reached owes it back.
+
+        Returns:
+            What that did to each pool. The caller keeps it in the same step: the books are made
+            of it, too. A second time, or after somebody else has decided, nothing.
+        """
+        ended = self._close(subject, "discarded", now=now)
+        self._apply_to_pools(ended, revert, now=now)
+        moved: dict[PoolId, Effect] = {}
+        for each in ended:
+            before = moved.get(each.pool) or Effect(pool=each.pool, level=each.level, moved=0)
+            moved[each.pool] = replace(before, moved=before.moved - each.delta)
+        return list(moved.items())
+
+    def investigate_breaker(self, subject: str, by: str, *, now: datetime) -> bool:
+        """Note who looks into it; everything stays held. Whether the brake still stands."""
+        standing = self._lock_open(subject)
+        if standing is None:
+            return False
+        self.notify_breaker(subject, {**standing, "investigated_by": by}, now=now)
+        return True
+
+    def _lock_open(self, subject: str) -> dict[str, Any] | None:
+        """Return the facts of a brake that stands, and let nobody else end it or add to it."""
+        wanted = OPEN_BREAKERS.where(FINDING.c.subject == subject).with_for_update()
+        found = self.run(wanted).first()
+        return None if found is None else found.facts
+
+    def _close(self, subject: str, how: str, *, now: datetime) -> list[WithheldMovement]:
+        """End a brake; return what it held, with the pools locked."""
+        known = self.run(
+            select(WITHHELD.c.pool_id).where(WITHHELD.c.breaker == subject, NOT_RELEASED)
+        ).scalars()
+        self.pools(PoolId(each) for each in known)  # first, as everybody does
+        standing = self._lock_open(subject)
+        if standing is None:
+            return []
+        size = self.breaker_size(subject)
+        ended = self.withheld(subject)
+        ours = (WITHHELD.c.breaker == subject) & NOT_RELEASED
+        self.run(update(WITHHELD).where(ours).values(released_at=now))
+        self.close_breaker(subject, {**standing, **size, "ended": how}, now=now)
+        return ended
+
+    def close_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        """End a brake: what has moved until now counts no more, and people are told."""
+        self.set_setting(f"{ENDED_SETTING}:{store_of(subject)}", now.isoformat())
+        self.notify([Event(kind=KIND, subject=subject, facts=facts, resolved=True)], now=now)
+
+    # -- what turns out to be explained
+    def release_withheld(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
+        """Pass on some of what waits or is held, as if nobody had ever stopped it."""
+        passed: set[int] = set()
+        self.pools({each.pool for each in holds})
+        for some in chunks([each.id for each in holds], 500):
+            gone = (
+                delete(WITHHELD)
+                .where(WITHHELD.c.id.in_(some), NOT_RELEASED)
+                .returning(WITHHELD.c.id)
+            )
+            passed.update(self.run(gone).scalars())
+        self._apply_to_pools([each for each in holds if each.id in passed], release, now=now)
+
+    def reduce_withheld(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
+        """Pass on a part of what waits or is held: `delta` of it is left."""
+        ours = (WITHHELD.c.id == hold.id) & (WITHHELD.c.delta == hold.delta) & NOT_RELEASED
+        if self.run(update(WITHHELD).where(ours).values(delta=delta)).rowcount:
+            self._apply_to_pools([replace(hold, delta=hold.delta - delta)], release, now=now)
+
+    def _apply_to_pools(
+        self, holds: Iterable[WithheldMovement], step: Any, *, now: datetime
+    ) -> None:
+        """Do a step to the pool of each hold, and keep what has become of them."""
+        holds = list(holds)
+        before = self.pools({each.pool for each in holds})
+        after: dict[PoolId, Pool] = dict(before)
+        for each in holds:
+            after[each.pool] = step(after[each.pool], each.delta, each.withheld_from)
+        outcomes: list[Outcome] = [
+            baseline_after_release(before[each], after[each]) for each in after
+        ]
+        self.save_outcomes(outcomes, now=now)
+
+
+def _stopped_product(
+    row: Row[Any],
+    pool: Pool,
+    parts: Sequence[WithheldMovement],
+    skus: Mapping[int, str],
+    store: Alias,
+) -> StoppedProduct:
+    """Return one product that a brake asks about."""
+    kept = {level for part in parts for level in part.withheld_from}
+    own = next((each for each in pool.levels if each.key.store == store), None)
+    others = [each for each in pool.levels if each is not own and each.baselined]
+    restored = None if pool.shared is None else pool.shared - int(row.net)
+    return StoppedProduct(
+        pool=pool.id,
+        title=pool.title,
+        sku=skus.get(pool.id, ""),
+        location_group=row.name,
+        store=store,
+        before=None if own is None or restored is None else target_of(own, restored),
+        now=None if own is None else own.book,
+        units=-int(row.net),
+        reached=tuple(each.key.store for each in others if each.id not in kept),
+        stopped=tuple(each.key.store for each in others if each.id in kept),
+    )
+
+
+def _breaker_view(subject: str, facts: dict[str, Any]) -> CircuitBreakerView:
+    """Return a brake for people."""
+    return CircuitBreakerView(
+        subject=subject,
+        store=store_of(subject),
+        pools=facts.get("pools", 0),
+        units=facts.get("units", 0),
+        since=datetime.fromisoformat(facts["since"]),
+        investigated_by=facts.get("investigated_by"),
+        orders_known=facts.get("orders_known", True),
+        stopped=facts.get("stopped", {}),
+        reached=facts.get("reached", {}),
+    )

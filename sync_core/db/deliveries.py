@@ -1,0 +1,164 @@
+"""Deliveries: kept once, handled once, forgotten after a week.
+
+    handled_at  set_aside_at  it is
+    ----------  ------------  -------------------------------------------------
+    none        none          new
+    set         none          handled; forgotten after a week
+    set         set           set aside: it could not be processed; never forgotten
+    none        set           to be tried again, since somebody said so
+
+Nothing is forgotten that has not been accounted for.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Table, and_, bindparam, delete, func, select, true, update
+
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.rows import STORE
+from sync_core.db.tables import DeliveryRow, OrderEventRow
+from sync_core.domain.values import Alias
+from sync_core.domain.webhook_events import OrderEvent
+from sync_core.ports import Delivery, QuarantinedDelivery
+
+DELIVERY: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
+ORDER_EVENT: Table = OrderEventRow.__table__  # type: ignore[attr-defined]
+
+# What every round asks is built once: putting a statement together costs more than running it.
+UNHANDLED = (
+    select(DELIVERY)
+    .where(DELIVERY.c.handled_at.is_(None))
+    .order_by(DELIVERY.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+QUARANTINED = select(*(each for each in DELIVERY.c if each.name != "body")).order_by(DELIVERY.c.id)
+
+
+class SqlDeliveries(SqlRepository):
+    """The part of the ledger that holds what stores told us."""
+
+    def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep deliveries that are not known yet."""
+        rows = [
+            {
+                "store": each.store,
+                "webhook_id": each.webhook_id,
+                "topic": each.topic,
+                "body": each.body,
+                "received_at": each.received_at,
+            }
+            for each in deliveries
+        ]
+        self.insert_new(DELIVERY, rows)
+        for alias in sorted({each.store for each in deliveries}):  # one order: no deadlock
+            newest = max(each.received_at for each in deliveries if each.store == alias)
+            self.run(update(STORE).where(STORE.c.alias == alias).values(last_delivery_at=newest))
+
+    def unhandled(self, limit: int, *, only: Sequence[int] | None = None) -> list[Delivery]:
+        """Return the oldest deliveries nobody has handled; no other process gets them.
+
+        `only`: of these, if they still are unhandled.
+        """
+        query = UNHANDLED if only is None else UNHANDLED.where(DELIVERY.c.id.in_(only))
+        return [
+            Delivery(
+                id=row.id,
+                store=Alias(row.store),
+                webhook_id=row.webhook_id,
+                topic=row.topic,
+                body=row.body,
+                received_at=row.received_at,
+                quarantine=row.quarantined_at is not None,
+            )
+            for row in self.run(query, {"most": limit})
+        ]
+
+    def mark_handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
+        """Tick deliveries off."""
+        done = {"handled_at": now, "quarantined_at": None, "why": None}
+        for some in chunks(list(deliveries), 500):
+            self.run(update(DELIVERY).where(DELIVERY.c.id.in_(some)).values(done))
+
+    def quarantine(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
+        """Keep an unhandled delivery out of the way; return its store, None if it was handled."""
+        quarantined = {"handled_at": now, "quarantined_at": now, "why": why}
+        new = (DELIVERY.c.id == delivery) & DELIVERY.c.handled_at.is_(None)
+        query = update(DELIVERY).where(new).values(quarantined).returning(DELIVERY.c.store)
+        return self.run(query).scalar()
+
+    def quarantined_deliveries(
+        self, store: Alias | None = None, *, limit: int = 1000
+    ) -> tuple[int, list[QuarantinedDelivery]]:
+        """Return how many are set aside and not handled since, and the oldest of them."""
+        which = and_(
+            DELIVERY.c.quarantined_at.is_not(None),
+            true() if store is None else DELIVERY.c.store == store,
+        )
+        count = self.run(select(func.count()).select_from(DELIVERY).where(which)).scalar_one()
+        return count, [
+            QuarantinedDelivery(
+                id=row.id,
+                store=Alias(row.store),
+                topic=row.topic,
+                webhook_id=row.webhook_id,
+                received_at=row.received_at,
+                quarantined_at=row.quarantined_at,
+                why=row.why or "",
+                retrying=row.handled_at is None,
+            )
+            for row in self.run(QUARANTINED.where(which).limit(limit))
+        ]
+
+    def retry_deliveries(self, deliveries: Iterable[int] | None) -> list[int]:
+        """Have what was set aside handled again, all or some of it; return which."""
+        quarantined = and_(
+            DELIVERY.c.quarantined_at.is_not(None),
+            true() if deliveries is None else DELIVERY.c.id.in_(list(deliveries)),
+        )
+        again = update(DELIVERY).where(quarantined).values(handled_at=None)
+        return sorted(self.run(again.returning(DELIVERY.c.id)).scalars())
+
+    def forget_deliveries(self, *, before: datetime) -> int:
+        """Delete handled deliveries that came before then; return how many."""
+        old = (
+            select(DELIVERY.c.id)
+            .where(
+                DELIVERY.c.received_at < before,
+                DELIVERY.c.handled_at.is_not(None),
+                DELIVERY.c.quarantined_at.is_(None),
+            )
+            .limit(5000)
+        )
+        return self.run(delete(DELIVERY).where(DELIVERY.c.id.in_(old))).rowcount
+
+    def oldest_unhandled(self) -> datetime | None:
+        """Return when the oldest delivery came that nobody has handled."""
+        query = (
+            select(DELIVERY.c.received_at)
+            .where(DELIVERY.c.handled_at.is_(None))
+            .order_by(DELIVERY.c.id)
+            .limit(1)
+        )
+        found: datetime | None = self.run(query).scalar()
+        return found
+
+    def save_order_events(self, order_events: Iterable[OrderEvent]) -> None:
+        """Keep what orders and refunds say, each line once."""
+        rows = [
+            {
+                "store": each.store,
+                "kind": each.kind.value,
+                "ref": each.ref,
+                "line": each.line,
+                "order_id": each.order_id,
+                "name": each.name,
+                "variant_id": each.variant_id,
+                "quantity": each.quantity,
+                "location": each.location,
+                "at": each.at,
+            }
+            for each in order_events
+        ]
+        self.insert_new(ORDER_EVENT, rows)

@@ -1,0 +1,68 @@
+"""Findings and notices: what people must be told, and what still stands."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from sync_core.db.repository import SqlRepository
+from sync_core.db.tables import FindingRow, NotificationRow
+from sync_core.domain.values import Event, Pool, PoolId
+
+FINDING: Table = FindingRow.__table__  # type: ignore[attr-defined]
+NOTIFICATION: Table = NotificationRow.__table__  # type: ignore[attr-defined]
+
+# Told as a sum by a report, not one by one.
+NOT_NOTIFIED = {"differs", "missed", "one_way", "no_partner", "ambiguous"}
+
+
+class SqlNotifications(SqlRepository):
+    """The part of the ledger that holds what people must know."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._loaded: dict[PoolId, Pool] = {}
+
+    def notify(self, events: Iterable[Event], *, now: datetime) -> None:
+        """Keep news: a notice each, and the finding that it opens, changes or closes."""
+        for each in events:
+            standing = self.run(
+                select(FINDING.c.id, FINDING.c.facts).where(
+                    FINDING.c.kind == each.kind,
+                    FINDING.c.subject == each.subject,
+                    FINDING.c.closed_at.is_(None),
+                )
+            ).first()
+            if each.resolved and standing is not None:
+                closed = update(FINDING).where(FINDING.c.id == standing.id)
+                self.run(closed.values(closed_at=now))
+                self._notify(each, now, facts={**standing.facts, **each.facts})
+            elif not each.resolved and standing is None:
+                row = {"kind": each.kind, "subject": each.subject, "facts": dict(each.facts)}
+                opened = {**row, "severity": each.severity.value, "opened_at": now}
+                if self.insert_new(FINDING, [opened]):  # else another process tells it just now
+                    self._notify(each, now, facts=dict(each.facts))
+            elif not each.resolved and standing is not None and standing.facts != dict(each.facts):
+                changed = update(FINDING).where(FINDING.c.id == standing.id)
+                self.run(changed.values(facts=dict(each.facts), severity=each.severity.value))
+                self._notify(each, now, facts=dict(each.facts))
+
+    def notify_once(self, events: Iterable[Event], *, now: datetime) -> None:
+        """Keep news that only happened: a notice each, and no finding."""
+        for each in events:
+            self._notify(each, now, facts=dict(each.facts))
+
+    def _notify(self, events: Event, now: datetime, *, facts: dict[str, object]) -> None:
+        """Add a notice, unless this kind is told as a sum."""
+        if events.kind in NOT_NOTIFIED:
+            return
+        self.run(
+            insert(NOTIFICATION).values(
+                kind=events.kind,
+                subject=events.subject,
+                severity=events.severity.value,
+                facts=facts,
+                resolved=events.resolved,
+                at=now,
+            )
+        )

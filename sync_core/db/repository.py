@@ -1,0 +1,45 @@
+"""What every part of the ledger has: the connection of its transaction."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+T = TypeVar("T")
+
+
+def chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield the rows, so many at a time: databases limit the parameters of a statement."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+class SqlRepository:
+    """One transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.is_sqlite = connection.dialect.name == "sqlite"
+
+    def run(self, statement: Executable, rows: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        """Execute a statement, once or for each of the rows."""
+        return self.connection.execute(statement, rows)
+
+    def insert_new(self, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+        """Insert the rows that break no constraint, in few statements; return how many."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        count = 0
+        for some in chunks(rows, 500):
+            new = dialect.insert(table).values(some).on_conflict_do_nothing()
+            count += len(self.run(new.returning(*table.primary_key)).all())
+        return count
+
+    def upsert(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows, or make the rows of the same primary key equal to them."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        keys = [column.name for column in table.primary_key]
+        for some in chunks(rows, 200):
+            statement = dialect.insert(table).values(some)
+            fresh = {name: statement.excluded[name] for name in some[0] if name not in keys}
+            self.run(statement.on_conflict_do_update(index_elements=keys, set_=fresh))

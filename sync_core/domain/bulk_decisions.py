@@ -1,0 +1,127 @@
+"""One choice for many proposals: what it would write, and which of them it takes.
+
+    proposal                                      then
+    --------------------------------------------  ---------------------------------------------
+    no longer open, or newer than what was shown  not taken
+    left out, or decided on its own               not taken by this choice
+    has no such option                            not taken, and counted: it stays open
+    would take a store from above 0 to 0 or less  taken only if the person said so as well
+    anything else                                 taken
+
+A preview shows what is taken; the decision takes nothing that was not in the preview. Each is read
+again before it is written, as ever: where a number has moved, nothing is written and it is asked
+anew.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind
+from sync_core.domain.values import Alias
+
+FOR_ALL = (Choice.USE_SOURCE, Choice.USE_DESTINATION, Choice.USE_LOWER)
+MAX_NAMED_PRODUCTS = 20  # products that a preview names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkChoice:
+    """What somebody chooses for all that a report proposes."""
+
+    choice: Choice
+    without: frozenset[int] = frozenset()  # proposals left out, or decided on their own
+    zeros: bool = False  # those, too, that take a store to 0
+    upto: int | None = None  # the newest proposal that was shown; None: whatever is open
+
+    def takes(self, proposal: Proposal) -> Option | None:
+        """Return the option by which it decides a proposal; None if it leaves it alone."""
+        option = self.option(proposal)
+        if option is None or (empties(option) and not self.zeros):
+            return None
+        return option
+
+    def option(self, proposal: Proposal) -> Option | None:
+        """Return the option that it means, whether or not it would take a store to 0."""
+        is_new = self.upto is not None and proposal.id > self.upto
+        if proposal.kind is not ProposalKind.FIX or is_new or proposal.id in self.without:
+            return None
+        return next((each for each in proposal.options if each.choice is self.choice), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTotals:
+    """What would be written to one store: how many products go up or down, by how many units."""
+
+    ups: int = 0
+    up: int = 0
+    downs: int = 0
+    down: int = 0
+
+    def plus(self, delta: int) -> "ChangeTotals":
+        """Return it with one product more."""
+        if delta > 0:
+            return replace(self, ups=self.ups + 1, up=self.up + delta)
+        return replace(self, downs=self.downs + 1, down=self.down - delta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkPreview:
+    """What a choice for all would do, before anybody confirms it."""
+
+    choice: Choice
+    taken: int = 0  # proposals that it decides, those among them that take a store to 0
+    cannot: int = 0  # open ones that have no such option: they stay open
+    without: int = 0  # left out, or decided on their own
+    zeros: int = 0  # of those taken, how many take a store to 0
+    empty: tuple[str, ...] = ()  # their titles, the first of them; a merchant wrote them
+    upto: int = 0  # the newest proposal that it has seen
+    stores: frozenset[str] = frozenset()  # those about whose levels the taken ones are
+    changes: dict[Alias, ChangeTotals] = field(default_factory=dict)  # of those that leave stock
+    emptied: dict[Alias, ChangeTotals] = field(default_factory=dict)  # of those that do not
+
+    def plus(self, proposals: Iterable[Proposal], chosen: BulkChoice) -> "BulkPreview":
+        """Return it with some proposals more."""
+        found = self
+        for each in proposals:
+            found = _with(found, each, chosen)
+        return found
+
+
+def _with(found: BulkPreview, proposal: Proposal, chosen: BulkChoice) -> BulkPreview:
+    """Return a preview with one proposal more."""
+    found = replace(found, upto=max(found.upto, proposal.id))
+    if proposal.id in chosen.without:
+        return replace(found, without=found.without + 1)
+    option = chosen.option(proposal)
+    if option is None:
+        return replace(found, cannot=found.cannot + 1)
+    found = replace(found, stores=found.stores | {str(proposal.facts.get("store") or "")})
+    if not empties(option):
+        changes = _written(found.changes, option)
+        return replace(found, taken=found.taken + 1, changes=changes)
+    return replace(
+        found,
+        taken=found.taken + 1,
+        zeros=found.zeros + 1,
+        empty=(*found.empty, proposal.title)[:MAX_NAMED_PRODUCTS],
+        emptied=_written(found.emptied, option),
+    )
+
+
+def _written(changes: dict[Alias, ChangeTotals], option: Option) -> dict[Alias, ChangeTotals]:
+    """Return changes with the writes of one option more."""
+    more = dict(changes)
+    for each in option.writes:
+        delta = each.after - (each.before or 0)
+        if delta:
+            more[each.store] = more.get(each.store, ChangeTotals()).plus(delta)
+    return more
+
+
+def empties(option: Option) -> bool:
+    """Whether an option takes a store that has stock to 0 or less."""
+    return any(each.after <= 0 < (each.before or 0) for each in option.writes)
+
+
+def taken(proposals: Iterable[Proposal], chosen: BulkChoice) -> Iterator[int]:
+    """Yield the proposals that a choice for all decides."""
+    yield from (each.id for each in proposals if chosen.takes(each) is not None)

@@ -1,0 +1,439 @@
+"""What people may order. Everything it changes is a row that the engine acts on."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta, tzinfo
+from functools import partial
+
+from sync_core.domain.decisions import Effect
+from sync_core.domain.leases import (
+    Takeover,
+    TakeoverAnswer,
+    late_answer,
+    lease_news,
+    takeover_questions,
+)
+from sync_core.domain.location_groups import LocationGroup, LocationGroups
+from sync_core.domain.nights import begins, due_night
+from sync_core.domain.proposals import (
+    Choice,
+    Option,
+    Person,
+    Proposal,
+    ProposalKind,
+    Receipt,
+    Report,
+    ReportKind,
+    Write,
+)
+from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
+from sync_core.errors import NotAllowed
+from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction
+from sync_core.proposals import Draft, ReportRequest
+from sync_core.service.queries import PREFERENCE_PREFIX, ServiceQueries
+from sync_core.workers.batch_planner import PAUSED_SETTING
+from sync_core.workers.decision_handlers import (
+    pending_writes,
+    pools_of_effects,
+    request_baselines,
+    try_undo,
+)
+from sync_core.workers.drift_report import report_open_findings
+from sync_core.workers.engine import WAKEUP_SETTING
+from sync_core.workers.proposer import Proposer
+
+log = logging.getLogger(__name__)
+
+NIGHTS_SINCE_SETTING = "nights_since"  # the setting that says since when there are nights
+QUESTION_OPEN_FOR = timedelta(minutes=15)  # how long a question that somebody asked stays open
+MAX_WRITES_KEPT = 100  # that the question before an undo keeps; it names fewer
+MAX_BUFFER_UNITS = 1_000_000
+
+
+class ServiceCommands(ServiceQueries):
+    """The part of the service that takes orders."""
+
+    # -- modes
+    async def set_mode(self, mode: Mode, *, by: str, alias: Alias | None = None) -> list[Alias]:
+        """Change the mode of every connection, or of one: a new first meeting each.
+
+        Returns the destinations whose mode it is now; one that had it already is left in peace.
+        Nothing is written by this: levels that agree are adopted, levels that differ are left
+        alone and listed.
+
+        Raises:
+            NotAllowed: If there is no such destination.
+        """
+        wanted = await self._destinations(alias)
+        now = self._clock.now()
+        call = partial(self._change_mode, wanted=wanted, mode=mode, by=by, now=now)
+        await self._database.transaction(call, limit=LONG_TRANSACTION_SECONDS)
+        log.info(
+            "mode %s for %s", mode, ", ".join(wanted), extra={"event": "mode_changed", "by": by}
+        )
+        return wanted
+
+    def _change_mode(
+        self, tx: Transaction, wanted: Sequence[Alias], mode: Mode, by: str, now: datetime
+    ) -> None:
+        others = [each for each in wanted if tx.store(each).mode is not mode]
+        request_baselines(tx, others, mode, by=by, token=self._ids.new(), now=now)
+        self._wake_server(tx)
+
+    async def ask_mode(self, mode: Mode, alias: Alias | None, by: Person, reply: str) -> Report:
+        """Begin a preflight: compare the stores, then ask for a confirmation.
+
+        Raises:
+            NotAllowed: If there is no such destination, or all are in that mode already.
+        """
+        wanted = await self._destinations(alias)
+        modes = {each.alias: each.mode.value for each in await self.stores()}
+        before = {each: modes[each] for each in wanted}
+        if not wanted or all(was == mode.value for was in before.values()):
+            raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'nobody'}")
+        source = [each for each in modes if each not in await self._destinations(None)]
+        facts = {
+            "mode": mode.value,
+            "source": source[0],
+            "alias": alias,
+            "before": before,
+            "reply": reply,
+            "person": {"team": by.team, "id": by.id, "name": by.name},
+        }
+        wish = ReportRequest(
+            kind=ReportKind.PREFLIGHT, token=self._ids.new(), by=by.name, facts=facts
+        )
+        report, is_new = await self._request_report(wish)
+        if not is_new:
+            raise NotAllowed(
+                f"the stores are being compared right now ({report.kind}); ask again in a moment"
+            )
+        return report
+
+    # -- who may write
+    async def take_over(self, tokens: Sequence[str], by: Person) -> Takeover:
+        """Fence another Tipo out, where the questions are still open that somebody has answered.
+
+        Whoever serves does it, in a minute or two. The stores' numbers are then taken as they are:
+        levels that agree are adopted, the others wait for a person. Where this database is older
+        than what Tipo has done, that is so for every store.
+        """
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> Takeover:
+            asked = takeover_questions(tx.leases().values())
+            stores = [each for one in asked if one.token in tokens for each in one.stores]
+            started = [tx.start_takeover(each, by.name, now=now) for each in stores]
+            leases = tx.leases().values()
+            if not any(started):
+                return late_answer(tokens, leases)
+            tx.notify(lease_news(leases), now=now)
+            self._wake_server(tx)
+            return Takeover(answer=TakeoverAnswer.STARTED, stores=tuple(stores), by=by.name)
+
+        found = await self._database.transaction(work)
+        if found.answer is TakeoverAnswer.STARTED:
+            log.warning(
+                "take over %s", ", ".join(found.stores), extra={"event": "takeover", "by": by.id}
+            )
+        return found
+
+    # -- comparisons
+    async def check(self, by: str, reply: str | None = None) -> Report:
+        """Compare the stores now; if they are being compared already, return that report.
+
+        Args:
+            by: Who asks.
+            reply: Where a face tells them what came of it, whoever else has asked; empty: they
+                are told in person. None: they wait for the report themselves.
+        """
+        asker = None if reply is None else {"by": by, "reply": reply}
+        while True:
+            facts = {} if asker is None else {"askers": [asker]}
+            wish = ReportRequest(kind=ReportKind.CHECK, token=self._ids.new(), by=by, facts=facts)
+            report, is_new = await self._request_report(wish)
+            if is_new or asker is None or await self._join(report.id, asker):
+                return report
+            # That comparison has ended at this very moment: ask for one of our own.
+
+    async def _join(self, report: int, asker: Mapping[str, str]) -> bool:
+        return await self._database.transaction(lambda tx: tx.join_report(report, asker))
+
+    async def remember_first_start(self) -> None:
+        """Note since when this Tipo exists: nights before that were not missed."""
+        now = self._clock.now().isoformat()
+        await self._database.transaction(
+            lambda tx: tx.compare_and_set(NIGHTS_SINCE_SETTING, None, now)
+        )
+
+    async def request_nightly_report(self, at: time, zone: tzinfo) -> Report | None:
+        """Ask for the report of the night that has begun, if there is one and nobody has."""
+        now = self._clock.now()
+        night = due_night(now, at, zone)
+        since = await self._database.transaction(lambda tx: tx.setting(NIGHTS_SINCE_SETTING))
+        if night is None or since is None or begins(night, at, zone) < _parse_time(since):
+            return None
+        wish = ReportRequest(kind=ReportKind.NIGHT, token=self._ids.new(), night=night.isoformat())
+        report, is_new = await self._request_report(wish)
+        return report if is_new else None
+
+    async def drift(self, by: str) -> Report:
+        """Return what stands, with fresh proposals; reads levels, compares nothing else."""
+        wish = ReportRequest(kind=ReportKind.DRIFT, token=self._ids.new(), by=by)
+        now = self._clock.now()
+        number, _ = await self._database.transaction(partial(_request_own_report, wish, now))
+        proposer = Proposer(self._database, self._stores, self._clock, self._ids)
+        await report_open_findings(number, proposer, self._database, self._clock)
+        found = await self.report(number)
+        if found is None:
+            raise NotAllowed("the report is gone; ask again")
+        return found
+
+    async def _request_report(self, wish: ReportRequest) -> tuple[Report, bool]:
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> tuple[Report | None, bool]:
+            number, is_new = tx.request_report(wish, now=now)
+            self._wake_server(tx)
+            return tx.report(number), is_new
+
+        report, is_new = await self._database.transaction(work)
+        if report is None:  # the transaction has just made it
+            raise NotAllowed("the report is gone; ask again")
+        return report, is_new
+
+    # -- undo
+    async def ask_undo(self, receipt_id: int, by: Person) -> Proposal:
+        """Return the question whether to take back what a receipt did.
+
+        Raises:
+            NotAllowed: If it cannot be taken back; the message says why.
+        """
+        now = self._clock.now()
+        token = self._ids.new()
+        return await self._database.transaction(partial(self._ask_undo, receipt_id, by, token, now))
+
+    def _ask_undo(
+        self, receipt: int, by: Person, token: str, now: datetime, tx: Transaction
+    ) -> Proposal:
+        found = tx.receipt(receipt)
+        effects = tx.effects(receipt)
+        _refuse_undo(receipt, found, effects)
+        writes, reasons = _would_undo(tx, effects, now)
+        if len(reasons) == len(effects):
+            raise NotAllowed("; ".join(reasons))
+        draft = Draft(
+            kind=ProposalKind.UNDO,
+            subject=str(receipt),
+            title=f"receipt {receipt}",
+            facts={
+                "receipt": receipt,
+                "pools": len(effects),
+                "cannot": reasons[:MAX_WRITES_KEPT],
+                "writes": len(writes),
+                "by": by.name,
+            },
+            options=(
+                Option(
+                    choice=Choice.CONFIRM,
+                    words=f"Take back receipt {receipt}",
+                    writes=tuple(writes[:MAX_WRITES_KEPT]),
+                ),
+            ),
+            recommended=Choice.CONFIRM,
+        )
+        tx.propose([(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR)
+        made = tx.proposal(token)
+        if made is None:  # the line above has just made it
+            raise NotAllowed("the question is gone; ask again")
+        return made
+
+    # -- writing
+    async def pause(self, *, by: str) -> None:
+        """Stop writing; go on counting."""
+        paused_by = f"{by}, {self._clock.now():%Y-%m-%d %H:%M} UTC"
+        await self._database.transaction(lambda tx: self._set_paused(tx, paused_by))
+
+    async def resume(self) -> None:
+        """Write the sum of what is owed."""
+        await self._database.transaction(lambda tx: self._set_paused(tx, None))
+
+    def _set_paused(self, tx: Transaction, paused_by: str | None) -> None:
+        # Two people at once: only the one whose statement has changed the row tells of it.
+        said = (
+            tx.add_setting(PAUSED_SETTING, paused_by)
+            if paused_by
+            else tx.pop_setting(PAUSED_SETTING)
+        )
+        if said is not None:
+            facts: dict[str, str | int | float | bool | None] = {"by": said}
+            events = Event(
+                kind="paused",
+                subject="writing",
+                severity=Severity.WARNING,
+                facts=facts,
+                resolved=paused_by is None,
+            )
+            tx.notify([events], now=self._clock.now())
+        self._wake_server(tx)
+
+    def _wake_server(self, tx: Transaction) -> None:
+        """Wake the serving process, whichever it is."""
+        tx.set_setting(WAKEUP_SETTING, self._ids.new())
+
+    # -- places and buffers
+    async def set_location_groups(self, location_groups: LocationGroups, by: Person) -> None:
+        """Keep another location map; new places get their pools at once.
+
+        Raises:
+            NotAllowed: If a location is used twice or unknown, or a level would change its pool.
+        """
+        now = self._clock.now()
+        await self._database.transaction(
+            partial(self._set_location_groups, location_groups, by, now)
+        )
+        log.info("places changed", extra={"event": "location_groups", "by": by.id})
+
+    def _set_location_groups(
+        self, location_groups: LocationGroups, by: Person, now: datetime, tx: Transaction
+    ) -> None:
+        del by, now
+        tx.lock_location_groups()
+        known = {
+            (store, location): name
+            for store, some in tx.locations().items()
+            for location, name in some
+        }
+        _refuse_invalid_map(location_groups, known)
+        kept = tx.location_groups()
+        given = {location_group.id: location_group.locations for location_group in location_groups}
+        if not given.keys() <= {0, *(location_group.id for location_group in kept)}:
+            raise NotAllowed("a place of this map is gone; look at the map again")
+        for before in kept:
+            wanted = given.get(before.id, {})
+            changed = {
+                store
+                for store, location in before.locations.items()
+                if wanted.get(store) != location
+            }
+            if changed and tx.has_levels(before.id, changed):
+                raise NotAllowed(
+                    f"{before.name} has stock in {', '.join(sorted(changed))} that others share; "
+                    "a location that is in use cannot be moved to another place"
+                )
+        tx.save_location_groups(location_groups)
+        self._wake_server(tx)
+
+    async def set_buffer(
+        self, pool_ids: Sequence[PoolId] | None, units: int, alias: Alias | None, by: Person
+    ) -> int:
+        """Keep units back from destinations, or from one; return how many levels that changed.
+
+        Args:
+            pool_ids: Which pools; None: all, and those to come.
+            units: How many units of the shared quantity are kept back.
+            alias: From which store; None: from every destination.
+            by: Who says so.
+
+        Raises:
+            NotAllowed: If the number makes no sense, or there is no such destination.
+        """
+        if not 0 <= units <= MAX_BUFFER_UNITS:
+            raise NotAllowed(f"a buffer is a number from 0 to {MAX_BUFFER_UNITS:,}")
+        wanted = await self._destinations(alias)
+
+        def work(tx: Transaction) -> int:
+            count = tx.set_buffer(pool_ids, units, wanted)
+            self._wake_server(tx)
+            return count
+
+        count = await self._database.transaction(work, limit=LONG_TRANSACTION_SECONDS)
+        log.info("buffer %d", units, extra={"event": "buffer_changed", "by": by.id, "n": count})
+        return count
+
+    # -- deliveries
+    async def retry_deliveries(self, numbers: Sequence[int] | None, *, by: str) -> list[int]:
+        """Have deliveries that were set aside processed again, some or all; return which.
+
+        Raises:
+            NotAllowed: If one of them is not set aside; then none is processed again.
+        """
+        again = await self._database.transaction(partial(self._retry, numbers))
+        facts = {"event": "deliveries_retried", "by": by, "n": len(again)}
+        log.info("%d deliveries are tried again", len(again), extra=facts)
+        return again
+
+    def _retry(self, numbers: Sequence[int] | None, tx: Transaction) -> list[int]:
+        again = tx.retry_deliveries(numbers)
+        unknown = sorted(set(numbers or ()) - set(again))
+        if unknown:
+            listed = ", ".join(map(str, unknown))
+            raise NotAllowed(f"not set aside: {listed}; `tipo deliveries` lists what is")
+        self._wake_server(tx)
+        return again
+
+    # -- a face's own settings
+    async def set_preference(self, name: str, value: str | None, by: Person) -> None:
+        """Keep a setting of a face; None takes it away."""
+        kept = None if value is None else json.dumps({"value": value, "by": by.name, "id": by.id})
+        await self._database.transaction(lambda tx: tx.set_setting(PREFERENCE_PREFIX + name, kept))
+        log.info("%s set", name, extra={"event": "preference_changed", "by": by.id})
+
+
+def _parse_time(kept: str) -> datetime:
+    return datetime.fromisoformat(kept)
+
+
+def _request_own_report(wish: ReportRequest, now: datetime, tx: Transaction) -> tuple[int, bool]:
+    """Make a report that its maker works on itself."""
+    number, is_new = tx.request_report(wish, now=now)
+    tx.postpone_report(number, until=now + QUESTION_OPEN_FOR, why="")
+    return number, is_new
+
+
+def _refuse_invalid_map(
+    location_groups: Sequence[LocationGroup], known: Mapping[tuple[Alias, LocationId], str]
+) -> None:
+    """Raise NotAllowed if a location map cannot be."""
+    names = [location_group.name.strip() for location_group in location_groups]
+    if not all(names) or len({each.lower() for each in names}) < len(names):
+        raise NotAllowed("every place needs a name of its own")
+    used: dict[tuple[Alias, LocationId], str] = {}
+    for location_group in location_groups:
+        for pair in location_group.locations.items():
+            if pair not in known:
+                raise NotAllowed(f"{pair[0]} has no open location {pair[1]}; see `tipo locations`")
+            if pair in used:
+                raise NotAllowed(
+                    f"{known[pair]} of {pair[0]} is in {used[pair]} and {location_group.name}"
+                )
+            used[pair] = location_group.name
+
+
+def _refuse_undo(number: int, receipt: Receipt | None, effects: Sequence[Effect]) -> None:
+    """Raise NotAllowed if there is nothing that a receipt could take back."""
+    if receipt is None:
+        raise NotAllowed(f"there is no receipt {number}")
+    if receipt.running:
+        raise NotAllowed(f"receipt {number} is still being carried out; ask again in a moment")
+    if receipt.undone_by is not None:
+        raise NotAllowed(f"receipt {number} was taken back already, by {receipt.undone_by}")
+    if not effects:
+        raise NotAllowed(f"receipt {number} moved no stock, so there is nothing to take back")
+
+
+def _would_undo(
+    tx: Transaction, effects: Sequence[Effect], now: datetime
+) -> tuple[list[Write], list[str]]:
+    """Return what taking effects back would write, and why some cannot be taken back."""
+    writes: list[Write] = []
+    reasons: list[str] = []
+    pools = pools_of_effects(tx, effects)
+    for effect in effects:
+        did = try_undo(effect, pools[effect.pool], tx, now=now)
+        if isinstance(did, str):
+            reasons.append(did)
+        else:
+            writes += pending_writes(did[0].pool)
+    return writes, reasons

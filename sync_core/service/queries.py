@@ -1,0 +1,304 @@
+"""What people may ask. Nothing here changes anything."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sync_core.clock import Clock, Ids
+from sync_core.domain.drift import PASSING
+from sync_core.domain.leases import (
+    LeaseState,
+    LeaseView,
+    TakeoverQuestion,
+    takeover_questions,
+)
+from sync_core.domain.location_groups import LocationGroups
+from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
+from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
+from sync_core.domain.views import (
+    AuditView,
+    BaselineProgress,
+    Finding,
+    HistoryEntry,
+    HourlyMovement,
+    MovementView,
+    Notification,
+    Overview,
+    PoolView,
+    SealView,
+    StoppedProduct,
+    Unmatched,
+)
+from sync_core.errors import NotAllowed, StoreError, cut
+from sync_core.ports import Database, QuarantinedDelivery, Store, StoreState, Transaction
+from sync_core.workers.auditor import audit_read_only
+from sync_core.workers.sealer import verify_seals
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SETTING = "serving"  # the setting that holds the last sign of life
+PREFERENCE_PREFIX = "preference:"  # settings of a face
+COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
+HEARTBEAT_LOST_SECONDS = 15.0  # seconds after which `tipo serve` counts as gone
+
+
+class ServiceQueries:
+    """The part of the service that answers."""
+
+    def __init__(
+        self, database: Database, stores: Mapping[Alias, Store], clock: Clock, ids: Ids
+    ) -> None:
+        self._database = database
+        self._stores = stores
+        self._clock = clock
+        self._ids = ids
+
+    # -- questions
+    async def overview(self) -> Overview:
+        """Return everything at a glance."""
+        now = self._clock.now()
+        return await self._database.transaction(lambda tx: tx.overview(now=now))
+
+    async def is_serving(self) -> bool:
+        """Whether a process keeps the stores equal right now."""
+        seen = (await self.overview()).serving_at
+        return (
+            seen is not None and (self._clock.now() - seen).total_seconds() < HEARTBEAT_LOST_SECONDS
+        )
+
+    async def baselines(self, alias: Alias | None = None) -> list[BaselineProgress]:
+        """Return how far the first meeting of each destination, or of one, has come."""
+        wanted = await self._destinations(alias)
+        return await self._database.transaction(
+            lambda tx: [tx.baseline_progress(each) for each in wanted]
+        )
+
+    async def stores(self) -> list[StoreState]:
+        """Return what we know of each store, the source first."""
+        return await self._database.transaction(lambda tx: tx.stores())
+
+    async def leases(self) -> list[LeaseView]:
+        """Return who may write to each store, as far as this database knows."""
+        found = await self._database.transaction(lambda tx: tx.leases())
+        return sorted(found.values(), key=lambda each: each.store)
+
+    async def takeover_questions(self, alias: Alias | None = None) -> list[TakeoverQuestion]:
+        """Return what there is to take over, of one store or of all.
+
+        Raises:
+            NotAllowed: If there is nothing, or no such store.
+        """
+        known = await self.leases()
+        asked = takeover_questions(known)
+        found = [each for each in asked if alias is None or alias in each.stores]
+        if found:
+            return found
+        await self._known(alias)
+        leases = [each for each in known if alias in {None, each.store}]
+        stores = " and ".join(each.store for each in leases) or alias or "any store"
+        running = [each for each in leases if each.state is LeaseState.TAKING_OVER]
+        if running:
+            stores = " and ".join(each.store for each in running)
+            by = running[0].by
+            raise NotAllowed(f"{by} is taking over {stores}; writing starts in a minute or two")
+        raise NotAllowed(f"no other Tipo writes to {stores}: there is nothing to take over")
+
+    async def _known(self, alias: Alias | None) -> None:
+        """Refuse the name of a store that there is not."""
+        known = [each.alias for each in await self.stores()]
+        if alias is not None and alias not in known:
+            raise NotAllowed(f"there is no store {cut(alias)}; the stores are {', '.join(known)}")
+
+    async def location_groups(
+        self,
+    ) -> tuple[LocationGroups, dict[Alias, list[tuple[LocationId, str]]]]:
+        """Return the location map, and the open locations of each store that are not on it."""
+        return await self._database.transaction(
+            lambda tx: (tx.location_groups(), tx.unmapped_locations())
+        )
+
+    async def stock(self, words: str, *, live: bool = True, limit: int = 50) -> list[PoolView]:
+        """Return the pools that some words mean; with live quantities if they are few."""
+        found = await self._database.transaction(lambda tx: self._find(tx, words, limit))
+        if live and 0 < len(found) <= 10:  # noqa: PLR2004 - each costs the store points
+            return await self._read(found)
+        return found
+
+    def _find(self, tx: Transaction, words: str, limit: int) -> list[PoolView]:
+        return tx.pool_views(tx.find_pools(words, limit=limit))
+
+    async def _read(self, pools: Sequence[PoolView]) -> list[PoolView]:
+        """Return pools with what their stores show right now, where they answer."""
+        shows: dict[tuple[Alias, ItemId, LocationId], int | None] = {}
+        wanted: dict[tuple[Alias, LocationId], list[ItemId]] = {}
+        for pool in pools:
+            for level in pool.levels:
+                wanted.setdefault((level.store, level.location), []).append(level.item)
+        for (alias, location), items in wanted.items():
+            try:
+                readings = await self._stores[alias].read(items, location)
+            except (StoreError, KeyError) as exc:
+                log.warning(
+                    "%s cannot be read", alias, extra={"event": "live_read_failed", "why": str(exc)}
+                )
+                continue
+            for item, reading in zip(items, readings, strict=True):
+                shows[alias, item, location] = None if reading.trouble else reading.available
+        return [
+            replace(
+                pool,
+                levels=tuple(
+                    replace(each, shows=shows.get((each.store, each.item, each.location)))
+                    for each in pool.levels
+                ),
+            )
+            for pool in pools
+        ]
+
+    async def history(self, pool: PoolId, *, limit: int = 50) -> list[HistoryEntry]:
+        """Return the latest lines of a pool's history, oldest first."""
+        return await self._database.transaction(lambda tx: tx.history(pool, limit=limit))
+
+    async def findings(self, *, limit: int = 200) -> list[Finding]:
+        """Return what stands, the newest first."""
+        return await self._database.transaction(lambda tx: tx.findings(limit=limit))
+
+    async def open_findings(self, *, limit: int = 50) -> list[tuple[Finding, Proposal | None]]:
+        """Return what waits for a person, in order, each with its open proposal.
+
+        What somebody muted is left out, and incidents that end without anybody's decision.
+        """
+        now = self._clock.now()
+        return await self._database.transaction(lambda tx: _open_findings(tx, now, limit))
+
+    async def notifications(self, *, after: int = 0, limit: int = 100) -> list[Notification]:
+        """Return notices in order, those after that number."""
+        return await self._database.transaction(
+            lambda tx: tx.notifications(after=after, limit=limit)
+        )
+
+    async def pool(self, pool_id: PoolId, *, live: bool = True) -> PoolView | None:
+        """Return one pool, with live quantities if asked for."""
+        found = await self._database.transaction(lambda tx: tx.pool_views([pool_id]))
+        if found and live:
+            found = await self._read(found)
+        return found[0] if found else None
+
+    async def activity(self, *, after: int = 0, limit: int = 500) -> list[MovementView]:
+        """Return movements in order, those after that number, each with its cause."""
+        return await self._database.transaction(
+            lambda tx: tx.movements_after(after=after, limit=limit)
+        )
+
+    async def audit(self) -> AuditView:
+        """Audit every pool now, and change nothing."""
+        return await audit_read_only(self._database, self._clock)
+
+    async def verify(self) -> SealView:
+        """Compare every seal with what there is now, up to the first day that was altered."""
+        return await verify_seals(self._database, self._clock)
+
+    async def last_movement(self) -> int:
+        """Return the number of the newest movement."""
+        return await self._database.transaction(lambda tx: tx.last_movement())
+
+    async def hours(self, count: int = 24) -> list[HourlyMovement]:
+        """Return how many units moved within each of the last hours, by store."""
+        now = self._clock.now()
+        return await self._database.transaction(lambda tx: tx.hours(now=now, count=count))
+
+    async def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store."""
+        return await self._database.transaction(lambda tx: tx.locations())
+
+    async def unmatched(self, *, limit: int = 50, offset: int = 0) -> tuple[int, list[Unmatched]]:
+        """Return how many variants share their stock with nobody, and some of them."""
+        return await self._database.transaction(lambda tx: tx.unmatched(limit=limit, offset=offset))
+
+    async def quarantined_deliveries(self) -> tuple[int, list[QuarantinedDelivery]]:
+        """Return how many deliveries could not be processed, and the oldest of them."""
+        return await self._database.transaction(lambda tx: tx.quarantined_deliveries())
+
+    # -- reports and proposals
+    async def report(self, report_id: int) -> Report | None:
+        """Return a report."""
+        return await self._database.transaction(lambda tx: tx.report(report_id))
+
+    async def report_of(self, token: str) -> Report | None:
+        """Return the report whose buttons carry that token."""
+        return await self._database.transaction(lambda tx: tx.report_of(token))
+
+    async def last_report(self, kind: ReportKind | None = None) -> Report | None:
+        """Return the newest report that is done: of that kind, or of a comparison."""
+        kinds = COMPARISONS if kind is None else (kind,)
+        return await self._database.transaction(lambda tx: tx.last_report(kinds))
+
+    async def proposals(
+        self, report_id: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
+    ) -> tuple[int, list[Proposal]]:
+        """Return how many proposals a report has, and some: safe ones first."""
+        return await self._database.transaction(
+            lambda tx: tx.proposals(report_id, offset=offset, limit=limit, open_only=open_only)
+        )
+
+    async def proposal(self, token: str) -> Proposal | None:
+        """Return the proposal whose button carries that token."""
+        return await self._database.transaction(lambda tx: tx.proposal(token))
+
+    async def question(self, kind: str, subject: str) -> Proposal | None:
+        """Return the open proposal about the standing finding of that kind and subject."""
+        return await self._database.transaction(lambda tx: _question(tx, kind, subject))
+
+    async def stopped_products(
+        self, subject: str, *, offset: int = 0, limit: int = 50
+    ) -> tuple[int, list[StoppedProduct]]:
+        """Return how many products a brake asks about, and some, the largest first."""
+        return await self._database.transaction(
+            lambda tx: tx.stopped_products(subject, offset=offset, limit=limit)
+        )
+
+    async def receipt(self, receipt_id: int) -> Receipt | None:
+        """Return who decided what, and what came of it."""
+        return await self._database.transaction(lambda tx: tx.receipt(receipt_id))
+
+    async def receipts(self, *, limit: int = 10) -> list[Receipt]:
+        """Return the newest receipts."""
+        return await self._database.transaction(lambda tx: tx.receipts(limit=limit))
+
+    async def preference(self, name: str) -> str | None:
+        """Return a setting of a face."""
+        kept = await self._database.transaction(lambda tx: tx.setting(PREFERENCE_PREFIX + name))
+        return None if kept is None else str(json.loads(kept)["value"])
+
+    async def _destinations(self, alias: Alias | None) -> list[Alias]:
+        """Return one destination, or all."""
+        states = await self.stores()
+        known = [each.alias for each in states if each.role is Role.DESTINATION]
+        if alias is None:
+            return known
+        if alias not in known:
+            choice = ", ".join(known) or "none yet: run `tipo serve` or `tipo doctor` first"
+            raise NotAllowed(f"{alias} is not a destination; the destinations are {choice}")
+        return [alias]
+
+
+def _open_findings(
+    tx: Transaction, now: datetime, limit: int
+) -> list[tuple[Finding, Proposal | None]]:
+    found: list[Finding] = []
+    after = 0
+    while len(found) < limit and (page := tx.findings_by(after=after, limit=500)):
+        after = page[-1].id
+        found += [
+            each
+            for each in page
+            if each.kind not in PASSING and (each.muted_until is None or each.muted_until <= now)
+        ]
+    return [(each, tx.newer_proposal(each.id)) for each in found[:limit]]
+
+
+def _question(tx: Transaction, kind: str, subject: str) -> Proposal | None:
+    finding = next((each for each in tx.findings_on([subject]) if each.kind == kind), None)
+    return None if finding is None else tx.newer_proposal(finding.id)

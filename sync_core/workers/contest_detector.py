@@ -1,0 +1,177 @@
+"""Find out whether somebody else undoes what we write, and stop the level: domain/contest.py.
+
+Sales cost nothing here: only a change against our last update, or the very same once more, has the
+history read. That is a few short ranges of indexes, for a few levels in one step.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sync_core.clock import Ids
+from sync_core.domain.circuit_breaker import CountedMovement
+from sync_core.domain.contests import (
+    CONTEST_WINDOW,
+    FINDING_KIND,
+    ContestHistory,
+    Pattern,
+    explain_leniently,
+    find_contest,
+    may_answer,
+    pool_of,
+    stop,
+    subject_of,
+)
+from sync_core.domain.proposals import Choice, Option, ProposalKind
+from sync_core.domain.values import NEVER, Event, Level, LevelId, Outcome, Pool
+from sync_core.domain.views import Finding
+from sync_core.domain.webhook_events import OrderEventKind
+from sync_core.ports import Transaction
+from sync_core.proposals import Draft
+from sync_core.workers.circuit_breaker import receives_order_webhooks
+from sync_core.workers.context import Context
+
+log = logging.getLogger(__name__)
+
+MAX_LEVELS_PER_STEP = 50  # levels looked into in one step: who goes on gets its turn
+RECHECK_AFTER = timedelta(seconds=10)  # before a level is checked again
+MAX_CHECKS_REMEMBERED = 10_000  # levels
+FOREVER = timedelta(days=365 * 100)  # the level is stopped until somebody says so
+QUESTION = Draft(
+    kind=ProposalKind.FIX,
+    subject=FINDING_KIND,
+    options=(Option(choice=Choice.RESUME, words="Resume: update it again"),),
+)
+
+
+def stop_contested(
+    tx: Transaction,
+    outcomes: Sequence[Outcome],
+    context: Context,
+    *,
+    now: datetime,
+    reversed_levels: Iterable[LevelId] = (),
+) -> None:
+    """Stop the levels that this step shows to be contested. Before anything is written down.
+
+    Args:
+        tx: The present transaction.
+        outcomes: What has moved in it, kept already.
+        context: The world.
+        now: Our clock.
+        reversed_levels: The levels of which we have just settled an update against the one before.
+    """
+    wanted = dict.fromkeys(reversed_levels)
+    for outcome in outcomes:
+        for each in outcome.movements:
+            level = outcome.pool.level(each.level)
+            pattern = may_answer(level, each.delta, now=now)
+            if pattern is Pattern.UNDONE or (
+                pattern is Pattern.REPEATED and _is_due(level, each.delta, tx, context, now)
+            ):
+                wanted[level.id] = None
+    if not wanted:
+        return
+    for number in list(wanted)[:MAX_LEVELS_PER_STEP]:
+        pool = tx.pools_of([number]).get(number)
+        if pool is not None:
+            _inspect(tx, pool, pool.level(number), context, now=now)
+
+
+def _is_due(level: Level, delta: int, tx: Transaction, context: Context, now: datetime) -> bool:
+    """Whether to look into what may be a sale as well: of a hot item each may be as large."""
+    checked_at = context.contest_checks.get(level.id, NEVER)
+    if timedelta(0) <= now - checked_at < RECHECK_AFTER:
+        return False
+    if len(context.contest_checks) >= MAX_CHECKS_REMEMBERED:
+        context.contest_checks.clear()
+    context.contest_checks[level.id] = now
+    return delta > 0 or receives_order_webhooks(tx, context, level.key.store)
+
+
+def _inspect(tx: Transaction, pool: Pool, level: Level, context: Context, *, now: datetime) -> None:
+    """Stop a level if its history shows that it is contested."""
+    if not (level.active and level.baselined):
+        return
+    contest = find_contest(level.id, _history(tx, pool, level, context, now=now))
+    if contest is None:
+        return
+    tx.save_outcomes([stop(pool, level, contest, now=now)], now=now)
+    _ask(tx, tx.findings_on([subject_of(pool.id)]), context.ids, now=now)
+    log.warning(
+        "%s is not updated any more: somebody else keeps changing it",
+        pool.title,
+        extra={"event": "contested", "store": level.key.store, "pattern": contest.pattern.value},
+    )
+
+
+def _history(
+    tx: Transaction, pool: Pool, level: Level, context: Context, *, now: datetime
+) -> ContestHistory:
+    """Return what became of a level of late; where orders are told, as far as they must be here."""
+    stores = {each.key.store for each in pool.levels}
+    known = all(receives_order_webhooks(tx, context, each) for each in sorted(stores))
+    until = now - context.config.breaker.order_grace if known else now
+    times = (
+        now - CONTEST_WINDOW,
+        tx.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER,
+        tx.decided_at([pool.id]).get(pool.id, NEVER),
+    )
+    since = max(times)
+    moves = tx.recent_movements(pool, since=since, until=until)
+    order_events = (
+        tx.order_events_of([each.id for each in pool.levels], since=since) if moves else {}
+    )
+    return ContestHistory(
+        writes=tx.recent_writes(level, since=since, until=until),
+        moves=explain_leniently(moves, order_events, level.id),
+        orders_seen=known and _orders_reported_since(tx, level, moves),
+        brought_back=any(
+            order_event.kind is not OrderEventKind.SALE
+            for some in order_events.values()
+            for order_event in some
+        ),
+    )
+
+
+def _orders_reported_since(tx: Transaction, level: Level, moves: Sequence[CountedMovement]) -> bool:
+    """Whether a level's store has told us of an order since the level moved last."""
+    times = [each.seen_at or each.at for each in moves if each.level == level.id]
+    reported_until = tx.newest_order_at(level.key.store)
+    return bool(times) and reported_until is not None and reported_until >= times[-1]
+
+
+# -- the question
+def ask_about_contests(tx: Transaction, ids: Ids, *, now: datetime) -> None:
+    """Ask about every contested level that has no open question; end what is none any more."""
+    open_findings = tx.findings_by(kinds=[FINDING_KIND])
+    if not open_findings:
+        return
+    still_contested = tx.contested_pools(pool_of(each.subject) for each in open_findings)
+    resolved = [each for each in open_findings if pool_of(each.subject) not in still_contested]
+    ended: dict[str, str | int | float | bool | None] = {"ended": "started_over"}
+    events = [
+        Event(kind=FINDING_KIND, subject=each.subject, facts=ended, resolved=True)
+        for each in resolved
+    ]
+    tx.notify(events, now=now)
+    tx.outdate(each.id for each in resolved)
+    _ask(tx, [each for each in open_findings if each not in resolved], ids, now=now)
+
+
+def _ask(tx: Transaction, findings: Iterable[Finding], ids: Ids, *, now: datetime) -> None:
+    """Ask what to do about these findings, where nobody is asked."""
+    drafts = [
+        replace(
+            QUESTION,
+            finding=each.id,
+            title=str(each.facts.get("title") or ""),
+            facts={**each.facts, "subject": each.subject, "since": each.opened_at.isoformat()},
+        )
+        for each in findings
+        if tx.newer_proposal(each.id) is None
+    ]
+    if drafts:
+        kept = [(each, ids.new()) for each in drafts]
+        tx.propose(kept, report=None, now=now, expires_at=now + FOREVER)

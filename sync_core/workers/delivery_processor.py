@@ -1,0 +1,278 @@
+"""Fold what has arrived into the books, and write down what follows, in one commit.
+
+What has arrived is accounted for before anything is planned: a burst becomes full batches, and
+changes of one item in two stores become one write each.
+
+    a page of deliveries                     then
+    ---------------------------------------  ---------------------------------------------------
+    folds                                    all of it is one commit
+    does not, and the database is at fault   nothing: the round fails, and is tried again
+    does not, and it has several             its halves, in order: one bad one costs log n steps
+    does not, and it has one                 that one is set aside with its bytes, people are told
+    does not, even without any delivery      the round fails: no delivery is at fault
+
+What was set aside may be folded later, when newer things are known: an old value means "look".
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sync_core.domain.accounting import observe
+from sync_core.domain.matching import normal
+from sync_core.domain.values import Alias, Event, Observation, Outcome, PoolId, Severity
+from sync_core.domain.webhook_events import (
+    AppUninstalled,
+    ExportFinished,
+    OrderEvents,
+    ProductChanged,
+    ProductDeleted,
+    WebhookEvent,
+)
+from sync_core.errors import NoDatabase, reason
+from sync_core.ports import Delivery, Transaction
+from sync_core.workers.batch_planner import plan_all_batches
+from sync_core.workers.circuit_breaker import check_circuit_breakers, decide_waiting
+from sync_core.workers.contest_detector import stop_contested
+from sync_core.workers.context import Context
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessingResult:
+    """What a round did."""
+
+    taken: int
+    written: int  # batches written down
+    products: bool  # the catalogue has changed
+    waited: bool = False  # something that waited may be passed on now
+    again: float | None = None  # seconds until something has waited long enough
+    exports: bool = False  # a store has finished an export
+
+    def __add__(self, other: "ProcessingResult") -> "ProcessingResult":
+        """Return what two rounds did."""
+        return ProcessingResult(
+            taken=self.taken + other.taken,
+            written=self.written + other.written,
+            products=self.products or other.products,
+            waited=self.waited or other.waited,
+            again=other.again,
+            exports=self.exports or other.exports,
+        )
+
+
+class DeliveryProcessor:
+    """Turns deliveries into movements, as they come."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self, done: Callable[[], None]) -> None:
+        """Fold until cancelled; say whenever a round is done."""
+        while True:
+            while (processed := await self.round()).taken:
+                done()
+            done()
+            listen = self._context.config.listen_every
+            await self._context.inbox.wait(
+                listen if processed.again is None else min(listen, processed.again)
+            )
+
+    async def round(self) -> ProcessingResult:
+        """Fold what waits, at most 1,000 deliveries; wake who has work by it."""
+        context = self._context
+        processed = await self._process_page()
+        if processed.taken or processed.waited:
+            context.store_work.notify()
+        if processed.products:
+            context.catalogues.notify()
+        if processed.exports:
+            context.exports.notify()
+        return processed
+
+    async def _process_page(self) -> ProcessingResult:
+        """Fold the next page; without what is bad in it, if it does not fold."""
+        transaction, limit = (
+            self._context.database.transaction,
+            self._context.config.deliveries_per_round,
+        )
+        try:
+            return await transaction(self._process)
+        except NoDatabase:
+            raise
+        except Exception:
+            log.exception(
+                "a page of deliveries does not fold", extra={"event": "delivery_page_failed"}
+            )
+            page = await transaction(lambda tx: [each.id for each in tx.unhandled(limit)])
+            return await self._bisect(page)
+
+    async def _bisect(self, page: Sequence[int]) -> ProcessingResult:
+        """Fold some deliveries; set aside what does not even fold alone."""
+        transaction = self._context.database.transaction
+        try:
+            return await transaction(partial(self._process, only=page))
+        except NoDatabase:
+            raise
+        except Exception as exc:
+            if not page:
+                raise
+            if len(page) > 1:
+                half = len(page) // 2
+                return await self._bisect(page[:half]) + await self._bisect(page[half:])
+            await self._bisect([])  # fails where no delivery is at fault
+            log.exception(
+                "delivery %d is set aside", page[0], extra={"event": "delivery_quarantined"}
+            )
+            why, now = reason(exc), self._context.clock.now()
+            await transaction(lambda tx: _quarantine(tx, page[0], why, now))
+            return ProcessingResult(taken=1, written=0, products=False)
+
+    def _process(self, tx: Transaction, only: Sequence[int] | None = None) -> ProcessingResult:
+        context = self._context
+        now = context.clock.now()
+        deliveries = tx.unhandled(context.config.deliveries_per_round, only=only)
+        parsed = [(each, self._parse(each, tx, now)) for each in deliveries]
+        seen = [event for _, event in parsed if isinstance(event, Observation)]
+        outcomes = account_observations(tx, seen, context, now)
+        products = False
+        for delivery, event in parsed:
+            products |= _apply(tx, delivery, event, now)
+        tx.mark_handled([each.id for each, event in parsed if event is not None], now=now)
+        notify_quarantined(tx, {each.store for each in deliveries if each.quarantine}, now=now)
+        order_events = [
+            order_event
+            for _, event in parsed
+            if isinstance(event, OrderEvents)
+            for order_event in event.order_events
+        ]
+        moved = check_circuit_breakers(tx, outcomes, context, now=now, order_events=order_events)
+        waited, again = decide_waiting(tx, context, moved, now=now)
+        stop_contested(tx, outcomes, context, now=now)
+        if order_events:
+            tx.add_oversold_orders(now=now)
+        written = 0
+        if len(deliveries) < context.config.deliveries_per_round:
+            written = plan_all_batches(tx, context.stores.values(), context.ids, now=now)
+        tx.count_traffic(moved, now=now)
+        return ProcessingResult(
+            taken=len(deliveries),
+            written=written,
+            products=products,
+            waited=waited,
+            again=again,
+            exports=any(isinstance(event, ExportFinished) for _, event in parsed),
+        )
+
+    def _parse(self, delivery: Delivery, tx: Transaction, now: datetime) -> WebhookEvent | None:
+        """Return what a delivery says; what cannot be read is set aside."""
+        try:
+            event = self._context.parse_webhook(delivery.store, delivery.topic, delivery.body)
+        except ValueError as exc:
+            log.exception(
+                "delivery %s of %s cannot be read",
+                delivery.id,
+                delivery.store,
+                extra={"event": "delivery_unreadable", "store": delivery.store},
+            )
+            _quarantine(tx, delivery.id, reason(exc), now)
+            return None
+        if isinstance(event, Observation):
+            return Observation(
+                key=event.key,
+                available=event.available,
+                updated_at=event.updated_at,
+                delivery=delivery.id,
+            )
+        return event
+
+
+def _quarantine(tx: Transaction, delivery: int, why: str, now: datetime) -> None:
+    """Keep a delivery out of the way, and tell people."""
+    store = tx.quarantine(delivery, why, now=now)
+    if store is not None:
+        notify_quarantined(tx, {store}, now=now)
+
+
+def notify_quarantined(tx: Transaction, stores: Iterable[Alias], *, now: datetime) -> None:
+    """Tell people how many deliveries of these stores are set aside by now."""
+    for store in sorted(stores):
+        tx.lock_store(store)  # of two who count at once, one sees the other's
+        count, oldest = tx.quarantined_deliveries(store, limit=1)
+        facts: dict[str, str | int | float | bool | None] = {"store": store, "count": count}
+        for each in oldest:
+            facts |= {"topic": each.topic, "why": each.why}
+        events = Event(
+            kind="delivery_set_aside",
+            subject=f"delivery:{store}",
+            severity=Severity.WARNING,
+            facts=facts,
+            resolved=not count,
+        )
+        tx.notify([events], now=now)
+
+
+def account_observations(
+    tx: Transaction, seen: Sequence[Observation], context: Context, now: datetime
+) -> list[Outcome]:
+    """Account for observations in the order in which they came; return what became of it."""
+    pools = tx.pools_by_key(each.key for each in seen)
+    latest = {pool.id: pool for pool in pools.values()}
+    outcomes: list[Outcome] = []
+    for each in seen:
+        if each.key in pools:
+            number: PoolId = pools[each.key].id
+            outcome = observe(latest[number], each, now=now, read_lag=context.config.read_lag)
+            latest[number] = outcome.pool
+            outcomes.append(outcome)
+    tx.save_outcomes(outcomes, now=now)
+    return outcomes
+
+
+def _apply(tx: Transaction, delivery: Delivery, event: WebhookEvent | None, now: datetime) -> bool:
+    """Keep what is not a quantity; return whether the catalogue must be read."""
+    match event:
+        case OrderEvents(order_events=order_events):
+            tx.save_order_events(order_events)
+        case AppUninstalled():
+            tx.block_store(delivery.store, "the app was uninstalled from the store", now=now)
+        case ProductChanged() if _is_new(tx, event):
+            tx.enqueue_product(delivery.store, event.product_id, now=now)
+            return True
+        case ProductDeleted(product_id=product):
+            tx.enqueue_product(delivery.store, product, now=now)
+            return True
+        case _:
+            pass
+    return False
+
+
+def _is_new(tx: Transaction, event: ProductChanged) -> bool:
+    """Whether a product webhook says anything new: most only mean that stock has moved."""
+    known = tx.variants_of(event.store, event.product_id)
+    policies = {each.item: each.policy.value for each in known}
+    described = {
+        (
+            each.item,
+            normal(each.sku),
+            normal(each.barcode),
+            each.policy or policies.get(each.item),
+            tuple(map(normal, each.options)),
+        )
+        for each in event.variants
+    }
+    ours = {
+        (
+            each.item,
+            normal(each.sku),
+            normal(next(iter(each.barcodes), "")),
+            each.policy.value,
+            tuple(normal(value) for _, value in each.options),
+        )
+        for each in known
+    }
+    named = {(normal(each.handle), each.title, each.status.upper()) for each in known}
+    return described != ours or named != {(normal(event.handle), event.title, event.status.upper())}

@@ -1,0 +1,240 @@
+"""Make the file of what a store sells and has: by its export, else by reading page by page.
+
+    the store                                     then
+    --------------------------------------------  -----------------------------------------
+    knows the export that we remember, running    wait for it
+    has finished it less than 15 minutes ago      fetch it
+    has finished it earlier, forgot it, gave up,
+    or was asked for other locations              begin another one
+    has too many of our exports under way         wait for one to end, then page by page
+    refuses, gives up, stands still, takes hours  page by page
+    gives no whole file, three times              page by page
+    does not answer, or not to our token          the error, and no file
+
+Whatever happens, there is a whole file in the end or none.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sync_core.clock import Clock
+from sync_core.domain.values import LocationId
+from sync_core.errors import NoAnswer, NotSent, Refused, StillRunning, StoreError, Throttled, cut
+from sync_core.ports import ExportStage, ExportState, Store
+from sync_core.workers.atomic_file import AtomicFile
+from sync_core.workers.wakeup import Wakeup
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+WAIT_GROWTH = 1.5  # from one wait to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportLimits:
+    """How long to wait for what; seconds where it is no time span."""
+
+    first_wait: float = 1.0
+    longest_wait: float = 10.0
+    still: timedelta = timedelta(minutes=10)  # no progress, no answer, no room for an export
+    export: timedelta = timedelta(hours=3)  # for an export to be done
+    paging: timedelta = timedelta(hours=12)  # for reading page by page
+    fresh: timedelta = timedelta(minutes=15)  # an export that old still tells of now
+    fetches: int = 3
+
+
+async def _ignore_operation(_operation: str) -> None:
+    """Tell nobody."""
+
+
+def _ignore_progress(_objects: int, _expected: int | None) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What to export, and who wants to know how it goes."""
+
+    locations: tuple[LocationId, ...]  # the columns, in this order
+    to: Path
+    operation: str | None = None  # an export that was begun before a restart
+    expected: int | None = None  # how many variants there will be, roughly
+    started: Callable[[str], Awaitable[None]] = field(
+        default=_ignore_operation
+    )  # save the new name
+    progress: Callable[[int, int | None], None] = field(
+        default=_ignore_progress
+    )  # so far, expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedFile:
+    """The file is there."""
+
+    path: Path
+    lines: int
+    operation: str | None  # None: it was read page by page
+    why: str = ""  # it was
+
+
+class Exporter:
+    """Makes the file of one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        limits: ExportLimits | None = None,
+        wakeup: Wakeup | None = None,  # rings when the store says that an export has ended
+    ) -> None:
+        self._wakeup = wakeup
+        self._store = store
+        self._clock = clock
+        self._limits = limits or ExportLimits()
+
+    async def make(self, wanted: ExportRequest) -> ExportedFile:
+        """Make the file, whole.
+
+        Raises:
+            StoreError: The store gives us neither an export nor pages; there is no file.
+            OSError: The file cannot be written here.
+        """
+        try:
+            return await self._export(wanted)
+        except (Refused, StillRunning, _NoExport) as exc:
+            why = cut(str(exc))
+        log.warning(
+            "%s gives no export, reading page by page",
+            self._store.alias,
+            extra={"event": "export_by_pages", "store": self._store.alias, "why": why},
+        )
+        return await self._read(wanted, why)
+
+    # -- by an export
+
+    async def _export(self, wanted: ExportRequest) -> ExportedFile:
+        state = await self._remembered(wanted)
+        if state is None:
+            operation = await self._with_retries(
+                partial(self._store.start_export, wanted.locations)
+            )
+            await wanted.started(operation)
+            state = ExportState(operation=operation, stage=ExportStage.RUNNING)
+        if state.stage is ExportStage.RUNNING:
+            state = await self._watch(wanted, state)
+        lines = await self._fetch(wanted, state)
+        return ExportedFile(path=wanted.to, lines=lines, operation=state.operation)
+
+    async def _remembered(self, wanted: ExportRequest) -> ExportState | None:
+        """Return the export that was begun before, if it answers what is asked now."""
+        if wanted.operation is None:
+            return None
+        state = await self._with_retries(partial(self._store.export_state, wanted.operation))
+        if state.locations != wanted.locations:
+            return None
+        if state.stage is ExportStage.RUNNING:
+            return state
+        age = self._clock.now() - state.finished_at if state.finished_at else None
+        fresh = age is not None and age <= self._limits.fresh
+        return state if state.stage is ExportStage.DONE and fresh else None
+
+    async def _watch(self, wanted: ExportRequest, state: ExportState) -> ExportState:
+        """Return an export that is done."""
+        began = moved = self._clock.now()
+        wait = self._limits.first_wait
+        while state.stage is ExportStage.RUNNING:
+            self._check_time_limits(began, moved)
+            await self._wait(wait)
+            wait = min(wait * WAIT_GROWTH, self._limits.longest_wait)
+            before = state.objects
+            try:
+                state = await self._store.export_state(state.operation)
+            except TRANSIENT_ERRORS as exc:
+                wait = max(wait, getattr(exc, "wait", 0.0))
+                continue
+            if state.objects > before:
+                moved = self._clock.now()
+                wanted.progress(state.objects, wanted.expected)
+        if state.stage is not ExportStage.DONE:
+            raise _NoExport(f"the export is {state.stage}: {state.why or 'nobody knows why'}")
+        return state
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until the store says that an export has ended: that may get lost."""
+        if self._wakeup is None:
+            await self._clock.sleep(seconds)
+        else:
+            await self._wakeup.wait(seconds)
+
+    def _check_time_limits(self, began: datetime, moved: datetime) -> None:
+        now = self._clock.now()
+        if now - moved > self._limits.still:
+            raise _NoExport(f"the export has stood still for {self._limits.still}")
+        if now - began > self._limits.export:
+            raise _NoExport(f"the export has taken longer than {self._limits.export}")
+
+    async def _fetch(self, wanted: ExportRequest, state: ExportState) -> int:
+        """Fetch the file; each time with an address that the store has just given us."""
+        why = "it was never tried"
+        wait = self._limits.first_wait
+        for _ in range(self._limits.fetches):
+            try:
+                lines = await self._store.download_export(state, wanted.to)
+            except (Refused, *TRANSIENT_ERRORS) as exc:
+                why = str(exc)
+            else:
+                wanted.progress(lines, wanted.expected)
+                return lines
+            await self._clock.sleep(wait)
+            wait = min(wait * WAIT_GROWTH, self._limits.longest_wait)
+            state = await self._with_retries(partial(self._store.export_state, state.operation))
+        raise _NoExport(f"the file of the export did not come: {why}")
+
+    # -- page by page
+
+    async def _read(self, wanted: ExportRequest, why: str) -> ExportedFile:
+        until = self._clock.now() + self._limits.paging
+        after: str | None = None
+        async with AtomicFile(wanted.to) as file:
+            while True:
+                at = after
+                page = await self._with_retries(
+                    partial(self._store.export_page, wanted.locations, at)
+                )
+                await file.add_lines(page.lines)
+                wanted.progress(file.lines, wanted.expected)
+                after = page.after
+                if after is None:
+                    break
+                if after == at or self._clock.now() > until:
+                    raise NoAnswer(f"reading page by page does not end; {file.lines} were read")
+            await file.keep()
+        return ExportedFile(path=wanted.to, lines=file.lines, operation=None, why=why)
+
+    # -- how to ask
+
+    async def _with_retries(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer, with growing waits, as long as it makes sense."""
+        until = self._clock.now() + self._limits.still
+        wait = self._limits.first_wait
+        while True:
+            try:
+                return await ask()
+            except TRANSIENT_ERRORS as exc:
+                pause = max(wait, exc.wait if isinstance(exc, Throttled) else 0.0)
+                if self._clock.now() + timedelta(seconds=pause) > until:
+                    raise
+            await self._clock.sleep(pause)
+            wait = min(wait * WAIT_GROWTH, self._limits.longest_wait)
+
+
+class _NoExport(StoreError):
+    """The store has not given us an export, and pages may still do."""
+
+
+TRANSIENT_ERRORS = (NoAnswer, NotSent, StillRunning)

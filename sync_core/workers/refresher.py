@@ -1,0 +1,198 @@
+"""Look: read by id what cannot be told from webhooks.
+
+    reading some levels of a location      then
+    -------------------------------------  --------------------------------------------------------
+    they were read                         accounted for
+    it fails, several                      in halves, in any order, until those at fault are alone
+    it fails, one alone                    it is put off, longer each time
+    it fails, 16 times and never not       it is the location: all that is left is put off
+    no answer, nor to who the store is     it is the store: the error, and all wait
+    not sent, no access                    the error: nothing is known of the levels
+
+What has failed before is read apart from the rest. What failed some times is told, once for each
+location, and that is over when all of it has been read.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from sync_core.domain.accounting import apply_reading
+from sync_core.domain.values import (
+    Alias,
+    Event,
+    LevelId,
+    LocationId,
+    Outcome,
+    Reading,
+    RefreshRequest,
+    Severity,
+)
+from sync_core.errors import NoAnswer, Refused, cut
+from sync_core.ports import Store, Transaction, UnreadLevel
+from sync_core.workers.batch_planner import plan_all_batches
+from sync_core.workers.circuit_breaker import check_circuit_breakers
+from sync_core.workers.contest_detector import stop_contested
+from sync_core.workers.context import Context
+
+FIRST_RETRY_AFTER = timedelta(seconds=10)  # for a level that could not be read,
+MAX_RETRY_AFTER = timedelta(hours=1)  # growing up to this
+NOTIFY_AFTER_ATTEMPTS = 4  # attempts, in more than a minute
+FAILURES_UNTIL_LOCATION_FAILS = 16  # without a success: halving 100 takes 8
+
+
+class Refresher:
+    """Reads one store's levels that await a look."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+
+    async def round(self) -> float | None:
+        """Look at what is due, at most 100 levels; return the seconds until more is due.
+
+        Raises:
+            StoreError: If the store does not answer; the looks stay due.
+        """
+        context = self._context
+        now = context.clock.now()
+        requests, due, unread = await context.database.transaction(partial(self._due, now))
+        if not requests:
+            return None if due is None else max(0.0, (due - now).total_seconds())
+        groups: dict[tuple[bool, LocationId], list[RefreshRequest]] = {}
+        for each in requests:
+            groups.setdefault((each.level in unread, each.key.location), []).append(each)
+        for (_, location), some in sorted(groups.items(), key=lambda group: group[0]):
+            await self._read_levels(location, some)
+        context.store_work.notify()
+        return 0.0
+
+    def _due(
+        self, now: datetime, tx: Transaction
+    ) -> tuple[list[RefreshRequest], datetime | None, Collection[LevelId]]:
+        """Return the looks that are due, when the next one is, and what could not be read."""
+        alias = self._store.alias
+        unread = tx.unread_levels(alias)
+        if unread:
+            self._forget(tx)
+        requests = tx.due_refreshes(alias, now=now, limit=self._context.config.levels_per_round)
+        return requests, None if requests else tx.next_refresh(alias), unread
+
+    async def _read_levels(self, location: LocationId, requests: Sequence[RefreshRequest]) -> None:
+        """Read levels of one location, and put off those that cannot be read: the table."""
+        context = self._context
+        left = [list(requests)]
+        failures, was_read, why = 0, False, ""
+        while left:
+            some = left.pop()
+            fault = await self._try(location, some)
+            if fault is None:
+                was_read = True
+                continue
+            failures += 1
+            if failures >= FAILURES_UNTIL_LOCATION_FAILS and not was_read:
+                some, left = [*some, *(each for more in left for each in more)], []
+            elif len(some) > 1:
+                context.rng.shuffle(some)  # the same ones may not always be asked last
+                left += [some[: len(some) // 2], some[len(some) // 2 :]]
+                continue
+            why = fault
+            await context.database.transaction(partial(self._postpone, some))
+        if why:
+            await context.database.transaction(partial(self._notify, [location], why=why))
+
+    async def _try(self, location: LocationId, requests: Sequence[RefreshRequest]) -> str | None:
+        """Read levels and account for them; return why they cannot be read, if so."""
+        context = self._context
+        try:
+            readings = await self._store.read([each.key.item for each in requests], location)
+        except (NoAnswer, Refused) as exc:
+            if isinstance(exc, NoAnswer):
+                await self._store.facts()  # raises, if it is the store itself
+            return cut(str(exc)) or type(exc).__name__
+        await context.availability.succeeded(self._store.alias)
+        found = dict(zip((each.level for each in requests), readings, strict=True))
+        if await context.database.transaction(partial(self._account, requests, found)):
+            context.inbox.notify()  # the folder decides on what waits to be explained
+        return None
+
+    def _account(
+        self,
+        requests: Sequence[RefreshRequest],
+        readings: Mapping[LevelId, Reading],
+        tx: Transaction,
+    ) -> bool:
+        """Account for what was read, write down what follows; return whether something may wait."""
+        context = self._context
+        now = context.clock.now()
+        pools = tx.pools_of(each.level for each in requests)
+        read_lag = context.config.read_lag
+        # These are levels of one store, and a pool has one of each: no outcome builds on another.
+        outcomes = [
+            apply_reading(pools[each.level], readings[each.level], each, now=now, read_lag=read_lag)
+            for each in requests
+        ]
+        tx.save_outcomes(outcomes, now=now)
+        moved = check_circuit_breakers(tx, outcomes, context, now=now)
+        stop_contested(tx, outcomes, context, now=now)
+        plan_all_batches(tx, context.stores.values(), context.ids, now=now)
+        tx.count_traffic(moved, now=now)
+        return any(each.emptied for each in moved.values())
+
+    def _postpone(self, requests: Sequence[RefreshRequest], tx: Transaction) -> None:
+        """Read levels later."""
+        now = self._context.clock.now()
+        known = tx.unread_levels(self._store.alias)
+        pools = tx.pools_of(each.level for each in requests)
+        later: list[Outcome] = []
+        failed: list[UnreadLevel] = []
+        for each in requests:
+            level = pools[each.level].level(each.level)
+            if not level.awaits_refresh:
+                continue
+            before = known[each.level].attempts if each.level in known else 0
+            until = now + min(MAX_RETRY_AFTER, FIRST_RETRY_AFTER * 2 ** min(before, 10))
+            later.append(
+                Outcome(pool=pools[each.level].with_level(replace(level, refresh_at=until)))
+            )
+            failed.append(
+                UnreadLevel(level=each.level, location=each.key.location, attempts=before + 1)
+            )
+        tx.save_outcomes(later, now=now)
+        tx.save_unread_levels(self._store.alias, failed)
+
+    def _forget(self, tx: Transaction) -> None:
+        """Forget what is unread no more, and say so."""
+        ended = tx.forget_read_levels(self._store.alias)
+        self._notify(
+            {each.location for each in ended if each.attempts >= NOTIFY_AFTER_ATTEMPTS}, tx
+        )
+
+    def _notify(self, locations: Iterable[LocationId], tx: Transaction, why: str = "") -> None:
+        """Say what cannot be read at locations, or that all of it can."""
+        alias, now = self._store.alias, self._context.clock.now()
+        unread = tx.unread_levels(alias).values()
+        for location in sorted(locations):
+            here = [each for each in unread if each.location == location]
+            reported = [each.level for each in here if each.attempts >= NOTIFY_AFTER_ATTEMPTS]
+            if reported and not why:
+                continue  # some of it was read; the rest says so itself when it is tried
+            events = Event(
+                kind="stock_unread",
+                subject=f"location:{alias}:{location}",
+                severity=Severity.WARNING,
+                facts=_facts(alias, location, reported, why, tx) if reported else {},
+                resolved=not reported,
+            )
+            tx.notify([events], now=now)
+
+
+def _facts(
+    alias: Alias, location: LocationId, reported: Sequence[LevelId], why: str, tx: Transaction
+) -> dict[str, str | int | float | bool | None]:
+    """Return what people should know of levels that cannot be read."""
+    names = [each.name for each in tx.location_groups() if each.locations.get(alias) == location]
+    # Not how many: each more or less of them would be told.
+    title = tx.pools_of(reported)[reported[0]].title if len(reported) == 1 else None
+    return {"store": alias, "place": names[0] if names else "", "title": title, "why": why}

@@ -1,0 +1,271 @@
+"""Send what is written down, and settle what the store has done.
+
+the store says                 then                                       was it executed?
+-----------------------------  -----------------------------------------  ----------------
+done                           the books move                             it was
+these rows, never              they are left alone and said so; the rest
+                               goes on, new key                           no
+nothing was written, new key   all is pending again, after a pause        no
+I know the key otherwise       our own fault: the levels stop, a person
+                               decides                                    perhaps
+the batch as a whole, never    all is pending again, the store is held    no
+the request, never             the same bytes again, the store is held    no; earlier ones
+                                                                          perhaps
+later                          the same bytes again, later                no
+nothing at all; it still runs  the same bytes again, later                perhaps
+we do not let you              the same bytes again, the store is held    no
+we are another shop            the same bytes again, the store is held    no
+                               until it says who it is
+
+A sending that was certainly not executed leaves no trace: the batch is as it was before. One that
+may have been is remembered by its time, and 20 hours later nothing is sent blindly.
+
+A store that refuses to be written to is held until a write is taken. From time to time one batch
+probes it; that the store can be read, or does not answer, or wants another key, ends nothing.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sync_core.domain.adjustments import BATCH_SPACING, is_doubtful
+from sync_core.domain.settlement import expire, mark_unwritten, refuse, settle_adjustment
+from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool, Severity
+from sync_core.errors import (
+    AccessLost,
+    BatchRefused,
+    KeyMisused,
+    KeySpent,
+    NoAnswer,
+    NotSent,
+    Refused,
+    RowsRefused,
+    StillRunning,
+    StoreError,
+    Throttled,
+    WrongShop,
+    cut,
+)
+from sync_core.ports import Batch, Store, Transaction
+from sync_core.workers.batch_planner import PAUSED_SETTING, plan_all_batches, plan_batches
+from sync_core.workers.circuit_breaker import check_circuit_breakers
+from sync_core.workers.contest_detector import stop_contested
+from sync_core.workers.context import Context
+from sync_core.workers.store_availability import StoreAvailability
+
+log = logging.getLogger(__name__)
+
+FIRST_PROBE = timedelta(minutes=1)  # from a refusal to the next question,
+LAST_PROBE = timedelta(minutes=10)  # growing up to this
+
+
+class Sender:
+    """Writes to one store: one batch at a time, each until the store has answered."""
+
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+        self._paused_until: datetime | None = None
+        self._refusals = 0  # in a row
+        self._updates = StoreAvailability(
+            context.database,
+            context.clock,
+            context.rng,
+            kind="updates_failing",
+            severity=Severity.WARNING,
+        )
+        self._updates.may_have_been_reported(store.alias)
+
+    async def round(self) -> float | None:
+        """Send one batch if there is one; return the seconds until there may be more.
+
+        0: at once. None: when the bell rings.
+        """
+        if not self._may_write():
+            return None  # whoever finds that it may rings
+        now = self._context.clock.now()
+        if self._paused_until is not None and now < self._paused_until:
+            return (self._paused_until - now).total_seconds()
+        batch, wait = await self._context.database.transaction(self._claim)
+        if batch is None:
+            return wait
+        if is_doubtful(first_sent_at=batch.first_sent_at, now=self._context.clock.now()):
+            await self._context.database.transaction(lambda tx: self._mark_doubtful(tx, batch))
+            return 0.0
+        if not self._may_write():  # it may have run out while the database was busy
+            await self._context.database.transaction(
+                lambda tx: tx.release_batch(batch, until=now, executed=False)
+            )
+            return None
+        await self._send(batch)
+        return 0.0
+
+    def _may_write(self) -> bool:
+        """Whether a request that writes may leave: the store has said who it is, and is ours."""
+        if self._store.alias not in self._context.identified:
+            return False
+        return self._context.permits.may_write(self._store.alias, self._context.clock.monotonic())
+
+    def _claim(self, tx: Transaction) -> tuple[Batch | None, float | None]:
+        """Write down what may leave now, and take the next batch; or say how long to wait."""
+        context, alias = self._context, self._store.alias
+        now = context.clock.now()
+        state = tx.store(alias)
+        if state.blocked_since is not None and not state.write_refused:
+            return None, None
+        plan_all_batches(tx, [self._store], context.ids, now=now, probing=state.write_refused)
+        batch = tx.lease_batch(alias, now=now, until=now + context.config.batch_lease)
+        return batch, None if batch is not None else self._wait(tx, now)
+
+    def _wait(self, tx: Transaction, now: datetime) -> float | None:
+        """Return how long there is certainly nothing to send."""
+        alias = self._store.alias
+        times = [tx.next_batch_at(alias)]
+        if tx.setting(PAUSED_SETTING) is None and tx.writable_pools(alias, 1):
+            times.append((tx.store(alias).last_sent_at or now) + BATCH_SPACING)
+        waits = [(each - now).total_seconds() for each in times if each is not None]
+        return max(0.01, min(waits)) if waits else None
+
+    async def _send(self, batch: Batch) -> None:
+        """Send a batch, and do what its answer asks for."""
+        database, alias = self._context.database, self._store.alias
+        try:
+            written_at = await self._store.send(batch.body)
+        except RowsRefused as refused:
+            reasons = refused.reasons
+            await database.transaction(lambda tx: self._split(tx, batch, reasons))
+        except KeyMisused:
+            log.exception(
+                "a key is known otherwise", extra={"event": "key_misused", "store": alias}
+            )
+            await database.transaction(lambda tx: self._mark_doubtful(tx, batch))
+        except StoreError as exc:
+            await self._handle_refusal(batch, exc)
+            return
+        else:
+            await database.transaction(lambda tx: self._settle(tx, batch, written_at))
+        await self._note_success()
+
+    async def _handle_refusal(self, batch: Batch, exc: StoreError) -> None:
+        """Do what an answer asks for that is neither yes nor no to the rows of a batch."""
+        match exc:
+            case AccessLost() | Refused() | WrongShop():
+                pause = self._probe_pause(exc)
+            case _:
+                pause = await self._pause(exc)
+        self._paused_until = until = self._context.clock.now() + pause
+        await self._context.database.transaction(
+            lambda tx: self._release_or_replan(tx, batch, exc, until)
+        )
+
+    def _probe_pause(self, exc: StoreError) -> timedelta:
+        """Return how long to leave a store alone that refuses us: a refusal may cost a batch."""
+        if not isinstance(exc, Refused):
+            return FIRST_PROBE
+        self._refusals += 1
+        grown: timedelta = FIRST_PROBE * 2 ** min(self._refusals - 1, 10)
+        return min(LAST_PROBE, grown)
+
+    async def _pause(self, exc: StoreError) -> timedelta:
+        """Return how long to leave a store alone that may take it later: longer each time."""
+        context, alias = self._context, self._store.alias
+        if isinstance(exc, NotSent | NoAnswer) and not isinstance(exc, Throttled):
+            await context.availability.failed(alias, exc)
+        wait = await self._updates.failed(alias, exc)
+        return timedelta(seconds=exc.wait if isinstance(exc, Throttled) else wait)
+
+    def _release_or_replan(
+        self, tx: Transaction, batch: Batch, exc: StoreError, until: datetime
+    ) -> None:
+        """Keep a batch to be sent again, or what it was to write if its key is of no use."""
+        now = self._context.clock.now()
+        was_sent = batch.first_sent_at is not None
+        match exc:
+            case KeySpent() | BatchRefused():
+                self._replan(tx, batch)
+            case Refused() if not was_sent:
+                self._replan(tx, batch)
+            case NoAnswer() | StillRunning():
+                tx.release_batch(batch, until=until, executed=True)
+            case _:
+                tx.release_batch(batch, until=until, executed=False)
+        if isinstance(exc, AccessLost | Refused | WrongShop):
+            # Where another shop answers nothing may be written, not even to find out.
+            refused = not isinstance(exc, WrongShop)
+            why = cut(str(exc))
+            tx.block_store(self._store.alias, why, now=now, write_refused=refused)
+
+    async def _note_success(self) -> None:
+        """Note that the store takes what we write, and wake who has work by what it said."""
+        self._paused_until = None
+        self._refusals = 0
+        await self._context.availability.succeeded(self._store.alias)
+        await self._updates.succeeded(self._store.alias)
+        self._context.store_work.notify()
+
+    def _close(
+        self, tx: Transaction, batch: Batch, state: str
+    ) -> tuple[list[Adjustment], Mapping[LevelId, Pool], datetime]:
+        """Close a batch; return its adjustments and the pools of their levels, locked."""
+        now = self._context.clock.now()
+        open_ones = tx.close_batch(batch.id, state, now=now)
+        return open_ones, tx.pools_of(each.level for each in open_ones), now
+
+    def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> None:
+        """Move the books by what the store has done, and write down what follows."""
+        now = self._context.clock.now()
+        done = tx.close_batch(batch.id, "settled", now=now, written_at=written_at)
+        pools = tx.pools_of(each.level for each in done)
+        hit = tx.close_adjustments([each.id for each in done], "settled", now=now)
+        # A batch has one level of a pool: no outcome builds on another.
+        outcomes = [
+            settle_adjustment(pools[each.level], each, written_at=written_at, now=now)
+            for each in done
+            if each.id in hit
+        ]
+        tx.save_outcomes(outcomes, now=now)
+        tx.unblock_store(self._store.alias, now=now, written=True)
+        moved = check_circuit_breakers(tx, outcomes, self._context, now=now)
+        reversed_levels = [
+            each.level
+            for each in done
+            if each.id in hit and pools[each.level].level(each.level).last_delta * each.delta < 0
+        ]
+        stop_contested(tx, outcomes, self._context, now=now, reversed_levels=reversed_levels)
+        plan_all_batches(tx, self._context.stores.values(), self._context.ids, now=now)
+        tx.count_traffic(moved, now=now)
+
+    def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> None:
+        """Leave the refused rows alone, and send the rest under a new key."""
+        rows, pools, now = self._close(tx, batch, "refused")
+        outcomes: list[Outcome] = []
+        for number, each in enumerate(rows):
+            pool = pools[each.level]
+            if number in reasons:
+                why = cut(reasons[number])
+                tx.close_adjustments([each.id], "refused", now=now, why=why)
+                outcomes.append(refuse(pool, each, why=why, now=now))
+            else:
+                outcomes.append(mark_unwritten(pool, each, now=now))
+        rest = [each.id for number, each in enumerate(rows) if number not in reasons]
+        tx.close_adjustments(rest, "replaced", now=now)
+        tx.save_outcomes(outcomes, now=now)
+        tx.unblock_store(self._store.alias, now=now, written=True)
+        moved = check_circuit_breakers(tx, outcomes, self._context, now=now)
+        plan_batches(tx, self._store, self._context.ids, now=now)
+        tx.count_traffic(moved, now=now)
+
+    def _replan(self, tx: Transaction, batch: Batch) -> None:
+        """Nothing was written under this key: all is owed again."""
+        rows, pools, now = self._close(tx, batch, "refused")
+        tx.close_adjustments([each.id for each in rows], "replaced", now=now)
+        outcomes = [mark_unwritten(pools[each.level], each, now=now) for each in rows]
+        tx.save_outcomes(outcomes, now=now)
+        tx.count_traffic(check_circuit_breakers(tx, outcomes, self._context, now=now), now=now)
+
+    def _mark_doubtful(self, tx: Transaction, batch: Batch) -> None:
+        """Nobody can say whether it was written: the levels stop, and people are told both."""
+        rows, pools, now = self._close(tx, batch, "doubtful")
+        tx.close_adjustments([each.id for each in rows], "doubtful", now=now)
+        outcomes = [expire(pools[each.level], each, now=now) for each in rows]
+        tx.save_outcomes(outcomes, now=now)

@@ -1,0 +1,202 @@
+"""Keep in touch with one store: who it is, what it sells, what it sends us, what we missed.
+
+a chore fails with          and the store says who it is   then
+--------------------------  -----------------------------  -----------------------------------
+not sent, another shop      -                              the error: it is the store
+anything else               no                             the error: it is the store
+anything else               yes                            the other chores go on, this one is
+                                                           tried later, and people are told
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sync_core.domain.values import Alias, Event, Severity
+from sync_core.errors import AccessLost, NoAnswer, Refused, StillRunning, StoreError, cut
+from sync_core.ports import Store, StoreState, Transaction
+from sync_core.workers.catalogue_sync import CatalogueSync
+from sync_core.workers.catch_up import CatchUp
+from sync_core.workers.context import Context
+from sync_core.workers.webhook_subscriptions import WebhookSubscriptions
+
+CHECK_EVERY = timedelta(hours=1)  # between questions who a store is, and what it sends us
+REREAD_CATALOGUE_EVERY = timedelta(days=1)  # between readings of a whole catalogue
+IDLE_SECONDS = 600.0  # seconds between rounds when there is no catch-up
+FIRST_RETRY_AFTER = timedelta(minutes=1)  # for a chore that failed,
+MAX_RETRY_AFTER = timedelta(hours=1)  # growing up to this
+CATCH_UP = "missed changes"
+NOTIFY_AFTER_ATTEMPTS = 3  # attempts without an answer; a refusal is told at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoreFailure:
+    """A chore that has failed."""
+
+    attempts: int
+    try_at: datetime
+    why: str
+    refused: bool
+
+    @property
+    def should_notify(self) -> bool:
+        """Whether people should know."""
+        return self.refused or self.attempts >= NOTIFY_AFTER_ATTEMPTS
+
+
+class StoreUpkeep:
+    """Does for one store what is done once, hourly, or when its catalogue changes."""
+
+    def __init__(self, context: Context, store: Store, catalogue_sync: CatalogueSync) -> None:
+        self._context = context
+        self._store = store
+        self._catalogue_sync = catalogue_sync
+        self._subscriptions = WebhookSubscriptions(context, store)
+        self._catch_up_worker = CatchUp(context, store)
+        self._ask_at = self._check_at = self._catch_up_at = context.clock.now()
+        self._must_catch_up = True  # at start, whatever came while nobody listened
+        self._failures: dict[str, ChoreFailure] = {}
+
+    async def round(self) -> float:
+        """Do what is due; return the seconds until more is.
+
+        Raises:
+            StoreError: If the store itself does not answer as it should; all stays due.
+        """
+        context = self._context
+        state = await self._identify()
+        if self._is_old(state.catalogue_at):
+            await self._run_chores({"catalogue": self._read_catalogue})
+        await self._catalogue_sync.arrange_all()
+        await self._run_chores(
+            {
+                "changed products": self._read_products,
+                "subscriptions": self._subscribe,
+                CATCH_UP: self._catch_up,
+            }
+        )
+        now = context.clock.now()
+        events = request_refused(self._store.alias, self._problems() or None)
+        await context.database.transaction(lambda tx: tx.notify([events], now=now))
+        return self._wait()
+
+    def _wait(self) -> float:
+        """Return the seconds until something is due that a clock can tell."""
+        due = {name: each.try_at for name, each in self._failures.items()}
+        if self._catch_up_seconds:
+            due.setdefault(CATCH_UP, self._catch_up_at)
+        if not due:
+            return IDLE_SECONDS
+        return max(0.01, (min(due.values()) - self._context.clock.now()).total_seconds())
+
+    @property
+    def _catch_up_seconds(self) -> float:
+        """Seconds between looks for missed changes; 0 is off."""
+        return self._context.config.poll_every or self._context.config.catch_up_every
+
+    # -- who it is
+    async def _identify(self) -> StoreState:
+        """Ask the store who it is, at start and hourly; return what we know of it."""
+        context, alias = self._context, self._store.alias
+        state = await context.database.transaction(lambda tx: tx.store(alias))
+        # What a refused write has begun only a write can end: the sender asks.
+        is_blocked = state.blocked_since is not None and not state.write_refused
+        if alias not in context.identified or is_blocked or context.clock.now() >= self._ask_at:
+            await self._catalogue_sync.identify(self._store)
+            await context.database.transaction(self._unblock())
+            if alias not in context.identified:
+                await context.availability.identified(alias)
+                # A process that was killed keeps its claims no longer than it lives: the same
+                # bytes under the same key do no harm, should it live after all.
+                await context.database.transaction(lambda tx: tx.release_batches(alias))
+            context.identified.add(alias)
+            self._ask_at = context.clock.now() + CHECK_EVERY
+            context.store_work.notify()
+            state = await context.database.transaction(lambda tx: tx.store(alias))
+        return state
+
+    def _is_old(self, read_at: datetime | None) -> bool:
+        """Whether the catalogue must be read whole: product webhooks may be lost, or never sent."""
+        renew = REREAD_CATALOGUE_EVERY if self._context.config.poll_every is None else CHECK_EVERY
+        return read_at is None or self._context.clock.now() - read_at >= renew
+
+    def _unblock(self) -> Callable[[Transaction], None]:
+        now = self._context.clock.now()
+        return lambda tx: tx.unblock_store(self._store.alias, now=now)
+
+    # -- what there is to do
+    async def _run_chores(self, chores: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+        """Do the chores; one that fails holds up no other."""
+        failed: dict[str, StoreError] = {}
+        for name, chore in chores.items():
+            known = self._failures.get(name)
+            if known is not None and self._context.clock.now() < known.try_at:
+                continue
+            try:
+                await chore()
+            except (AccessLost, NoAnswer, Refused, StillRunning) as exc:
+                failed[name] = exc
+            else:
+                self._failures.pop(name, None)
+        if failed:
+            await self._catalogue_sync.identify(self._store)  # raises, if it is the store itself
+        for name, why in failed.items():
+            self._postpone(name, why)
+
+    def _postpone(self, name: str, exc: StoreError) -> None:
+        """Try a chore later, each time after a longer wait."""
+        known = self._failures.get(name)
+        attempts = known.attempts if known else 0
+        wait = min(MAX_RETRY_AFTER, FIRST_RETRY_AFTER * 2 ** min(attempts, 10))
+        self._failures[name] = ChoreFailure(
+            attempts=attempts + 1,
+            try_at=self._context.clock.now() + wait,
+            why=cut(str(exc)),
+            refused=isinstance(exc, AccessLost | Refused),
+        )
+
+    def _problems(self) -> str:
+        """Return what people should know of, empty if nothing."""
+        told = {name: each.why for name, each in self._failures.items() if each.should_notify}
+        return "; ".join(f"{name}: {why}" for name, why in told.items())
+
+    async def _read_catalogue(self) -> None:
+        await self._catalogue_sync.read_whole(self._store)
+
+    async def _read_products(self) -> None:
+        await self._catalogue_sync.read_products(self._store)
+
+    async def _subscribe(self) -> None:
+        """Register what is missing, hourly; changes may have been missed meanwhile."""
+        now = self._context.clock.now()
+        if now < self._check_at:
+            return
+        try:
+            missing = await self._subscriptions.round()
+        except StoreError:
+            self._must_catch_up = True  # some may have been registered
+            raise
+        self._must_catch_up |= bool(missing)
+        self._check_at = now + CHECK_EVERY
+
+    async def _catch_up(self) -> None:
+        """Ask for changes that nobody told us, when it is time."""
+        now = self._context.clock.now()
+        if not self._must_catch_up and not (self._catch_up_seconds and now >= self._catch_up_at):
+            return
+        await self._catch_up_worker.round()
+        await self._context.availability.succeeded(self._store.alias)
+        self._must_catch_up = False
+        self._catch_up_at = now + timedelta(seconds=self._catch_up_seconds)
+
+
+def request_refused(alias: Alias, why: str | None) -> Event:
+    """Return the news that a store refuses what we ask, or (None) that it does no more."""
+    facts: dict[str, str | int | float | bool | None] = {"store": alias, "why": why}
+    return Event(
+        kind="request_refused",
+        subject=f"store:{alias}",
+        severity=Severity.WARNING,
+        facts=facts,
+        resolved=why is None,
+    )

@@ -1,0 +1,179 @@
+"""Whoever is not Slack gets no further than the door, and nothing of theirs reaches the log."""
+
+import io
+import logging
+from urllib.parse import urlencode
+
+import pytest
+from slack_sdk.signature import SignatureVerifier
+
+from bot.setup import SlackSetup
+from sync_core.errors import BadSettings
+from tests.bot.conftest import at_work
+
+THEIRS = "of another app"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+async def slack_app(staff, core):
+    async with at_work(staff, core) as made:
+        yield made
+
+
+def signed(staff, body, *, secret=None, at=None, kind=FORM):
+    stamp = str(int(staff.clock.now().timestamp()) if at is None else at)
+    signer = SignatureVerifier(secret or staff.slack.app.signing_secret)
+    return {
+        "Content-Type": kind,
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": signer.generate_signature(timestamp=stamp, body=body),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"X-Slack-Signature": None}, 401),
+        ({"X-Slack-Request-Timestamp": None}, 401),
+        ({"X-Slack-Signature": "v0=" + "0" * 64}, 401),
+        ({"X-Slack-Signature": "v0=short"}, 401),
+        ({"X-Slack-Signature": "v0=" + "\u00e9" * 64}, 401),
+        ({"X-Slack-Request-Timestamp": "yesterday"}, 400),
+        ({"X-Slack-Request-Timestamp": "1e9"}, 400),
+        ({"X-Slack-Request-Timestamp": "-5"}, 400),
+        ({"X-Slack-Request-Timestamp": "9" * 50}, 400),
+    ],
+)
+async def test_a_request_that_is_not_signed_right_is_refused(
+    slack_app, staff, core, change, status
+):
+    """Each in its own way, and never with a stack trace."""
+    body = b"command=/tipo&text=pause"
+    headers = {**signed(staff, body.decode()), **change}
+    interaction = await staff.slack.send(body, {k: v for k, v in headers.items() if v is not None})
+    assert interaction.status == status
+    assert core.paused is None
+
+
+@pytest.mark.parametrize("off", [-301, -4000, 301, 4000])
+async def test_an_old_or_future_request_is_refused(slack_app, staff, core, off):
+    """A signature is valid for ever; the window is what makes a stolen one useless."""
+    body = "command=/tipo&text=pause"
+    at = int(staff.clock.now().timestamp()) + off
+    interaction = await staff.slack.send(body.encode(), signed(staff, body, at=at))
+    assert interaction.status == 401
+    assert core.paused is None
+
+
+async def test_another_apps_secret_opens_nothing(slack_app, staff):
+    """Each app has its own."""
+    body = "command=/tipo&text=pause"
+    interaction = await staff.slack.send(body.encode(), signed(staff, body, secret=THEIRS))
+    assert interaction.status == 401
+
+
+async def test_a_changed_body_is_refused(slack_app, staff):
+    """The signature is over each byte."""
+    headers = signed(staff, "command=/tipo&text=status")
+    interaction = await staff.slack.send(b"command=/tipo&text=pause", headers)
+    assert interaction.status == 401
+
+
+async def test_a_body_that_is_no_text_is_refused(slack_app, staff):
+    """Bolt would answer 500 to it."""
+    headers = signed(staff, "x")
+    interaction = await staff.slack.send(b"\xff\xfe\x00", headers)
+    assert interaction.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("[1]", "application/json"),
+        ("{", "application/json"),
+        ("[" * 100_000, "application/json"),
+        (urlencode({"payload": "{"}), FORM),
+        (urlencode({"payload": "7"}), FORM),
+        ("&".join("a=1" for _ in range(300)), FORM),
+    ],
+)
+async def test_a_signed_body_that_is_no_form_and_no_json_is_refused(slack_app, staff, body, kind):
+    """Slack would not send it; whoever does learns nothing from a 500."""
+    interaction = await staff.slack.send(body.encode(), signed(staff, body, kind=kind))
+    assert interaction.status == 400
+
+
+async def test_a_body_that_is_too_large_is_refused(slack_app, staff):
+    """Before it is read to its end."""
+    body = "text=" + "x" * (1024 * 1024)
+    large, url = io.BytesIO(body.encode()), staff.slack.app.request_url
+    headers = signed(staff, body)
+    async with staff.slack.sender.session.post(url, data=large, headers=headers) as answer:
+        assert answer.status == 413
+
+
+async def test_the_challenge_is_answered(slack_app, staff):
+    """Slack asks it once, when the address is entered."""
+    body = '{"type":"url_verification","challenge":"abc"}'
+    interaction = await staff.slack.send(
+        body.encode(), signed(staff, body, kind="application/json")
+    )
+    assert (interaction.status, interaction.body) == (200, '{"challenge": "abc"}')
+
+
+async def test_no_body_and_no_secret_reaches_the_log(slack_app, staff, caplog):
+    """Bodies hold what people type, and addresses that answer in their name."""
+    caplog.set_level(logging.DEBUG)
+    body = "command=/tipo&text=confidential&response_url=https://hooks.slack.com/secret"
+    await staff.slack.send(body.encode(), signed(staff, body, secret=THEIRS))
+    await staff.slack.send(body.encode(), signed(staff, body))
+    await staff.slack.command(staff.ann, "/tipo stock confidential", channel=staff.stock)
+    app = staff.slack.app
+    ours = "\n".join(
+        f"{each.getMessage()} {vars(each)}"
+        for each in caplog.records
+        if each.name.startswith(("bot", "slack", "uvicorn"))
+    )
+    for word in ("confidential", "hooks.slack.com", app.bot_token, app.signing_secret):
+        assert word not in ours
+
+
+async def test_a_get_is_not_answered(slack_app, staff):
+    """There is nothing to see."""
+    async with staff.slack.sender.session.get(staff.slack.app.request_url) as answer:
+        assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ({"secret": ""}, "TIPO_SLACK__SIGNING_SECRET is empty"),
+        ({"secret": "   "}, "TIPO_SLACK__SIGNING_SECRET is empty"),
+        ({"token": "xoxp-user"}, "TIPO_SLACK__BOT_TOKEN must be"),
+        ({"token": ""}, "TIPO_SLACK__BOT_TOKEN must be"),
+        ({"app_token": "xoxb-1"}, "TIPO_SLACK__APP_TOKEN must be"),
+    ],
+)
+def test_one_cannot_begin_without_what_is_needed(given, part):
+    """With an empty secret everybody could sign."""
+    known = {"token": "xoxb-1", "secret": "s"}
+    with pytest.raises(BadSettings, match=part):
+        SlackSetup(**{**known, **given}).checked()
+
+
+def test_a_setup_shows_no_secret():
+    """Somebody will print it."""
+    given = {"token": "xoxb-1", "secret": "hidden", "app_token": "xapp-1"}
+    shown = repr(SlackSetup(**given))
+    assert not any(each in shown for each in ("xoxb", "hidden", "xapp"))
+
+
+async def test_slack_variables_do_not_matter(staff, core, monkeypatch):
+    """With a client id among them Bolt would drop our token."""
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "BOT_TOKEN", "SIGNING_SECRET", "APP_TOKEN"):
+        monkeypatch.setenv(f"SLACK_{name}", "somebody-elses")
+    async with at_work(staff, core):
+        interaction = await staff.slack.command(staff.ann, "/tipo status", channel=staff.stock)
+        assert interaction.acked
+        assert "connected" in (await interaction.answer()).text

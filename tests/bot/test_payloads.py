@@ -1,0 +1,168 @@
+"""What Slack sends is read into values; whatever else arrives is a value too, never a crash."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.payloads import (
+    Click,
+    HomeOpened,
+    SlashCommand,
+    Submission,
+    Unreadable,
+    View,
+    read_click,
+    read_command,
+    read_home,
+    read_submission,
+)
+from sync_core.domain.proposals import Person
+from sync_core.domain.texts import storable
+
+ANN = Person(team="T1", id="U1", name="ann")
+
+
+def test_a_command_is_read():
+    """People are known by their ids; the name is only for the record."""
+    body = {
+        "team_id": "T1",
+        "user_id": "U1",
+        "user_name": "ann",
+        "text": "status",
+        "channel_id": "C1",
+        "response_url": "https://hooks.slack.com/1",
+        "trigger_id": "1.2",
+    }
+    assert read_command(body) == SlashCommand(
+        person=ANN,
+        text="status",
+        channel="C1",
+        response_url="https://hooks.slack.com/1",
+        trigger="1.2",
+    )
+
+
+def test_a_click_in_a_message_is_read():
+    """The value is a token and nothing else: no number on a button is believed."""
+    body = {
+        "user": {"id": "U1", "username": "ann", "team_id": "T1"},
+        "team": {"id": "T9"},
+        "container": {"type": "message", "message_ts": "1.2", "is_ephemeral": True},
+        "channel": {"id": "C1"},
+        "response_url": "https://hooks.slack.com/1",
+        "trigger_id": "1.2",
+        "actions": [{"action_id": "decide.confirm", "block_id": "b", "value": "token"}],
+    }
+    assert read_click(body) == Click(
+        person=ANN,
+        action="decide.confirm",
+        value="token",
+        block="b",
+        channel="C1",
+        ts="1.2",
+        response_url="https://hooks.slack.com/1",
+        trigger="1.2",
+        ephemeral=True,
+    )
+
+
+def test_a_stranger_is_of_their_own_team():
+    """In a shared channel `team` is ours; the person's own team decides."""
+    body = {
+        "user": {"id": "U1", "username": "eve", "team_id": "T2"},
+        "team": {"id": "T1"},
+        "actions": [{"action_id": "x"}],
+    }
+    assert read_click(body).person.team == "T2"
+
+
+def test_a_choice_from_a_list_is_read():
+    """Its value is where a button's would be."""
+    body = {
+        "user": {"id": "U1", "username": "ann", "team_id": "T1"},
+        "actions": [{"action_id": "choose.stock", "selected_option": {"value": "7"}}],
+    }
+    assert read_click(body).value == "7"
+
+
+def test_a_submission_is_read():
+    """With what was typed, and what we had put into it."""
+    body = {
+        "user": {"id": "U1", "username": "ann", "team_id": "T1"},
+        "view": {
+            "id": "V1",
+            "type": "modal",
+            "callback_id": "places",
+            "hash": "h",
+            "private_metadata": "m",
+            "state": {"values": {"b": {"a": {"value": "1"}}}},
+        },
+    }
+    assert read_submission(body) == Submission(
+        person=ANN,
+        view=View(
+            id="V1",
+            kind="modal",
+            callback="places",
+            hash="h",
+            metadata="m",
+            state={"b": {"a": {"value": "1"}}},
+        ),
+    )
+
+
+def test_an_opened_home_is_read():
+    """The messages tab is not the Home."""
+    body = {"team_id": "T1", "event": {"user": "U1", "tab": "home"}}
+    assert read_home(body) == HomeOpened(person=Person(team="T1", id="U1", name="U1"))
+    assert isinstance(read_home({**body, "event": {"user": "U1", "tab": "messages"}}), Unreadable)
+
+
+def test_a_button_cannot_carry_more_than_slack_lets_it():
+    """Nothing unbounded reaches the core."""
+    body = {
+        "user": {"id": "U1", "team_id": "T1"},
+        "actions": [{"action_id": "x", "value": "v" * 2001}],
+    }
+    assert read_click(body) == Unreadable("a click that carries too much")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["user", "team", "id", "team_id", "actions", "action_id", "view", "event"]
+            )
+            | st.text(max_size=5),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=8), JSON, max_size=6) | JSON)
+def test_reading_never_raises(body):
+    """Slack may change its mind about a field; an ack must not be lost over it."""
+    if not isinstance(body, dict):
+        body = {"user": body, "actions": body, "view": body, "event": body}
+    for read in (read_command, read_click, read_submission, read_home):
+        found = read(body)
+        assert isinstance(found, (Unreadable, SlashCommand, Click, Submission, HomeOpened))
+
+
+ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))
+
+
+@example("\0", "\ud800")
+@given(ANY, ANY)
+def test_what_people_type_can_be_stored_and_sent(words, name):
+    """Half of an emoji is pasted easily; neither a database nor Slack would take it."""
+    command = {"team_id": "T1", "user_id": "U1", "user_name": name, "text": words}
+    asked = read_command(command | {"response_url": "https://x"})
+    user = {"id": "U1", "team_id": "T1", "name": name}
+    click = read_click({"user": user, "actions": [{"action_id": "x", "value": words}]})
+    for each in (asked.text, asked.person.name, click.value, click.person.name):
+        assert storable(each) == each

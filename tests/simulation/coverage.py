@@ -1,0 +1,71 @@
+"""Which rare states the histories reached: a long run that misses one has shown less than it says.
+
+Each is noted where it happens, in a counter of the process; `python -m tests.simulation` adds up
+its processes, prints the sum and fails if a long run has missed one.
+"""
+
+from collections import Counter
+
+COVERAGE: Counter[str] = Counter()
+HISTORIES_PLAYED = "histories"
+
+# Asked of the records when a process dies.
+AT_DEATH = {
+    "died with a batch in doubt": "SELECT 1 FROM batch WHERE state = 'open' AND attempts > 0",
+    "died with a delivery not yet accounted for": (
+        "SELECT 1 FROM delivery WHERE handled_at IS NULL"
+    ),
+    "died between a decision and its end": "SELECT 1 FROM proposal WHERE state = 'approved'",
+}
+# Asked after every step.
+AT_STEP = {
+    "a store was not written to because it refused our token": (
+        "SELECT 1 FROM store WHERE blocked_since IS NOT NULL"
+    ),
+    "a level waited for a reading": "SELECT 1 FROM level WHERE refresh_at IS NOT NULL AND baselined",
+    "more was sold than there was": "SELECT 1 FROM pool WHERE shared < 0",
+}
+# Asked at the end, of what has been written down.
+AT_END = {
+    "a batch was sent again, and settled": (
+        "SELECT 1 FROM batch WHERE state = 'settled' AND attempts > 1"
+    ),
+    "a change was found by reading": "SELECT 1 FROM movement WHERE source = 'look'",
+    "a decision found that the numbers had moved": (
+        "SELECT 1 FROM proposal WHERE state = 'done' AND NOT json_extract(result, '$.done')"
+    ),
+    "a decision was taken back": (
+        "SELECT 1 FROM receipt r JOIN effect e ON e.receipt_id = r.id WHERE r.undoes IS NOT NULL"
+    ),
+    "a token was accepted again": "SELECT 1 FROM notification WHERE kind = 'store_blocked' AND resolved",
+}
+# Noted by the harness and by the people in it.
+DIED_UNHEARD = "died after the store had written, before it heard of it"
+DIED_YOUNG = "died within two seconds of its start"
+BROUGHT_AGAIN = "a webhook came again to a later process"
+BROUGHT_TO_NOBODY = "a webhook was brought to nobody"
+ALL_OUT = "every store was out at once"
+CLOCK_SET = "the clock was set"
+SOLD_MEANWHILE = "something was sold while its level was being written to"
+DECIDED_MEANWHILE = "a decision was made while a level was being written to"
+ONE_OF_TWO = "several clicked at once, and one decided"
+
+RARE = (
+    *AT_DEATH,
+    *AT_STEP,
+    *AT_END,
+    DIED_UNHEARD,
+    DIED_YOUNG,
+    BROUGHT_AGAIN,
+    BROUGHT_TO_NOBODY,
+    ALL_OUT,
+    CLOCK_SET,
+    SOLD_MEANWHILE,
+    DECIDED_MEANWHILE,
+    ONE_OF_TWO,
+)
+
+
+def existence_query(queries: dict[str, str]) -> str:
+    """Return one query with a column for each of these."""
+    return "SELECT " + ", ".join(f'EXISTS ({sql}) AS "{name}"' for name, sql in queries.items())

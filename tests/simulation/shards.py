@@ -1,0 +1,54 @@
+"""A portion of the long mode: some histories of one kind, with a seed of their own."""
+
+import faulthandler
+import logging
+import random
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+
+import hypothesis
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.simulation import test_decisions, test_simulation
+from tests.simulation.coverage import COVERAGE
+
+# Each kind and its share of all histories, in twentieths.
+KINDS = {
+    **{name: (machine, 2 * share) for name, (machine, share) in test_simulation.KINDS.items()},
+    **test_decisions.KINDS,
+}
+HISTORIES_PER_SHARD = 25  # histories
+STUCK_AFTER_SECONDS = 1800  # seconds after which a portion has certainly come to a halt
+ShardResult = tuple[str, int, Counter[str], str | None]
+
+
+def shards(histories: int) -> Iterator[tuple[str, int]]:
+    """Yield kinds, each as often as its share: so that a run cut short has played of all."""
+    turn = [name for name, (_, share) in KINDS.items() for _ in range(share)]
+    random.Random(0).shuffle(turn)
+    count: Counter[str] = Counter()
+    for place in range(-(-histories // HISTORIES_PER_SHARD)):
+        name = turn[place % len(turn)]
+        yield name, count[name]
+        count[name] += 1
+
+
+def play(seed: str, name: str, number: int, blob: str | None = None) -> ShardResult:
+    """Play one portion; return what it came across, and how it failed."""
+    logging.disable()
+    faulthandler.dump_traceback_later(STUCK_AFTER_SECONDS, exit=True)
+    COVERAGE.clear()
+    machine = type(name, (KINDS[name][0],), {})  # a seed is set on the class
+    hypothesis.seed(f"{seed}/{name}/{number}")(machine)
+    if blob is not None:
+        hypothesis.reproduce_failure(hypothesis.__version__, blob.encode())(machine)
+    failed = None
+    try:
+        run_state_machine_as_test(
+            machine, settings=test_simulation.settings_for(HISTORIES_PER_SHARD)
+        )
+    except Exception:  # noqa: BLE001 - whatever it is, the run has failed
+        failed = traceback.format_exc()
+    faulthandler.cancel_dump_traceback_later()
+    return name, number, Counter(COVERAGE), failed
