@@ -10,7 +10,7 @@ from sync_core.domain.values import PoolId
 
 
 class AuditRepository(Protocol):
-    """The part of the ledger that is audited and sealed."""
+    """The part of a transaction that is audited and sealed."""
 
     def pools_after(self, after: PoolId, *, limit: int) -> list[PoolId]:
         """Return the numbers of the next pools, in order."""

@@ -1,4 +1,4 @@
-"""Time and luck, as things that are handed in.
+"""Time and randomness, as things that are handed in.
 
 This module alone may ask the machine what time it is.
 """

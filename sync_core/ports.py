@@ -74,7 +74,7 @@ class QuantityChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A place where a store keeps stock."""
+    """Where a store keeps stock."""
 
     id: LocationId
     name: str
@@ -359,7 +359,7 @@ VariantDumpRow = tuple[str, int, str, str, str, str]
 
 
 class DumpRepository(Protocol):
-    """The part of the ledger that gives a whole table away, some rows at a time."""
+    """The part of a transaction that gives a whole table away, some rows at a time."""
 
     def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
         """Return the levels whose number is greater, in order."""
@@ -369,7 +369,7 @@ class DumpRepository(Protocol):
 
 
 class CircuitBreakerRepository(Protocol):
-    """The part of the ledger in which the brake watches and holds."""
+    """The part of a transaction in which the circuit breaker watches and holds."""
 
     def traffic_since(self, store: Alias, *, since: datetime) -> Traffic:
         """Return how much moved in a store since then, by whole minutes."""
@@ -410,7 +410,7 @@ class CircuitBreakerRepository(Protocol):
         """Return since when something of a store waits to be explained."""
 
     def withheld(self, breaker: str) -> list[WithheldMovement]:
-        """Return what a brake holds, or what waits, oldest first."""
+        """Return what a circuit breaker holds, or what waits, oldest first."""
 
     def withheld_of(
         self, breakers: Sequence[str], store: Alias, variants: Iterable[int]
@@ -418,19 +418,19 @@ class CircuitBreakerRepository(Protocol):
         """Return what these hold of some variants."""
 
     def parts(self, breaker: str, pools: Iterable[PoolId]) -> dict[PoolId, list[WithheldMovement]]:
-        """Return what of pools is part of a brake, or waits, oldest first."""
+        """Return what of pools is part of a circuit breaker, or waits, oldest first."""
 
     def has_open_breaker(self, pool: PoolId) -> bool:
-        """Whether a brake asks about a pool: until it is answered nobody else decides about it."""
+        """Whether a breaker asks about a pool: until the answer nobody else decides on it."""
 
     def lock_store(self, store: Alias) -> None:
-        """Let no other process trip the brake of this store meanwhile."""
+        """Let no other process trip the circuit breaker of this store meanwhile."""
 
     def open_breaker(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
         """Return a store's brake and its facts, locked; None if it has not tripped."""
 
     def breaker_closed_at(self, store: Alias) -> datetime | None:
-        """Return when a brake of that store ended last: what moved before counts no more."""
+        """Return when a breaker of that store ended last: what moved before counts no more."""
 
     def withhold(
         self,
@@ -439,10 +439,10 @@ class CircuitBreakerRepository(Protocol):
         *,
         now: datetime,
     ) -> None:
-        """Note what is part of a brake, or waits, and from whom it is kept."""
+        """Note what is part of a circuit breaker, or waits, and from whom it is kept."""
 
     def take_over(self, breaker: str, waits: Iterable[int]) -> None:
-        """Let a brake hold what has waited."""
+        """Let a circuit breaker hold what has waited."""
 
     def release_withheld(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
         """Pass on some of what waits or is held, as if nobody had ever stopped it."""
@@ -451,31 +451,31 @@ class CircuitBreakerRepository(Protocol):
         """Pass on a part of what waits or is held: `delta` of it is left."""
 
     def breaker_size(self, subject: str) -> dict[str, Any]:
-        """Return what a brake asks about, and how far it has come."""
+        """Return what a circuit breaker asks about, and how far it has come."""
 
     def notify_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """Tell people what a brake asks about by now."""
+        """Tell people what a circuit breaker asks about by now."""
 
     def close_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """End a brake: what has moved until now counts no more, and people are told."""
+        """End a circuit breaker: what has moved until now counts no more, and people are told."""
 
     # -- for people
     def breakers(self) -> list[CircuitBreakerView]:
-        """Return the brakes that stand, the oldest first."""
+        """Return the circuit breakers that are open, the oldest first."""
 
     def stopped_products(
         self, subject: str, *, offset: int, limit: int
     ) -> tuple[int, list[StoppedProduct]]:
-        """Return how many products a brake asks about, and some, the largest first."""
+        """Return how many products a circuit breaker asks about, and some, the largest first."""
 
     def release_breaker(self, subject: str, *, now: datetime) -> int:
-        """Pass on what a brake holds, and end it; return how many products that were about."""
+        """Pass on what a breaker holds, and end it; return how many products that were about."""
 
     def discard_breaker(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
-        """Take back what a brake asks about, and end it; return what that did, to be kept."""
+        """Take back what a breaker asks about, and end it; return what that did, to be kept."""
 
     def investigate_breaker(self, subject: str, by: str, *, now: datetime) -> bool:
-        """Note who looks into it; everything stays held. Whether the brake still stands."""
+        """Note who looks into it; everything stays held. Whether the breaker still stands."""
 
 
 class ContestRepository(Protocol):
@@ -502,7 +502,7 @@ class ContestRepository(Protocol):
 
 
 class LeaseRepository(Protocol):
-    """The part of the ledger that knows who may write."""
+    """The part of a transaction that knows who may write."""
 
     def instance(self, new: str) -> str:
         """Return the name of this database; `new` if it has none yet."""
@@ -541,7 +541,7 @@ class LeaseRepository(Protocol):
 
 
 class StoredTimesRepository(Protocol):
-    """The part of the ledger that moves times with the clock."""
+    """The part of a transaction that moves times with the clock."""
 
     def time(self) -> datetime:
         """Return what time it is where the database is: PostgreSQL's own clock."""
@@ -584,10 +584,10 @@ class Transaction(
     def quarantined_deliveries(
         self, store: Alias | None = None, *, limit: int = 1000
     ) -> tuple[int, list[QuarantinedDelivery]]:
-        """Return how many are set aside and not handled since, and the oldest of them."""
+        """Return how many are quarantined and not handled since, and the oldest of them."""
 
     def retry_deliveries(self, deliveries: Iterable[int] | None) -> list[int]:
-        """Have what was set aside handled again, all or some of it; return which."""
+        """Have what was quarantined handled again, all or some of it; return which."""
 
     def oldest_unhandled(self) -> datetime | None:
         """Return when the oldest delivery came that nobody has handled."""
@@ -609,19 +609,19 @@ class Transaction(
         """Return the pool of each level, locked."""
 
     def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
-        """Keep what has become of pools, with the movements and the news."""
+        """Keep what has become of pools, with the movements and the events."""
 
     def notify_once(self, events: Iterable[Event], *, now: datetime) -> None:
-        """Keep news that only happened: a notice each, and no finding."""
+        """Keep events that only happened: one notification each, and no finding."""
 
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
-        """Keep news: a notice each, and the finding that it opens, changes or closes."""
+        """Keep events: one notification each, and the finding that it opens, changes or closes."""
 
     def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
-        """Return the looks that are due at a store, the longest wanted first."""
+        """Return the refreshes that are due at a store, the longest wanted first."""
 
     def next_refresh(self, store: Alias) -> datetime | None:
-        """Return when the next look is due."""
+        """Return when the next refresh is due."""
 
     def unread_levels(self, store: Alias) -> dict[LevelId, UnreadLevel]:
         """Return the levels of a store that could not be read at the last attempt."""
@@ -630,7 +630,7 @@ class Transaction(
         """Note levels that could not be read."""
 
     def forget_read_levels(self, store: Alias) -> list[UnreadLevel]:
-        """Forget levels that await no look any more, whoever has read them; return them."""
+        """Forget levels that await no refresh any more, whoever has read them; return them."""
 
     # -- batches
     def writable_pools(self, store: Alias, limit: int) -> list[PoolId]:
@@ -648,7 +648,7 @@ class Transaction(
         *,
         now: datetime,
     ) -> int:
-        """Keep a batch and its adjustments (level, delta, meeting); return its id."""
+        """Keep a batch and its adjustments (level, delta, level_baseline); return its id."""
 
     def lease_batch(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
         """Take the next open batch for sending, and note that it may be executed from now on."""
@@ -680,10 +680,10 @@ class Transaction(
         """Return what we know of each store, the source first."""
 
     def request_baseline(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
-        """Change a connection's mode: all its levels meet their pools anew."""
+        """Change a connection's mode: all its levels are baselined again."""
 
     def unmapped_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
-        """Return the open locations of each store that belong to no place."""
+        """Return the open locations of each store that belong to no group."""
 
     def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
         """Have items looked at that the store says are gone."""
@@ -781,7 +781,7 @@ class Transaction(
         """Return the variants with these keys."""
 
     def level_keys(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[LevelKey, PoolId]:
-        """Return which spots of those items are in which pool."""
+        """Return which levels of those items are in which pool."""
 
     def assign_pools(self, arrangement: PoolAssignment, *, now: datetime) -> None:
         """Make new pools, and give levels to pools."""
@@ -804,7 +804,7 @@ class Transaction(
         """Return the open locations of each store."""
 
     def has_levels(self, location_group: int, stores: set[Alias]) -> bool:
-        """Whether pools of a place have levels in these stores."""
+        """Whether pools of a location group have levels in these stores."""
 
     # -- what people are shown
     def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
@@ -841,13 +841,13 @@ class Transaction(
         """Return the orders that explain a change around that time, if they do."""
 
     def baseline_progress(self, store: Alias) -> BaselineProgress:
-        """Return how far a store's first meeting has come."""
+        """Return how far a store's initial comparison has come."""
 
     def findings(self, *, limit: int = 200) -> list[Finding]:
-        """Return what stands, the newest first."""
+        """Return what is open, the newest first."""
 
     def notifications(self, *, after: int, limit: int = 100) -> list[Notification]:
-        """Return notices in order, those after that number."""
+        """Return notification in order, those after that number."""
 
     # -- settings that processes leave for each other
     def setting(self, name: str) -> str | None:
@@ -902,7 +902,7 @@ class Question:
     levels: Path  # our own, dumped after the exports were made
     variants: Path
     match_by: MatchBy
-    agreeing: bool = False  # tell of levels, too, that have not met and agree
+    agreeing: bool = False  # tell of levels, too, that are not baselined and agree
 
 
 class Comparison(Protocol):
@@ -921,5 +921,5 @@ class Comparer(Protocol):
         """Compare; what was found can be read as long as the context lasts.
 
         Raises:
-            NotCompared: A file cannot be read, was made for other places, or it takes too long.
+            NotCompared: A file cannot be read, was made for other locations, or it takes too long.
         """

@@ -237,22 +237,22 @@ class ProposalRepository(Protocol):
     def findings_by(
         self, *, kinds: Iterable[str] | None = None, after: int = 0, limit: int = 500
     ) -> list[Finding]:
-        """Return standing findings in order, those after that number."""
+        """Return open findings in order, those after that number."""
 
     def findings_on(self, subjects: Iterable[str]) -> list[Finding]:
-        """Return standing findings about these subjects."""
+        """Return open findings about these subjects."""
 
     def finding(self, number: int) -> Finding | None:
-        """Return a finding, standing or not."""
+        """Return a finding, open or not."""
 
     def mute(self, finding: int, *, until: datetime | None) -> None:
-        """Have a finding left alone until then."""
+        """Have a finding suspended until then."""
 
     def close_findings(self, numbers: Iterable[int], *, now: datetime) -> int:
-        """Close findings that stand no longer, quietly; return how many."""
+        """Close findings that are open no longer, quietly; return how many."""
 
     def count_findings(self, *, now: datetime) -> dict[str, int]:
-        """Return how many findings stand that nobody has muted, by kind."""
+        """Return how many findings are open that nobody has muted, by kind."""
 
 
 class PostRepository(Protocol):

@@ -125,7 +125,8 @@ class NightlySettings(Strict):
         odd = set(self.auto_approve) - AUTO_APPROVABLE
         if odd:
             raise ValueError(
-                f"AUTO_APPROVE knows {', '.join(sorted(AUTO_APPROVABLE))}; not {', '.join(sorted(odd))}"
+                f"AUTO_APPROVE knows {', '.join(sorted(AUTO_APPROVABLE))}; "
+                f"not {', '.join(sorted(odd))}"
             )
         return self
 

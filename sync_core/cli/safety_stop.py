@@ -45,8 +45,12 @@ CHOICE_OF_ACTION = {
 }
 DONE_WORDS = {
     SafetyStopAction.APPLY: "The new numbers of {store} are applied: {pools}.",
-    SafetyStopAction.INVESTIGATE: "Noted: you are looking into it. Nothing is written until somebody decides.",
-    SafetyStopAction.RESTORE: "The stock of {store} is restored: {pools} set back to the previous numbers.",
+    SafetyStopAction.INVESTIGATE: (
+        "Noted: you are looking into it. Nothing is written until somebody decides."
+    ),
+    SafetyStopAction.RESTORE: (
+        "The stock of {store} is restored: {pools} set back to the previous numbers."
+    ),
 }
 
 ActionArgument = Annotated[

@@ -156,9 +156,8 @@ class DuckdbComparison:
             _check_first_line(alias, question.exports[alias], len(store_columns))
         self._execute(sql.load_known(self._stores), [_path(question.variants)])
         self._execute(sql.load_levels(self._stores, columns), [_path(question.levels)])
-        self._execute(
-            "SET preserve_insertion_order = true"
-        )  # of exports, a row's number is its line's
+        # Of exports, a row's number is its line's.
+        self._execute("SET preserve_insertion_order = true")
         self._execute("SET lock_configuration = true")
         counts = [self._load(s, alias) for s, alias in enumerate(self._stores)]
         self._name_variants()

@@ -5,28 +5,28 @@ What to do with a webhook's value:
     the level               value            its updated_at            verdict
     ----------------------  ---------------  ------------------------  -------
     is not ours to follow   any              any                       IGNORE
-    has an open adjustment  any              any                       LATER
-    is suspended            any              any                       LOOK
+    has an open adjustment  any              any                       DEFER
+    is suspended            any              any                       REFRESH
     is contested            as one that is not suspended
-    awaits a look           any              any                       LATER
-    has no book             any              any                       LOOK
-    is at rest              none             any                       LOOK
-    is at rest              equals the book  any                       REST
+    awaits a refresh        any              any                       DEFER
+    has no book             any              any                       REFRESH
+    is at rest              none             any                       REFRESH
+    is at rest              equals the book  any                       KNOWN
     is at rest              differs          after all that we know    ACCEPT
-    is at rest              differs          anything else, or none    LOOK
+    is at rest              differs          anything else, or none    REFRESH
 
-LATER remembers the newest value and judges it when the adjustment is settled or the look is
+DEFER remembers the newest value and judges it when the adjustment is settled or the refresh is
 done: most often it is our own write, come back before the answer, and costs nothing.
 
 What to do with a read by id:
 
     the reading                                              verdict
     -------------------------------------------------------  -------
-    is of a level whose pool is unbalanced                   none: it waits (suspend.py)
+    is of a level whose pool is unbalanced                   none: it waits (suspension.py)
     has trouble                                              SUSPEND
-    the level moved since the read began                     SOON
-    began within 2 s of our last write or accounted change   SOON
-    visibly stale, within 60 s of our write or the wish      AGAIN
+    the level moved since the read began                     TOO_EARLY
+    began within 2 s of our last write or accounted change   TOO_EARLY
+    visibly stale, within 60 s of our write or the request   STALE
     anything else                                            ACCEPT
 
 Stock is a counter: changes that happen at the same time add up. No winner, no lost sale.
@@ -181,7 +181,7 @@ def _believe(
         patient = replace(level, refresh_at=now + read_lag.suspended)
         return Outcome(pool=pool.with_level(patient))
     level, events = lift_suspension(level, reading.available)
-    unanswered = heard and level.deferred is None  # a look was wished after this read began
+    unanswered = heard and level.deferred is None  # a refresh was requested after this read began
     level = replace(
         level,
         refresh_at=None,
@@ -200,8 +200,8 @@ def _believe(
     is_written_next = level.active and level.due and outstanding(level, outcome.pool.shared) != 0
     if level.deferred is not None and not is_written_next:
         outcome = outcome.then(judge_deferred(outcome.pool, level, now=now))
-    # What is owed is written now, and `deferred` is judged when that is settled: an item that never
-    # rests gets one write and one look in turn, and neither starves.
+    # What is outstanding is written now, and `deferred` is judged when that is settled: an item
+    # that never rests gets one write and one refresh in turn, and neither starves.
     return baseline_levels(outcome)
 
 
@@ -256,7 +256,7 @@ def move_shared(pool: Pool, by: int) -> Pool:
 
 
 def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
-    """Keep the newest value heard, to be judged later; note that something was heard."""
+    """Keep the newest value reported, to be judged later; note that something was reported."""
     if seen.available is None:
         return request_refresh(level, now=now)
     heard = seen.updated_at or NEVER
@@ -265,13 +265,13 @@ def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
     if level.deferred is None or heard > level.deferred_at:
         return replace(level, deferred=seen.available, deferred_at=heard)
     if heard == level.deferred_at and seen.available != level.deferred:
-        # Two values within one second: which came last is anybody's guess. NEVER makes it a look.
+        # Two values within one second: which came last is anybody's guess. NEVER means: refresh.
         return replace(level, deferred=seen.available, deferred_at=NEVER)
     return level
 
 
 def judge_deferred(pool: Pool, level: Level, *, now: datetime) -> Outcome:
-    """Judge what was heard while an adjustment was open or a look under way."""
+    """Judge what was reported while an adjustment was open or a refresh under way."""
     seen = Observation(
         key=level.key,
         available=level.deferred,

@@ -1,9 +1,9 @@
-"""Plan what is owed: which adjustments to write down, and when a batch may leave.
+"""Plan what is outstanding: which adjustments to write down, and when a batch may leave.
 
     the level                                      then
     ---------------------------------------------  -------------------------------------------
-    is not due, has not met, or is off             nothing (what a person ordered apart)
-    is due but suspended, open, or awaits a look   stays due
+    is not due, is not baselined, or is off        nothing (what a person ordered apart)
+    is due but suspended, open, or awaits a refresh  stays due
     is due and owes nothing                        is due no longer
     is due and owes more than a store can hold     is suspended and said so
     is due and owes                                one adjustment, and is due no longer
@@ -59,7 +59,7 @@ def _plan_level(outcome: Outcome, level: Level, *, now: datetime) -> tuple[Outco
     delta = outstanding(level, pool.shared)
     level = replace(level, due=False, manual_delta=0)
     if delta == 0:
-        # What was heard in the meantime waits for no settlement any more: look.
+        # What was reported in the meantime waits for no settlement any more: look.
         idle = (
             level
             if level.deferred is None

@@ -255,7 +255,7 @@ def resume(pool: Pool, *, now: datetime, read_lag: ReadLag = READ_LAG) -> Outcom
 
 
 def ended(pool: Pool) -> tuple[Event, ...]:
-    """Return the news that end what a stopped pool's levels were told of."""
+    """Return the event that end what a stopped pool's levels were told of."""
     return tuple(
         Event(kind=BOOKS, subject=f"level:{each.id}", resolved=True)
         for each in pool.levels

@@ -1,15 +1,15 @@
-"""The first meeting of levels that are to share stock. Rules 6 and 7 of the design.
+"""The baseline of levels that are to share stock. Rules 6 and 7 of the design.
 
-A level's meeting begins with the first value read after it was called. It joins its pool
+A level's baseline begins with the first value read after it was called. It joins its pool
 
     when its value                                   the pool then
     -----------------------------------------------  -------------------------------------
     equals what it should show now                   agrees on that
     at the first read equalled what it should have   has agreed on that, and what each has
-    shown when the meeting was called                done since is a movement
+    shown when the baseline was called               done since is a movement
     is anything else                                 goes on without it: a person decides
 
-The second row is for stores that go on selling while they meet. Nothing is written by a meeting.
+The second row is for stores that go on selling while they meet. Nothing is written by a baseline.
 """
 
 from dataclasses import replace
@@ -42,7 +42,7 @@ def baseline_levels(outcome: Outcome) -> Outcome:
 
 
 def _is_ready(level: Level) -> bool:
-    """Whether all is known that a level needs to meet its pool."""
+    """Whether all is known that a level needs to be baselined."""
     at_rest = not level.awaits_refresh and not level.open and not level.manual_delta
     return level.active and level.book is not None and at_rest
 
@@ -129,7 +129,7 @@ def _admit(outcome: Outcome, level: Level, base: int) -> Outcome:
 
 
 def _differs(pool: Pool, level: Level, shared: int) -> Event:
-    """Return the news that a level and its pool do not agree."""
+    """Return the event that a level and its pool do not agree."""
     return Event(
         kind="differs",
         subject=f"level:{level.id}",

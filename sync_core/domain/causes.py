@@ -3,7 +3,7 @@
     the movement, and what its store told us of the same variant   cause
     -------------------------------------------------------------  -----------------------------
     one or a few acts in a row within two minutes add up to it     their orders, by name: the fewest
-                                                                   acts that do, and the nearest
+                                                                   events that do, and the nearest
     nothing does, and it rose                                      restock or edit
     nothing does, and it fell                                      changed in the store
 
@@ -29,7 +29,7 @@ UNIT_SIGN = {OrderEventKind.SALE: -1, OrderEventKind.CANCELLATION: 1, OrderEvent
 def explain(
     delta: int, at: datetime, order_events: Sequence[OrderEvent]
 ) -> tuple[str, tuple[OrderEvent, ...]]:
-    """Return the cause of a movement in words, and the acts that it uses up."""
+    """Return the cause of a movement in words, and the order events that it uses up."""
     near = [each for each in order_events if abs(each.at - at) <= ORDER_WINDOW]
     sums = [0, *accumulate(UNIT_SIGN[each.kind] * each.quantity for each in near)]
     for n in range(1, len(near) + 1):
@@ -43,5 +43,5 @@ def explain(
 
 
 def _words(order_event: OrderEvent) -> str:
-    """Return what an act is called."""
+    """Return what an order event is called."""
     return CAUSE_WORDS[order_event.kind].format(name=order_event.name or f"{order_event.order_id}")

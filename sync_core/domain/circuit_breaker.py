@@ -1,6 +1,6 @@
 """Hold what looks like a mistake: a store that is emptied, or moves as a whole, without an order.
 
-    the movements of one store within ten minutes that no order explains    the brake
+    the movements of one store within ten minutes that no order explains    the circuit breaker
     ----------------------------------------------------------------------  ------------------
     take more than 20 pools to zero, each at once and by 10 units or more   trips: EMPTIED
     are more than half of all its units, and at least 1,000                 trips: MOVED
@@ -29,7 +29,7 @@
                                                        owed by every level that they reached
     and a person has decided about the pool meanwhile  are theirs: they never become part of it
 
-So what had been written to the other stores before the brake tripped belongs to the question, too:
+So what had reached the other stores before the breaker tripped belongs to the question, too:
 it is kept from nobody, and taken back everywhere. What is sold meanwhile stays sold: all of it is
 a delta.
 
@@ -37,11 +37,11 @@ a delta.
     ----------------------------------------------------------------------  ------------------
     as long as nobody has explained it, for 3 seconds                       waits
     is explained                                                            is passed on
-    is not explained by then, and the brake has not tripped                 is passed on
+    is not explained by then, and the circuit breaker has not tripped       is passed on
 
 Whatever is part of it has been accounted for as ever: the book of its store and `shared` moved.
-Only the other levels do not owe it yet: their `withheld` counts it, so that sales go on to be written
-at once. A level that meets its pool anew has heard of nothing: what was held from it ends there.
+Only the other levels do not owe it yet: their `withheld` counts it, so that sales are written
+at once. A level that is baselined again has heard of nothing: what was held from it ends there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ from sync_core.domain.webhook_events import OrderEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerLimits:
-    """When the brake trips."""
+    """When the circuit breaker trips."""
 
     within: timedelta = timedelta(minutes=10)
     pools: int = 20  # more of them than this fall to zero
@@ -74,7 +74,7 @@ BREAKER_LIMITS = BreakerLimits()
 
 
 class TripRule(StrEnum):
-    """What has tripped a brake."""
+    """What has tripped a circuit breaker."""
 
     EMPTIED = "emptied"
     MOVED = "moved"
@@ -94,7 +94,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedMovement:
-    """A movement that counted, as the brake sees it."""
+    """A movement that counted, as the circuit breaker sees it."""
 
     id: int
     pool: PoolId
@@ -112,7 +112,7 @@ class CountedMovement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithheldMovement:
-    """A movement that is part of a brake, or that waits to be explained."""
+    """A movement that is part of a circuit breaker, or that waits to be explained."""
 
     id: int
     breaker: str
@@ -120,7 +120,7 @@ class WithheldMovement:
     level: LevelId
     movement: int
     delta: int  # in the pool's units, without what orders account for
-    withheld_from: Mapping[LevelId, int]  # the levels that it is kept from, and their meetings
+    withheld_from: Mapping[LevelId, int]  # the levels that it is kept from, and their baselines
     at: datetime
 
 
@@ -155,7 +155,7 @@ def measure_traffic(outcomes: Iterable[Outcome], limits: BreakerLimits) -> dict[
 def explain_all(
     moves: Sequence[CountedMovement], order_events: Mapping[LevelId, Sequence[OrderEvent]]
 ) -> list[CountedMovement]:
-    """Return movements, oldest first, with what is explained; each act explains but one."""
+    """Return movements, oldest first, with what is explained; each event explains only one."""
     left = {level: list(some) for level, some in order_events.items()}
     told = []
     for each in moves:
@@ -170,7 +170,7 @@ def explain_all(
 def _with_sold(
     moves: Iterable[CountedMovement], left: Mapping[LevelId, Sequence[OrderEvent]]
 ) -> list[CountedMovement]:
-    """Return movements with the part that acts account for which explain none of them wholly.
+    """Return movements with the part that events account for which explain none wholly.
 
     A value contains all that happened before its time. So what was sold since the movement before,
     and moved nothing by itself, is part of the fall.
@@ -207,7 +207,7 @@ def may_trip(moved: Traffic, limits: BreakerLimits) -> bool:
 def tripped_rule(
     moves: Iterable[CountedMovement], total: int, limits: BreakerLimits
 ) -> TripRule | None:
-    """Return what trips the brake: the first table. `total`: the units that the store had."""
+    """Return what trips the breaker: the first table. `total`: the units that the store had."""
     unexplained = [each for each in moves if not each.explained]
     if len({each.pool for each in unexplained if each.emptied}) > limits.pools:
         return TripRule.EMPTIED
@@ -220,7 +220,7 @@ def tripped_rule(
 def is_suspicious(
     move: CountedMovement, rule: TripRule, limits: BreakerLimits, *, is_part: bool
 ) -> bool:
-    """Whether a movement is part of a brake: the second table. `is_part`: its pool is already."""
+    """Whether a movement is part of a breaker: the second table. `is_part`: its pool is already."""
     if move.explained:
         return False
     return move.emptied or _is_big(move, rule, limits) or (is_part and move.counted > 0)
@@ -240,10 +240,10 @@ def levels_to_withhold(
     """Return the levels that a movement is kept from: the third table.
 
     Args:
-        move: A movement that is part of the brake.
+        move: A movement that is part of the circuit breaker.
         waiting: The levels that it has not reached.
-        parts: What of its pool is part of the brake already.
-        rule: What has tripped the brake.
+        parts: What of its pool is part of the circuit breaker already.
+        rule: What has tripped the circuit breaker.
         limits: When it trips.
     """
     if move.counted < 0 or _is_big(move, rule, limits):
@@ -263,7 +263,7 @@ def may_correct(move: CountedMovement, parts: Iterable[WithheldMovement]) -> boo
 
 
 def is_corrected(parts: Iterable[WithheldMovement], rule: TripRule) -> bool:
-    """Whether what of a pool is part of a brake adds up to nothing that needs a decision."""
+    """Whether what of a pool is part of a breaker adds up to nothing that needs a decision."""
     total = sum(each.delta for each in parts)
     return total == 0 or (rule is TripRule.EMPTIED and total > 0)
 
@@ -271,7 +271,7 @@ def is_corrected(parts: Iterable[WithheldMovement], rule: TripRule) -> bool:
 def levels_not_reached(
     pool: Pool, move: CountedMovement, opened: Mapping[LevelId, int], *, fresh: bool
 ) -> tuple[LevelId, ...]:
-    """Return the levels that a movement has not reached: at least half of it is still owed.
+    """Return the levels that a movement has not reached: at least half of it is still outstanding.
 
     Args:
         pool: The pool, as it is now.
@@ -299,18 +299,18 @@ def _sign(move: CountedMovement) -> int:
 def withhold(
     pool: Pool, counted: int, levels: Iterable[LevelId]
 ) -> tuple[Pool, dict[LevelId, int]]:
-    """Keep a movement from levels; return the pool, and the meetings of those levels."""
+    """Keep a movement from levels; return the pool, and the baselines of those levels."""
     wanted = set(levels)
     kept = {each.id: each.level_baseline for each in pool.levels if each.id in wanted}
     withheld = pool.with_levels(
         _held_more(each, counted) if each.id in kept else each for each in pool.levels
     )
-    # A level that met its pool by this very movement owes what the pool had before it.
+    # A level that was baselined by this very movement owes what the pool had before it.
     return _due(withheld), kept
 
 
 def release(pool: Pool, delta: int, kept: Mapping[LevelId, int]) -> Pool:
-    """Let levels owe what was held from them; one that met its pool anew since then does not."""
+    """Let levels owe what was held from them; one that was baselined again since then does not."""
     if pool.shared is None:
         return pool
     freed = [
@@ -349,7 +349,7 @@ def baseline_after_release(before: Pool, after: Pool) -> Outcome:
 def _held_more(level: Level, by: int) -> Level:
     """Return a level from which more is held.
 
-    Before it has met: what it should have shown when its meeting was called does not change by it.
+    Before it is baselined: what it should have shown at that request does not change by it.
     """
     first = level.first_shared
     if not level.baselined and first is not None:

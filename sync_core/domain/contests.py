@@ -245,7 +245,7 @@ def _to_and_fro(level: LevelId, history: ContestHistory) -> Contest | None:
 def stop(pool: Pool, level: Level, contest: Contest, *, now: datetime) -> Outcome:
     """Write no more to a level that is contested; its book and its pool go on.
 
-    Where another level of the pool is stopped already, that is the same story.
+    Where another level of the pool is stopped already, that is the same incident.
     """
     stopped = replace(level, suspended=Suspension.CONTESTED, version=level.version + 1)
     after = pool.with_level(stopped)
@@ -270,7 +270,7 @@ def stop(pool: Pool, level: Level, contest: Contest, *, now: datetime) -> Outcom
 
 
 def resume(pool: Pool, *, now: datetime) -> Outcome:
-    """Write to a pool's contested levels again, once each has been read: what is owed by then."""
+    """Write to a pool's contested levels again, once each is read: what is outstanding then."""
     for level in contested(pool):
         back = replace(level, suspended=None, due=level.baselined, version=level.version + 1)
         pool = pool.with_level(request_refresh(back, now=now))

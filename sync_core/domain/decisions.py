@@ -7,13 +7,13 @@
     heard of since the read began or seconds before it;
     an adjustment is open; the number is visibly stale)
     a level cannot be read                                   UNREADABLE: nothing, and why
-    the brake holds changes of it                            HELD: the brake is decided first
+    the circuit breaker holds changes of it        HELD: the circuit breaker is decided first
     anything else                                            what was chosen is done
 
 What was chosen is a quantity for the pool: `shared` moves by `target - (what it was)`, and that
 difference is the decision. Whatever the stores did since we last looked is a movement as ever, so
     shared == first agreed + movements + decisions.
-Levels that had not met their pool do so now, and owe the difference like any other. Where the
+Levels that were not baselined do so now, and owe the difference like any other. Where the
 books of the pool did not add up, all of them begin a new baseline with it.
 """
 
@@ -80,17 +80,17 @@ class DecisionReading:
 
     reading: Reading
     version: int  # the level's, before the reading began
-    mark: int = 0  # its wishes for a look, before the reading began
+    mark: int = 0  # its requests for a refresh, before the reading began
     began: datetime  # by our clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedLevel:
-    """A level that met its pool by a decision."""
+    """A level that was baselined by a decision."""
 
     level: LevelId
     level_baseline: int
-    written: int  # what it was owed by the decision
+    written: int  # what was outstanding by the decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def decide(
         chosen: What the person wants.
         reads: What each level that takes part showed by id.
         now: Our clock.
-        patience: How long readings may lag.
+        read_lag: How long readings may lag.
     """
     part = participants(pool, chosen.level)
     if any(each.withheld for each in pool.levels):
@@ -188,7 +188,7 @@ def _has_moved(pool: Pool, chosen: PoolDecision, values: Mapping[LevelId, int | 
 
 
 def account_for(pool: Pool, level: Level, reading: Reading, *, now: datetime) -> Outcome:
-    """Take a reading for true: a movement where the level has met, its book where it has not."""
+    """Take a reading for true: a movement where the level is baselined, else its book."""
     available = reading.available
     if available is None:
         return Outcome(pool=pool)
@@ -242,7 +242,7 @@ def _taken_back(level: Level, available: int) -> tuple[Level, tuple[Event, ...]]
 def _carry_out(
     outcome: Outcome, chosen: PoolDecision, joining: set[LevelId]
 ) -> tuple[Outcome, Effect] | Obstacle:
-    """Move the pool to what was chosen, and let the levels in that had not met it."""
+    """Move the pool to what was chosen, and let the levels in that were not baselined."""
     pool = outcome.pool
     founded = pool.shared is None
     pool = _found(pool)
@@ -300,8 +300,8 @@ def _joined(level: Level, shared: int, *, joins: bool) -> Level:
 def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect] | str:
     """Take a decision back, as a delta: what has happened since then stays.
 
-    A level that had met its pool by the decision leaves it again, and what was written to it is
-    written back (what was owed and not written yet, is not); it then differs as it did, and a
+    A level that was baselined by the decision leaves it again, and what was written to it is
+    written back (what was not written yet, is not); it then differs as it did, and a
     person may choose anew.
 
     Returns:

@@ -11,7 +11,7 @@
                                                             source shows, buffer and pack counted
     not met, and nobody knows what the source shows         NO_SOURCE
 
-    a variant that is kept at a mapped place, in no pool    the variant
+    a variant that is kept in a location group, in no pool  the variant
     ------------------------------------------------------  ------------------------------------
     made of others / a gift card                            BUNDLE / GIFT_CARD
     some store has several variants of the same key         AMBIGUOUS
@@ -99,7 +99,9 @@ class Discrepancy:
     location_group: int | None = None
     location: LocationId | None = None
     exported: int | None = None  # what the store shows, as far as that is known
-    should_show: int | None = None  # by its pool, or by the source's number when it has not met
+    should_show: int | None = (
+        None  # by its pool, or by the source's number when it is not baselined
+    )
     known_level: KnownLevel | None = None  # of a level
     sold: UnknownVariant | None = None  # of a variant
     was: VariantNames | None = None  # of a variant that is renamed
@@ -112,11 +114,11 @@ class StoreCount:
     store: Alias
     variants: int
     tracked: int
-    levels: int  # active ones, at mapped places
+    levels: int  # active ones, in location groups
     units: int  # available there, of what can be compared
     known_variants: int
     seen_variants: int  # of these, in the export
-    known_levels: int  # ours, at the mapped places
+    known_levels: int  # ours, in location groups
     seen_levels: int  # of these, with an item in the export
     unmapped_levels: int  # ours, elsewhere: they were not compared
 

@@ -7,12 +7,12 @@
     is one of a pool that is stopped    anything                  BOOKS, for one of them
       since its books don't add up
     is not suspended                    nothing to believe        LOOK: the engine suspends it
-    has not met its pool                what the pool wants       LOOK: it may join
-    has not met its pool                another number            DIFFERS
-    has met, and its changes count      what its book says        FINE
-    has met, and its changes count      another number            MISSED: a change nobody told
-    has met, and only follows           what the pool wants       FINE
-    has met, and only follows           another number            ONE_WAY
+    is not baselined                    what the pool wants       LOOK: it may join
+    is not baselined                    another number            DIFFERS
+    is baselined, and its changes count  what its book says        FINE
+    is baselined, and its changes count  another number            MISSED: a change nobody told
+    is baselined, and only follows      what the pool wants       FINE
+    is baselined, and only follows      another number            ONE_WAY
 
 A verdict is about now: a difference that a webhook under way explains is gone a moment later, so
 whoever asks reads MISSED twice.
@@ -66,7 +66,7 @@ def _suspended(pool: Pool, level: Level) -> DriftVerdict:
 def _unmet(
     pool: Pool, level: Level, available: int, readings: Mapping[LevelId, Reading]
 ) -> DriftVerdict:
-    """Return the verdict on a level that has not met its pool."""
+    """Return the verdict on a level that is not baselined."""
     wanted = should_show(pool, level, readings)
     if wanted is None:
         return DriftVerdict.FINE  # nothing to compare it with

@@ -12,8 +12,8 @@
     no partner, ambiguous   LINK, if one     no     ignore
     anything else           none             -      ignore
 
-Every finding may be ignored, for 30 days or for ever. A fix that is safe by this table is not
-where it would move more than `MAX_SAFE_UNITS` units, take a level to zero, or leave the pool below zero.
+Every finding may be ignored, for 30 days or forever. A fix that is safe by this table is not
+where it would move more than `MAX_SAFE_UNITS`, take a level to zero, or leave the pool below zero.
 """
 
 from collections.abc import Iterator, Mapping

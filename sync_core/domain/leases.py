@@ -19,8 +19,9 @@ store or of the database as it stood when they were asked. What they decide:
     FOREIGN        a new baseline of that store; where it is the source, of its pools as a whole
     OLDER          a new baseline of everything: nothing that the database remembers holds
 
-It is a lease, not a flag: it ends by itself. A process writes to a store only within `WRITE_LEASE_SECONDS`
-of its last renewal there, by a clock that nobody sets; whoever takes over waits `TAKEOVER_WAIT_SECONDS` after its
+It is a lease, not a flag: it ends by itself. A process writes to a store only within
+`WRITE_LEASE_SECONDS` of its last renewal there, by a clock that nobody sets; whoever takes over
+waits `TAKEOVER_WAIT_SECONDS` after its
 compare-and-set, longer than that and one request together. So two never write at a time, also
 where one of them is cut off from the store, or from the other.
 

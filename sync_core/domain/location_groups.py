@@ -1,6 +1,6 @@
-"""Arrange matched variants into pools, one per place.
+"""Arrange matched variants into pools, one per location group.
 
-    of the spots that belong together              then
+    of the levels that belong together             then
     ---------------------------------------------  ------------------------------------
     none is in a pool                              a new pool of all
     some are in one pool, the rest in none         the rest join it
@@ -45,13 +45,13 @@ class PoolAssignment:
 
     new: tuple[NewPool, ...] = ()
     joining: tuple[tuple[PoolId, LevelKey], ...] = ()
-    conflicts: tuple[tuple[str, tuple[LevelKey, ...]], ...] = field(default=())  # title, spots
+    conflicts: tuple[tuple[str, tuple[LevelKey, ...]], ...] = field(default=())  # title, keys
 
 
 def assign_pools(
     matches: Matches, location_groups: LocationGroups, taken: Mapping[LevelKey, PoolId]
 ) -> PoolAssignment:
-    """Return the pools that matched variants need; `taken`: which spots are in which pool."""
+    """Return the pools that matched variants need; `taken`: which levels are in which pool."""
     stores_of: dict[PoolId, set[Alias]] = {}
     for key, pool in taken.items():
         stores_of.setdefault(pool, set()).add(key.store)
@@ -78,7 +78,7 @@ def assign_pools(
 
 
 def _spots(group: Sequence[Variant], location_group: LocationGroup) -> Iterable[LevelKey]:
-    """Yield where a group's variants are kept at a place."""
+    """Yield where a group's variants are kept in a location group."""
     for variant in group:
         if variant.store in location_group.locations:
             location = location_group.locations[variant.store]
@@ -94,8 +94,8 @@ def pair_places(
 
     locations that are free                        then
     ---------------------------------------------  -----------------------------
-    exactly one in each store, and no place yet    they are one place
-    of the same name, once each in several stores  they are one place of that name
+    exactly one in each store, and no group yet    they are one group
+    of the same name, once each in several stores  they are one group of that name
     any other                                      a person says where they belong
     """
     if not known and all(len(free.get(store, ())) == 1 for store in stores):

@@ -1,4 +1,4 @@
-"""Tell people when a pool falls below zero: somebody is owed a unit, or has ordered it in advance.
+"""Tell people when a pool falls below zero: a unit is missing, or was ordered in advance.
 
     shared            the stores that show less than nothing    it is
     ----------------  ----------------------------------------  --------------------------
@@ -6,7 +6,7 @@
     less than 0       all say CONTINUE: they sell on            pre-sold: a note
     less than 0       one says DENY, or there is none           oversold: critical
 
-A store shows what it is to show; one that is off, left alone, or outside the pool shows nothing.
+A store shows what it is to show; one that is off, suspended, or outside the pool shows nothing.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def below_zero_kind(pool: Pool) -> str | None:
 
 
 def oversold_events(before: Pool, after: Pool) -> tuple[Event, ...]:
-    """Return the news that a pool has fallen below zero, sunk further, or come back.
+    """Return the event that a pool has fallen below zero, sunk further, or come back.
 
     Whatever it was and is no more has ended: also what it became while nobody told of it.
     """

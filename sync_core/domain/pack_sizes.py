@@ -2,17 +2,17 @@
 
     the level                                       then
     ----------------------------------------------  --------------------------------------------
-    its connection is off                           the size is kept for its first meeting
-    has not met its pool, and shows what it should  it joins, and nothing is written
-    has not met its pool, and shows another number  it goes on without it: a person decides
-    has met its pool                                it owes the difference to what it should show
+    its connection is off                           the size is kept for its initial comparison
+    is not baselined, and shows what it should      it joins, and nothing is written
+    is not baselined, and shows another number      it goes on without it: a person decides
+    is baselined                                    it owes the difference to what it should show
     is suspended                                    UNREADABLE: that is settled first
     as `decide`: MOVED, BUSY, UNREADABLE, HELD      nothing, and why
 
 `shared` does not move by it: a pack size says how a store counts, not how much there is. What the
 store did before it was changed is accounted for by the size that it had, so the level is read
 first; only a sale in the seconds after that reading counts by the new size. From then on a level
-that has met begins another meeting: what older decisions wrote to it was in other units, and cannot
+that is baselined begins another baseline: what older decisions wrote was in other units, and can't
 be taken back in these. A size is taken back by setting it again.
 """
 

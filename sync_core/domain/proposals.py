@@ -51,6 +51,7 @@ class ProposalKind(StrEnum):
     MODE = "mode"  # a change of mode, after its preflight
     UNDO = "undo"  # taking back what a receipt did
     PACK = "pack"  # how many shared units are in one of a store's own
+    # The value is part of the daily seals: it stays.
     CIRCUIT_BREAKER = "brake"  # writes that are held until somebody says so
 
 
@@ -63,13 +64,14 @@ class Choice(StrEnum):
     USE_LOWER = "use_lower"
     USE_NUMBER = "use_number"  # a number that the person enters
     KEEP = "keep"  # keep the difference, as a buffer
-    RETRY = "retry"  # take the level back, and write what is still owed
+    RETRY = "retry"  # take the level back, and write what is still outstanding
     RESUME = "resume"  # write to a contested level again
     LINK = "link"  # these variants are the same product
     IGNORE_MONTH = "ignore_month"
     IGNORE = "ignore"
     CONFIRM = "confirm"  # do what was shown
     RELEASE = "release"  # write what was held
+    # The value is part of the daily seals: it stays.
     INVESTIGATE = "hold"  # hold it, and say who looks into it
     DISCARD = "discard"  # ignore these changes: give the store back what it had
     DISMISS = "dismiss"  # none of it
@@ -255,7 +257,7 @@ class Report:
     progress: dict[str, str] = field(default_factory=dict)  # by store, in words
     summary: dict[str, object] = field(default_factory=dict)  # counts: compared, differing, units …
     worst: tuple[Worst, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)  # standing findings by kind
+    counts: dict[str, int] = field(default_factory=dict)  # open findings by kind
     open: int = 0  # proposals that wait for a decision
     safe: int = 0  # those of them that are safe
     decided: int = 0  # proposals that were approved or dismissed

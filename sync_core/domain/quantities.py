@@ -1,4 +1,4 @@
-"""What a level must show, and what it owes.
+"""What a level must show, and what is outstanding.
 
     shared            with a buffer of b    with packs of p
     ----------------  --------------------  ---------------
@@ -7,8 +7,8 @@
     below 0           shared                rounded down
 
 Below zero nothing is kept back: an oversold unit is owed to a customer, whatever the buffer.
-What the brake holds has, for this level, not happened yet. What a person ordered for a level that
-has left its pool (an undo) is owed whatever the pool says.
+What the breaker holds has, for this level, not happened yet. What a person ordered for a level that
+has left its pool (an undo) is outstanding whatever the pool says.
 
 What makes no whole pack is a remainder: of 50 shared units, packs of 6 show 8, and 2 are left over.
 It is in no store's number but stays in `shared`: one pack sold takes 6, which leaves 44, and 7.
@@ -52,5 +52,5 @@ def outstanding(level: Level, shared: int | None) -> int:
 
 
 def may_be_outstanding(level: Level, shared: int) -> bool:
-    """Whether something is owed to a level, or may be once what is open is settled."""
+    """Whether a delta is outstanding for a level, or may be once what is open is settled."""
     return level.baselined and (level.open or outstanding(level, shared) != 0)

@@ -2,12 +2,12 @@
 
     the adjustment                       its level
     -----------------------------------  ----------------------------------------------------------
-    was written                          its book moves by it, unless it meets its pool anew
+    was written                          its book moves by it, unless it is baselined again
     was certainly not written            owes it again
-    will not be written                  is left alone, and people are told why
-    may have been written, key too old   is left alone, and people are told both numbers
+    will not be written                  is suspended, and people are told why
+    may have been written, key too old   is suspended, and people are told both numbers
 
-What was heard while it was open is judged now.
+What was reported while it was open is judged now.
 """
 
 from dataclasses import replace
@@ -43,7 +43,7 @@ def settle_adjustment(
 
 
 def _meet_again(level: Level, *, now: datetime) -> Level:
-    """Return a level for which a person's order has been written: it may meet its pool now."""
+    """Return a level for which a person's order has been written: it may be baselined now."""
     fresh = replace(
         level, first_book=level.book, level_baseline=level.level_baseline + 1, withheld=0
     )
@@ -51,7 +51,7 @@ def _meet_again(level: Level, *, now: datetime) -> Level:
 
 
 def mark_unwritten(pool: Pool, undone: Adjustment, *, now: datetime) -> Outcome:
-    """Close an adjustment that certainly did not happen; what is owed stays owed."""
+    """Close an adjustment that certainly did not happen; what is outstanding stays so."""
     level = replace(pool.level(undone.level), open=False, due=True)
     level = _still_ordered(replace(level, version=level.version + 1), undone)
     if not level.baselined and level.manual_delta == 0:
@@ -74,7 +74,7 @@ def _still_ordered(level: Level, undone: Adjustment) -> Level:
 
 
 def refuse(pool: Pool, undone: Adjustment, *, why: str, now: datetime) -> Outcome:
-    """Close an adjustment that the store will not take, and leave its level alone."""
+    """Close an adjustment that the store will not take, and suspend its level."""
     level = replace(pool.level(undone.level), open=False)
     if level.level_baseline != undone.level_baseline:
         level = _still_ordered(level, undone)
@@ -94,5 +94,5 @@ def expire(pool: Pool, doubtful: Adjustment, *, now: datetime) -> Outcome:
 
 
 def _with_facts(events: tuple[Event, ...], **facts: str | int | None) -> tuple[Event, ...]:
-    """Return the news with more facts each."""
+    """Return the events with more facts each."""
     return tuple(replace(each, facts={**each.facts, **facts}) for each in events)

@@ -1,10 +1,10 @@
-"""Leave a level alone, and take it back. Rule 10 of the design: unknown is never zero.
+"""Suspend a level, and take it back. Rule 10 of the design: unknown is never zero.
 
 a level comes back from              showing               then
 -----------------------------------  --------------------  ---------------------------------
-missing, untracked                   anything              it meets its pool anew
+missing, untracked                   anything              it is baselined again
 inactive, refused, bundle, gift card what its book says    it goes on
-the same                             another number        it meets its pool anew: whether
+the same                             another number        it is baselined again: whether
 that was a sale or a fresh start
 at 0, nobody can say
 unfinished                           anything              it waits for a person
@@ -27,7 +27,7 @@ class ReadLag:
     settling: timedelta = timedelta(seconds=2)  # after our last write or accounted change
     stale_retry: timedelta = timedelta(seconds=10)  # before a stale reading is repeated
     max_lag: timedelta = timedelta(seconds=60)  # after which what is read is the truth
-    suspended: timedelta = timedelta(hours=1)  # between looks at a suspended level
+    suspended: timedelta = timedelta(hours=1)  # between refreshes at a suspended level
 
 
 READ_LAG = ReadLag()
@@ -36,7 +36,7 @@ READ_LAG = ReadLag()
 def suspend(
     pool: Pool, level: Level, why: Suspension, *, now: datetime, read_lag: ReadLag = READ_LAG
 ) -> Outcome:
-    """Leave a level alone until it can be read again; the pool's other levels go on."""
+    """Suspend a level until it can be read again; the pool's other levels go on."""
     again = now + read_lag.suspended
     changed = level.suspended is not why
     if changed and level.suspended is not None and level.suspended.needs_baseline:
@@ -78,7 +78,7 @@ def lift_suspension(level: Level, available: int) -> tuple[Level, tuple[Event, .
 
 
 def restart_level(level: Level, *, shared: int | None = None) -> Level:
-    """Return the level before a new first meeting; `shared`: what its pool holds by now.
+    """Return the level before a new baseline; `shared`: what its pool holds by now.
 
     An open adjustment stays open and is settled as ever, without moving the new book.
     """
@@ -99,10 +99,10 @@ def restart_level(level: Level, *, shared: int | None = None) -> Level:
 
 
 def request_refresh(level: Level, *, now: datetime, read_lag: ReadLag = READ_LAG) -> Level:
-    """Return the level with a look wanted as soon as a read can be believed."""
+    """Return the level with a refresh requested as soon as a read can be believed."""
     soon = max(now, max(level.settled_at, level.accounted_at) + read_lag.settling)
     if level.is_unreadable:
-        # Sooner than it would have been, and never put off by what else is heard.
+        # Sooner than it would have been, and never put off by what else is reported.
         soon = min(now + read_lag.stale_retry, level.refresh_at or now + read_lag.stale_retry)
     return replace(
         level,

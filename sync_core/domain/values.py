@@ -42,7 +42,7 @@ class InventoryPolicy(StrEnum):
 
 
 class Suspension(StrEnum):
-    """Why a level is left alone. Unknown is never zero."""
+    """Why a level is suspended. Unknown is never zero."""
 
     MISSING = "missing"  # the item is gone, or was never stocked there
     UNTRACKED = "untracked"  # its quantity means nothing
@@ -56,7 +56,7 @@ class Suspension(StrEnum):
 
     @property
     def needs_baseline(self) -> bool:
-        """Whether a level that comes back from this must meet its pool anew."""
+        """Whether a level that comes back from this must be baselined again."""
         return self in {Suspension.MISSING, Suspension.UNTRACKED}
 
 
@@ -64,7 +64,7 @@ class ObservedBy(StrEnum):
     """Where an observation came from."""
 
     WEBHOOK = "webhook"
-    REFRESH = "refresh"
+    REFRESH = "refresh"  # rows from before 2026-11-30 say "look", and stay: they are sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a read by id found at a spot. `trouble` says why a quantity cannot be believed."""
+    """What a read by id found at a level. `trouble` says why a quantity cannot be believed."""
 
     key: LevelKey
     available: int | None = None
@@ -135,7 +135,7 @@ class Adjustment:
     batch: int
     level: LevelId
     delta: int
-    level_baseline: int  # the level's meeting when it was planned
+    level_baseline: int  # the level's baseline when it was planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +149,15 @@ class Level:
     policy: InventoryPolicy = InventoryPolicy.DENY  # of its variant, as its store says
     buffer: int = 0  # units kept back from this store
     pack: int = 1  # shared units in one of this store's
-    withheld: int = 0  # units of `shared` that are not passed on to it: the brake holds them
+    withheld: int = (
+        0  # units of `shared` that are not passed on to it: the circuit breaker holds them
+    )
     manual_delta: int = 0  # a delta that a person ordered for it, whatever its pool says
     book: int | None = None  # what it shows, as far as we have accounted for it
-    first_book: int | None = None  # where this meeting began
-    first_shared: int | None = None  # what the pool had agreed on when this meeting was called
+    first_book: int | None = None  # where this baseline began
+    first_shared: int | None = None  # what the pool had agreed on when this baseline was called
     baselined: bool = False  # shares the pool's quantity
-    level_baseline: int = 0  # goes up when the level must meet its pool anew
+    level_baseline: int = 0  # goes up when the level must be baselined again
     open: bool = False  # an adjustment is under way
     due: bool = False  # the pool has moved since this level was planned
     suspended: Suspension | None = None
@@ -165,10 +167,10 @@ class Level:
     accounted_at: datetime = NEVER  # when we last accounted for a change (our clock)
     settled_at: datetime = NEVER  # when we last settled a write (our clock)
     last_delta: int = 0  # of our last settled write
-    refresh_at: datetime | None = None  # a look is wanted, not before this (our clock)
+    refresh_at: datetime | None = None  # a refresh is requested, not before this (our clock)
     refresh_since: datetime | None = None  # since when it has been wanted
-    refresh_mark: int = 0  # goes up with every wish for a look
-    deferred: int | None = None  # newest value heard while an adjustment was open
+    refresh_mark: int = 0  # goes up with every request for a refresh
+    deferred: int | None = None  # newest value reported while an adjustment was open
     deferred_at: datetime = NEVER  # its `updated_at`
     version: int = 0  # goes up whenever the book moves or an adjustment opens
 
@@ -195,7 +197,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """The levels that share stock: matched variants at one place."""
+    """The levels that share stock: matched variants at one location group."""
 
     id: PoolId
     title: str  # a merchant wrote it: escape it wherever it is shown
@@ -209,7 +211,7 @@ class Pool:
         return next(each for each in self.levels if each.id == wanted)
 
     def at(self, key: LevelKey) -> Level:
-        """Return the level at that spot."""
+        """Return the level with that key."""
         return next(each for each in self.levels if each.key == key)
 
     def with_level(self, level: Level) -> "Pool":
@@ -269,10 +271,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that people must be told: the seed of a notice.
+    """Something that people must be told: what a notification is made of.
 
-    `subject` names the one thing that it is about; a later piece of news with the same kind and
-    subject continues the same story, and `resolved` ends it.
+    `subject` names the one thing that it is about; a later event with the same kind and
+    subject continues the same incident, and `resolved` ends it.
     """
 
     kind: str

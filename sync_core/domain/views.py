@@ -32,7 +32,7 @@ class StoreView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreakerView:
-    """A brake that asks somebody to decide."""
+    """A circuit breaker that asks somebody to decide."""
 
     subject: str
     store: Alias  # what moved there is not passed on
@@ -47,7 +47,7 @@ class CircuitBreakerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedProduct:
-    """One product that a brake asks about."""
+    """One product that a circuit breaker asks about."""
 
     pool: PoolId
     title: str  # a merchant wrote it
@@ -100,7 +100,7 @@ class Overview:
     stores: tuple[StoreView, ...]
     pools: int
     agreed: int
-    differing: int  # levels whose first meeting differs
+    differing: int  # levels whose initial comparison differs
     oversold: int  # pools below zero that nobody wants there
     findings: int
     unhandled: int
@@ -176,7 +176,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineProgress:
-    """How far a store's first meeting has come."""
+    """How far a store's initial comparison has come."""
 
     store: Alias
     levels: int
@@ -239,7 +239,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that still stands."""
+    """Something that is still open."""
 
     id: int
     kind: str

@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 
 TOKEN_LIFETIME = timedelta(hours=24)
 RENEW_BEFORE_END = timedelta(hours=4)  # before its end, a token is renewed
-PAUSE_AFTER_FAILURE = timedelta(
-    seconds=5
-)  # between two failing attempts, however many requests want one
+PAUSE_AFTER_FAILURE = timedelta(seconds=5)  # however many requests want a token meanwhile
 RETRY_RENEWAL_AFTER = timedelta(minutes=1)  # after a failed renewal while the old token still works
 
 _GRANT_ERROR_WORDS = {

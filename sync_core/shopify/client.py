@@ -103,9 +103,7 @@ class ShopifyStore:
         self._costs = QueryCosts()
         self._warned = False
         self._date: datetime | None = None  # of the last answer
-        self._clock_lead = timedelta(
-            0
-        )  # of the store's clock, was ours then; not less than nothing
+        self._clock_lead = timedelta(0)  # how far our clock was ahead of the store's; never below 0
 
     def budget(self) -> Budget:
         """Return what the store's last answer said of our budget, restored up to now."""

@@ -8,9 +8,8 @@ from sync_core.errors import Throttled
 from sync_core.ports import Budget
 from sync_core.shopify.documents import Document
 
-DEFAULT_BUDGET = Budget(
-    available=2000.0, maximum=2000.0, restore=100.0
-)  # until the store has spoken
+# Until the store has said it.
+DEFAULT_BUDGET = Budget(available=2000.0, maximum=2000.0, restore=100.0)
 POINTS_KEPT_FOR_WRITES = 100.0  # points that reading leaves to writing
 MAX_WAITS = 20  # times to look again for room
 MIN_SLEEP_SECONDS = 0.01  # seconds between two looks

@@ -49,6 +49,7 @@ JACKET = "slim fit denim jacket"
         ("drift", g.ShowDrift()),
         ("unmatched", g.ShowUnmatched()),
         ("places", g.ShowLocations()),
+        ("locations", g.ShowLocations()),
         ("buffer all 2", g.SetBuffer(None, 2)),
         ("buffer ALL 2 us", g.SetBuffer(None, 2, "us")),
         ('buffer "all" 2', g.SetBuffer("all", 2)),

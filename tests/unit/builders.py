@@ -34,7 +34,7 @@ def key(store="eu", item=None):
 
 
 def level(store="eu", book=50, **rest):
-    """Return a level that has met, and has been quiet for an hour."""
+    """Return a level that is baselined, and has been quiet for an hour."""
     given = {
         "id": STORES.index(store) + 1,
         "key": key(store),
@@ -54,7 +54,7 @@ def level(store="eu", book=50, **rest):
 
 
 def new_level(store="eu", book=None, **rest):
-    """Return a level before its first meeting; with a book: read, and not met."""
+    """Return a level before its initial comparison; with a book: read, and not met."""
     fresh = {"first_book": book, "first_shared": None, "baselined": False, "refresh_at": None}
     quiet = dict.fromkeys(
         ("seen_at", "reported_at", "written_at", "settled_at", "accounted_at"), NEVER
@@ -63,7 +63,7 @@ def new_level(store="eu", book=None, **rest):
 
 
 def pool(shared, *levels, **books):
-    """Return a pool: of levels, or of levels that have met and have these books."""
+    """Return a pool: of levels, or of levels that are baselined and have these books."""
     mine = levels or tuple(level(store, book) for store, book in books.items())
     return Pool(
         id=1, title="Slim Fit Denim Jacket", shared=shared, first_shared=shared, levels=mine
@@ -83,7 +83,7 @@ def read(store, available, when=0, **rest):
 
 
 def refresh_of(of, began=0, **rest):
-    """Return a look at a level, as it is now."""
+    """Return a refresh at a level, as it is now."""
     given = {"version": of.version, "mark": of.refresh_mark, **rest}
     return RefreshRequest(level=of.id, key=of.key, began=at(began), **given)
 

@@ -560,7 +560,7 @@ def test_a_suspended_level_is_looked_at_soon_after_something_was_heard():
 
 
 def awaiting(book=50, **facts):
-    """Return a pool whose destination awaits a look."""
+    """Return a pool whose destination awaits a refresh."""
     mine = level(
         "us", book, **{"refresh_at": at(0), "refresh_since": at(0), "refresh_mark": 1, **facts}
     )
@@ -612,7 +612,7 @@ def test_a_reading_from_before_our_write_is_repeated():
 
 
 def test_a_stale_reading_is_not_accounted_within_a_minute_and_is_after_it():
-    """Nobody waits for ever: a skewed clock must not hide a sale."""
+    """Nobody waits forever: a skewed clock must not hide a sale."""
     start, times = awaiting(written_at=at(9), settled_at=at(0)), []
     for _ in range(20):
         mine = start.at(key("us"))
@@ -654,7 +654,7 @@ def test_a_reading_without_a_number_is_never_believed():
 
 
 def test_a_level_that_comes_back_as_it_was_goes_on():
-    """What the others did meanwhile is owed and written."""
+    """What the others did meanwhile is outstanding and written."""
     away = suspend(pool(50, eu=50, us=50), level("us"), Suspension.INACTIVE, now=at(0)).pool
     sold = observe(away, seen("eu", 48, 5), now=at(5)).pool
     told = apply_reading(
@@ -744,7 +744,7 @@ def test_what_was_heard_before_a_read_is_in_it():
 
 
 def test_what_is_owed_after_a_look_is_written_before_later_is_judged():
-    """One write and one look in turn: neither starves."""
+    """One write and one refresh in turn: neither starves."""
     start = awaiting()
     sold = observe(start, seen("eu", 40, 1), now=at(1)).pool
     reading = refresh_of(sold.at(key("us")), 100)

@@ -1,4 +1,4 @@
-"""The first meeting decides nothing by itself."""
+"""The initial comparison decides nothing by itself."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def first_read(of, store, available, began=0):
 
 
 def baselined(of):
-    """Return the stores whose levels have met."""
+    """Return the stores whose levels are baselined."""
     return {each.key.store for each in of.levels if each.baselined}
 
 
@@ -208,7 +208,7 @@ def test_a_level_that_joins_with_a_sale_says_so():
 
 
 def test_a_pack_sold_before_a_level_joins_takes_as_many_as_are_in_it():
-    """In a meeting too."""
+    """In a baseline too."""
     mine = new_level("us", 4, first_book=5, first_shared=50, pack=10)
     told = baseline_levels(Outcome(pool=pool(50, level("eu"), mine)))
     assert (told.pool.shared, due(told.pool)) == (40, {"eu"})
@@ -216,7 +216,7 @@ def test_a_pack_sold_before_a_level_joins_takes_as_many_as_are_in_it():
 
 
 def test_one_way_a_level_joins_and_its_sale_is_not_counted():
-    """Its own changes move its book alone, in a meeting too."""
+    """Its own changes move its book alone, in a baseline too."""
     mine = new_level("us", 48, first_book=50, first_shared=50, mode=Mode.ONE_WAY)
     told = baseline_levels(Outcome(pool=pool(45, level("eu", 45), mine)))
     assert (told.pool.shared, due(told.pool)) == (45, {"us"})

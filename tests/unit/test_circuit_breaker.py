@@ -1,4 +1,4 @@
-"""What trips the brake, what it holds, and that nothing of it is lost."""
+"""What trips the circuit breaker, what it holds, and that nothing of it is lost."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -341,7 +341,7 @@ def test_held_and_passed_on_is_what_moved(steps, buffer, pack):
 
 
 def written(state, store, seconds):
-    """Let what is owed to a store be written."""
+    """Let what is outstanding to a store be written."""
     planned, deltas = plan_adjustments(state, store, now=at(seconds))
     state = planned.pool
     for number, delta in deltas.items():
@@ -364,7 +364,7 @@ def test_released_when_nothing_is_owed_writes_nothing():
 
 
 def test_a_level_that_was_about_to_meet_still_can():
-    """It agreed when its meeting was called; what is held from it changes nothing."""
+    """It agreed when its baseline was called; what is held from it changes nothing."""
     unmet = new_level("us", 50, first_shared=50)
     start = fall(pool(50, level("eu"), unmet), "eu", 0, 1).pool
     start = replace(start, levels=(start.level(1), unmet))

@@ -85,7 +85,7 @@ def taken_back(of, effect):
 
 
 def wants(of):
-    """Return what each store shows once all that is owed is written."""
+    """Return what each store shows once all that is outstanding is written."""
     return {
         each.key.store: None if each.book is None else each.book + outstanding(each, of.shared)
         for each in of.levels
@@ -93,7 +93,7 @@ def wants(of):
 
 
 def baselined(of):
-    """Return the stores whose levels have met."""
+    """Return the stores whose levels are baselined."""
     return {each.key.store for each in of.levels if each.baselined}
 
 
@@ -159,7 +159,7 @@ def test_what_was_heard_while_reading_is_not_forgotten(odd):
 
 
 def test_a_sale_heard_of_in_the_same_second_as_the_last_outlives_a_decision():
-    """Such a sale is only a wish for a look; the decision must not grant it with an older read."""
+    """Such a sale is only a request for a refresh; an older read must not grant it."""
     of = pool(50, level("eu"), level("us", seen_at=at(-1)))
     shows = {"eu": 50, "us": 50}
     found = reads(of, shows, when=-1)
@@ -307,7 +307,7 @@ def test_what_a_person_ordered_for_a_level_is_over_when_it_joins():
 
 
 def write_all(of):
-    """Write all that is owed, at once; return the pool."""
+    """Write all that is outstanding, at once; return the pool."""
     for store in [each.key.store for each in of.levels]:
         before = of.at(key(store))
         outcome, deltas = plan_adjustments(of, store, now=at(10))
@@ -364,7 +364,7 @@ def test_a_write_that_is_under_way_is_given_back_only_if_it_happens(close, after
 
 
 def test_what_was_ordered_outlives_a_suspension():
-    """The store closed the location for an hour; what is owed back is owed still."""
+    """The store closed the location for an hour; what is to be written back stays outstanding."""
     of, effect = done(pool(None, *MEETING), "us", 50, SEEN)
     of = taken_back(write_all(of), effect)
     mine = request_refresh(of.level(US), now=at(101))
@@ -378,7 +378,7 @@ def test_what_was_ordered_outlives_a_suspension():
 
 
 def test_what_was_ordered_is_over_when_its_level_begins_anew():
-    """The item was deleted and made again: nothing is known of it, so nothing is owed to it."""
+    """The item was deleted and made again: nothing is known of it, so nothing is outstanding."""
     mine = new_level("us", 50, manual_delta=-3, due=True, refresh_at=at(0))
     of = pool(50, level("eu"), mine)
     of = apply_reading(

@@ -78,7 +78,7 @@ def test_a_follower_gets_the_sources_number_or_keeps_fewer():
 
 @pytest.mark.parametrize(("shows", "kept"), [(47, True), (53, False), (-1, False), (0, True)])
 def test_a_first_meeting_is_never_safe(shows, kept):
-    """The first meeting decides nothing by itself; more cannot be kept back."""
+    """The initial comparison decides nothing by itself; more cannot be kept back."""
     found = offered("differs", pool(None, new_level("eu"), new_level("us")), eu=50, us=shows)
     keep = [Choice.KEEP] if kept else []
     assert choices(found) == [*QUANTITIES, *keep, Choice.USE_NUMBER, *IGNORE]

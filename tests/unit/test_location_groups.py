@@ -1,4 +1,4 @@
-"""Pools, one per place, and the map of places."""
+"""Pools, one per location group, and the map of places."""
 
 import pytest
 

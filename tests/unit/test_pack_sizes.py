@@ -58,7 +58,7 @@ def sold(of, by):
 
 
 def written(of):
-    """Write what is owed, and return the pool and the deltas."""
+    """Write what is outstanding, and return the pool and the deltas."""
     told = {}
     for each in of.levels:
         outcome, deltas = plan_adjustments(of, each.key.store, now=at(7200))

@@ -257,7 +257,7 @@ def test_shared_and_books_are_the_sum_of_what_happened(others, calls):
 
 @given(calls=calls)
 def test_a_pool_that_never_agreed_adds_up_from_its_agreement_on(calls):
-    """The first meeting is part of the same sum."""
+    """The initial comparison is part of the same sum."""
     mine = [new_level(store, refresh_at=at(0), refresh_since=at(0)) for store in STORES]
     kept = Book(pool(None, *mine))
     for what, number, value, when, pause in calls:

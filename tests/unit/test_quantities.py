@@ -43,7 +43,7 @@ def test_more_stock_never_shows_less(one, more, buffer, pack):
 
 @given(shared=quantities, book=quantities, buffer=buffers, pack=packs)
 def test_what_is_owed_follows_from_shared_and_book(shared, book, buffer, pack):
-    """Writing it makes the level show what it should; then nothing is owed."""
+    """Writing it makes the level show what it should; then nothing is outstanding."""
     mine = level("us", book, buffer=buffer, pack=pack)
     assert book + outstanding(mine, shared) == target_of(mine, shared)
     assert outstanding(level("us", target_of(mine, shared), buffer=buffer, pack=pack), shared) == 0

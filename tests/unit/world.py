@@ -49,7 +49,7 @@ class World:
         self.take(observe(self.pool, observation, now=at(self.now)))
 
     def plan_adjustments(self, store):
-        """Write down what is owed."""
+        """Write down what is outstanding."""
         outcome, deltas = plan_adjustments(self.pool, store, now=at(self.now))
         self.take(outcome)
         for delta in deltas.values():

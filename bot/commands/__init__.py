@@ -1,0 +1,1 @@
+"""What people type: the grammar of `/tipo`, and the answers."""

@@ -1,0 +1,1 @@
+"""What people fill in: forms that open over Slack, their pages and submissions."""
