@@ -4,7 +4,7 @@ import json
 import re
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -168,6 +169,7 @@ class Settings(BaseSettings):
     nightly: NightlySettings = Field(default_factory=NightlySettings)
     catch_up: CatchUpSettings = Field(default_factory=CatchUpSettings)
     safety_stop: SafetyStopSettings = Field(default_factory=SafetyStopSettings)
+    brake: dict[str, Any] | None = None  # what `safety_stop` was called; refused, not ignored
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     log_format: Literal["text", "json"] = "text"
@@ -184,6 +186,12 @@ class Settings(BaseSettings):
         """Read the environment first, then `.env`, then `tipo.toml`."""
         toml = TomlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+
+    @field_validator("brake")
+    @classmethod
+    def _is_not_used(cls, value: dict[str, Any] | None) -> None:
+        if value:
+            raise ValueError("is called TIPO_SAFETY_STOP now, with the same names behind it")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "Settings":

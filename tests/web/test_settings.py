@@ -265,6 +265,13 @@ def test_what_is_wrong_is_named_and_not_shown(wrong, name, value):
     assert value not in said
 
 
+def test_limits_under_their_old_name_are_refused(wrong):
+    """Ignored without a word, the safety stop would trip at other limits than somebody set."""
+    said = wrong(TIPO_BRAKE__POOLS="5")
+    assert "TIPO_BRAKE" in said
+    assert "TIPO_SAFETY_STOP" in said
+
+
 def test_everything_wrong_is_said_at_once(wrong):
     said = wrong(TIPO_PORT="eighty", TIPO_MATCH_BY="colour").splitlines()
     assert sorted(each.split(":")[0] for each in said) == ["TIPO_MATCH_BY", "TIPO_PORT"]
