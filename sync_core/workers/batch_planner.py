@@ -1,6 +1,5 @@
-"""Write down what is owed. Runs inside the commit that made it owed."""
+"""Write down what is owed: a store's own sender, in the transaction that takes a batch."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from sync_core.clock import Ids
@@ -13,23 +12,16 @@ MAX_FULL_BATCHES = 8  # full batches written down at once
 PAUSED_SETTING = "paused"  # the setting that stops all writing
 
 
-def plan_all_batches(
-    tx: Transaction, stores: Iterable[Store], ids: Ids, *, now: datetime, probing: bool = False
-) -> int:
-    """Write down batches for every store that may get some; return how many."""
-    if tx.setting(PAUSED_SETTING) is not None:
-        return 0
-    return sum(plan_batches(tx, store, ids, now=now, probing=probing) for store in stores)
-
-
 def plan_batches(
     tx: Transaction, store: Store, ids: Ids, *, now: datetime, probing: bool = False
 ) -> int:
     """Write down the batches that may leave for a store now; return how many.
 
-    While one waits unsent, or the store is held, what is owed stays owed: differences net out.
-    A probe of a store that is held is one batch.
+    While all writing is paused, one waits unsent, or the store is held, what is owed stays owed:
+    differences net out. A probe of a store that is held is one batch.
     """
+    if tx.setting(PAUSED_SETTING) is not None:
+        return 0
     state = tx.store(store.alias)
     is_blocked = state.blocked_since is not None and not probing
     if is_blocked or tx.has_unsent(store.alias):

@@ -42,7 +42,6 @@ from sync_core.domain.values import (
 from sync_core.errors import NoDatabase
 from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction
 from sync_core.proposals import ApprovedProposal
-from sync_core.workers.batch_planner import plan_all_batches
 from sync_core.workers.breaker_question import ask_about_breakers
 from sync_core.workers.contest_detector import ask_about_contests
 from sync_core.workers.context import Context
@@ -155,7 +154,6 @@ class Decider:
                 continue
             if tx.close_proposal(each.proposal.id, result=result.to_json()) and result.again:
                 again.append((each.proposal.report, result.again))
-        plan_all_batches(tx, self._context.stores.values(), self._context.ids, now=now)
         return again
 
     def _postpone(

@@ -1,6 +1,6 @@
-"""Fold what has arrived into the books, and write down what follows, in one commit.
+"""Fold what has arrived into the books, a page in one commit.
 
-What has arrived is accounted for before anything is planned: a burst becomes full batches, and
+The senders are woken when all that has arrived is accounted for: a burst becomes full batches, and
 changes of one item in two stores become one write each.
 
     a page of deliveries                     then
@@ -33,10 +33,8 @@ from sync_core.domain.webhook_events import (
 )
 from sync_core.errors import NoDatabase, reason
 from sync_core.ports import Delivery, Transaction
-from sync_core.workers.batch_planner import plan_all_batches
-from sync_core.workers.circuit_breaker import check_circuit_breakers, decide_waiting
-from sync_core.workers.contest_detector import stop_contested
 from sync_core.workers.context import Context
+from sync_core.workers.outcomes import commit_outcomes
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +44,8 @@ class ProcessingResult:
     """What a round did."""
 
     taken: int
-    written: int  # batches written down
     products: bool  # the catalogue has changed
+    more: bool = False  # the page was full
     waited: bool = False  # something that waited may be passed on now
     again: float | None = None  # seconds until something has waited long enough
     exports: bool = False  # a store has finished an export
@@ -56,8 +54,8 @@ class ProcessingResult:
         """Return what two rounds did."""
         return ProcessingResult(
             taken=self.taken + other.taken,
-            written=self.written + other.written,
             products=self.products or other.products,
+            more=self.more or other.more,
             waited=self.waited or other.waited,
             again=other.again,
             exports=self.exports or other.exports,
@@ -85,7 +83,7 @@ class DeliveryProcessor:
         """Fold what waits, at most 1,000 deliveries; wake who has work by it."""
         context = self._context
         processed = await self._process_page()
-        if processed.taken or processed.waited:
+        if (processed.taken or processed.waited) and not processed.more:
             context.store_work.notify()
         if processed.products:
             context.catalogues.notify()
@@ -129,7 +127,7 @@ class DeliveryProcessor:
             )
             why, now = reason(exc), self._context.clock.now()
             await transaction(lambda tx: _quarantine(tx, page[0], why, now))
-            return ProcessingResult(taken=1, written=0, products=False)
+            return ProcessingResult(taken=1, products=False)
 
     def _process(self, tx: Transaction, only: Sequence[int] | None = None) -> ProcessingResult:
         context = self._context
@@ -149,21 +147,17 @@ class DeliveryProcessor:
             if isinstance(event, OrderEvents)
             for order_event in event.order_events
         ]
-        moved = check_circuit_breakers(tx, outcomes, context, now=now, order_events=order_events)
-        waited, again = decide_waiting(tx, context, moved, now=now)
-        stop_contested(tx, outcomes, context, now=now)
+        committed = commit_outcomes(
+            tx, outcomes, context, now=now, order_events=order_events, decides_waiting=True
+        )
         if order_events:
             tx.add_oversold_orders(now=now)
-        written = 0
-        if len(deliveries) < context.config.deliveries_per_round:
-            written = plan_all_batches(tx, context.stores.values(), context.ids, now=now)
-        tx.count_traffic(moved, now=now)
         return ProcessingResult(
             taken=len(deliveries),
-            written=written,
             products=products,
-            waited=waited,
-            again=again,
+            more=only is None and len(deliveries) == context.config.deliveries_per_round,
+            waited=committed.waited,
+            again=committed.next_in,
             exports=any(isinstance(event, ExportFinished) for _, event in parsed),
         )
 
@@ -228,7 +222,6 @@ def account_observations(
             outcome = observe(latest[number], each, now=now, read_lag=context.config.read_lag)
             latest[number] = outcome.pool
             outcomes.append(outcome)
-    tx.save_outcomes(outcomes, now=now)
     return outcomes
 
 

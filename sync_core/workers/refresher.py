@@ -31,10 +31,8 @@ from sync_core.domain.values import (
 )
 from sync_core.errors import NoAnswer, Refused, cut
 from sync_core.ports import Store, Transaction, UnreadLevel
-from sync_core.workers.batch_planner import plan_all_batches
-from sync_core.workers.circuit_breaker import check_circuit_breakers
-from sync_core.workers.contest_detector import stop_contested
 from sync_core.workers.context import Context
+from sync_core.workers.outcomes import commit_outcomes
 
 FIRST_RETRY_AFTER = timedelta(seconds=10)  # for a level that could not be read,
 MAX_RETRY_AFTER = timedelta(hours=1)  # growing up to this
@@ -123,7 +121,7 @@ class Refresher:
         readings: Mapping[LevelId, Reading],
         tx: Transaction,
     ) -> bool:
-        """Account for what was read, write down what follows; return whether something may wait."""
+        """Account for what was read; return whether something may wait to be explained."""
         context = self._context
         now = context.clock.now()
         pools = tx.pools_of(each.level for each in requests)
@@ -133,12 +131,7 @@ class Refresher:
             apply_reading(pools[each.level], readings[each.level], each, now=now, read_lag=read_lag)
             for each in requests
         ]
-        tx.save_outcomes(outcomes, now=now)
-        moved = check_circuit_breakers(tx, outcomes, context, now=now)
-        stop_contested(tx, outcomes, context, now=now)
-        plan_all_batches(tx, context.stores.values(), context.ids, now=now)
-        tx.count_traffic(moved, now=now)
-        return any(each.emptied for each in moved.values())
+        return commit_outcomes(tx, outcomes, context, now=now).emptied
 
     def _postpone(self, requests: Sequence[RefreshRequest], tx: Transaction) -> None:
         """Read levels later."""

@@ -47,10 +47,9 @@ from sync_core.errors import (
     cut,
 )
 from sync_core.ports import Batch, Store, Transaction
-from sync_core.workers.batch_planner import PAUSED_SETTING, plan_all_batches, plan_batches
-from sync_core.workers.circuit_breaker import check_circuit_breakers
-from sync_core.workers.contest_detector import stop_contested
+from sync_core.workers.batch_planner import PAUSED_SETTING, plan_batches
 from sync_core.workers.context import Context
+from sync_core.workers.outcomes import commit_outcomes
 from sync_core.workers.store_availability import StoreAvailability
 
 log = logging.getLogger(__name__)
@@ -113,7 +112,7 @@ class Sender:
         state = tx.store(alias)
         if state.blocked_since is not None and not state.write_refused:
             return None, None
-        plan_all_batches(tx, [self._store], context.ids, now=now, probing=state.write_refused)
+        plan_batches(tx, self._store, context.ids, now=now, probing=state.write_refused)
         batch = tx.lease_batch(alias, now=now, until=now + context.config.batch_lease)
         return batch, None if batch is not None else self._wait(tx, now)
 
@@ -212,7 +211,7 @@ class Sender:
         return open_ones, tx.pools_of(each.level for each in open_ones), now
 
     def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> None:
-        """Move the books by what the store has done, and write down what follows."""
+        """Move the books by what the store has done."""
         now = self._context.clock.now()
         done = tx.close_batch(batch.id, "settled", now=now, written_at=written_at)
         pools = tx.pools_of(each.level for each in done)
@@ -223,20 +222,16 @@ class Sender:
             for each in done
             if each.id in hit
         ]
-        tx.save_outcomes(outcomes, now=now)
-        tx.unblock_store(self._store.alias, now=now, written=True)
-        moved = check_circuit_breakers(tx, outcomes, self._context, now=now)
         reversed_levels = [
             each.level
             for each in done
             if each.id in hit and pools[each.level].level(each.level).last_delta * each.delta < 0
         ]
-        stop_contested(tx, outcomes, self._context, now=now, reversed_levels=reversed_levels)
-        plan_all_batches(tx, self._context.stores.values(), self._context.ids, now=now)
-        tx.count_traffic(moved, now=now)
+        tx.unblock_store(self._store.alias, now=now, written=True)
+        commit_outcomes(tx, outcomes, self._context, now=now, reversed_levels=reversed_levels)
 
     def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> None:
-        """Leave the refused rows alone, and send the rest under a new key."""
+        """Leave the refused rows alone; the rest is pending again, under a new key."""
         rows, pools, now = self._close(tx, batch, "refused")
         outcomes: list[Outcome] = []
         for number, each in enumerate(rows):
@@ -249,23 +244,19 @@ class Sender:
                 outcomes.append(mark_unwritten(pool, each, now=now))
         rest = [each.id for number, each in enumerate(rows) if number not in reasons]
         tx.close_adjustments(rest, "replaced", now=now)
-        tx.save_outcomes(outcomes, now=now)
         tx.unblock_store(self._store.alias, now=now, written=True)
-        moved = check_circuit_breakers(tx, outcomes, self._context, now=now)
-        plan_batches(tx, self._store, self._context.ids, now=now)
-        tx.count_traffic(moved, now=now)
+        commit_outcomes(tx, outcomes, self._context, now=now)
 
     def _replan(self, tx: Transaction, batch: Batch) -> None:
         """Nothing was written under this key: all is owed again."""
         rows, pools, now = self._close(tx, batch, "refused")
         tx.close_adjustments([each.id for each in rows], "replaced", now=now)
         outcomes = [mark_unwritten(pools[each.level], each, now=now) for each in rows]
-        tx.save_outcomes(outcomes, now=now)
-        tx.count_traffic(check_circuit_breakers(tx, outcomes, self._context, now=now), now=now)
+        commit_outcomes(tx, outcomes, self._context, now=now)
 
     def _mark_doubtful(self, tx: Transaction, batch: Batch) -> None:
         """Nobody can say whether it was written: the levels stop, and people are told both."""
         rows, pools, now = self._close(tx, batch, "doubtful")
         tx.close_adjustments([each.id for each in rows], "doubtful", now=now)
         outcomes = [expire(pools[each.level], each, now=now) for each in rows]
-        tx.save_outcomes(outcomes, now=now)
+        commit_outcomes(tx, outcomes, self._context, now=now)

@@ -243,6 +243,7 @@ def test_off_writes_and_counts_nothing(build_harness):
 def test_a_mode_changed_in_mid_flight_settles_what_is_open(build_harness):
     """Flags change; an adjustment that left is resolved as ever."""
     harness = build_harness(opened=True, latency=0.5)
+    harness.advance(5)  # the lease takes some requests
     harness.change_stock("eu", "SKU-0", -5)
     harness.advance(0.4)
     harness.set_mode(Mode.ONE_WAY)

@@ -9,7 +9,7 @@ import pytest
 from sync_core.domain.webhook_events import OrderEvents
 from sync_core.ports import Delivery
 from sync_core.shopify.webhooks import parse_webhook
-from sync_core.workers import delivery_processor
+from sync_core.workers import outcomes
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from tests.simulation.harness import assert_at_rest, assert_conserved
 
@@ -170,7 +170,7 @@ def test_where_no_delivery_is_at_fault_none_is_set_aside(build_harness, monkeypa
     def broken(*_given, **_named):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(delivery_processor, "decide_waiting", broken)
+    monkeypatch.setattr(outcomes, "decide_waiting", broken)
     for _ in range(5):
         harness.change_stock("us", "SKU-0", -1)
     harness.advance(60)
