@@ -1,7 +1,7 @@
-"""Break each rule on purpose, in a copy, and say which test notifications first. `make mutants`.
+"""Break each rule on purpose, in a copy, and say which test notices first. `make mutants`.
 
 The quick tests are asked first, the simulation last; `--suites simulation` says what it alone
-notifications. What it cannot see (a rule that another one heals) must have a test of its own. A mutant
+notices. What it cannot see (a rule that another one heals) must have a test of its own. A mutant
 on which a suite does not come to an end is killed by the clock. Exit code 1 if a mutant survives.
 """
 
@@ -53,8 +53,10 @@ MUTANTS = (
         "a new key on each sending",
         f"{WORKERS}/sender.py",
         "self._store.send(batch.body)",
-        "self._store.send(batch.body.replace("
-        "batch.key.encode(), self._context.ids.new().encode()))",
+        (
+            "self._store.send(batch.body.replace(batch.key.encode(), "
+            "self._context.ids.new().encode()))"
+        ),
     ),
     mutant(
         "no answer is taken for refused",
@@ -89,23 +91,23 @@ MUTANTS = (
     mutant(
         "no guard against stale readings",
         f"{DOMAIN}/accounting.py",
-        "    if reading.updated_at is None:\n        return undone\n",
-        "    if reading.updated_at is None or True:\n        return False\n",
+        ("    if reading.updated_at is None:\n        return undone\n"),
+        ("    if reading.updated_at is None or True:\n        return False\n"),
     ),
     mutant(
         "a read counts without the two quiet seconds",
         f"{DOMAIN}/accounting.py",
-        "look.began < max(level.settled_at, level.accounted_at) + patience.quiet",
+        "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",
         "False",
     ),
     mutant(
         "a read counts although the level has moved since it began",
         f"{DOMAIN}/accounting.py",
-        "level.open or level.version != look.version",
+        "level.open or level.version != request.version",
         "False",
         (
             f"{DOMAIN}/accounting.py",
-            "look.began < max(level.settled_at, level.accounted_at) + patience.quiet",
+            "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",
             "False",
         ),
     ),
@@ -124,7 +126,10 @@ MUTANTS = (
     mutant(
         "dropping instead of looking",
         f"{DOMAIN}/accounting.py",
-        "pool.with_level(wish(level, now=now, patience=patience)))\n        case Verdict.ACCEPT",
+        (
+            "pool.with_level(request_refresh(level, now=now, read_lag=read_lag)))\n"
+            "        case Verdict.ACCEPT"
+        ),
         "pool.with_level(level))\n        case Verdict.ACCEPT",
     ),
     mutant(
@@ -136,8 +141,10 @@ MUTANTS = (
     mutant(
         "written_at is forgotten",
         f"{DOMAIN}/settlement.py",
-        "        written_at=max(level.written_at, written_at),\n"
-        "        reported_at=max(level.reported_at, written_at),\n",
+        (
+            "        written_at=max(level.written_at, written_at),\n"
+            "        reported_at=max(level.reported_at, written_at),\n"
+        ),
         "",
     ),
     mutant(
@@ -171,7 +178,7 @@ MUTANTS = (
         "            if number in reasons or reasons:\n",
     ),
     mutant(
-        "a refused row is outstanding again at once",
+        "a refused row is owed again at once",
         f"{WORKERS}/sender.py",
         "            if number in reasons:\n",
         "            if False:\n",
@@ -183,7 +190,7 @@ MUTANTS = (
         "            if each.id in hit or True\n",
         (
             "sync_core/db/batches.py",
-            "        if closed.rowcount != 1:\n            return []\n",
+            ("        if closed.rowcount != 1:\n            return []\n"),
             "",
         ),
         (
@@ -199,13 +206,13 @@ MUTANTS = (
         "False",
     ),
     mutant(
-        "a first level_baseline that differs is adopted",
+        "a first meeting that differs is adopted",
         f"{DOMAIN}/baseline.py",
-        "    if level.book == shown(level, shared):\n",
+        "    if level.book == target_of(level, shared):\n",
         "    if level.book is not None:\n",
     ),
     mutant(
-        "a level_baseline settles what an older one sent",
+        "a meeting settles what an older one sent",
         f"{DOMAIN}/settlement.py",
         "level.level_baseline == done.level_baseline and ",
         "",
@@ -220,12 +227,11 @@ MUTANTS = (
         "unknown is zero",
         f"{DOMAIN}/accounting.py",
         "    if reading.trouble is not None or reading.available is None:\n",
-        "    reading = replace(reading, available=reading.available or 0)\n    if False:\n",
+        ("    reading = replace(reading, available=reading.available or 0)\n    if False:\n"),
         (
             f"{DOMAIN}/accounting.py",
-            "    if reading.available is None:  # weigh() has seen to it\n        return",
-            "    reading = replace(reading, available=reading.available or 0)\n"  # noqa: ISC004
-            "    if False:\n        return",
+            "    if reading.available is None:  # weigh() has seen to it\n",
+            ("    reading = replace(reading, available=reading.available or 0)\n    if False:\n"),
         ),
     ),
     mutant(
@@ -237,17 +243,17 @@ MUTANTS = (
     mutant(
         "a store is written to before it says who it is",
         f"{WORKERS}/sender.py",
-        "if self._store.alias not in self._context.identified:",
-        "if False:",
+        "self._store.alias not in self._context.identified",
+        "False",
     ),
     mutant(
-        "what the brake holds is outstanding all the same",
+        "what the brake holds is owed all the same",
         f"{DOMAIN}/quantities.py",
-        "    shared -= level.held\n",
+        "    shared -= level.withheld\n",
         "",
     ),
     mutant(
-        "what was held from an old level_baseline is outstanding in the new one",
+        "what was held from an old meeting is owed in the new one",
         f"{DOMAIN}/circuit_breaker.py",
         "if kept.get(each.id) == each.level_baseline else each",
         "if each.id in kept else each",
@@ -255,13 +261,13 @@ MUTANTS = (
     mutant(
         "an order explains every movement of its size",
         f"{DOMAIN}/circuit_breaker.py",
-        "            theirs.remove(act)\n",
+        "            theirs.remove(order_event)\n",
         "            continue\n",
     ),
     mutant(
         "what has been decided on trips the brake again",
         f"{WORKERS}/circuit_breaker.py",
-        "if decided is None or each.at > decided or each.brake == self._waiting_list",
+        "if decided is None or each.at > decided or each.breaker == self._waiting_list",
         "if True",
     ),
     mutant(
@@ -285,8 +291,11 @@ MUTANTS = (
     mutant(
         "a decision believes a number that is visibly stale",
         f"{DOMAIN}/decisions.py",
-        "        if weigh(level, read.reading, look, patience=patience) is not Verdict.ACCEPT:\n",
-        "        if False and weigh(level, read.reading, look, patience=patience):\n",
+        (
+            "        if judge_reading(level, read.reading, request, read_lag=read_lag) is "
+            "not Verdict.ACCEPT:\n"
+        ),
+        ("        if False and judge_reading(level, read.reading, request, read_lag=read_lag):\n"),
     ),
     mutant(
         "an undo takes back the total instead of the difference",
@@ -301,16 +310,18 @@ MUTANTS = (
         "    unwritten = 0 * shared\n",
     ),
     mutant(
-        "an undo does not see that a level has baselined its pool anew",
+        "an undo does not see that a level has met its pool anew",
         f"{DOMAIN}/decisions.py",
-        "level is None or level.level_baseline != joined.level_baseline or not level.baselined",
+        ("level is None or level.level_baseline != joined.level_baseline or not level.baselined"),
         "level is None",
     ),
     mutant(
         "a decision is not kept as an effect",
         f"{WORKERS}/decider.py",
-        "    tx.save_effect("
-        "each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)\n",
+        (
+            "    tx.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or "
+            "0, now=now)\n"
+        ),
         "",
     ),
     mutant(
@@ -322,14 +333,14 @@ MUTANTS = (
     mutant(
         "whoever clicks last has decided, too",
         "sync_core/db/proposals.py",
-        "still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
-        "still = PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
+        "still = IS_OPEN & PROPOSAL.",
+        "still = PROPOSAL.",
     ),
     mutant(
         "what has expired can be decided",
         "sync_core/db/proposals.py",
-        "still = OPEN & PROPOSAL.c.id.in_(some) & (PROPOSAL.c.expires_at > now)",
-        "still = OPEN & PROPOSAL.c.id.in_(some)",
+        ") & (PROPOSAL.c.expires_at > now)",
+        ")",
     ),
     mutant(
         "a buffer forgets what was ordered",
@@ -340,8 +351,8 @@ MUTANTS = (
     mutant(
         "two answers are enough for a contest",
         f"{DOMAIN}/contests.py",
-        "UNDOING = 3",
-        "UNDOING = 2",
+        "MIN_UNDOING_CHANGES = 3",
+        "MIN_UNDOING_CHANGES = 2",
     ),
     mutant(
         "sales of a sold-out item are taken for another app",
@@ -376,26 +387,26 @@ MUTANTS = (
     mutant(
         "what was before a contest counts after it",
         f"{WORKERS}/contest_detector.py",
-        "tx.contested_at(pool, since=now - WITHIN) or NEVER",
+        "tx.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER",
         "NEVER",
     ),
     mutant(
         "a contested level is written to",
-        "sync_core/domain/values.py",
+        f"{DOMAIN}/values.py",
         "return self.mode is not Mode.OFF and self.suspended is None",
         "return self.mode is not Mode.OFF and not self.is_unreadable",
         ("sync_core/db/stock.py", "        LEVEL.c.suspended.is_(None),\n", ""),
     ),
     mutant(
         "what a contested level shows is not accounted for",
-        "sync_core/domain/values.py",
+        f"{DOMAIN}/values.py",
         "return self.suspended not in {None, Suspension.CONTESTED}",
         "return self.suspended is not None",
     ),
     mutant(
         "a resumed level is not read before it is written to",
         f"{DOMAIN}/contests.py",
-        "pool = pool.with_level(wish(back, now=now))",
+        "pool = pool.with_level(request_refresh(back, now=now))",
         "pool = pool.with_level(back)",
     ),
     mutant(
@@ -407,8 +418,13 @@ MUTANTS = (
     mutant(
         "what stores did while a pool was stopped is not counted",
         f"{DOMAIN}/audit.py",
-        "going = wish(replace(back, version=level.version + 1), now=now, patience=patience)",
-        "going = replace(back, version=level.version + 1)",
+        (
+            "            going = request_refresh(\n"
+            "                replace(back, version=level.version + 1), now=now, "
+            "read_lag=read_lag\n"
+            "            )\n"
+        ),
+        "            going = replace(back, version=level.version + 1)\n",
     ),
     mutant(
         "a reading lifts what only right books may lift",
@@ -419,8 +435,8 @@ MUTANTS = (
     mutant(
         "a person's answer keeps the old books",
         f"{DOMAIN}/decisions.py",
-        "        outcome = Outcome(pool=begin_anew(pool), news=ended(pool))\n",
-        "        outcome = Outcome(pool=pool, news=ended(pool))\n",
+        "        outcome = Outcome(pool=restart_pool(pool), events=ended(pool))\n",
+        "        outcome = Outcome(pool=pool, events=ended(pool))\n",
     ),
     mutant(
         "an update that nobody will settle is waited for",
@@ -449,7 +465,7 @@ MUTANTS = (
     mutant(
         "the newest adjustment's number is given again",
         "sync_core/db/retention.py",
-        "            ADJUSTMENT.c.id < select(func.max(ADJUSTMENT.c.id)).scalar_subquery(),\n",
+        ("            ADJUSTMENT.c.id < select(func.max(ADJUSTMENT.c.id)).scalar_subquery(),\n"),
         "",
     ),
 )
@@ -480,7 +496,7 @@ def misplaced(broken: Mutant) -> list[str]:
 
 
 def first_killer(folder: Path, suites: list[str], histories: int) -> str | None:
-    """Return the first test that notifications, as `suite: test`."""
+    """Return the first test that notices, as `suite: test`."""
     for suite in suites:
         paths, limit = SUITES[suite]
         told = first_failure(folder, paths, limit, histories)
