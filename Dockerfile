@@ -9,7 +9,6 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.
 COPY pyproject.toml README.md LICENSE ./
 COPY alembic ./alembic
 COPY bot ./bot
-COPY sandbox ./sandbox
 COPY sync_core ./sync_core
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
     && pip --python /opt/tipo/bin/python install --no-cache-dir --no-deps /dist/tipo-*.whl \

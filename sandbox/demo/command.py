@@ -24,7 +24,13 @@ def demo(*, keep: Keep = False, as_json: AsJson = False) -> None:
     what each store showed when. Exit 1 if any scene ends otherwise than it must.
     """
     # Only now: every command loads this module, and the stores take their time.
-    from sandbox.demo.run import DemoFailed, run_demo  # noqa: PLC0415
+    try:
+        from sandbox.demo.run import DemoFailed, run_demo  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        if missing.name != "graphql":
+            raise
+        typer.echo("tipo: the demo needs graphql-core. pip install 'tipo[demo]'", err=True)
+        raise typer.Exit(2) from missing
 
     out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, quiet=as_json)
     try:

@@ -1,7 +1,7 @@
 """The command line: `tipo`."""
 
 import sys
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ from sync_core.cli import (
     migrate,
     mode,
     pack,
+    plugins,
     receipts,
     safety_stop,
     serve,
@@ -63,9 +64,7 @@ for part in (
     *(locations, contested, deliveries, audit, doctor, migrate, takeover, backup),
 ):
     part.register(app)
-for entry in entry_points(group="tipo.commands"):
-    # Faces and sandbox announce themselves: the core knows neither.
-    entry.load()(app)
+plugins.register(app)  # the bot and the demo announce themselves: the core knows neither
 
 
 def main() -> None:
