@@ -115,7 +115,8 @@ async def main() -> None:
         clock, luck = WallClock(), random.Random(1)
         context = Context(
             database=database, stores={}, source=Alias("eu"), clock=clock, ids=RandomIds(),
-            rng=luck, parse_webhook=parse_webhook, match_by=MatchBy.HANDLE, public_url=None, topics=topics,
+            rng=luck, parse_webhook=parse_webhook, match_by=MatchBy.HANDLE, public_url=None,
+            topics=topics,
             availability=StoreAvailability(database, clock, luck),
         )  # fmt: skip
         folder_worker = DeliveryProcessor(context)

@@ -79,7 +79,7 @@ def _taken(clicked: Clicked) -> Message:
 
 BREAKER_ANSWERS = {
     Choice.RELEASE: "The new numbers are being written. The message says when that is done.",
-    Choice.INVESTIGATE: "Noted: you are looking into it. Nothing is written until somebody decides.",
+    Choice.INVESTIGATE: "Noted: you're looking into it. Nothing is written until somebody decides.",
     Choice.DISCARD: "The stock is being restored. The message says when that is done.",
 }
 

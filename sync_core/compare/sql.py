@@ -54,8 +54,8 @@ SET_UP = (
         " book BIGINT, suspended UTINYINT, busy UTINYINT, want BIGINT, sq INTEGER, gap BIGINT)"
     ),
     (
-        "CREATE TABLE odd_variant (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT, line BIGINT,"
-        " known BOOLEAN, key UBIGINT)"
+        "CREATE TABLE odd_variant (s UTINYINT, c USMALLINT, item BIGINT, what UTINYINT,"
+        " line BIGINT, known BOOLEAN, key UBIGINT)"
     ),
     "CREATE TABLE old (s UTINYINT, item BIGINT, handle VARCHAR, sku VARCHAR, policy VARCHAR)",
     # The same as `shown` of the domain: a buffer keeps nothing back below zero, and packs are
@@ -106,7 +106,8 @@ def load_levels(stores: Sequence[Alias], columns: Sequence[Sequence[Column]]) ->
     )
     return (
         f"CREATE TABLE ours AS SELECT level, pool, {_number(stores)}::UTINYINT AS s,"
-        f" ({f'CASE s{picks} END' if picks else 'NULL'})::USMALLINT AS c, item, baselined = 1 AS baselined,"
+        f" ({f'CASE s{picks} END' if picks else 'NULL'})::USMALLINT AS c, item,"
+        " baselined = 1 AS baselined,"
         " counts = 1 AS counts, book, buffer, pack, withheld,"
         " target_of(shared, withheld, buffer, pack) AS target,"
         f" {_code('suspended', list(Suspension))} AS suspended, {_code('busy', list(Busy))} AS busy"
@@ -222,8 +223,8 @@ def count_known(store: int) -> str:
 def find_renamed(store: int, line: str) -> str:
     """Note variants that go by other names than we know."""
     return (
-        f"INSERT INTO odd_variant SELECT {store}, NULL, e.item, {CODES[DiscrepancyKind.RENAMED]}, e.{line}, true,"
-        f" NULL FROM {_known_and_exported(store)} WHERE k.names <> e.names"
+        f"INSERT INTO odd_variant SELECT {store}, NULL, e.item,"
+        f" {CODES[DiscrepancyKind.RENAMED]}, e.{line}, true, NULL FROM {_known_and_exported(store)} WHERE k.names <> e.names"
     )
 
 
@@ -231,8 +232,8 @@ def find_unmatched(store: int, line: str) -> str:
     """Note variants that are kept at a mapped place and are in no pool."""
     return (
         f"INSERT INTO odd_variant SELECT {store}, e.kept, e.item,"
-        f" CASE WHEN {_has(OWN)} THEN {CODES[DiscrepancyKind.NO_PARTNER]} ELSE w0 END, e.{line}, false, NULL"
-        f" FROM export_{store} e ANTI JOIN (SELECT item FROM ours WHERE s = {store}) o"
+        f" CASE WHEN {_has(OWN)} THEN {CODES[DiscrepancyKind.NO_PARTNER]} ELSE w0 END, e.{line},"
+        f" false, NULL FROM export_{store} e ANTI JOIN (SELECT item FROM ours WHERE s = {store}) o"
         " ON o.item = e.item WHERE e.kept IS NOT NULL"
     )
 
@@ -265,7 +266,8 @@ def load_keys(store: int) -> str:
 
 def find_ambiguous(stores: int) -> str:
     """Note where the key of a variant in no pool belongs to several variants of one store."""
-    alone = f"SELECT key FROM odd_variant WHERE what = {CODES[DiscrepancyKind.NO_PARTNER]} AND key IS NOT NULL"
+    no_partner = CODES[DiscrepancyKind.NO_PARTNER]
+    alone = f"SELECT key FROM odd_variant WHERE what = {no_partner} AND key IS NOT NULL"
     keys = " UNION ".join(
         [
             f"SELECT k.s, k.item, k.key FROM (SELECT * FROM known WHERE s = {s}"
@@ -290,7 +292,8 @@ def load_former_names(stores: Sequence[Alias]) -> str:
     return (
         f"INSERT INTO old SELECT v.s, v.item, v.handle, v.sku, v.policy"
         f" FROM (SELECT *, {_number(stores)}::UTINYINT AS s FROM {_VARIANTS}) v"
-        f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what = {CODES[DiscrepancyKind.RENAMED]}) r"
+        " SEMI JOIN (SELECT s, item FROM odd_variant"
+        f" WHERE what = {CODES[DiscrepancyKind.RENAMED]}) r"
         " ON r.item = v.item AND r.s = v.s"
     )
 
@@ -344,8 +347,8 @@ def find_discrepancies(store: int) -> str:
     """Note the levels of a store that are not plainly fine, or not what follows from the source."""
     return (
         "INSERT INTO suspect SELECT o.s, o.c, o.level, o.pool, o.item, j.what,"
-        " CASE WHEN w = 0 THEN q END, CASE WHEN baselined THEN target ELSE want END, baselined, counts, book,"
-        " suspended, busy, want, sq, gap"
+        " CASE WHEN w = 0 THEN q END, CASE WHEN baselined THEN target ELSE want END, baselined,"
+        " counts, book, suspended, busy, want, sq, gap"
         f" FROM (SELECT * FROM ours WHERE s = {store} AND c IS NOT NULL) o JOIN"
         f" (SELECT * FROM judged_{store} WHERE what <> 0 OR gap <> 0) j ON j.level = o.level"
     )
@@ -386,11 +389,12 @@ COUNT_KINDS = (
     " SELECT s, what FROM odd_variant) GROUP BY s, what"
 )
 SELECT_LEVELS = (
-    "SELECT s, c, level, pool, item, what, exported, should_show, baselined, counts, book, suspended,"
-    " busy FROM suspect WHERE what <> 0"
+    "SELECT s, c, level, pool, item, what, exported, should_show, baselined, counts, book,"
+    " suspended, busy FROM suspect WHERE what <> 0"
 )
 SELECT_VARIANTS = (
     "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.policy FROM odd_variant t"
-    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s AND t.what = {CODES[DiscrepancyKind.RENAMED]}"
+    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s"
+    f" AND t.what = {CODES[DiscrepancyKind.RENAMED]}"
     " ORDER BY t.s, t.line"
 )

@@ -71,8 +71,8 @@ ONE_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
 def restarted_values(*, now: datetime | None) -> dict[str, Any]:
     """Return what an UPDATE makes of levels that begin a new baseline; read from `now` on, or not.
 
-    It does to many levels at once what `account.restart_level` does to one. Whether an adjustment is
-    open is left as it is.
+    It does to many levels at once what `accounting.restart_level` does to one. Whether an
+    adjustment is open is left as it is.
     """
     shared = select(POOL.c.shared).where(POOL.c.id == LEVEL.c.pool_id).scalar_subquery()
     return {

@@ -28,8 +28,8 @@ VARIANT = VariantRow.__table__  # type: ignore[attr-defined]
 
 # What a step may change of a level. Its identity and its pool never change.
 MUTABLE = (
-    "buffer", "pack", "withheld", "manual_delta", "book", "first_book", "first_shared", "baselined", "level_baseline",
-    "open", "due",
+    "buffer", "pack", "withheld", "manual_delta", "book", "first_book", "first_shared",
+    "baselined", "level_baseline", "open", "due",
     "seen_at", "written_at", "reported_at", "accounted_at", "settled_at", "last_delta",
     "refresh_at", "refresh_since", "refresh_mark", "deferred", "deferred_at", "version",
 )  # fmt: skip

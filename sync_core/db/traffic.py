@@ -42,7 +42,8 @@ EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
 TRAFFIC_MINUTE: Table = TrafficMinuteRow.__table__  # type: ignore[attr-defined]
 
 KIND = "circuit_breaker"
-ENDED_SETTING = "circuit_breaker_ended"  # the setting that says until when a store's movements have been decided on
+# The setting that says until when a store's movements have been decided on.
+ENDED_SETTING = "circuit_breaker_ended"
 MINUTES_KEPT_FOR = timedelta(hours=2)  # minutes
 LEVEL_TEMPLATE = Level(
     id=LevelId(0),

@@ -97,9 +97,10 @@ def level(quantity):
 def ours(number, store, item, *, pool=None, location_group=1, **more):
     """Return a level as it is dumped: met at 50, at rest."""
     given = {
-        "level": number, "pool": pool or 1, "location_group": location_group, "store": store, "item": item,
-        "location": location(store, location_group), "is_source": int(store == EU), "counts": 1, "baselined": 1,
-        "book": 50, "buffer": 0, "pack": 1, "withheld": 0, "suspended": "", "busy": "", "shared": 50,
+        "level": number, "pool": pool or 1, "location_group": location_group, "store": store,
+        "item": item, "location": location(store, location_group), "is_source": int(store == EU),
+        "counts": 1, "baselined": 1, "book": 50, "buffer": 0, "pack": 1, "withheld": 0,
+        "suspended": "", "busy": "", "shared": 50,
     }  # fmt: skip
     return {**given, **more}
 
@@ -255,7 +256,8 @@ class Reference:
             else:
                 goal = None if row["store"] == EU else self.want(row)
             yield Discrepancy(
-                what=what, store=row["store"], item=row["item"], location_group=row["location_group"],
+                what=what, store=row["store"], item=row["item"],
+                location_group=row["location_group"],
                 location=row["location"], exported=number, should_show=goal,
                 known_level=KnownLevel(
                     level=row["level"], pool=row["pool"], baselined=bool(row["baselined"]),
@@ -479,7 +481,8 @@ def nights(draw):
                 baselined = draw(st.booleans())
                 rows.append(
                     ours(
-                        len(rows) + 1, store, item, pool=pool, location_group=location_group, baselined=int(baselined),
+                        len(rows) + 1, store, item, pool=pool, location_group=location_group,
+                        baselined=int(baselined),
                         counts=draw(st.integers(0, 1)), shared=shared,
                         book=draw(numbers) if baselined or draw(st.booleans()) else None,
                         buffer=draw(st.sampled_from([0, 0, 3])),

@@ -49,8 +49,12 @@ def shape(engine):
 
 
 def _settled(row):
-    """The parts of a SQLite table in one order: constraints may be listed in any."""
+    """The parts of a SQLite table in one order: constraints may be listed in any.
+
+    A name that was given by a change is quoted.
+    """
     *start, words = row
+    words = words.replace('"', "")
     if words.startswith("CREATE TABLE"):
         # A column that was added later stands in the line of its neighbour.
         opening, *parts = words.replace(", \n", "\n").split("\n")

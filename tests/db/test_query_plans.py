@@ -19,7 +19,8 @@ MANY = 30_000  # so many that a database with a choice takes the index
 TABLES = "level|pool|movement|delivery|batch|order_event|adjustment"
 WHOLE_POSTGRES = re.compile(rf"Seq Scan on ({TABLES})\b")
 # Of these a scan reads only the rows that it is about.
-PARTIAL = r"SCAN \w+ USING (COVERING )?INDEX (pool_unagreed|pool_oversold|delivery_new|one_open_adjustment)\b"
+SMALL_INDEXES = "pool_unagreed|pool_oversold|delivery_new|one_open_adjustment"
+PARTIAL = rf"SCAN \w+ USING (COVERING )?INDEX ({SMALL_INDEXES})\b"
 
 
 COUNTING = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= :many) "

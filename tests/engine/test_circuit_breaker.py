@@ -107,7 +107,8 @@ def shown(harness, alias):
 
 def notifications(harness):
     return harness.rows(
-        "SELECT subject, resolved, facts FROM notification WHERE kind = 'circuit_breaker' ORDER BY id"
+        "SELECT subject, resolved, facts FROM notification"
+        " WHERE kind = 'circuit_breaker' ORDER BY id"
     )
 
 

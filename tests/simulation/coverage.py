@@ -22,7 +22,9 @@ AT_STEP = {
     "a store was not written to because it refused our token": (
         "SELECT 1 FROM store WHERE blocked_since IS NOT NULL"
     ),
-    "a level waited for a reading": "SELECT 1 FROM level WHERE refresh_at IS NOT NULL AND baselined",
+    "a level waited for a reading": (
+        "SELECT 1 FROM level WHERE refresh_at IS NOT NULL AND baselined"
+    ),
     "more was sold than there was": "SELECT 1 FROM pool WHERE shared < 0",
 }
 # Asked at the end, of what has been written down.
@@ -37,7 +39,9 @@ AT_END = {
     "a decision was taken back": (
         "SELECT 1 FROM receipt r JOIN effect e ON e.receipt_id = r.id WHERE r.undoes IS NOT NULL"
     ),
-    "a token was accepted again": "SELECT 1 FROM notification WHERE kind = 'store_blocked' AND resolved",
+    "a token was accepted again": (
+        "SELECT 1 FROM notification WHERE kind = 'store_blocked' AND resolved"
+    ),
 }
 # Noted by the harness and by the people in it.
 DIED_UNHEARD = "died after the store had written, before it heard of it"

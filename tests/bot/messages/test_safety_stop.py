@@ -130,7 +130,8 @@ def test_the_buttons_are_named_for_what_they_do(stopped, label):
 
 def test_the_alert_says_all_of_it_while_it_lasts_and_its_end():
     body = {
-        "kind": "circuit_breaker", "severity": "critical", "store": "eu", "subject": "circuit_breaker:eu:1",
+        "kind": "circuit_breaker", "severity": "critical", "store": "eu",
+        "subject": "circuit_breaker:eu:1",
         "facts": facts(stopped={"us": 3}, reached={"us": 22}), "opened": NOW.isoformat(),
         "open": {"circuit_breaker:eu:1": ""}, "over": None, "seen": 1,
     }  # fmt: skip
@@ -148,7 +149,8 @@ def test_the_alert_says_all_of_it_while_it_lasts_and_its_end():
 
 def stopped(number):
     return StoppedProduct(
-        pool=number, title=f"Jacket {number}", sku="", location_group="Berlin", store="eu", before=50,
+        pool=number, title=f"Jacket {number}", sku="", location_group="Berlin", store="eu",
+        before=50,
         now=0, units=50, reached=("us",), stopped=(),
     )  # fmt: skip
 
