@@ -224,7 +224,8 @@ def find_renamed(store: int, line: str) -> str:
     """Note variants that go by other names than we know."""
     return (
         f"INSERT INTO odd_variant SELECT {store}, NULL, e.item,"
-        f" {CODES[DiscrepancyKind.RENAMED]}, e.{line}, true, NULL FROM {_known_and_exported(store)} WHERE k.names <> e.names"
+        f" {CODES[DiscrepancyKind.RENAMED]}, e.{line}, true, NULL"
+        f" FROM {_known_and_exported(store)} WHERE k.names <> e.names"
     )
 
 

@@ -20,8 +20,8 @@ Lines = Sequence[LevelDumpRow] | Sequence[VariantDumpRow]
 ROWS_PER_STEP = 20_000
 SEPARATOR, QUOTE = "\x1f", "\x1e"  # of variants: merchants hardly ever write them
 LEVEL_NAMES = (
-    "level", "pool", "location_group", "store", "item", "location", "is_source", "counts", "baselined",
-    "book", "buffer", "pack", "withheld", "suspended", "busy", "shared",
+    "level", "pool", "location_group", "store", "item", "location", "is_source", "counts",
+    "baselined", "book", "buffer", "pack", "withheld", "suspended", "busy", "shared",
 )  # fmt: skip
 
 LevelTransaction = Callable[
