@@ -89,6 +89,7 @@ def open_bolt_app(setup: SlackSetup, slack: SlackApi) -> AsyncApp:
             client=open_client(None, setup.api_url),
             signing_secret=setup.secret or "no request comes over HTTP",
             authorize=authorize,
+            raise_error_for_unhandled_request=True,  # to `Listeners.failed`, which acks it
         )
 
 

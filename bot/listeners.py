@@ -1,24 +1,35 @@
-"""What Slack sends, handed to whoever answers it.
+"""What Slack sends, handed to whoever answers it: each command, button and form has its handler.
 
-Bolt loses an ack when a handler raises right after it, and keeps no reference to a handler's task.
-So nothing escapes a handler here, and each task is held until it is done.
+    what stands around a handler   does
+    -----------------------------  -------------------------------------------------------------
+    `read`, Bolt's middleware      reads the payload; what cannot be read is acked, and logged
+    the ack                        comes next, before anything that may take long
+    `_guarded`                        keeps the task until it is done, and lets nothing escape
+    `_answer`                   origin, time limit, errors: whoever asked gets an answer
+    `failed`, Bolt's error handler acks what has no handler, and logs it
+
+Bolt answers Slack when its middlewares are through, and who somebody is may cost a question to
+Slack: so origin and authorisation come after the ack. It keeps no reference to a handler's task,
+and loses an ack when a handler raises right after it.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt import BoltResponse
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext
+from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.actions.handlers import ActionHandlers
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext, Interaction
 from bot.home import AppHome
 from bot.messages.answers import trouble
-from bot.payloads import Unreadable, read_click, read_command, read_home, read_submission
+from bot.payloads import Submission, Unreadable, read, read_home
 from bot.views.handlers import ViewHandlers, sentence_modal
 from sync_core.errors import NotAllowed
 
@@ -27,7 +38,8 @@ log = logging.getLogger(__name__)
 ANSWER_TIMEOUT_SECONDS = 60.0  # seconds that an answer may take
 SHUTDOWN_GRACE_SECONDS = 5.0  # seconds that answers under way have at the end
 MAX_CONCURRENT_ANSWERS = 200  # answers under way at once
-EVERYTHING = re.compile(".*", re.DOTALL)
+COMMAND = re.compile("^/")  # there is one, whatever a workspace has named it
+UNKNOWN = re.compile("")  # any id: registered last, for buttons of other versions
 FAILED = (
     "That did not work, and the fault is ours. Please pass on the number {ref}; "
     "the log says more under it."
@@ -37,6 +49,8 @@ LATE = "That took too long and was given up. Try again in a minute, or look at /
 
 Json = Mapping[str, Any]
 Ack = Callable[..., Awaitable[Any]]
+Next = Callable[[], Awaitable[Any]]
+Work = Callable[[Any], Awaitable[None]]
 Handler = Callable[..., Awaitable[None]]
 
 
@@ -60,67 +74,69 @@ class Listeners:
         self.gone = ""  # why Slack has let us go, if it has
 
     def register(self, app: AsyncApp) -> None:
-        """Take everything that Slack may send: what nobody takes, Bolt answers with 404."""
-        app.command(EVERYTHING)(self._guarded(self.command))
-        app.action(EVERYTHING)(self._guarded(self.click))
-        app.view(EVERYTHING)(self._guarded(self.submission))
-        app.view_closed(EVERYTHING)(self._guarded(self.nothing))
-        app.shortcut(EVERYTHING)(self._guarded(self.nothing))
-        app.options(EVERYTHING)(self._guarded(self.nothing))
-        app.event(EVERYTHING)(self._guarded(self.event))
+        """Register each handler."""
+        app.use(self.read)
+        app.error(self.failed)
+        app.command(COMMAND)(self._answered(self._commands.answer))
+        for action, work in self._actions.handlers.items():
+            app.action(action)(self._answered(work))
+        app.action(UNKNOWN)(self._answered(self._actions.unknown))
+        for callback, submit in self._views.handlers.items():
+            app.view(callback)(self._submitted(submit))
+        app.event("app_home_opened")(self.home_opened)
+        app.event("app_uninstalled")(self.uninstalled)
+        app.event("tokens_revoked")(self.uninstalled)
 
-    def _guarded(self, handler: Handler) -> Handler:
-        """Hold on to a handler's task, and let nothing escape it."""
+    async def read(self, body: Json, context: AsyncBoltContext, next_: Next) -> BoltResponse | None:
+        """Read a payload into a value, which handlers get as `interaction`."""
+        found = read(body)
+        if isinstance(found, Unreadable):
+            log.warning(
+                "Slack sent what we cannot read",
+                extra={"event": "unreadable_payload", "why": found.why},
+            )
+            return BoltResponse(status=200)
+        context["act"] = found
+        await next_()
+        return None
 
-        @wraps(handler)  # Bolt looks through it for the names of the arguments
-        async def answered(**given: Any) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._running.add(task)
-            try:
-                await handler(**given)
-            except Exception:
-                ref = self._context.ids.new()[:8]
-                log.exception("a handler has failed", extra={"event": "handler_failed", "ref": ref})
-            finally:
-                if task is not None:
-                    self._running.discard(task)
+    async def failed(self, error: Exception, body: Json) -> BoltResponse | None:
+        """Ack what has no handler: else Slack sends it again, and one day sends nothing at all."""
+        if isinstance(error, BoltUnhandledRequestError):
+            kind = str(body.get("type") or body.get("command"))[:80]
+            log.info("no handler takes %s", kind, extra={"event": "unhandled"})
+            return BoltResponse(status=200)
+        log.error("a request has failed", extra={"event": "request_failed"}, exc_info=error)
+        return None
+
+    def _answered(self, work: Work) -> Handler:
+        """Ack, and let the answer be found: to people of our own workspace."""
+
+        async def for_ours(interaction: Interaction) -> None:
+            if await self._context.is_ours(interaction):
+                await work(interaction)
+
+        async def answered(ack: Ack, interaction: Interaction) -> None:
+            with self._guarded():
+                await ack()
+                await self._answer(interaction, for_ours)
 
         return answered
 
-    async def command(self, ack: Ack, body: Json) -> None:
-        """Ack, read, and let the answer be found."""
-        await ack()
-        asked = read_command(body)
-        if isinstance(asked, Unreadable):
-            self._log_unreadable(asked)
-            return
-        await self._answer(asked, self._commands.answer(asked))
+    def _submitted(self, work: Work) -> Handler:
+        """Ack with what is wrong or with a waiting page, and let the answer be found."""
 
-    async def click(self, ack: Ack, body: Json) -> None:
-        """Ack, read, and let the answer be found."""
-        await ack()
-        click = read_click(body)
-        if isinstance(click, Unreadable):
-            self._log_unreadable(click)
-            return
-        await self._answer(click, self._actions.answer(click))
+        async def submitted(ack: Ack, interaction: Submission) -> None:
+            with self._guarded():
+                if errors := self._errors(interaction):
+                    await ack(response_action="errors", errors=dict(errors))
+                    return
+                await ack(response_action="update", view=sentence_modal("Tipo"))
+                await self._answer(interaction, work)
 
-    async def submission(self, ack: Ack, body: Json) -> None:
-        """Read, ack with what is wrong or with a waiting page, and let the answer be found."""
-        submission = read_submission(body)
-        if isinstance(submission, Unreadable):
-            await ack()
-            self._log_unreadable(submission)
-            return
-        errors = self._errors(submission)
-        if errors:
-            await ack(response_action="errors", errors=dict(errors))
-            return
-        await ack(response_action="update", view=sentence_modal("Tipo"))
-        await self._answer(submission, self._views.submit(submission))
+        return submitted
 
-    def _errors(self, submission: Any) -> Json:
+    def _errors(self, submission: Submission) -> Json:
         try:
             return self._views.errors(submission)
         except Exception:
@@ -128,43 +144,56 @@ class Listeners:
             log.exception("a form cannot be read", extra={"event": "unreadable_form"})
             return {}
 
-    async def event(self, body: Json) -> None:
-        """Take an event; Bolt has acked it."""
-        event = body.get("event")
-        kind = event.get("type") if isinstance(event, Mapping) else ""
-        if kind == "app_home_opened":
+    async def home_opened(self, body: Json) -> None:
+        """Show the App Home; Bolt has acked it."""
+        with self._guarded():
             opened = read_home(body)
             if not isinstance(opened, Unreadable) and await self._context.approvers.is_ours(
                 opened.person
             ):
                 async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                     await self._home.opened(opened.person)
-        elif kind in {"app_uninstalled", "tokens_revoked"}:
-            self.gone = f"Slack says {kind}: install the app again, then set the new tokens"
-            log.error(self.gone, extra={"event": "slack_gone"})
 
-    async def nothing(self, ack: Ack) -> None:
-        """Ack what needs no answer."""
-        await ack()
+    async def uninstalled(self, event: Json) -> None:
+        """Note that Slack has let us go."""
+        self.gone = f"Slack says {event['type']}: install the app again, then set the new tokens"
+        log.error(self.gone, extra={"event": "slack_gone"})
 
-    async def _answer(self, interaction: Interaction, work: Any) -> None:
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Hold on to a handler's task, and let nothing escape it."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.add(task)
+        try:
+            yield
+        except Exception:
+            log.exception("a handler has failed", extra=self._facts())
+        finally:
+            if task is not None:
+                self._running.discard(task)
+
+    async def _answer(self, interaction: Interaction, work: Work) -> None:
         """Let an answer be found within its time; if there is none, say so."""
         if len(self._running) > MAX_CONCURRENT_ANSWERS:
-            work.close()
             await self._tell_why(interaction, BUSY)
             return
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                await work
+                await work(interaction)
         except NotAllowed as exc:
             await self._tell_why(interaction, str(exc))
         except TimeoutError:
             log.warning("an answer took too long", extra={"event": "answer_late"})
             await self._tell_why(interaction, LATE)
         except Exception:
-            ref = self._context.ids.new()[:8]
-            log.exception("a handler has failed", extra={"event": "handler_failed", "ref": ref})
-            await self._tell_why(interaction, FAILED.format(ref=ref))
+            facts = self._facts()
+            log.exception("a handler has failed", extra=facts)
+            await self._tell_why(interaction, FAILED.format(**facts))
+
+    def _facts(self) -> dict[str, str]:
+        """Return what the log says of a failure; people pass on the number."""
+        return {"event": "handler_failed", "ref": self._context.ids.new()[:8]}
 
     async def _tell_why(self, interaction: Interaction, sentence: str) -> None:
         """Say why somebody does not get what they asked for."""
@@ -173,12 +202,6 @@ class Listeners:
             await self._views.show_failure(view.id, sentence)
         else:
             await self._context.answer(interaction, trouble(sentence=sentence))
-
-    def _log_unreadable(self, unreadable: Unreadable) -> None:
-        log.warning(
-            "Slack sent what we cannot read",
-            extra={"event": "unreadable_payload", "why": unreadable.why},
-        )
 
     async def finish(self) -> None:
         """Give answers under way a moment, at the end."""

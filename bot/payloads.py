@@ -89,6 +89,18 @@ class Unreadable:
     why: str
 
 
+def read(body: Json) -> SlashCommand | Click | Submission | Unreadable | None:
+    """Read what somebody has typed, clicked or submitted; None if it is nothing of these."""
+    match "command" if "command" in body else body.get("type"):
+        case "command":
+            return read_command(body)
+        case "block_actions":
+            return read_click(body)
+        case "view_submission":
+            return read_submission(body)
+    return None
+
+
 def read_command(body: Json) -> SlashCommand | Unreadable:
     """Read a slash command."""
     person = _person(_word(body, "team_id"), _word(body, "user_id"), _word(body, "user_name"))

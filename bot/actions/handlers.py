@@ -16,6 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from bot.actions.feedback import DecisionFeedback
+from bot.approvers import Allowed
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext
 from bot.home import AppHome
@@ -34,6 +35,7 @@ UNKNOWN_ACTION = (
 )
 
 Handle = Callable[[Click], Awaitable[None]]
+Decide = Callable[[Click, Allowed], Awaitable[None]]
 
 
 class ActionHandlers:
@@ -52,17 +54,20 @@ class ActionHandlers:
         self._core = context.core
         self._commands = commands
         self._home = home
-        self._handlers: dict[str, Handle] = {
-            Action.DECIDE_ALL: self._decide_all,
-            Action.DISMISS_REPORT: self._dismiss,
+        by_approver = self._by_approver
+        self.handlers: dict[str, Handle] = {
+            **{f"{Action.DECIDE}.{each}": by_approver(self._decide) for each in Choice},
+            f"{Action.DECIDE}.{Choice.USE_NUMBER}": views.number,
+            Action.DECIDE_ALL: by_approver(self._decide_all),
+            Action.DISMISS_REPORT: by_approver(self._dismiss),
+            Action.UNDO: by_approver(self._undo),
+            Action.TAKE_OVER: by_approver(self._take_over),
             Action.REVIEW: views.review,
             Action.BULK: views.bulk,
             Action.REVIEW_NEXT: views.turn_review,
             Action.REVIEW_PREVIOUS: views.turn_review,
             Action.LOCATIONS_OPEN: views.location_groups,
             Action.LOCATIONS_PAGE: views.turn_location_groups,
-            Action.UNDO: self._undo,
-            Action.TAKE_OVER: self._take_over,
             Action.SHARE: commands.share,
             Action.POOL_STOCK: self._pool,
             Action.POOL_HISTORY: self._pool,
@@ -71,65 +76,56 @@ class ActionHandlers:
             Action.UNMATCHED_PAGE: self._unmatched,
             Action.DRIFT: self._drift,
             Action.STATUS: self._status,
-            Action.HOME_PAUSE: self._pause,
-            Action.HOME_RESUME: self._resume,
+            Action.HOME_PAUSE: by_approver(self._pause),
+            Action.HOME_RESUME: by_approver(self._resume),
             Action.HOME_CHECK: self._check,
             Action.HOME_MODE: self._mode,
-            f"{Action.DECIDE}.{Choice.USE_NUMBER}": views.number,
+            **{f"{Action.HOME_MODE}.{each}": by_approver(self._ask_mode) for each in Mode},
         }
 
-    async def answer(self, click: Click) -> None:
-        """Read, authorise, ask the core, answer."""
-        if not await self._context.is_ours(click):
-            return
-        handle = self._handlers.get(click.action)
-        if handle is not None:
-            await handle(click)
-            return
-        head, _, tail = click.action.rpartition(".")
-        if head == Action.DECIDE and tail in set(Choice):
-            await self._decide(click, Choice(tail))
-        elif head == Action.HOME_MODE and tail in set(Mode):
-            await self._ask_mode(click, Mode(tail))
-        else:
-            await self._context.answer(click, answers.trouble(sentence=UNKNOWN_ACTION))
+    def _by_approver(self, decide: Decide) -> Handle:
+        """Let only approvers do something; whoever may not is told who may."""
+
+        async def decided(click: Click) -> None:
+            if (allowed := await self._context.require_approver(click)) is not None:
+                await decide(click, allowed)
+
+        return decided
+
+    async def unknown(self, click: Click) -> None:
+        """Answer a click on what this version does not know."""
+        log.info(
+            "an unknown button", extra={"event": "unknown_action", "action": click.action[:80]}
+        )
+        await self._context.answer(click, answers.trouble(sentence=UNKNOWN_ACTION))
 
     # -- decisions
-    async def _decide(self, click: Click, choice: Choice) -> None:
-        if (allowed := await self._context.require_approver(click)) is None:
-            return
+    async def _decide(self, click: Click, allowed: Allowed) -> None:
+        choice = Choice(click.action.rpartition(".")[2])
         outcome = await self._core.decide(
             click.value, choice, click.person, allowed.rule, where=where(click)
         )
         await self._feedback.show_outcome(click, outcome)
 
-    async def _decide_all(self, click: Click) -> None:
-        if (allowed := await self._context.require_approver(click)) is None:
-            return
+    async def _decide_all(self, click: Click, allowed: Allowed) -> None:
         outcome = await self._core.decide_all(
             click.value, click.person, allowed.rule, where=where(click)
         )
         await self._feedback.show_outcome(click, outcome)
 
-    async def _dismiss(self, click: Click) -> None:
-        if (allowed := await self._context.require_approver(click)) is None:
-            return
+    async def _dismiss(self, click: Click, allowed: Allowed) -> None:
         await self._feedback.show_outcome(
             click, await self._core.dismiss(click.value, click.person, allowed.rule)
         )
 
-    async def _undo(self, click: Click) -> None:
-        if await self._context.require_approver(click) is None:
-            return
+    async def _undo(self, click: Click, _allowed: Allowed) -> None:
         if not click.value.isdecimal():
-            await self._context.answer(click, answers.trouble(sentence=UNKNOWN_ACTION))
+            await self.unknown(click)
             return
         proposal = await self._core.ask_undo(int(click.value), click.person)
         await self._context.answer(click, proposals.undo_question(proposal=proposal))
 
-    async def _take_over(self, click: Click) -> None:
-        if await self._context.require_approver(click) is None:
-            return
+    async def _take_over(self, click: Click, _allowed: Allowed) -> None:
         found = await self._core.take_over(click.value.split(","), click.person)
         message = lease.takeover_said(found=found)
         await self._context.answer(
@@ -159,15 +155,11 @@ class ActionHandlers:
         await self._context.answer(click, await self._commands.status())
 
     # -- the App Home
-    async def _pause(self, click: Click) -> None:
-        if await self._context.require_approver(click) is None:
-            return
+    async def _pause(self, click: Click, _allowed: Allowed) -> None:
         await self._core.pause(by=click.person.name)
         await self._answer_and_refresh(click, answers.paused(by=click.person.id))
 
-    async def _resume(self, click: Click) -> None:
-        if await self._context.require_approver(click) is None:
-            return
+    async def _resume(self, click: Click, _allowed: Allowed) -> None:
         await self._core.resume()
         await self._answer_and_refresh(click, answers.resumed(by=click.person.id))
 
@@ -180,9 +172,8 @@ class ActionHandlers:
         message = await self._commands.mode()
         await self._context.answer(click, message)
 
-    async def _ask_mode(self, click: Click, mode: Mode) -> None:
-        if await self._context.require_approver(click) is None:
-            return
+    async def _ask_mode(self, click: Click, _allowed: Allowed) -> None:
+        mode = Mode(click.action.rpartition(".")[2])
         alias = Alias(click.value) if click.value else None
         report = await self._core.ask_mode(mode, alias, click.person, click.response_url)
         promise = modes.QUESTION_HERE if click.response_url else modes.QUESTION_DIRECT

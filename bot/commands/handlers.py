@@ -105,8 +105,6 @@ class CommandHandlers:
     async def answer(self, asked: SlashCommand) -> None:
         """Read, authorise, ask the core, answer."""
         command = parse(asked.text)
-        if not await self._context.is_ours(asked):
-            return
         if isinstance(command, Unclear):
             await self._context.answer(asked, unclear(command))
             return

@@ -38,6 +38,7 @@ Errors = Mapping[str, str]
 ChoiceLabels = Mapping[Choice, str]
 Build = Callable[[str], Awaitable[Json]]  # from the id of the view
 Submit = Callable[[Submission], Awaitable[None]]
+Decide = Callable[[Submission, Allowed], Awaitable[None]]
 
 
 def sentence_modal(title: str, words: str = "One moment…") -> Json:
@@ -68,12 +69,13 @@ class ViewHandlers:
         self._context = context
         self._feedback = feedback
         self._core = context.core
-        self._submits: dict[str, Submit] = {
-            "places": self._submit_location_groups,
-            "review": self._submit_review,
-            "bulk": self._submit_bulk,
-            "bulk_confirm": self._submit_confirmed,
-            "number": self._submit_number,
+        by_approver = self._by_approver
+        self.handlers: dict[str, Submit] = {
+            "places": by_approver(self._submit_location_groups),
+            "review": by_approver(self._submit_review),
+            "bulk": by_approver(self._submit_bulk),
+            "bulk_confirm": by_approver(self._submit_confirmed),
+            "number": by_approver(self._submit_number),
         }
         self._before: dict[str, LocationGroups] = {}  # what a form was made from, by its view
         self._opened: dict[str, Click] = {}  # the click that opened a form, by its view
@@ -241,23 +243,13 @@ class ViewHandlers:
                 return review.review_errors(state)
         return {}
 
-    async def submit(self, submission: Submission) -> None:
-        """Do what a form says, and show in its place what came of it."""
-        submits = self._submits.get(submission.view.callback)
-        if submits is not None:
-            await submits(submission)
-
-    async def _submit_location_groups(self, submission: Submission) -> None:
-        if await self._allowed(submission) is None:
-            return
+    async def _submit_location_groups(self, submission: Submission, _allowed: Allowed) -> None:
         known, _ = await self._core.location_groups()
         changed = location_groups.read_location_groups(submission.view.state, before=known)
         await self._core.set_location_groups(changed, submission.person)
         await self._tell(submission, answers.said(sentence="The location map is changed."))
 
-    async def _submit_review(self, submission: Submission) -> None:
-        if (allowed := await self._allowed(submission)) is None:
-            return
+    async def _submit_review(self, submission: Submission, allowed: Allowed) -> None:
         form = _after(load_form(submission.view.metadata), submission.view.state)
         if form.rest is not None:
             await self._preview(submission, form)
@@ -270,10 +262,8 @@ class ViewHandlers:
         )
         await self._decided(submission, outcome)
 
-    async def _submit_bulk(self, submission: Submission) -> None:
+    async def _submit_bulk(self, submission: Submission, _allowed: Allowed) -> None:
         """Show what a choice for all would write."""
-        if await self._allowed(submission) is None:
-            return
         state = submission.view.state
         out: PoolDecision = dict.fromkeys(sorted(bulk.read_without(state)), (None, None))
         form = load_form(submission.view.metadata)
@@ -300,10 +290,8 @@ class ViewHandlers:
         )
         await self._fill(submission.view.id, view)
 
-    async def _submit_confirmed(self, submission: Submission) -> None:
+    async def _submit_confirmed(self, submission: Submission, allowed: Allowed) -> None:
         """Decide what the preview has shown, and nothing else."""
-        if (allowed := await self._allowed(submission)) is None:
-            return
         form = load_form(submission.view.metadata)
         chosen = form.for_all(zeros=bulk.read_zeros(submission.view.state))
         if chosen is None:
@@ -318,9 +306,7 @@ class ViewHandlers:
         )
         await self._decided(submission, outcome)
 
-    async def _submit_number(self, submission: Submission) -> None:
-        if (allowed := await self._allowed(submission)) is None:
-            return
+    async def _submit_number(self, submission: Submission, allowed: Allowed) -> None:
         outcome = await self._core.decide(
             load_form(submission.view.metadata).token,
             Choice.USE_NUMBER,
@@ -340,13 +326,18 @@ class ViewHandlers:
         if click is not None and outcome.answer is Answer.TAKEN:
             await self._feedback.follow_up(click, outcome)
 
-    async def _allowed(self, submission: Submission) -> Allowed | None:
-        found = await self._context.approvers.authorize(submission.person)
-        if isinstance(found, Allowed):
-            return found
-        await self._settle()
-        await self._fill(submission.view.id, sentence_modal("Not allowed", found.why))
-        return None
+    def _by_approver(self, decide: Decide) -> Submit:
+        """Let only approvers submit a form; whoever may not is told in its place."""
+
+        async def decided(submission: Submission) -> None:
+            found = await self._context.approvers.authorize(submission.person)
+            if isinstance(found, Allowed):
+                await decide(submission, found)
+                return
+            await self._settle()
+            await self._fill(submission.view.id, sentence_modal("Not allowed", found.why))
+
+        return decided
 
     async def _tell(self, submission: Submission, said: Message) -> None:
         """Show the outcome where the form was; it stays there until they close it."""

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
+from slack_sdk.signature import SignatureVerifier
 
 from bot.messages.proposals import proposal as shown
 from bot.slack_api import SlackApi, open_client
@@ -147,6 +150,55 @@ async def test_a_forged_click_decides_nothing_and_is_answered(
     assert interaction.acked
     assert (await interaction.answer()).only_for == staff.ann.id
     assert core.decisions == []
+
+
+@pytest.mark.parametrize("action", ["from an older version", "decide.nonsense", "decide_all.x"])
+async def test_an_unknown_button_is_logged(slack_app, staff, core, caplog, action):
+    """Whoever runs Tipo learns that people still see what it no longer knows."""
+    caplog.set_level(logging.INFO)
+    message = await posted(staff, core.propose(ProposalKind.FIX, choices=(Choice.USE_SOURCE,)))
+    interaction = await staff.slack.click_raw(
+        staff.ann, message, {"action_id": action, "value": "x"}
+    )
+    assert "another version of Tipo" in (await interaction.answer()).text
+    assert [each.action for each in caplog.records if act_of(each) == "unknown_action"] == [action]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "view_submission", "view": {"id": "V1", "type": "modal", "callback_id": "old"}},
+        {"type": "view_submission", "view": {}},
+        {"type": "view_closed", "view": {"id": "V1", "type": "modal", "callback_id": "review"}},
+        {"type": "shortcut", "callback_id": "made up"},
+        {"type": "block_suggestion", "action_id": "made up", "block_id": "b", "value": "x"},
+        {"type": "block_actions", "actions": [{"action_id": ""}]},
+        {"type": "made up"},
+    ],
+)
+async def test_what_has_no_handler_is_acked(staff, core, caplog, body):
+    """Else Slack shows people a failure, or sends it again."""
+    caplog.set_level(logging.INFO)
+    person = {"user": {"id": staff.ann.id, "team_id": staff.slack.state.team_id}}
+    async with at_work(staff, core):
+        interaction = await staff.slack.send(*signed(staff, {**person, **body}))
+    assert (interaction.status, interaction.body) == (200, "")
+    assert {act_of(each) for each in caplog.records} & {"unhandled", "odd"}
+
+
+def act_of(record):
+    return record.__dict__.get("event")
+
+
+def signed(staff, payload):
+    body = urlencode({"payload": json.dumps(payload)})
+    stamp = str(int(staff.clock.now().timestamp()))
+    signer = SignatureVerifier(staff.slack.app.signing_secret)
+    return body.encode(), {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": signer.generate_signature(timestamp=stamp, body=body),
+    }
 
 
 async def test_a_click_after_a_restart_is_answered(staff, core):
