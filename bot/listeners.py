@@ -96,7 +96,7 @@ class Listeners:
                 extra={"event": "unreadable_payload", "why": found.why},
             )
             return BoltResponse(status=200)
-        context["act"] = found
+        context["interaction"] = found
         await next_()
         return None
 
