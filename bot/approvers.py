@@ -99,7 +99,7 @@ class Approvers:
 
     async def _decide(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         if not await self.is_ours(person):
-            return Denied("Only people of this workspace may do this.", listed)
+            return Denied("Only people of this workspace can do this.", listed)
         member = await self._members.get(person.id)
         if why := reason_unfit(member, person.team):
             return Denied(why, listed)
@@ -112,15 +112,15 @@ class Approvers:
     async def _of_channel(self, person: Person) -> Allowed | Denied:
         """Judge by membership of the alert channel."""
         if not self._channel:
-            return Denied("Nobody is named as an approver: set TIPO_SLACK__APPROVERS.")
+            return Denied("No approver is named: set TIPO_SLACK__APPROVERS.")
         try:
             here = await self._channels.has(self._channel, lambda found: person.id in found)
         except SlackRefused as exc:
-            why = f"Slack does not name the members of the alert channel ({exc.code})"
-            return Denied(f"{why}, so nobody can be recognised as one.")
+            why = f"Slack doesn't list the members of the alert channel ({exc.code})"
+            return Denied(f"{why}, so nobody can be recognised as a member.")
         if here:
             return Allowed("member of the channel")
-        return Denied("Only members of the alert channel may do this.")
+        return Denied("Only members of the alert channel can do this.")
 
     async def _of_groups(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         """Judge by membership of user groups."""
@@ -133,7 +133,7 @@ class Approvers:
                 trouble = (NO_PLAN if exc.code == "plan_upgrade_required" else NO_GROUP).format(
                     group=group
                 )
-        return Denied(trouble or "Only approvers may do this.", listed)
+        return Denied(trouble or "Only approvers can do this.", listed)
 
 
 def parse_approvers(preference: str | None, *, default: Sequence[str]) -> tuple[str, ...]:
@@ -154,11 +154,11 @@ def reason_unfit(member: Member, team: str) -> str:
     if member.deleted:
         return "Your account is deactivated."
     if member.bot:
-        return "Apps may not do this; people may."
+        return "Apps can't do this; people can."
     if member.stranger or member.team != team:
-        return "Only people of this workspace may do this; you are a guest of a shared channel."
+        return "Only people of this workspace can do this; you are in another one."
     if member.guest:
-        return "Guests may not do this."
+        return "Guests can't do this."
     return ""
 
 

@@ -17,8 +17,8 @@ async def check_slack(setup: SlackSetup, context: HandlerContext) -> list[Check]
     try:
         identity = await context.slack.fetch_identity()
     except SlackRefused as exc:
-        then = f"copy TIPO_SLACK__BOT_TOKEN anew from {APP_PAGE}, OAuth & Permissions"
-        return [fail(ABOUT, f"the bot token is not accepted ({exc.code})", then)]
+        then = f"copy TIPO_SLACK__BOT_TOKEN again from {APP_PAGE}, OAuth & Permissions"
+        return [fail(ABOUT, f"Slack rejected the bot token ({exc.code})", then)]
     except SlackError as exc:
         then = "check the network, and TIPO_SLACK__API_URL if you have set it"
         return [fail(ABOUT, f"{setup.api_url} does not answer ({exc})", then)]
@@ -47,13 +47,13 @@ def _scopes(identity: BotIdentity) -> Check:
 def _secret(setup: SlackSetup) -> Check:
     if setup.secret.strip():
         return ok(ABOUT, "signing secret present: requests at /slack/events are checked")
-    return ok(ABOUT, "no signing secret: nothing comes over HTTP, Socket Mode alone is used")
+    return ok(ABOUT, "no signing secret: HTTP is off, only Socket Mode is used")
 
 
 async def _channel(setup: SlackSetup, context: HandlerContext) -> AsyncIterator[Check]:
     if not setup.channel:
         then = "set TIPO_SLACK__CHANNEL to the ID of the channel for alerts"
-        yield warn(ABOUT, "no channel: nobody is told of anything", then)
+        yield warn(ABOUT, "no channel: no alerts are posted", then)
         return
     try:
         found = await context.slack.channel(setup.channel)
@@ -62,7 +62,7 @@ async def _channel(setup: SlackSetup, context: HandlerContext) -> AsyncIterator[
         yield fail(ABOUT, f"the channel {setup.channel} cannot be seen ({exc.code})", then)
         return
     except SlackError as exc:
-        yield warn(ABOUT, f"the channel could not be looked at ({exc})", "ask again later")
+        yield warn(ABOUT, f"the channel could not be checked ({exc})", "ask again later")
         return
     name = f"#{found.get('name', setup.channel)}"
     if found.get("is_archived"):
@@ -78,10 +78,10 @@ async def _socket(setup: SlackSetup) -> Check:
     then = f"make an app-level token with connections:write on {APP_PAGE}, Basic Information"
     try:
         answer = await client.apps_connections_open(app_token=setup.app_token)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, no socket opens
-        return fail(ABOUT, f"no socket opens ({type(exc).__name__})", then)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, Slack opens no socket
+        return fail(ABOUT, f"Slack opens no socket ({type(exc).__name__})", then)
     if not answer.get("url"):
-        return fail(ABOUT, "no socket opens", then)
+        return fail(ABOUT, "Slack opens no socket", then)
     return ok(ABOUT, "Socket Mode: the app token opens sockets")
 
 
@@ -89,7 +89,7 @@ async def _approvers(context: HandlerContext) -> AsyncIterator[Check]:
     listed = await context.approvers.listed()
     if not listed:
         then = "set TIPO_SLACK__APPROVERS, or type /tipo approvers, to name people"
-        yield warn(ABOUT, "every member of the channel may approve", then)
+        yield warn(ABOUT, "every member of the channel can approve", then)
     good = 0
     for each in listed:
         try:
@@ -103,6 +103,6 @@ async def _approvers(context: HandlerContext) -> AsyncIterator[Check]:
         except SlackError as exc:
             yield warn(ABOUT, f"{each} could not be looked up ({exc})", "ask again later")
     if listed and not good:
-        yield fail(ABOUT, "nobody may approve anything", "type /tipo approvers, or name others")
+        yield fail(ABOUT, "nobody can approve anything", "type /tipo approvers, or name others")
     elif listed:
         yield ok(ABOUT, f"{good} approvers and groups of approvers are known to Slack")

@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for progra
 NEXT = (
     "Paste it at https://api.slack.com/apps, Create New App, From a manifest; install it; then "
     "set TIPO_SLACK__BOT_TOKEN, TIPO_SLACK__SIGNING_SECRET (or TIPO_SLACK__APP_TOKEN for Socket "
-    "Mode) and TIPO_SLACK__CHANNEL, and ask `tipo doctor`."
+    "Mode) and TIPO_SLACK__CHANNEL, and run `tipo doctor`."
 )
 
 

@@ -96,9 +96,9 @@ class HandlerContext:
             ours = await self.approvers.is_ours(interaction.person)
         except SlackError:
             await self.refuse(
-                interaction, Denied("Slack does not answer us at the moment. Try again.")
+                interaction, Denied("Slack isn't answering at the moment. Try again.")
             )
             return False
         if not ours:
-            await self.refuse(interaction, Denied("Only people of this workspace may use Tipo."))
+            await self.refuse(interaction, Denied("Only people of this workspace can use Tipo."))
         return ours

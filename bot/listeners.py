@@ -28,7 +28,8 @@ from bot.actions.handlers import ActionHandlers
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext, Interaction
 from bot.home import AppHome
-from bot.messages.answers import trouble
+from bot.messages.answers import refused, trouble
+from bot.messages.block_kit import Message
 from bot.payloads import Submission, Unreadable, read, read_home
 from bot.views.handlers import ViewHandlers, sentence_modal
 from sync_core.errors import NotAllowed
@@ -41,11 +42,11 @@ MAX_CONCURRENT_ANSWERS = 200  # answers under way at once
 COMMAND = re.compile("^/")  # there is one, whatever a workspace has named it
 UNKNOWN = re.compile("")  # any id: registered last, for buttons of other versions
 FAILED = (
-    "That did not work, and the fault is ours. Please pass on the number {ref}; "
+    "That didn't work, and the fault is Tipo's. Please report the number {ref}; "
     "the log says more under it."
 )
-BUSY = "Tipo has too much to do at the moment. Nothing was done; try again in a minute."
-LATE = "That took too long and was given up. Try again in a minute, or look at /tipo status."
+BUSY = "Tipo is too busy at the moment. Nothing was done; try again in a minute."
+LATE = "That took too long and was cancelled. Try again in a minute, or see /tipo status."
 
 Json = Mapping[str, Any]
 Ack = Callable[..., Awaitable[Any]]
@@ -182,7 +183,7 @@ class Listeners:
             async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                 await work(interaction)
         except NotAllowed as exc:
-            await self._tell_why(interaction, str(exc))
+            await self._tell_why(interaction, str(exc), refused)
         except TimeoutError:
             log.warning("an answer took too long", extra={"event": "answer_late"})
             await self._tell_why(interaction, LATE)
@@ -195,13 +196,15 @@ class Listeners:
         """Return what the log says of a failure; people pass on the number."""
         return {"event": "handler_failed", "ref": self._context.ids.new()[:8]}
 
-    async def _tell_why(self, interaction: Interaction, sentence: str) -> None:
+    async def _tell_why(
+        self, interaction: Interaction, sentence: str, said: Callable[..., Message] = trouble
+    ) -> None:
         """Say why somebody does not get what they asked for."""
         view = getattr(interaction, "view", None)
         if view is not None and view.kind == "modal":
             await self._views.show_failure(view.id, sentence)
         else:
-            await self._context.answer(interaction, trouble(sentence=sentence))
+            await self._context.answer(interaction, said(sentence=sentence))
 
     async def finish(self) -> None:
         """Give answers under way a moment, at the end."""

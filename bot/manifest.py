@@ -32,7 +32,7 @@ _metadata:
   minor_version: 1
 display_information:
   name: Tipo
-  description: Keeps the stock of your Shopify stores equal
+  description: Keeps the stock of your Shopify stores in sync
   background_color: "#1F2937"
 features:
   app_home:
@@ -91,7 +91,7 @@ def _address(url: str) -> str:
     plain = url.strip().rstrip("/")
     if not ADDRESS.fullmatch(plain) or '"' in plain or "\\" in plain:
         raise NotAllowed(
-            f"{url[:100]} is no https address, and Slack sends nothing anywhere else; give the one "
+            f"{url[:100]} isn't an https address, and Slack accepts no other; give the one "
             "at which this server is reached, such as https://tipo.example.com, or --socket if it "
             "is not reached from outside"
         )

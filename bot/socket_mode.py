@@ -141,9 +141,9 @@ class SocketMode:
             silent, idle = now - (self._last_sign_at or now), now - (self._envelope_at or now)
             is_mute = not self._said_hello and idle > self._timeouts.silent
             if silent > self._timeouts.silent or idle > self._timeouts.idle or is_mute:
-                self.trouble = "silent: it is built anew"
+                self.trouble = "silent: reconnecting"
                 log.warning(
-                    "the socket to Slack says nothing; building it anew",
+                    "the socket to Slack is silent; reconnecting",
                     extra={"event": "socket_silent", "silent": round(silent), "idle": round(idle)},
                 )
                 return

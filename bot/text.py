@@ -12,7 +12,8 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-MAX_CODE_CHARS = 3  # letters of an alias that is an abbreviation
+from sync_core.domain import texts
+
 MAX_LINE_CHARS = 150  # characters of a merchant's that one line has room for
 PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")
 GROUP = re.compile(r"S[A-Z0-9]{1,30}")
@@ -38,8 +39,7 @@ def clean(words: object, limit: int = MAX_LINE_CHARS) -> str:
 
 def store_name(alias: object) -> str:
     """Return what people call a store: EU for eu, and longer names as they are."""
-    name = clean(alias or "a store", 40)
-    return name.upper() if len(name) <= MAX_CODE_CHARS else name
+    return texts.store_name(clean(alias or "a store", 40))
 
 
 def mrkdwn(words: object, limit: int = MAX_LINE_CHARS) -> str:

@@ -30,7 +30,7 @@ from sync_core.domain.values import Alias, Mode, PoolId
 log = logging.getLogger(__name__)
 
 UNKNOWN_ACTION = (
-    "This button is of another version of Tipo, or carries what nobody can read. "
+    "This button comes from another version of Tipo and doesn't work any more. "
     "Nothing was done; type /tipo drift or /tipo status."
 )
 
@@ -97,7 +97,7 @@ class ActionHandlers:
         log.info(
             "an unknown button", extra={"event": "unknown_action", "action": click.action[:80]}
         )
-        await self._context.answer(click, answers.trouble(sentence=UNKNOWN_ACTION))
+        await self._context.answer(click, answers.refused(sentence=UNKNOWN_ACTION))
 
     # -- decisions
     async def _decide(self, click: Click, allowed: Allowed) -> None:
@@ -139,8 +139,8 @@ class ActionHandlers:
         if click.value.isdecimal():
             message = await self._commands.pool(PoolId(int(click.value)), then)
         if message is None:
-            sentence = "That product shares no stock any more. Ask again: /tipo stock."
-            message = answers.trouble(sentence=sentence)
+            sentence = "That product isn't synced any more. Ask again: /tipo stock."
+            message = answers.refused(sentence=sentence)
         await self._context.answer(click, message)
 
     async def _unmatched(self, click: Click) -> None:

@@ -104,7 +104,7 @@ def _mode(words: Words) -> Command | Unclear | None:
             tail = f" {words[1].text}" if rest else ""
             near = nearest_two(mode, Mode)
             meant = " or ".join(f"/tipo mode {each}{shorten(tail)}" for each in near)
-            return Unclear(f"“{shorten(words[0].text)}” is not a mode. Did you mean {meant}?")
+            return Unclear(f"“{shorten(words[0].text)}” isn't a mode. Did you mean {meant}?")
     return None
 
 
@@ -133,7 +133,7 @@ def _buffer(words: Words) -> Command | Unclear | None:
         return _buffered(*found)
     match words:
         case [*product, units] if product and re.fullmatch(r"[-+]\d+", units.key):
-            return Unclear("A buffer is a number of units to keep back: 0 or more.")
+            return Unclear("A buffer is the number of units to keep back: 0 or more.")
     return None
 
 
@@ -142,13 +142,13 @@ def _pack(words: Words) -> Command | Unclear | None:
         return None
     product, units, alias = found
     if not 1 <= int(units.key) <= MAX_PACK:
-        return Unclear(f"A pack is a number of units from 1 to {MAX_PACK:,}; 1 ends it.")
+        return Unclear(f"A pack has 1 to {MAX_PACK:,} units; 1 ends it.")
     return SetPack(_text(product), int(units.key), alias) if _text(product).strip() else None
 
 
 def _buffered(product: Words, units: Token, alias: Alias | None) -> Command | Unclear | None:
     if int(units.key) > MAX_BUFFER_UNITS:
-        return Unclear(f"A buffer of more than {MAX_BUFFER_UNITS:,} units is taken for a slip.")
+        return Unclear(f"A buffer can be at most {MAX_BUFFER_UNITS:,} units.")
     if not _text(product).strip():
         return None
     everything = len(product) == 1 and product[0].key == "all" and not product[0].quoted
@@ -180,13 +180,13 @@ def _approvers(words: Words) -> Command | Unclear | None:
         case ["default"]:
             return SetApprovers(None)
     if len(words) > MAX_APPROVERS:
-        return Unclear(f"At most {MAX_APPROVERS} people and groups may be named; use a group.")
+        return Unclear(f"You can name at most {MAX_APPROVERS} people and groups; use a group.")
     ids = [_approver(each) for each in words]
     for word, found in zip(words, ids, strict=True):
         if found is None:
             return Unclear(
-                f"“{shorten(word.text)}” names nobody whom Slack knows. Mention people and user "
-                "groups with @, and choose them from the list that Slack offers."
+                f"Slack doesn't know “{shorten(word.text)}”. Mention people and groups with @, "
+                "and choose them from the list that Slack offers."
             )
     return SetApprovers(tuple(dict.fromkeys(each for each in ids if each)))
 
@@ -210,7 +210,7 @@ def _quiet(words: Words) -> Command | Unclear | None:
             if begins == ends:
                 return Unclear(
                     "Quiet hours must begin and end at different times. "
-                    "To be told at any time, type /tipo quiet off."
+                    "To get alerts at any time, type /tipo quiet off."
                 )
             return SetQuiet((begins, ends))
     return None
@@ -224,20 +224,20 @@ def _alerts(words: Words) -> Command | Unclear | None:
             return SetAlerts(AlertLevel(level))
         case [level]:
             meant = " or ".join(f"/tipo alerts {each}" for each in nearest_two(level, AlertLevel))
-            return Unclear(f"“{shorten(level)}” is not a level. Did you mean {meant}?")
+            return Unclear(f"“{shorten(level)}” isn't a level. Did you mean {meant}?")
     return None
 
 
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="status",
-        does="modes, stores, delays, and what waits for a decision",
+        does="every store: mode, pending changes, delay, open mismatches",
         read=_without_arguments(ShowStatus()),
     ),
     CommandSpec(
         word="mode",
         takes="[two-way | one-way | off] [store]",
-        does="show the mode, or change it: you see what would be written before you confirm",
+        does="show the mode, or change it: you see what it means before you confirm",
         example="/tipo mode two-way",
         read=_mode,
         order=True,
@@ -245,21 +245,21 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="stock",
         takes="<handle, SKU, barcode or words of the title>",
-        does="what each store shows right now, what is shared and what is owed",
+        does="live numbers of every store, what is expected and what is pending",
         example="/tipo stock slim fit denim jacket",
         read=_stock,
     ),
     CommandSpec(
         word="why",
         takes="<product>",
-        does="why a product stands where it stands: who moved what, which order, what Tipo wrote",
+        does="why a product has this number: sales, orders, edits, what Tipo wrote",
         example="/tipo why SFDJ-M",
         read=_history,
     ),
     CommandSpec(
         word="history",
         takes="<product>",
-        does="the same timeline",
+        does="the same as why",
         example="/tipo history SFDJ-M",
         read=_history,
     ),
@@ -270,25 +270,24 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(
         word="drift",
-        does="what stands, with buttons to settle it",
+        does="open mismatches, with buttons to fix them",
         read=_without_arguments(ShowDrift()),
     ),
     CommandSpec(
         word="unmatched",
-        does="products that found no partner in another store, and what to do",
+        does="products with no match in another store, and what to do",
         read=_without_arguments(ShowUnmatched()),
     ),
     CommandSpec(
         word="locations",
-        does="which locations share stock; a form to change it",
-        former_words=("places",),
+        does="which locations share stock, and a form to change it",
         read=_without_arguments(ShowLocations()),
         order=True,
     ),
     CommandSpec(
         word="buffer",
         takes="<product or all> <units> [store]",
-        does="keep units back, so that the last ones are not sold twice",
+        does="keep units back, so that the last ones aren't sold twice",
         example="/tipo buffer SFDJ-M 2 us",
         read=_buffer,
         order=True,
@@ -296,27 +295,27 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="pack",
         takes="<product> <units> [store]",
-        does="count one of a store's as so many shared units; 1 ends it",
+        does="sell in packs: one in that store is so many units; 1 ends it",
         example="/tipo pack SFDJ-M 6 us",
         read=_pack,
         order=True,
     ),
     CommandSpec(
         word="pause",
-        does="stop writing, go on counting",
+        does="stop writing; sales are still counted",
         read=_without_arguments(Pause()),
         order=True,
     ),
     CommandSpec(
         word="resume",
-        does="write the sum of what is owed",
+        does="write all pending changes",
         read=_without_arguments(Resume()),
         order=True,
     ),
     CommandSpec(
         word="undo",
         takes="<receipt>",
-        does="take back one applied fix; sales since then stay",
+        does="undo one applied fix; sales since then stay",
         example="/tipo undo 12",
         read=_undo,
         order=True,
@@ -332,7 +331,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="approvers",
         takes="[@people and @groups | channel | default]",
-        does="who may approve, or say who may",
+        does="who can approve, or change who can",
         example="/tipo approvers @ann @stock-team",
         read=_approvers,
         order=True,
@@ -340,7 +339,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="quiet",
         takes="[22:00-07:00 | off]",
-        does="when only severe alerts are posted",
+        does="hours in which only critical alerts are posted",
         example="/tipo quiet 22:00-07:00",
         read=_quiet,
         order=True,
@@ -348,7 +347,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="alerts",
         takes="[all | digest | problems]",
-        does="how much this channel is told",
+        does="how much is posted in the channel",
         example="/tipo alerts digest",
         read=_alerts,
         order=True,
@@ -361,12 +360,10 @@ BY_WORD = {word: row for row in COMMANDS for word in (row.word, *row.former_word
 def parse(text: str) -> Command | Unclear:
     """Read what somebody typed after `/tipo`. Never raises."""
     if len(text) > MAX_COMMAND_CHARS:
-        return Unclear(
-            f"That is longer than {MAX_COMMAND_CHARS:,} characters. Please say it shorter."
-        )
+        return Unclear(f"That is longer than {MAX_COMMAND_CHARS:,} characters. Make it shorter.")
     words = tokens_of(text)
     if words is None:
-        return Unclear("A quotation mark is opened and never closed. Close it, or leave it out.")
+        return Unclear("A quotation mark isn't closed. Close it, or leave it out.")
     if not words:
         return Help()
     row = BY_WORD.get(words[0].key)

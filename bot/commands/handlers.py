@@ -66,8 +66,8 @@ UNMATCHED_PAGE_SIZE = 20  # rows of the unmatched
 BuildMessage = Callable[[Any, SlashCommand], Awaitable[Message | None]]
 
 WOULD_LOCK_OUT = (
-    "That list leaves you out, and then you could not change it back. Nothing was changed: name "
-    "yourself too, or a user group that you are in."
+    "That list leaves you out, and you couldn't change it back. Nothing was changed: name "
+    "yourself too, or a user group that you're in."
 )
 
 
@@ -118,8 +118,8 @@ class CommandHandlers:
         """Show to the channel what one person has asked for, as it is now."""
         said = await self._shared(click)
         if said is None:
-            sentence = "This answer cannot be shared any more. Ask again, then share."
-            await self._context.answer(click, answers.trouble(sentence=sentence))
+            sentence = "This answer can't be shared any more. Ask again, then share."
+            await self._context.answer(click, answers.refused(sentence=sentence))
             return
         by = context_block(f"Shared by <@{click.person.id}>")
         said = replace(said, blocks=[*said.blocks[:49], by])
@@ -128,7 +128,7 @@ class CommandHandlers:
         except SlackRefused as exc:
             await self._context.answer(click, answers.trouble(sentence=cannot_share(exc.code)))
         except SlackError:
-            sentence = "Slack does not answer at the moment, so nothing was shared. Try again."
+            sentence = "Slack isn't answering, so nothing was shared. Try again."
             await self._context.answer(click, answers.trouble(sentence=sentence))
 
     async def _shared(self, click: Click) -> Message | None:
@@ -326,8 +326,8 @@ class CommandHandlers:
                 )
             why = reason_unfit(await self._context.slack.member(name), team)
         except SlackError as exc:
-            return f"Slack does not tell who {name} is ({exc}). Nothing was changed."
-        return f"{name} cannot be an approver: {why} Nothing was changed." if why else ""
+            return f"Slack doesn't say who {name} is ({exc}). Nothing was changed."
+        return f"{name} can't be an approver: {why} Nothing was changed." if why else ""
 
     async def _set_quiet(self, command: SetQuiet, asked: SlashCommand) -> Message:
         await self._core.set_preference(QUIET, quiet_text(command.hours), asked.person)
@@ -342,7 +342,7 @@ def unclear(command: Unclear) -> Message:
     """Answer what is no command."""
     if command.word:
         return answers.unclear(words=command.word, nearest=command.nearest)
-    return answers.trouble(sentence=command.sentence)
+    return answers.refused(sentence=command.sentence)
 
 
 def shared(asked: SlashCommand) -> str:
@@ -352,9 +352,9 @@ def shared(asked: SlashCommand) -> str:
 
 def nothing_found(words: str) -> Message:
     """Say that no product goes by that name."""
-    return answers.trouble(
-        sentence=f"Nothing that shares stock goes by “{shorten(words, 80)}”. Give a handle, a SKU, "
-        "a barcode or words of the title; /tipo unmatched shows what has no partner."
+    return answers.refused(
+        sentence=f"No synced product matches “{shorten(words, 80)}”. Type a handle, a SKU, a "
+        "barcode or words of the title; /tipo unmatched lists products with no match."
     )
 
 
@@ -371,7 +371,7 @@ def ask_which_product(pools: list[PoolView], word: str, command: SetBuffer | Set
     more = f" (and {len(pools) - 5} more)" if len(pools) > 5 else ""  # noqa: PLR2004
     typed = ", ".join(f"/tipo {word} {sku}{tail}" for sku in skus[:5])
     return (
-        f"{len(pools)} products fit “{shorten(command.words or '')}”; nothing was changed. "
+        f"{len(pools)} products match “{shorten(command.words or '')}”; nothing was changed. "
         f"Name one by its SKU: {typed}{more}; or a whole product by its handle."
     )
 
@@ -379,5 +379,5 @@ def ask_which_product(pools: list[PoolView], word: str, command: SetBuffer | Set
 def cannot_share(code: str) -> str:
     """Say why an answer cannot be shown to the channel."""
     if code in {"not_in_channel", "channel_not_found"}:
-        return "Tipo is not a member of this channel. Type /invite @Tipo, then share again."
-    return f"Slack does not let Tipo post here ({code})."
+        return "Tipo isn't a member of this channel. Type /invite @Tipo, then share again."
+    return f"Slack doesn't let Tipo post here ({code})."

@@ -19,7 +19,7 @@ from bot.messages.block_kit import (
     title,
 )
 from bot.messages.history import verb
-from bot.text import between, clean, counted, number, signed, when
+from bot.text import between, clean, counted, number, signed, store_name, when
 
 CHANGES = ("sold", "refunded", "restocked", "changed")
 COLUMNS = (
@@ -32,8 +32,8 @@ Body = Mapping[str, Any]
 
 def group(*, body: Body) -> Message:
     """Say what one store did, and who follows."""
-    store = clean(body.get("store") or "a store", 40)
-    others = [clean(each, 40) for each in body.get("others", [])]
+    store = store_name(body.get("store"))
+    others = [store_name(each) for each in body.get("others", [])]
     what: list[Part] = [title(body.get("title") or "one product")]
     if len(body.get("products", [])) != 1:
         what = [products(body)]
@@ -43,10 +43,10 @@ def group(*, body: Body) -> Message:
         bold(store),
         f" {changes(body)} of ",
         *what,
-        f"; {_follow(others)}." if body.get("followed") else "; nobody follows.",
+        f"; {_follow(others)}." if body.get("followed") else "; no other store follows.",
         blocks=[
             context_block(
-                f"{counted(body.get('movements', 0), 'movement')} since {when(begun)}{spell}"
+                f"{counted(body.get('movements', 0), 'change')} since {when(begun)}{spell}"
             )
         ],
     )
@@ -61,7 +61,7 @@ def changes(body: Body) -> str:
         for at, (change, n) in enumerate(told)
     ]
     if not words:
-        return "moved nothing"
+        return "changed nothing"
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
@@ -86,14 +86,14 @@ def details(*, rows: list[Any]) -> Message:
     """Say movement by movement what happened, for a thread."""
     lines = [_movement(row) for row in rows]
     blocks: list[Block] = [bullets(lines)] if lines else []
-    return message(f"{counted(len(rows), 'movement')} one by one:", blocks=blocks)
+    return message(f"{counted(len(rows), 'change')} in detail:", blocks=blocks)
 
 
 def _movement(row: list[Any]) -> list[Part]:
     """Return one movement in one line."""
     at, name, delta, cause, followed = row
-    told = f": {verb(delta, cause)} ({signed(delta)}), {clean(cause or 'no cause known', 80)}"
-    tail = "" if followed else "; not counted"
+    told = f": {verb(delta, cause)} ({signed(delta)}), {clean(cause or 'cause unknown', 80)}"
+    tail = "" if followed else "; not synced"
     return [date(datetime.fromisoformat(at)), "  ", title(name), told + tail]
 
 
@@ -109,7 +109,7 @@ def day(*, body: Body) -> Message:
     blocks, shown = table(COLUMNS, rows)
     left = len(stores) - shown
     return message(
-        f"The day in one line: {counted(sold, 'unit')} sold, {number(total)} moved in all, "
-        f"in {counted(len(stores), 'store')}; the others followed each time.",
+        f"Daily summary: {counted(sold, 'unit')} sold, {counted(total, 'unit')} changed in all, "
+        f"in {counted(len(stores), 'store')}.",
         blocks=[*blocks, *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else [])],
     )

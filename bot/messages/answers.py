@@ -15,33 +15,34 @@ from bot.messages.block_kit import (
     table,
     title,
 )
-from bot.text import clean, counted
+from bot.text import clean, counted, store_name
 
 LEVELS = {
-    "all": "every group of movements as it happens, and every problem",
-    "digest": "one summary a day, and every problem as it happens",
+    "all": "every problem and every change of stock, as it happens",
+    "digest": "problems as they happen, and one summary a day",
     "problems": "problems only",
 }
+ENDS = (".", "!", "?", "\u2026", "`")
 
 
 def help_message(*, commands: Sequence[tuple[str, str]], nearest: Sequence[str] = ()) -> Message:
     """Say what there is; `commands` are pairs of how to type it and what it does."""
-    parts: list[Part] = ["I keep the stock of your stores equal. This is what you can ask me:"]
+    parts: list[Part] = ["Tipo keeps your stores' stock in sync. You can type:"]
     if nearest:
-        parts = ["Did you mean ", *_either(nearest), "? This is what you can ask me:"]
-    columns = (TableColumn("Type", wrapped=True), TableColumn("It does", wrapped=True))
+        parts = ["Did you mean ", *_either(nearest), "? You can type:"]
+    columns = (TableColumn("Type", wrapped=True), TableColumn("What it does", wrapped=True))
     blocks, _ = table(columns, commands)
-    tip = sentence("Commands do not work inside threads; buttons do.")
+    tip = sentence("Commands don't work in threads; buttons do.")
     return message(*parts, blocks=[*blocks, tip])
 
 
 def unclear(*, words: str, nearest: Sequence[str]) -> Message:
     """Say that a command was not understood, and what may have been meant."""
-    parts: list[Part] = ["I do not know \u201c", clean(words, 80), "\u201d. "]
+    parts: list[Part] = ["There is no command \u201c", clean(words, 80), "\u201d. "]
     if nearest:
         parts += ["Did you mean ", *_either(nearest), "?"]
     else:
-        parts += [code("/tipo help"), " shows what you can ask me."]
+        parts += [code("/tipo help"), " lists all commands."]
     return message(*parts)
 
 
@@ -58,6 +59,12 @@ def trouble(*, sentence: str) -> Message:
     return message(clean(sentence, 600), sign="Warning")
 
 
+def refused(*, sentence: str) -> Message:
+    """Say why nothing was done: a slip of the finger, or something that has changed meanwhile."""
+    told = clean(sentence, 600)
+    return message(f"{told[:1].upper()}{told[1:]}{'' if told.endswith(ENDS) else '.'}")
+
+
 def said(*, sentence: str, share: str = "") -> Message:
     """Answer in one sentence."""
     return message(clean(sentence, 600), blocks=actions("answer", share_button(share)))
@@ -68,9 +75,9 @@ def paused(*, by: str) -> Message:
     return message(
         "Writing is paused by ",
         mention_part(by),
-        ". Sales go on being counted; ",
+        ". Sales are still counted; ",
         code("/tipo resume"),
-        " writes the sum.",
+        " writes all pending changes.",
         sign="Paused",
     )
 
@@ -79,22 +86,20 @@ def resumed(*, by: str) -> Message:
     """Say that what has come together is being written."""
     return message(
         mention_part(by),
-        " resumed. What has come together meanwhile is being written now.",
+        " resumed. All pending changes are being written now.",
         sign="Done",
     )
 
 
 def buffer_done(*, levels: int, units: int, alias: str | None, product: str | None) -> Message:
     """Say what is kept back from whom."""
-    what: list[Part] = [title(product)] if product else ["every product, also those to come"]
-    from_whom = clean(alias, 40) if alias else "every destination"
+    what: list[Part] = [title(product)] if product else ["all products, new ones included"]
+    from_whom = store_name(alias) if alias else "every destination"
     if not units:
         return message(
-            "Nothing is kept back any more from ",
-            from_whom,
-            " of ",
+            "No units of ",
             *what,
-            _of(levels),
+            f" are kept back from {from_whom} any more" + _of(levels),
             sign="Done",
         )
     return message(
@@ -107,31 +112,35 @@ def buffer_done(*, levels: int, units: int, alias: str | None, product: str | No
 
 def _of(levels: int) -> str:
     """Return how many quantities that concerns."""
-    return f" ({counted(levels, 'quantity', 'quantities')})."
+    return f" ({counted(levels, 'stock level')})."
 
 
 def approvers(*, listed: Sequence[str]) -> Message:
     """Say who may approve."""
     if not listed:
-        return message("Every member of this channel may approve. Name people to change that.")
+        return message(
+            "Every member of this channel can approve. To name people instead: ",
+            code("/tipo approvers @ann @stock-team"),
+            ".",
+        )
     parts: list[Part] = []
     for each in listed[:50]:
         parts += [", " if parts else "", mention_part(each)]
     left = f" and {len(listed) - 50} more" if len(listed) > 50 else ""  # noqa: PLR2004
-    return message("These may approve: ", *parts[1:], f"{left}.")
+    return message("Approvers: ", *parts[1:], f"{left}.")
 
 
 def quiet(*, start: str | None, end: str | None, zone: str) -> Message:
     """Say when we are silent."""
     if start is None or end is None:
-        return message("There are no quiet hours: alerts come at any time.")
+        return message("No quiet hours are set: alerts come at any time.")
     return message(
         f"Quiet hours are {clean(start, 10)} to {clean(end, 10)} ({clean(zone, 60)}). "
-        "What is critical comes all the same; the rest comes as one summary afterwards."
+        "Critical alerts still come at once; the rest comes in one summary afterwards."
     )
 
 
 def alerts(*, level: str) -> Message:
     """Say how much is told."""
-    what = LEVELS.get(level, "what your settings say")
+    what = LEVELS.get(level, "as in your settings")
     return message(f"Alerts are set to {clean(level, 20)}: {what}.")

@@ -34,6 +34,7 @@ SIGNS = {
     "Question": "question",
     "Off": "white_circle",
 }
+ALARMS = {"Critical", "Warning"}  # said as a word, too: good news and questions need none
 
 
 class Action(StrEnum):
@@ -154,13 +155,19 @@ def message(*parts: Part, sign: str = "", word: str = "", blocks: Sequence[Block
 
     `word` says the severity in other words: "Resolved after 12 min."
     """
-    lead: list[Part] = []
-    if sign:
-        lead = [{"type": "emoji", "name": SIGNS[sign]}, " ", bold(word or f"{sign}:"), " "]
+    lead = opening(sign, word)
     return Message(
         text=spoken_text(*lead, *parts).strip(),
         blocks=fit_blocks([sentence(*lead, *parts), *blocks]),
     )
+
+
+def opening(sign: str, word: str = "") -> list[Part]:
+    """Return how a message begins: its sign, and what is bad also as a word, for all readers."""
+    if not sign:
+        return []
+    told = word or (f"{sign}:" if sign in ALARMS else "")
+    return [{"type": "emoji", "name": SIGNS[sign]}, " ", *([bold(told), " "] if told else [])]
 
 
 def fit_blocks(blocks: Sequence[Block], most: int = MAX_BLOCKS) -> list[Block]:

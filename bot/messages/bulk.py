@@ -65,7 +65,9 @@ def bulk_modal(
         if each.taken
     ]
     if not options:
-        return _view("Nothing is open here that one choice could decide.", private_metadata)
+        return _view(
+            "No open mismatch here can be decided with one choice for all.", private_metadata
+        )
     blocks: list[Block] = [
         sentence("Nothing is written yet: you see what would change first."),
         _field(CHOICE, "For all products", {"type": "radio_buttons", "options": options}),
@@ -84,7 +86,7 @@ def _leave_out(proposals: Sequence[Proposal]) -> list[Block]:
     ordered = sorted(filter(is_for_all, proposals), key=_weight, reverse=True)[:MAX_PRODUCTS_LISTED]
     menu = {
         "type": "multi_static_select",
-        "placeholder": plain_text("Nobody"),
+        "placeholder": plain_text("None"),
         "options": [
             option(f"{clean(each.title, 50)} \u00b7 {_shows(each)}", f"{each.id}")
             for each in ordered
@@ -133,16 +135,18 @@ def preview_modal(
     if preview.without - apart > 0:
         rest.append([f"{counted(preview.without - apart, 'product')} left out: still open."])
     if preview.cannot:
-        rest.append([f"{counted(preview.cannot, 'product')} can't be decided so: still open."])
+        rest.append(
+            [f"{counted(preview.cannot, 'product')} can't be decided this way: still open."]
+        )
     blocks += [bullets(rest)] if rest else []
     blocks.append(
         context_block(
             "Tipo reads each product again first. Where a number has changed meanwhile, nothing "
-            "is written and you are asked again. One Undo takes all of it back."
+            "is written and you are asked again. One Undo takes back all of it."
         )
     )
     if not (preview.taken or apart):
-        return _view("Nothing is left to decide: somebody was faster.", private_metadata)
+        return _view("Nothing is left to decide: somebody else decided first.", private_metadata)
     return {
         **_view("", private_metadata),
         "callback_id": "bulk_confirm",

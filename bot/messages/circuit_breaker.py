@@ -81,11 +81,11 @@ def _extent(stopped: Mapping[str, int], reached: Mapping[str, int]) -> list[Part
     total = sum(stopped.values())
     if not reached:
         if not total:
-            return [" No other store was to follow."]
+            return [" No other store was due an update."]
         return [f" Tipo stopped {counted(total, 'update')}; none had reached another store."]
     told = ", ".join(f"{number(n)} had already reached {name}" for name, n in reached.items())
     if not total:
-        return [" Tipo came too late to stop it: ", bold(told), "."]
+        return [" Tipo was too late to stop it: ", bold(told), "."]
     return [f" Tipo stopped {counted(total, 'update')}; ", bold(told), "."]
 
 
@@ -107,7 +107,7 @@ def breaker_lines(facts: Facts) -> list[list[Part]]:
             [
                 f"Tipo can't see the orders of {store}, so some of these may be real sales. ",
                 code("tipo doctor"),
-                " says what it needs to see them.",
+                " lists what it needs to see them.",
             ]
         )
     waits = "Nothing more of this is written until somebody decides. Other sales are still synced."
@@ -133,7 +133,7 @@ def _restores(facts: Facts) -> str:
     store, pools = store_name(facts.get("store")), count(dict(facts), "pools")
     what = f"{counted(pools, 'product')} in {store}" if pools else f"the products in {store}"
     reached = " and ".join(_by_store(facts, "reached"))
-    also = f", also in {reached} where it had got to" if reached else ""
+    also = f", also in {reached} where the change had arrived" if reached else ""
     return f"sets {what} back to the previous numbers{also}. What was sold since stays sold."
 
 
@@ -179,7 +179,7 @@ def _capital(words: str) -> str:
 def products(*, total: int, rows: Sequence[StoppedProduct]) -> Message:
     """List what a safety stop is about, for its thread."""
     if not total:
-        return message("Nothing is stopped any more.")
+        return message("No updates are stopped any more.")
     blocks, shown = table(COLUMNS, map(_row, rows))
     few = "This product" if total == 1 else f"These {number(total)} products"
     return message(

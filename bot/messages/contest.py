@@ -63,7 +63,7 @@ def contest_lines(facts: Facts) -> list[list[Part]]:
             ]
         )
     can = (
-        "find the app or the person that also sets this stock, and end that for this product. "
+        "find the app or person that also sets this stock, and stop it for this product. "
         "Check the number in each store. Then resume."
     )
     return [*lines, [bold("What you can do: "), can]]
@@ -73,13 +73,13 @@ def contest_buttons(facts: Facts, token: str) -> list[Block]:
     """Return the one answer, and what helps to find who it is."""
     if not token:
         return []
-    says = f"Tipo updates this product in {_stores(facts)} again, with all that is pending."
+    says = f"Tipo updates this product in {_stores(facts)} again, pending changes included."
     resume = button(
         f"{Action.DECIDE}.{Choice.RESUME}",
         "Resume",
         token,
         style="primary",
-        confirm=confirm_dialog("Has the other one stopped?", says, "Resume"),
+        confirm=confirm_dialog("Has the other app stopped?", says, "Resume"),
     )
     why = button(Action.POOL_HISTORY, "Why?", f"{facts.get('pool')}")
     return actions("contest", resume, why)

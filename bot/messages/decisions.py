@@ -7,22 +7,22 @@ from bot.text import clean, counted
 from sync_core.domain.proposals import Answer, Choice, Clicked, ProposalKind
 
 SAID = {
-    Choice.ACCEPT: "to count the change",
-    Choice.USE_SOURCE: "to use the source's number",
-    Choice.USE_DESTINATION: "to use the destination's number",
-    Choice.USE_LOWER: "to use the lower number",
-    Choice.USE_NUMBER: "to use a number of their own",
-    Choice.KEEP: "to keep the difference as a buffer",
-    Choice.RETRY: "to try again",
-    Choice.RESUME: "to resume",
-    Choice.LINK: "to link the products",
-    Choice.IGNORE_MONTH: "to ignore it for 30 days",
-    Choice.IGNORE: "to ignore it",
-    Choice.CONFIRM: "to go ahead",
-    Choice.RELEASE: "to apply the new numbers",
-    Choice.INVESTIGATE: "to look into it",
-    Choice.DISCARD: "to restore the stock",
-    Choice.DISMISS: "to leave it as it is",
+    Choice.ACCEPT: "accept the change",
+    Choice.USE_SOURCE: "use the source's number",
+    Choice.USE_DESTINATION: "use the destination's number",
+    Choice.USE_LOWER: "use the lower number",
+    Choice.USE_NUMBER: "use a number that they entered",
+    Choice.KEEP: "keep the difference as a buffer",
+    Choice.RETRY: "try again",
+    Choice.RESUME: "resume",
+    Choice.LINK: "link the products",
+    Choice.IGNORE_MONTH: "ignore it for 30 days",
+    Choice.IGNORE: "ignore it",
+    Choice.CONFIRM: "go ahead",
+    Choice.RELEASE: "apply the new numbers",
+    Choice.INVESTIGATE: "look into it",
+    Choice.DISCARD: "restore the stock",
+    Choice.DISMISS: "leave it as it is",
 }
 
 
@@ -32,28 +32,28 @@ def decision_answer(*, clicked: Clicked) -> Message:
         case Answer.TAKEN:
             return _taken(clicked)
         case Answer.ALREADY:
-            return message("This is decided already", *_by(clicked), ". Nothing was done again.")
+            return message("Already decided", *_by(clicked), ". Your click changed nothing.")
         case Answer.RUNNING:
             parts = _by(clicked)
-            return message("This is decided", *parts, " and is being carried out at the moment.")
+            return message("Already decided", *parts, ". Applying now.")
         case Answer.OUTDATED:
             newer = f": report {clicked.report} is newer" if clicked.report else ""
             return message(
-                f"The numbers have moved since{newer}. Nothing was written; ",
+                f"The numbers have changed since{newer}. Nothing was written; ",
                 code("/tipo drift"),
-                " shows what stands now.",
+                " shows what is open now.",
             )
         case Answer.EXPIRED:
             return message(
                 "This question has expired: nobody answered in time. Nothing was written; ",
                 code("/tipo drift"),
-                " asks anew.",
+                " asks again.",
             )
         case Answer.UNKNOWN:
             return message(
-                "I do not know this button any more. Nothing was written; ",
+                "This button is too old to work. Nothing was written; ",
                 code("/tipo drift"),
-                " shows what stands now.",
+                " shows what is open now.",
             )
 
 
@@ -62,37 +62,37 @@ def _taken(clicked: Clicked) -> Message:
     one = clicked.proposal
     number = f" Receipt {clicked.receipt}." if clicked.receipt is not None else ""
     if one is not None and one.choice in {Choice.DISMISS, Choice.IGNORE, Choice.IGNORE_MONTH}:
-        return message(f"Noted: {_chose(one.choice)}. Nothing is written.{number}", sign="Done")
+        return message(f"{_chose(one.choice)}. Nothing was written.{number}", sign="Done")
     if one is not None and one.choice in BREAKER_ANSWERS:
-        return message(BREAKER_ANSWERS[one.choice], sign="Done")
+        return message(BREAKER_ANSWERS[one.choice])
     if one is not None and one.kind in CONFIRMED:
-        return message(f"{CONFIRMED[one.kind]}{number}", sign="Done")
+        return message(f"{CONFIRMED[one.kind]}{number}")
     if not clicked.taken:
         return message("There was nothing left to decide.")
     what = counted(clicked.taken, "fix", "fixes")
-    tail = "it is" if clicked.taken == 1 else "they are"
+    tail = "it's" if clicked.taken == 1 else "they're"
     return message(
-        f"Approved {what}; {tail} being carried out now.{number} The message says when it is done.",
-        sign="Done",
+        f"Approved {what}, applying now.{number} The message says when {tail} done.",
     )
 
 
 BREAKER_ANSWERS = {
-    Choice.RELEASE: "The new numbers are being written. The message says when that is done.",
-    Choice.INVESTIGATE: "Noted: you're looking into it. Nothing is written until somebody decides.",
-    Choice.DISCARD: "The stock is being restored. The message says when that is done.",
+    Choice.RELEASE: "The new numbers are being written. The message says when that's done.",
+    Choice.INVESTIGATE: "You're looking into it. Nothing is written until somebody decides.",
+    Choice.DISCARD: "The stock is being restored. The message says when that's done.",
 }
 
 CONFIRMED = {
-    ProposalKind.MODE: "Confirmed: the mode is being changed. The message says when it is done.",
-    ProposalKind.UNDO: "Confirmed: it is being undone. The message says when it is done.",
+    ProposalKind.MODE: "Changing the mode now. The message says when that's done.",
+    ProposalKind.UNDO: "Undoing it now. The message says when that's done.",
+    ProposalKind.PACK: "Changing the pack size now. The message says when that's done.",
 }
 
 
 def _chose(choice: Choice) -> str:
     """Return what was chosen."""
-    return {Choice.IGNORE: "ignored", Choice.IGNORE_MONTH: "ignored for 30 days"}.get(
-        choice, "dismissed"
+    return {Choice.IGNORE: "Ignored", Choice.IGNORE_MONTH: "Ignored for 30 days"}.get(
+        choice, "Dismissed"
     )
 
 
@@ -104,7 +104,7 @@ def _by(clicked: Clicked) -> list[Part]:
     if clicked.at is not None:
         parts += [" ", date(clicked.at)]
     if clicked.proposal is not None and clicked.proposal.choice is not None:
-        parts += [f", {SAID[clicked.proposal.choice]}"]
+        parts += [f": {SAID[clicked.proposal.choice]}"]
     if clicked.receipt is not None:
         parts += [f" (receipt {clicked.receipt})"]
     return parts
@@ -119,4 +119,4 @@ def not_allowed(*, why: str, listed: Sequence[str] = ()) -> Message:
             names += [", ", mention_part(each)]
         left = f" and {len(listed) - 20} more" if len(listed) > 20 else ""  # noqa: PLR2004
         parts += [" Ask ", *names[1:], f"{left}."]
-    return message(*parts, sign="Warning")
+    return message(*parts)

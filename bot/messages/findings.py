@@ -3,48 +3,64 @@
 from collections.abc import Iterable, Mapping
 
 from bot.messages.block_kit import Part, title
-from bot.text import clean, number, store_name
+from bot.text import clean, counted, number, store_name
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Write
 
 KINDS = {
     "missed": "missed change",
     "missed_change": "missed change",
-    "one_way": "changed in a one-way destination",
-    "differs": "differs since the first meeting",
-    "first_meeting": "differs since the first meeting",
-    "unfinished": "a write may or may not have happened",
-    "unfinished_write": "a write may or may not have happened",
-    "refused": "the store refused our write",
+    "one_way": "changed in a one-way store",
+    "differs": "different in the initial comparison",
+    "first_meeting": "different in the initial comparison",
+    "unfinished": "unclear whether an update went through",
+    "unfinished_write": "unclear whether an update went through",
+    "refused": "the store refused an update",
     "edited_while_off": "edited while the connection was off",
-    "one_way_changed": "changed in a one-way destination",
-    "no_partner": "no partner",
+    "one_way_changed": "changed in a one-way store",
+    "no_partner": "no match",
     "ambiguous": "ambiguous match",
     "untracked": "not tracked",
-    "not_stocked": "not stocked at its place",
+    "not_stocked": "not stocked at its location",
     "location_closed": "location closed",
     "bundle": "bundle",
     "gift_card": "gift card",
     "renamed": "renamed",
     "oversold": "oversold",
     "presold": "pre-sold",
-    "suspended": "left alone",
-    "conflict": "in several pools",
+    "suspended": "not synced",
+    "conflict": "matches several products",
     "circuit_breaker": "safety stop",
     "contested": "changed back by another app",
     "books": "unexplained quantity",
 }
+COUNTED = {  # one of them, and several
+    "missed": ("missed change", "missed changes"),
+    "missed_change": ("missed change", "missed changes"),
+    "one_way": ("change in a one-way store", "changes in a one-way store"),
+    "one_way_changed": ("change in a one-way store", "changes in a one-way store"),
+    "unfinished": ("unclear update", "unclear updates"),
+    "unfinished_write": ("unclear update", "unclear updates"),
+    "refused": ("refused update", "refused updates"),
+    "no_partner": ("without a match", "without a match"),
+    "ambiguous": ("ambiguous match", "ambiguous matches"),
+    "bundle": ("bundle", "bundles"),
+    "gift_card": ("gift card", "gift cards"),
+    "conflict": ("ambiguous product", "ambiguous products"),
+    "circuit_breaker": ("safety stop", "safety stops"),
+    "books": ("unexplained quantity", "unexplained quantities"),
+}
 CHOICES = {
-    Choice.ACCEPT: "Count the change",
+    Choice.ACCEPT: "Accept the change",
     Choice.USE_SOURCE: "Use the source",
     Choice.USE_DESTINATION: "Use the destination",
-    Choice.USE_LOWER: "Use the lower",
+    Choice.USE_LOWER: "Use the lower number",
     Choice.USE_NUMBER: "Enter a number",
     Choice.KEEP: "Keep the difference",
     Choice.RETRY: "Try again",
     Choice.RESUME: "Resume",
     Choice.LINK: "Link them",
     Choice.IGNORE_MONTH: "Ignore for 30 days",
-    Choice.IGNORE: "Ignore for ever",
+    Choice.IGNORE: "Ignore permanently",
     Choice.CONFIRM: "Confirm",
     Choice.RELEASE: "Apply",
     Choice.INVESTIGATE: "Looking into it",
@@ -52,10 +68,10 @@ CHOICES = {
     Choice.DISMISS: "Dismiss",
 }
 ENDS = {
-    ProposalState.APPROVED: "approved, and being carried out",
+    ProposalState.APPROVED: "approved, applying now",
     ProposalState.DONE: "done",
     ProposalState.DISMISSED: "dismissed",
-    ProposalState.OUTDATED: "replaced by newer numbers",
+    ProposalState.OUTDATED: "outdated: the numbers have changed",
     ProposalState.EXPIRED: "expired: nobody answered in time",
 }
 
@@ -63,6 +79,12 @@ ENDS = {
 def kind_words(kind: str) -> str:
     """Return what a kind of finding is called; an unknown one by its own name."""
     return KINDS.get(kind) or clean(kind.replace("_", " "), 60)
+
+
+def counted_kind(count: int, kind: str) -> str:
+    """Return how many of a kind there are: 1 missed change, 9 missed changes."""
+    one, many = COUNTED.get(kind, (kind_words(kind), kind_words(kind)))
+    return counted(count, one, many)
 
 
 def cause(facts: Mapping[str, object]) -> str:
@@ -78,19 +100,19 @@ def numbers(facts: Mapping[str, object]) -> str:
     shows, should = facts.get("shows"), facts.get("should_show")
     if not isinstance(shows, int) and not isinstance(should, int):
         return ""
-    store = f"{clean(facts['store'], 40)} " if facts.get("store") else ""
-    return f"{store}shows {_known(shows)} instead of {_known(should)}"
+    store = f"{store_name(facts['store'])} " if facts.get("store") else ""
+    return f"{store}shows {_known(shows)}, expected {_known(should)}"
 
 
 def _known(value: object) -> str:
-    return number(value) if isinstance(value, int) else "nothing"
+    return number(value) if isinstance(value, int) else "no number"
 
 
 def about(proposal: Proposal) -> list[Part]:
     """Return a finding in one line: its product, what is wrong, why."""
-    told = cause(proposal.facts) or numbers(proposal.facts)
-    tail = f" ({told})" if told else ""
-    return [title(proposal.title or "Nameless"), f": {kind_words(proposal.subject)}{tail}"]
+    known = numbers(proposal.facts)
+    kind = f"{kind_words(proposal.subject)}{f' ({known})' if known else ''}"
+    return [title(proposal.title or "Nameless"), f": {cause(proposal.facts) or kind}"]
 
 
 def written(writes: Iterable[Write], most: int = 4) -> str:

@@ -18,7 +18,7 @@ from bot.messages.block_kit import (
     share_button,
     title,
 )
-from bot.text import clean, counted, duration, number, signed
+from bot.text import clean, counted, duration, number, signed, store_name
 from sync_core.domain.views import HistoryEntry, PoolView
 
 MAX_LINES = 40  # that are shown; the latest count
@@ -38,7 +38,7 @@ def history(*, pool: PoolView, entries: Sequence[HistoryEntry], share: str = "")
         shown[start : start + LINES_PER_BLOCK] for start in range(0, len(shown), LINES_PER_BLOCK)
     ]
     blocks += [bullets(map(line, page)) for page in pages]
-    all_of_it = sentence("Everything, as a file: ", code("tipo export"))
+    all_of_it = sentence("All of it, as a file: ", code("tipo export"))
     buttons = actions(
         "history", button(Action.POOL_STOCK, "Live numbers", f"{pool.id}"), share_button(share)
     )
@@ -49,7 +49,7 @@ def history(*, pool: PoolView, entries: Sequence[HistoryEntry], share: str = "")
 
 def _headline(pool: PoolView, entries: Sequence[HistoryEntry]) -> list[Part]:
     """Return the answer in one sentence."""
-    shared = "not agreed on yet" if pool.shared is None else number(pool.shared)
+    shared = "not synced yet" if pool.shared is None else number(pool.shared)
     lead: list[Part] = [
         title(pool.title),
         f" at {clean(pool.location_group, 60)} is ",
@@ -57,8 +57,8 @@ def _headline(pool: PoolView, entries: Sequence[HistoryEntry]) -> list[Part]:
     ]
     moved = [each for each in entries if each.kind == "movement"]
     if not moved:
-        return [*lead, ": nothing has moved it yet."]
-    return [*lead, f". The last of {counted(len(moved), 'movement')}: ", *_told(moved[-1]), "."]
+        return [*lead, ": no changes yet."]
+    return [*lead, f". Last of {counted(len(moved), 'change')}: ", *_told(moved[-1]), "."]
 
 
 def line(entry: HistoryEntry) -> list[Part]:
@@ -67,13 +67,13 @@ def line(entry: HistoryEntry) -> list[Part]:
     if entry.kind == "movement" and entry.shared is not None:
         parts += [" \u2192 ", bold(number(entry.shared))]
     if entry.kind == "movement" and entry.state == "not counted":
-        parts += [" (not counted: only the source counts here)"]
+        parts += [" (not synced: this store is one-way)"]
     return parts
 
 
 def _told(entry: HistoryEntry) -> list[Part]:
     """Return what happened, without its time."""
-    store = clean(entry.store, 40)
+    store = store_name(entry.store) if entry.store else ""
     match entry.kind:
         case "movement":
             return [f"{verb(entry.delta, entry.cause)} in {store}", *_reason(entry.cause)]
@@ -99,7 +99,7 @@ def verb(delta: int, cause: str) -> str:
         return f"{many} back from a cancelled order"
     if "order" in cause:
         return f"{many} sold"
-    return f"{many} restocked or added" if delta > 0 else f"{many} taken off"
+    return f"{many} restocked or added" if delta > 0 else f"{many} removed"
 
 
 def _reason(cause: str) -> list[Part]:

@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages.block_kit import (
-    SIGNS,
     Action,
     Block,
     TableColumn,
     actions,
-    bold,
     button,
     confirm_dialog,
     context_block,
@@ -18,10 +16,13 @@ from bot.messages.block_kit import (
     fact_lines,
     fit_blocks,
     header,
+    opening,
     sentence,
 )
+from bot.messages.modes import STEPS
+from bot.messages.reports import NAMES
 from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row, writers
-from bot.text import between, clean, counted, when
+from bot.text import between, clean, counted, number, when
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
 from sync_core.domain.views import HourlyMovement, Overview
@@ -46,7 +47,7 @@ def home(
     sign, parts = headline(overview, serving=serving, compared=bool(reports))
     left = len(overview.stores) - MAX_STORES
     blocks: list[Block] = [
-        sentence({"type": "emoji", "name": SIGNS[sign]}, " ", bold(f"{sign}: "), *parts),
+        sentence(*opening(sign), *parts),
         *_buttons(overview, is_approver=is_approver),
         header("Stores"),
         *fact_lines(COLUMNS, map(row, overview.stores[:MAX_STORES])),
@@ -137,7 +138,7 @@ def _chart(hours: Sequence[HourlyMovement]) -> list[Block]:
     points = _pairs(hours)
     stores = _busiest(points)
     if not any(sum(units.values()) for _, units in points):
-        return [sentence("Nothing has moved.")]
+        return [sentence("No changes in the last 24 hours.")]
     labels = [label for label, _ in points]
     series = [
         {
@@ -170,7 +171,7 @@ def _numbers(hours: Sequence[HourlyMovement]) -> list[Block]:
     points = _pairs(hours)
     stores = _busiest(points)
     if not any(sum(units.values()) for _, units in points):
-        return [sentence("Nothing has moved.")]
+        return [sentence("No changes in the last 24 hours.")]
     columns = [
         TableColumn("From (UTC)"),
         *(TableColumn(name, right=True) for name in _names(stores)),
@@ -184,7 +185,7 @@ def _reports(reports: Sequence[Report]) -> list[Block]:
         return [context_block(last_compare(None))]
     lines: list[str] = []
     for each in list(reports)[:MAX_REPORTS]:
-        began = when(each.wanted_at)
+        name = f"{NAMES[each.kind]}, {when(each.wanted_at)}"
         took = f" in {between(each.wanted_at, each.finished_at)}" if each.finished_at else ""
-        lines.append(f"{began}: {each.kind.value}, {each.state.value}{took}, {each.open} open")
+        lines.append(f"{name}: {STEPS[each.state]}{took}, {number(each.open)} open")
     return [context_block(line) for line in lines]

@@ -42,7 +42,7 @@ from bot.messages.lease import (
     weak_headline,
 )
 from bot.messages.stock import REASONS
-from bot.text import between, clean, counted, number, when
+from bot.text import between, clean, counted, number, store_name, when
 from sync_core.domain.values import Severity
 
 Facts = Mapping[str, Any]
@@ -64,7 +64,7 @@ class IncidentText:
 
 
 def _store(facts: Facts) -> str:
-    return clean(facts.get("store") or "a store", 40)
+    return store_name(facts.get("store"))
 
 
 def _why(facts: Facts, nothing: str = "no reason was given") -> str:
@@ -73,16 +73,16 @@ def _why(facts: Facts, nothing: str = "no reason was given") -> str:
 
 
 def _store_blocked(facts: Facts, _: int) -> list[Part]:
-    return [bold(_store(facts)), f" is held, nothing is written to it: {_why(facts)}."]
+    return ["Can't update ", bold(_store(facts)), f": {_why(facts)}."]
 
 
 def _unreachable(facts: Facts, _: int) -> list[Part]:
     since = _moment(facts.get("since"))
-    return [bold(_store(facts)), " has not answered", *([" since ", date(since)] if since else [])]
+    return [bold(_store(facts)), " hasn't answered", *([" since ", date(since)] if since else [])]
 
 
 def _refused(facts: Facts, _: int) -> list[Part]:
-    return [bold(_store(facts)), f" does not answer all that Tipo asks: {_why(facts)}."]
+    return [bold(_store(facts)), f" refuses a request of Tipo: {_why(facts)}."]
 
 
 def _updates_failing(facts: Facts, _: int) -> list[Part]:
@@ -94,8 +94,9 @@ def _updates_failing(facts: Facts, _: int) -> list[Part]:
 def _webhooks_gone(facts: Facts, _: int) -> list[Part]:
     lost, refused = (clean(facts[each], 200) if facts.get(each) else "" for each in FINAL_REASONS)
     if refused:
-        return [bold(_store(facts)), f" does not let Tipo subscribe to its changes: {refused}."]
-    return [bold(_store(facts)), f" had dropped its subscriptions: {lost or 'all of them'}."]
+        return [bold(_store(facts)), f" doesn't let Tipo subscribe to its webhooks: {refused}."]
+    gone = f"webhook subscriptions were removed: {lost}" if lost else "all webhooks were removed"
+    return ["In ", bold(_store(facts)), f" {gone}."]
 
 
 FINAL_REASONS = ("lost", "refused")
@@ -104,30 +105,33 @@ FINAL_REASONS = ("lost", "refused")
 def _webhooks_missed(facts: Facts, _: int) -> list[Part]:
     levels = facts.get("levels")
     many = counted(levels, "change") if isinstance(levels, int) else "Changes"
-    return [f"{many} in ", bold(_store(facts)), " came to us without a webhook."]
+    return [f"{many} in ", bold(_store(facts)), " came without a webhook."]
 
 
 def _closed(facts: Facts, n: int) -> list[Part]:
     if n > 1:
-        return [f"{counted(n, 'location')} of ", bold(_store(facts)), " that share stock closed."]
-    place = clean(facts.get("place") or "a place", 60)
+        return [f"{counted(n, 'shared location')} in ", bold(_store(facts)), " were closed."]
+    place = clean(facts.get("place") or "another store", 60)
     return [
         bold(_store(facts)),
-        " has closed ",
+        " closed ",
         title(facts.get("location") or "a location"),
-        f", which shares the stock of {place}.",
+        f", part of the shared location {place}.",
     ]
 
 
 def _location_refused(facts: Facts, n: int) -> list[Part]:
     where = counted(n, "location") if n > 1 else clean(facts.get("place") or "a location", 60)
-    return [bold(_store(facts)), f" does not let Tipo read {where}: {_why(facts)}."]
+    return [bold(_store(facts)), f" doesn't let Tipo read {where}: {_why(facts)}."]
 
 
 def _conflict(facts: Facts, n: int) -> list[Part]:
     if n > 1:
-        return [f"{counted(n, 'product')} match across several pools, and Tipo joins none of them."]
-    return [title(facts.get("title") or "A product"), " matches across several pools: not joined."]
+        return [f"{counted(n, 'product')} match several synced products each; none was merged."]
+    return [
+        title(facts.get("title") or "A product"),
+        " matches several synced products; none was merged.",
+    ]
 
 
 def _product_unread(facts: Facts, n: int) -> list[Part]:
@@ -145,32 +149,32 @@ def _stock_unread(facts: Facts, _: int) -> list[Part]:
 
 def _renamed(facts: Facts, n: int) -> list[Part]:
     if n > 1:
-        return [f"{counted(n, 'product')} go by another name in ", bold(_store(facts)), "."]
+        return [f"{counted(n, 'product')} have a new handle in ", bold(_store(facts)), "."]
     was, name = clean(facts.get("was") or "?", 80), clean(facts.get("is") or "?", 80)
     return [
         title(facts.get("title") or "A product"),
-        f" goes by another handle in {_store(facts)}: {was} is now {name}.",
+        f" has a new handle in {_store(facts)}: {was} is now {name}.",
     ]
 
 
 def _suspended(facts: Facts, n: int) -> list[Part]:
     if n > 1:
-        return [f"{counted(n, 'product')} are left alone in ", bold(_store(facts)), "."]
+        return [f"{counted(n, 'product')} in ", bold(_store(facts)), " aren't being synced."]
     return [
         title(facts.get("title") or "A product"),
-        f" is left alone in {_store(facts)}: {_why(facts)}.",
+        f" in {_store(facts)} isn't being synced: {_why(facts)}.",
     ]
 
 
 def _differs(facts: Facts, n: int) -> list[Part]:
     if n > 1:
-        return [f"{counted(n, 'product')} differ in ", bold(_store(facts)), " and wait for you."]
-    return [title(facts.get("title") or "A product"), f" differs in {_store(facts)}."]
+        return [f"{counted(n, 'product')} in ", bold(_store(facts)), " don't match."]
+    return [title(facts.get("title") or "A product"), f" in {_store(facts)} doesn't match."]
 
 
 def _books(facts: Facts, _: int) -> list[Part]:
     name = title(facts.get("title") or "A product")
-    return ["The books of ", name, f" don't add up: {_why(facts)}."]
+    return ["The numbers of ", name, f" don't add up: {_why(facts)}."]
 
 
 def _oversold(facts: Facts, _: int) -> list[Part]:
@@ -231,34 +235,43 @@ def _quarantined(facts: Facts, _: int) -> list[Part]:
 
 def _paused(facts: Facts, _: int) -> list[Part]:
     by = clean(facts.get("by") or facts.get("why") or "somebody", 80)
-    return [f"Writing is paused ({by}). Sales go on being counted."]
+    return [f"Writing is paused ({by}). Sales are still counted."]
 
 
 def _mode(facts: Facts, _: int) -> list[Part]:
-    alias = clean(facts.get("stores") or facts.get("store") or "Every destination", 80)
-    by = f" ({clean(facts['by'], 80)})" if facts.get("by") else ""
-    return [bold(alias), f" is now {clean(facts.get('mode') or 'in another mode', 20)}{by}."]
+    stores = f"{facts.get('stores') or facts.get('store') or ''}".split(", ")
+    alias = ", ".join(map(store_name, stores)) if stores[0] else "Every destination"
+    by = f" (set by {clean(facts['by'], 80)})" if facts.get("by") else ""
+    verb = "are" if len(stores) > 1 else "is"
+    return [
+        bold(clean(alias, 200)),
+        f" {verb} now {clean(facts.get('mode') or 'in another mode', 20)}{by}.",
+    ]
 
 
 def _export_odd(facts: Facts, _: int) -> list[Part]:
     listed, known = facts.get("exported"), facts.get("known")
     if not isinstance(listed, int) or not isinstance(known, int):
-        return [bold(_store(facts)), f" listed what cannot be true: {_why(facts, 'too little')}."]
+        return [
+            "The export of ",
+            bold(_store(facts)),
+            f" can't be right: {_why(facts, 'too little')}.",
+        ]
     many = f"{counted(listed, 'variant')} where Tipo knows {number(known)}"
-    return [bold(_store(facts)), f" listed {many}, which cannot be true."]
+    return ["The export of ", bold(_store(facts)), f" can't be right: {many}."]
 
 
-CHANGES_QUEUED = "Its changes are kept and written when it is back; the other stores go on."
+CHANGES_QUEUED = "Changes are queued; none are lost. The other stores are still updated."
 INCIDENT_TEXTS = {
     "store_blocked": IncidentText(
         headline=_store_blocked,
         did=CHANGES_QUEUED,
-        can="Type tipo doctor: most often a token or a scope is missing.",
+        can="Run tipo doctor: it says which token or scope is missing.",
     ),
     "unreachable": IncidentText(
         headline=_unreachable,
         did=CHANGES_QUEUED,
-        can="Nothing, unless Shopify says that all is well there.",
+        can="Nothing, unless Shopify reports no problem: then check this server's network.",
     ),
     "updates_failing": IncidentText(
         headline=_updates_failing,
@@ -267,32 +280,32 @@ INCIDENT_TEXTS = {
     ),
     "request_refused": IncidentText(
         headline=_refused,
-        did="Tipo tries again, at least every hour; all else goes on.",
-        can="Give the app the scopes that tipo doctor lists.",
+        did="Tipo tries again, at least every hour. Everything else is still synced.",
+        can="Run tipo doctor: it lists the scopes that the app needs.",
     ),
     "webhooks_gone": IncidentText(
         headline=_webhooks_gone,
-        did="Tipo subscribes anew and reads what was missed.",
-        can="Look whether another app or person removes them.",
+        did="Tipo subscribes again and reads what was missed.",
+        can="Check whether another app or person removes them.",
     ),
     "webhooks_missed": IncidentText(
         headline=_webhooks_missed,
-        did="Tipo has read the changes by itself; they only came late.",
-        can="See that Shopify reaches TIPO_PUBLIC_URL; tipo doctor tests it.",
+        did="Tipo found these changes by itself: they were only late.",
+        can="Check that Shopify can reach TIPO_PUBLIC_URL; tipo doctor tests it.",
     ),
     "location_closed": IncidentText(
         headline=_closed,
-        did="Its quantities are left alone; the other stores go on.",
-        can="Open it again, or take it off its place: /tipo locations.",
+        did="Its stock isn't synced any more. The other stores are still updated.",
+        can="Open it again, or remove it from the shared location: /tipo locations.",
     ),
     "location_refused": IncidentText(
         headline=_location_refused,
-        did="Tipo tries again; other locations go on.",
-        can="Let the app see that location.",
+        did="Tipo tries again. Other locations are still synced.",
+        can="Give the app access to that location.",
     ),
     "conflict": IncidentText(
         headline=_conflict,
-        did="Nothing is written for them: two histories cannot be one.",
+        did="Tipo keeps syncing each as before, and writes nothing for the new match.",
         can="Make handles (or SKUs) unique: /tipo unmatched.",
     ),
     "product_unread": IncidentText(
@@ -302,26 +315,26 @@ INCIDENT_TEXTS = {
     ),
     "stock_unread": IncidentText(
         headline=_stock_unread,
-        did="All else is synced. Tipo tries again, at least every hour.",
-        can="Look at it in Shopify: whether it opens there, and is still stocked at this location.",
+        did="Everything else is synced. Tipo tries again, at least every hour.",
+        can="Check in Shopify that it opens and is still stocked at this location.",
     ),
-    "renamed": IncidentText(headline=_renamed, did="It goes on sharing its stock.", can="Nothing."),
+    "renamed": IncidentText(headline=_renamed, did="It is still synced.", can="Nothing."),
     "suspended": IncidentText(
         headline=_suspended,
-        did="The other stores go on; it comes back by itself once it can be read.",
-        can="Nothing if that is as it should be; else mend it in the store.",
+        did="The other stores are still updated. Syncing resumes by itself once the cause is gone.",
+        can="Fix it in Shopify; no action needed if intended.",
     ),
     "differs": IncidentText(
         headline=_differs,
-        did="Nothing is written for them before somebody decides.",
-        can="Decide which number holds: /tipo drift.",
+        did="Nothing is written for them until somebody decides.",
+        can="Decide which number is right: /tipo drift.",
     ),
     "books": IncidentText(
         headline=_books,
-        did="Nothing is written for it any more, in any store; all other products go on. Its sales "
-        "since then are counted when it goes on.",
+        did="Tipo stopped updating it in every store; all other products are still synced. Sales "
+        "are counted once syncing resumes.",
         can="Choose the right number: /tipo drift. If somebody changed the database, undo that: "
-        "it then goes on by itself. tipo audit shows all numbers.",
+        "syncing then resumes by itself. tipo audit shows all numbers.",
     ),
     "oversold": IncidentText(
         headline=_oversold,
@@ -330,39 +343,38 @@ INCIDENT_TEXTS = {
     ),
     "presold": IncidentText(
         headline=_presold,
-        did="Nothing: every store that is below zero sells it on when it is out of stock.",
-        can="Nothing, if these are pre-orders; else switch that off in Shopify.",
+        did="Nothing: every store below zero keeps selling this product when out of stock.",
+        can="Nothing if these are pre-orders; otherwise turn that off in Shopify.",
     ),
     "circuit_breaker": IncidentText(headline=_breaker),
     "clock_step": IncidentText(
         headline=_clock_step,
-        did="Tipo shifted what was scheduled by the same amount and goes on; no change was lost.",
+        did="Tipo moved its schedule by the same amount and keeps working; no change was lost.",
         can="If someone corrected the clock: nothing. Otherwise check its time sync (NTP).",
     ),
     "contested": IncidentText(headline=_contested),
     "dead_worker": IncidentText(
         headline=_dead_worker,
-        did="Tipo restarts it every 30 seconds. Everything else goes on; nothing is lost.",
+        did="Tipo restarts it every 30 seconds. Everything else keeps working; nothing is lost.",
         can="Send the log's last error to whoever runs Tipo.",
     ),
     "lease": IncidentText(
         headline=lease_headline,
-        did="It writes nothing to this store, and goes on counting what happens there.",
+        did="It writes nothing to this store, and keeps counting what happens there.",
         can="If the other one should not be there, stop it. If this one should, take over: the "
-        "button below, /tipo takeover or tipo takeover. The store's numbers are then taken as "
-        "they are.",
+        "button below, /tipo takeover or tipo takeover. The store's present numbers then count.",
     ),
     "older_database": IncidentText(
         headline=older_headline,
         did="It writes nothing to any store. Sales since then would be applied twice.",
         can="Stop this Tipo and restore a newer backup, or stop the other one. Only if there is "
         "neither: take the stores' numbers as they are, with the button below, /tipo takeover or "
-        "tipo takeover. What differs then waits for you.",
+        "tipo takeover. Mismatches then wait for your decision.",
     ),
     "weak_mark": IncidentText(
         headline=weak_headline,
-        did="It goes on, and tells a second Tipo by the names of webhook subscriptions only.",
-        can="Install the app again in this store, so that it may keep metafields of its own.",
+        did="It keeps syncing, and can notice a second Tipo only by its webhook subscriptions.",
+        can="Install the app again in this store, so that it can keep metafields of its own.",
     ),
     "baseline": IncidentText(headline=baseline_headline),
     "delivery_set_aside": IncidentText(
@@ -371,13 +383,15 @@ INCIDENT_TEXTS = {
         can="Update Tipo, then run tipo deliveries retry. tipo deliveries lists them.",
     ),
     "paused": IncidentText(
-        headline=_paused, did="The sum is written on resume.", can="Type /tipo resume to go on."
+        headline=_paused,
+        did="Pending changes are written when somebody resumes.",
+        can="Type /tipo resume.",
     ),
     "mode": IncidentText(headline=_mode),
     "export_odd": IncidentText(
         headline=_export_odd,
-        did="Tipo believes none of it: nothing was compared or written.",
-        can="Look at the store's catalogue, then type /tipo check.",
+        did="Tipo ignored this export: nothing was compared or written.",
+        can="Check the store's products in Shopify, then type /tipo check.",
     ),
 }
 
@@ -427,7 +441,7 @@ def _moment(words: object) -> datetime | None:
 def incident(*, body: Body, now: datetime, token: str = "") -> Message:
     """Say what an incident has come to; `token` is that of the question that it asks."""
     if body.get("moved"):
-        return message(*headline_of(body), " It has got worse: see the newer message.", sign="Note")
+        return message(*headline_of(body), " It got worse: see the newer message.", sign="Note")
     over = _moment(body.get("over"))
     if over is not None:
         return _resolved(body, over)
@@ -496,7 +510,7 @@ def _buttons(body: Body, token: str) -> list[Block]:
             button(Action.POOL_HISTORY, "Why?", pool),
         )
     if kind in {"suspended", "conflict", "differs", "books"}:
-        return actions("incident", button(Action.DRIFT, "Show what stands", "drift"))
+        return actions("incident", button(Action.DRIFT, "Show mismatches", "drift"))
     if kind == "paused":
         return actions("incident", button(Action.HOME_RESUME, "Resume", "resume"))
     return []
@@ -527,7 +541,7 @@ ENDS = {
     "explained": " Orders explain it.",
     "put_right": " Somebody corrected the numbers.",
     "resumed": " Tipo updates it again.",
-    "started_over": " Its numbers were compared from scratch.",
+    "started_over": " Its numbers were compared again from the start.",
 }
 
 
@@ -585,6 +599,6 @@ def thread(*, rows: list[Any]) -> Message:
     return message(
         f"{counted(len(rows), 'step')}, the last: {clean(rows[-1][1], 80)}."
         if rows
-        else "There is nothing to tell.",
+        else "No details.",
         blocks=[bullets(lines)] if lines else [],
     )

@@ -29,12 +29,12 @@ from sync_core.domain.leases import LeaseState, Takeover, TakeoverAnswer, Takeov
 
 Facts = Mapping[str, Any]
 THEN = (
-    "This one then takes {numbers} as they are: products that match are in sync, the others wait "
+    "This one then takes {numbers} as they are: products that match are in sync, mismatches wait "
     "for your decision. Nothing that happened before is repeated."
 )
 OLDER = (
     "Choose this only if there is no newer backup. Every store's numbers are taken as they are: "
-    "products that match are in sync, the others wait for your decision. Nothing that happened "
+    "products that match are in sync, mismatches wait for your decision. Nothing that happened "
     "before is repeated."
 )
 
@@ -63,14 +63,14 @@ def older_headline(facts: Facts, _: int) -> list[Part]:
 def weak_headline(facts: Facts, _: int) -> list[Part]:
     """Return that a store keeps no mark of ours."""
     store = bold(store_name(facts.get("store")))
-    return [store, " keeps no mark of Tipo, so a backup that is copied back goes unseen."]
+    return [store, " doesn't store Tipo's mark, so a backup that is copied back goes unnoticed."]
 
 
 def baseline_headline(facts: Facts, _: int) -> list[Part]:
     """Return that somebody has had numbers taken as they are."""
     by = clean(facts.get("by") or "somebody", 60)
     where = store_name(facts["store"]) if facts.get("store") else "all stores"
-    return [f"{by} had the numbers of {where} taken as they are. What differs waits for you."]
+    return [f"{by} took the numbers of {where} as they are. Mismatches wait for your decision."]
 
 
 def lease_buttons(facts: Facts, _: str | None) -> list[Block]:
@@ -126,16 +126,16 @@ def takeover_said(*, found: Takeover) -> Message:
     stores = join_names(found.stores)
     match found.answer:
         case TakeoverAnswer.STARTED:
-            words = f"Taking over {stores}. Writing starts in a minute or two; what differs then "
-            return message(words, "waits for you: ", code("/tipo drift"), ".", sign="Done")
+            words = f"Taking over {stores}. Writing starts in a minute or two; mismatches then "
+            return message(words, "wait for your decision: ", code("/tipo drift"), ".")
         case TakeoverAnswer.RUNNING:
             by = clean(found.by, 60)
-            return message(f"{by} was faster and is taking over {stores}. Nothing else was done.")
+            return message(f"{by} is taking over {stores} already. Your answer changed nothing.")
         case TakeoverAnswer.OVER:
-            return message(f"This Tipo writes to {stores} already. Nothing was done.")
+            return message(f"This Tipo writes to {stores} already. Nothing was changed.")
         case TakeoverAnswer.CHANGED:
             return message(
-                "Things have changed since you were asked, so nothing was done. Look again: ",
+                "Something has changed since you were asked, so nothing was done. Ask again: ",
                 code("/tipo takeover"),
                 ".",
             )

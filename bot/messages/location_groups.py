@@ -26,7 +26,7 @@ from bot.messages.block_kit import (
     share_button,
     table,
 )
-from bot.text import clean, counted, mrkdwn
+from bot.text import counted, mrkdwn, store_name
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.values import Alias, LocationId
 
@@ -45,7 +45,7 @@ def location_groups(
     stores = list(locations)[:MAX_STORE_COLUMNS]
     names = {(alias, id_): name for alias, known in locations.items() for id_, name in known}
     columns = [
-        TableColumn("Place", wrapped=True),
+        TableColumn("Shared location", wrapped=True),
         *(TableColumn(each, wrapped=True) for each in stores),
     ]
     rows = (
@@ -53,11 +53,11 @@ def location_groups(
     )
     blocks, shown = table(columns, rows)
     alone = sum(len(each) for each in free.values())
-    few = "shares" if len(location_groups) == 1 else "share"
-    tail = f"; {counted(alone, 'location')} on no place." if alone else ", and no location is left."
+    few = "isn't" if alone == 1 else "aren't"
+    tail = f"; {counted(alone, 'other location')} {few} shared." if alone else "; none is left out."
     change = button(Action.LOCATIONS_OPEN, "Change\u2026", "places", style="primary")
     return message(
-        f"{counted(len(location_groups), 'place')} {few} stock{tail}",
+        f"{counted(len(location_groups), 'shared location')}{tail}",
         blocks=[
             *blocks,
             *more_line(len(location_groups) - shown, "tipo locations"),
@@ -82,7 +82,9 @@ def _left_over(free: Named) -> list[Block]:
         if known:
             named = ", ".join(mrkdwn(name, 40) for _, name in known[:10])
             rest = f" and {len(known) - 10} more" if len(known) > 10 else ""  # noqa: PLR2004
-            lines.append(context_block(f"On no place in {mrkdwn(alias, 40)}: {named}{rest}"))
+            lines.append(
+                context_block(f"Not shared in {mrkdwn(store_name(alias), 40)}: {named}{rest}")
+            )
     return lines
 
 
@@ -95,11 +97,14 @@ def location_groups_modal(
     size = max(1, min(MAX_INPUTS // (len(locations) + 2), MAX_MENU_BYTES // max(weight, 1)) - 1)
     shown = location_groups[offset : offset + size]
     blocks: list[Block] = [
-        sentence("Locations of one place share their stock. A location belongs to one place only.")
+        sentence(
+            "A shared location joins one location of each store: they share their stock. "
+            "Each location can be used once."
+        )
     ]
     for each in shown:
         blocks += [header(each.name), *_menus(each, shorter, locations)]
-    blocks += [header("A new place"), _name_input(), *_menus(None, shorter, locations)]
+    blocks += [header("New shared location"), _name_input(), *_menus(None, shorter, locations)]
     if shorter != locations:
         blocks.append(
             sentence("Not every location fits into this form; tipo locations sets the rest.")
@@ -109,7 +114,7 @@ def location_groups_modal(
         "type": "modal",
         "callback_id": "places",
         "private_metadata": private_metadata,
-        "title": plain_text("Places", 24),
+        "title": plain_text("Shared locations", 24),
         "submit": plain_text("Save", 24),
         "close": plain_text("Cancel", 24),
         "blocks": blocks,
@@ -152,7 +157,7 @@ def _menus(place: LocationGroup | None, shorter: Named, locations: Named) -> Ite
             "type": "input",
             "block_id": f"location.{0 if place is None else place.id}.{alias}",
             "optional": True,
-            "label": plain_text(f"Location in {clean(alias, 40)}", 100),
+            "label": plain_text(f"Location in {store_name(alias)}", 100),
             "element": _menu(known, chosen),
         }
 
@@ -190,7 +195,7 @@ def _name_input() -> Block:
         "block_id": "location.0.name",
         "optional": True,
         "label": plain_text("Name"),
-        "hint": plain_text("Leave it empty to add no place."),
+        "hint": plain_text("Leave it empty to add none."),
         "element": {"type": "plain_text_input", "action_id": ELEMENT, "max_length": 80},
     }
 
@@ -257,11 +262,11 @@ def location_groups_errors(state: Mapping[str, Any], *, before: LocationGroups) 
     fresh = _after({}, wanted.get(0, {}))
     name = _new_name(state)
     if fresh and not name:
-        errors["location.0.name"] = "Give the new place a name."
+        errors["location.0.name"] = "Enter a name for the new shared location."
     if name and not fresh:
-        errors["location.0.name"] = "Choose at least one location for the new place."
+        errors["location.0.name"] = "Choose at least one location for it."
     if name and any(each.name.casefold() == name.casefold() for each in before):
-        errors["location.0.name"] = "There is a place of that name already."
+        errors["location.0.name"] = "Another shared location has this name."
     taken: dict[tuple[Alias, LocationId], int] = {}
     for each in read_location_groups(state, before=before):
         for alias, location in each.locations.items():
@@ -269,5 +274,5 @@ def location_groups_errors(state: Mapping[str, Any], *, before: LocationGroups) 
             if first != each.id:
                 # Blame a block that is in the modal; the other may be on another page.
                 blamed = each.id if alias in wanted.get(each.id, {}) else first
-                errors[f"location.{blamed}.{alias}"] = "Another place has this location already."
+                errors[f"location.{blamed}.{alias}"] = "This location is shared elsewhere already."
     return errors

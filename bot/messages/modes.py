@@ -27,7 +27,7 @@ WORST = (
     TableColumn("Product", wrapped=True),
     TableColumn("Store"),
     TableColumn("Shows", right=True),
-    TableColumn("Should show", right=True),
+    TableColumn("Expected", right=True),
 )
 MATCH, DIFFER = ("matching", "match", "agreed"), ("differing", "differ")
 MAX_STORES_NAMED = 5  # stores that a sentence names
@@ -71,7 +71,7 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
     """Say what a change of mode would do; the button carries the count that was shown."""
     if report.state is ReportState.FAILED:
         return message(
-            "The stores could not be compared: ",
+            "The stores couldn't be compared: ",
             clean(report.why_failed or "no reason was given", 300),
             ". Nothing was changed; try again.",
             sign="Warning",
@@ -92,7 +92,7 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
     blocks: list[Block] = [bullets(_would(report, differ)), *_worst(report)]
     is_open = proposal is not None and proposal.state is ProposalState.OPEN
     if proposal is None or not is_open:
-        blocks.append(sentence("This has been decided; ask again for present numbers."))
+        blocks.append(sentence("Already decided. Ask again for current numbers."))
         return message(*parts, blocks=blocks)
     blocks += _buttons(report, match, differ, proposal)
     changed = "If stock changes before you confirm, you'll be asked again."

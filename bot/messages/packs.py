@@ -17,7 +17,7 @@ from bot.messages.block_kit import (
     title,
 )
 from bot.messages.proposals import ending, expiry
-from bot.text import clean, counted, number
+from bot.text import counted, number, store_name
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 
 COLUMNS = (
@@ -33,10 +33,10 @@ COLUMNS = (
 def pack_question(*, proposal: Proposal) -> Message:
     """Ask whether to use packs, and show what that means for each store."""
     if proposal.state is not ProposalState.OPEN:
-        return message("This question is settled. ", *ending(proposal), sign="Note")
+        return message("Already decided. ", *ending(proposal), sign="Note")
     given = proposal.facts.get("lines")
     lines = [each for each in given if isinstance(each, Mapping)] if isinstance(given, list) else []
-    stores = sorted({clean(each.get("store") or "?", 40) for each in lines})
+    stores = sorted({store_name(each.get("store")) for each in lines})
     pack = proposal.facts.get("pack")
     units = pack if isinstance(pack, int) else 1
     how = "one by one" if units == 1 else f"in packs of {counted(units, 'unit')}"
@@ -74,4 +74,4 @@ def _row(line: Mapping[str, Any]) -> tuple[object, ...]:
         "off": "off, nothing is written",
     }.get(f"{line.get('what')}")
     then = expected if line.get("what") == "write" else shows
-    return (line.get("title"), line.get("place"), line.get("store"), shows, then, note)
+    return (line.get("title"), line.get("place"), store_name(line.get("store")), shows, then, note)

@@ -39,7 +39,7 @@ class Lookup:
 
 
 NOTHING_FOUND = Lookup()
-GONE = "That report is gone: it was too old to be kept."
+GONE = "This report is no longer kept: it was too old."
 
 
 def needs(post: Post) -> Needs:
@@ -94,19 +94,19 @@ def _head(kind: str, body: dict[str, Any]) -> tuple[str, str]:
     lines = body.get("lines") or {}
     n = len(lines) + int(body.get("left") or 0)
     over = sum(1 for each in lines.values() if each.get("over"))
-    solved = f", {over} of them resolved" if over else ""
+    solved = f", {over} resolved" if over else ""
     match kind:
         case "quiet":
-            return f"While you were quiet: {counted(n, 'incident')}{solved}.", "Note"
+            return f"During quiet hours: {counted(n, 'incident')}{solved}.", "Note"
         case "reminder":
             few = "is" if n == 1 else "are"
-            return f"Still open: {counted(n, 'incident')} {few} waiting for you.", "Critical"
+            return f"{counted(n, 'incident')} {few} still open.", "Critical"
         case "critical":
             return f"{counted(n, 'more incident')} in this hour{solved}.", "Critical"
         case "more":
             return f"{counted(n, 'more incident')} in this hour{solved}.", "Warning"
         case _:
-            return f"For your information: {counted(n, 'thing')} to know.", "Note"
+            return f"Daily summary: {counted(n, 'event')}.", "Note"
 
 
 def _report(body: dict[str, Any], lookup: Lookup) -> Message:
@@ -147,7 +147,7 @@ def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
 def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:
     """Return a receipt as it stands now."""
     if not lookup.receipts:
-        return message(f"Receipt {body['receipt']}: carried out.")
+        return message(f"Receipt {body['receipt']}: done.")
     return receipt(receipt=lookup.receipts[0])
 
 

@@ -35,6 +35,7 @@ from sync_core.domain.proposals import (
     ReceiptLine,
     Write,
 )
+from sync_core.domain.values import Mode
 
 MAX_WRITES_NAMED = 4  # writes that the question before an undo names, where there are many
 COLUMNS = (
@@ -54,7 +55,7 @@ def proposal(*, proposal: Proposal) -> Message:
     blocks: list[Block] = [bullets(map(_offer, offers))] if offers else []
     blocks += [
         *option_buttons(proposal),
-        context_block(f"We suggest: {mrkdwn(recommended(proposal))} \u00b7 {expiry(proposal)}"),
+        context_block(f"Suggested fix: {mrkdwn(recommended(proposal))} \u00b7 {expiry(proposal)}"),
     ]
     return message(*about(proposal), ".", sign="Question", blocks=blocks)
 
@@ -111,22 +112,22 @@ def ending(proposal: Proposal) -> list[Part]:
 def undo_question(*, proposal: Proposal) -> Message:
     """Ask whether to take back what a receipt did, and show what would be written."""
     if proposal.state is not ProposalState.OPEN:
-        return message("This question is settled. ", *ending(proposal), sign="Note")
+        return message("Already decided. ", *ending(proposal), sign="Note")
     receipt = clean(proposal.subject or proposal.facts.get("receipt", ""), 20)
     writes = [each for option in proposal.options for each in option.writes]
     told = written(writes, 10) or "nothing"
     n = proposal.facts.get("writes")
     if isinstance(n, int) and n > MAX_WRITES_NAMED:
-        told = f"{number(n)} quantities, among them {written(writes[:MAX_WRITES_NAMED])}"
+        told = f"{number(n)} stock levels, {written(writes[:MAX_WRITES_NAMED])} among them"
     yes, no = (f"{Action.DECIDE}.{each}" for each in (Choice.CONFIRM, Choice.DISMISS))
     return message(
-        f"Take back receipt {receipt}? Tipo would write {told}. ",
+        f"Undo receipt {receipt}? Tipo would set {told}. ",
         "Sales since then stay counted.",
         sign="Question",
         blocks=[
             *actions(
                 f"undo-{proposal.id}",
-                button(yes, f"Take back receipt {receipt}", proposal.token, style="primary"),
+                button(yes, f"Undo receipt {receipt}", proposal.token, style="primary"),
                 button(no, "Cancel", proposal.token),
             ),
             context_block(f"This question {expiry(proposal)}."),
@@ -136,18 +137,26 @@ def undo_question(*, proposal: Proposal) -> Message:
 
 def receipt(*, receipt: Receipt, share: str = "") -> Message:
     """Say who decided what, and what came of it, line by line."""
-    blocks, shown = table(COLUMNS, map(_line, receipt.lines), most=20)
+    blocks, shown = (
+        table(COLUMNS, map(_line, receipt.lines), most=20) if _has_lines(receipt) else ([], 0)
+    )
     small = f"Allowed because: {mrkdwn(receipt.rule, 80)} \u00b7 by {mention(receipt.by.id)}"
     return message(
         *receipt_headline(receipt),
         sign="Note" if receipt.running else "Done",
         blocks=[
             *blocks,
-            *more_line(receipt.sums[0] - shown, "tipo export"),
+            *(more_line(receipt.sums[0] - shown, "tipo export") if shown else []),
             context_block(small),
             *actions("receipt", undo_button(receipt), share_button(share)),
         ],
     )
+
+
+def _has_lines(receipt: Receipt) -> bool:
+    """Whether there is more to say line by line: a mode or a dismissal is one sentence."""
+    dismissed = all(each.choice is Choice.DISMISS for each in receipt.lines)
+    return receipt.kind is not ProposalKind.MODE and not dismissed
 
 
 def receipt_headline(receipt: Receipt) -> list[Part]:
@@ -175,7 +184,7 @@ def _did(receipt: Receipt) -> list[Part]:
     fix, that ignores     Ignored 1 mismatch. Nothing was written.
     undo                  Receipt 3 was undone: EU 42 → 46.
     fix, that resumes     Tipo updates Jacket again: EU 50 → 45.
-    mode                  The mode was changed.
+    mode                  US is now two-way.
     pack size             The pack size was changed: US 50 → 8.
     safety stop           EU's stock was restored: 25 products set back to the previous numbers.
     nothing was done      Nothing was changed: <why>.
@@ -189,7 +198,7 @@ def _did(receipt: Receipt) -> list[Part]:
         return [f"Nothing was changed{f': {clean(why, 200)}' if why else ''}."]
     missed = n - finished
     few = "was" if missed == 1 else "were"
-    tail = f" {number(missed)} {few} not changed: numbers had moved, or a store refused."
+    tail = f" {number(missed)} {few} not changed: numbers had changed, or a store refused."
     return [*_what(receipt, done), *([tail] if missed else [])]
 
 
@@ -200,7 +209,7 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
         case ProposalKind.CIRCUIT_BREAKER:
             return [_stopped(done[0])]
         case ProposalKind.MODE:
-            return ["The mode was changed."]
+            return [_mode_of(done[0])]
         case ProposalKind.PACK:
             return [f"The pack size was changed: {written(writes, 4) or 'nothing to write'}."]
         case ProposalKind.UNDO:
@@ -208,6 +217,16 @@ def _what(receipt: Receipt, done: Sequence[ReceiptLine]) -> list[Part]:
             return [f"Receipt {undone} was undone: {written(writes, 4) or 'nothing to write'}."]
         case _:
             return _fix(receipt, done, writes)
+
+
+def _mode_of(line: ReceiptLine) -> str:
+    """Return which stores are in which mode now, from a title such as "two-way for us, de"."""
+    mode, _, stores = line.title.partition(" for ")
+    if not stores:
+        return "The mode was changed."
+    names = [store_name(each) for each in stores.split(", ")]
+    verb = "is" if len(names) == 1 else "are"
+    return f"{' and '.join(names)} {verb} now {clean(mode, 20)}."
 
 
 def _fix(receipt: Receipt, done: Sequence[ReceiptLine], writes: Sequence[Write]) -> list[Part]:
@@ -268,9 +287,18 @@ def _stopped(line: ReceiptLine) -> str:
             return f"The change in {store} is being looked into; nothing was written."
 
 
+SWITCHED: dict[str, str] = {
+    Mode.TWO_WAY: "Turned on",
+    Mode.ONE_WAY: "Set",
+    Mode.OFF: "Turned off",
+}
+
+
 def _by(receipt: Receipt) -> str:
     """Return how somebody decided, as a verb."""
     choices = {each.choice for each in receipt.lines}
+    if receipt.kind is ProposalKind.MODE and receipt.sums[1]:
+        return SWITCHED.get(receipt.lines[0].title.partition(" ")[0], "Approved")
     if receipt.kind is ProposalKind.CIRCUIT_BREAKER and choices == {Choice.INVESTIGATE}:
         return "Taken on"
     return "Decided" if choices <= {Choice.DISMISS, *IGNORED} else "Approved"

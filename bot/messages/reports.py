@@ -37,11 +37,11 @@ from bot.messages.block_kit import (
     table,
 )
 from bot.messages.bulk import is_for_all
-from bot.messages.findings import about, cause, kind_words, recommended
+from bot.messages.findings import about, cause, counted_kind, kind_words, recommended
 from bot.messages.modes import count, progress
 from bot.messages.proposals import ending, option_buttons, receipt_headline, undo_button
 from bot.messages.state import books
-from bot.text import clean, counted, mrkdwn, number
+from bot.text import clean, counted, mrkdwn, number, store_name
 from sync_core.domain.proposals import (
     Proposal,
     ProposalState,
@@ -57,7 +57,7 @@ COLUMNS = (
     TableColumn("Store"),
     TableColumn("Shows", right=True),
     TableColumn("Expected", right=True),
-    TableColumn("We suggest", wrapped=True),
+    TableColumn("Suggested fix", wrapped=True),
 )
 MAX_ROWS = 12
 MAX_WITH_BUTTONS = 6  # findings with buttons of their own
@@ -128,12 +128,12 @@ def answer(*, report: Report) -> Message:
             blocks=blocks,
         )
     if report.newer is not None:
-        return message("A newer check has ended: its report is in the channel.", blocks=blocks)
+        return message("A newer check has finished: its report is in the channel.", blocks=blocks)
     if _unsure(report):
         return message("No mismatch, as far as the stores could be compared.", blocks=blocks)
     if report.kind is ReportKind.PREFLIGHT and count(report.summary, "differing"):
         differ = count(report.summary, "differing")
-        return message(f"{counted(differ, 'level')} don't match.", blocks=blocks)
+        return message(f"{_mismatches(differ)}.", blocks=blocks)
     return message("All compared products are in sync.", sign="Done", blocks=blocks)
 
 
@@ -148,7 +148,7 @@ def _unsure(report: Report) -> list[Block]:
     lines: list[list[Part]] = []
     for store in odd if isinstance(odd, list) else []:
         why = "its export has less than half of the products that Tipo knows"
-        lines.append([bold(clean(store, 40)), f" wasn't compared: {why}."])
+        lines.append([bold(store_name(store)), f" wasn't compared: {why}."])
     lines += [[f"{clean(each, 200)}."] for each in (silent if isinstance(silent, list) else [])]
     return [bullets(lines[:10])] if lines else []
 
@@ -167,9 +167,11 @@ def _agree(report: Report) -> Message:
     """Say that there is nothing to do, in one line."""
     if _unsure(report):
         blocks = [*_unsure(report), *_small(report)]
-        return message(f"{_name(report)}: no mismatch found, but not all was read.", blocks=blocks)
+        return message(
+            f"{_name(report)}: no mismatch found, but not everything could be read.", blocks=blocks
+        )
     levels = count(report.summary, "compared", "levels")
-    of = f" {counted(levels, 'level')} compared." if levels else ""
+    of = f" {counted(levels, 'stock level')} compared." if levels else ""
     return message(f"{_name(report)}: in sync.{of}", sign="Done", blocks=_small(report))
 
 
@@ -195,7 +197,7 @@ def _name(report: Report) -> str:
 
 def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt]) -> Message:
     """Say what waits for a decision, with a table and the buttons."""
-    safe = f" {number(report.safe)} of them have a safe fix." if report.safe > 1 else ""
+    safe = f" {number(report.safe)} have a safe fix." if report.safe > 1 else ""
     safe = " 1 has a safe fix." if report.safe == 1 else safe
     parts: list[Part] = [f"{_name(report)}: {_mismatches(report.open)}.{safe}"]
     blocks = [
@@ -231,7 +233,8 @@ def _row(proposal: Proposal) -> tuple[object, ...]:
     facts = proposal.facts
     words = cause(facts) or kind_words(proposal.subject)
     numbers = (_number(facts.get(each)) for each in ("shows", "should_show"))
-    return (proposal.title, words, facts.get("store"), *numbers, recommended(proposal))
+    store = store_name(facts["store"]) if facts.get("store") else None
+    return (proposal.title, words, store, *numbers, recommended(proposal))
 
 
 def _number(value: object) -> int | None:
@@ -291,13 +294,13 @@ def _done(receipts: Sequence[Receipt]) -> list[Block]:
 def _small(report: Report) -> list[Block]:
     """Return counts by cause, and what Tipo did by itself, as small print."""
     most = sorted(report.counts.items(), key=lambda each: (-each[1], each[0]))
-    words = [f"{number(n)} {mrkdwn(kind_words(kind))}" for kind, n in most if n]
+    words = [mrkdwn(counted_kind(n, kind)) for kind, n in most if n]
     auto = count(report.summary, "auto", "auto_approved")
     if auto:
         words.append(f"Tipo fixed {number(auto)} by itself, as its settings allow")
     compared = count(report.summary, "compared", "levels")
     if compared:
-        words.append(f"{counted(compared, 'level')} compared")
+        words.append(f"{counted(compared, 'stock level')} compared")
     small = [context_block(" \u00b7 ".join(words[:20]))] if words else []
     return [*small, *_books(report)]
 
@@ -349,7 +352,7 @@ def _detail(proposal: Proposal) -> list[Part]:
     if proposal.state is ProposalState.OPEN:
         return [
             *lead,
-            f"we suggest: {recommended(proposal)}",
+            f"suggested fix: {recommended(proposal)}",
             ", until ",
             date(proposal.expires_at),
         ]

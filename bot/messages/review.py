@@ -109,7 +109,7 @@ def _mismatch(proposal: Proposal, chosen: Picked | None) -> list[Block]:
     }
     fields: list[Block] = [
         sentence(*about(proposal), "."),
-        context_block(f"We suggest: {mrkdwn(recommended(proposal))}"),
+        context_block(f"Suggested fix: {mrkdwn(recommended(proposal))}"),
         _field(f"choice.{proposal.id}", f"Decision for {clean(proposal.title, 60)}", menu),
     ]
     if any(each.choice is Choice.USE_NUMBER for each in proposal.options):

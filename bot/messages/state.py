@@ -164,8 +164,12 @@ def _nothing_matched(*_: object) -> Said:
 
 def _never_compared(_: Overview, now: SyncStatus) -> Said:
     few = f" {counted(now.pending, 'change')} {_is(now.pending)} pending." if now.pending else ""
-    check: list[Part] = [code("/tipo check"), " does it now; else it runs at night.", few]
-    return "Note", ["Changes are synced, but the stores were never compared. ", *check]
+    check: list[Part] = [
+        code("/tipo check"),
+        " compares them now; otherwise it runs at night.",
+        few,
+    ]
+    return "Note", ["Changes are synced, but the stores haven't been compared yet. ", *check]
 
 
 def _pending(overview: Overview, now: SyncStatus) -> Said:
@@ -233,7 +237,8 @@ def row(store: StoreView) -> tuple[object, ...]:
 def _name(store: StoreView) -> str:
     """Return what a store is called, with its domain if that says more."""
     alias = clean(store.alias, 40)
-    return alias if store.domain.startswith(f"{alias}.") else f"{alias} ({clean(store.domain, 60)})"
+    name = store_name(store.alias)
+    return name if store.domain.startswith(f"{alias}.") else f"{name} ({clean(store.domain, 60)})"
 
 
 def connection(store: StoreView) -> str:
@@ -309,7 +314,7 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         parts += [", " if parts else "", store_name(each.alias), " is ", bold(mode.value)]
         parts += [f" ({MODES[mode]})"]
     if not parts:
-        return message("Only one store is set up: add a second one to sync with.")
+        return message("Only one store is set up: add a second store to sync with.")
     hint = sentence(
         "To change it: ",
         code("/tipo mode two-way"),
@@ -317,7 +322,7 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         code("/tipo mode one-way"),
         " or ",
         code("/tipo mode off"),
-        ", with a store's name if you mean one. You see what would be written first.",
+        ", and a store's name to change only one. You see what it means before anything changes.",
     )
     writing_blocked = [
         f"{mrkdwn(store_name(each.alias), 40)} can't be updated"

@@ -24,7 +24,7 @@ from bot.messages.block_kit import (
     table,
     title,
 )
-from bot.text import ago, clean, counted, mrkdwn, number, signed
+from bot.text import ago, clean, counted, mrkdwn, number, signed, store_name
 from sync_core.domain.values import Mode
 from sync_core.domain.views import LevelView, PoolView
 
@@ -57,7 +57,7 @@ def stock(
     """Say what each store shows, per pool."""
     if not pools:
         return message(
-            "Nothing goes by that name. Search by handle, SKU, barcode or words of the title; ",
+            "No product matches. Search by handle, SKU, barcode or words of the title; ",
             code("/tipo unmatched"),
             " lists products with no match.",
         )
@@ -74,7 +74,7 @@ def _one(pool: PoolView) -> list[Part]:
     """Return the news of one pool in a sentence."""
     lead: list[Part] = [title(pool.title), f" at {clean(pool.location_group, 60)}: "]
     if pool.shared is None:
-        return [*lead, "no shared number yet, the initial comparison is still open."]
+        return [*lead, "not synced yet, the initial comparison is still open."]
     if pool.shared < 0:
         below = number(-pool.shared)
         return [*lead, f"{below} pre-sold." if pool.presold else f"oversold by {below}."]
@@ -101,9 +101,9 @@ def _several(pools: Sequence[PoolView], total: int) -> list[Part]:
 def _alone(pool: PoolView, now: datetime) -> list[Block]:
     """Return the table of the one pool that was asked for, and what can be done with it."""
     rows, shown = table(COLUMNS, map(_row, pool.levels))
-    facts = [f"Shared {'not yet' if pool.shared is None else number(pool.shared)}"]
+    facts = ["Not shared yet" if pool.shared is None else f"Shared stock {number(pool.shared)}"]
     if pool.moved_at is not None:
-        facts.append(f"last moved {ago(pool.moved_at) if pool.moved_at <= now else 'just now'}")
+        facts.append(f"last changed {ago(pool.moved_at) if pool.moved_at <= now else 'just now'}")
     skus = sorted({each.sku for each in pool.levels if each.sku})[:3]
     facts += [f"SKU {mrkdwn(each, 60)}" for each in skus]
     why = button(
@@ -145,20 +145,27 @@ def _hidden(left: int) -> list[Block]:
 
 def _unread(levels: Sequence[LevelView]) -> list[Block]:
     """Return which stores have not said what they show: unknown is never zero."""
-    silent = list(dict.fromkeys(clean(each.store, 40) for each in levels if each.shows is None))
+    silent = list(dict.fromkeys(store_name(each.store) for each in levels if each.shows is None))
     if not silent:
         return []
     if all(each.shows is None for each in levels):
         return [sentence("No store was read just now: these are the numbers Tipo expects.")]
     names = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" if len(silent) > 5 else "")  # noqa: PLR2004
-    return [sentence(f"Tipo couldn't read {names} just now; Expected says what it should show.")]
+    return [sentence(f"Tipo couldn't read {names} just now, so live numbers are missing.")]
 
 
 def _row(level: LevelView) -> tuple[object, ...]:
     """Return what the table says of a level."""
     pending = signed(level.outstanding) if level.outstanding else 0
     expected = None if level.book is None else level.book + level.outstanding
-    return (level.store, level.location_group, level.shows, expected, pending, _state(level))
+    return (
+        store_name(level.store),
+        level.location_group,
+        level.shows,
+        expected,
+        pending,
+        _state(level),
+    )
 
 
 def _state(level: LevelView) -> str:
@@ -183,7 +190,7 @@ def _in_sync(level: LevelView) -> str:
 def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") -> Message:
     """Let people choose one of many; `then` says what for: stock, history or buffer."""
     if not pools:
-        return message("Nothing goes by the name \u201c", clean(words, 80), "\u201d.")
+        return message("No product matches \u201c", clean(words, 80), "\u201d.")
     options = [_choice(each) for each in pools[:MAX_OPTIONS]]
     menu: Block = {
         "type": "static_select",
@@ -214,4 +221,4 @@ def _choice(pool: PoolView) -> dict[str, Any]:
 
 def _shared(pool: PoolView) -> str:
     """Return a pool's quantity in a word or two."""
-    return "no shared number yet" if pool.shared is None else counted(pool.shared, "unit")
+    return "not synced yet" if pool.shared is None else counted(pool.shared, "unit")

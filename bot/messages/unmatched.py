@@ -17,7 +17,7 @@ from bot.messages.block_kit import (
     share_button,
     table,
 )
-from bot.text import clean, counted
+from bot.text import clean, counted, store_name
 from sync_core.domain.views import Unmatched
 
 COLUMNS = (
@@ -27,12 +27,13 @@ COLUMNS = (
     TableColumn("Why", wrapped=True),
 )
 REMEDIES = {
-    "no partner": "Give it the same handle and options (or SKU, or barcode) as its twin.",
-    "barcode": "Leave each barcode on one variant per store; nothing is shared by it until then.",
-    "several": "Make what they are matched by unique within each store.",
-    "untracked": "Switch on \u201cTrack quantity\u201d if it should be kept equal.",
-    "bundle": "Nothing: its parts are kept equal.",
-    "gift card": "Nothing: gift cards have no stock.",
+    "no match": "Give it the same handle and options (or SKU, or barcode) as in the other store.",
+    "barcode": "Leave each barcode on one variant per store; it matches nothing until then.",
+    "several": "Make handles (or SKUs, or barcodes) unique within each store.",
+    "not tracked": "Switch on \u201cTrack quantity\u201d to sync it.",
+    "nothing to match by": "Give it a SKU or a barcode.",
+    "bundle": "Nothing to do: the items in it are synced.",
+    "gift card": "Nothing to do: gift cards have no stock.",
 }
 
 
@@ -41,17 +42,16 @@ def unmatched(
 ) -> Message:
     """Say who found no partner, why, and what to do."""
     if not rows:
-        words = (
-            "Every variant has found its partner." if not total else "There are no more of them."
-        )
+        words = "Every variant has a match." if not total else "There are no more."
         return message(words, blocks=actions("unmatched", share_button(share)))
     shown_rows = rows[:page]
     blocks, shown = table(
-        COLUMNS, ((each.store, each.title, each.sku or None, each.why) for each in shown_rows)
+        COLUMNS,
+        ((store_name(each.store), each.title, each.sku or None, each.why) for each in shown_rows),
     )
-    few = "shares its" if total == 1 else "share their"
+    few = "has" if total == 1 else "have"
     return message(
-        f"{counted(total, 'variant')} {few} stock with nobody.",
+        f"{counted(total, 'variant')} {few} no match in another store.",
         blocks=[
             *blocks,
             *_advice(shown_rows),

@@ -31,7 +31,7 @@ MAX_SENTENCE_CHARS = 2_900  # characters of a text
 SETTLE_SECONDS = 0.7  # seconds between an ack with a page and the next page
 MAX_OPEN_FORMS = 100  # forms that are open at once
 GONE = "This isn't open any more. Type /tipo drift to see what is."
-TOO_MANY = "That is more than one form can hold. Open it again and decide these in two parts."
+TOO_MANY = "That's more than one form can hold. Open it again and decide in two parts."
 
 Json = dict[str, Any]
 Errors = Mapping[str, str]
@@ -86,7 +86,9 @@ class ViewHandlers:
     # -- opening
     async def location_groups(self, click: Click) -> None:
         """Open the form for the location map."""
-        await self._open(click, "Places", lambda view_id: self._location_groups_view(view_id, 0))
+        await self._open(
+            click, "Shared locations", lambda view_id: self._location_groups_view(view_id, 0)
+        )
 
     async def _location_groups_view(self, view_id: str, offset: int) -> Json:
         known, _ = await self._core.location_groups()
@@ -197,9 +199,7 @@ class ViewHandlers:
             view_id = await self._context.slack.open_view(click.trigger, sentence_modal(title))
         except SlackError as exc:
             log.warning("a modal does not open", extra={"event": "modal_failed", "why": str(exc)})
-            sentence = (
-                "Slack did not open the form, most often because it took too long. Try again."
-            )
+            sentence = "Slack didn't open the form, usually because it took too long. Try again."
             await self._context.answer(click, answers.trouble(sentence=sentence))
             return
         while len(self._opened) >= MAX_OPEN_FORMS:
@@ -211,7 +211,7 @@ class ViewHandlers:
             view = sentence_modal(title, str(exc))
         except Exception:
             await self._fill(
-                view_id, sentence_modal(title, "That did not work. Close this, try again.")
+                view_id, sentence_modal(title, "That didn't work. Close this and try again.")
             )
             raise
         await self._fill(view_id, view)
@@ -247,7 +247,7 @@ class ViewHandlers:
         known, _ = await self._core.location_groups()
         changed = location_groups.read_location_groups(submission.view.state, before=known)
         await self._core.set_location_groups(changed, submission.person)
-        await self._tell(submission, answers.said(sentence="The location map is changed."))
+        await self._tell(submission, answers.said(sentence="The shared locations are saved."))
 
     async def _submit_review(self, submission: Submission, allowed: Allowed) -> None:
         form = _after(load_form(submission.view.metadata), submission.view.state)

@@ -27,6 +27,7 @@ from bot.messages import (
 from bot.messages.kit import Message
 from bot.policy import Policy
 from sync_core.domain.arrange import Place
+from sync_core.domain.drift import cause
 from sync_core.domain.lease import LeaseState, LeaseView
 from sync_core.domain.proposals import (
     Answer,
@@ -45,6 +46,7 @@ from sync_core.domain.proposals import (
     Worst,
     Write,
 )
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 from sync_core.domain.views import (
     BooksView,
@@ -61,7 +63,7 @@ from sync_core.domain.views import (
 
 NOW = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-EU, US = Alias("urbanwear-eu"), Alias("urbanwear-us")
+EU, US = Alias("eu"), Alias("us")
 JACKET = "Slim Fit Denim Jacket (M)"
 ANN = Person(team="T1", id="U0ANN", name="ann")
 TOKEN = "8kQ2v0ZrJm5w"  # noqa: S105  # what a button carries; it opens nothing
@@ -71,7 +73,7 @@ POLICY = Policy(channel="C0STOCK", level="all", stores=(EU, US))
 def _store(alias: Alias, role: Role, seconds: tuple[float, float]) -> StoreView:
     return StoreView(
         alias=alias,
-        domain=f"{alias}.myshopify.com",
+        domain=f"urbanwear-{alias}.myshopify.com",
         role=role,
         mode=Mode.TWO_WAY if role is Role.DESTINATION else None,
         levels=1204,
@@ -146,7 +148,7 @@ def _entry(minutes: int, store: Alias, kind: str, delta: int, cause: str, **give
 
 
 ENTRIES = (
-    _entry(95, EU, "decision", 0, "first meeting: both stores agree on 50"),
+    _entry(95, EU, "decision", 0, "initial comparison: both stores show 50"),
     _entry(63, US, "movement", -5, "order #1002", shared=45, state="counted"),
     _entry(63, EU, "adjustment", -5, "", seconds=0.4),
     _entry(20, EU, "movement", 10, "restock or edit", shared=55, state="counted"),
@@ -161,17 +163,21 @@ def _option(choice: Choice, words: str, store: Alias, before: int, after: int) -
     return Option(choice=choice, words=words, target=after, writes=writes)
 
 
-def _fix(number: int, title: str, kind: str, cause: str, **given: Any) -> Proposal:
-    shows, should = given.pop("numbers", (47, 45))
+def _fix(number: int, title: str, kind: str, **given: Any) -> Proposal:
+    shows, should = given.pop("numbers", (46, 50))
+    known = {"store": US, "shows": shows, "should_show": should, "book": should}
+    about = {**known, **given.pop("about", {})}
+    accept = f"Accept {store_name(US)}'s change (set {store_name(EU)} to {shows})"
+    options = (
+        _option(Choice.ACCEPT, accept, EU, should, shows),
+        _option(Choice.USE_SOURCE, f"Use {store_name(EU)}'s number: {should}", US, shows, should),
+        Option(choice=Choice.USE_NUMBER, words="Enter a number"),
+        Option(choice=Choice.IGNORE_MONTH, words="Ignore for 30 days"),
+    )
     facts: dict[str, Any] = {
-        "facts": {"store": US, "shows": shows, "should_show": should, "cause": cause},
-        "options": (
-            _option(Choice.USE_SOURCE, f"Use {EU}: {should}", US, shows, should),
-            _option(Choice.ACCEPT, f"Use {US}: {shows}", EU, should, shows),
-            Option(choice=Choice.USE_NUMBER, words="Enter a number"),
-            Option(choice=Choice.IGNORE_MONTH, words="Ignore for 30 days"),
-        ),
-        "recommended": Choice.USE_SOURCE,
+        "facts": {**about, "cause": cause(kind, about)},
+        "options": options if kind == "missed" else options[1:],
+        "recommended": Choice.ACCEPT if kind == "missed" else Choice.USE_SOURCE,
         "safe": True,
         "opened_at": NOW,
         "expires_at": NOW.replace(day=24, hour=2, minute=30),
@@ -187,12 +193,12 @@ def _fix(number: int, title: str, kind: str, cause: str, **given: Any) -> Propos
 
 
 FIXES = (
-    _fix(1, JACKET, "missed", "nobody told us of order #1009"),
-    _fix(2, "Linen Shirt (S)", "differs", "the stores never agreed on it", numbers=(0, 8)),
-    _fix(3, "Wool Beanie", "differs", "edited while off", numbers=(31, 30)),
-    _fix(4, "Canvas Tote", "suspended", "a write may or may not have happened", numbers=(12, 10)),
-    _fix(5, "Chino Trousers (32)", "missed", "no order explains it", numbers=(4, 6)),
-    _fix(6, "Rain Parka (L)", "one_way", "it only follows, and was changed", numbers=(9, 7)),
+    _fix(1, JACKET, "missed"),
+    _fix(2, "Linen Shirt (S)", "differs", numbers=(0, 8)),
+    _fix(3, "Wool Beanie", "differs", numbers=(31, 30), about={"was_off": True}),
+    _fix(4, "Canvas Tote", "suspended", numbers=(12, 10), about={"why": "unfinished"}),
+    _fix(5, "Chino Trousers (32)", "missed", numbers=(4, 6), about={"order": "order #1009"}),
+    _fix(6, "Rain Parka (L)", "one_way", numbers=(9, 7)),
 )
 REPORT = Report(
     id=3,
@@ -214,7 +220,7 @@ PREFLIGHT = replace(
     summary={"matching": 1204, "differing": 3, "missing": 17, "units": 11, "compared": 2408},
     worst=(
         Worst(title="Linen Shirt (S)", store=US, shows=0, should_show=8),
-        Worst(title=JACKET, store=US, shows=47, should_show=45),
+        Worst(title=JACKET, store=US, shows=46, should_show=50),
         Worst(title="Wool Beanie", store=US, shows=31, should_show=30),
     ),
     open=1,
@@ -242,10 +248,10 @@ RECEIPT = Receipt(
     at=NOW - MINUTE,
     running=False,
     lines=(
-        _done(JACKET, 47, 45),
+        _done(JACKET, 46, 50),
         _done("Canvas Tote", 12, 10),
         _done("Wool Beanie", 31, 30),
-        _done("Linen Shirt (S)", 0, 8, "it sold meanwhile; ask again"),
+        _done("Linen Shirt (S)", 0, 8, "it sold meanwhile"),
     ),
 )
 UNMATCHED = tuple(
@@ -253,9 +259,9 @@ UNMATCHED = tuple(
     for n, (title, sku, why) in enumerate(
         (
             ("Gift card", "", "gift card"),
-            ("Stars & Stripes Scarf", "SSS-1", "no partner"),
+            ("Stars & Stripes Scarf", "SSS-1", "no match in another store"),
             ("Summer Box", "BOX-S", "bundle"),
-            ("Tailoring service", "", "untracked"),
+            ("Tailoring service", "", "not tracked"),
         )
     )
 )
@@ -279,12 +285,16 @@ def _told(*notices: Notice, kind: str = "incident") -> Message:
 
 
 def _oversold() -> Message:
-    facts = {"title": JACKET, "units": 1, "acts": [f"order #1009 in {EU}", f"order #2041 in {US}"]}
+    facts = {
+        "title": JACKET,
+        "units": 1,
+        "acts": [f"order #1009 in {store_name(EU)}", f"order #2041 in {store_name(US)}"],
+    }
     return _told(_notice(1, "oversold", "pool:7", severity="critical", facts=facts))
 
 
 def _held(*, over: bool = False) -> Message:
-    facts = {"store": US, "why": "the token was withdrawn"}
+    facts = {"store": US, "why": "Shopify rejected Tipo's access token (401)"}
     begun = _notice(1, "held", f"store:{US}", severity="critical", facts=facts)
     ended = _notice(2, "held", f"store:{US}", 12, severity="info", over=True, facts=facts)
     return _told(begun, *([ended] if over else []))
@@ -334,10 +344,10 @@ FREE = {EU: [(LocationId(3), "Hamburg shop")], US: []}
 HELP = (
     ("/tipo status", "how each store is doing"),
     ("/tipo stock <product>", "live numbers of every store"),
-    ("/tipo why <product>", "who moved what, which order it was, what Tipo wrote"),
+    ("/tipo why <product>", "sales, orders, edits, and what Tipo wrote"),
     ("/tipo mode two-way", "change how stores are connected; you see what it means first"),
     ("/tipo check", "compare the stores now"),
-    ("/tipo drift", "what stands, with buttons"),
+    ("/tipo drift", "open mismatches, with buttons"),
 )
 CLICKED = Clicked(
     answer=Answer.ALREADY,
@@ -358,7 +368,7 @@ STOPPED = {
 
 EXAMPLES: dict[str, tuple[str, Made]] = {
     "night": (
-        "The night's report: what differs, what we suggest, one click for all that is safe.",
+        "The night's report: what doesn't match, a suggested fix, one click for all that is safe.",
         lambda: reports.report(report=REPORT, proposals=FIXES),
     ),
     "decided": (
@@ -368,37 +378,40 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         ),
     ),
     "review": (
-        "Review: one choice for each finding, page by page.",
+        "Review: one choice for each mismatch, page by page.",
         lambda: review.review_modal(
             report=REPORT,
             total=15,
             proposals=FIXES[:2],
             offset=0,
-            chosen={1: (Choice.USE_SOURCE, None)},
+            chosen={1: (Choice.ACCEPT, None)},
             private_metadata="",
         ),
     ),
     "receipt": (
-        "A receipt: line by line what was done, and what was left out and why.",
+        "A receipt: line by line what was done, and what wasn't and why.",
         lambda: proposals.receipt(receipt=RECEIPT, share="again"),
     ),
     "oversold": (
         "Both stores sold the last one: said at once, also at night, with both orders.",
         _oversold,
     ),
-    "held": ("A store no longer accepts the token: its products' alerts keep silent.", _held),
+    "cant-update": (
+        "A store no longer accepts the token: no alerts about its products meanwhile.",
+        _held,
+    ),
     "resolved": ("The same message at its end.", lambda: _held(over=True)),
-    "left-alone": (
+    "not-synced": (
         "Six products, one cause, one message; each step is in its thread.",
         _left_alone,
     ),
-    "brake": (
+    "safety-stop": (
         "The safety stop: updates wait until a person says that they are right.",
         lambda: brake.brake(facts=STOPPED, token=TOKEN, at=NOW),
     ),
-    "activity": ("Who sold how much of what, and who follows.", _group),
+    "activity": ("Who sold how much of what, and which stores follow.", _group),
     "stock": (
-        "`/tipo stock`: live numbers beside what Tipo thinks.",
+        "`/tipo stock`: live numbers beside what is expected.",
         lambda: stock.stock(pools=[POOL], now=NOW, share="stock"),
     ),
     "choice": (
@@ -406,11 +419,11 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         lambda: stock.stock_choice(pools=[POOL, *OTHERS], words="denim jacket"),
     ),
     "why": (
-        "`/tipo why`: who moved what, which order it was, what Tipo wrote.",
+        "`/tipo why`: which sales, orders and edits made this number, and what Tipo wrote.",
         lambda: history.history(pool=POOL, entries=ENTRIES, share="why"),
     ),
     "mode": (
-        "`/tipo mode two-way`: what it means first; the button carries the count that was shown.",
+        "`/tipo mode two-way`: what it means, before anything changes.",
         lambda: modes.preflight(report=PREFLIGHT, proposal=MODE),
     ),
     "status": (
@@ -420,26 +433,26 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         ),
     ),
     "home": (
-        "The App Home: the same, and what moved.",
+        "The App Home: the same, and how many units changed.",
         lambda: home.home(
             overview=OVERVIEW, hours=HOURS, reports=[REPORT, PREFLIGHT], now=NOW, may=True
         ),
     ),
-    "places": (
-        "`/tipo places`: which locations belong together.",
+    "locations": (
+        "`/tipo locations`: which locations share stock.",
         lambda: places.places(places=PLACES, locations=LOCATIONS, free=FREE, share="places"),
     ),
-    "places-form": (
+    "locations-form": (
         "The form that changes it.",
         lambda: places.places_modal(places=PLACES, locations=LOCATIONS, private_metadata=""),
     ),
     "unmatched": (
-        "`/tipo unmatched`: what shares its stock with nobody, and what to do.",
+        "`/tipo unmatched`: products with no match, and what to do.",
         lambda: unmatched.unmatched(total=17, rows=UNMATCHED, offset=0, page=4),
     ),
-    "help": ("`/tipo`: what there is.", lambda: answers.help_message(commands=HELP)),
+    "help": ("`/tipo`: all commands.", lambda: answers.help_message(commands=HELP)),
     "too-late": (
-        "Each click gets an answer: here somebody was faster.",
+        "Each click gets an answer: here somebody else decided first.",
         lambda: clicks.clicked(clicked=CLICKED),
     ),
 }

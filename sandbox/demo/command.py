@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(*, keep: Keep = False, as_json: AsJson = False) -> None:
-    """Watch Tipo keep two imitation stores equal; needs no account and no settings.
+    """Watch Tipo keep two imitation stores in sync; needs no account and no settings.
 
     Starts two stores and a `tipo serve` on this machine, sells, restocks and refunds, and prints
     what each store showed when. Exit 1 if any scene ends otherwise than it must.

@@ -37,12 +37,14 @@ def print_scene(out: Console, number: int, scene: SceneResult) -> None:
     for line in scene.lines:
         out.print(_line(line))
     if scene.holds:
-        verdict = f"   equal at {scene.should_show} after {scene.ms} ms"
+        verdict = f"   in sync at {scene.should_show} after {scene.ms} ms"
         out.print(verdict, style="green")
         if scene.ms is not None and scene.ms > SLOW_MS:
             out.print(f"   {WHY_SLOW}", style="dim")
     else:
-        out.print(f"   NOT equal: {_shows(scene.shows)}, not {scene.should_show}", style="bold red")
+        out.print(
+            f"   NOT in sync: {_shows(scene.shows)}, not {scene.should_show}", style="bold red"
+        )
 
 
 def _line(line: ShownChange) -> Text:
@@ -61,14 +63,14 @@ def print_final_count(out: Console, ending_: FinalCount) -> None:
     out.print("At the end", style="bold")
     style = "green" if ending_.holds else "bold red"
     total = ending_.started_with + ending_.changed_by_people
-    out.print(f"   stores equal      {_shows(ending_.shows)}", style=style)
+    out.print(f"   stores in sync    {_shows(ending_.shows)}", style=style)
     out.print(
         f"   units conserved   {ending_.started_with} at first {ending_.changed_by_people:+d} by "
         f"people = {total}: none lost, none invented",
         style=style,
     )
     out.print(
-        f"   everything else   {ending_.equal_levels} of {ending_.levels} levels are equal",
+        f"   everything else   {ending_.equal_levels} of {ending_.levels} levels are in sync",
         style=style,
     )
 
@@ -104,9 +106,9 @@ def print_heading(out: Console, words: str) -> None:
 def print_chat_failures(out: Console, chat_result: ChatResult) -> None:
     """Say what did not happen in Slack, if anything."""
     if not chat_result.alerted:
-        out.print("   NOT alerted: the oversell, or no answer came", style="bold red")
+        out.print("   NOT alerted: what was sold twice, or no answer came", style="bold red")
     if not chat_result.settled:
-        out.print("   NOT settled: what the lost webhook left behind", style="bold red")
+        out.print("   NOT fixed: what the lost webhook left behind", style="bold red")
 
 
 def print_next_steps(out: Console) -> None:

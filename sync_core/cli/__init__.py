@@ -33,7 +33,7 @@ from sync_core.domain.texts import storable
 app = typer.Typer(
     name="tipo",
     cls=CommandGroup,
-    help="Keep the stock of two or more Shopify stores equal.",
+    help="Keep the stock of two or more Shopify stores in sync.",
     epilog="Settings come from TIPO_* variables, from .env or tipo.toml. `tipo doctor` checks all.",
     no_args_is_help=True,
     add_completion=False,
@@ -56,7 +56,7 @@ def _root(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Keep the stock of two or more Shopify stores equal."""
+    """Keep the stock of two or more Shopify stores in sync."""
 
 
 for part in (

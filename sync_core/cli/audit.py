@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def audit(*, verify: VerifyOption = False, as_json: AsJson = False) -> None:
     """Audit the books of every product: each unit must be explained by what was recorded.
 
-    The shared quantity is what was first agreed, plus changes in the stores, plus decisions; a
+    The shared quantity is where it started, plus changes in the stores, plus decisions; a
     store's book is where it started, plus its changes, plus what Tipo wrote. Nothing is changed
     here: `tipo serve` stops a product by itself. With --verify every day's seal is compared with
     what there is now. Exit 1 if anything does not add up, or was altered.
@@ -68,10 +68,10 @@ def _print_audit(found: AuditView) -> None:
         return
     echo(f"{found.wrong:,} of {found.pools:,} products don't add up ({format_time(found.at)}).")
     echo_table(
-        ("pool", "product", "store", "what", "recorded", "expected", "because"),
+        ("id", "product", "store", "what", "recorded", "expected", "because"),
         ((*_breach_row(each), _explain(each)) for each in found.breaches),
     )
-    echo("Nothing is written for them while `tipo serve` runs; all other products go on.")
+    echo("`tipo serve` doesn't update them; all other products are still synced.")
     echo("Choose the right number with /tipo drift, or undo what was changed in the database.")
 
 
@@ -107,6 +107,6 @@ def _print_seals(seals: SealView) -> None:
 
 def _describe_altered(altered: AlteredSeal) -> str:
     if altered.found is None:
-        return f"{altered.day}: the seal itself was altered, or the one before it is gone."
+        return f"{altered.day}: the seal itself was altered, or the one before it was deleted."
     counts = f"{altered.found:,} found, {altered.sealed or 0:,} were sealed"
     return f"{altered.day}: {altered.what} were altered after they had been sealed ({counts})."

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(file: FileArgument, *, as_json: AsJson = False) -> None:
-    """Write a consistent copy of the database to a new file, while Tipo goes on.
+    """Write a consistent copy of the database to a new file, while Tipo runs.
 
     SQLite is copied by its own backup, PostgreSQL by pg_dump, which must be installed. The copy is
     checked. Exit 2 if it can't be made; then there is no file.

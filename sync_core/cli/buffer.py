@@ -48,8 +48,8 @@ def register(app: typer.Typer) -> None:
 def buffer(given: BufferArguments, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Keep units of a product, or of all, back from every destination or from one; 0 ends it.
 
-    A store with a buffer of 2 shows 48 where 50 are shared. Exit 1 if no product goes by that
-    name, or too many do.
+    A store with a buffer of 2 shows 48 where 50 are shared. Exit 1 if no product matches,
+    or too many do.
     """
     words, units, alias = parse_request(given)
     pools = None if words is None else run_with_parts(lambda parts: _find_pools(parts, words))
@@ -71,7 +71,7 @@ def buffer(given: BufferArguments, *, yes: Yes = False, as_json: AsJson = False)
     if as_json:
         _echo_result(ids, units, alias, count)
     else:
-        wait = "; `tipo serve` writes what follows" if count else ""
+        wait = "; `tipo serve` writes what is pending" if count else ""
         echo(f"{_units(units)} kept back from {_stores(alias)}: {count:,} levels changed{wait}.")
 
 
@@ -98,7 +98,7 @@ async def _find_pools(parts: Parts, words: str) -> list[PoolView]:
 def _print_question(pools: Sequence[PoolView] | None) -> None:
     out = console(err=True)
     if pools is None:
-        out.print("All products, also those to come:", soft_wrap=True)
+        out.print("All products, new ones included:", soft_wrap=True)
     for each in pools or ():
         out.print(f"{pool_name(each)} at {cut(each.location_group)}", soft_wrap=True)
 

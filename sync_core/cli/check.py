@@ -37,11 +37,11 @@ MAX_COMPARISONS = 3  # comparisons for something else to wait for
 EXIT_INTERRUPTED = 130  # what a shell expects after Ctrl-C
 KIND_NAMES = {
     "missed": "missed change",
-    "one_way": "change against a one-way connection",
-    "differs": "first meeting that differs",
-    "no_partner": "without a partner",
+    "one_way": "change in a one-way store",
+    "differs": "different in the initial comparison",
+    "no_partner": "without a match",
     "ambiguous": "ambiguous match",
-    "export_odd": "export not believed",
+    "export_odd": "export that can't be right",
 }
 OpenFindings = Sequence[tuple[Finding, Proposal | None]]
 
@@ -76,17 +76,17 @@ def register(app: typer.Typer) -> None:
 
 
 def check(*, time_out: Timeout = COMPARISON_TIMEOUT_SECONDS, as_json: AsJson = False) -> None:
-    """Compare the stores now; exit 1 if anything differs that a person must decide.
+    """Compare the stores now; exit 1 if a mismatch needs a decision.
 
     If `tipo serve` runs, it compares; else this command does. Nothing is written to any store:
-    fixes are approved in Slack. Exit 0: nothing waits for a decision (what is ignored does not
+    fixes are approved in Slack. Exit 0: no mismatch needs a decision (ignored ones do not
     count). Exit 2: the stores could not be compared.
     """
     try:
         found = run_with_parts(lambda parts: _check(parts, time_out))
     except KeyboardInterrupt:
         typer.echo(
-            "tipo: stopped; the comparison is left to `tipo serve`, or to the next `tipo check`",
+            "tipo: stopped; `tipo serve` or the next `tipo check` finishes the comparison",
             err=True,
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -103,12 +103,12 @@ async def _check(parts: Parts, time_out: float) -> CheckResult:
         report = await _compare(parts, time_out)
     except ComparisonTimedOut as exc:
         raise CommandFailed(
-            f"{exc}; it is left to `tipo serve`, or to the next `tipo check`: say --time-out to "
-            "wait longer, and `tipo status` for the last report"
+            f"{exc}; `tipo serve` or the next `tipo check` finishes it: --time-out waits longer, "
+            "and `tipo status` shows the last report"
         ) from exc
     except ComparisonImpossible as exc:
         raise CommandFailed(
-            f"{exc}; nothing was written: see `tipo doctor`, then try again"
+            f"{exc}; nothing was written: run `tipo doctor`, then try again"
         ) from exc
     open_findings = await parts.service.open_findings(limit=MAX_FINDINGS_SHOWN)
     return CheckResult(report=report, open_findings=open_findings, now=parts.clock.now())
@@ -131,7 +131,7 @@ def _print_result(found: CheckResult) -> None:
         echo(line)
     if found.open_findings:
         echo_table(
-            ("store", "product", "what differs", "recommended", "since"),
+            ("store", "product", "why", "suggested fix", "since"),
             (
                 (
                     finding.facts.get("store"),
@@ -152,11 +152,11 @@ def _sentences(found: CheckResult) -> list[str]:
     summary = found.report.summary
     lines = [f"Report {found.report.id}: {describe_comparison(summary)}."]
     lines += [
-        f"The export of {store} is not believed: it holds less than half of what is known there. "
-        "Nothing follows from it; see `tipo doctor`."
+        f"The export of {store} can't be right: it has less than half of what Tipo knows there. "
+        "It was ignored; run `tipo doctor`."
         for store in found.disbelieved
     ]
-    lines += [f"Not read again: {each}." for each in as_texts(summary.get("unread"))]
+    lines += [f"Couldn't be read again: {each}." for each in as_texts(summary.get("unread"))]
     lines += [
         f"{store} was read page by page: {cut(str(why))}."
         for store, why in as_mapping(summary.get("paged")).items()
@@ -166,9 +166,9 @@ def _sentences(found: CheckResult) -> list[str]:
         counted = ", ".join(
             f"{n:,} {KIND_NAMES.get(kind, kind.replace('_', ' '))}" for kind, n in kinds
         )
-        lines.append(f"For a person to decide: {counted}.")
+        lines.append(f"Mismatches: {counted}.")
     elif not found.disbelieved:
-        lines.append("Nothing differs that a person must decide.")
+        lines.append("All compared products are in sync.")
     return lines
 
 
@@ -179,10 +179,10 @@ def _remarks(found: CheckResult) -> list[str]:
     if hidden > 0:
         lines.append(f"{hidden:,} more: `tipo export findings`.")
     if found.report.open:
-        safe = f", {found.report.safe} of them safe" if found.report.safe else ""
+        safe = f", {found.report.safe} with a safe fix" if found.report.safe else ""
         lines.append(
-            f"{found.report.open} proposals{safe}: approve them in Slack (/tipo drift). "
-            "This command approves nothing."
+            f"Open: {found.report.open}{safe}. Approve fixes in Slack (/tipo drift); "
+            "this command approves nothing."
         )
     return lines
 
@@ -192,7 +192,7 @@ def describe_comparison(summary: Mapping[str, object]) -> str:
     variants = as_mapping(summary.get("variants"))
     read = ", ".join(f"{as_number(n):,} variants in {store}" for store, n in variants.items())
     equal, differing = as_number(summary.get("equal")), as_number(summary.get("differing"))
-    return f"{read}; {equal:,} levels equal, {differing:,} differing"
+    return f"{read}; {equal:,} stock levels match, {differing:,} don't"
 
 
 def describe_recommendation(proposal: Proposal | None) -> str:
@@ -200,7 +200,7 @@ def describe_recommendation(proposal: Proposal | None) -> str:
     if proposal is None:
         return ""
     option = next((o for o in proposal.options if o.choice is proposal.recommended), None)
-    return "a person looks" if option is None else option.words
+    return "your decision" if option is None else option.words
 
 
 # -- for programs

@@ -32,10 +32,10 @@ IDENTIFY_TIMEOUT_SECONDS = 20.0  # seconds that a store has to say who it is
 COMPARISON_TIMEOUT_SECONDS = 1800.0  # seconds that a comparison of two very large stores may take
 FINISHED_STATES = {ReportState.DONE, ReportState.FAILED}
 STAGE_WORDS = {
-    ReportState.WANTED: "waits for its turn",
-    ReportState.EXPORTING: "the stores export what they have",
+    ReportState.WANTED: "waiting for its turn",
+    ReportState.EXPORTING: "exporting every product",
     ReportState.COMPARING: "comparing",
-    ReportState.READING: "what differs is read again",
+    ReportState.READING: "checking each mismatch again",
     ReportState.DONE: "done",
     ReportState.FAILED: "failed",
 }
@@ -65,7 +65,7 @@ async def require_stores(parts: Parts) -> None:
                 await store.facts()
         except (StoreError, TimeoutError) as exc:
             why = cut(str(exc)) or f"no answer within {IDENTIFY_TIMEOUT_SECONDS:g} s"
-            raise ComparisonImpossible(f"the stores could not be compared: {alias}: {why}") from exc
+            raise ComparisonImpossible(f"the stores couldn't be compared: {alias}: {why}") from exc
 
 
 async def wait_for_report(parts: Parts, report: Report, *, time_out: float) -> Report:
@@ -85,7 +85,7 @@ async def wait_for_report(parts: Parts, report: Report, *, time_out: float) -> R
     except BaseExceptionGroup as many:
         raise many.exceptions[0] from None
     if found.state is not ReportState.DONE:
-        raise ComparisonImpossible(f"the stores could not be compared: {cut(found.why_failed)}")
+        raise ComparisonImpossible(f"the stores couldn't be compared: {cut(found.why_failed)}")
     return found
 
 
@@ -120,7 +120,7 @@ def _hand_back(parts: Parts, number: int, tx: Transaction) -> None:
         return
     now = parts.clock.now()
     if report.kind is ReportKind.PREFLIGHT and not report.facts.get("reply"):
-        tx.finish_report(number, now=now, why_failed="whoever asked has stopped it")
+        tx.finish_report(number, now=now, why_failed="it was stopped by whoever asked")
     else:
         tx.update_report(number, report.state, until=now)
 
@@ -148,7 +148,7 @@ async def _watch_progress(parts: Parts, report: Report) -> Report:
         while True:
             found = await parts.service.report(report.id)
             if found is None:
-                raise ComparisonImpossible("the comparison is gone; ask again")
+                raise ComparisonImpossible("the comparison is no longer kept; try again")
             if found.state in FINISHED_STATES or (found.why_failed and not report.why_failed):
                 return found
             show_progress(describe_progress(found))

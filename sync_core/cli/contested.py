@@ -27,7 +27,7 @@ COLUMNS = ("product", "not updated in", "seen", "times", "within s", "since")
 PATTERN_WORDS = {
     "undone": "updates undone",
     "repeated": "updates repeated",
-    "to_and_fro": "up and down by turns",
+    "to_and_fro": "up and down in turn",
 }
 OpenQuestion = tuple[Finding, Proposal]
 
@@ -95,12 +95,10 @@ def _title(finding: Finding) -> str:
 def _single(meant: list[OpenQuestion]) -> OpenQuestion:
     """Return the one that is meant."""
     if not meant:
-        raise CommandFailed(
-            "there is no such product that waits to be resumed: see `tipo contested`"
-        )
+        raise CommandFailed("no such product is stopped: see `tipo contested`")
     if len(meant) > 1:
         names = ", ".join(_title(each) for each, _ in meant[:10])
-        raise CommandFailed(f"there are several; say which product: {names}")
+        raise CommandFailed(f"several are stopped; name one: {names}")
     return meant[0]
 
 
@@ -108,10 +106,10 @@ def _print_contested(found: list[OpenQuestion], *, as_json: bool) -> None:
     if as_json:
         echo_json({"contested": [each.facts for each, _ in found]})
     elif not found:
-        echo("Nobody else changes what Tipo writes: no product is stopped.")
+        echo("No product is stopped: nothing else changes what Tipo writes.")
     else:
         echo_table(COLUMNS, (_contest_row(each) for each, _ in found))
-        echo("`tipo contested resume PRODUCT` updates it again. First end what else changes it.")
+        echo("`tipo contested resume PRODUCT` updates it again. First stop what else changes it.")
 
 
 def _contest_row(each: Finding) -> tuple[object, ...]:
@@ -140,8 +138,12 @@ async def _resume(
 def _describe_result(receipt: Receipt, finding: Finding, *, serving: bool) -> str:
     """Return what came of it."""
     if receipt.running:
-        when = "not done in time; it goes on" if serving else "it is done when `tipo serve` runs"
-        return f"Noted as receipt {receipt.id}: {when}."
+        when = (
+            "not done yet; `tipo serve` continues"
+            if serving
+            else "it is done when `tipo serve` starts"
+        )
+        return f"Receipt {receipt.id}: {when}."
     line = receipt.lines[0]
     if not line.done:
         return f"Nothing was changed: {cut(line.why)}."

@@ -65,7 +65,7 @@ def _print_deliveries(listed: Sequence[QuarantinedDelivery]) -> None:
                 format_time(each.received_at),
                 each.webhook_id,
                 each.why,
-                "waiting to be retried" if each.retrying else "set aside",
+                "to be retried" if each.retrying else "failed",
             )
             for each in listed
         ),
@@ -79,13 +79,13 @@ def retry(
     time_out: Timeout = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Process webhooks that were set aside again: these, or all of them.
+    """Process webhooks again that couldn't be processed: these, or all of them.
 
     Old numbers do no harm: Tipo reads the store where newer ones are known. Waits for the result
     if `tipo serve` runs; else it is done when that starts. Exit 1 if any fails again, or is not
     done in time.
     """
-    which = "all webhooks that were set aside" if not numbers else f"{len(numbers)} webhooks"
+    which = "all webhooks that couldn't be processed" if not numbers else f"{len(numbers)} webhooks"
     if not confirm(f"Process {which} again?", yes=yes):
         echo("Nothing was changed.")
         return
@@ -102,7 +102,7 @@ async def _retry(
     if as_json:
         echo_json({"retried": again, "serving": serving, "remaining": remaining})
     elif not serving and again:
-        echo(f"{len(again):,} will be processed when `tipo serve` runs; it does not now.")
+        echo(f"{len(again):,} will be processed when `tipo serve` starts; it isn't running.")
     else:
         echo(f"Processed: {len(again) - len(remaining):,}. Not processed: {len(remaining):,}.")
         _print_deliveries(remaining)

@@ -103,11 +103,11 @@ def _check_database(settings: Settings) -> tuple[Parts | None, list[Check]]:
     try:
         file = database_file(settings)
         if file is not None and not file.exists():
-            then = "`tipo serve` makes it when it starts"
-            return None, [warn("database", f"{name} is not there yet", then)]
+            then = "`tipo serve` creates it when it starts"
+            return None, [warn("database", f"{name} does not exist yet", then)]
         parts = open_parts(settings)
     except TipoError as exc:
-        return None, [fail("database", str(exc), "correct it, then ask again")]
+        return None, [fail("database", str(exc), "correct it, then run this again")]
     try:
         durable = doctor_checks.check_durability(parts.database.engine)
     except Exception as exc:  # noqa: BLE001 - whatever a database says, it is not well
@@ -172,15 +172,15 @@ async def _check_service(parts: Parts) -> list[Check]:
     if await parts.service.is_serving():
         found.append(ok("service", "`tipo serve` runs"))
     else:
-        found.append(warn("service", "`tipo serve` does not run", "start it"))
+        found.append(warn("service", "`tipo serve` isn't running", "start it"))
     overview = await parts.service.overview()
     if overview.paused:
-        then = "`tipo resume` writes the sum"
+        then = "`tipo resume` writes all pending changes"
         found.append(warn("service", f"writing is paused by {overview.paused}", then))
     off = [each.alias for each in overview.stores if each.mode == "off"]
     if off:
-        then = "`tipo mode two-way` begins"
-        found.append(warn("service", f"nothing is kept equal in {', '.join(off)}", then))
+        then = "turn it on with `tipo mode two-way`"
+        found.append(warn("service", f"not connected yet: {', '.join(off)}", then))
     return found
 
 
@@ -221,5 +221,5 @@ async def _check_apps(parts: Parts) -> list[Check]:
                 found += await each.checks()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the face is not well
             why = cut(str(exc)) or type(exc).__name__
-            found.append(fail(each.name, f"it cannot be checked: {why}", "ask again later"))
+            found.append(fail(each.name, f"it couldn't be checked: {why}", "try again later"))
     return found

@@ -43,10 +43,10 @@ def check_public_url(settings: Settings) -> Iterator[Check]:
     """Check where stores reach us."""
     url = settings.public_url
     if url is None:
-        says = "no TIPO_PUBLIC_URL: stores are asked every 5 s, no webhooks come"
+        says = "no TIPO_PUBLIC_URL: stores are polled every 5 s, without webhooks"
         yield warn("webhooks", says, "set it to the https address of this server")
     elif url.startswith("https://"):
-        yield ok("webhooks", f"stores reach us at {url}{WEBHOOK_PATH}")
+        yield ok("webhooks", f"stores reach Tipo at {url}{WEBHOOK_PATH}")
     elif urlsplit(url).hostname in LOOPBACK_HOSTS:
         yield warn("webhooks", f"{url} is this machine: only the sandbox reaches it", "use https")
     else:
@@ -111,13 +111,13 @@ async def check_store(
         return [
             fail(
                 alias,
-                f"the token is not accepted: {cut(str(exc))}",
+                f"Shopify rejected the token: {cut(str(exc))}",
                 _token_advice(alias, own_settings),
             )
         ]
     except (StoreError, WrongShop) as exc:
         then = f"check TIPO_STORES__{alias.upper()}__DOMAIN and the network"
-        return [fail(alias, f"{own_settings.base_url} does not answer: {cut(str(exc))}", then)]
+        return [fail(alias, f"{own_settings.base_url} isn't answering: {cut(str(exc))}", then)]
     now = clock.now()
     return [
         ok(alias, f"token accepted by {cut(facts.name)}"),
@@ -147,7 +147,7 @@ def _check_identity(
         says = f"{cut(facts.domain)} answers, not {settings.domain}"
         return fail(alias, says, then)
     if state is not None and state.shop_id not in {None, facts.shop_id}:
-        return fail(alias, f"{settings.domain} is another shop than the one in the database", then)
+        return fail(alias, f"{settings.domain} isn't the shop in the database", then)
     return ok(alias, f"it is {settings.domain}")
 
 
@@ -173,17 +173,17 @@ def _check_locations(
         yield fail(alias, "no open location of its own", "open one in the store's settings")
         return
     if mapped is None:
-        yield ok(alias, f"{_count_open(len(usable))}; `tipo serve` maps them")
+        yield ok(alias, f"{_count_open(len(usable))}; `tipo serve` shares them if they match")
         return
     outside = [cut(each.name) for each in usable if (alias, each.id) not in mapped]
     if len(outside) == len(usable):
         then = "start `tipo serve`, then see `tipo locations`"
-        yield warn(alias, f"no location is on the map: {', '.join(outside)}", then)
+        yield warn(alias, f"no location is shared: {', '.join(outside)}", then)
     elif outside:
-        says = f"stock of these locations is not shared: {', '.join(outside)}"
+        says = f"these locations aren't shared: {', '.join(outside)}"
         yield warn(alias, says, "see `tipo locations`")
     else:
-        yield ok(alias, f"{_count_open(len(usable))}, all on the map")
+        yield ok(alias, f"{_count_open(len(usable))}, all shared")
 
 
 def _count_open(count: int) -> str:
@@ -203,10 +203,10 @@ def _check_clock(alias: Alias, theirs: datetime | None, now: datetime) -> Iterat
         return
     skew = (theirs - now).total_seconds()
     if abs(skew) > MAX_CLOCK_SKEW_SECONDS:
-        says = f"its clock and ours differ by {skew:+.0f} s"
+        says = f"its clock and this one differ by {skew:+.0f} s"
         yield warn(alias, says, "set this machine's clock by NTP")
     else:
-        yield ok(alias, "its clock and ours agree")
+        yield ok(alias, "its clock matches this one")
 
 
 async def _check_webhooks(shop: Store, settings: Settings, scopes: Iterable[str]) -> list[Check]:
@@ -219,16 +219,16 @@ async def _check_webhooks(shop: Store, settings: Settings, scopes: Iterable[str]
         found.append(ok(alias, "webhook secret present"))
     else:
         then = f"set TIPO_STORES__{alias.upper()}__WEBHOOK_SECRETS to the app's client secret"
-        found.append(fail(alias, "no webhook secret: every webhook is refused", then))
+        found.append(fail(alias, "no webhook secret: all webhooks are rejected", then))
     try:
         ours = settings.public_url + WEBHOOK_PATH
         granted = {each.topic for each in await shop.subscriptions() if each.uri == ours}
     except StoreError as exc:
-        then = "ask again later"
+        then = "try again later"
         return [*found, warn(alias, f"subscriptions cannot be read: {cut(str(exc))}", then)]
     missing = [each for each in topics(scopes) if each not in granted]
     if missing:
-        then = "`tipo serve` subscribes when it starts, and looks again every hour"
+        then = "`tipo serve` subscribes when it starts, and checks again every hour"
         found.append(warn(alias, f"not subscribed to {', '.join(missing)}", then))
     else:
         found.append(ok(alias, f"subscribed to {len(granted)} topics"))
@@ -241,10 +241,10 @@ async def _check_lease(shop: Store, read_lease: LeaseReader) -> Check:
     try:
         found = (await shop.mark()).mark
     except NotPermitted:
-        says = "it lets Tipo keep no mark there, so a backup that is copied back goes unseen"
+        says = "it doesn't store Tipo's mark, so a backup that is copied back goes unnoticed"
         return warn(alias, says, "install the app again in that store")
     except StoreError as exc:
-        return warn(alias, f"its mark cannot be read: {cut(str(exc))}", "ask again later")
+        return warn(alias, f"its mark cannot be read: {cut(str(exc))}", "try again later")
     lease, recorded = await read_lease(alias)  # after the mark: it may have been renewed meanwhile
     return _describe_writer(alias, found, claim_of(found, recorded), lease)
 
@@ -253,7 +253,7 @@ def _describe_writer(
     alias: Alias, found: LeaseMark | None, claim: LeaseClaim, lease: LeaseView
 ) -> Check:
     if lease.state is LeaseState.TAKING_OVER:
-        return warn(alias, f"{lease.writer} it", "it is done in a minute or two; ask again")
+        return warn(alias, f"{lease.writer} it", "it is done in a minute or two; run this again")
     if lease.state is LeaseState.OLDER or claim is LeaseClaim.OLDER:
         says = "nothing is written: this database is older than what Tipo has done"
         return fail(alias, says, "restore a newer backup, or run `tipo takeover`")
@@ -269,5 +269,5 @@ def _describe_writer(
 
 def _check_blocked(alias: Alias, state: StoreState | None) -> Iterator[Check]:
     if state is not None and state.blocked_since is not None:
-        then = "it is asked again every few minutes while `tipo serve` runs"
-        yield fail(alias, f"held, nothing is sent to it: {cut(state.blocked_why or '')}", then)
+        then = "`tipo serve` tries again every few minutes"
+        yield fail(alias, f"can't be updated: {cut(state.blocked_why or '')}", then)

@@ -39,25 +39,25 @@ class ExportKind(StrEnum):
 
 PRODUCT_COLUMNS = {
     "store": "its alias",
-    "location_group": "its shared location",
+    "place": "its shared location",
     "title": "of the product",
     "handle": "of the product",
     "sku": "of the variant",
 }
 COLUMNS = {
     ExportKind.MOVEMENTS: {
-        "id": "counts up",
+        "id": "a number that counts up",
         "at": "when Tipo counted it",
         **PRODUCT_COLUMNS,
         "delta": "what the store did",
-        "counted": "by how much the shared quantity moved",
+        "counted": "by how much the shared quantity changed",
         "shared_after": "the shared quantity after it",
         "cause": "orders by name, or restock or edit",
-        "source": "webhook or look",
+        "source": "webhook, or look: a read of the store",
     },
     ExportKind.ADJUSTMENTS: {
-        "id": "counts up",
-        "planned_at": "when it was written down",
+        "id": "a number that counts up",
+        "planned_at": "when it was planned",
         "closed_at": "when the store answered; empty while open",
         **PRODUCT_COLUMNS,
         "delta": "what Tipo wrote",
@@ -66,33 +66,33 @@ COLUMNS = {
         "batch_key": "the idempotency key of its request",
     },
     ExportKind.FINDINGS: {
-        "id": "counts up",
+        "id": "a number that counts up",
         "kind": "a word",
         "severity": "info, warning, critical",
         "store": "its alias",
         "title": "of the product",
         "cause": "a sentence",
-        "opened_at": "since when it stands",
-        "closed_at": "until when it stood; empty while it stands",
+        "opened_at": "when it was found",
+        "closed_at": "when it was resolved; empty while it is open",
         "muted_until": "until when somebody ignores it",
     },
     ExportKind.DECISIONS: {
         "receipt": "its number, for `tipo undo`",
-        "proposal": "counts up",
+        "proposal": "a number that counts up",
         "at": "when",
         "who": "the name",
         "person": "the id",
         "rule": "what allowed it",
-        "kind": "fix, mode, undo, brake",
-        "subject": "the finding's kind, the mode, or the receipt",
+        "kind": "`fix`, `mode`, `undo`, `pack` or `breaker`",
+        "subject": "the kind of mismatch, the mode, or the receipt",
         "title": "of the product",
         "choice": "what was chosen",
-        "state": "approved: under way; done; dismissed",
+        "state": "approved (being applied), done, dismissed",
         "done": "true or false",
         "why": "why nothing, or not all, was done",
-        "moved": "by how much the shared quantity moved",
+        "moved": "by how much the shared quantity changed",
         "shared_after": "the shared quantity after it, if it was about one product",
-        "undoes": "the receipt that it takes back",
+        "undoes": "the receipt that it undoes",
     },
 }
 HELP = "\n\n".join(
@@ -315,7 +315,7 @@ def _parse_time(option: str, word: str, whole_day: timedelta) -> datetime:
         at = None
     if at is None or at.year not in VALID_YEARS:
         raise CommandFailed(
-            f"{option} {cut(word)} is no date; write a day such as 2026-11-01, or a time such as "
+            f"{option} {cut(word)} isn't a date; write a day such as 2026-11-01, or a time such as "
             "2026-11-01T08:00 (UTC) or 2026-11-01T08:00+01:00"
         )
     return at

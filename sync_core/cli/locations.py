@@ -24,7 +24,7 @@ from sync_core.errors import StoreError, cut
 
 USAGE = "`tipo locations set Berlin eu=101 us=202`, by number or name as in `tipo locations`"
 
-GroupName = Annotated[str, typer.Argument(help="The place's name, new or known.")]
+GroupName = Annotated[str, typer.Argument(help="The name of the shared location, new or known.")]
 LocationWords = Annotated[
     list[str],
     typer.Argument(metavar="STORE=LOCATION...", help="One for each store, by number or name."),
@@ -42,9 +42,9 @@ def register(app: typer.Typer) -> None:
 
 
 def locations(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """Show the location map: which locations belong together, and which belong nowhere.
+    """Show which locations share stock, and which don't.
 
-    Exit 1 if a location is on no place: its stock is not shared. `tipo locations set` changes it.
+    Exit 1 if a location isn't shared. `tipo locations set` changes it.
     """
     if context.invoked_subcommand is not None:
         return
@@ -98,7 +98,7 @@ def _print_groups(known: LocationGroups, unmapped: UnmappedLocations, names: Loc
         echo("No locations are known yet: `tipo serve` reads them when it starts.")
         return
     echo_table(
-        ("place", "store", "location", "name in the store"),
+        ("shared location", "store", "location", "name in the store"),
         (
             (group.name, alias, number, names.get((alias, number)))
             for group in known
@@ -107,11 +107,11 @@ def _print_groups(known: LocationGroups, unmapped: UnmappedLocations, names: Loc
     )
     rows = [(alias, number, name) for alias, listed in unmapped.items() for number, name in listed]
     if rows:
-        echo("\nOn no place, so their stock is not shared:", style="bold")
+        echo("\nNot shared:", style="bold")
         echo_table(("store", "location", "name"), rows)
         echo(
-            "Locations are put together by themselves if each store has exactly one, or if they "
-            "have the same name in each store. Others: `tipo locations set NAME "
+            "Locations are shared by themselves if each store has exactly one, or if they have "
+            "the same name in each store. Others: `tipo locations set NAME "
             f"{' '.join(f'{alias}=LOCATION' for alias in unmapped)}`, by number or name."
         )
 
@@ -120,14 +120,13 @@ def _print_groups(known: LocationGroups, unmapped: UnmappedLocations, names: Loc
 def set_locations(
     name: GroupName, locations: LocationWords, *, yes: Yes = False, as_json: AsJson = False
 ) -> None:
-    """Share stock between locations: tipo locations set Berlin eu=101 us="New Jersey warehouse".
+    """Let locations share stock: tipo locations set Berlin eu=101 us="New Jersey warehouse".
 
-    A place of that name gets these locations; stores that are not named keep theirs. An empty
-    location (eu=) takes a store off the place. What is in use by products that share stock there
-    cannot be moved.
+    A shared location of that name gets these locations; stores that are not named keep theirs. An
+    empty location (eu=) takes a store out of it. A location with synced stock can't be moved.
     """
     wanted, group = run_with_parts(lambda parts: _new_groups(parts, name, locations))
-    if not confirm(f"Let {_describe(group)} share their stock?", yes=yes):
+    if not confirm(f"Share stock between {_describe(group)}?", yes=yes):
         echo("Nothing was changed.")
         return
     run_with_parts(lambda parts: parts.service.set_location_groups(wanted, operator()))
@@ -160,8 +159,8 @@ async def _new_groups(
             locations[alias] = location
     if len(locations) < 2:  # noqa: PLR2004
         raise CommandFailed(
-            f"{cut(name)} would be in {', '.join(locations) or 'no store'} alone; a place shares "
-            f"stock, so name a location of another store, too: {USAGE}"
+            f"{cut(name)} would be in {', '.join(locations) or 'no store'} alone; name a location "
+            f"of another store, too: {USAGE}"
         )
     group = (
         LocationGroup(name=cut(name), locations=locations)

@@ -41,17 +41,17 @@ CONSEQUENCES = {
         "other changes in the destination will not reach the source; they show up as mismatches. "
         "What doesn't match is listed and not synced. The comparison itself writes nothing."
     ),
-    Mode.OFF: "Nothing is counted or written any more; turning it on begins with a comparison.",
+    Mode.OFF: "Nothing is counted or written any more. Turning it on starts with a comparison.",
 }
 
 ModeArgument = Annotated[
-    Mode | None, typer.Argument(help="The new mode; nothing shows the present one.")
+    Mode | None, typer.Argument(help="The new mode; leave it out to see the present one.")
 ]
 AliasArgument = Annotated[
     str | None, typer.Argument(help="The destination's alias; all destinations if not given.")
 ]
 Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait for the first meeting's end.")
+    float, typer.Option("--time-out", min=0, help="Seconds to wait for the initial comparison.")
 ]
 
 
@@ -70,10 +70,10 @@ def mode(
 ) -> None:
     """Show how the stores are connected, or change it: two-way, one-way, off.
 
-    Compares the stores before it asks, unless --yes is given or the mode is off. A change is a new
-    first meeting: levels that agree are adopted, levels that differ are left alone and listed.
-    Waits for its end if `tipo serve` runs. Exit 1 if levels differ, or if the meeting has not
-    ended in time.
+    Compares the stores before it asks, unless --yes is given or the mode is off. A change starts a
+    new initial comparison: what matches is kept in sync, what doesn't match is listed and not
+    synced. Waits for its end if `tipo serve` runs. Exit 1 if something doesn't match, or if the
+    comparison has not finished in time.
     """
     if wanted is None:
         run_with_parts(lambda parts: _print_modes(parts, as_json=as_json))
@@ -97,7 +97,16 @@ async def _print_modes(parts: Parts, *, as_json: bool) -> None:
         return
     modes = _modes_by_store(overview)
     echo_table(
-        ("destination", "mode", "levels", "agreed", "differing", "waiting", "suspended", "alone"),
+        (
+            "store",
+            "mode",
+            "stock levels",
+            "in sync",
+            "mismatches",
+            "waiting",
+            "not synced",
+            "no match",
+        ),
         (
             (
                 each.store,
@@ -113,9 +122,9 @@ async def _print_modes(parts: Parts, *, as_json: bool) -> None:
         ),
     )
     if overview.pools == 0:
-        echo("\nThe catalogue has not been read yet: `tipo serve` reads it when it starts.")
+        echo("\nThe products haven't been read yet: `tipo serve` reads them when it starts.")
     elif all(each == Mode.OFF for each in modes.values()):
-        echo("\nNothing is kept equal yet: `tipo mode two-way` begins.")
+        echo("\nNot connected yet. Turn it on with `tipo mode two-way`.")
 
 
 def _modes_by_store(overview: Overview) -> dict[Alias, Mode]:
@@ -139,13 +148,13 @@ def _print_preflight(
     out, modes = console(err=True), _modes_by_store(overview)
     for each in meetings:
         out.print(
-            f"{each.store}: {modes[each.store]} now; {each.levels} of its levels have a partner, "
-            f"{each.alone} of its variants are alone",
+            f"{each.store}: {modes[each.store]} now; {each.levels} stock levels have a match, "
+            f"{each.alone} variants have none",
             soft_wrap=True,
         )
     if overview.pools == 0:
         out.print(
-            "The catalogue has not been read yet; `tipo serve` reads it and then lets them meet.",
+            "The products haven't been read yet; `tipo serve` reads and then compares them.",
             soft_wrap=True,
         )
     out.print(CONSEQUENCES[wanted], soft_wrap=True)
@@ -160,7 +169,9 @@ def _compare_and_print(wanted: Mode, alias: Alias | None) -> None:
         out.print("Stopped. Nothing was changed.", soft_wrap=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except (NotAllowed, CommandFailed) as exc:
-        out.print(f"Not compared: {exc}. The numbers above are Tipo's own.", soft_wrap=True)
+        out.print(
+            f"Not compared: {exc}. The numbers above are from Tipo's database.", soft_wrap=True
+        )
 
 
 async def _compare(parts: Parts, wanted: Mode, alias: Alias | None) -> Report:
@@ -177,18 +188,18 @@ def _print_comparison(report: Report) -> None:
         for name in ("matching", "differing", "missing", "units", "unusable")
     )
     out.print(
-        f"Compared just now: {matching:,} levels match, {differing:,} differ by {units:,} units, "
-        f"{unusable:,} cannot be compared; {missing:,} variants have no partner.",
+        f"Compared just now: {matching:,} stock levels match, {differing:,} don't, "
+        f"by {units:,} units; {unusable:,} can't be compared; {missing:,} variants have no match.",
         soft_wrap=True,
     )
     for store in as_texts(summary.get("disbelieved")):
         out.print(
-            f"The export of {store} is not believed: it holds less than half of what is known.",
+            f"The export of {store} can't be right: it has less than half of what Tipo knows.",
             soft_wrap=True,
         )
     if report.worst:
         echo_table(
-            ("differs", "store", "shows", "should show"),
+            ("mismatch", "store", "shows", "expected"),
             ((one.title, one.store, one.shows, one.should_show) for one in report.worst),
             err=True,
         )
@@ -226,7 +237,7 @@ async def _change(
 async def _wait_for_baseline(parts: Parts, alias: Alias | None, time_out: float) -> bool:
     """Return whether every level has met its pool, or cannot, before the time is out."""
     out = console(err=True)
-    watched = out.status("The stores meet …") if out.is_terminal else nullcontext()
+    watched = out.status("Comparing the stores …") if out.is_terminal else nullcontext()
     try:
         async with asyncio.timeout(time_out):
             with watched as line:
@@ -237,7 +248,7 @@ async def _wait_for_baseline(parts: Parts, alias: Alias | None, time_out: float)
                     if not waiting:
                         return True
                     if line is not None:
-                        line.update(f"The stores meet: {waiting} levels to go …")
+                        line.update(f"Comparing the stores: {waiting} stock levels to go …")
                     await parts.clock.sleep(POLL_SECONDS)
     except TimeoutError:
         return False
@@ -256,7 +267,7 @@ async def _wait_for_catalogue(parts: Parts) -> None:
 
 async def _require_serving(parts: Parts) -> None:
     if not await parts.service.is_serving():
-        raise CommandFailed("`tipo serve` has stopped; the mode is set, start it again to go on")
+        raise CommandFailed("`tipo serve` has stopped; the mode is set, start it again to continue")
 
 
 def _print_result(
@@ -271,23 +282,23 @@ def _print_result(
     if wanted is Mode.OFF:
         return
     if not serving:
-        echo("`tipo serve` does not run: the first meeting happens when it starts.")
+        echo("`tipo serve` isn't running: the initial comparison starts when it does.")
         return
     if ended and overview.pools == 0:
-        echo("No product of one store has a partner in another: see TIPO_MATCH_BY.")
+        echo("No product matches between the stores: see TIPO_MATCH_BY.")
         return
     for each in meetings:
         echo(
-            f"{each.store}: {each.agreed} agreed, {each.differing} differing, "
-            f"{each.suspended} suspended, {each.alone} alone"
+            f"{each.store}: {each.agreed} in sync, {each.differing} don't match, "
+            f"{each.suspended} not synced, {each.alone} without a match"
         )
     worst = [one for each in meetings for one in each.worst]
     if worst:
         echo_table(
-            ("differs", "store", "shows", "should show"),
+            ("mismatch", "store", "shows", "expected"),
             ((one.title, one.store, one.shows, one.should_show) for one in worst),
         )
-        echo("These are left alone. Correct the quantity in one store, then say `tipo mode` again.")
+        echo("These aren't synced. Correct one store in Shopify, or decide in Slack: /tipo drift.")
     if not ended:
         waiting = sum(each.waiting for each in meetings)
-        echo(f"Not ended in time: {waiting} levels wait; `tipo mode` and `tipo status` tell more.")
+        echo(f"Not finished yet: {waiting} stock levels to go; see `tipo mode` and `tipo status`.")

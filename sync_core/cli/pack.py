@@ -24,7 +24,7 @@ from sync_core.domain.values import Alias
 from sync_core.domain.views import PoolView
 from sync_core.errors import cut
 
-USAGE = "say which product and how many shared units are in one: `tipo pack SFDJ-M 6 us`; 1 ends it"
+USAGE = "name the product and how many shared units are in one: `tipo pack SFDJ-M 6 us`; 1 ends it"
 
 PackArguments = Annotated[
     list[str],
@@ -47,8 +47,8 @@ def pack(
 
     With packs of 6, a store shows 8 where 50 are shared; one sold there takes 6. Shows what would
     be written, and asks. Waits for the result if `tipo serve` runs; else it is done when that
-    starts. Exit 1 if no product goes by that name, too many do, or nothing was changed; exit 2 if
-    it cannot be changed now.
+    starts. Exit 1 if no product matches, too many do, or nothing was changed; exit 2 if
+    it can't be changed now.
     """
     words, units, alias = parse_request(given, USAGE)
     if words is None:
@@ -124,12 +124,10 @@ def _print_result(receipt: Receipt, *, serving: bool) -> None:
     """Say what came of it."""
     why = "; ".join(dict.fromkeys(line.why for line in receipt.lines if line.why))
     if receipt.running and not serving:
-        echo(
-            f"Noted as receipt {receipt.id}: `tipo serve` isn't running; it is done when it starts."
-        )
+        echo(f"Receipt {receipt.id}: `tipo serve` isn't running; it is done when it starts.")
     elif receipt.running:
-        echo(f"Noted as receipt {receipt.id}; not done in time{f': {cut(why)}' if why else ''}.")
-        echo("It goes on in `tipo serve`; `tipo receipts` tells when it is done.")
+        echo(f"Receipt {receipt.id}; not done yet{f': {cut(why)}' if why else ''}.")
+        echo("`tipo serve` continues; `tipo receipts` shows when it's done.")
     elif why:
         echo(f"Nothing was changed: {cut(why)}.")
     else:

@@ -23,11 +23,11 @@ from sync_core.errors import cut
 POLL_SECONDS = 0.2  # seconds between looks at what has come of it
 CLI_RULE = "command line"
 REFUSAL_WORDS = {
-    Answer.ALREADY: "somebody was faster",
-    Answer.RUNNING: "somebody was faster, and it is being carried out",
-    Answer.OUTDATED: "a newer question has taken its place; ask again",
-    Answer.EXPIRED: "the question was open too long; ask again",
-    Answer.UNKNOWN: "the question is gone; ask again",
+    Answer.ALREADY: "somebody else decided first",
+    Answer.RUNNING: "somebody else decided first; it is being applied",
+    Answer.OUTDATED: "a newer question replaced it; try again",
+    Answer.EXPIRED: "the question has expired; try again",
+    Answer.UNKNOWN: "the question is no longer open; try again",
 }
 
 LimitOption = Annotated[
@@ -54,10 +54,10 @@ def receipts(*, limit: LimitOption = 10, as_json: AsJson = False) -> None:
     if as_json:
         echo_json({"receipts": found})
     elif not found:
-        echo("Nobody has decided anything yet.")
+        echo("No decisions yet.")
     else:
         echo_table(
-            ("receipt", "when", "who", "by right of", "decided", "about", "moved", "state"),
+            ("receipt", "when", "who", "allowed because", "decided", "about", "moved", "state"),
             (
                 (
                     each.id,
@@ -76,7 +76,7 @@ def receipts(*, limit: LimitOption = 10, as_json: AsJson = False) -> None:
 
 def _describe_decision(receipt: Receipt) -> str:
     if receipt.undoes is not None:
-        return f"take back receipt {receipt.undoes}"
+        return f"undo receipt {receipt.undoes}"
     choices = dict.fromkeys(line.choice.replace("_", " ") for line in receipt.lines)
     return f"{receipt.kind}: {', '.join(choices)}"
 
@@ -90,7 +90,7 @@ def _describe_subject(receipt: Receipt) -> str:
 def _describe_state(receipt: Receipt) -> str:
     """Return where a receipt stands, in words."""
     if receipt.undone_by is not None:
-        return f"taken back by receipt {receipt.undone_by}"
+        return f"undone by receipt {receipt.undone_by}"
     if receipt.running:
         return "under way"
     why = "; ".join(dict.fromkeys(line.why for line in receipt.lines if line.why))
@@ -105,16 +105,16 @@ def _describe_state(receipt: Receipt) -> str:
 def undo(
     receipt: ReceiptArgument, *, yes: Yes = False, time_out: Timeout = 60.0, as_json: AsJson = False
 ) -> None:
-    """Take back what a receipt did, as a delta: what was sold since then stays sold.
+    """Undo what a receipt did, as a delta: what was sold since then stays sold.
 
     Shows the receipt and what would be written, and asks. Waits for the result if `tipo serve`
-    runs; else it is done when that starts. Exit 1 if nothing could be taken back, or if it is not
-    done in time. Exit 2 if it cannot be taken back at all.
+    runs; else it is done when that starts. Exit 1 if nothing could be undone, or if it is not
+    done in time. Exit 2 if it can't be undone at all.
     """
     found, question = run_with_parts(lambda parts: _propose(parts, receipt))
     if not as_json or not yes:
         _print_question(found, question)
-    if not confirm(f"Take back receipt {receipt}?", yes=yes):
+    if not confirm(f"Undo receipt {receipt}?", yes=yes):
         echo("Nothing was changed.")
         return
     run_with_parts(lambda parts: _undo(parts, receipt, question, time_out, as_json=as_json))
@@ -137,13 +137,13 @@ def _print_question(receipt: Receipt, question: Proposal) -> None:
     )
     for line in receipt.lines:
         out.print(f"  {cut(line.title)}: {signed(line.moved)}", soft_wrap=True)
-    out.print("Taking it back would write:", soft_wrap=True)
+    out.print("Undoing it would set:", soft_wrap=True)
     for each in _planned_writes(question):
         out.print(f"  {describe_write(each)}", soft_wrap=True)
     if not _planned_writes(question):
-        out.print("  nothing now; what differs then is a finding again", soft_wrap=True)
+        out.print("  nothing now; what doesn't match then is a mismatch again", soft_wrap=True)
     for why in _obstacles(question):
-        out.print(f"Cannot be taken back: {cut(why)}", soft_wrap=True)
+        out.print(f"Can't be undone: {cut(why)}", soft_wrap=True)
 
 
 def describe_write(each: Write) -> str:
@@ -166,7 +166,7 @@ async def _undo(
 ) -> None:
     """Decide, wait for the result, and say what it is."""
     clicked = await parts.service.decide(question.token, Choice.CONFIRM, operator(), CLI_RULE)
-    otherwise = f"receipt {number} was not taken back"
+    otherwise = f"receipt {number} was not undone"
     made, serving, done = await wait_for_receipt(parts, clicked, time_out, otherwise=otherwise)
     if as_json:
         echo_json({"undoes": number, "receipt": made, "serving": serving, "done": done})
@@ -218,14 +218,14 @@ def _print_result(number: int, made: Receipt, *, serving: bool) -> None:
     """Say what came of it."""
     if made.running and not serving:
         echo(
-            f"Noted as receipt {made.id}: `tipo serve` does not run, and takes receipt {number} "
-            "back when it does."
+            f"Receipt {made.id}: `tipo serve` isn't running; receipt {number} is undone when it "
+            "starts."
         )
         return
     if made.running:
         why = "; ".join(dict.fromkeys(line.why for line in made.lines if line.why))
-        echo(f"Noted as receipt {made.id}; not done in time{f': {cut(why)}' if why else ''}.")
-        echo("It goes on in `tipo serve`; `tipo receipts` tells when it is done.")
+        echo(f"Receipt {made.id}: not done yet{f': {cut(why)}' if why else ''}.")
+        echo("`tipo serve` continues; `tipo receipts` shows when it's done.")
         return
     _print_lines(number, made)
 
@@ -235,7 +235,7 @@ def _print_lines(number: int, made: Receipt) -> None:
     if any(line.done for line in made.lines):
         moved = sum(line.moved for line in made.lines)
         written = ", ".join(map(describe_write, writes)) or "nothing had to be written"
-        echo(f"Receipt {number} is taken back by receipt {made.id}: {signed(moved)}; {written}.")
+        echo(f"Receipt {number} was undone by receipt {made.id}: {signed(moved)}; {written}.")
     for line in made.lines:
         if line.why:
-            echo(f"Not taken back: {cut(line.why)}.")
+            echo(f"Not undone: {cut(line.why)}.")

@@ -142,7 +142,7 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not is_interactive():
         raise CommandFailed(
-            "this changes something and nobody can be asked here; say --yes to do it"
+            "this changes something and nobody can be asked here; add --yes to do it"
         )
     return typer.confirm(question, err=True)
 

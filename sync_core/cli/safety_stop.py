@@ -46,7 +46,7 @@ CHOICE_OF_ACTION = {
 DONE_WORDS = {
     SafetyStopAction.APPLY: "The new numbers of {store} are applied: {pools}.",
     SafetyStopAction.INVESTIGATE: (
-        "Noted: you are looking into it. Nothing is written until somebody decides."
+        "You are looking into it. Nothing is written until somebody decides."
     ),
     SafetyStopAction.RESTORE: (
         "The stock of {store} is restored: {pools} set back to the previous numbers."
@@ -57,8 +57,8 @@ ActionArgument = Annotated[
     SafetyStopAction | None,
     typer.Argument(
         help="apply: write the new numbers to the other stores. restore: set all products back to "
-        "the previous numbers, wherever they had changed. investigate: say that you look into it. "
-        "Without it, show what there is to decide."
+        "the previous numbers, wherever they had changed. investigate: tell everybody that you "
+        "are looking into it. Without it, show what there is to decide."
     ),
 ]
 AliasArgument = Annotated[
@@ -109,12 +109,10 @@ async def _open_stops(parts: Parts) -> Sequence[CircuitBreakerView]:
 def _single(stops: Sequence[CircuitBreakerView], alias: str | None) -> CircuitBreakerView:
     """Return the one that is meant."""
     if not stops:
-        raise CommandFailed(
-            f"there is no safety stop{f' of {alias}' if alias else ''} to decide on"
-        )
+        raise CommandFailed(f"there is no open safety stop{f' of {alias}' if alias else ''}")
     if len(stops) > 1:
         names = ", ".join(each.store for each in stops)
-        raise CommandFailed(f"there are several safety stops; say which store: {names}")
+        raise CommandFailed(f"there are several safety stops; name the store: {names}")
     return stops[0]
 
 
@@ -148,7 +146,7 @@ async def _print_stops(parts: Parts, stops: Sequence[CircuitBreakerView], *, as_
         echo_json({"stops": [{"stop": stop, "products": rows} for stop, (_, rows) in found]})
         return
     if not found:
-        echo("There is no safety stop: nothing is to be decided.")
+        echo("There is no safety stop: nothing to decide.")
     for stop, (total, rows) in found:
         echo(describe_stop(stop))
         echo_table(COLUMNS, map(_product_row, rows))
@@ -184,7 +182,7 @@ async def _write_csv(stops: Sequence[CircuitBreakerView], file: Path, parts: Par
 def _question(stop: CircuitBreakerView, wanted: SafetyStopAction) -> str:
     stores = " and ".join(stop.stopped) or "no store"
     reached = " and ".join(stop.reached)
-    also = f", also in {reached} where it had got to" if reached else ""
+    also = f", also in {reached} where the change had arrived" if reached else ""
     match wanted:
         case SafetyStopAction.APPLY:
             return f"Write the new numbers of {format_products(stop.pools)} to {stores}?"
@@ -206,7 +204,7 @@ async def _decide(
     """Decide, wait for the result, and say what it is."""
     question = await parts.service.question("circuit_breaker", stop.subject)
     if question is None:
-        raise CommandFailed("somebody has just decided, and it is being carried out")
+        raise CommandFailed("somebody has just decided; it is being applied")
     choice = CHOICE_OF_ACTION[wanted]
     clicked = await parts.service.decide(question.token, choice, operator(), CLI_RULE)
     receipt, serving, done = await wait_for_receipt(
@@ -225,8 +223,12 @@ def _describe_result(
 ) -> str:
     """Return what came of it."""
     if receipt.running:
-        when = "not done in time; it goes on" if serving else "it is done when `tipo serve` runs"
-        return f"Noted as receipt {receipt.id}: {when}."
+        when = (
+            "not done yet; `tipo serve` continues"
+            if serving
+            else "it is done when `tipo serve` starts"
+        )
+        return f"Receipt {receipt.id}: {when}."
     line = receipt.lines[0]
     if not line.done:
         return f"Nothing was changed: {cut(line.why)}."

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(*, as_json: AsJson = False) -> None:
-    """Keep the stores equal until stopped (SIGTERM or Ctrl-C).
+    """Keep the stores in sync until stopped (SIGTERM or Ctrl-C).
 
     Takes webhooks at /webhooks/shopify and answers /healthz, /readyz and /metrics. The log goes
     to stderr; --json logs one JSON object a line, as TIPO_LOG_FORMAT=json does.
@@ -73,7 +73,7 @@ def bind(settings: Settings) -> socket.socket:
         listener.close()
         raise CommandFailed(
             f"cannot listen at {settings.host}:{settings.port}: {exc.strerror or exc}; "
-            "does another `tipo serve` run? Otherwise set TIPO_HOST and TIPO_PORT"
+            "is another `tipo serve` running? Otherwise set TIPO_HOST and TIPO_PORT"
         ) from exc
     listener.settimeout(0)
     return listener

@@ -18,7 +18,7 @@ from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
 from sync_core.domain.views import Overview
 
 STORE_COLUMNS = (
-    *("store", "role", "mode", "stock levels", "matched up", "pending", "being written"),
+    *("store", "role", "mode", "stock levels", "matched", "pending", "being written"),
     *("to be read", "not synced", "last webhook", "usual delay", "slowest 5 %"),
 )
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(*, as_json: AsJson = False) -> None:
-    """Show how things stand: the stores, their modes, what is pending and what is open."""
+    """Show the stores, their modes, what is pending and what is open."""
     run_with_parts(lambda parts: _status(parts, as_json=as_json))
 
 
@@ -79,7 +79,7 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
     echo(f"{_last_comparison(report, now)} Next night: {format_time(night)}.")
     if findings:
         echo_table(
-            ("finding", "what", "about", "since"),
+            ("id", "what", "about", "since"),
             (
                 (each.id, each.kind, each.subject, format_age(each.opened_at, now))
                 for each in findings
@@ -101,7 +101,7 @@ def count_waiting(report: Report) -> int:
 def _last_comparison(report: Report | None, now: datetime) -> str:
     """Return how the last comparison went, in one line."""
     if report is None:
-        return "The stores have not been compared yet: `tipo check` does it now."
+        return "The stores haven't been compared yet: `tipo check` compares them now."
     at = format_age(report.finished_at, now)
     differ = count_waiting(report)
     differing = "everything matched" if not differ else f"{differ:,} didn't match"
@@ -143,7 +143,7 @@ def _remarks(overview: Overview) -> list[str]:
     )
     remarks = [counts, _writers(overview)]
     if overview.pools == 0:
-        remarks.append("The catalogue has not been read yet: `tipo serve` reads it.")
+        remarks.append("The products haven't been read yet: `tipo serve` reads them.")
     return remarks
 
 
@@ -152,7 +152,7 @@ def headline(overview: Overview, now: datetime, *, serving: bool, compared: bool
     found = sync_status(overview, serving=serving, compared=compared)
     first = [STATE_SENTENCES[found.state](overview, found)]
     if not serving:
-        first = [f"`tipo serve` does not run: last seen {format_age(overview.serving_at, now)}."]
+        first = [f"`tipo serve` isn't running: last seen {format_age(overview.serving_at, now)}."]
     also = {
         SyncState.NOT_OURS: found.not_ours,
         SyncState.CANT_UPDATE: found.refusing,
@@ -205,7 +205,7 @@ def _paused(overview: Overview, _: SyncStatus) -> str:
 
 def _off(_: Overview, now: SyncStatus) -> str:
     if not now.off:
-        return "Only one store is set up: add a second one to sync with."
+        return "Only one store is set up: add a second store to sync with."
     names = " and ".join(each.alias for each in now.off)
     few, it = ("isn't", "it") if len(now.off) == 1 else ("aren't", "them")
     alone = f" {now.off[0].alias}" if len(now.off) == 1 and len(now.connected) > 1 else ""
@@ -226,15 +226,17 @@ def _in_sync(_: Overview, now: SyncStatus) -> str:
 
 
 STATE_SENTENCES: dict[SyncState, Callable[[Overview, SyncStatus], str]] = {
-    SyncState.NOT_RUNNING: lambda *_: "`tipo serve` does not run: nothing is counted or written.",
+    SyncState.NOT_RUNNING: lambda *_: "`tipo serve` isn't running: nothing is counted or written.",
     SyncState.NOT_OURS: _not_ours,
     SyncState.CANT_UPDATE: _cant_update,
     SyncState.SAFETY_STOP: _safety_stop,
     SyncState.OVERSOLD: lambda overview, _: f"{format_products(overview.oversold)} oversold.",
     SyncState.PAUSED: _paused,
     SyncState.OFF: _off,
-    SyncState.NOTHING_MATCHED: lambda *_: "No product of one store matches one of another yet.",
-    SyncState.NEVER_COMPARED: lambda *_: "Changes are synced, but the stores were never compared.",
+    SyncState.NOTHING_MATCHED: lambda *_: "No product matches between the stores.",
+    SyncState.NEVER_COMPARED: lambda *_: (
+        "Changes are synced, but the stores haven't been compared yet."
+    ),
     SyncState.PENDING: _pending,
     SyncState.MISMATCHES: _open,
     SyncState.IN_SYNC: _in_sync,
@@ -242,23 +244,25 @@ STATE_SENTENCES: dict[SyncState, Callable[[Overview, SyncStatus], str]] = {
 
 
 def pause(*, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Stop writing to all stores; go on counting."""
+    """Stop writing to all stores; sales are still counted."""
     if not confirm("Stop writing to all stores?", yes=yes):
         echo("Nothing was changed.")
         return
     run_with_parts(lambda parts: parts.service.pause(by=user_name()))
     _print_changed(
-        "Paused: nothing is written. `tipo resume` writes the sum.", "paused", as_json=as_json
+        "Paused: nothing is written. `tipo resume` writes all pending changes.",
+        "paused",
+        as_json=as_json,
     )
 
 
 def resume(*, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Write again: the sum of what is owed to each level."""
-    if not confirm("Write what is owed to all stores?", yes=yes):
+    """Write all pending changes, and go on."""
+    if not confirm("Write all pending changes?", yes=yes):
         echo("Nothing was changed.")
         return
     run_with_parts(lambda parts: parts.service.resume())
-    _print_changed("Resumed: what is owed is written.", "resumed", as_json=as_json)
+    _print_changed("Resumed: pending changes are being written.", "resumed", as_json=as_json)
 
 
 def _print_changed(sentence: str, word: str, *, as_json: bool) -> None:

@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def stock(words: ProductWords, *, as_json: AsJson = False) -> None:
-    """Show what each store has of a product: live, by the book, and what is owed.
+    """Show what each store has of a product: live, expected, and pending.
 
-    Exit 1 if nothing of that name shares stock.
+    Exit 1 if no synced product matches.
     """
     asked = " ".join(words)
     pools = run_with_parts(lambda parts: parts.service.stock(asked, limit=MAX_POOLS_FOUND))
@@ -55,18 +55,17 @@ async def _now(parts: Parts) -> datetime:
 def print_not_found(asked: str) -> None:
     """Say that no product goes by that name."""
     echo(
-        f'Nothing that shares stock goes by "{cut(asked)}". Give a handle, a SKU, a barcode or '
-        "words of the title; what has no partner in another store is in no pool (`tipo mode` "
-        "counts it as alone)."
+        f'No synced product matches "{cut(asked)}". Type a handle, a SKU, a barcode or words of '
+        "the title. `tipo mode` counts products with no match in another store."
     )
 
 
 def print_choices(pools: Sequence[PoolView]) -> None:
     """List hits, for another try."""
     more = " or more" if len(pools) == MAX_POOLS_FOUND else ""
-    echo(f"{len(pools)}{more} pools fit. Choose one by its SKU, or say more words.")
+    echo(f"{len(pools)}{more} products match. Choose one by its SKU, or type more words.")
     echo_table(
-        ("title", "SKU", "handle", "place", "shared"),
+        ("title", "SKU", "handle", "location", "shared"),
         ((each.title, _sku(each), each.handle, each.location_group, each.shared) for each in pools),
     )
 
@@ -78,18 +77,18 @@ def _sku(pool: PoolView) -> str:
 def _print_pool(pool: PoolView, now: datetime, *, gap: bool) -> None:
     if gap:
         echo()
-    shared = "not agreed yet" if pool.shared is None else f"{pool.shared} shared"
+    shared = "not synced yet" if pool.shared is None else f"{pool.shared} shared"
     echo(
-        f"{pool_name(pool)}: {shared}, last movement {format_age(pool.moved_at, now)}", style="bold"
+        f"{pool_name(pool)}: {shared}, last changed {format_age(pool.moved_at, now)}", style="bold"
     )
     echo_table(
-        ("store", "place", "shows", "book", "owed", "state"),
+        ("store", "location", "shows", "expected", "pending", "state"),
         (
             (
                 each.store,
                 each.location_group,
                 each.shows,
-                each.book,
+                None if each.book is None else each.book + each.outstanding,
                 signed(each.outstanding) if each.outstanding else 0,
                 describe_level(each, pool),
             )
@@ -110,37 +109,37 @@ def describe_level(level: LevelView, pool: PoolView) -> str:
     the level                    is
     ---------------------------  --------------------------------------
     of a connection that is off  off
-    suspended                    left alone, and why
+    suspended                    not synced, and why
     with an open adjustment      being written
     with a look that is wanted   being read
-    without a meeting            differing, or waiting for its meeting
-    that owes                    waiting to be written
-    with packs                   in packs of so many
-    else                         equal
+    without a meeting            a mismatch, or not compared yet
+    that owes                    pending
+    with packs                   in sync, in packs of so many
+    else                         in sync
 
     """
     if level.mode is Mode.OFF:
         return "off"
     if level.suspended:
-        return f"left alone: {level.suspended}"
+        return f"not synced: {level.suspended}"
     if level.open_delta is not None:
         return f"being written: {signed(level.open_delta)}"
     if level.awaits_refresh:
         return "being read"
     if not level.baselined:
         alone = level.book is None or pool.shared is None or level.book == level.expected
-        return "waits for its first meeting" if alone else "differs: left alone"
-    return "waits to be written" if level.outstanding else _describe_equal(level)
+        return "initial comparison open" if alone else "mismatch: not synced"
+    return "pending" if level.outstanding else _describe_equal(level)
 
 
 def _describe_equal(level: LevelView) -> str:
-    return "equal" if level.pack == 1 else f"in packs of {level.pack}"
+    return "in sync" if level.pack == 1 else f"in sync, in packs of {level.pack}"
 
 
 def history(words: ProductWords, *, limit: int = 50, as_json: AsJson = False) -> None:
-    """Show who moved what, what people decided, and what Tipo wrote, as a timeline.
+    """Show why a product has its number: sales, edits, decisions, and what Tipo wrote.
 
-    Exit 1 if nothing of that name shares stock.
+    Exit 1 if no synced product matches.
     """
     asked = " ".join(words)
     found = run_with_parts(lambda parts: _read_histories(parts, asked, limit))
@@ -179,7 +178,7 @@ def _print_history(pool: PoolView, entries: Sequence[HistoryEntry], *, gap: bool
         echo()
     echo(pool_name(pool), style="bold")
     if not entries:
-        echo("  nothing has moved since the stores met")
+        echo("  no changes since the initial comparison")
     day = ""
     for each in entries:
         at = each.at.astimezone()
@@ -194,7 +193,7 @@ def describe_entry(entry: HistoryEntry) -> str:
     if entry.kind == "movement":
         after = "" if entry.shared is None else f" → shared {entry.shared}"
         if entry.state != "counted":
-            after = "  (does not count: its connection is one-way)"
+            after = "  (not synced: this store is one-way)"
         return f"{head}  {cut(entry.cause)}{after}"
     if entry.kind == "gap":
         return f"{entry.store or 'all':<6}     -  gap: {cut(entry.cause)}"

@@ -44,7 +44,7 @@ def takeover(
     """Let this Tipo write to a store that another one writes to, or after a restored backup.
 
     The other one stops within a minute. Then the store's numbers are taken as they are: products
-    that show the same are adopted, the others wait for your decision. What happened in between is
+    that match are in sync, mismatches wait for your decision. What happened in between is
     a gap in the history, and nothing of it is replayed. Exit 1 if it is not done in time; exit 2
     if there is nothing to take over.
     """
@@ -80,9 +80,11 @@ async def _take_over(
     found = await parts.service.take_over(tokens, by=operator())
     taken = found.stores
     if found.answer in {TakeoverAnswer.OVER, TakeoverAnswer.CHANGED}:
-        raise CommandFailed("things have changed meanwhile, so nothing was done: look again")
+        raise CommandFailed("something has changed meanwhile, so nothing was done: run this again")
     if not await parts.service.is_serving():
-        _print_result(taken, done=False, as_json=as_json, then="it is done when `tipo serve` runs")
+        _print_result(
+            taken, done=False, as_json=as_json, then="it is done when `tipo serve` starts"
+        )
         return
     if not as_json:
         echo("The other one stops within a minute; then the numbers are taken as they are …")
@@ -103,5 +105,5 @@ def _print_result(taken: Sequence[Alias], *, done: bool, as_json: bool, then: st
         echo_json({"stores": list(taken), "done": done, "why": then})
         return
     stores = ", ".join(taken)
-    echo(f"{stores}: taken over. Products that differ wait for you: `tipo check`." if done else
+    echo(f"{stores}: taken over. Mismatches wait for your decision: `tipo check`." if done else
         f"{stores}: {then}.")  # fmt: skip

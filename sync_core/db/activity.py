@@ -16,6 +16,7 @@ from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.views import SqlViews, order_event_of
 from sync_core.domain.causes import ORDER_WINDOW, explain
 from sync_core.domain.matching import MATCHED_BY, MatchBy, clash, codes_of, title_of
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import (
     Alias,
     Event,
@@ -90,7 +91,9 @@ class SqlActivity(SqlViews):
         order_events = self._order_events_around(rows)
         moves = [_moved(row, order_events[row.level_id]) for row in reversed(rows)]
         known = [
-            f"{each.cause} in {each.store}" for each in moves if each.cause.startswith("order")
+            f"{each.cause} in {store_name(each.store)}"
+            for each in moves
+            if each.cause.startswith("order")
         ]
         return " and ".join(dict.fromkeys(known))
 
@@ -258,7 +261,7 @@ def _unmatched_reason(
         return "nothing to match by"
     twins = {store for store, key in duplicates if key == row.key}
     if not twins:
-        return "no partner in another store"
+        return "no match in another store"
     if alike:
         return clash(variant_of(row), alike)
-    return f"several in {'this' if row.store in twins else 'another'} store look the same"
+    return f"several variants in {'this' if row.store in twins else 'another'} store look the same"

@@ -12,15 +12,15 @@ from sync_core.domain.values import Alias, PoolId, Role
 from sync_core.domain.views import HistoryEntry
 
 CHOICE_WORDS = {
-    Choice.ACCEPT: "count what {store} did",
-    Choice.USE_SOURCE: "use {source}",
-    Choice.USE_DESTINATION: "use {store}",
-    Choice.USE_LOWER: "use the lower",
+    Choice.ACCEPT: "accept {store}'s change",
+    Choice.USE_SOURCE: "use {source}'s number",
+    Choice.USE_DESTINATION: "use {store}'s number",
+    Choice.USE_LOWER: "use the lower number",
     Choice.USE_NUMBER: "use {number}",
     Choice.KEEP: "keep the difference back from {store}",
-    Choice.RETRY: "take {store} back, write what is missing",
-    Choice.RELEASE: "release what the brake held",
-    Choice.DISCARD: "ignore what {store} did",
+    Choice.RETRY: "sync {store} again",
+    Choice.RELEASE: "apply the new numbers",
+    Choice.DISCARD: "restore {store}'s stock",
 }
 
 
@@ -65,7 +65,7 @@ def _entry(row: Row[Any], source: str) -> HistoryEntry:
 def _words(row: Row[Any], source: str) -> str:
     """Return what somebody chose."""
     if row.undoes is not None:
-        return f"take back receipt {row.undoes}"
+        return f"undo receipt {row.undoes}"
     if row.kind == ProposalKind.PACK:
         was = row.facts["pack_before"]
         return f"packs of {row.subject} in {row.store}, before {was}"

@@ -17,7 +17,7 @@ from itertools import accumulate
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
 
 ORDER_WINDOW = timedelta(minutes=2)  # a store puts an order and its stock movement together
-ORDER_NOT_KEPT = "the order, if there was one, is no longer kept"
+ORDER_NOT_KEPT = "orders of that time are no longer kept"
 CAUSE_WORDS = {
     OrderEventKind.SALE: "order {name}",
     OrderEventKind.CANCELLATION: "order {name} cancelled",

@@ -51,7 +51,7 @@ from sync_core.domain.values import (
     Suspension,
 )
 
-SAFETY_STOP_FIRST = "the safety stop asks about it: decide on that first"
+SAFETY_STOP_FIRST = "a safety stop is open for it: decide on that first"
 
 
 class Obstacle(Enum):
@@ -309,7 +309,7 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
     """
     cannot = _cannot_undo(pool, effect)
     if cannot is not None or pool.shared is None:
-        return cannot or "its stores have not agreed on a number"
+        return cannot or "its initial comparison is still open"
     leaving = {
         joined.level: joined
         for joined in effect.joined
@@ -335,11 +335,13 @@ def _cannot_undo(pool: Pool, effect: Effect) -> str | None:
     for joined in effect.joined:
         level = levels.get(joined.level)
         if level is None or level.level_baseline != joined.level_baseline or not level.baselined:
-            return "since then this product has met its pool anew, so there is nothing to take back"
+            return (
+                "since then this product was compared from the start, so there is nothing to undo"
+            )
     if effect.pack_before is not None:  # it takes a reading, see `repack`
-        return f"a pack size is not taken back but set again: it was {effect.pack_before}"
+        return f"a pack size can't be undone; set it again: it was {effect.pack_before}"
     if not (effect.moved or effect.joined or effect.buffer_before is not None):
-        return "only what stores did themselves was counted or passed on, and that stays"
+        return "it only accepted changes that the stores made themselves, and these stay"
     return _cannot_write(pool)
 
 
@@ -347,7 +349,7 @@ def _cannot_write(pool: Pool) -> str | None:
     """Return why nothing may be written to a pool's levels now, if so."""
     for level in pool.levels:
         if level.suspended is not None and level.mode is not Mode.OFF:
-            return f"{level.key.store} cannot be written to now ({level.suspended})"
+            return f"{level.key.store} can't be updated now ({level.suspended})"
     return SAFETY_STOP_FIRST if any(each.withheld for each in pool.levels) else None
 
 

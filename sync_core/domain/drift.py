@@ -24,6 +24,7 @@ from enum import StrEnum
 
 from sync_core.domain.audit import finding_level
 from sync_core.domain.quantities import target_of
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Level, LevelId, Mode, Pool, Reading, Role, Suspension
 
 
@@ -93,14 +94,33 @@ def should_show(pool: Pool, level: Level, readings: Mapping[LevelId, Reading]) -
 
 def cause(kind: str, facts: Mapping[str, object]) -> str:
     """Return what happened, in a sentence for people; names of products are not part of it."""
+    store = store_name(facts.get("store") or "?")
     if kind == "suspended":
-        return f"{facts.get('store')}: {SUSPENDED.get(str(facts.get('why')), 'it cannot be read')}"
+        return f"{store}: {SUSPENDED.get(str(facts.get('why')), 'it cannot be read')}"
+    if kind == "missed":
+        return f"{store} {_moved(facts)}; {_untold(facts)}"
     name = "was_off" if kind == "differs" and facts.get("was_off") else kind
     if name not in SENTENCES:
         return str(facts.get("why") or kind.replace("_", " "))
     given = {name: fact for name, fact in facts.items() if fact is not None}
-    known = {"order": "no order explains it", "by": "key", **given}
+    known = {"by": "key", **given, "store": store}
     return SENTENCES[name].format_map(defaultdict(lambda: "?", known))
+
+
+def _moved(facts: Mapping[str, object]) -> str:
+    """Return by what a store's number changed: dropped 46 → 42."""
+    book, shows = facts.get("book"), facts.get("shows")
+    if not isinstance(book, int) or not isinstance(shows, int):
+        return "changed"
+    return f"{'dropped' if shows < book else 'rose'} {book} \u2192 {shows}"
+
+
+def _untold(facts: Mapping[str, object]) -> str:
+    """Return that no notification came, and which order explains the change, if one does."""
+    order = facts.get("order")
+    if order:
+        return f"Shopify sent no notification of {order}"
+    return "Shopify sent no notification and there is no matching order"
 
 
 PASSING = frozenset(  # kinds of finding that nobody has to decide about: they end by themselves
@@ -113,25 +133,24 @@ PASSING = frozenset(  # kinds of finding that nobody has to decide about: they e
     }
 )
 SENTENCES = {
-    "missed": "{store} moved from {book} to {shows} and nobody told us ({order})",
-    "was_off": "edited while off: {store} shows {shows}, should be {should_show}",
-    "differs": "first meeting: {store} shows {shows}, should be {should_show}",
-    "one_way": "{store} only follows, and was changed: it shows {shows}, should be {should_show}",
-    "no_partner": "{store} sells it, no other store does",
-    "ambiguous": "several variants of {store} have the same {by}",
-    "renamed": "{store} calls it differently now; it still shares its stock",
-    "oversold": "Oversold by {units}",
+    "was_off": "edited while off: {store} shows {shows}, expected {should_show}",
+    "differs": "initial comparison: {store} shows {shows}, expected {should_show}",
+    "one_way": "changed in {store}, which is one-way: shows {shows}, expected {should_show}",
+    "no_partner": "only {store} sells it",
+    "ambiguous": "several variants in {store} have the same {by}",
+    "renamed": "it has a new handle in {store}; it is still synced",
+    "oversold": "oversold by {units}",
     "presold": "{units} pre-sold",
     "contested": "another app or a person keeps changing {store} back",
 }
 SUSPENDED = {
-    "missing": "the item is gone, or was never stocked at that place",
-    "untracked": "its quantity is not tracked, so it means nothing",
-    "inactive": "it is not stocked at the mapped place, or the location is closed",
-    "bundle": "a bundle, made of other items: a store lets nobody write it",
+    "missing": "the item was deleted, or was never stocked at this location",
+    "untracked": "Shopify doesn't track its quantity",
+    "inactive": "it isn't stocked at the shared location, or the location is closed",
+    "bundle": "a bundle of other items: its quantity can't be set",
     "gift_card": "a gift card",
-    "refused": "the store would not take what we wrote",
-    "unfinished": "a write may or may not have happened, and its key has expired",
+    "refused": "the store refused an update",
+    "unfinished": "it is unclear whether an update went through",
     "contested": "another app or a person keeps changing it back",
     "unbalanced": "its books don't add up",
 }

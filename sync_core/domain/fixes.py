@@ -12,7 +12,7 @@
     no partner, ambiguous   LINK, if one     no     ignore
     anything else           none             -      ignore
 
-Every finding may be ignored, for 30 days or forever. A fix that is safe by this table is not
+Every finding may be ignored, for 30 days or permanently. A fix that is safe by this table is not
 where it would move more than `MAX_SAFE_UNITS`, take a level to zero, or leave the pool below zero.
 """
 
@@ -23,6 +23,7 @@ from sync_core.domain.audit import BOOKS
 from sync_core.domain.decisions import participants
 from sync_core.domain.proposals import Choice, Option, Write
 from sync_core.domain.quantities import shared_by, target_of
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, Level, LevelId, Pool, Role, Suspension
 
 MAX_SAFE_UNITS = 100  # units that may move without a closer look
@@ -45,7 +46,7 @@ class Fixes:
 
 IGNORE = (
     Option(choice=Choice.IGNORE_MONTH, words="Ignore for 30 days"),
-    Option(choice=Choice.IGNORE, words="Ignore for ever"),
+    Option(choice=Choice.IGNORE, words="Ignore permanently"),
 )
 
 
@@ -76,30 +77,45 @@ def _quantities(
     """Yield the options that settle on a quantity."""
     # What the pool says is in doubt where its books are: then it is what the source shows.
     by_source = _wants(replace(pool, shared=None) if kind == BOOKS else pool, values)
-    theirs = shared_by(level, values[level.id] or 0, by_source)
+    theirs, theirs_name = shared_by(level, values[level.id] or 0, by_source), _name(level)
     if kind == "missed" and pool.shared is not None:
         moved = _moved(part, values)  # to count one is to count all that was read
         target = pool.shared + sum(moved.values())
-        words = f"Count what {' and '.join(moved)} did: {target}"
-        yield _option(Choice.ACCEPT, words, target, part, values)
+        accept = _option(Choice.ACCEPT, "", target, part, values)
+        yield replace(accept, words=_accepts(moved, accept))
     if kind == "suspended" and pool.shared is not None:
-        words = f"Take {level.key.store} back, and write what is missing: {pool.shared}"
+        words = f"Sync {theirs_name} again: {pool.shared}"
         yield _option(Choice.RETRY, words, pool.shared, part, values)
     if by_source is not None and not (kind == "suspended" and by_source == pool.shared):
         source = next((each.key.store for each in pool.levels if each.role is Role.SOURCE), "")
-        name = source if level.role is not Role.SOURCE else "the others"
-        words = f"Use {name}: {by_source}"
+        mine = level.role is Role.SOURCE
+        name = "the other stores'" if mine else f"{store_name(source)}'s"
+        words = f"Use {name} number: {by_source}"
         yield _option(Choice.USE_SOURCE, words, by_source, part, values)
     if by_source is None or by_source != theirs:
-        words = f"Use {level.key.store}: {theirs}"
+        words = f"Use {theirs_name}'s number: {theirs}"
         yield _option(Choice.USE_DESTINATION, words, theirs, part, values)
     if by_source is not None:
         lower = min(by_source, theirs)
-        yield _option(Choice.USE_LOWER, f"Use the lower: {lower}", lower, part, values)
+        yield _option(Choice.USE_LOWER, f"Use the lower number: {lower}", lower, part, values)
         may_keep = kind in {"one_way", "differs"} and level.role is not Role.SOURCE
         if by_source > theirs >= 0 and may_keep:
             yield _keep(level, by_source, theirs, part, values)
     yield Option(choice=Choice.USE_NUMBER, words="Enter a number")
+
+
+def _name(level: Level) -> str:
+    return store_name(level.key.store)
+
+
+def _accepts(moved: Mapping[Alias, int], option: Option) -> str:
+    """Return what accepting a change means: Accept US's change (set EU to 42)."""
+    names = " and ".join(map(store_name, moved))
+    whose = f"{names}'s change" if len(moved) == 1 else f"the changes in {names}"
+    if len(option.writes) != 1:
+        return f"Accept {whose}: {option.target}"
+    write = option.writes[0]
+    return f"Accept {whose} (set {store_name(write.store)} to {write.after})"
 
 
 def _moved(part: list[Level], values: Mapping[LevelId, int | None]) -> dict[Alias, int]:
@@ -122,7 +138,7 @@ def _keep(
     """Return the option to keep a difference as a buffer."""
     kept = by_source - theirs + level.buffer
     buffered = [replace(each, buffer=kept) if each.id == level.id else each for each in part]
-    words = f"Keep {kept} back from {level.key.store}"
+    words = f"Keep {kept} back from {_name(level)}"
     return _option(Choice.KEEP, words, by_source, buffered, values)
 
 

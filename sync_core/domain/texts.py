@@ -30,6 +30,15 @@ _ESCAPES = re.compile(
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
+ABBREVIATION = 3  # letters of an alias that people write in capitals
+
+
+def store_name(alias: object) -> str:
+    """Return what people call a store: EU for eu, and longer names as they are."""
+    name = f"{alias}"
+    return name.upper() if len(name) <= ABBREVIATION else name
+
+
 def storable(text: str) -> str:
     """Return the text without what cannot be stored."""
     return _BAD.sub(REPLACEMENT, text)

@@ -91,7 +91,7 @@ class ServiceCommands(ServiceQueries):
         modes = {each.alias: each.mode.value for each in await self.stores()}
         before = {each: modes[each] for each in wanted}
         if not wanted or all(was == mode.value for was in before.values()):
-            raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'nobody'}")
+            raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'no store'}")
         source = [each for each in modes if each not in await self._destinations(None)]
         facts = {
             "mode": mode.value,
@@ -187,7 +187,7 @@ class ServiceCommands(ServiceQueries):
         await report_open_findings(number, proposer, self._database, self._clock)
         found = await self.report(number)
         if found is None:
-            raise NotAllowed("the report is gone; ask again")
+            raise NotAllowed("the report is no longer kept; ask again")
         return found
 
     async def _request_report(self, wish: ReportRequest) -> tuple[Report, bool]:
@@ -200,7 +200,7 @@ class ServiceCommands(ServiceQueries):
 
         report, is_new = await self._database.transaction(work)
         if report is None:  # the transaction has just made it
-            raise NotAllowed("the report is gone; ask again")
+            raise NotAllowed("the report is no longer kept; ask again")
         return report, is_new
 
     # -- undo
@@ -237,7 +237,7 @@ class ServiceCommands(ServiceQueries):
             options=(
                 Option(
                     choice=Choice.CONFIRM,
-                    words=f"Take back receipt {receipt}",
+                    words=f"Undo receipt {receipt}",
                     writes=tuple(writes[:MAX_WRITES_KEPT]),
                 ),
             ),
@@ -246,7 +246,7 @@ class ServiceCommands(ServiceQueries):
         tx.propose([(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR)
         made = tx.proposal(token)
         if made is None:  # the line above has just made it
-            raise NotAllowed("the question is gone; ask again")
+            raise NotAllowed("the question is no longer open; ask again")
         return made
 
     # -- writing
@@ -309,7 +309,7 @@ class ServiceCommands(ServiceQueries):
         kept = tx.location_groups()
         given = {location_group.id: location_group.locations for location_group in location_groups}
         if not given.keys() <= {0, *(location_group.id for location_group in kept)}:
-            raise NotAllowed("a place of this map is gone; look at the map again")
+            raise NotAllowed("a shared location was removed meanwhile; open the form again")
         for before in kept:
             wanted = given.get(before.id, {})
             changed = {
@@ -319,8 +319,8 @@ class ServiceCommands(ServiceQueries):
             }
             if changed and tx.has_levels(before.id, changed):
                 raise NotAllowed(
-                    f"{before.name} has stock in {', '.join(sorted(changed))} that others share; "
-                    "a location that is in use cannot be moved to another place"
+                    f"{before.name} has synced stock in {', '.join(sorted(changed))}; a location "
+                    "in use can't be moved to another shared location"
                 )
         tx.save_location_groups(location_groups)
         self._wake_server(tx)
@@ -369,7 +369,7 @@ class ServiceCommands(ServiceQueries):
         unknown = sorted(set(numbers or ()) - set(again))
         if unknown:
             listed = ", ".join(map(str, unknown))
-            raise NotAllowed(f"not set aside: {listed}; `tipo deliveries` lists what is")
+            raise NotAllowed(f"not waiting to be retried: {listed}; see `tipo deliveries`")
         self._wake_server(tx)
         return again
 
@@ -398,7 +398,7 @@ def _refuse_invalid_map(
     """Raise NotAllowed if a location map cannot be."""
     names = [location_group.name.strip() for location_group in location_groups]
     if not all(names) or len({each.lower() for each in names}) < len(names):
-        raise NotAllowed("every place needs a name of its own")
+        raise NotAllowed("every shared location needs a name of its own")
     used: dict[tuple[Alias, LocationId], str] = {}
     for location_group in location_groups:
         for pair in location_group.locations.items():
@@ -416,11 +416,11 @@ def _refuse_undo(number: int, receipt: Receipt | None, effects: Sequence[Effect]
     if receipt is None:
         raise NotAllowed(f"there is no receipt {number}")
     if receipt.running:
-        raise NotAllowed(f"receipt {number} is still being carried out; ask again in a moment")
+        raise NotAllowed(f"receipt {number} is still being applied; ask again in a moment")
     if receipt.undone_by is not None:
-        raise NotAllowed(f"receipt {number} was taken back already, by {receipt.undone_by}")
+        raise NotAllowed(f"receipt {number} was undone already, by {receipt.undone_by}")
     if not effects:
-        raise NotAllowed(f"receipt {number} moved no stock, so there is nothing to take back")
+        raise NotAllowed(f"receipt {number} moved no stock, so there is nothing to undo")
 
 
 def _would_undo(

@@ -37,13 +37,13 @@ class ServicePacks(ServiceCommands):
                 it depends on cannot be read now; the message says which.
         """
         if not 1 <= pack <= MAX_PACK:
-            raise NotAllowed(f"a pack is a number of units from 1 to {MAX_PACK:,}")
+            raise NotAllowed(f"a pack has 1 to {MAX_PACK:,} units")
         stores = await self._destinations(alias)
         wanted = await self._database.transaction(partial(_wanted, pool_ids, pack, stores))
         levels = [each for pool, some in wanted for each in read_for(pool, some)]
         found = await read_levels(levels, self._stores, self._clock)
         for store, why in found.silent.items():
-            raise NotAllowed(f"{store} does not answer now: {why}")
+            raise NotAllowed(f"{store} isn't answering: {why}")
         numbers = {pool.id: some for pool, some in wanted}
         return await self._database.transaction(partial(self._ask_pack, numbers, pack, found, by))
 
@@ -88,7 +88,7 @@ class ServicePacks(ServiceCommands):
         tx.propose([(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR)
         made = tx.proposal(token)
         if made is None:  # the line above has just made it
-            raise NotAllowed("the question is gone; ask again")
+            raise NotAllowed("the question is no longer open; ask again")
         return made
 
 
@@ -103,7 +103,7 @@ def _wanted(
     pools = tx.pools(numbers)
     theirs = [each for pool in pools.values() for each in pool.levels if each.key.store in stores]
     if not theirs:
-        raise NotAllowed(f"it shares no stock with {', '.join(stores) or 'any destination'}")
+        raise NotAllowed(f"it isn't synced with {', '.join(stores) or 'any destination'}")
     others = {each.id for each in theirs if each.pack != pack}
     if not others:
         raise NotAllowed(f"the pack size is {pack} already in {', '.join(stores)}")

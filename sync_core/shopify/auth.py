@@ -79,7 +79,7 @@ class PermanentToken:
 
     async def renew(self, refused: str) -> str:  # noqa: ARG002 - a promise of Auth
         """Refuse: there is no other."""
-        raise AccessLost("the store does not accept our permanent token: give it a new one")
+        raise AccessLost("Shopify rejected Tipo's access token: set a new one")
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""
@@ -207,7 +207,7 @@ def parse_grant(response: HttpResponse) -> tuple[str, timedelta]:
     given = _as_mapping(response.body)
     token = as_text(given.get("access_token"))
     if not _is_valid_token(token):
-        raise NotSent("the store's answer has no token in it")
+        raise NotSent("Shopify's answer has no token in it")
     life = as_number(given.get("expires_in"))
     return token, min(timedelta(seconds=min(life, 1e9)), TOKEN_LIFETIME) if life else TOKEN_LIFETIME
 

@@ -414,7 +414,7 @@ class ShopifyStore:
             # Refused at the door: nothing has happened, whatever the bytes say.
             response = await self._post_with(await self._auth.renew(token), body)
             if response.status == HTTP_UNAUTHORIZED:
-                raise AccessLost("the store does not accept our token, nor a new one (401)")
+                raise AccessLost("Shopify rejected Tipo's access token, and a new one (401)")
         self._date = response.date
         if response.date is not None:
             self._clock_lead = max(

@@ -52,10 +52,10 @@ _CLIENT_ERROR_CODES = {
     "RESOURCE_NOT_FOUND",
 }
 _ACCESS_LOST_STATUSES: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "the store does not accept our token (401)",
-    HTTPStatus.PAYMENT_REQUIRED: "the store is frozen, its bill is unpaid (402)",
-    HTTPStatus.FORBIDDEN: "the store forbids our app to do this (403)",
-    HTTPStatus.LOCKED: "the store is locked (423)",
+    HTTPStatus.UNAUTHORIZED: "Shopify rejected Tipo's access token (401)",
+    HTTPStatus.PAYMENT_REQUIRED: "Shopify has frozen the store: its bill is unpaid (402)",
+    HTTPStatus.FORBIDDEN: "Shopify doesn't allow the app to do this (403)",
+    HTTPStatus.LOCKED: "Shopify has locked the store (423)",
 }
 HTTP_SECURITY_REJECTION = 430  # Shopify's own: taken for an attack
 
@@ -249,9 +249,11 @@ def _error_by_status(response: HttpResponse) -> StoreError:
     status = response.status
     known: dict[int, StoreError] = {
         HTTPStatus.NOT_FOUND: WrongShop("no shop answers at this address (404)"),
-        HTTPStatus.REQUEST_TIMEOUT: NoAnswer("the store gave up waiting (408)"),
-        HTTPStatus.TOO_MANY_REQUESTS: Throttled("too many (429)", wait=retry_after(response)),
-        HTTP_SECURITY_REJECTION: NotSent("the store took the request for an attack (430)"),
+        HTTPStatus.REQUEST_TIMEOUT: NoAnswer("Shopify stopped waiting (408)"),
+        HTTPStatus.TOO_MANY_REQUESTS: Throttled(
+            "too many requests (429)", wait=retry_after(response)
+        ),
+        HTTP_SECURITY_REJECTION: NotSent("Shopify took the request for an attack (430)"),
     }
     if status in known:
         return known[status]
@@ -260,7 +262,7 @@ def _error_by_status(response: HttpResponse) -> StoreError:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return NotSent(f"the store sends us elsewhere ({status}), and we do not follow")
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Refused(_with_reason(f"the store refuses the request ({status})", response))
+        return Refused(_with_reason(f"Shopify refused the request ({status})", response))
     return NoAnswer(f"the store answered {status}")
 
 

@@ -319,5 +319,5 @@ def _id_at(given: Body, name: str) -> int:
 
 def _require(value: T | None, name: str) -> T:
     if value is None:
-        raise UnreadableWebhook(f"{name} is missing, or not what it should be")
+        raise UnreadableWebhook(f"{name} is missing or malformed")
     return value

@@ -133,11 +133,15 @@ class Health:
         )
         age.set(self._age(overview))
         for name, words, value in (
-            ("tipo_unprocessed_deliveries", "Deliveries not processed yet", overview.unhandled),
+            (
+                "tipo_unprocessed_deliveries",
+                "Deliveries that are not processed yet",
+                overview.unhandled,
+            ),
             ("tipo_pools", "Pools", overview.pools),
             ("tipo_pools_agreed", "Pools with a shared quantity", overview.agreed),
             ("tipo_pools_oversold", "Pools below zero, pre-sales apart", overview.oversold),
-            ("tipo_findings", "Open findings", overview.findings),
+            ("tipo_findings", "Open mismatches", overview.findings),
         ):
             Gauge(name, words, registry=now).set(value)
         _add_store_gauges(overview.stores, now)

@@ -64,7 +64,7 @@ log = logging.getLogger(__name__)
 
 MAX_PROPOSALS_PER_ROUND = 50  # proposals carried out in one round
 INTERNAL_ERROR = "a fault of Tipo's own; the log says more"
-NOTHING_TO_DO = "there is nothing of the kind to do"
+NOTHING_TO_DO = "there is nothing left to do"
 GIVE_UP_AFTER = timedelta(minutes=10)  # between the first attempt and giving up
 MONTH = timedelta(days=30)
 FOREVER = timedelta(days=365 * 100)
@@ -164,11 +164,11 @@ class Decider:
         *,
         tx: Transaction,
         now: datetime,
-        why: str = "its stock moves without a rest, so no number holds",
+        why: str = "its stock keeps changing, so no number is certain",
     ) -> None:
         """Try again later, or give up."""
         silent = "; ".join(
-            f"{store} does not answer: {said}" for store, said in found.silent.items()
+            f"{store} isn't answering: {said}" for store, said in found.silent.items()
         )
         why = silent or why
         since = _tried_since(each.proposal) or now
@@ -220,7 +220,7 @@ class Decider:
         number = _level_of(each.proposal)
         pool = _pool_of(number, tx, now)
         if pool is None:
-            return DecisionResult(done=False, why="the product shares its stock no more")
+            return DecisionResult(done=False, why="the product isn't synced any more")
         part = participants(pool, number)
         if any(level.key.store in found.silent for level in part):
             return RETRY_SILENT_SECONDS
@@ -327,7 +327,7 @@ def _choice_in_numbers(each: ApprovedProposal, pool: Pool, *, again: bool) -> Po
     proposal = each.proposal
     option = next((one for one in proposal.options if one.choice is proposal.choice), None)
     if option is None:
-        return "that was not among the choices"
+        return "that wasn't one of the choices"
     target = _target_of(each, option)
     if target is None and proposal.choice is Choice.USE_NUMBER:
         return "no number was given"
@@ -361,13 +361,13 @@ def _why_not(did: Obstacle, pool: Pool, chosen: PoolDecision, found: LevelReadin
         return SAFETY_STOP_FIRST
     if did is Obstacle.UNREADABLE:
         odd = [store for level, store in stores.items() if found.values.get(level, 0) is None]
-        return f"{', '.join(odd) or 'a store'} shows no number that can be believed"
+        return f"{', '.join(odd) or 'a store'} shows no reliable number"
     moved = [
         f"{stores[level]} shows {found.values.get(level)} now, not {value}"
         for level, value in chosen.saw.items()
         if level in stores and found.values.get(level) != value
     ]
-    return "; ".join(moved) or f"the stock moved: the pool holds {pool.shared} now"
+    return "; ".join(moved) or f"the stock has changed: it is {pool.shared} now"
 
 
 def _writes(pool: Pool, before: Mapping[LevelId, int | None]) -> tuple[Write, ...]:

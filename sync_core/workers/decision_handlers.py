@@ -31,7 +31,7 @@ POOLS_PER_QUERY = 500  # pools read in one query
 
 RETRY_BUSY_SECONDS = 2.0  # seconds until a level that was busy is read again
 RETRY_SILENT_SECONDS = 10.0  # seconds until a store that was silent is asked again
-NUMBERS_CHANGED = "other numbers would be written now than were shown"
+NUMBERS_CHANGED = "the numbers have changed since you were asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +146,7 @@ def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> Decisio
     }
     taken = tx.level_keys({store: [item] for store, item in items.items()})
     if taken:
-        return DecisionResult(done=False, why="one of them shares its stock with another already")
+        return DecisionResult(done=False, why="one of them is synced with another product already")
     new = []
     for location_group in tx.location_groups():
         level_keys = tuple(
@@ -162,7 +162,7 @@ def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> Decisio
             )
     if not new:
         return DecisionResult(
-            done=False, why="their stores have no place in common: see /tipo places"
+            done=False, why="their stores have no shared location: see /tipo locations"
         )
     tx.assign_pools(PoolAssignment(new=tuple(new)), now=now)
     if proposal.finding is not None:

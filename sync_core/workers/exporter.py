@@ -161,7 +161,7 @@ class Exporter:
                 moved = self._clock.now()
                 wanted.progress(state.objects, wanted.expected)
         if state.stage is not ExportStage.DONE:
-            raise _NoExport(f"the export is {state.stage}: {state.why or 'nobody knows why'}")
+            raise _NoExport(f"the export is {state.stage}: {state.why or 'no reason was given'}")
         return state
 
     async def _wait(self, seconds: float) -> None:
@@ -174,7 +174,7 @@ class Exporter:
     def _check_time_limits(self, began: datetime, moved: datetime) -> None:
         now = self._clock.now()
         if now - moved > self._limits.still:
-            raise _NoExport(f"the export has stood still for {self._limits.still}")
+            raise _NoExport(f"the export has made no progress for {self._limits.still}")
         if now - began > self._limits.export:
             raise _NoExport(f"the export has taken longer than {self._limits.export}")
 

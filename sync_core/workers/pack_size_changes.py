@@ -87,7 +87,7 @@ def _repack(
 ) -> Repacked | DecisionResult | float:
     """Change the pack sizes of one pool, or return why not, or the seconds to wait."""
     if pool is None:
-        return DecisionResult(done=False, why="the product shares its stock no more")
+        return DecisionResult(done=False, why="the product isn't synced any more")
     if any(level.key.store in found.silent for level in read_for(pool, packing.levels)):
         return RETRY_SILENT_SECONDS
     did = repack(pool, packing, found.reads, now=now, read_lag=read_lag)
@@ -114,10 +114,10 @@ def explain_obstacle(did: Obstacle, pool: Pool, packing: Packing, found: LevelRe
     if did is Obstacle.WITHHELD:
         return "the safety stop has stopped changes of it; decide on these first"
     if did is Obstacle.BUSY:
-        return "its stock is moving right now; ask again in a moment"
+        return "its stock is changing right now; ask again in a moment"
     if did is Obstacle.UNREADABLE:
         odd = [
-            f"{level.key.store} ({level.suspended or 'no number that can be believed'})"
+            f"{level.key.store} ({level.suspended or 'no reliable number'})"
             for level in read_for(pool, packing.levels)
             if level.suspended or found.values.get(level.id) is None
         ]

@@ -111,7 +111,7 @@ class StoreComparison:
         location_groups = await context.database.transaction(lambda tx: tx.location_groups())
         columns = {alias: _columns(alias, location_groups) for alias in context.stores}
         if not any(columns.values()):
-            raise NotCompared("no place has been mapped yet: see `tipo locations`")
+            raise NotCompared("no locations are shared yet: see `tipo locations`")
         await self.set_state(report, ReportState.EXPORTING, until=until)
         exported = await self._export(folder, report, columns, until)
         await self.set_state(report, ReportState.COMPARING, until=until)

@@ -286,7 +286,7 @@ class FakeService:
                 title=f"Lonely {n}",
                 handle=f"lonely-{n}",
                 sku="",
-                why="no partner",
+                why="no match in another store",
             )
             for n in range(45)
         ]

@@ -80,7 +80,7 @@ async def test_two_people_at_once_make_one_decision(slack_app, staff, core):
     assert len(core.decisions) == 1
     assert len(said) == 2
     assert sum("Approved 1 fix" in each for each in said) == 1
-    assert sum("decided already" in each for each in said) == 1
+    assert sum("Already decided" in each for each in said) == 1
 
 
 async def posted(staff, proposal):
@@ -93,9 +93,9 @@ async def posted(staff, proposal):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (ProposalState.DONE, "decided already"),
-        (ProposalState.APPROVED, "being carried out"),
-        (ProposalState.OUTDATED, "numbers have moved"),
+        (ProposalState.DONE, "Already decided"),
+        (ProposalState.APPROVED, "Applying now"),
+        (ProposalState.OUTDATED, "numbers have changed"),
         (ProposalState.EXPIRED, "has expired"),
     ],
 )
@@ -117,7 +117,7 @@ async def test_whoever_may_not_is_told_and_decides_nothing(slack_app, staff, cor
     proposal = core.propose(ProposalKind.FIX, choices=(Choice.USE_SOURCE,))
     message = await posted(staff, proposal)
     interaction = await staff.slack.click(getattr(staff, who), message, "decide.use_source")
-    assert "may" in (await interaction.answer()).text
+    assert "can" in (await interaction.answer()).text
     assert core.decisions == []
     interaction = await staff.slack.click(staff.ann, message, "decide.use_source")
     await interaction.answer()
@@ -211,7 +211,7 @@ async def test_a_click_after_a_restart_is_answered(staff, core):
         assert "Approved 1 fix" in (await interaction.answer()).text
     async with at_work(staff, core):
         interaction = await staff.slack.click(staff.bob, message, "decide.use_source")
-        assert "decided already" in (await interaction.answer()).text
+        assert "Already decided" in (await interaction.answer()).text
     assert len(core.decisions) == 1
 
 

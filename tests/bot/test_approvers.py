@@ -36,7 +36,7 @@ async def test_who_is_listed_may(approvers, staff):
 async def test_who_is_not_listed_may_not_and_learns_who_may(approvers, staff):
     """A refusal without a name to turn to is a dead end."""
     judged = await approvers(staff.ann.id).authorize(person(staff.bob))
-    assert judged == Denied("Only approvers may do this.", (staff.ann.id,))
+    assert judged == Denied("Only approvers can do this.", (staff.ann.id,))
 
 
 async def test_a_member_of_a_listed_group_may(approvers, staff):
@@ -48,7 +48,7 @@ async def test_a_member_of_a_listed_group_may(approvers, staff):
 async def test_with_an_empty_list_members_of_the_channel_may(approvers, staff):
     """And nobody else of the workspace."""
     assert await approvers().authorize(person(staff.ann)) == Allowed("member of the channel")
-    refusal = Denied("Only members of the alert channel may do this.")
+    refusal = Denied("Only members of the alert channel can do this.")
     assert await approvers().authorize(person(staff.carl)) == refusal
 
 
@@ -62,10 +62,10 @@ async def test_members_are_found_on_every_page(approvers, staff):
 @pytest.mark.parametrize(
     ("who", "why"),
     [
-        ("stranger", "Only people of this workspace may do this."),
-        ("guest", "Guests may not do this."),
+        ("stranger", "Only people of this workspace can do this."),
+        ("guest", "Guests can't do this."),
         ("gone", "Your account is deactivated."),
-        ("robot", "Apps may not do this; people may."),
+        ("robot", "Apps can't do this; people can."),
     ],
 )
 async def test_some_may_never(approvers, staff, who, why):
@@ -109,13 +109,13 @@ async def test_members_that_cannot_be_read_are_a_no(approvers, staff):
     staff.slack.faults.refuse["conversations.members"] = "channel_not_found"
     judged = await approvers().authorize(person(staff.ann))
     assert isinstance(judged, Denied)
-    assert "does not name the members" in judged.why
+    assert "doesn't list the members" in judged.why
 
 
 async def test_without_list_and_channel_nobody_may(approvers, staff):
     """An empty setting is no invitation."""
     judged = await approvers(channel="").authorize(person(staff.ann))
-    assert judged == Denied("Nobody is named as an approver: set TIPO_SLACK__APPROVERS.")
+    assert judged == Denied("No approver is named: set TIPO_SLACK__APPROVERS.")
 
 
 async def test_the_preference_replaces_the_setting(approvers, staff, core):

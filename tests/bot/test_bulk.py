@@ -152,7 +152,7 @@ async def test_two_people_confirm_at_once_and_one_decides(night):
         for person, view in views:
             await staff.slack.submit(person, view)
         await modal(night, "14 fixes", staff.ann)
-        await modal(night, "This is decided", staff.bob)
+        await modal(night, "Already decided", staff.bob)
     assert len(await night.service.receipts()) == 1
 
 
@@ -164,7 +164,7 @@ async def test_whoever_may_not_sees_it_before_anything_is_previewed(night):
     async with face_of(night):
         form = await opened(night, message, "bulk", "bulk", staff.bob)
         await staff.slack.submit(staff.bob, form, {"for_all": "use_source"})
-        await modal(night, "Only approvers may do this", staff.bob)
+        await modal(night, "Only approvers can do this", staff.bob)
     assert set((await states(night)).values()) == {OPEN}
 
 

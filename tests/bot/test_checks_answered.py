@@ -97,7 +97,7 @@ async def test_what_could_not_be_compared_is_not_called_in_sync(night, odd):
     await ends(night, summary=odd)
     said = only_for(night, night.staff.ann)[-1]
     assert "in sync" not in said
-    assert "us" in str(night.staff.slack.ephemerals(night.staff.ann)[-1].blocks)
+    assert "US" in str(night.staff.slack.ephemerals(night.staff.ann)[-1].blocks)
 
 
 async def test_after_half_an_hour_it_comes_as_a_direct_message(night):

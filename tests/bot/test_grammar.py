@@ -95,11 +95,11 @@ def test_a_command_is_read(typed, meant):
         ("status now", "“status” takes nothing after it: type /tipo status."),
         (
             "mode twoway",
-            "“twoway” is not a mode. Did you mean /tipo mode two-way or /tipo mode one-way?",
+            "“twoway” isn't a mode. Did you mean /tipo mode two-way or /tipo mode one-way?",
         ),
         (
             "mode too-way us",
-            "“too-way” is not a mode. Did you mean /tipo mode two-way us or /tipo mode one-way us?",
+            "“too-way” isn't a mode. Did you mean /tipo mode two-way us or /tipo mode one-way us?",
         ),
         (
             "mode two-way us now",
@@ -124,16 +124,16 @@ def test_a_command_is_read(typed, meant):
         ),
         (
             'stock "slim fit',
-            "A quotation mark is opened and never closed. Close it, or leave it out.",
+            "A quotation mark isn't closed. Close it, or leave it out.",
         ),
-        ("buffer SFDJ-M -2", "A buffer is a number of units to keep back: 0 or more."),
+        ("buffer SFDJ-M -2", "A buffer is the number of units to keep back: 0 or more."),
         (
             "pack SFDJ-M 0 us",
-            "A pack is a number of units from 1 to 100,000; 1 ends it.",
+            "A pack has 1 to 100,000 units; 1 ends it.",
         ),
         (
             "buffer SFDJ-M 2000000",
-            "A buffer of more than 1,000,000 units is taken for a slip.",
+            "A buffer can be at most 1,000,000 units.",
         ),
         (
             "buffer 3",
@@ -147,7 +147,7 @@ def test_a_command_is_read(typed, meant):
             "quiet 22:00-22:00",
             (
                 "Quiet hours must begin and end at different times. "
-                "To be told at any time, type /tipo quiet off."
+                "To get alerts at any time, type /tipo quiet off."
             ),
         ),
         (
@@ -166,25 +166,25 @@ def test_a_command_is_read(typed, meant):
         ),
         (
             "alerts some",
-            "“some” is not a level. Did you mean /tipo alerts problems or /tipo alerts digest?",
+            "“some” isn't a level. Did you mean /tipo alerts problems or /tipo alerts digest?",
         ),
         (
             "approvers bob",
             (
-                "“bob” names nobody whom Slack knows. Mention people and user groups with @, and "
-                "choose them from the list that Slack offers."
+                "Slack doesn't know “bob”. Mention people and groups with @, and choose them "
+                "from the list that Slack offers."
             ),
         ),
         (
             "approvers <#C12345|stock>",
             (
-                "“#stock” names nobody whom Slack knows. Mention people and user groups with @, "
-                "and choose them from the list that Slack offers."
+                "Slack doesn't know “#stock”. Mention people and groups with @, and choose them "
+                "from the list that Slack offers."
             ),
         ),
         (
             "stock " + "x" * MAX_COMMAND_CHARS,
-            "That is longer than 1,000 characters. Please say it shorter.",
+            "That is longer than 1,000 characters. Make it shorter.",
         ),
     ],
 )
@@ -217,7 +217,7 @@ def test_too_many_approvers_are_refused():
     many = " ".join(f"<@U{n:05}|u{n}>" for n in range(60))
     assert parse(f"approvers {many[:900]}") != g.Help()
     assert parse("approvers " + "U1234 " * 51) == Unclear(
-        "At most 50 people and groups may be named; use a group."
+        "You can name at most 50 people and groups; use a group."
     )
 
 

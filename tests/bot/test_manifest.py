@@ -80,7 +80,7 @@ def test_it_is_what_slack_needs():
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {
             "name": "Tipo",
-            "description": "Keeps the stock of your Shopify stores equal",
+            "description": "Keeps the stock of your Shopify stores in sync",
             "background_color": "#1F2937",
         },
         "features": {
@@ -150,7 +150,7 @@ def test_the_address_is_completed(given):
 )
 def test_an_address_that_slack_refuses_is_refused(given):
     """Slack would say nothing more than that something is wrong."""
-    with pytest.raises(NotAllowed, match="is no https address"):
+    with pytest.raises(NotAllowed, match="isn't an https address"):
         manifest(given)
 
 

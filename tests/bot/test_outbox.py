@@ -234,7 +234,7 @@ async def test_blocks_that_slack_refuses_are_said_in_words(staff, news, word):
     await news.tell("store_blocked", "store:eu", store="eu", why="the token is not accepted")
     await pass_time(staff, box, 5)
     (message,) = staff.slack.messages(staff.stock, by=staff.slack.bot)
-    assert "eu" in message.text
+    assert "EU" in message.text
     await news.tell("store_blocked", "store:eu", resolved=True, store="eu")
     await pass_time(staff, box, 60)
     assert "esolved" in message.text
@@ -328,7 +328,7 @@ async def test_in_quiet_hours_only_what_is_severe_is_said(staff, news):
     staff.clock.forward(2 * HOUR)
     await pass_time(staff, box, 60)
     assert len(said(staff)) == 2
-    assert "While you were quiet" in said(staff)[1]
+    assert "During quiet hours" in said(staff)[1]
 
 
 async def test_movements_are_told_in_groups(staff, news):

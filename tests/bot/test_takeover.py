@@ -120,7 +120,7 @@ async def test_two_who_click_at_once_take_over_once(home):
     interactions = await staff.slack.click_all(both, alert, TAKE_OVER)
     said = sorted([(await each.answer()).text for each in interactions], key=len)
     assert sum("Taking over US" in each for each in said) == 1
-    assert sum("was faster and is taking over US" in each for each in said) == 1
+    assert sum("is taking over US already" in each for each in said) == 1
     (lease,) = await home.service.leases()
     assert lease.by in {"ann", "bob"}
 
@@ -133,7 +133,7 @@ async def test_a_click_that_comes_when_all_is_over_does_nothing(home):
     await click(home, alert)
     await end(home, US)
     said = await click_late(home, alert, button, home.staff.bob)
-    assert "writes to US already. Nothing was done" in said.text
+    assert "writes to US already. Nothing was changed" in said.text
     assert await states(home) == {"us": "ours"}
 
 
@@ -146,9 +146,9 @@ async def test_a_click_answers_the_question_that_was_asked_and_no_later_one(home
     await end(home, US)
     await find(home, LeaseState.FOREIGN, US, instance="another one")
     said = await click_late(home, alert, button)
-    assert "Things have changed" in said.text
+    assert "Something has changed" in said.text
     await find(home, LeaseState.OLDER, EU, US)
-    assert "Things have changed" in (await click_late(home, alert, button)).text
+    assert "Something has changed" in (await click_late(home, alert, button)).text
     assert await states(home) == {"eu": "older", "us": "older"}
 
 
@@ -162,8 +162,8 @@ async def test_whoever_may_not_takes_nothing_over(home, who):
     await find(home, LeaseState.FOREIGN, US)
     (alert,) = alerts(home)
     somebody = getattr(staff, who)
-    assert "may" in (await click(home, alert, somebody)).text
-    assert "may" in (await type_(home, "takeover", somebody)).text
+    assert "can" in (await click(home, alert, somebody)).text
+    assert "can" in (await type_(home, "takeover", somebody)).text
     assert await states(home) == {"us": "foreign"}
     assert "Taking over US" in (await click(home, alert)).text
 
@@ -174,7 +174,7 @@ async def test_a_forged_button_takes_nothing_over(home, value):
     (alert,) = alerts(home)
     forged = {"action_id": TAKE_OVER, "value": value}
     interaction = await home.staff.slack.click_raw(home.staff.ann, alert, forged)
-    assert "Things have changed" in (await interaction.answer()).text
+    assert "Something has changed" in (await interaction.answer()).text
     assert await states(home) == {"us": "foreign"}
 
 
@@ -188,7 +188,7 @@ async def test_an_older_database_takes_the_numbers_of_every_store(home):
     assert "Taking over EU and US" in (await click(home, alert)).text
     assert await states(home) == {"eu": "taking_over", "us": "taking_over"}
     said = await click_late(home, alert, button, home.staff.bob)
-    assert "ann was faster and is taking over EU and US" in said.text
+    assert "ann is taking over EU and US already" in said.text
     await end(home, EU, US)
     assert "writes to EU and US already" in (await click_late(home, alert, button)).text
 
@@ -201,7 +201,7 @@ async def test_the_command_asks_for_all_that_there_is_to_take_over(home):
     assert await states(home) == {"eu": "foreign", "us": "foreign"}
     assert "Taking over EU and US" in (await click(home, question)).text
     assert await states(home) == {"eu": "taking_over", "us": "taking_over"}
-    assert "ann is taking over eu and us" in (await type_(home, "takeover")).text
+    assert "Ann is taking over eu and us" in (await type_(home, "takeover")).text
 
 
 async def test_the_command_takes_one_store_over(home):
@@ -222,8 +222,8 @@ async def test_the_command_asks_about_the_whole_database_whichever_store_is_name
     ("line", "words"),
     [
         ("takeover", "there is nothing to take over"),
-        ("takeover us", "no other Tipo writes to us"),
-        ("takeover mars", "there is no store mars; the stores are eu, us"),
+        ("takeover us", "No other Tipo writes to us"),
+        ("takeover mars", "There is no store mars; the stores are eu, us"),
         ("takeover us eu", "Type it like this: /tipo takeover [store]"),
     ],
 )

@@ -101,7 +101,7 @@ async def test_whoever_may_not_learns_it_in_the_modal(slack_app, staff, core):
     view = await filled(staff, listed, "decide.use_number", person=staff.bob)
     core.preferences["approvers"] = json.dumps([staff.ann.id])
     await staff.slack.submit(staff.bob, view, {"number": "47"})
-    await says(staff, "Only approvers may do this", staff.bob)
+    await says(staff, "Only approvers can do this", staff.bob)
     assert core.decisions == []
 
 
@@ -111,17 +111,17 @@ async def test_places_are_changed_in_a_form(slack_app, staff, core):
     view = await filled(staff, said, "places.open")
     before = core.map
     await staff.slack.submit(staff.ann, view)
-    await says(staff, "location map is changed")
+    await says(staff, "shared locations are saved")
     assert core.map == before
 
     async def refuse(*_):
-        raise NotAllowed("Warehouse is on two places.")
+        raise NotAllowed("Warehouse is shared twice.")
 
     core.set_location_groups = refuse
     await staff.slack.close(staff.ann, staff.slack.modal(staff.ann))
     view = await filled(staff, said, "places.open")
     await staff.slack.submit(staff.ann, view)
-    await says(staff, "Warehouse is on two places.")
+    await says(staff, "Warehouse is shared twice.")
 
 
 async def test_a_form_after_a_restart_is_answered(staff, core):
@@ -132,7 +132,7 @@ async def test_a_form_after_a_restart_is_answered(staff, core):
     async with at_work(staff, core):
         interaction = await staff.slack.submit(staff.ann, view)
         assert interaction.acked
-        await says(staff, "location map is changed")
+        await says(staff, "shared locations are saved")
 
 
 async def test_a_form_that_slack_does_not_open_is_explained(slack_app, staff):
@@ -140,7 +140,7 @@ async def test_a_form_that_slack_does_not_open_is_explained(slack_app, staff):
     said = await asked(staff, "locations")
     staff.slack.faults.refuse["views.open"] = "expired_trigger_id"
     interaction = await staff.slack.click(staff.ann, said, "places.open")
-    assert "did not open the form" in (await interaction.answer()).text
+    assert "didn't open the form" in (await interaction.answer()).text
 
 
 async def test_a_question_that_is_gone_says_so_in_the_modal(slack_app, staff, core):
@@ -160,7 +160,7 @@ async def test_a_failing_core_is_said_in_the_modal(slack_app, staff, core):
 
     core.proposal = broken
     await staff.slack.click(staff.ann, listed, "decide.use_number")
-    await says(staff, "did not work")
+    await says(staff, "didn't work")
 
 
 async def home_of(staff, person):

@@ -159,17 +159,17 @@ async def test_a_team_runs_two_stores(world, staff):
                 ("why SFDJ-M", "Slim Fit Denim Jacket"),
                 ("drift", ""),
                 ("unmatched", ""),
-                ("locations", "place"),
-                ("buffer SFDJ-L 2 us", "kept back from us"),
+                ("locations", "location"),
+                ("buffer SFDJ-L 2 us", "kept back from US"),
                 ("pause", "paused"),
                 ("status", "aused"),
                 ("resume", "resumed"),
                 ("undo 99", "receipt"),
                 ("approvers", "Every member"),
                 ("quiet 22:00-07:00", "22:00"),
-                ("quiet off", "no quiet hours"),
+                ("quiet off", "No quiet hours"),
                 ("alerts problems", "problems"),
-                ("help", "ask me"),
+                ("help", "You can type"),
             ):
                 assert await ask(staff, line, words=words), line
             done.set()
@@ -190,8 +190,8 @@ async def test_a_pack_size_is_shown_confirmed_and_written(world, staff):
             return not any(each.looks for each in (await service.overview()).stores)
 
         await eventually(quiet)
-        question = await ask(staff, "pack SFDJ-L 6 us", words="in packs of 6 units in us?")
-        assert "'us', '50', '8'" in str(cells(question)), question.blocks
+        question = await ask(staff, "pack SFDJ-L 6 us", words="in packs of 6 units in US?")
+        assert "'US', '50', '8'" in str(cells(question)), question.blocks
         await staff.slack.click(staff.ann, question, "decide.confirm")
         await until(lambda: tipo.shops["us"].available("SFDJ-L") == 8, LONG)
         assert tipo.shops["eu"].available("SFDJ-L") == 50

@@ -51,7 +51,7 @@ def test_books_that_do_not_are_shown_with_all_numbers(alone):
     assert (is_open["law"], is_open["store"], is_open["expected"]) == ("open", "us", 1)
     shown = alone("audit", expect=1).output
     assert "start 50, changes +0, decisions +0" in shown
-    assert "all other products go on" in shown
+    assert "all other products are still synced" in shown
 
 
 def test_a_seal_that_was_broken_is_named(alone, monkeypatch):

@@ -25,7 +25,7 @@ def test_a_backup_is_made_and_restored_and_the_next_start_asks(alone, bare):
     assert "this database is older than what Tipo has done" in alone("status").output
     # One store is named, and all are asked about: what is older is so for every store.
     said = alone("takeover", "us", "--yes", "--time-out", 0).output
-    assert "eu, us: it is done when `tipo serve` runs" in said
+    assert "eu, us: it is done when `tipo serve` starts" in said
     assert leases() == {"eu": LeaseState.TAKING_OVER, "us": LeaseState.TAKING_OVER}
     assert "is taking over eu and us" in alone("takeover", expect=2).output
 

@@ -52,7 +52,7 @@ def test_migrate_makes_the_database(tipo, bare):
 
 def test_status_says_that_nobody_serves(tipo):
     tipo("migrate", "--yes")
-    assert "`tipo serve` does not run" in tipo("status").output
+    assert "`tipo serve` isn't running" in tipo("status").output
     assert tipo.json("status")["serving"] is False
 
 
@@ -65,12 +65,12 @@ def test_status_counts_what_there_is(met):
 
 def test_mode_shows_modes(known):
     assert known.json("mode")["modes"] == {"us": "off"}
-    assert "`tipo mode two-way` begins" in known("mode").output
+    assert "Turn it on with `tipo mode two-way`" in known("mode").output
 
 
 def test_mode_asks_first_and_changes_nothing_without_an_answer(known):
     said = known("mode", "two-way", expect=2).output
-    assert "12 of its levels have a partner, 0 of its variants are alone" in said
+    assert "12 stock levels have a match, 0 variants have none" in said
     assert "It writes nothing" in said
     assert "--yes" in said
     assert known.json("mode")["modes"] == {"us": "off"}
@@ -78,8 +78,8 @@ def test_mode_asks_first_and_changes_nothing_without_an_answer(known):
 
 def test_mode_says_that_the_meeting_waits_for_serve(tipo):
     said = tipo("mode", "two-way", "--yes").output
-    assert "The catalogue has not been read yet" in said
-    assert "does not run: the first meeting happens when it starts" in said
+    assert "The products haven't been read yet" in said
+    assert "isn't running: the initial comparison starts when it does" in said
     assert tipo.json("mode")["modes"] == {"us": Mode.TWO_WAY}
 
 
@@ -112,16 +112,16 @@ def test_stock_shows_what_stores_show(met):
     assert [(p["shared"], [lv["shows"] for lv in p["levels"]]) for p in pools] == [(50, [50, 50])]
     said = met("stock", "slim-fit-denim-jacket").output
     assert said.count("50 shared") == 3
-    assert "equal" in said
+    assert "in sync" in said
 
 
 def test_stock_lists_many_hits_to_choose_from(met):
     said = met("stock", "fit").output
-    assert "pools fit. Choose one by its SKU" in said
+    assert "products match. Choose one by its SKU" in said
 
 
 def test_stock_of_nothing_is_bad_news(met):
-    assert "Nothing that shares stock" in met("stock", "zebra", "saddle", expect=1).output
+    assert "No synced product matches" in met("stock", "zebra", "saddle", expect=1).output
     assert met.json("history", "zebra", expect=1)["pools"] == []
 
 
@@ -173,7 +173,7 @@ def test_pause_and_resume_leave_their_mark(known):
 
 @pytest.mark.parametrize("command", ["pause", "resume", "migrate"])
 def test_what_writes_asks_first(known, command):
-    assert "say --yes" in known(command, expect=2).output
+    assert "add --yes" in known(command, expect=2).output
 
 
 def test_errors_are_json_too(tipo):

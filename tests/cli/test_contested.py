@@ -27,7 +27,7 @@ def contest(known):
 
 
 def test_nothing_to_resume_is_said(known):
-    assert "no product is stopped" in known("contested").output
+    assert "No product is stopped" in known("contested").output
     assert known.json("contested") == {"contested": []}
     assert "no such product" in known("contested", "resume", "--yes", expect=2).output
 
@@ -51,4 +51,4 @@ def test_resuming_waits_for_serve_and_asks_before(known, person):
     contest(known)
     rest()
     assert "Nothing was changed." in known("contested", "resume", says="n\n").output
-    assert "it is done when `tipo serve` runs" in known("contested", "resume", "--yes").output
+    assert "it is done when `tipo serve` starts" in known("contested", "resume", "--yes").output

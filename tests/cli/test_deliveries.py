@@ -68,7 +68,7 @@ def test_they_are_listed_with_the_reason_and_without_their_bytes(alone):
 def test_a_number_that_is_not_set_aside_is_refused_and_nothing_is_tried(alone):
     (number,) = keep_aside(b"{}")
     answer = alone("deliveries", "retry", number, 999, "--yes", expect=2)
-    assert "not set aside: 999" in answer.output
+    assert "not waiting to be retried: 999" in answer.output
     assert alone.json("deliveries", expect=1)["deliveries"][0]["retrying"] is False
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_tried_without_a_yes(alone, person):
 def test_it_waits_for_whoever_serves_next(alone):
     (number,) = keep_aside(level(alone, alone.shops["us"].available("SFDJ-M")))
     said = alone("deliveries", "retry", "--yes").output
-    assert "1 will be processed when `tipo serve` runs" in said
+    assert "1 will be processed when `tipo serve` starts" in said
     (listed,) = alone.json("deliveries", expect=1)["deliveries"]
     assert (listed["id"], listed["retrying"]) == (number, True)
 

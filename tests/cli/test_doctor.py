@@ -45,11 +45,11 @@ def test_all_is_well(met):
     for alias in ("eu", "us"):
         assert says(found, alias, "ok", "token accepted")
         assert says(found, alias, "ok", f"it is urbanwear-{alias}.myshopify.com")
-        assert says(found, alias, "ok", "1 open location, all on the map")
+        assert says(found, alias, "ok", "1 open location, all shared")
         assert says(found, alias, "ok", "this Tipo writes to it since 20")
     assert says(found, "eu", "warn", "read_orders") == []
     assert says(found, "us", "warn", "no read_orders")
-    assert says(found, "webhooks", "warn", "asked every 5 s")
+    assert says(found, "webhooks", "warn", "polled every 5 s")
     assert "ok   eu" in met("doctor").output
 
 
@@ -89,7 +89,7 @@ def older(tx, now):
 
 def test_a_store_that_keeps_no_mark_is_told(met):
     met.shops["us"].faults.no_metafields = True
-    assert says(printed(met), "us", "warn", "keep no mark")
+    assert says(printed(met), "us", "warn", "doesn't store Tipo's mark")
 
 
 def test_the_night_is_due_and_has_room(met):
@@ -131,7 +131,7 @@ class Slack:
     ("answer", "state", "words"),
     [
         pytest.param(ok("slack", "token accepted"), "ok", "token accepted", id="well"),
-        pytest.param(RuntimeError("boom"), "fail", "it cannot be checked: boom", id="broken"),
+        pytest.param(RuntimeError("boom"), "fail", "it couldn't be checked: boom", id="broken"),
         pytest.param(BadSettings("TIPO_SLACK__BOT_TOKEN: wrong"), "fail", "wrong", id="settings"),
     ],
 )
@@ -151,7 +151,7 @@ def test_no_settings(lone):
 
 
 def test_no_database_yet(tipo, bare):
-    assert says(printed(tipo), "database", "warn", "is not there yet")
+    assert says(printed(tipo), "database", "warn", "does not exist yet")
     assert not (bare / "tipo.db").exists()
 
 
@@ -183,17 +183,17 @@ def team(monkeypatch):
 def test_slack_is_checked_before_there_is_a_database(tipo, team, bare):
     """A newcomer asks the doctor first and starts afterwards: all that is wrong belongs here."""
     found = printed(tipo)
-    assert says(found, "database", "warn", "is not there yet")
+    assert says(found, "database", "warn", "does not exist yet")
     assert says(found, "slack", "ok", "token accepted by urbanwear")
     assert says(found, "slack", "ok", "alerts go to #stock")
-    assert says(found, "slack", "warn", "every member of the channel may approve")
+    assert says(found, "slack", "warn", "every member of the channel can approve")
     assert list(bare.iterdir()) == []
 
 
 def test_a_wrong_slack_setting_is_found_before_there_is_a_database(tipo, team, monkeypatch):
     """Else it is found when the first alert does not come."""
     monkeypatch.setenv("TIPO_SLACK__BOT_TOKEN", "xoxb-of-somebody-else")
-    assert says(printed(tipo, expect=1), "slack", "fail", "the bot token is not accepted")
+    assert says(printed(tipo, expect=1), "slack", "fail", "Slack rejected the bot token")
     monkeypatch.setenv("TIPO_SLACK__BOT_TOKEN", "nonsense")
     assert says(printed(tipo, expect=1), "settings", "fail", "TIPO_SLACK__BOT_TOKEN")
 
@@ -208,7 +208,7 @@ def test_slack_waits_for_a_database_that_cannot_be_used(tipo, team, monkeypatch)
 
 def test_a_dead_token(tipo, monkeypatch):
     monkeypatch.setenv("TIPO_STORES__US__ACCESS_TOKEN", "shpat_dead")
-    assert "US__ACCESS_TOKEN" in says(printed(tipo, expect=1), "us", "fail", "not accepted")[0]
+    assert "US__ACCESS_TOKEN" in says(printed(tipo, expect=1), "us", "fail", "rejected")[0]
 
 
 def test_another_shop(tipo, monkeypatch):
@@ -224,19 +224,19 @@ def test_a_missing_scope(tipo):
 def test_a_store_that_does_not_answer(tipo):
     tipo.shops["us"].faults.outage = True
     found = printed(tipo, expect=1)
-    assert says(found, "us", "fail", "does not answer")
+    assert says(found, "us", "fail", "isn't answering")
     assert says(found, "eu", "ok", "token accepted")
 
 
 def test_a_location_that_is_on_no_place(known):
     known.shops["eu"].add_location("Pop-up Paris")
-    assert says(printed(known), "eu", "warn", "not shared: Pop-up Paris")
+    assert says(printed(known), "eu", "warn", "aren't shared: Pop-up Paris")
 
 
 @pytest.mark.parametrize(
     ("url", "state", "words"),
     [
-        pytest.param("https://tipo.example.com", "ok", "stores reach us", id="https"),
+        pytest.param("https://tipo.example.com", "ok", "stores reach Tipo", id="https"),
         pytest.param("http://tipo.example.com", "fail", "is not https", id="http"),
         pytest.param("http://127.0.0.1:8080", "warn", "this machine", id="loopback"),
     ],
@@ -267,7 +267,7 @@ def test_a_clock_that_is_wrong(tipo):
     settings = load()
     found = asyncio.run(_checked(settings))
     (said,) = (each.says for each in found if "clock" in each.says)
-    assert said.startswith("its clock and ours differ by -1")
+    assert said.startswith("its clock and this one differ by -1")
 
 
 async def _checked(settings):

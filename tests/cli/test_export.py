@@ -155,7 +155,7 @@ def test_findings_have_a_cause_in_words_and_their_end(known):
         (FindingRow, [{**row, "kind": "odd one", "facts": {}}]),
     )
     first, second = table(known("export", "findings").stdout)
-    assert first["cause"].startswith("us moved from 50 to 45 and nobody told us")
+    assert first["cause"].startswith("US dropped 50 → 45; Shopify sent no notification")
     assert (first["opened_at"], first["closed_at"]) == (
         "2026-11-23T12:00:00.000Z",
         "2026-11-23T13:00:00.000Z",
@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be(known, out, words):
 @pytest.mark.parametrize("option", ["--from", "--to"])
 def test_a_wrong_date_gets_a_sentence_that_shows_a_right_one(lone, option, word):
     said = lone("export", "movements", option, word, expect=2)
-    assert f"{option} {word} is no date; write a day such as 2026-11-01" in said.output
+    assert f"{option} {word} isn't a date; write a day such as 2026-11-01" in said.output
     assert said.stdout == ""
 
 

@@ -61,17 +61,17 @@ def test_a_receipt_is_listed_shown_and_taken_back(decided):
         ask(_until_quiet)
 
     assert "Receipt 1, " in said
-    assert f"Receipt 1 is taken back by receipt 2: {-moved:+d}" in said
+    assert f"Receipt 1 was undone by receipt 2: {-moved:+d}" in said
     assert shown(decided) == [50, 45]
-    assert "taken back by receipt 2" in decided("receipts").output
-    assert "taken back already, by 2" in decided("undo", 1, "--yes", expect=2).output
+    assert "undone by receipt 2" in decided("receipts").output
+    assert "undone already, by 2" in decided("undo", 1, "--yes", expect=2).output
 
     told = decided.json("history", JACKET)["pools"][0]["entries"]
     decisions = [each for each in told if each["kind"] == "decision"]
     assert [(each["ref"], each["delta"]) for each in decisions] == [(1, moved), (2, -moved)]
     assert decisions[0]["cause"] == "ann: use 47, receipt 1"
     assert (decisions[0]["shared"], decisions[0]["state"]) == (47, "decided")
-    assert decisions[1]["cause"].endswith(": take back receipt 1, receipt 2")
+    assert decisions[1]["cause"].endswith(": undo receipt 1, receipt 2")
     assert "ann: use 47, receipt 1 → shared 47" in decided("history", JACKET).output
 
     rows = decided("export", "decisions").stdout.splitlines()
@@ -87,7 +87,7 @@ async def _until_quiet(parts):
 
 def test_an_undo_waits_for_serve(decided):
     said = decided("undo", 1, "--yes").output
-    assert "`tipo serve` does not run, and takes receipt 1 back when it does" in said
+    assert "`tipo serve` isn't running; receipt 1 is undone when it starts" in said
     assert shown(decided) == [47, 47]
     assert "under way" in decided("receipts").output
 
@@ -102,7 +102,7 @@ def test_an_undo_that_is_not_done_in_time_says_so(decided):
 
 def test_nothing_is_taken_back_without_an_answer(decided, person):
     said = decided("undo", 1, says="n\n").output
-    assert "Taking it back would write" in said
+    assert "Undoing it would set" in said
     assert "Nothing was changed." in said
     assert len(decided.json("receipts")["receipts"]) == 1
 
@@ -121,7 +121,7 @@ def test_wrong_words_about_receipts(known, words, says):
 
 
 def test_no_receipts_yet(known):
-    assert "Nobody has decided anything yet." in known("receipts").output
+    assert "No decisions yet." in known("receipts").output
     assert known.json("receipts") == {"receipts": []}
 
 
@@ -150,12 +150,12 @@ def test_units_of_all_are_kept_back(met):
     [
         pytest.param((JACKET,), "say which product and how many units", 2, id="no units"),
         pytest.param(("2",), "say which product and how many units", 2, id="no product"),
-        pytest.param((JACKET, "two"), "say which product", 2, id="units in words"),
+        pytest.param((JACKET, "two"), "name the product", 2, id="units in words"),
         pytest.param((JACKET, "2", "mars", "--yes"), "mars is not a destination", 2, id="mars"),
         pytest.param((JACKET, "9999999", "--yes"), "from 0 to 1,000,000", 2, id="too many"),
-        pytest.param((JACKET, "2"), "say --yes", 2, id="nobody to ask"),
-        pytest.param(("zebra", "2"), "Nothing that shares stock", 1, id="no such product"),
-        pytest.param(("fit", "2"), "pools fit. Choose one", 1, id="too many products"),
+        pytest.param((JACKET, "2"), "add --yes", 2, id="nobody to ask"),
+        pytest.param(("zebra", "2"), "No synced product matches", 1, id="no such product"),
+        pytest.param(("fit", "2"), "products match. Choose one", 1, id="too many products"),
     ],
 )
 def test_wrong_words_about_buffers(known, words, says, code):
@@ -195,14 +195,14 @@ def test_a_pack_size_is_shown_before_it_is_asked_for(alone, person):
 @pytest.mark.parametrize(
     ("words", "says", "code"),
     [
-        pytest.param((JACKET,), "say which product and how many shared units", 2, id="no units"),
-        pytest.param(("all", "6", "us"), "say which product", 2, id="all products"),
-        pytest.param((JACKET, "0", "us", "--yes"), "from 1 to 100,000", 2, id="nothing"),
+        pytest.param((JACKET,), "name the product and how many shared units", 2, id="no units"),
+        pytest.param(("all", "6", "us"), "name the product", 2, id="all products"),
+        pytest.param((JACKET, "0", "us", "--yes"), "1 to 100,000", 2, id="nothing"),
         pytest.param((JACKET, "1", "us", "--yes"), "is 1 already in us", 2, id="no change"),
         pytest.param((JACKET, "6", "mars", "--yes"), "mars is not a destination", 2, id="mars"),
-        pytest.param((JACKET, "6", "us"), "say --yes", 2, id="nobody to ask"),
-        pytest.param(("zebra", "6"), "Nothing that shares stock", 1, id="no such product"),
-        pytest.param(("fit", "6"), "pools fit. Choose one", 1, id="too many products"),
+        pytest.param((JACKET, "6", "us"), "add --yes", 2, id="nobody to ask"),
+        pytest.param(("zebra", "6"), "No synced product matches", 1, id="no such product"),
+        pytest.param(("fit", "6"), "products match. Choose one", 1, id="too many products"),
     ],
 )
 def test_wrong_words_about_packs(met, words, says, code):
@@ -228,7 +228,7 @@ async def _has_free(service):
 
 def test_locations_of_different_names_are_put_together_by_hand(outlets):
     said = outlets("locations", expect=1).output
-    assert "tipo places set NAME" in said
+    assert "tipo locations set NAME" in said
     number = max(outlets.shops["eu"].locations)
     said = outlets(
         "locations", "set", "Outlets", f"eu={number}", "us=outlet boston", "--yes"
@@ -255,9 +255,9 @@ async def _two_pools(service):
             ("New", "eu=Berlin warehouse", "us=Outlet Boston", "--yes"), "is in", id="used twice"
         ),
         pytest.param(
-            ("berlin WAREHOUSE", "us=Outlet Boston", "--yes"), "cannot be moved", id="in use"
+            ("berlin WAREHOUSE", "us=Outlet Boston", "--yes"), "can't be moved", id="in use"
         ),
-        pytest.param(("New", "eu=Outlet Paris", "us=Outlet Boston"), "say --yes", id="nobody"),
+        pytest.param(("New", "eu=Outlet Paris", "us=Outlet Boston"), "add --yes", id="nobody"),
         pytest.param(("New",), "Missing argument", id="nothing"),
     ],
 )
@@ -271,7 +271,7 @@ def test_a_mode_is_compared_first_and_nothing_changes_without_an_answer(known, p
     rest()
     known.shops["us"].edit(JACKET, by=-20)
     said = known("mode", "two-way", says="n\n").output
-    assert "Compared just now: 11 levels match, 1 differ by 20 units" in said
+    assert "Compared just now: 11 stock levels match, 1 don't, by 20 units" in said
     assert "Slim Fit Denim Jacket (M)  us" in said
     assert "Nothing was changed." in said
     assert known.json("mode")["modes"] == {"us": "off"}
@@ -282,8 +282,8 @@ def test_a_mode_may_be_chosen_where_no_comparison_is_possible(known, person):
     rest()
     known.shops["us"].faults.outage = True
     said = known("mode", "one-way", says="y\n").output
-    assert "Not compared: the stores could not be compared: us:" in said
-    assert "12 of its levels have a partner" in said
+    assert "Not compared: the stores couldn't be compared: us:" in said
+    assert "12 stock levels have a match" in said
     assert known.json("mode")["modes"] == {"us": "one-way"}
 
 

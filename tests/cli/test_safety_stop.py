@@ -71,22 +71,22 @@ def test_it_is_listed_written_to_a_file_and_restored(stopped, bare):
     assert after["us"] == before["us"]
     assert after["eu"] == sum(int(each["before"]) for each in rows)
     assert "There is no safety stop" in stopped("safety-stop").output
-    assert "there is no safety stop to decide on" in (
+    assert "there is no open safety stop" in (
         stopped("safety-stop", "restore", "--yes", expect=2).output
     )
 
 
 def test_it_is_applied_when_somebody_serves(stopped):
     """Who decides while nothing runs is told so; it is carried out by the next process."""
-    assert "there is no safety stop of us" in (
+    assert "there is no open safety stop of us" in (
         stopped("safety-stop", "apply", "us", "--yes", expect=2).output
     )
     said = stopped.json("safety-stop")["stops"]
     assert (said[0]["stop"]["pools"], len(said[0]["products"])) == (12, 12)
-    assert "Noted as receipt 1: it is done when `tipo serve` runs." in (
+    assert "Receipt 1: it is done when `tipo serve` starts." in (
         stopped("safety-stop", "apply", "--yes").output
     )
-    assert "it is being carried out" in stopped("safety-stop", "apply", "--yes", expect=2).output
+    assert "it is being applied" in stopped("safety-stop", "apply", "--yes", expect=2).output
     with serving():
         ask(_until(_is_over))
     assert sums(stopped) == {"eu": 0, "us": 0}
@@ -98,6 +98,6 @@ def test_somebody_looks_into_it(stopped):
         said = stopped("safety-stop", "investigate", "--yes").output
         ask(_until(_is_asked))
     rest()
-    assert "you are looking into it" in said
+    assert "You are looking into it" in said
     assert "is looking into it." in stopped("status").output
     assert sums(stopped)["us"] > 0

@@ -35,7 +35,7 @@ PAUSED = "Writing is paused (ann). Changes are counted, and written after `tipo 
             MAKES["cant_update"],
             ["Can't update eu: no token. Changes are queued; none are lost. See `tipo doctor`."],
         ),
-        (MAKES["nothing_matched"], ["No product of one store matches one of another yet."]),
+        (MAKES["nothing_matched"], ["No product matches between the stores."]),
         ({"unhandled": 1}, ["1 change is pending."]),
         ({"findings": 1}, ["1 mismatch needs a decision: `tipo check` lists them."]),
         ({"oversold": 2}, ["2 products oversold."]),
@@ -49,9 +49,9 @@ def test_status_says_the_worst_first_and_what_else_must_be_known(given, told):
 def test_a_safety_stop_is_told_also_while_nothing_runs():
     stopped = replace(FINE, breakers=(STOP_OF_25,))
     said = headline(stopped, NOON, serving=False, compared=True)
-    assert said == ["`tipo serve` does not run: last seen 0 s ago.", STOPPED]
+    assert said == ["`tipo serve` isn't running: last seen 0 s ago.", STOPPED]
 
 
 def test_nothing_is_in_sync_before_it_was_compared():
     [said] = headline(FINE, NOON, serving=True, compared=False)
-    assert said == "Changes are synced, but the stores were never compared."
+    assert said == "Changes are synced, but the stores haven't been compared yet."

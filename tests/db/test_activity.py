@@ -127,7 +127,7 @@ def alone(store="eu", item=500, **rest):
         ({"bundle": True}, "bundle"),
         ({"tracked": False}, "not tracked"),
         ({"gift_card": True, "bundle": True, "tracked": False}, "gift card"),
-        ({}, "no partner in another store"),
+        ({}, "no match in another store"),
     ],
 )
 def test_what_shares_with_nobody_says_why(furnished, facts, why):
@@ -148,9 +148,9 @@ def test_twins_are_said_to_be_in_the_store_that_has_them(furnished):
     stocked(furnished, *twins, alone("eu", 503, handle="h"))
     _, found = furnished.run(lambda tx: tx.unmatched(limit=9, offset=0))
     assert [(each.store, each.why) for each in found] == [
-        (EU, "several in another store look the same"),
-        (US, "several in this store look the same"),
-        (US, "several in this store look the same"),
+        (EU, "several variants in another store look the same"),
+        (US, "several variants in this store look the same"),
+        (US, "several variants in this store look the same"),
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_bundle_is_nobodys_twin(furnished):
     stocked(furnished, alone(handle="h"), alone(item=501, handle="h", bundle=True))
     _, found = furnished.run(lambda tx: tx.unmatched(limit=9, offset=0))
     assert {each.item: each.why for each in found} == {
-        500: "no partner in another store",
+        500: "no match in another store",
         501: "bundle",
     }
 

@@ -87,7 +87,7 @@ def test_barcodes_that_lead_to_two_products_lead_to_none(coded):
     give(harness, "us SKU-1", "3")
     harness.advance(5)
     assert pooled(harness) == [{"eu SKU-0", "us SKU-0"}]
-    assert unmatched(harness)["us SKU-1"] == "no partner in another store"
+    assert unmatched(harness)["us SKU-1"] == "no match in another store"
 
 
 def test_a_barcode_that_two_products_of_a_store_have_matches_neither(coded):

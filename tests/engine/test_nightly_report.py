@@ -137,7 +137,7 @@ def test_a_destination_that_only_follows_gets_the_sources_number_back(build_harn
     assert stock(harness) == {"eu": 50, "us": 60}
     (found,) = proposals(harness, check(harness))
     assert (found.subject, found.recommended, found.safe) == ("one_way", Choice.USE_SOURCE, True)
-    assert found.facts["cause"] == "us only follows, and was changed: it shows 60, should be 50"
+    assert found.facts["cause"] == "changed in US, which is one-way: shows 60, expected 50"
     clicked = decide(harness, found, Choice.USE_SOURCE)
     assert stock(harness) == {"eu": 50, "us": 50}
     assert receipt(harness, clicked).lines[0].writes[0].after == 50
@@ -208,7 +208,7 @@ def test_what_was_edited_while_the_connection_was_off_is_called_so(build_harness
     harness.set_mode(Mode.TWO_WAY)
     harness.advance(30)
     (found,) = proposals(harness, check(harness))
-    assert found.facts["cause"] == "edited while off: us shows 44, should be 50"
+    assert found.facts["cause"] == "edited while off: US shows 44, expected 50"
 
 
 def test_numbers_that_move_before_the_click_stop_it_and_are_shown_anew(build_harness):
@@ -609,10 +609,10 @@ def test_a_night_with_all_kinds_of_findings_at_once(build_harness):
     report = check(harness, seconds=200)
     found = {(each.subject, each.title): each for each in proposals(harness, report)}
     causes = {key: each.facts["cause"] for key, each in found.items()}
-    assert "us moved from 50 to 45 and nobody told us" in causes["missed", "Thing 0"]
-    assert causes["differs", "Thing 1"] == "first meeting: us shows 30, should be 50"
-    assert causes["oversold", "Thing 7"] == "Oversold by 1"
-    assert causes["no_partner", "Only here"] == "eu sells it, no other store does"
+    assert "US dropped 50 → 45; Shopify sent no notification" in causes["missed", "Thing 0"]
+    assert causes["differs", "Thing 1"] == "initial comparison: US shows 30, expected 50"
+    assert causes["oversold", "Thing 7"] == "oversold by 1"
+    assert causes["no_partner", "Only here"] == "only EU sells it"
     assert found["no_partner", "Scarf"].recommended is Choice.LINK
     safe = harness.do(harness.process.service.decide_all(report.token, ANN, "listed"))
     assert safe.taken == 1
@@ -634,9 +634,9 @@ def test_a_night_with_all_kinds_of_findings_at_once(build_harness):
     gone = {("missed", "Thing 0"), ("no_partner", "Only here"), ("no_partner", "Scarf")}
     assert not gone & set(after)
     causes = {key: each.facts["cause"] for key, each in after.items()}
-    assert causes["suspended", "Thing 2"].endswith("is not tracked, so it means nothing")
-    assert "not stocked at the mapped place" in causes["suspended", "Thing 3"]
-    assert "the item is gone" in causes["suspended", "Thing 4"]
+    assert causes["suspended", "Thing 2"].endswith("Shopify doesn't track its quantity")
+    assert "isn't stocked at the shared location" in causes["suspended", "Thing 3"]
+    assert "the item was deleted" in causes["suspended", "Thing 4"]
     assert_conserved(harness)
 
 

@@ -398,7 +398,7 @@ def test_an_oversold_product_names_the_orders(build_harness):
     )
     orders = {alias: list(shop.orders.values())[-1].name for alias, shop in harness.shops.items()}
     acts = json.loads(finding["facts"])["acts"]
-    assert {f"order {orders['eu']} in eu", f"order {orders['us']} in us"} == set(
+    assert {f"order {orders['eu']} in EU", f"order {orders['us']} in US"} == set(
         acts.split(" and ")
     )
 
@@ -417,7 +417,7 @@ def test_an_oversell_that_only_a_second_look_shows_names_its_order(build_harness
         "SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL"
     )
     [order] = harness.shops["us"].orders.values()
-    assert json.loads(finding["facts"])["acts"] == f"order {order.name} in us"
+    assert json.loads(finding["facts"])["acts"] == f"order {order.name} in US"
     assert (harness.shows("eu", "SKU-0"), harness.shows("us", "SKU-0")) == (-10, -10)
 
 

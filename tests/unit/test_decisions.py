@@ -406,9 +406,9 @@ def test_a_kept_first_meeting_differs_again_when_it_is_taken_back():
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"level_baseline": 5}, "met its pool anew"),
-        ({"baselined": False}, "met its pool anew"),
-        ({"suspended": Suspension.REFUSED}, "us cannot be written to now (refused)"),
+        ({"level_baseline": 5}, "compared from the start"),
+        ({"baselined": False}, "compared from the start"),
+        ({"suspended": Suspension.REFUSED}, "us can't be updated now (refused)"),
     ],
 )
 def test_what_cannot_be_taken_back_says_why(change, why):
@@ -420,7 +420,9 @@ def test_what_cannot_be_taken_back_says_why(change, why):
 
 def test_a_pool_that_does_not_agree_has_nothing_to_take_back():
     """It began anew since."""
-    assert "agreed" in undo(pool(None, *MEETING), Effect(pool=1, level=US, moved=3), now=at(9))
+    assert "initial comparison" in undo(
+        pool(None, *MEETING), Effect(pool=1, level=US, moved=3), now=at(9)
+    )
 
 
 def test_a_level_that_is_gone_cannot_be_taken_back():
@@ -428,13 +430,13 @@ def test_a_level_that_is_gone_cannot_be_taken_back():
     effect = Effect(
         pool=1, level=US, moved=3, joined=(JoinedLevel(level=9, level_baseline=0, written=3),)
     )
-    assert "anew" in undo(pool(50, eu=50, us=50), effect, now=at(9))
+    assert "compared from the start" in undo(pool(50, eu=50, us=50), effect, now=at(9))
 
 
 def test_counting_cannot_be_taken_back():
     """It would say done, and do nothing: the sale happened."""
     of, effect = done(pool(50, eu=50, us=50), "us", None, {"eu": 50, "us": 45})
-    assert "what stores did themselves" in undo(of, effect, now=at(9))
+    assert "changes that the stores made" in undo(of, effect, now=at(9))
 
 
 def test_taking_back_is_an_effect_of_its_own():

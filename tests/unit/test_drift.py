@@ -36,12 +36,12 @@ def test_what_is_off_or_worked_on_is_left_to_the_engine(facts, available):
 @pytest.mark.parametrize("why", Suspension)
 @pytest.mark.parametrize("available", [50, 44, None])
 def test_a_suspended_level_is_said_to_be(why, available):
-    """Whatever it shows: the engine leaves it alone."""
+    """Whatever it shows: the engine does not sync it."""
     of = pool(50, level("eu"), level("us", suspended=why, refresh_at=at(9)))
     is_stopped = why is Suspension.UNBALANCED
     assert said(of, available) is (DriftVerdict.BOOKS if is_stopped else DriftVerdict.SUSPENDED)
     sentence = cause("suspended", {"store": "us", "why": why.value})
-    assert sentence == f"us: {SUSPENDED[why.value]}"
+    assert sentence == f"US: {SUSPENDED[why.value]}"
 
 
 @pytest.mark.parametrize("made", [level, new_level])
@@ -107,29 +107,34 @@ def test_the_source_is_not_compared_with_itself():
     assert should_show(of, of.level(US), {}) is None
 
 
+UNTOLD = "US dropped 50 → 44; Shopify sent no notification and there is no matching order"
 FACTS = {"store": "us", "shows": 44, "should_show": 50, "book": 50}
 
 
 @pytest.mark.parametrize(
     ("kind", "facts", "sentence"),
     [
-        ("missed", {"order": "order #7"}, "us moved from 50 to 44 and nobody told us (order #7)"),
+        (
+            "missed",
+            {"order": "order #7"},
+            "US dropped 50 → 44; Shopify sent no notification of order #7",
+        ),
         (
             "missed",
             {"order": None},
-            "us moved from 50 to 44 and nobody told us (no order explains it)",
+            UNTOLD,
         ),
-        ("missed", {}, "us moved from 50 to 44 and nobody told us (no order explains it)"),
-        ("differs", {"was_off": True}, "edited while off: us shows 44, should be 50"),
-        ("differs", {"was_off": False}, "first meeting: us shows 44, should be 50"),
-        ("differs", {"should_show": None}, "first meeting: us shows 44, should be ?"),
-        ("one_way", {}, "us only follows, and was changed: it shows 44, should be 50"),
-        ("no_partner", {}, "us sells it, no other store does"),
-        ("ambiguous", {"by": "SKU"}, "several variants of us have the same SKU"),
-        ("ambiguous", {"by": None}, "several variants of us have the same key"),
-        ("renamed", {}, "us calls it differently now; it still shares its stock"),
-        ("oversold", {"units": 3}, "Oversold by 3"),
-        ("suspended", {"why": "odd"}, "us: it cannot be read"),
+        ("missed", {}, UNTOLD),
+        ("differs", {"was_off": True}, "edited while off: US shows 44, expected 50"),
+        ("differs", {"was_off": False}, "initial comparison: US shows 44, expected 50"),
+        ("differs", {"should_show": None}, "initial comparison: US shows 44, expected ?"),
+        ("one_way", {}, "changed in US, which is one-way: shows 44, expected 50"),
+        ("no_partner", {}, "only US sells it"),
+        ("ambiguous", {"by": "SKU"}, "several variants in US have the same SKU"),
+        ("ambiguous", {"by": None}, "several variants in US have the same key"),
+        ("renamed", {}, "it has a new handle in US; it is still synced"),
+        ("oversold", {"units": 3}, "oversold by 3"),
+        ("suspended", {"why": "odd"}, "US: it cannot be read"),
         ("writing_back", {"why": "somebody else syncs it"}, "somebody else syncs it"),
         ("writing_back", {}, "writing back"),
     ],
@@ -141,7 +146,4 @@ def test_each_cause_is_a_sentence(kind, facts, sentence):
 
 def test_what_a_merchant_wrote_is_not_taken_for_a_pattern():
     """A store's words may hold braces."""
-    assert (
-        cause("no_partner", {"store": "{units}{x!r}"})
-        == "{units}{x!r} sells it, no other store does"
-    )
+    assert cause("no_partner", {"store": "{units}{x!r}"}) == "only {units}{x!r} sells it"

@@ -44,21 +44,21 @@ def test_a_missed_change_is_counted_unless_somebody_says_else():
         Choice.USE_LOWER: 45,
     }
     assert found.option(Choice.ACCEPT).writes == (Write(store="eu", before=50, after=45),)
-    assert found.option(Choice.ACCEPT).words == "Count what us did: 45"
+    assert found.option(Choice.ACCEPT).words == "Accept US's change (set EU to 45)"
 
 
 def test_a_missed_change_of_the_source_speaks_of_the_others():
     """A button that says to use eu would mean both."""
     found = offered("missed", pool(50, eu=50, us=50), about=1, eu=45, us=50)
-    assert found.option(Choice.USE_SOURCE).words == "Use the others: 50"
-    assert found.option(Choice.USE_DESTINATION).words == "Use eu: 45"
+    assert found.option(Choice.USE_SOURCE).words == "Use the other stores' number: 50"
+    assert found.option(Choice.USE_DESTINATION).words == "Use EU's number: 45"
 
 
 def test_counting_what_one_store_did_counts_what_another_did_too():
     """Both were read, so the button says what becomes of both."""
     found = offered("missed", pool(50, eu=50, us=50, uk=50), eu=50, us=45, uk=48)
     accept = found.option(Choice.ACCEPT)
-    assert (accept.words, accept.target) == ("Count what us and uk did: 43", 43)
+    assert (accept.words, accept.target) == ("Accept the changes in US and UK: 43", 43)
     assert [(each.store, each.after) for each in accept.writes] == [
         ("eu", 43),
         ("us", 43),
@@ -72,7 +72,7 @@ def test_a_follower_gets_the_sources_number_or_keeps_fewer():
     found = offered("one_way", start, eu=50, us=45)
     assert choices(found) == [*QUANTITIES, Choice.KEEP, Choice.USE_NUMBER, *IGNORE]
     assert (found.recommended, found.safe) == (Choice.USE_SOURCE, True)
-    assert found.option(Choice.KEEP).words == "Keep 5 back from us"
+    assert found.option(Choice.KEEP).words == "Keep 5 back from US"
     assert found.option(Choice.KEEP).writes == ()
 
 
@@ -172,7 +172,7 @@ def test_a_greater_buffer_keeps_what_was_kept_too():
     """5 were kept already; now 8 are."""
     start = pool(50, level("eu"), level("us", 45, buffer=5, **ONE_WAY))
     assert offered("one_way", start, eu=50, us=42).option(Choice.KEEP).words == (
-        "Keep 8 back from us"
+        "Keep 8 back from US"
     )
 
 

@@ -119,7 +119,7 @@ async def test_a_new_token_that_is_refused_too_is_the_end(daily, wire, grant):
 
 async def test_a_permanent_token_that_is_refused_is_the_end(store, wire):
     wire.mock(return_value=httpx.Response(401))
-    with pytest.raises(AccessLost, match="permanent"):
+    with pytest.raises(AccessLost, match="set a new one"):
         await store.product(7)
     assert wire.call_count == 1
 

@@ -349,7 +349,14 @@ MESSAGES = {
     "unmatched": lambda n, t: unmatched.unmatched(
         total=n,
         rows=[
-            Unmatched(store=alias(0), item=i, title=t, handle=t, sku=t, why=t or "no partner")
+            Unmatched(
+                store=alias(0),
+                item=i,
+                title=t,
+                handle=t,
+                sku=t,
+                why=t or "no match in another store",
+            )
             for i in range(min(n, 20))
         ],
         offset=n // 40 * 20,

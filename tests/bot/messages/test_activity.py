@@ -97,7 +97,7 @@ def test_one_group_is_one_message_and_says_who_follows():
     assert [(each.key, each.due_at) for each in kept.told()] == [
         ("activity:us:1", NOW + 31 * SECOND)
     ]
-    assert kept.words("activity:us:1") == "us sold 12 units of 3 products; eu follows."
+    assert kept.words("activity:us:1") == "US sold 12 units of 3 products; EU follows."
 
 
 def test_five_minutes_of_quiet_end_a_group():
@@ -131,7 +131,7 @@ def test_a_day_is_one_message():
     kept.fold(moved(1), moved(2, NOW + 30 * MINUTE, store="eu", delta=10, cause="restock or edit"))
     [post] = kept.told()
     assert (post.key, post.due_at) == ("summary:2026-11-23T09:00", NOW.replace(hour=9, minute=0))
-    assert kept.words(post.key).startswith("The day in one line: 5 units sold, 15 moved in all")
+    assert kept.words(post.key).startswith("Daily summary: 5 units sold, 15 units changed in all")
 
 
 def test_with_problems_only_sales_are_no_news():
@@ -151,7 +151,7 @@ def test_a_thread_goes_on_in_pages_and_ends():
     kept.fold(*(moved(n, NOW + n * SECOND / 2) for n in range(1, 501)))
     pages = [each for each in kept.posts.values() if each.parent]
     assert [len(each.body["rows"]) for each in pages] == [40] * 10
-    assert kept.words("activity:us:1").startswith("us sold 2,500 units of ")
+    assert kept.words("activity:us:1").startswith("US sold 2,500 units of ")
 
 
 @pytest.mark.parametrize("had", [1, 2], ids=["an older version", "the newest"])
@@ -174,5 +174,5 @@ def test_one_message_tells_so_many_products_apart():
     kept = Kept()
     kept.fold(*(moved(n, NOW + n * SECOND / 99, pool=n) for n in range(1, 5003)))
     assert kept.words("activity:us:1").startswith(
-        "us sold 25,010 units of more than 5,000 products"
+        "US sold 25,010 units of more than 5,000 products"
     )

@@ -71,7 +71,7 @@ def test_it_asks_for_one_thing_and_asks_before_it_does_it():
     assert labels(told) == ["Resume", "Why?"]
     resume, why = buttons(told)
     assert (resume["value"], why["value"]) == (TOKEN, "7")
-    assert "Has the other one stopped?" in str(resume["confirm"])
+    assert "Has the other app stopped?" in str(resume["confirm"])
     assert labels(incidents.incident(body=body(), now=NOW)) == []
 
 

@@ -234,7 +234,7 @@ def test_many_products_of_a_store_are_one_message_with_a_thread():
     kept = Kept()
     kept.fold(*(notice(n, at=NOW + n * SECOND) for n in range(1, 24)))
     assert [each.key for each in kept.told()] == ["incident:1"]
-    assert kept.words("incident:1") == "Warning: 23 products are left alone in eu."
+    assert kept.words("incident:1") == "Warning: 23 products in EU aren't being synced."
     assert len(kept.posts["incident:1/0"].body["rows"]) == 23
     assert kept.posts["incident:1/0"].parent == "incident:1"
 
@@ -245,7 +245,7 @@ def test_a_long_thread_goes_on_in_pages_and_ends():
     pages = [each for each in kept.posts.values() if each.parent]
     assert len(pages) == 10
     assert {len(each.body["rows"]) for each in pages} == {40}
-    assert kept.words("incident:1") == "Warning: 500 products are left alone in eu."
+    assert kept.words("incident:1") == "Warning: 500 products in EU aren't being synced."
 
 
 def test_updates_that_come_close_together_are_said_together():
@@ -347,9 +347,7 @@ def test_quiet_hours_put_off_what_can_wait_and_sum_it_up():
     morning = NOW.replace(day=24, hour=6, minute=0)
     told = [(each.key, each.due_at) for each in kept.told()]
     assert told == [("incident:2", NIGHT + HOUR), ("quiet:2026-11-24T06:00", morning)]
-    assert kept.words("quiet:2026-11-24T06:00") == (
-        "Note: While you were quiet: 2 incidents, 1 of them resolved."
-    )
+    assert kept.words("quiet:2026-11-24T06:00") == ("During quiet hours: 2 incidents, 1 resolved.")
 
 
 def test_what_gets_worse_in_quiet_hours_wakes_people():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.messages import circuit_breaker, home, incidents, modes, proposals, state
+from bot.messages import block_kit, circuit_breaker, home, incidents, modes, proposals, state
 from bot.messages.decisions import decision_answer
 from sync_core.domain.proposals import (
     Answer,
@@ -62,7 +62,7 @@ def buttons(said):
         ),
         (
             facts(2, reached={"us": 2}),
-            ("2 products dropped to 0 in EU with no matching orders. Tipo came too late to stop "
+            ("2 products dropped to 0 in EU with no matching orders. Tipo was too late to stop "
             "it: 2 had already reached US."),
         ),
         (
@@ -85,7 +85,7 @@ def buttons(said):
             "25 products dropped to 0 in EU with no matching orders.",
         ),
         (facts(0), ("Many products dropped to 0 in EU with no matching orders. No other store "
-                   "was to follow.")),
+                   "was due an update.")),
     ],
 )  # fmt: skip
 def test_all_that_dropped_is_told_and_how_far_it_had_come(given, told):
@@ -120,8 +120,8 @@ def test_the_buttons_are_named_for_what_they_do(stopped, label):
     apply, _, restore = buttons(said)
     assert restore["style"] == "danger"
     assert restore["confirm"]["text"]["text"] == (
-        "Sets 25 products in EU back to the previous numbers, also in US where it had got to. "
-        "What was sold since stays sold."
+        "Sets 25 products in EU back to the previous numbers, also in US where the change had "
+        "arrived. What was sold since stays sold."
     )
     told = apply["confirm"]["text"]["text"]
     assert told == ("Nothing is written." if not stopped else told)
@@ -167,7 +167,7 @@ def test_the_thread_lists_the_products(total, first, rest):
     said = circuit_breaker.products(total=total, rows=[stopped(n) for n in range(min(total, 99))])
     assert said.text.startswith(first)
     assert (rest or "more: ") in everything(said) or rest is None
-    assert "Nothing is stopped" in circuit_breaker.products(total=0, rows=[]).text
+    assert "No updates are stopped" in circuit_breaker.products(total=0, rows=[]).text
 
 
 # -- how things stand
@@ -209,14 +209,14 @@ def test_the_thread_lists_the_products(total, first, rest):
 )  # fmt: skip
 def test_status_and_home_say_the_same(given, told):
     overview = replace(FINE, **given)
-    _, parts = state.headline(overview, serving=True, compared=True)
+    sign, parts = state.headline(overview, serving=True, compared=True)
     assert words(parts) == told
     shown = home.home(
         overview=replace(overview, serving_at=NOW), hours=[], reports=[report(0, "x")], now=NOW,
         is_approver=True,
     )  # fmt: skip
     said = shown["blocks"][0]["elements"][0]["elements"]
-    assert words(each for each in said[3:]) == told
+    assert words(said[len(block_kit.opening(sign)) :]) == told
 
 
 @pytest.mark.parametrize("compared", [True, False])
@@ -225,8 +225,8 @@ def test_nothing_is_in_sync_before_it_was_compared(compared):
     assert words(parts) == (
         "Both stores are in sync."
         if compared
-        else "Changes are synced, but the stores were never compared. /tipo check does it now; "
-        "else it runs at night."
+        else "Changes are synced, but the stores haven't been compared yet. /tipo check compares "
+        "them now; otherwise it runs at night."
     )
 
 
@@ -254,7 +254,7 @@ def line(choice=Choice.ACCEPT, *, title="Jacket", writes=(), done=True, why="", 
 
 
 FOUR = (Write(store="eu", before=46, after=42),)
-MOVED = "the stock moved: the pool holds 40 now"
+MOVED = "the stock has changed: it is 40 now"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ MOVED = "the stock moved: the pool holds 40 now"
         (
             receipt(line(writes=FOUR), line(writes=FOUR), line(done=False, why=MOVED)),
             (
-                "Fixed 2 products: 8 units written to EU. 1 was not changed: numbers had moved, "
+                "Fixed 2 products: 8 units written to EU. 1 was not changed: numbers had changed, "
                 "or a store refused. Approved by "
             ),
         ),
@@ -286,7 +286,14 @@ MOVED = "the stock moved: the pool holds 40 now"
             receipt(line(Choice.CONFIRM, writes=FOUR), kind=ProposalKind.UNDO, undoes=2),
             "Receipt 2 was undone: EU 46 \u2192 42. Approved by ",
         ),
-        (receipt(line(Choice.CONFIRM), kind=ProposalKind.MODE), "The mode was changed. Approved "),
+        (
+            receipt(line(Choice.CONFIRM, title="two-way for us"), kind=ProposalKind.MODE),
+            "US is now two-way. Turned on by ",
+        ),
+        (
+            receipt(line(Choice.CONFIRM, title="off for us, uk"), kind=ProposalKind.MODE),
+            "US and UK are now off. Turned off by ",
+        ),
         (
             receipt(line(Choice.DISCARD, title="eu", pools=25), kind=ProposalKind.CIRCUIT_BREAKER),
             "EU's stock was restored: 25 products set back to the previous numbers. Approved by ",
@@ -305,7 +312,20 @@ def test_a_receipt_says_what_was_written_and_where(given, told):
     """A fix of four units is never "0 units moved"."""
     said = proposals.receipt(receipt=given).text
     assert told in said
-    assert said.startswith("Done: ")
+    assert proposals.receipt(receipt=given).blocks[0]["elements"][0]["elements"][0] == {
+        "type": "emoji",
+        "name": "white_check_mark",
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "kind"),
+    [(Choice.CONFIRM, ProposalKind.MODE), (Choice.DISMISS, ProposalKind.FIX)],
+)
+def test_a_receipt_that_moves_no_stock_has_no_table(choice, kind):
+    """A mode was told as "0 moved"."""
+    said = proposals.receipt(receipt=receipt(line(choice), kind=kind))
+    assert [each for each in said.blocks if each["type"] == "table"] == []
 
 
 def test_a_receipt_that_is_under_way_claims_nothing():
@@ -325,9 +345,9 @@ def test_a_click_on_a_safety_stop_is_answered_for_what_it_is(choice):
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (ProposalKind.MODE, "Confirmed: the mode is being changed."),
-        (ProposalKind.UNDO, "Confirmed: it is being undone."),
-        (ProposalKind.FIX, "Approved 1 fix; it is being carried out now."),
+        (ProposalKind.MODE, "Changing the mode now."),
+        (ProposalKind.UNDO, "Undoing it now."),
+        (ProposalKind.FIX, "Approved 1 fix, applying now."),
     ],
 )
 def test_a_click_is_answered_for_what_was_asked(kind, told):

@@ -144,17 +144,21 @@ def test_a_place_that_keeps_no_location_is_gone():
 @pytest.mark.parametrize(
     ("state", "name", "errors"),
     [
-        (form(location_0_eu="11"), "", {"location.0.name": "Give the new place a name."}),
+        (
+            form(location_0_eu="11"),
+            "",
+            {"location.0.name": "Enter a name for the new shared location."},
+        ),
         (
             form(location_0_eu="10"),
             "Hamburg",
-            {"location.0.eu": "Another place has this location already."},
+            {"location.0.eu": "This location is shared elsewhere already."},
         ),
-        (form(), "X", {"location.0.name": "Choose at least one location for the new place."}),
+        (form(), "X", {"location.0.name": "Choose at least one location for it."}),
         (
             form(location_0_eu="11"),
             "berlin",
-            {"location.0.name": "There is a place of that name already."},
+            {"location.0.name": "Another shared location has this name."},
         ),
     ],
     ids=["no name", "twice", "no location", "same name"],
