@@ -103,7 +103,11 @@ def day(*, body: Body) -> Message:
     total = sum(sum(each.get("acts", {}).values()) for each in stores.values())
     sold = sum(each.get("acts", {}).get("sold", 0) for each in stores.values())
     rows = (
-        (store, *(each.get("acts", {}).get(change, 0) for change in CHANGES), products(each))
+        (
+            store_name(store),
+            *(each.get("acts", {}).get(change, 0) for change in CHANGES),
+            products(each),
+        )
         for store, each in sorted(stores.items())
     )
     blocks, shown = table(COLUMNS, rows)

@@ -22,7 +22,7 @@ from bot.messages.block_kit import (
 from bot.messages.modes import STEPS
 from bot.messages.reports import NAMES
 from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row, writers
-from bot.text import between, clean, counted, number, when
+from bot.text import between, clean, counted, number, store_name, when
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
 from sync_core.domain.views import HourlyMovement, Overview
@@ -161,7 +161,7 @@ def _names(stores: Sequence[str]) -> list[str]:
     """Return names of at most twenty characters, each once."""
     names: list[str] = []
     for each in stores:
-        name = clean(each, 20)
+        name = clean(store_name(each), 20)
         names.append(name if name not in names else f"{name[:16]} {len(names) + 1}")
     return names
 

@@ -46,7 +46,7 @@ def location_groups(
     names = {(alias, id_): name for alias, known in locations.items() for id_, name in known}
     columns = [
         TableColumn("Shared location", wrapped=True),
-        *(TableColumn(each, wrapped=True) for each in stores),
+        *(TableColumn(store_name(each), wrapped=True) for each in stores),
     ]
     rows = (
         [each.name, *(_named(each, store, names) for store in stores)] for each in location_groups

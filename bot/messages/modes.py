@@ -137,7 +137,10 @@ def _one_way(report: Report) -> str:
 
 def _worst(report: Report) -> list[Block]:
     """Return the greatest differences, ten at most."""
-    rows = ((each.title, each.store, each.shows, each.should_show) for each in report.worst[:10])
+    rows = (
+        (each.title, store_name(each.store), each.shows, each.should_show)
+        for each in report.worst[:10]
+    )
     blocks, shown = table(WORST, rows)
     return [
         *blocks,
@@ -168,7 +171,7 @@ def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> lis
 def progress(*, report: Report, promise: str = "") -> Message:
     """Say how far a comparison has come, and where its result will be told."""
     lines: list[list[Part]] = [
-        [bold(clean(store, 40)), ": ", clean(words, 200)]
+        [bold(store_name(store)), ": ", clean(words, 200)]
         for store, words in list(report.progress.items())[:20]
     ]
     said = [*([promise] if promise else []), "Syncing goes on meanwhile."]

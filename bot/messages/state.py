@@ -238,7 +238,8 @@ def _name(store: StoreView) -> str:
     """Return what a store is called, with its domain if that says more."""
     alias = clean(store.alias, 40)
     name = store_name(store.alias)
-    return name if store.domain.startswith(f"{alias}.") else f"{name} ({clean(store.domain, 60)})"
+    domain = store.domain.removesuffix(".myshopify.com")
+    return name if domain == alias else f"{name} ({clean(domain, 60)})"
 
 
 def connection(store: StoreView) -> str:

@@ -49,9 +49,9 @@ def unmatched(
         COLUMNS,
         ((store_name(each.store), each.title, each.sku or None, each.why) for each in shown_rows),
     )
-    few = "has" if total == 1 else "have"
+    few = "isn't" if total == 1 else "aren't"
     return message(
-        f"{counted(total, 'variant')} {few} no match in another store.",
+        f"{counted(total, 'variant')} {few} matched with another store.",
         blocks=[
             *blocks,
             *_advice(shown_rows),
