@@ -183,7 +183,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("movement_id"),
     )
-    op.create_index("investigate_breaker", "hold", ["brake"], unique=False)
+    op.create_index("hold_brake", "hold", ["brake"], unique=False)
     op.create_index(
         "hold_open",
         "hold",

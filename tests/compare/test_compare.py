@@ -1,7 +1,7 @@
 """Comparing stores' exports with our levels: the SQL says what plain Python says, and no more.
 
 The reference below reads the same files line by line and follows the table of
-`sync_core.domain.discrepancies`, with the domain's own `shown` and `key_of`.
+`sync_core.domain.discrepancies`, with the domain's own `target_of` and `key_of`.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from sync_core.domain.discrepancies import (
     VariantNames,
 )
 from sync_core.domain.matching import MatchBy, key_of
-from sync_core.domain.quantities import shown
+from sync_core.domain.quantities import target_of
 from sync_core.domain.values import (
     MAX_QUANTITY,
     Alias,
@@ -381,7 +381,7 @@ def should(row, shared):
         id=LevelId(row["level"]), level_key=level_key, role=Role.SOURCE, mode=Mode.TWO_WAY,
         buffer=row["buffer"], pack=row["pack"], withheld=row["withheld"],
     )  # fmt: skip
-    return shown(made, shared)
+    return target_of(made, shared)
 
 
 def ordered(suspects):
@@ -534,7 +534,7 @@ def test_what_a_level_shows_is_the_same_in_sql(buffer, pack, withheld):
     connection = duckdb.connect()
     for statement in sql.SET_UP:
         connection.execute(statement)
-    query = "SELECT x, shown(x, ?, ?, ?) FROM range(-30, 31) t(x)"
+    query = "SELECT x, target_of(x, ?, ?, ?) FROM range(-30, 31) t(x)"
     rows = connection.execute(query, [withheld, buffer, pack]).fetchall()
     connection.close()
     row = ours(1, US, 1, buffer=buffer, pack=pack, withheld=withheld)

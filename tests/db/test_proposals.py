@@ -231,7 +231,7 @@ def test_what_is_done_is_done_once_and_told_once(furnished):
     furnished.run(lambda tx: tx.postpone_proposal(number, **late))
     assert furnished.run(lambda tx: tx.next_approved()) is None
     [line] = furnished.run(lambda tx: tx.receipt(receipt)).lines
-    assert (line.done, line.movements_after, line.writes) == (
+    assert (line.done, line.moved, line.writes) == (
         True,
         3,
         (Write(store="us", before=47, after=50),),
@@ -249,12 +249,12 @@ def test_an_effect_comes_back_whole(furnished):
     effect = Effect(
         pool=1,
         level=2,
-        movements_after=-3,
+        moved=-3,
         joined=(JoinedLevel(level=2, level_baseline=4, written=-5),),
         buffer_before=2,
         founded=True,
     )
-    inverse = Effect(pool=1, level=2, movements_after=1)
+    inverse = Effect(pool=1, level=2, moved=1)
     for each in (effect, inverse):
         furnished.run(lambda tx, e=each: tx.save_effect(receipt, number, e, 47, now=NOON))
     assert furnished.run(lambda tx: tx.effects(receipt)) == [effect, inverse]

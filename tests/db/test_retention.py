@@ -134,9 +134,7 @@ def test_what_is_needed_is_kept_however_old(furnished):
     (fix,) = propose(furnished, decided_on, report=report)
     receipt, _ = decide(furnished, fix)
     furnished.run(lambda tx: tx.close_proposal(fix, result={"done": True}))
-    effect = Effect(
-        pool=1, level=2, movements_after=-3, joined=(), buffer_before=None, founded=False
-    )
+    effect = Effect(pool=1, level=2, moved=-3, joined=(), buffer_before=None, founded=False)
     furnished.run(lambda tx: tx.save_effect(receipt, fix, effect, 47, now=NOON))
     furnished.run(lambda tx: tx.close_findings([decided_on], now=NOON))
     furnished.run(lambda tx: tx.finish_report(report, now=NOON))

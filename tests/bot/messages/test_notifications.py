@@ -25,15 +25,15 @@ class Kept:
         self.posts = {}
         self.policy = policy
 
-    def seen(self, notifications=()):
+    def seen(self, arrived=()):
         tx = self.posts.get(LEDGER)
-        wanted = [LEDGER, *notifications.needed_posts(tx, notifications)]
+        wanted = [LEDGER, *notifications.needed_posts(tx, arrived)]
         return {key: self.posts[key] for key in wanted if key in self.posts}
 
-    def fold(self, *notifications, now=NOW):
+    def fold(self, *arrived, now=NOW):
         return self.keep(
             notifications.aggregate_notifications(
-                self.seen(notifications), notifications, now=now, policy=self.policy
+                self.seen(arrived), arrived, now=now, policy=self.policy
             )
         )
 
@@ -139,10 +139,10 @@ policies = st.builds(
 @given(events=events, policy=policies, cuts=st.lists(st.integers(1, 7), min_size=1, max_size=40))
 def test_it_does_not_matter_where_a_process_was_killed(events, policy, cuts):
     """After a restart the same posts stand there, each notice in exactly one of them."""
-    notifications = list(notices_of(events))
+    arrived = list(notices_of(events))
     whole, parts = Kept(policy), Kept(policy)
-    whole.fold(*notifications)
-    left = list(notifications)
+    whole.fold(*arrived)
+    left = list(arrived)
     for size in cuts * 60:
         if not left:
             break
@@ -153,18 +153,18 @@ def test_it_does_not_matter_where_a_process_was_killed(events, policy, cuts):
         for kept in (whole, parts)
     ]
     assert alike[0] == alike[1]
-    if notifications:
-        assert whole.counted() == len(notifications)
+    if arrived:
+        assert whole.counted() == len(arrived)
 
 
 @given(events=events, policy=policies)
 def test_what_was_folded_before_changes_nothing(events, policy):
     """A page that is folded twice must not be told twice."""
-    notifications = list(notices_of(events))
+    arrived = list(notices_of(events))
     kept = Kept(policy)
-    kept.fold(*notifications)
-    if notifications:
-        assert kept.fold(*notifications) == []
+    kept.fold(*arrived)
+    if arrived:
+        assert kept.fold(*arrived) == []
 
 
 @settings(max_examples=40)  # each draws dozens of messages
