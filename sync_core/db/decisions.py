@@ -8,6 +8,7 @@ from sync_core.db.proposals import EFFECT, PROPOSAL, RECEIPT
 from sync_core.db.repository import SqlRepository
 from sync_core.db.rows import LEVEL, STORE
 from sync_core.domain.proposals import Choice, ProposalKind
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, PoolId, Role
 from sync_core.domain.views import HistoryEntry
 
@@ -68,7 +69,7 @@ def _words(row: Row[Any], source: str) -> str:
         return f"undo receipt {row.undoes}"
     if row.kind == ProposalKind.PACK:
         was = row.facts["pack_before"]
-        return f"packs of {row.subject} in {row.store}, before {was}"
+        return f"packs of {row.subject} in {store_name(row.store)}, before {was}"
     choice = Choice(row.choice or row.signed)
     words = CHOICE_WORDS.get(choice, choice.replace("_", " "))
-    return words.format(store=row.store, source=source, number=row.number)
+    return words.format(store=store_name(row.store), source=store_name(source), number=row.number)

@@ -31,6 +31,7 @@ from sync_core.domain.proposals import (
     ReportKind,
     ReportState,
 )
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, Event, LevelId, Severity
 from sync_core.errors import NotCompared, StoreError, cut
 from sync_core.ports import Database, Transaction
@@ -326,7 +327,7 @@ def _units_moved(proposal: Proposal) -> int:
 
 
 def _unanswered(total: Examination) -> list[str]:
-    return [f"{store} did not answer: {why}" for store, why in total.silent.items()]
+    return [f"{store_name(store)} didn't answer: {why}" for store, why in total.silent.items()]
 
 
 def _mapping(given: object) -> dict[str, object]:

@@ -89,7 +89,7 @@ async def test_a_check_that_fails_says_why_to_whoever_asked(night):
 
 
 @pytest.mark.parametrize(
-    "odd", [{"disbelieved": ["us"]}, {"unread": ["us did not answer: 503"]}], ids=["half", "silent"]
+    "odd", [{"disbelieved": ["us"]}, {"unread": ["US didn't answer: 503"]}], ids=["half", "silent"]
 )
 async def test_what_could_not_be_compared_is_not_called_in_sync(night, odd):
     """Unknown is never equal."""

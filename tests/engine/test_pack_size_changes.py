@@ -77,7 +77,7 @@ def test_a_change_of_packs_is_in_the_history_and_is_set_again_to_undo_it(build_h
     service = harness.process.service
     (pool,) = harness.do(service.stock("SKU-0", live=False))
     (entry,) = [each for each in harness.do(service.history(pool.id)) if each.kind == "decision"]
-    assert entry.cause == "ann: packs of 6 in us, before 1, receipt 1"
+    assert entry.cause == "ann: packs of 6 in US, before 1, receipt 1"
     assert [(each.store, each.pack, each.expected) for each in pool.levels] == [
         ("eu", 1, 50), ("us", 6, 8),
     ]  # fmt: skip
