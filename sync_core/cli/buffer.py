@@ -28,7 +28,7 @@ from sync_core.domain.views import PoolView
 from sync_core.errors import cut
 
 ALL_PRODUCTS = "all"
-USAGE = "say which product and how many units: `tipo buffer SFDJ-M 2`, or `tipo buffer all 2 us`"
+USAGE = "name the product and how many units: `tipo buffer SFDJ-M 2`, or `tipo buffer all 2 us`"
 
 BufferArguments = Annotated[
     list[str],

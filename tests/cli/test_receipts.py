@@ -148,8 +148,8 @@ def test_units_of_all_are_kept_back(met):
 @pytest.mark.parametrize(
     ("words", "says", "code"),
     [
-        pytest.param((JACKET,), "say which product and how many units", 2, id="no units"),
-        pytest.param(("2",), "say which product and how many units", 2, id="no product"),
+        pytest.param((JACKET,), "name the product and how many units", 2, id="no units"),
+        pytest.param(("2",), "name the product and how many units", 2, id="no product"),
         pytest.param((JACKET, "two"), "name the product", 2, id="units in words"),
         pytest.param((JACKET, "2", "mars", "--yes"), "mars is not a destination", 2, id="mars"),
         pytest.param((JACKET, "9999999", "--yes"), "from 0 to 1,000,000", 2, id="too many"),
@@ -174,7 +174,7 @@ def test_a_store_sells_in_packs(alone):
         said = alone.at_rest("pack", JACKET, "1", "us", "--yes").output
     assert "us: 8 → 50" in said
     assert "Done, receipt" in said
-    assert "packs of 6 in us, before 1" in alone("history", JACKET).output
+    assert "packs of 6 in US, before 1" in alone("history", JACKET).output
 
 
 def all_settled_as(tipo, numbers):
