@@ -243,7 +243,7 @@ FIND_KEYS = (
     "UPDATE odd_variant SET key = k.key, known = true FROM (SELECT k.s, k.item, k.key FROM known k"
     f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what <> {CODES[DiscrepancyKind.RENAMED]}) t"
     " ON t.item = k.item AND t.s = k.s) k"
-    f" WHERE told.s = k.s AND told.item = k.item AND told.what <> {CODES[DiscrepancyKind.RENAMED]}"
+    f" WHERE odd_variant.s = k.s AND odd_variant.item = k.item AND odd_variant.what <> {CODES[DiscrepancyKind.RENAMED]}"
 )
 
 
@@ -260,8 +260,8 @@ def load_keys(store: int) -> str:
     return (
         "UPDATE odd_variant SET key = hash(f.key) FROM read_ndjson(?, columns={item: 'BIGINT',"
         f" key: 'VARCHAR'}}, maximum_object_size={MAX_LINE_BYTES}, {_PLAIN}) f"
-        f" WHERE told.s = {store} AND told.item = f.item"
-        f" AND told.what = {CODES[DiscrepancyKind.NO_PARTNER]}"
+        f" WHERE odd_variant.s = {store} AND odd_variant.item = f.item"
+        f" AND odd_variant.what = {CODES[DiscrepancyKind.NO_PARTNER]}"
     )
 
 

@@ -378,7 +378,7 @@ def should(row, shared):
     """Return what a level must show, by the domain."""
     level_key = LevelKey(store=row["store"], item=ItemId(row["item"]), location=LocationId(1))
     made = Level(
-        id=LevelId(row["level"]), level_key=level_key, role=Role.SOURCE, mode=Mode.TWO_WAY,
+        id=LevelId(row["level"]), key=level_key, role=Role.SOURCE, mode=Mode.TWO_WAY,
         buffer=row["buffer"], pack=row["pack"], withheld=row["withheld"],
     )  # fmt: skip
     return target_of(made, shared)
