@@ -20,6 +20,7 @@ from sandbox.shop_transport import ShopTransport
 from sync_core.clock import SteadyClock
 from sync_core.compare.duckdb_comparer import DuckdbComparer
 from sync_core.db.audit import LEVEL_BOOKS, POOL_BOOKS, books_of
+from sync_core.db.backups import backups_of
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
 from sync_core.db.transaction import SqlTransaction
@@ -57,6 +58,7 @@ from tests.simulation.virtual_time import (
     VirtualClock,
     VirtualLoop,
 )
+from tests.simulation.witness import Watched, Witness
 
 ALIASES = ("eu", "us", "uk")
 INITIAL_QUANTITY = 50
@@ -68,6 +70,7 @@ IDLE_INTERVALS = (
     (lease_keeper, "RENEW_EVERY_SECONDS", 600.0),
     (leases, "WRITE_LEASE_SECONDS", 900.0),
 )
+ANSWERED_WITHIN = 20.0  # seconds that somebody waits for an answer
 RAM_DISK = Path("/dev/shm")  # noqa: S108 - where it exists, commits cost no disk
 
 
@@ -79,11 +82,13 @@ class Process:
         self.began = harness.loop.passed
         luck = Random(harness.seed)
         clock = SteadyClock(harness.wall, harness.shared_time and harness.shared_time())
-        kind = KeptConnection if harness._is_file else SqlDatabase
-        self.database = kind(harness.url, executor=InlineExecutor(self.fuse), clock=clock, rng=luck)
-        transport = KillableTransport(
-            ShopTransport(harness.shops.values()), self.fuse, harness.latency
-        )
+        given = {"executor": InlineExecutor(self.fuse), "clock": clock, "luck": luck}
+        if harness._is_file:
+            self.database = KeptConnection(harness.url, harness.name, **given)
+        else:
+            self.database = SqlDatabase(harness.url, **given)
+        watched = Watched(ShopTransport(harness.shops.values()), harness.witness, harness.history)
+        transport = KillableTransport(watched, self.fuse, harness.latency)
         self.stores = {
             alias: ShopifyStore(
                 alias=alias,
@@ -156,6 +161,7 @@ class Process:
 class Harness:
     """Stores, a service that may be killed, and the webhooks between them."""
 
+    name = "first"
     public_url = "https://tipo.example.com"
 
     def __init__(
@@ -203,8 +209,11 @@ class Harness:
             str, Process | None
         ] = {}  # webhooks, and the process that got each first
         self.process: Process | None = None
+        self.is_stopped = False  # by an operator: nobody starts it again
+        self.restores = 0
         self.deaths = 0
         self.rivals: list[RivalTipo] = []
+        self.witness = Witness(self.shops)
         if opened:
             self._copy_opened(stores, items)
         else:
@@ -252,9 +261,25 @@ class Harness:
     def latency(self) -> float:
         return self.rng.uniform(0, 2 * self._latency)
 
+    @property
+    def all_of_us(self) -> "list[House]":
+        """Return every Tipo on these stores."""
+        return [self, *self.rivals]
+
+    @property
+    def history(self) -> str:
+        """Return the name of what is recorded: a restored database goes on with another one."""
+        return f"{self.name}/{self.restores}"
+
     # -- the process
     def start(self) -> None:
+        self.is_stopped = False
         self.process = Process(self)
+
+    def stop(self) -> None:
+        """End the process, and start none."""
+        self.kill()
+        self.is_stopped = True
 
     def kill(self) -> None:
         """End the process here and now: nothing of it runs again."""
@@ -300,23 +325,35 @@ class Harness:
         self._mail_wakeup.notify()
         end = self.loop.passed + seconds
         while True:
-            # A short step where it may die, so that it is not dead for long.
-            armed = self.process is None or self.process.fuse.is_lit
+            # A short step where one may die, so that it is not dead for long.
+            armed = any(each.may_die for each in self.all_of_us)
             step = min(0.25 if armed else 5.0, end - self.loop.passed)
             self.loop.run_until_complete(asyncio.sleep(max(0.0, step)))
-            if self.process is not None:
-                failed = [each for each in self.process.tasks if each.done()]
-                if failed and not self.process.fuse.blown:
-                    failed[0].result()
-                for each in self.process.supervisor.workers:
-                    if each.error is not None and not self.broken and not self.process.fuse.blown:
-                        raise each.error
-                if self.process.fuse.blown or self.process.on_clock_step:
-                    self.kill()
-            if self.process is None:
-                self.start()
+            for each in self.all_of_us:
+                each.revive()
             if self.loop.passed >= end - 1e-9:
                 return
+
+    @property
+    def may_die(self) -> bool:
+        """Whether its process is dead, or about to be."""
+        if self.process is None:
+            return not self.is_stopped
+        return self.process.fuse.is_lit
+
+    def revive(self) -> None:
+        """Start a process that has died again; one that has failed ends the history."""
+        if self.process is not None:
+            failed = [each for each in self.process.tasks if each.done()]
+            if failed and not self.process.fuse.blown:
+                failed[0].result()
+            for each in self.process.supervisor.workers:
+                if each.error is not None and not self.broken and not self.process.fuse.blown:
+                    raise each.error
+            if self.process.fuse.blown or self.process.on_clock_step:
+                self.kill()
+        if self.process is None and not self.is_stopped:
+            self.start()
 
     def rest(self, seconds: float) -> None:
         """Let time pass in which all should be quiet: periodic checks are rare.
@@ -346,20 +383,53 @@ class Harness:
             here.backup(there)
         return path
 
-    def restore(self, path: Path) -> None:
-        """Go back to a copy of the database, as an operator would: stop, copy, start."""
+    def restore(self, path: Path, *, by_tipo: bool = False) -> None:
+        """Go back to a copy of the database, as an operator would: stop, copy, start.
+
+        Args:
+            path: The copy.
+            by_tipo: Whether by `tipo restore`, which knows what it does; else by hand.
+        """
         self.kill()
+        self.restores += 1
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        for end in ("", "-wal", "-shm"):
-            Path(f"{self.path}{end}").unlink(missing_ok=True)
-        shutil.copy(path, self.path)
+        if by_tipo:
+            backups = backups_of(self.url)
+            with backups.laid(path, now=self.wall.now()):
+                backups.replace(now=self.wall.now())
+        else:
+            for end in ("", "-wal", "-shm"):
+                Path(f"{self.path}{end}").unlink(missing_ok=True)
+            shutil.copy(path, self.path)
         self.start()
 
     def do(self, work):
         """Run a coroutine to its end."""
         return self.loop.run_until_complete(work)
+
+    def ask(self, *works) -> list[asyncio.Task]:
+        """Ask the service several things at once; what nobody answered is cancelled."""
+        if not works:
+            return []
+        self.advance(0)  # who is dead is started again
+        existence_query = self.process
+        if existence_query is None:
+            return []
+        tasks = [self.loop.create_task(work(existence_query.service)) for work in works]
+        until = self.loop.passed + ANSWERED_WITHIN
+        while self.process is existence_query and self.loop.passed < until:
+            if all(each.done() for each in tasks):
+                break
+            self.advance(0.05)
+        for each in tasks:
+            each.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        if self.process is not None:
+            self.process.context.requests.notify()
+            self.process.context.store_work.notify()
+        return tasks
 
     def set_mode(self, mode: Mode, alias: str | None = None) -> None:
         assert self.process is not None
@@ -424,10 +494,10 @@ class Harness:
         return self._reader.execute(query, values).fetchall()
 
     def close(self) -> None:
-        for each in (self, *self.rivals):
+        for each in self.all_of_us:
             each.kill()
-        if self._reader is not None:
-            self._reader.close()
+            if each._reader is not None:
+                each._reader.close()
         rest = asyncio.all_tasks(self.loop)
         for task in rest:
             task.cancel()
@@ -439,9 +509,9 @@ class Harness:
 class KeptConnection(SqlDatabase):
     """A database whose one connection stays open, on an engine that knows all statements by now."""
 
-    def __init__(self, url: str, **rest) -> None:
+    def __init__(self, url: str, name: str, **rest) -> None:
         super().__init__(url, **rest)
-        self._engine = _engine_for(self.url.database)
+        self._engine = _engine_for(self.url.database, name)
         self._connection = self._engine.connect()
 
     def _run(self, work, _attempt, _limit):
@@ -459,60 +529,81 @@ class RivalTipo(Harness):
     def __init__(
         self, first: Harness, name: str = "second", *, copy_of: Path | None = None
     ) -> None:
+        self.first = first
+        self.name = name
         self.public_url = f"https://{name}.example.com"
         for each in (
             "seed",
             "auto",
+            "broken",
             "match_by",
             "shared_time",
             "loop",
             "clock",
-            "wall",
             "pace",
             "shops",
             "skus",
+            "outside",
+            "witness",
             "latency",
             "read",
+            "_mail_wakeup",
         ):
             setattr(self, each, getattr(first, each))
+        self.wall = VirtualClock(self.loop, first.wall.skew)  # a machine of its own
+        self.rivals = []
         self.ids = CountingIds()
         self.ids.count = 1_000_000 * (1 + len(first.rivals))
         self.folder = first.folder
-        self._is_file = False  # the engine that knows all statements has but one file open
+        self._is_file = True
         self._reader = None
         self._first_receivers = {}
         self.path = first.folder / f"{name}.db"
         self.url = f"sqlite:///{self.path}"
         self.process = None
+        self.restores = 0
         self.deaths = 0
         if copy_of is None:
-            _migrated(self.url, self.shops)
+            _copy_migrated(self.path, self.shops)
         else:
             shutil.copy(copy_of, self.path)
         first.rivals.append(self)
         self.start()
 
+    def advance(self, seconds: float) -> None:
+        self.first.advance(seconds)
 
-_engines: list[SqlEngine] = []
-_open_file = [""]
+
+_engines: dict[str, SqlEngine] = {}
+_open_files: dict[str, str] = {}
 
 
-def _engine_for(path: str) -> SqlEngine:
-    """Return an engine on that file; always the same one, since it knows all statements by now."""
-    if not _engines:
+def _engine_for(path: str, name: str) -> SqlEngine:
+    """Return an engine on that file; always the same of a name, since it knows all statements."""
+    if name not in _engines:
         sql = SqlDatabase("sqlite:///unused.db").engine
 
         @event.listens_for(sql, "do_connect")
         def _choose(_dialect, _record, arguments, _named):
-            arguments[0] = _open_file[0]
+            arguments[0] = _open_files[name]
 
-        _engines.append(sql)
-    _engines[0].dispose()
-    _open_file[0] = path
-    return _engines[0]
+        _engines[name] = sql
+    _engines[name].dispose()
+    _open_files[name] = path
+    return _engines[name]
 
 
 _templates: dict[tuple, tuple[Path, float, dict, int]] = {}
+_empty: dict[int, Path] = {}
+
+
+def _copy_migrated(path: Path, shops: dict[Alias, Shop]) -> None:
+    """Begin with a database that has the stores in it, and nothing else."""
+    if len(shops) not in _empty:
+        file = Path(tempfile.mkdtemp()) / "empty.db"
+        _migrated(f"sqlite:///{file}", shops)
+        _empty[len(shops)] = file
+    shutil.copy(_empty[len(shops)], path)
 
 
 def _migrated(url: str, shops: dict[Alias, Shop]) -> None:

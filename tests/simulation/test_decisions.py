@@ -5,7 +5,6 @@ outside: what people bought, what decisions moved. `BaselineHistory` changes mod
 books must add up, and every level that shares must show what its pool says.
 """
 
-import asyncio
 import json
 
 import pytest
@@ -22,7 +21,6 @@ from tests.simulation.harness import INITIAL_QUANTITY
 from tests.simulation.test_simulation import History, play
 
 PEOPLE = [Person(team="T1", id=f"U{n}", name=name) for n, name in enumerate(("ann", "bob"))]
-MAX_WAIT_SECONDS = 20.0  # seconds that somebody waits for an answer
 NUMBERS = (-3, 0, 20, 60)
 CLICKS = st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=3)
 BETWEEN = st.tuples(st.sampled_from([None, None, "die", 0, 1, 2]), st.sampled_from([0, 0.1, 3]))
@@ -65,23 +63,7 @@ class DecidingHistory(History):
 
     def ask(self, *works):
         """Ask the service several things at once; None for what nobody answered."""
-        harness = self.harness
-        if not works:
-            return []
-        harness.advance(0)  # who is dead is started again
-        existence_query = harness.process
-        tasks = [harness.loop.create_task(work(existence_query.service)) for work in works]
-        until = harness.loop.passed + MAX_WAIT_SECONDS
-        while harness.process is existence_query and harness.loop.passed < until:
-            if all(each.done() for each in tasks):
-                break
-            harness.advance(0.05)
-        for each in tasks:
-            each.cancel()
-        harness.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        if harness.process is not None:
-            harness.process.context.requests.notify()
-            harness.process.context.store_work.notify()
+        tasks = self.harness.ask(*works)
         return [_answer(each) for each in tasks]
 
     @rule(

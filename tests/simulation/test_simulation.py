@@ -62,6 +62,7 @@ class History(RuleBasedStateMachine):
     """Two or three stores, some products, and everything that can go wrong."""
 
     stores = 2
+    steps = STEPS
     lag = 1.5  # seconds by which reads may lag without a wrong write
     buying_only = False
 
@@ -193,16 +194,20 @@ class History(RuleBasedStateMachine):
 
     def calm(self):
         """End all faults and let the longest wait pass: two catch-ups."""
+        self.end_faults()
+        self.harness.advance(CALM)
+        self.harness.rest(1400 - CALM)
+
+    def end_faults(self):
         for shop in self.harness.shops.values():
             for name in ("webhook_lost", "webhook_late", "webhook_reordered", "read_lag"):
                 setattr(shop.faults, name, 0.0)
             shop.faults.next.clear()
             shop.faults.outage = False
             shop.faults.mutations_only = False
-        if self.harness.process is not None:
-            self.harness.process.fuse.put_out()
-        self.harness.advance(CALM)
-        self.harness.rest(1400 - CALM)
+        for each in self.harness.all_of_us:
+            if each.process is not None:
+                each.process.fuse.put_out()
 
     def assert_settled(self):
         """Now that all is quiet."""
@@ -246,14 +251,16 @@ def test_no_history_loses_or_invents_a_unit(kind, part):
 
 def play(machine, share):
     """Run a machine for its share, in twentieths, of all histories."""
-    run_state_machine_as_test(machine, settings=settings_for(max(1, HISTORIES * share // 20)))
+    run_state_machine_as_test(
+        machine, settings=settings_for(machine, max(1, HISTORIES * share // 20))
+    )
 
 
-def settings_for(histories):
-    """Return the settings for so many histories."""
+def settings_for(machine, histories):
+    """Return the settings for so many histories of a kind."""
     return settings(
         max_examples=histories,
-        stateful_step_count=STEPS,
+        stateful_step_count=machine.steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
