@@ -530,6 +530,9 @@ class LeaseRepository(Protocol):
     def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
         """Let whoever serves take a store over; False if nobody is in our way there."""
 
+    def lose_takeover(self, store: Alias) -> None:
+        """Note that somebody else has taken over since: what we find there counts again."""
+
     def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
         """Note that a store may be written to after its baseline; return what has ended, once."""
 

@@ -243,7 +243,8 @@ FIND_KEYS = (
     "UPDATE odd_variant SET key = k.key, known = true FROM (SELECT k.s, k.item, k.key FROM known k"
     f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what <> {CODES[DiscrepancyKind.RENAMED]}) t"
     " ON t.item = k.item AND t.s = k.s) k"
-    f" WHERE odd_variant.s = k.s AND odd_variant.item = k.item AND odd_variant.what <> {CODES[DiscrepancyKind.RENAMED]}"
+    " WHERE odd_variant.s = k.s AND odd_variant.item = k.item"
+    f" AND odd_variant.what <> {CODES[DiscrepancyKind.RENAMED]}"
 )
 
 

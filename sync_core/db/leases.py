@@ -9,7 +9,7 @@ from sqlalchemy import Table, bindparam, case, delete, insert, select, update
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow, StoreRow
 from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView, RecordedLease
-from sync_core.domain.values import Alias
+from sync_core.domain.values import Alias, Role
 
 LEASE: Table = LeaseRow.__table__  # type: ignore[attr-defined]
 BASELINE: Table = BaselineRow.__table__  # type: ignore[attr-defined]
@@ -20,6 +20,8 @@ STORE: Table = StoreRow.__table__  # type: ignore[attr-defined]
 INSTANCE = "instance"  # the setting that names this database, made once
 ONE_LEASE = select(LEASE).where(LEASE.c.store == bindparam("store"))
 INSTANCE_NAME = select(SETTING.c.value).where(SETTING.c.name == INSTANCE)
+ROLE = select(STORE.c.role).where(STORE.c.alias == bindparam("store"))
+SOURCE = Role.SOURCE.value
 RENEWALS_OF_STORE = select(RENEWAL.c.token).where(RENEWAL.c.store == bindparam("store"))
 NEW_RENEWAL = insert(RENEWAL)
 # Another process of ours may have read the mark before we renewed it, and asks only now.
@@ -101,17 +103,25 @@ class SqlLeases(SqlRepository):
     def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
         """Let whoever serves take a store over; False if nobody is in our way there.
 
-        A database that is older is so for every store: all that say so are taken over with it.
+        A database that is older is so for every store: all that say so are taken over with it. And
+        whoever takes the source over writes alone: with it goes all that another Tipo has.
         """
         lease = self.lease(store)
         if not lease.state.asks:
             return False
         theirs = LEASE.c.state == lease.state.value  # still, where two say it at the same time
-        if lease.state is LeaseState.FOREIGN:
+        is_source = self.run(ROLE, {"store": store}).scalar() == SOURCE
+        if lease.state is LeaseState.FOREIGN and not is_source:
             theirs &= LEASE.c.store == store
         values = {"state": "taking_over", "since": now, "by": by, "ready": False}
         taken = update(LEASE).where(theirs).values(**values, reason=lease.state.value)
         return self.run(taken).rowcount > 0
+
+    def lose_takeover(self, store: Alias) -> None:
+        """Note that somebody else has taken over since: what we find there counts again."""
+        mine = (LEASE.c.store == store) & (LEASE.c.state == "taking_over")
+        lost = {"state": "unknown", "reason": "", "by": "", "ready": False}
+        self.run(update(LEASE).where(mine).values(**lost))
 
     def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
         """Note that a store may be written to after its baseline; return what has ended, once.

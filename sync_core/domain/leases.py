@@ -16,7 +16,8 @@ store or of the database as it stood when they were asked. What they decide:
 
     the verdict    the person says: take over
     -------------  ---------------------------------------------------------------------------
-    FOREIGN        a new baseline of that store; where it is the source, of its pools as a whole
+    FOREIGN        a new baseline of that store; where it is the source, of its pools as a whole,
+                   and every other store that another Tipo has is taken over with it
     OLDER          a new baseline of everything: nothing that the database remembers holds
 
 It is a lease, not a flag: it ends by itself. A process writes to a store only within
@@ -24,6 +25,10 @@ It is a lease, not a flag: it ends by itself. A process writes to a store only w
 waits `TAKEOVER_WAIT_SECONDS` after its
 compare-and-set, longer than that and one request together. So two never write at a time, also
 where one of them is cut off from the store, or from the other.
+
+The source's lease is the leave to write at all: every pool has a level there. Of two that have some
+of the stores each, whoever has the source writes, and only to what it has; the other one writes
+nothing. Else each would take for sales what the other one writes, and pass it on.
 
 A stop gives nothing back. The same database goes on at once after it, since the mark names a
 renewal that it knows. And whoever comes with another database has to ask also where the last one

@@ -117,12 +117,14 @@ class ServiceCommands(ServiceQueries):
 
         Whoever serves does it, in a minute or two. The stores' numbers are then taken as they are:
         levels that agree are adopted, the others wait for a person. Where this database is older
-        than what Tipo has done, that is so for every store.
+        than what Tipo has done, that is so for every store; and with the source goes every store
+        that another Tipo has.
         """
         now = self._clock.now()
 
         def work(tx: Transaction) -> Takeover:
-            asked = takeover_questions(tx.leases().values())
+            before = tx.leases()
+            asked = takeover_questions(before.values())
             stores = [each for one in asked if one.token in tokens for each in one.stores]
             started = [tx.start_takeover(each, by.name, now=now) for each in stores]
             leases = tx.leases().values()
@@ -130,7 +132,8 @@ class ServiceCommands(ServiceQueries):
                 return late_answer(tokens, leases)
             tx.notify(lease_news(leases), now=now)
             self._wake_server(tx)
-            return Takeover(answer=TakeoverAnswer.STARTED, stores=tuple(stores), by=by.name)
+            taken = [each.store for each in leases if each.state is not before[each.store].state]
+            return Takeover(answer=TakeoverAnswer.STARTED, stores=tuple(sorted(taken)), by=by.name)
 
         found = await self._database.transaction(work)
         if found.answer is TakeoverAnswer.STARTED:

@@ -45,7 +45,8 @@ class Engine:
     async def run(self) -> None:
         """Work until cancelled."""
         supervise, context = self._supervisor.supervise, self._context
-        context.permits.begin(context.stores, context.clock.monotonic())
+        now = context.clock.monotonic()
+        context.permits.begin(context.stores, now, source=context.source)
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 supervise("delivery_processor", DeliveryProcessor(context).run, vital=True)

@@ -7,6 +7,8 @@
     OLDER or FOREIGN      nothing, or OURS      nothing is written any more; people are asked
     any                   TAKING_OVER           our mark is put there; 60 s later, if it is still
                                                 our own, a new baseline is taken, and writing begins
+    OLDER or FOREIGN      TAKING_OVER, and our  somebody else has taken over since: nothing is
+                          mark was there        written; people are asked again
 
 Whatever is heard of the store meanwhile is kept and accounted for. A store that does not answer
 loses nothing by it: the lease runs out, and is renewed when it answers again.
@@ -61,6 +63,7 @@ class LeaseKeeper:
         self._context = context
         self._store = store
         self._subscription_mark = SubscriptionMark(context, store)
+        self._is_new = True
         self._is_weak = False
         self._full_at = 0.0  # weak: when to try a full mark again, by the steady clock
         self._held: StoredMark | None = None  # the mark as we wrote it last; None: read it first
@@ -82,6 +85,9 @@ class LeaseKeeper:
             StoreError: If the store does not accept us, or is another one than we know.
         """
         context, alias = self._context, self._store.alias
+        if self._is_new:
+            context.permits.remember(await context.database.transaction(lambda tx: tx.lease(alias)))
+            self._is_new = False
         if alias not in context.identified:
             return NOT_IDENTIFIED_SECONDS
         wait = self._due_at - context.clock.monotonic()
@@ -151,7 +157,12 @@ class LeaseKeeper:
             held = self._held or await self._marks().mark()
             # Our database is read after the mark: another process of ours may have gone on.
             claim, noted, mark = await context.database.transaction(partial(self._claim, held))
-            context.permits.note_mark(alias, older=_is_older(claim, noted))
+            taking_over = noted.state is LeaseState.TAKING_OVER
+            context.permits.note_mark(
+                alias,
+                older=_is_older(claim, noted, lost=taking_over and mark is None),
+                elsewhere=taking_over or mark is None,
+            )
             if mark is None:
                 return await self._stop_writing(claim, held, noted)
             asked_at = context.clock.monotonic()
@@ -175,7 +186,12 @@ class LeaseKeeper:
         instance = tx.instance(ids.new())
         noted = tx.lease(alias)
         claim = claim_of(held.mark, tx.recorded(alias))
-        if noted.state is not LeaseState.TAKING_OVER and (noted.state.asks or not claim.may_write):
+        if noted.state is LeaseState.TAKING_OVER:
+            # Once our mark was there, any other one is that of somebody who came after us.
+            may_take = claim.may_write or self._writes_from is None
+        else:
+            may_take = claim.may_write and not noted.state.asks
+        if not may_take:
             return claim, noted, None
         mark = LeaseMark(instance=instance, renewal=ids.new(), at=self._context.clock.now())
         tx.begin_renewal(alias, mark.renewal)
@@ -247,11 +263,13 @@ class LeaseKeeper:
         """Write nothing, and ask people, once."""
         context, alias = self._context, self._store.alias
         context.permits.end(alias)
-        self._held = None
+        self._held = self._writes_from = None
         state = LeaseState(claim.value) if not claim.may_write else noted.state
 
         def work(tx: Transaction) -> bool:
             now = context.clock.now()
+            if noted.state is LeaseState.TAKING_OVER:
+                tx.lose_takeover(alias)
             changed = tx.note_lease(alias, state, held.mark, weak=self._is_weak, now=now)
             if changed:
                 tx.notify(lease_news(tx.leases().values()), now=now)
@@ -267,8 +285,11 @@ class LeaseKeeper:
         return RENEW_EVERY_SECONDS
 
 
-def _is_older(claim: LeaseClaim, noted: LeaseView) -> bool:
-    """Whether the mark says that this database is older, and nobody has taken new numbers since."""
-    if noted.state is LeaseState.TAKING_OVER:
-        return False
-    return claim is LeaseClaim.OLDER or noted.state is LeaseState.OLDER
+def _is_older(claim: LeaseClaim, noted: LeaseView, *, lost: bool) -> bool:
+    """Whether this database is older than a mark, and nobody has taken new numbers since.
+
+    While somebody takes over, the mark that was found says nothing: unless that was lost.
+    """
+    if noted.state is LeaseState.TAKING_OVER and not lost:
+        return noted.reason is LeaseState.OLDER
+    return claim is LeaseClaim.OLDER or noted.stands(LeaseState.OLDER)

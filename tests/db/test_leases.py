@@ -134,6 +134,32 @@ def test_another_tipo_is_fenced_out_of_one_store(furnished):
     assert end(furnished) is not None
 
 
+def test_the_source_is_taken_over_with_all_that_another_tipo_has(furnished):
+    find(furnished, LeaseState.FOREIGN, store=EU, found=THEIRS)
+    find(furnished, LeaseState.FOREIGN, found=THEIRS)
+    assert start(furnished, store=EU)
+    assert not start(furnished, store=US), "it is under way"
+    assert {lease(furnished, each).state for each in (EU, US)} == {LeaseState.TAKING_OVER}
+
+
+def test_a_takeover_that_somebody_else_has_overtaken_is_asked_about_again(furnished):
+    find(furnished, LeaseState.FOREIGN, found=THEIRS)
+    start(furnished)
+    assert not find(furnished, LeaseState.FOREIGN, found=THEIRS, at=15), "somebody takes over"
+    furnished.run(lambda tx: tx.lose_takeover(US))
+    assert find(furnished, LeaseState.FOREIGN, found=THEIRS, at=20)
+    noted = lease(furnished)
+    assert (noted.state, noted.since, noted.reason, noted.by) == (
+        LeaseState.FOREIGN,
+        after(20),
+        None,
+        "",
+    )
+    assert end(furnished) is None
+    furnished.run(lambda tx: tx.lose_takeover(US))
+    assert lease(furnished) == noted, "only what is being taken over can be lost"
+
+
 def test_an_older_database_is_so_for_all_its_stores(furnished):
     """It ends when every store that said so has got that far, and once."""
     for store in (EU, US):

@@ -100,9 +100,9 @@ def test_a_late_answer_does_not_shorten_a_lease():
 
 def permits(*, seen=(EU, US)):
     made = WritePermits()
-    made.begin([EU, US], 100.0)
+    made.begin([EU, US], 100.0, source=EU)
     for each in seen:
-        made.note_mark(each, older=False)
+        made.note_mark(each, older=False, elsewhere=False)
         made.renew(each, 100.0)
     return made
 
@@ -111,7 +111,7 @@ def test_nothing_is_written_before_every_store_has_shown_its_mark():
     """One of them may say that this database is older than what Tipo has done."""
     made = permits(seen=[EU])
     assert not made.may_write(EU, 101.0)
-    made.note_mark(US, older=False)
+    made.note_mark(US, older=False, elsewhere=False)
     assert made.may_write(EU, 101.0)
     assert not made.may_write(US, 101.0)
 
@@ -124,18 +124,47 @@ def test_a_store_that_does_not_answer_holds_the_others_up_only_for_a_while():
 
 def test_an_older_database_writes_nowhere_until_all_is_well():
     made = permits()
-    made.note_mark(US, older=True)
+    made.note_mark(US, older=True, elsewhere=True)
     assert not made.may_write(EU, 101.0)
-    made.note_mark(US, older=False)
+    made.note_mark(US, older=False, elsewhere=False)
     assert made.may_write(EU, 101.0)
     assert not made.may_write(US, 101.0), "its lease has ended"
 
 
 def test_a_new_start_begins_with_nothing():
     made = permits()
-    made.begin([EU, US], 101.0)
+    made.begin([EU, US], 101.0, source=EU)
     assert not made.may_write(EU, 101.0)
     assert not made.may_write(Alias("unknown"), 101.0)
+
+
+def test_of_two_that_share_the_stores_only_the_one_that_has_the_source_writes():
+    """Each would take for sales what the other one writes."""
+    made = permits()
+    made.note_mark(US, older=False, elsewhere=True)
+    made.end(US)
+    assert made.may_write(EU, 101.0), "the source is ours"
+    made = permits()
+    made.note_mark(EU, older=False, elsewhere=True)
+    made.end(EU)
+    assert not made.may_write(US, 101.0), "the source is another one's"
+    made.renew(EU, 102.0)
+    assert made.may_write(US, 102.0), "it has been taken over"
+
+
+def test_without_another_tipo_a_source_that_is_down_stops_nobody():
+    made = permits()
+    made.renew(US, 100.0 + WRITE_LEASE_SECONDS)
+    assert not made.may_write(EU, 101.0 + WRITE_LEASE_SECONDS)
+    assert made.may_write(US, 101.0 + WRITE_LEASE_SECONDS)
+
+
+@pytest.mark.parametrize("state", [LeaseState.OLDER, LeaseState.FOREIGN, LeaseState.TAKING_OVER])
+def test_what_an_earlier_process_has_noted_holds_while_the_store_is_down(state):
+    made = permits(seen=[US])
+    made.remember(LeaseView(store=EU, state=state, reason=LeaseState.FOREIGN))
+    late = 100.0 + FIRST_MARK_WITHIN_SECONDS
+    assert not made.may_write(US, late)
 
 
 def told(*leases):
