@@ -176,6 +176,8 @@ class StoreUpkeep:
         except StoreError:
             self._must_catch_up = True  # some may have been registered
             raise
+        if missing is None:
+            return
         self._must_catch_up |= bool(missing)
         self._check_at = now + CHECK_EVERY
 

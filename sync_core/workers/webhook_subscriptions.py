@@ -22,8 +22,11 @@ class WebhookSubscriptions:
         self._store = store
         self._complete = False  # they were all there once, so a missing one was deleted
 
-    async def round(self) -> list[str]:
-        """Subscribe to the topics that are missing; return them.
+    async def round(self) -> list[str] | None:
+        """Subscribe to the topics that are missing; return them. None: not before we may write.
+
+        What goes to another address under our name is an older address of ours; or that of whoever
+        works with a copy of this database, from whom only the holder of the lease may take it.
 
         Raises:
             StoreError: If the store does not answer, be it for one topic; the others are made.
@@ -38,17 +41,13 @@ class WebhookSubscriptions:
         )
         ours = await self._store.subscriptions()
         held = {each.topic for each in ours if each.uri == uri}
-        await self._drop_old(ours, uri, instance)
+        old = [each for each in ours if _is_old(each, uri, instance)]
+        if old and not context.permits.may_write(alias, context.clock.monotonic()):
+            return None
+        for each in old:
+            await self._store.unsubscribe(each.id)
         missing = [topic for topic in context.topics(state.scopes) if topic not in held]
-        refused: list[str] = []
-        silent: NoAnswer | None = None
-        for topic in missing:
-            try:
-                await self._store.subscribe(topic, uri, subscription_name(instance, topic))
-            except Refused as exc:
-                refused.append(f"{topic}: {cut(str(exc))}")
-            except NoAnswer as exc:
-                silent = exc
+        refused, silent = await self._subscribe(missing, uri, instance)
         lost = missing if self._complete else []
         self._complete = not refused and silent is None
         await context.database.transaction(lambda tx: self._notify(tx, lost, refused))
@@ -63,11 +62,20 @@ class WebhookSubscriptions:
             )
         return missing
 
-    async def _drop_old(self, ours: Sequence[Subscription], uri: str, instance: str) -> None:
-        """Unsubscribe what goes to an address that we had before; a name can be there but once."""
-        for each in ours:
-            if each.uri != uri and each.name == subscription_name(instance, each.topic):
-                await self._store.unsubscribe(each.id)
+    async def _subscribe(
+        self, missing: Sequence[str], uri: str, instance: str
+    ) -> tuple[list[str], NoAnswer | None]:
+        """Subscribe to topics; return what was refused, and whether anything got no answer."""
+        refused: list[str] = []
+        silent: NoAnswer | None = None
+        for topic in missing:
+            try:
+                await self._store.subscribe(topic, uri, subscription_name(instance, topic))
+            except Refused as exc:
+                refused.append(f"{topic}: {cut(str(exc))}")
+            except NoAnswer as exc:
+                silent = exc
+        return refused, silent
 
     def _notify(self, tx: Transaction, lost: Sequence[str], refused: Sequence[str]) -> None:
         """Tell people what was missing; a lost subscription means that changes were missed."""
@@ -85,3 +93,8 @@ class WebhookSubscriptions:
             tx.notify([gone], now=now)
         else:
             tx.notify([Event(kind="webhooks_gone", subject=subject, resolved=True)], now=now)
+
+
+def _is_old(each: Subscription, uri: str, instance: str) -> bool:
+    """Whether it has our name, and leads elsewhere: a name can be there but once."""
+    return each.uri != uri and each.name == subscription_name(instance, each.topic)
