@@ -1,8 +1,9 @@
 """Break each rule on purpose, in a copy, and say which test notices first. `make mutants`.
 
-The quick tests are asked first, the simulation last; `--suites simulation` says what it alone
-notices. What it cannot see (a rule that another one heals) must have a test of its own. A mutant
-on which a suite does not come to an end is killed by the clock. Exit code 1 if a mutant survives.
+The quick tests are asked first, the simulation last; before all of them the tests that a mutant
+names, if it names some. `--suites simulation` says what the simulation alone notices. What it
+cannot see (a rule that another one heals) must have a test of its own. A mutant on which a suite
+does not come to an end is killed by the clock. Exit code 1 if a mutant survives.
 """
 
 import argparse
@@ -28,6 +29,7 @@ SUITES = {
 }
 DOMAIN = "sync_core/domain"
 WORKERS = "sync_core/workers"
+LEASES = "tests/engine/test_lease_keeper.py"
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,13 @@ class Mutant:
 
     name: str
     edits: tuple[tuple[str, str, str], ...]  # file, what stands there, what stands there now
+    first: str = ""  # the tests that are asked before all others: where it should be noticed
 
 
-def mutant(name: str, file: str, old: str, new: str, *more: tuple[str, str, str]) -> Mutant:
-    return Mutant(name, ((file, old, new), *more))
+def mutant(
+    name: str, file: str, old: str, new: str, *more: tuple[str, str, str], first: str = ""
+) -> Mutant:
+    return Mutant(name, ((file, old, new), *more), first)
 
 
 MUTANTS = (
@@ -468,6 +473,150 @@ MUTANTS = (
         ("            ADJUSTMENT.c.id < select(func.max(ADJUSTMENT.c.id)).scalar_subquery(),\n"),
         "",
     ),
+    # -- who may write: the table of the design, row by row
+    mutant(
+        "a store without a mark is somebody else's",
+        f"{DOMAIN}/leases.py",
+        "        return LeaseClaim.TAKE\n",
+        "        return LeaseClaim.FOREIGN\n",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "our own renewal is one that we do not know",
+        f"{DOMAIN}/leases.py",
+        "return LeaseClaim.RENEW if found.renewal in recorded.renewals else LeaseClaim.OLDER",
+        "return LeaseClaim.OLDER",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a database that is older goes on",
+        f"{DOMAIN}/leases.py",
+        "return LeaseClaim.RENEW if found.renewal in recorded.renewals else LeaseClaim.OLDER",
+        "return LeaseClaim.RENEW",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "another Tipo's mark is taken for ours",
+        f"{DOMAIN}/leases.py",
+        "return LeaseClaim.FOREIGN  # also",
+        "return LeaseClaim.RENEW  # also",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a mark is written whatever is there",
+        "sync_core/shopify/lease.py",
+        '            "compareDigest": digest,\n',
+        "",
+        first="tests/wire/test_lease_metafield.py",
+    ),
+    mutant(
+        "a renewal that is refused counts as one",
+        f"{WORKERS}/lease_keeper.py",
+        "                self._held = None\n                continue\n",
+        '                digest = held.digest or ""\n',
+        first=LEASES,
+    ),
+    mutant(
+        "a lease has no end",
+        f"{DOMAIN}/leases.py",
+        "        return now < self.until\n",
+        '        return self.until > float("-inf")\n',
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "whoever takes over waits for nobody",
+        f"{DOMAIN}/leases.py",
+        "return taken_at if found is None else taken_at + TAKEOVER_WAIT_SECONDS",
+        "return taken_at",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "whoever takes over writes while it waits",
+        f"{WORKERS}/lease_keeper.py",
+        "                return min(wait, RENEW_EVERY_SECONDS)\n",
+        "                context.permits.renew(alias, asked_at)\n"
+        "                return min(wait, RENEW_EVERY_SECONDS)\n",
+        first=LEASES,
+    ),
+    mutant(
+        "after the wait nobody looks whose the mark is",
+        f"{WORKERS}/lease_keeper.py",
+        "digest = await self._marks().write_mark(mark, held.digest)",
+        'digest = (held.digest or "") if self._writes_from else '
+        "await self._marks().write_mark(mark, held.digest)",
+        first=LEASES,
+    ),
+    mutant(
+        "two that take over put their marks over each other's",
+        f"{WORKERS}/lease_keeper.py",
+        "may_take = claim.may_write or self._writes_from is None",
+        "may_take = True",
+        first=LEASES,
+    ),
+    mutant(
+        "whoever has taken over goes on from its old numbers",
+        f"{WORKERS}/lease_keeper.py",
+        "            tx.reset_baselines(store, now=now)\n",
+        "            pass\n",
+        first=LEASES,
+    ),
+    mutant(
+        "a takeover is over before its baseline",
+        f"{WORKERS}/lease_keeper.py",
+        "            if not await context.database.transaction(self._finish_takeover):\n"
+        "                return NOT_READY_SECONDS\n",
+        "",
+        first=LEASES,
+    ),
+    mutant(
+        "two that share the stores both write",
+        f"{WORKERS}/write_permits.py",
+        "(not self._elsewhere or self._lasts(self._source, now))",
+        "True",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "the source is taken over alone",
+        "sync_core/db/leases.py",
+        "lease.state is LeaseState.FOREIGN and not is_source",
+        "lease.state is LeaseState.FOREIGN",
+        first="tests/db/test_leases.py",
+    ),
+    mutant(
+        "a store whose mark looks right is written to by an older database",
+        f"{WORKERS}/write_permits.py",
+        "if self._older or (self._unseen",
+        "if (self._unseen",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a store is written to before the others have shown their marks",
+        f"{WORKERS}/write_permits.py",
+        "(self._unseen and now < self._began + FIRST_MARK_WITHIN_SECONDS)",
+        "False",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "what was noted of a store is forgotten while it is down",
+        f"{WORKERS}/write_permits.py",
+        "            self._elsewhere.add(noted.store)\n",
+        "            pass\n",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a copy of the database takes the webhooks of the one that writes",
+        f"{WORKERS}/webhook_subscriptions.py",
+        "if old and not context.permits.may_write(alias, context.clock.monotonic()):",
+        "if False:",
+        first=LEASES,
+    ),
+    mutant(
+        "a restored database does not know that it is older",
+        "sync_core/db/backups.py",
+        "        tx.restored(now=now)\n",
+        "",
+        first="tests/engine/test_backup.py",
+    ),
 )
 
 
@@ -495,8 +644,12 @@ def misplaced(broken: Mutant) -> list[str]:
     ]
 
 
-def first_killer(folder: Path, suites: list[str], histories: int) -> str | None:
+def first_killer(folder: Path, broken: Mutant, suites: list[str], histories: int) -> str | None:
     """Return the first test that notices, as `suite: test`."""
+    if broken.first and suites == list(SUITES):
+        told = first_failure(folder, [broken.first], 900, histories)
+        if told is not None:
+            return f"{broken.first}: {told}"
     for suite in suites:
         paths, limit = SUITES[suite]
         told = first_failure(folder, paths, limit, histories)
@@ -537,7 +690,7 @@ def examine(broken: Mutant, suites: list[str], histories: int) -> tuple[str | No
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         apply_mutant(Path(name), broken)
-        told = first_killer(Path(name), suites, histories)
+        told = first_killer(Path(name), broken, suites, histories)
     return told, time.monotonic() - began
 
 
