@@ -27,6 +27,19 @@ AT_STEP = {
     ),
     "more was sold than there was": "SELECT 1 FROM pool WHERE shared < 0",
 }
+# Asked after every step where two engines may meet.
+AMONG_TWO = {
+    "a store had the mark of another engine": "SELECT 1 FROM lease WHERE state = 'foreign'",
+    "an older database asked": "SELECT 1 FROM lease WHERE state = 'older'",
+    "another app contested a level": "SELECT 1 FROM level WHERE suspended = 'contested'",
+}
+# Asked of a copy that is put back.
+AT_RESTORE = {
+    "a copy with a batch under way was put back": "SELECT 1 FROM batch WHERE state = 'open'",
+    "a copy with an open decision was put back": (
+        "SELECT 1 FROM proposal WHERE state IN ('open', 'approved')"
+    ),
+}
 # Asked at the end, of what has been written down.
 AT_END = {
     "a batch was sent again, and settled": (
@@ -53,10 +66,23 @@ CLOCK_SET = "the clock was set"
 SOLD_MEANWHILE = "something was sold while its level was being written to"
 DECIDED_MEANWHILE = "a decision was made while a level was being written to"
 ONE_OF_TWO = "several clicked at once, and one decided"
+TAKEN_OVER = "an engine took stores over"
+TAKEN_IN_FLIGHT = "stores were taken over while a batch of the other was in flight"
+TAKEN_PARTLY = "one store of several was taken over"
+TAKEN_BACK = "an engine took back what it had held before"
+DIED_TAKING_OVER = "an engine died while it took over"
+FENCED_OUT = "an engine that had written was fenced out, and stopped"
+RESTORED = "a database was restored by Tipo"
+RESTORED_BY_HAND = "a database was replaced by an older copy, by hand"
+COPIED = "a copy of a database ran beside it"
+MONTH_BACK = "a clock was set back by a month"
+MONTH_FORWARD = "a clock was set forward by a month"
 
 RARE = (
     *AT_DEATH,
     *AT_STEP,
+    *AMONG_TWO,
+    *AT_RESTORE,
     *AT_END,
     DIED_UNHEARD,
     DIED_YOUNG,
@@ -67,6 +93,17 @@ RARE = (
     SOLD_MEANWHILE,
     DECIDED_MEANWHILE,
     ONE_OF_TWO,
+    TAKEN_OVER,
+    TAKEN_IN_FLIGHT,
+    TAKEN_PARTLY,
+    TAKEN_BACK,
+    DIED_TAKING_OVER,
+    FENCED_OUT,
+    RESTORED,
+    RESTORED_BY_HAND,
+    COPIED,
+    MONTH_BACK,
+    MONTH_FORWARD,
 )
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import hypothesis
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.simulation import test_decisions, test_simulation
+from tests.simulation import test_decisions, test_engines, test_simulation
 from tests.simulation.coverage import COVERAGE
 
-# Each kind and its share of all histories, in twentieths.
+# Each kind and its share of all histories, in parts of equal size.
 KINDS = {
     **{name: (machine, 2 * share) for name, (machine, share) in test_simulation.KINDS.items()},
     **test_decisions.KINDS,
+    **test_engines.KINDS,
 }
 HISTORIES_PER_SHARD = 25  # histories
 STUCK_AFTER_SECONDS = 1800  # seconds after which a portion has certainly come to a halt
@@ -46,7 +47,7 @@ def play(seed: str, name: str, number: int, blob: str | None = None) -> ShardRes
     failed = None
     try:
         run_state_machine_as_test(
-            machine, settings=test_simulation.settings_for(HISTORIES_PER_SHARD)
+            machine, settings=test_simulation.settings_for(machine, HISTORIES_PER_SHARD)
         )
     except Exception:  # noqa: BLE001 - whatever it is, the run has failed
         failed = traceback.format_exc()
