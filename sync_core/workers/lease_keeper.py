@@ -77,6 +77,9 @@ class LeaseKeeper:
             kind="updates_failing",
             severity=Severity.WARNING,
         )
+        self._updates.may_have_been_reported(
+            store.alias
+        )  # a renewal is an update that the store takes
 
     async def round(self) -> float:
         """Do what is due; return the seconds until more is.

@@ -542,3 +542,16 @@ def test_a_copy_that_runs_beside_it_takes_no_webhooks(harness):
     harness.advance(2)
     assert shown(harness) == (40, 40)
     assert open_findings(staging, "webhooks_gone") == []
+
+
+def test_that_updates_fail_is_over_with_the_first_renewal_of_a_new_process(harness):
+    """It stayed open until something was sold. Found by the simulation."""
+    faults = harness.shops[US].faults
+    faults.mutations_only, faults.answers = True, {503: 1.0}
+    harness.advance(240)
+    assert open_findings(harness, "updates_failing") == ["store:us"]
+    harness.kill()
+    faults.answers = {}
+    harness.start()
+    harness.advance(10)
+    assert open_findings(harness, "updates_failing") == []
