@@ -403,7 +403,7 @@ class TwoEngines(History):
             return True
         short = [sku for sku in self.harness.skus if self.harness.shows("eu", sku) < 0]
         for sku in short:
-            self.harness.change_stock("eu", sku, FIRST)
+            self.harness.change_stock("eu", sku, FIRST - self.harness.shows("eu", sku))
         return self.decide_all(self.winner) or bool(short)
 
     def decide_all(self, chosen):
@@ -434,7 +434,7 @@ class TwoEngines(History):
     def choice(self, proposal):
         """Return what to choose; None if there is nothing to do but to wait."""
         options = [each.choice for each in proposal.options]
-        for each in (Choice.RESUME, Choice.CONFIRM, proposal.recommended):
+        for each in (Choice.RESUME, Choice.RELEASE, Choice.CONFIRM, proposal.recommended):
             if each in options:
                 return each
         useful = [each for each in options if each.startswith("use_") and each != "use_number"]
