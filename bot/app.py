@@ -16,7 +16,7 @@ from bot.post_sender import PostSender
 from bot.setup import SlackSetup
 from bot.slack_api import SlackError
 from bot.socket_mode import SocketMode
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.clock import Clock, Ids
 from sync_core.domain.checks import Check
 

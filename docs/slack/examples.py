@@ -7,15 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot import activity as activities
-from bot import news
 from bot.messages import (
     answers,
-    brake,
-    clicks,
+    circuit_breaker,
+    decisions,
     history,
     home,
+    location_groups,
     modes,
-    places,
     posts,
     proposals,
     reports,
@@ -24,11 +23,11 @@ from bot.messages import (
     stock,
     unmatched,
 )
-from bot.messages.kit import Message
-from bot.policy import Policy
-from sync_core.domain.arrange import Place
+from bot.messages.block_kit import Message
+from bot.policy import AlertPolicy
 from sync_core.domain.drift import cause
-from sync_core.domain.lease import LeaseState, LeaseView
+from sync_core.domain.leases import LeaseState, LeaseView
+from sync_core.domain.location_groups import LocationGroup
 from sync_core.domain.proposals import (
     Answer,
     Choice,
@@ -50,11 +49,11 @@ from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 from sync_core.domain.views import (
     BooksView,
-    Entry,
-    Hour,
+    HistoryEntry,
+    HourlyMovement,
     LevelView,
-    Moved,
-    Notice,
+    MovementView,
+    Notification,
     Overview,
     PoolView,
     StoreView,
@@ -67,7 +66,7 @@ EU, US = Alias("eu"), Alias("us")
 JACKET = "Slim Fit Denim Jacket (M)"
 ANN = Person(team="T1", id="U0ANN", name="ann")
 TOKEN = "8kQ2v0ZrJm5w"  # noqa: S105  # what a button carries; it opens nothing
-POLICY = Policy(channel="C0STOCK", level="all", stores=(EU, US))
+POLICY = AlertPolicy(channel="C0STOCK", level="all", stores=(EU, US))
 
 
 def _store(alias: Alias, role: Role, seconds: tuple[float, float]) -> StoreView:
@@ -77,13 +76,13 @@ def _store(alias: Alias, role: Role, seconds: tuple[float, float]) -> StoreView:
         role=role,
         mode=Mode.TWO_WAY if role is Role.DESTINATION else None,
         levels=1204,
-        met=1204,
+        baselined=1204,
         due=0,
-        looks=0,
+        refreshes=0,
         suspended=2 if role is Role.DESTINATION else 0,
         open=0,
         last_delivery_at=NOW - 9 * SECOND,
-        held_why=None,
+        blocked_why=None,
         lease=LeaseView(store=alias, state=LeaseState.OURS, since=NOW - timedelta(days=12)),
         seconds_p50=seconds[0],
         seconds_p95=seconds[1],
@@ -112,15 +111,15 @@ def _level(number: int, store: Alias, **given: Any) -> LevelView:
         "store": store,
         "item": ItemId(number),
         "location": LocationId(number),
-        "place": "Berlin warehouse" if store == EU else "US warehouse",
+        "location_group": "Berlin warehouse" if store == EU else "US warehouse",
         "mode": Mode.TWO_WAY,
         "book": 45,
         "shows": 45,
-        "owed": 0,
-        "met": True,
+        "outstanding": 0,
+        "baselined": True,
         "suspended": None,
         "open_delta": None,
-        "waits_for_look": False,
+        "awaits_refresh": False,
         "sku": "SFDJ-M",
     }
     return LevelView(**{**facts, **given})
@@ -130,7 +129,7 @@ POOL = PoolView(
     id=PoolId(7),
     title=JACKET,
     handle="slim-fit-denim-jacket",
-    place="Berlin",
+    location_group="Berlin",
     shared=45,
     moved_at=NOW - 3 * MINUTE,
     levels=(_level(1, EU), _level(2, US)),
@@ -141,10 +140,14 @@ OTHERS = (
 )
 
 
-def _entry(minutes: int, store: Alias, kind: str, delta: int, cause: str, **given: Any) -> Entry:
+def _entry(
+    minutes: int, store: Alias, kind: str, delta: int, cause: str, **given: Any
+) -> HistoryEntry:
     facts: dict[str, Any] = {"shared": None, "state": "settled"}
     at = NOW - minutes * MINUTE
-    return Entry(at=at, store=store, kind=kind, delta=delta, cause=cause, **{**facts, **given})
+    return HistoryEntry(
+        at=at, store=store, kind=kind, delta=delta, cause=cause, **{**facts, **given}
+    )
 
 
 ENTRIES = (
@@ -266,22 +269,24 @@ UNMATCHED = tuple(
     )
 )
 HOURS = tuple(
-    Hour(at=NOW.replace(minute=0) - timedelta(hours=23 - n), units={EU: 3 + n * 7 % 23, US: 2 + n})
+    HourlyMovement(
+        at=NOW.replace(minute=0) - timedelta(hours=23 - n), units={EU: 3 + n * 7 % 23, US: 2 + n}
+    )
     for n in range(24)
 )
 
 
-def _notice(number: int, kind: str, subject: str, minutes: float = 0, **given: Any) -> Notice:
-    facts: dict[str, Any] = {"severity": "warning", "facts": {}, "over": False}
+def _notice(number: int, kind: str, subject: str, minutes: float = 0, **given: Any) -> Notification:
+    facts: dict[str, Any] = {"severity": "warning", "facts": {}, "resolved": False}
     at = NOW - 30 * MINUTE + minutes * MINUTE
-    return Notice(id=number, kind=kind, subject=subject, at=at, **{**facts, **given})
+    return Notification(id=number, kind=kind, subject=subject, at=at, **{**facts, **given})
 
 
-def _told(*notices: Notice, kind: str = "incident") -> Message:
+def _told(*notifications: Notification, kind: str = "incident") -> Message:
     """Return the first message of a kind that notices become."""
-    made = news.fold({}, notices, now=NOW, policy=POLICY)
+    made = notifications.aggregate_notifications({}, notifications, now=NOW, policy=POLICY)
     post = next(each for each in made if each.kind == kind)
-    return posts.render(post, posts.NOTHING, NOW)
+    return posts.render(post, posts.NOTHING_FOUND, NOW)
 
 
 def _oversold() -> Message:
@@ -295,8 +300,10 @@ def _oversold() -> Message:
 
 def _held(*, over: bool = False) -> Message:
     facts = {"store": US, "why": "Shopify rejected Tipo's access token (401)"}
-    begun = _notice(1, "held", f"store:{US}", severity="critical", facts=facts)
-    ended = _notice(2, "held", f"store:{US}", 12, severity="info", over=True, facts=facts)
+    begun = _notice(1, "store_blocked", f"store:{US}", severity="critical", facts=facts)
+    ended = _notice(
+        2, "store_blocked", f"store:{US}", 12, severity="info", resolved=True, facts=facts
+    )
     return _told(begun, *([ended] if over else []))
 
 
@@ -319,7 +326,7 @@ def _group(kind: str = "activity") -> Message:
     sold += [("Wool Beanie", -2, "order #1003"), ("Canvas Tote", -1, "order #1004")]
     sold += [("Rain Parka (L)", -1, "order #1005"), ("Wool Beanie", 10, "restock or edit")]
     moved = [
-        Moved(
+        MovementView(
             id=n,
             at=NOW + n * 20 * SECOND,
             pool=PoolId(sum(map(ord, title))),
@@ -331,11 +338,11 @@ def _group(kind: str = "activity") -> Message:
         )
         for n, (title, delta, cause) in enumerate(sold, 1)
     ]
-    made = activities.fold({}, moved, now=NOW, policy=POLICY)
-    return posts.render(next(each for each in made if each.kind == kind), posts.NOTHING, NOW)
+    made = activities.aggregate_movements({}, moved, now=NOW, policy=POLICY)
+    return posts.render(next(each for each in made if each.kind == kind), posts.NOTHING_FOUND, NOW)
 
 
-PLACES = (Place(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),)
+PLACES = (LocationGroup(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),)
 LOCATIONS = {
     EU: [(LocationId(1), "Berlin warehouse"), (LocationId(3), "Hamburg shop")],
     US: [(LocationId(2), "US warehouse")],
@@ -400,14 +407,14 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         "A store no longer accepts the token: no alerts about its products meanwhile.",
         _held,
     ),
-    "resolved": ("The same message at its end.", lambda: _held(over=True)),
+    "resolved": ("The same message at its end.", lambda: _held(resolved=True)),
     "not-synced": (
         "Six products, one cause, one message; each step is in its thread.",
         _left_alone,
     ),
     "safety-stop": (
         "The safety stop: updates wait until a person says that they are right.",
-        lambda: brake.brake(facts=STOPPED, token=TOKEN, at=NOW),
+        lambda: circuit_breaker.breaker_alert(facts=STOPPED, token=TOKEN, at=NOW),
     ),
     "activity": ("Who sold how much of what, and which stores follow.", _group),
     "stock": (
@@ -435,16 +442,20 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     "home": (
         "The App Home: the same, and how many units changed.",
         lambda: home.home(
-            overview=OVERVIEW, hours=HOURS, reports=[REPORT, PREFLIGHT], now=NOW, may=True
+            overview=OVERVIEW, hours=HOURS, reports=[REPORT, PREFLIGHT], now=NOW, is_approver=True
         ),
     ),
     "locations": (
         "`/tipo locations`: which locations share stock.",
-        lambda: places.places(places=PLACES, locations=LOCATIONS, free=FREE, share="places"),
+        lambda: location_groups.location_groups(
+            location_groups=PLACES, locations=LOCATIONS, free=FREE, share="places"
+        ),
     ),
     "locations-form": (
         "The form that changes it.",
-        lambda: places.places_modal(places=PLACES, locations=LOCATIONS, private_metadata=""),
+        lambda: location_groups.location_groups_modal(
+            location_groups=PLACES, locations=LOCATIONS, private_metadata=""
+        ),
     ),
     "unmatched": (
         "`/tipo unmatched`: products with no match, and what to do.",
@@ -453,6 +464,6 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     "help": ("`/tipo`: all commands.", lambda: answers.help_message(commands=HELP)),
     "too-late": (
         "Each click gets an answer: here somebody else decided first.",
-        lambda: clicks.clicked(clicked=CLICKED),
+        lambda: decisions.decision_answer(clicked=CLICKED),
     ),
 }

@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 from examples import EXAMPLES, NOW  # noqa: E402  # the script's own folder comes first
 
-from sandbox.slack.drawing import draw  # noqa: E402
+from sandbox.slack.block_text import render_blocks  # noqa: E402
 
 PEOPLE = {"U0ANN": "ann"}
 EMOJI = {
@@ -222,7 +222,7 @@ def transcript() -> Iterator[str]:
             blocks = made.blocks
             yield from (f"> {mrkdwn_text(made.text)}", "")
         yield "```"
-        yield from draw(blocks, PEOPLE.get)
+        yield from render_blocks(blocks, PEOPLE.get)
         yield "```"
 
 

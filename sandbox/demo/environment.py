@@ -26,7 +26,7 @@ from sandbox.shop import Shop
 from sync_core.clock import Clock, RandomIds
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.values import Mode
-from sync_core.service import Service
+from sync_core.service.service import Service
 
 HOST = "127.0.0.1"
 SERVE = (sys.executable, "-m", "sync_core.cli", "serve")

@@ -1,6 +1,6 @@
 """The parts that every command needs, put together from the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,10 +9,36 @@ from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
 from sync_core.domain.values import Alias
 from sync_core.ports import Store, Transaction
-from sync_core.service import Service
+from sync_core.service.service import Service
 from sync_core.settings import Settings, StoreSettings, needed
-from sync_core.shopify.auth import Auth, ClientCredentials, PermanentToken
-from sync_core.shopify.client import ShopifyStore
+
+
+class Stores(Mapping[Alias, Store]):
+    """The stores of the settings; the client of one is made when it is first needed."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = {Alias(name): each for name, each in settings.stores.items()}
+        self._clock = clock
+        self._opened: dict[Alias, Store] = {}
+
+    def __getitem__(self, alias: Alias) -> Store:
+        """Return the client of one store."""
+        if alias not in self._opened:
+            self._opened[alias] = open_store(alias, self._settings[alias], self._clock)
+        return self._opened[alias]
+
+    def __iter__(self) -> Iterator[Alias]:
+        """Yield the aliases."""
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._settings)
+
+    async def close(self) -> None:
+        """Let go of the connections that were made."""
+        for store in self._opened.values():
+            await store.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,20 +47,27 @@ class Parts:
 
     settings: Settings
     database: SqlDatabase
-    stores: Mapping[Alias, Store]
+    stores: Stores
     clock: SteadyClock
     ids: Ids
     service: Service
 
     async def close(self) -> None:
         """Let go of connections and threads."""
-        for store in self.stores.values():
-            await store.close()
+        await self.stores.close()
         self.database.close()
 
 
-def open_store(alias: Alias, settings: StoreSettings, clock: Clock) -> ShopifyStore:
+def open_store(alias: Alias, settings: StoreSettings, clock: Clock) -> Store:
     """Return the client of one store."""
+    # Only now: what the database can answer need not wait for an HTTP client to be imported.
+    from sync_core.shopify.auth import (  # noqa: PLC0415
+        Auth,
+        ClientCredentials,
+        PermanentToken,
+    )
+    from sync_core.shopify.client import ShopifyStore  # noqa: PLC0415
+
     auth: Auth
     if settings.access_token is not None:
         auth = PermanentToken(settings.access_token.get_secret_value())
@@ -66,9 +99,7 @@ def assemble(settings: Settings) -> Parts:
     at = None if database.is_sqlite else database.run(lambda tx: tx.time())
     clock = SteadyClock(WallClock(), at)
     database.run(partial(_enlist, settings))
-    stores: dict[Alias, Store] = {
-        Alias(name): open_store(Alias(name), each, clock) for name, each in settings.stores.items()
-    }
+    stores = Stores(settings, clock)
     service = Service(database, stores, clock, ids)
     return Parts(
         settings=settings,

@@ -1,33 +1,11 @@
 """The command line: `tipo`."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from sync_core.cli import (
-    audit,
-    backup,
-    buffer,
-    check,
-    contested,
-    deliveries,
-    doctor,
-    export,
-    locations,
-    migrate,
-    mode,
-    pack,
-    plugins,
-    receipts,
-    safety_stop,
-    serve,
-    status,
-    stock,
-    takeover,
-)
-from sync_core.cli.runtime import CommandGroup
+from sync_core.cli.commands import CommandGroup
 from sync_core.domain.texts import storable
 
 app = typer.Typer(
@@ -44,6 +22,8 @@ app = typer.Typer(
 
 def _show_version(*, wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - no other command needs it
+
         typer.echo(version("tipo"))
         raise typer.Exit
 
@@ -57,14 +37,6 @@ def _root(
     ] = False,
 ) -> None:
     """Keep the stock of two or more Shopify stores in sync."""
-
-
-for part in (
-    *(serve, check, mode, status, stock, export, receipts, safety_stop, buffer, pack),
-    *(locations, contested, deliveries, audit, doctor, migrate, takeover, backup),
-):
-    part.register(app)
-plugins.register(app)  # the bot and the demo announce themselves: the core knows neither
 
 
 def main() -> None:

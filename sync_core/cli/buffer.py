@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import console, echo, echo_json
 from sync_core.cli.runtime import (
     EXIT_PROBLEM,

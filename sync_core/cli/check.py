@@ -15,7 +15,7 @@ from datetime import datetime
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.comparison import (
     COMPARISON_TIMEOUT_SECONDS,
     ComparisonImpossible,

@@ -19,7 +19,8 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from sync_core.app import Parts, build_reporter
+from sync_core.app.engine_setup import build_reporter
+from sync_core.app.parts import Parts
 from sync_core.cli.output import console
 from sync_core.cli.runtime import CommandFailed
 from sync_core.domain.proposals import Report, ReportKind, ReportState

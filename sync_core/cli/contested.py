@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table, format_time
 from sync_core.cli.receipts import CLI_RULE, Timeout, describe_write, wait_for_receipt
 from sync_core.cli.runtime import (

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import typer
 from pydantic import SecretStr
 
-from sync_core.app import Parts, assemble, export_folder, open_frontends, open_store
+from sync_core.app.engine_setup import export_folder
+from sync_core.app.frontends import open_frontends
+from sync_core.app.parts import Parts, assemble, open_store
 from sync_core.cli import doctor_checks
 from sync_core.cli.output import console, echo_json, format_time
 from sync_core.cli.runtime import (

@@ -14,7 +14,7 @@ from typing import Annotated, TextIO, TypeVar
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import console
 from sync_core.cli.runtime import CommandFailed, run_with_parts
 from sync_core.db.exports import ExplainedOrders, ExportLine, SqlExports, TimeRange

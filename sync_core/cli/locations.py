@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table
 from sync_core.cli.runtime import (
     EXIT_PROBLEM,

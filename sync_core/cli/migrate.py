@@ -2,7 +2,7 @@
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json
 from sync_core.cli.runtime import AsJson, Yes, confirm, database_name, run_with_parts
 from sync_core.settings import load

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.check import EXIT_INTERRUPTED, as_number, as_texts
 from sync_core.cli.comparison import COMPARISON_TIMEOUT_SECONDS, require_stores, wait_for_report
 from sync_core.cli.output import console, echo, echo_json, echo_table

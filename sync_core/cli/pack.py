@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.buffer import parse_request
 from sync_core.cli.output import console, echo, echo_json
 from sync_core.cli.receipts import CLI_RULE, Timeout, describe_write, wait_for_receipt

@@ -6,16 +6,14 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from typer.core import TyperGroup
 
 from sync_core import logs
-from sync_core.app import Parts, assemble
-from sync_core.cli.output import echo_json
+from sync_core.app.parts import Parts, assemble
 from sync_core.db.database import plain_url
 from sync_core.domain.proposals import Person
 from sync_core.errors import NoDatabase, TipoError, cut
@@ -23,9 +21,7 @@ from sync_core.settings import Settings, load, needed
 
 T = TypeVar("T")
 
-EXIT_OK = 0
 EXIT_PROBLEM = 1
-EXIT_FAILED = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
@@ -36,22 +32,6 @@ ProductWords = Annotated[
 
 class CommandFailed(TipoError):
     """A command cannot do what it is for; says why, and what to do next."""
-
-
-class CommandGroup(TyperGroup):
-    """The commands; what Tipo says on purpose is a sentence, not a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        given = [*ctx._protected_args, *ctx.args]  # noqa: SLF001 - what the command was given
-        try:
-            return super().invoke(ctx)
-        except TipoError as exc:
-            if "--json" in given:
-                echo_json({"error": str(exc)})
-            for line in str(exc).splitlines():
-                typer.echo(f"tipo: {logs.printable(line)}", err=True)
-            raise typer.Exit(EXIT_FAILED) from exc
 
 
 def run_with_parts(work: Callable[[Parts], Awaitable[T]], *, create: bool = False) -> T:

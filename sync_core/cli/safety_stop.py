@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.export import format_csv_line, open_output
 from sync_core.cli.output import console, echo, echo_json, echo_table
 from sync_core.cli.receipts import CLI_RULE, Timeout, wait_for_receipt

@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from sync_core import logs
-from sync_core.app import App
+from sync_core.app.server import App
 from sync_core.cli.runtime import AsJson, CommandFailed, database_name, open_parts
 from sync_core.settings import Settings, load, needed
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table, format_age, format_time
 from sync_core.cli.runtime import AsJson, Yes, confirm, run_with_parts, user_name
 from sync_core.cli.safety_stop import describe_stop, format_products

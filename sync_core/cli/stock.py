@@ -5,7 +5,7 @@ from datetime import datetime
 
 import typer
 
-from sync_core.app import Parts
+from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table, format_age, signed
 from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, ProductWords, run_with_parts
 from sync_core.domain.values import Mode

@@ -3,21 +3,25 @@
 The scripts lie in `alembic/` of a checkout, and travel in the package as `sync_core/migrations`.
 All that is missing is applied in one transaction: a start that fails half-way leaves the database
 as it was, and of several processes that start at the same moment one migrates while the others
-wait.
+wait. Alembic is imported only where something is missing, or to write a migration: most starts find
+the newest revision there.
 """
 
+import re
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from sync_core.errors import DatabaseTooNew
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATION_LOCK_ID = 0x7469706F  # "tipo", as PostgreSQL's advisory locks are numbers
+
+BEFORE = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
 
 TIMEOUTS_LIFTED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
@@ -30,13 +34,18 @@ def scripts() -> Path:
 
 def revisions() -> list[str]:
     """Return the revisions that this Tipo knows, oldest first."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     walked = ScriptDirectory.from_config(_config()).walk_revisions()
     return [each.revision for each in walked][::-1]
 
 
 def head() -> str:
-    """Return the newest revision that this Tipo knows."""
-    return revisions()[-1]
+    """Return the newest revision that this Tipo knows: the one that no other comes after."""
+    texts = {each.stem: each.read_text("utf-8") for each in (scripts() / "versions").glob("*.py")}
+    before = {name for script in texts.values() for name in BEFORE.findall(script)}
+    (newest,) = texts.keys() - before  # a script is named by its revision
+    return newest
 
 
 def current(engine: Engine) -> str | None:
@@ -60,21 +69,28 @@ def migrate(engine: Engine) -> list[str]:
             connection.execute(
                 text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK_ID}
             )
-        missing = _missing(_at(connection))
+        at = _at(connection)
+        missing = [] if at == head() else _missing(at)
         if missing:
+            from alembic import command  # noqa: PLC0415
+
             command.upgrade(_config(connection), "head")
     return missing
 
 
 def draft(engine: Engine, revision: str) -> None:
     """Write a migration for what the models have and a migrated database lacks; then edit it."""
+    from alembic import command  # noqa: PLC0415
+
     migrate(engine)
     with engine.begin() as connection:
         words = revision.replace("_", " ")
         command.revision(_config(connection), words, rev_id=revision, autogenerate=True)
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -84,7 +100,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _at(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version"))
+    return found.scalar_one_or_none()
 
 
 def _missing(at: str | None) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Table, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import ProductToReadRow
@@ -28,8 +27,7 @@ class SqlProductsToRead(SqlRepository):
 
     def enqueue_product(self, store: Alias, product: int, *, now: datetime) -> None:
         """Note that a product has changed, whether or not somebody is reading it right now."""
-        dialect = sqlite if self.is_sqlite else postgresql
-        new = dialect.insert(TO_READ).values(
+        new = self.insert(TO_READ).values(
             store=store, product_id=product, mark=1, attempts=0, wanted_at=now, try_at=now
         )
         keys = [TO_READ.c.store, TO_READ.c.product_id]

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 
@@ -26,20 +25,27 @@ class SqlRepository:
         """Execute a statement, once or for each of the rows."""
         return self.connection.execute(statement, rows)
 
+    def insert(self, table: Table) -> Any:
+        """Return an INSERT that may say what to do about conflicts, in the words of the dialect."""
+        # Each in its own time: whoever has SQLite need not wait for all drivers of PostgreSQL.
+        if self.is_sqlite:
+            from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
+        else:
+            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415
+        return insert(table)
+
     def insert_new(self, table: Table, rows: Sequence[dict[str, Any]]) -> int:
         """Insert the rows that break no constraint, in few statements; return how many."""
-        dialect = sqlite if self.is_sqlite else postgresql
         count = 0
         for some in chunks(rows, 500):
-            new = dialect.insert(table).values(some).on_conflict_do_nothing()
+            new = self.insert(table).values(some).on_conflict_do_nothing()
             count += len(self.run(new.returning(*table.primary_key)).all())
         return count
 
     def upsert(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows, or make the rows of the same primary key equal to them."""
-        dialect = sqlite if self.is_sqlite else postgresql
         keys = [column.name for column in table.primary_key]
         for some in chunks(rows, 200):
-            statement = dialect.insert(table).values(some)
+            statement = self.insert(table).values(some)
             fresh = {name: statement.excluded[name] for name in some[0] if name not in keys}
             self.run(statement.on_conflict_do_update(index_elements=keys, set_=fresh))

@@ -43,6 +43,9 @@ NAMED = text("sku <> ''")  # the others would all have one hash
 ZERO = {"server_default": text("0")}  # for columns that older rows have not got
 FALSE = {"server_default": text("false")}
 
+# A row is never validated, so nothing is built that would do it: with 31 tables that takes a while.
+SQLModel.model_config["defer_build"] = True
+
 Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
 

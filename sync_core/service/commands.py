@@ -40,8 +40,8 @@ from sync_core.workers.decision_handlers import (
     try_undo,
 )
 from sync_core.workers.drift_report import report_open_findings
-from sync_core.workers.engine import WAKEUP_SETTING
 from sync_core.workers.proposer import Proposer
+from sync_core.workers.wakeup import WAKEUP_SETTING
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from sync_core.clock import Clock
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.views import Overview, StoreView
 from sync_core.ports import Database
-from sync_core.service import Service
+from sync_core.service.service import Service
 from sync_core.web.receiver import Receiver
 from sync_core.workers.supervisor import Supervisor
 

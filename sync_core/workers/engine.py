@@ -23,9 +23,8 @@ from sync_core.workers.sealer import Sealer
 from sync_core.workers.sender import Sender
 from sync_core.workers.store_upkeep import StoreUpkeep, request_refused
 from sync_core.workers.supervisor import Supervisor, Work
-from sync_core.workers.wakeup import WakeupTopic
+from sync_core.workers.wakeup import WAKEUP_SETTING, WakeupTopic
 
-WAKEUP_SETTING = "wakeup"  # the setting that other processes change to wake this one
 MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself
 BLOCKED_RETRY_SECONDS = 60.0  # seconds between questions to a store that does not accept us
 

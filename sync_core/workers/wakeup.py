@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+WAKEUP_SETTING = "bell"  # the setting that other processes change to wake this one
+
 
 class Wakeup:
     """Rung by whoever makes work, waited for by whoever does it."""

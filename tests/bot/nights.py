@@ -12,7 +12,7 @@ from sync_core.db.database import SqlDatabase
 from sync_core.domain.proposals import Choice, Option, Person, ProposalKind, ReportKind
 from sync_core.domain.values import Event
 from sync_core.proposals import Draft, ReportRequest
-from sync_core.service import Service
+from sync_core.service.service import Service
 from sync_core.workers.drift_report import report_done
 from tests.bot.conftest import at_work
 

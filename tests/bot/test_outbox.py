@@ -18,7 +18,7 @@ from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.values import Event, Severity
 from sync_core.domain.views import Post
-from sync_core.service import Service
+from sync_core.service.service import Service
 from tests.bot.conftest import Staff, Ticking
 from tests.bot.fake_service import FakeService
 

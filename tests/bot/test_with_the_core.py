@@ -14,11 +14,12 @@ from starlette.routing import Mount
 
 from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
-from sync_core.app import App, assemble
+from sync_core.app.parts import assemble
+from sync_core.app.server import App
 from sync_core.domain.proposals import ReportKind
 from sync_core.proposals import ReportRequest
 from sync_core.settings import load
-from sync_core.workers.engine import WAKEUP_SETTING
+from sync_core.workers.wakeup import WAKEUP_SETTING
 from tests.bot.conftest import ACKED_WITHIN_MS, served, until
 
 LONG = 20.0

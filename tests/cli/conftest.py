@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
-from sync_core.app import App, assemble
+from sync_core.app.parts import assemble
+from sync_core.app.server import App
 from sync_core.cli import app, mode, runtime
 from sync_core.clock import WallClock
 from sync_core.settings import load

@@ -53,14 +53,14 @@ def test_nobody_to_ask_is_no_yes(alone, bare):
     assert list(bare.glob("tipo.db.*")) == []
 
 
-def test_a_database_that_is_served_is_backed_up_and_not_replaced(met, bare):
+def test_a_database_that_is_served_is_backed_up_and_not_replaced(baselined, bare):
     with serving():
-        met("backup", "tipo.backup")
-        said = met("restore", "tipo.backup", "--yes", expect=2).output
+        baselined("backup", "tipo.backup")
+        said = baselined("restore", "tipo.backup", "--yes", expect=2).output
     assert "in use: stop `tipo serve`" in said
     assert list(bare.glob("tipo.db.replaced*")) == []
     rest()
-    met("restore", "tipo.backup", "--yes")
+    baselined("restore", "tipo.backup", "--yes")
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def test_status_says_that_nobody_serves(tipo):
     assert tipo.json("status")["serving"] is False
 
 
-def test_status_counts_what_there_is(met):
-    said = met.json("status")
+def test_status_counts_what_there_is(baselined):
+    said = baselined.json("status")
     assert (said["overview"]["pools"], said["overview"]["agreed"]) == (12, 12)
     assert [each["alias"] for each in said["overview"]["stores"]] == ["eu", "us"]
-    assert "12 of 12 matched products synced" in met("status").output
+    assert "12 of 12 matched products synced" in baselined("status").output
 
 
 def test_mode_shows_modes(known):
@@ -107,34 +107,34 @@ async def _all_met(service):
     return not any(each.waiting for each in await service.baselines())
 
 
-def test_stock_shows_what_stores_show(met):
-    pools = met.json("stock", JACKET)["pools"]
+def test_stock_shows_what_stores_show(baselined):
+    pools = baselined.json("stock", JACKET)["pools"]
     assert [(p["shared"], [lv["shows"] for lv in p["levels"]]) for p in pools] == [(50, [50, 50])]
-    said = met("stock", "slim-fit-denim-jacket").output
+    said = baselined("stock", "slim-fit-denim-jacket").output
     assert said.count("50 shared") == 3
     assert "in sync" in said
 
 
-def test_stock_lists_many_hits_to_choose_from(met):
-    said = met("stock", "fit").output
+def test_stock_lists_many_hits_to_choose_from(baselined):
+    said = baselined("stock", "fit").output
     assert "products match. Choose one by its SKU" in said
 
 
-def test_stock_of_nothing_is_bad_news(met):
-    assert "No synced product matches" in met("stock", "zebra", "saddle", expect=1).output
-    assert met.json("history", "zebra", expect=1)["pools"] == []
+def test_stock_of_nothing_is_bad_news(baselined):
+    assert "No synced product matches" in baselined("stock", "zebra", "saddle", expect=1).output
+    assert baselined.json("history", "zebra", expect=1)["pools"] == []
 
 
-def test_history_tells_who_moved_what(met):
-    met.shops["us"].sell(JACKET, 5)
-    met.work(moved_everywhere(JACKET, 45))
+def test_history_tells_who_moved_what(baselined):
+    baselined.shops["us"].sell(JACKET, 5)
+    baselined.work(moved_everywhere(JACKET, 45))
 
-    entries = met.json("history", JACKET)["pools"][0]["entries"]
+    entries = baselined.json("history", JACKET)["pools"][0]["entries"]
     assert [(each["store"], each["kind"], each["delta"]) for each in entries] == [
         ("us", "movement", -5),
         ("eu", "adjustment", -5),
     ]
-    said = met("history", JACKET).output
+    said = baselined("history", JACKET).output
     assert "→ shared 45" in said
     assert "written after" in said
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.demo.team import create_team
-from sync_core.app import open_store
+from sync_core.app.parts import open_store
 from sync_core.cli import doctor, doctor_checks
 from sync_core.clock import WallClock
 from sync_core.db.database import SqlDatabase
@@ -37,10 +37,10 @@ async def _holds_its_leases(service):
     return [each.state for each in await service.leases()] == [LeaseState.OURS] * 2
 
 
-def test_all_is_well(met):
-    met.work(_holds_its_leases)
-    met.shops["us"].access.scopes.remove("read_orders")
-    found = printed(met)
+def test_all_is_well(baselined):
+    baselined.work(_holds_its_leases)
+    baselined.shops["us"].access.scopes.remove("read_orders")
+    found = printed(baselined)
     assert says(found, "database", "ok", "durable")
     for alias in ("eu", "us"):
         assert says(found, alias, "ok", "token accepted")
@@ -50,16 +50,16 @@ def test_all_is_well(met):
     assert says(found, "eu", "warn", "read_orders") == []
     assert says(found, "us", "warn", "no read_orders")
     assert says(found, "webhooks", "warn", "polled every 5 s")
-    assert "ok   eu" in met("doctor").output
+    assert "ok   eu" in baselined("doctor").output
 
 
-def test_another_tipo_is_found_before_this_one_has_started(met, bare):
+def test_another_tipo_is_found_before_this_one_has_started(baselined, bare):
     """A new container with a new database: better told before it stands there and waits."""
-    met.work(_holds_its_leases)
+    baselined.work(_holds_its_leases)
     (bare / "tipo.db").rename(bare / "elsewhere.db")
     for wal in bare.glob("tipo.db-*"):
         wal.unlink()
-    found = printed(met, expect=1)
+    found = printed(baselined, expect=1)
     for alias in ("eu", "us"):
         (then,) = says(found, alias, "fail", "writes to it")
         assert f"`tipo takeover {alias}`" in then
@@ -87,18 +87,18 @@ def older(tx, now):
         tx.note_lease(alias, LeaseState.OLDER, None, weak=False, now=now)
 
 
-def test_a_store_that_keeps_no_mark_is_told(met):
-    met.shops["us"].faults.no_metafields = True
-    assert says(printed(met), "us", "warn", "doesn't store Tipo's mark")
+def test_a_store_that_keeps_no_mark_is_told(baselined):
+    baselined.shops["us"].faults.no_metafields = True
+    assert says(printed(baselined), "us", "warn", "doesn't store Tipo's mark")
 
 
-def test_the_night_is_due_and_has_room(met):
-    found = printed(met)
+def test_the_night_is_due_and_has_room(baselined):
+    found = printed(baselined)
     assert says(found, "nightly", "ok", "(02:30 UTC)")
     assert says(found, "nightly", "ok", "exports need about 0.0 MB in ")
 
 
-def test_a_night_without_room_or_folder(met):
+def test_a_night_without_room_or_folder(baselined):
     """A million variants are gigabytes of exports: better told now than at night."""
     engine = SqlDatabase("sqlite:///tipo.db").engine
     try:

@@ -53,11 +53,11 @@ def movement(number, at, *, delta=-1, level=1, pool=1):
 
 
 @pytest.fixture
-def sold(met):
+def sold(baselined):
     """Five have been sold in us, and eu has been told."""
-    met.shops["us"].sell(JACKET, 5)
-    met.work(all_settled(JACKET, 45))
-    return met
+    baselined.shops["us"].sell(JACKET, 5)
+    baselined.work(all_settled(JACKET, 45))
+    return baselined
 
 
 @pytest.mark.parametrize("what", list(ExportKind))

@@ -126,18 +126,18 @@ def test_no_receipts_yet(known):
 
 
 # -- buffers
-def test_units_are_kept_back_from_a_store(met):
-    said = met("buffer", JACKET, "2", "us", "--yes").output
+def test_units_are_kept_back_from_a_store(baselined):
+    said = baselined("buffer", JACKET, "2", "us", "--yes").output
     assert "2 units kept back from us: 1 levels changed" in said
     with serving():
         ask(_until_quiet)
-    assert shown(met) == [50, 48]
-    told = met.json("buffer", "slim-fit-denim-jacket", "0", "--yes")
+    assert shown(baselined) == [50, 48]
+    told = baselined.json("buffer", "slim-fit-denim-jacket", "0", "--yes")
     assert (told["buffer"], told["store"], told["levels"], len(told["pools"])) == (0, None, 1, 3)
 
 
-def test_units_of_all_are_kept_back(met):
-    assert met.json("buffer", "ALL", "1", "--yes") == {
+def test_units_of_all_are_kept_back(baselined):
+    assert baselined.json("buffer", "ALL", "1", "--yes") == {
         "pools": "all",
         "buffer": 1,
         "store": None,
@@ -205,8 +205,8 @@ def test_a_pack_size_is_shown_before_it_is_asked_for(alone, person):
         pytest.param(("fit", "6"), "products match. Choose one", 1, id="too many products"),
     ],
 )
-def test_wrong_words_about_packs(met, words, says, code):
-    assert says in met("pack", *words, expect=code).output
+def test_wrong_words_about_packs(baselined, words, says, code):
+    assert says in baselined("pack", *words, expect=code).output
 
 
 # -- places
@@ -287,8 +287,8 @@ def test_a_mode_may_be_chosen_where_no_comparison_is_possible(known, person):
     assert known.json("mode")["modes"] == {"us": "one-way"}
 
 
-def test_off_needs_no_comparison(met, person):
+def test_off_needs_no_comparison(baselined, person):
     rest()
-    said = met("mode", "off", says="y\n").output
+    said = baselined("mode", "off", says="y\n").output
     assert "Compared just now" not in said
-    assert met.json("mode")["modes"] == {"us": "off"}
+    assert baselined.json("mode")["modes"] == {"us": "off"}

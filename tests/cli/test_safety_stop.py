@@ -12,16 +12,16 @@ BEFORE = [50, 50]
 
 
 @pytest.fixture
-def stopped(met, monkeypatch):
+def stopped(baselined, monkeypatch):
     """Everything in `eu` was set to zero, and the safety stop asks about it."""
     monkeypatch.setenv("TIPO_SAFETY_STOP__POOLS", "1")
-    eu = met.shops["eu"]
+    eu = baselined.shops["eu"]
     for item in eu.items.values():
         eu.edit(item.id, to=0)
     with serving():
         ask(_until(_is_asked))
     rest()
-    return met
+    return baselined
 
 
 async def _is_asked(service):

@@ -17,7 +17,7 @@ from sync_core.domain.proposals import (
     Write,
 )
 from sync_core.proposals import Draft, ReportRequest
-from sync_core.service import Service
+from sync_core.service.service import Service
 from tests.db.conftest import NOON, after
 
 MANY = int(os.environ.get("TIPO_MANY", "1200"))  # more than one part, and than a receipt lists

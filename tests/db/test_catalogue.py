@@ -17,7 +17,7 @@ from sync_core.domain.location_groups import LocationGroup, NewPool, PoolAssignm
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Mode, Outcome
 from sync_core.ports import Location, ShopFacts
-from sync_core.service import Service
+from sync_core.service.service import Service
 from sync_core.workers.batch_planner import PAUSED_SETTING
 from sync_core.workers.catalogue_sync import CatalogueSync
 from tests.conftest import needs_postgres

@@ -144,7 +144,7 @@ SOLD = """INSERT INTO variant (store, item, variant_id, product_id, handle, titl
 def test_the_barcode_that_a_variant_had_is_one_of_its_barcodes(empty, monkeypatch):
     """An upgraded Tipo finds and matches what it knew, before any store has been read again."""
     then = revisions().index(BARCODES)
-    monkeypatch.setattr("sync_core.db.migrate.command.upgrade", _to(revisions()[then - 1]))
+    monkeypatch.setattr("alembic.command.upgrade", _to(revisions()[then - 1]))
     migrate(empty.engine)
     monkeypatch.undo()
     yes, no = ("1", "0") if empty.engine.dialect.name == "sqlite" else ("true", "false")

@@ -159,7 +159,7 @@ def first_words(table, head):
 def test_the_table_of_the_command_line_has_every_command():
     """What is not in the table is not found."""
     told = first_words(section(README, "Commands"), "tipo")
-    assert sorted(told) == sorted(CLI.commands)
+    assert sorted(told) == sorted(CLI.list_commands(None))
 
 
 def test_the_table_of_slack_has_every_command():
@@ -197,7 +197,7 @@ def odd_of(head, words):
     while rest and getattr(command, "commands", None):
         if rest[0] not in command.commands:
             break
-        command = command.commands[rest.pop(0)]
+        command = command.get_command(None, rest.pop(0))
     options = {name for each in command.params for name in each.opts} | {"--help"}
     if command is CLI and rest and rest[0] not in options:
         return rest[0]

@@ -13,7 +13,7 @@ from sync_core.db.tables import Utc
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
-from sync_core.service import Service
+from sync_core.service.service import Service
 from sync_core.workers import decider
 from sync_core.workers.context import AutoApproval, EngineConfig
 from sync_core.workers.proposer import Proposer

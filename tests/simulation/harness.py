@@ -29,7 +29,7 @@ from sync_core.domain.audit import breaches
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Alias, Mode, Role
 from sync_core.ports import Delivery
-from sync_core.service import Service
+from sync_core.service.service import Service
 from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import parse_webhook, topics, verify
@@ -262,7 +262,7 @@ class Harness:
         return self.rng.uniform(0, 2 * self._latency)
 
     @property
-    def all_of_us(self) -> "list[House]":
+    def all_of_us(self) -> "list[Harness]":
         """Return every Tipo on these stores."""
         return [self, *self.rivals]
 

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import select, text
 
-from sync_core.app import App, assemble
+from sync_core.app.parts import assemble
+from sync_core.app.server import App
 from sync_core.db.database import SqlDatabase
 from sync_core.db.tables import DeliveryRow
 from sync_core.settings import load

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import httpx
 
-from sync_core.app import App, assemble
+from sync_core.app.parts import assemble
+from sync_core.app.server import App
 from sync_core.workers import timekeeper
 from tests.web.conftest import HOST
 

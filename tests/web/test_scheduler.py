@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert, text
 
-from sync_core.app import assemble
+from sync_core.app.parts import assemble
 from sync_core.app.scheduler import Scheduler
 from sync_core.db.deliveries import DELIVERY
 from sync_core.domain.values import Alias, Event

@@ -9,7 +9,7 @@ from bot.messages import block_kit, circuit_breaker, home, incidents, modes, pro
 from bot.messages.decisions import decision_answer
 from sync_core.domain.proposals import (
     Answer,
-    Change,
+    MissedChange,
     Choice,
     Clicked,
     ProposalKind,
@@ -261,11 +261,11 @@ MOVED = "the stock has changed: it is 40 now"
     ("given", "told"),
     [
         (
-            receipt(line(writes=FOUR, change=Change(store="us", delta=-4, order="order #7"))),
+            receipt(line(writes=FOUR, change=MissedChange(store="us", delta=-4, order="order #7"))),
             "Fixed Jacket: EU 46 \u2192 42 (US sold 4, order #7). Approved by ",
         ),
         (
-            receipt(line(writes=FOUR, change=Change(store="us", delta=-4))),
+            receipt(line(writes=FOUR, change=MissedChange(store="us", delta=-4))),
             "Fixed Jacket: EU 46 \u2192 42 (US changed by \u22124). Approved by ",
         ),
         (receipt(line()), "Fixed Jacket: nothing had to be written. Approved by "),
