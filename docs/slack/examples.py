@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot import activity as activities
+from bot import notifications
 from bot.messages import (
     answers,
     circuit_breaker,
@@ -282,9 +283,9 @@ def _notice(number: int, kind: str, subject: str, minutes: float = 0, **given: A
     return Notification(id=number, kind=kind, subject=subject, at=at, **{**facts, **given})
 
 
-def _told(*notifications: Notification, kind: str = "incident") -> Message:
+def _told(*arrived: Notification, kind: str = "incident") -> Message:
     """Return the first message of a kind that notices become."""
-    made = notifications.aggregate_notifications({}, notifications, now=NOW, policy=POLICY)
+    made = notifications.aggregate_notifications({}, arrived, now=NOW, policy=POLICY)
     post = next(each for each in made if each.kind == kind)
     return posts.render(post, posts.NOTHING_FOUND, NOW)
 
@@ -298,13 +299,13 @@ def _oversold() -> Message:
     return _told(_notice(1, "oversold", "pool:7", severity="critical", facts=facts))
 
 
-def _held(*, over: bool = False) -> Message:
+def _held(*, resolved: bool = False) -> Message:
     facts = {"store": US, "why": "Shopify rejected Tipo's access token (401)"}
     begun = _notice(1, "store_blocked", f"store:{US}", severity="critical", facts=facts)
     ended = _notice(
         2, "store_blocked", f"store:{US}", 12, severity="info", resolved=True, facts=facts
     )
-    return _told(begun, *([ended] if over else []))
+    return _told(begun, *([ended] if resolved else []))
 
 
 def _left_alone(kind: str = "incident") -> Message:
