@@ -9,9 +9,9 @@ from bot.messages import block_kit, circuit_breaker, home, incidents, modes, pro
 from bot.messages.decisions import decision_answer
 from sync_core.domain.proposals import (
     Answer,
-    MissedChange,
     Choice,
     Clicked,
+    MissedChange,
     ProposalKind,
     Receipt,
     ReceiptLine,
