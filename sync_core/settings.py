@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     nightly: NightlySettings = Field(default_factory=NightlySettings)
     catch_up: CatchUpSettings = Field(default_factory=CatchUpSettings)
     safety_stop: SafetyStopSettings = Field(default_factory=SafetyStopSettings)
-    brake: dict[str, Any] | None = None  # what `safety_stop` was called; refused, not ignored
+    brake: dict[str, Any] | None = Field(None, exclude=True)  # what `safety_stop` was called once
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     log_format: Literal["text", "json"] = "text"

@@ -28,11 +28,11 @@ class Listing(NamedTuple):
 
 COMMANDS = {
     "serve": Listing(
-        "sync_core.cli.serve", "Keep the stores equal until stopped (SIGTERM or Ctrl-C)."
+        "sync_core.cli.serve", "Keep the stores in sync until stopped (SIGTERM or Ctrl-C)."
     ),
     "check": Listing(
         "sync_core.cli.check",
-        "Compare the stores now; exit 1 if anything differs that a person must decide.",
+        "Compare the stores now; exit 1 if a mismatch needs a decision.",
     ),
     "mode": Listing(
         "sync_core.cli.mode",
@@ -40,19 +40,19 @@ COMMANDS = {
     ),
     "status": Listing(
         "sync_core.cli.status",
-        "Show how things stand: the stores, their modes, what is pending and what is open.",
+        "Show the stores, their modes, what is pending and what is open.",
     ),
-    "pause": Listing("sync_core.cli.status", "Stop writing to all stores; go on counting."),
-    "resume": Listing(
-        "sync_core.cli.status", "Write again: the sum of what is owed to each level."
+    "pause": Listing(
+        "sync_core.cli.status", "Stop writing to all stores; sales are still counted."
     ),
+    "resume": Listing("sync_core.cli.status", "Write all pending changes, and go on."),
     "stock": Listing(
         "sync_core.cli.stock",
-        "Show what each store has of a product: live, by the book, and what is owed.",
+        "Show what each store has of a product: live, expected, and pending.",
     ),
     "history": Listing(
         "sync_core.cli.stock",
-        "Show who moved what, what people decided, and what Tipo wrote, as a timeline.",
+        "Show why a product has its number: sales, edits, decisions, and what Tipo wrote.",
     ),
     "export": Listing(
         "sync_core.cli.export",
@@ -63,7 +63,7 @@ COMMANDS = {
     ),
     "undo": Listing(
         "sync_core.cli.receipts",
-        "Take back what a receipt did, as a delta: what was sold since then stays sold.",
+        "Undo what a receipt did, as a delta: what was sold since then stays sold.",
     ),
     "safety-stop": Listing(
         "sync_core.cli.safety_stop",
@@ -96,7 +96,7 @@ COMMANDS = {
     ),
     "backup": Listing(
         "sync_core.cli.backup",
-        "Write a consistent copy of the database to a new file, while Tipo goes on.",
+        "Write a consistent copy of the database to a new file, while Tipo runs.",
     ),
     "restore": Listing(
         "sync_core.cli.backup",
@@ -104,7 +104,7 @@ COMMANDS = {
     ),
     "locations": Listing(
         "sync_core.cli.locations",
-        "Show the location map: which locations belong together, and which belong nowhere.",
+        "Show which locations share stock, and which don't.",
     ),
     "deliveries": Listing(
         "sync_core.cli.deliveries",

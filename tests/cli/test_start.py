@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import typer
@@ -23,6 +24,7 @@ SERVING = {
 # Runs a command and says, last, what was imported for it.
 IMPORTED = """
 import sys
+from importlib import import_module
 from sync_core.cli import app
 try:
     app(sys.argv[1:], prog_name="tipo")
@@ -77,5 +79,5 @@ def test_every_command_of_a_module_is_in_the_table():
     """One that is not in the table cannot be found."""
     added = typer.Typer()
     for module in {each.module for each in COMMANDS.values()}:
-        sys.modules[module].register(added)
+        import_module(module).register(added)
     assert set(typer.main.get_group(added).commands) == set(COMMANDS)

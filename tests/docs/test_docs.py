@@ -91,8 +91,10 @@ def said(field):
 
 
 def settings_of(model, prefix):
-    """Yield each setting's variable and default."""
+    """Yield each setting's variable and default, but for names that are refused by now."""
     for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
         variable = f"{prefix}{name.upper()}"
         kind = field.annotation
         if variable == "TIPO_STORES":

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bot.commands.grammar import TABLE, help_rows
+from bot.commands.grammar import COMMANDS, help_rows
 from bot.messages import answers, findings, incidents
 from bot.messages.block_kit import ALARMS, SIGNS, Message
 from sync_core.cli import app
@@ -131,7 +131,7 @@ def test_help_is_in_plain_words():
     assert "/tipo locations" in rows
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.word)
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.word)
 def test_hints_are_in_plain_words(row):
     assert dialect(f"{row.usage} {row.does} {row.example}") == []
 

@@ -104,9 +104,9 @@ def store(n, text, **given):
         "role": Role.DESTINATION if n else Role.SOURCE,
         "mode": Mode.TWO_WAY if n else None,
         "levels": 1204,
-        "met": 1200,
+        "baselined": 1200,
         "due": 0,
-        "looks": 0,
+        "refreshes": 0,
         "suspended": 4,
         "open": 0,
         "last_delivery_at": NOW - timedelta(seconds=4),
@@ -140,12 +140,12 @@ def level(n, text, **given):
         "store": alias(n),
         "item": 7,
         "location": 9,
-        "place": text,
+        "location_group": text,
         "mode": Mode.TWO_WAY,
         "book": 45,
         "shows": 45 if n else None,
-        "owed": n,
-        "met": True,
+        "outstanding": n,
+        "baselined": True,
         "suspended": ["untracked", text, None][n % 3],
         "open_delta": -5 if n % 2 else None,
         "awaits_refresh": False,
@@ -159,7 +159,7 @@ def pool(n, text, levels=2, **given):
         "id": n + 1,
         "title": text,
         "handle": text,
-        "place": text,
+        "location_group": text,
         "shared": [45, None, -3][n % 3],
         "moved_at": NOW,
         "levels": tuple(level(each, text) for each in range(levels)),
@@ -473,7 +473,7 @@ MESSAGES = {
     "brake, why": lambda n, t: circuit_breaker.breaker_alert(facts={"why": t}, token=None, at=NOW),
     **{f"incident, {k}": lambda n, t, k=k: incident(k, n, t) for k in STORY_KINDS},
     **{
-        f"incident over, {k}": lambda n, t, k=k: incident(k, n, t, resolved=NOW.isoformat())
+        f"incident over, {k}": lambda n, t, k=k: incident(k, n, t, over=NOW.isoformat())
         for k in STORY_KINDS
     },
     "incident, worse": lambda n, t: incident("store_blocked", n, t, moved="incident:9"),
@@ -594,7 +594,7 @@ def notice(n, kind="suspended", subject=None, at=NOW, **given):
         "subject": subject or f"level:{n}",
         "severity": "warning",
         "facts": {"title": "Slim Fit Denim Jacket", "store": "eu", "why": "untracked"},
-        "over": False,
+        "resolved": False,
         "at": at,
     }
     return Notification(**{**facts, **given})

@@ -76,7 +76,7 @@ def test_it_asks_for_one_thing_and_asks_before_it_does_it():
 
 
 def test_once_it_is_over_it_says_how_it_ended():
-    over = body(resolved=NOW.isoformat(), facts={**FACTS, "ended": "resumed"})
+    over = body(over=NOW.isoformat(), facts={**FACTS, "ended": "resumed"})
     told = incidents.incident(body=over, now=NOW)
     assert "Tipo updates it again." in everything(told) + told.text
     assert labels(told) == []

@@ -303,7 +303,7 @@ MOVED = "the stock has changed: it is 40 now"
             "EU's new numbers were applied: 1 product. Approved by ",
         ),
         (
-            receipt(line(Choice.HOLD, title="eu"), kind=ProposalKind.CIRCUIT_BREAKER),
+            receipt(line(Choice.INVESTIGATE, title="eu"), kind=ProposalKind.CIRCUIT_BREAKER),
             "The change in EU is being looked into; nothing was written. Taken on by ",
         ),
     ],
@@ -333,7 +333,7 @@ def test_a_receipt_that_is_under_way_claims_nothing():
     assert "1 of 2 done, the rest is pending." in said
 
 
-@pytest.mark.parametrize("choice", [Choice.RELEASE, Choice.HOLD, Choice.DISCARD])
+@pytest.mark.parametrize("choice", [Choice.RELEASE, Choice.INVESTIGATE, Choice.DISCARD])
 def test_a_click_on_a_safety_stop_is_answered_for_what_it_is(choice):
     one = replace(proposal(1, "eu"), kind=ProposalKind.CIRCUIT_BREAKER, choice=choice)
     said = decision_answer(
