@@ -8,7 +8,7 @@ from bot.bolt import build_bot
 from bot.checks import check_slack
 from bot.slack_api import SlackNoAnswer
 from sync_core.clock import RandomIds
-from sync_core.domain.checks import SyncState
+from sync_core.domain.checks import CheckState
 from tests.bot.conftest import ACKED_WITHIN_MS, at_work, until
 
 
@@ -22,7 +22,7 @@ async def checked(staff, core, **given):
 async def test_what_is_right_is_said_to_be_right(staff, core):
     """Named approvers, a channel with the bot in it, all scopes."""
     states, _ = await checked(staff, core, approvers=(staff.ann.id, staff.team.id))
-    assert states == {SyncState.OK}
+    assert states == {CheckState.OK}
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ async def test_what_is_wrong_says_what_to_do(staff, core, change, part):
     """`tipo doctor` is the first thing that people run."""
     change(staff)
     states, said = await checked(staff, core, approvers=(staff.ann.id,))
-    assert SyncState.FAIL in states
+    assert CheckState.FAIL in states
     assert part in said
 
 
 async def test_wrong_settings_are_found(staff, core):
     """A channel's name instead of its id, an approver who has left."""
     states, said = await checked(staff, core, channel="C0NOWHERE", approvers=("U0NOBODY",))
-    assert SyncState.FAIL in states
+    assert CheckState.FAIL in states
     assert "cannot be seen" in said
     assert "nobody can approve anything" in said
 

@@ -44,7 +44,7 @@ class RealNews:
         news = Event(
             kind=kind, subject=subject, severity=Severity(severity), facts=facts, resolved=resolved
         )
-        await self.database.transaction(lambda tx: tx.tell([news], now=self.clock.now()))
+        await self.database.transaction(lambda tx: tx.notify([news], now=self.clock.now()))
 
 
 class FakeNews:

@@ -188,7 +188,7 @@ async def test_a_pack_size_is_shown_confirmed_and_written(world, staff):
         await two_way(staff, service)
 
         async def quiet():
-            return not any(each.looks for each in (await service.overview()).stores)
+            return not any(each.refreshes for each in (await service.overview()).stores)
 
         await eventually(quiet)
         question = await ask(staff, "pack SFDJ-L 6 us", words="in packs of 6 units in US?")

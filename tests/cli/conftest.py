@@ -226,6 +226,8 @@ def all_settled(sku, quantity):
         pools = await service.stock(sku)
         shown = all(each.shows == quantity for pool in pools for each in pool.levels)
         overview = await service.overview()
-        return shown and not any(each.due or each.open or each.looks for each in overview.stores)
+        return shown and not any(
+            each.due or each.open or each.refreshes for each in overview.stores
+        )
 
     return holds

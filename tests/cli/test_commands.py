@@ -18,7 +18,7 @@ COMMANDS = (
 async def _settled(service):
     """Whether everything that moved has been written everywhere."""
     overview = await service.overview()
-    return not any(each.due or each.open or each.looks for each in overview.stores)
+    return not any(each.due or each.open or each.refreshes for each in overview.stores)
 
 
 def moved_everywhere(sku, quantity):

@@ -14,7 +14,7 @@ def contest(known):
     async def work(parts):
         def work(tx):
             now = parts.clock.now()
-            number = tx.find(JACKET, limit=1)[0]
+            number = tx.find_pools(JACKET, limit=1)[0]
             pool = tx.pools([number])[number]
             level = next(each for each in pool.levels if each.key.store == Alias("eu"))
             seen = Contest(pattern=Pattern.UNDONE, times=3, units=5, seconds=40)

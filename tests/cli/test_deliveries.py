@@ -24,7 +24,7 @@ def keep_aside(*bodies):
             tx.save_deliveries(kept)
             new = [each.id for each in tx.unhandled(100) if each.webhook_id.startswith("w")]
             for number in new:
-                tx.set_aside(number, WHY, now=now)
+                tx.quarantine(number, WHY, now=now)
             return new
 
         return await parts.database.transaction(work)

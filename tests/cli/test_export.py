@@ -121,7 +121,7 @@ def test_an_order_explains_one_movement_whatever_page_it_is_on(known, monkeypatc
     """Two sales of one unit within a minute are two orders, not the same one twice."""
     monkeypatch.setattr(export, "PAGE_ROWS", page)
     database = SqlDatabase("sqlite:///tipo.db")
-    pool = database.run(lambda tx: tx.pool_views(tx.find(JACKET))[0])
+    pool = database.run(lambda tx: tx.pool_views(tx.find_pools(JACKET))[0])
     (variant,) = database.run(lambda tx: tx.run(_variant_of(JACKET)).all())
     database.close()
     act = {"store": "eu", "kind": "sale", "line": 1, "variant_id": variant[0], "quantity": 1}

@@ -42,7 +42,7 @@ async def _choose_47(parts):
 
 async def _quiet(parts):
     stores = (await parts.service.overview()).stores
-    return not any(each.due or each.open or each.looks for each in stores)
+    return not any(each.due or each.open or each.refreshes for each in stores)
 
 
 def shown(tipo):

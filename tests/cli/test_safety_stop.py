@@ -30,7 +30,7 @@ async def _is_asked(service):
 
 async def _is_over(service):
     overview = await service.overview()
-    busy = any(each.due or each.open or each.looks for each in overview.stores)
+    busy = any(each.due or each.open or each.refreshes for each in overview.stores)
     return not overview.breakers and not busy
 
 

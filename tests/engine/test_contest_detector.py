@@ -5,9 +5,9 @@ import json
 import pytest
 from sqlalchemy import text
 
-from sync_core.domain.contests import KIND
+from sync_core.domain.contests import FINDING_KIND
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState
-from sync_core.domain.sync_status import SyncState, standing
+from sync_core.domain.sync_status import SyncState, sync_status
 from sync_core.domain.values import Alias, Mode
 from tests.simulation.harness import assert_conserved
 from tests.simulation.rival_apps import (
@@ -42,7 +42,7 @@ def stopped(harness):
 
 def question(harness):
     standing_now = harness.do(harness.process.service.open_findings())
-    [asked] = [asked for found, asked in standing_now if found.kind == KIND]
+    [asked] = [asked for found, asked in standing_now if found.kind == FINDING_KIND]
     return asked
 
 
@@ -91,7 +91,7 @@ def assert_green(harness, *, is_equal=True):
     assert stopped(harness) == []
     overview = harness.do(harness.process.service.overview())
     assert (overview.findings, overview.unhandled) == (0, 0)
-    assert standing(overview, serving=True, compared=True).state is SyncState.IN_SYNC
+    assert sync_status(overview, serving=True, compared=True).state is SyncState.IN_SYNC
     assert harness.rows("SELECT id FROM proposal WHERE state IN ('open', 'approved')") == []
     assert harness.rows("SELECT id FROM level WHERE due OR open OR refresh_at IS NOT NULL") == []
 

@@ -142,7 +142,7 @@ def test_what_an_earlier_process_told_ends_once_it_works_here(build_harness):
         for name in ("engine", "sender us", "sender fr")
     ]
     now = harness.clock.now()
-    harness.process.database.run(lambda tx: tx.tell(told, now=now))
+    harness.process.database.run(lambda tx: tx.notify(told, now=now))
     harness.kill()
     harness.start()
     harness.advance(150)
@@ -197,7 +197,7 @@ def test_whoever_is_restarted_leaves_no_bell_behind(build_harness, break_it):
 def test_a_worker_that_fails_after_a_long_time_each_time_is_told_too(build_harness, monkeypatch):
     """A step that hangs ends after minutes: slow failures are failures in a row."""
     harness = build_harness(opened=True, broken=True)
-    whole = DeliveryProcessor._page
+    whole = DeliveryProcessor._process_page
 
     async def hangs(self):
         await harness.clock.sleep(900)

@@ -397,7 +397,7 @@ class Harness:
             self._reader = None
         if by_tipo:
             backups = backups_of(self.url)
-            with backups.laid(path, now=self.wall.now()):
+            with backups.staged(path, now=self.wall.now()):
                 backups.replace(now=self.wall.now())
         else:
             for end in ("", "-wal", "-shm"):

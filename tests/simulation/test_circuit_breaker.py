@@ -71,7 +71,9 @@ class BreakerHistory(DecidingHistory):
         self.edit(store, item, to)
 
     @rule(
-        choice=st.sampled_from([Choice.RELEASE, Choice.DISCARD, Choice.DISCARD, Choice.HOLD]),
+        choice=st.sampled_from(
+            [Choice.RELEASE, Choice.DISCARD, Choice.DISCARD, Choice.INVESTIGATE]
+        ),
         clicks=CLICKS,
     )
     def answer(self, choice, clicks):

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from sandbox.faults import Answer
+from sandbox.faults import ShopFault
 from sync_core.domain.leases import LeaseState, TakeoverAnswer, takeover_questions
 from sync_core.domain.proposals import Choice, Person
 from sync_core.domain.values import Mode, PoolId
@@ -46,7 +46,7 @@ from tests.simulation.coverage import (
     TAKEN_PARTLY,
     existence_query,
 )
-from tests.simulation.harness import FIRST, Harness, RivalTipo, assert_conserved
+from tests.simulation.harness import INITIAL_QUANTITY, Harness, RivalTipo, assert_conserved
 from tests.simulation.rival_apps import SetsTotals
 from tests.simulation.test_simulation import CALM, HOUR, STEPS, History, play
 
@@ -185,7 +185,7 @@ class TwoEngines(History):
     @rule(
         store=st.integers(0, 2),
         engine=ENGINE,
-        fault=st.sampled_from([Answer.LATE, Answer.DROP_AFTER, Answer.ERROR_BEFORE, 503]),
+        fault=st.sampled_from([ShopFault.LATE, ShopFault.DROP_AFTER, ShopFault.ERROR_BEFORE, 503]),
         which=st.none() | st.integers(0, 2),
         seconds=st.sampled_from([10.0, 70.0, 100.0]),
     )
@@ -211,7 +211,7 @@ class TwoEngines(History):
     @rule(
         engine=ENGINE,
         store=st.integers(0, 2),
-        fault=st.sampled_from([None, None, Answer.DROP_AFTER, Answer.ERROR_BEFORE]),
+        fault=st.sampled_from([None, None, ShopFault.DROP_AFTER, ShopFault.ERROR_BEFORE]),
         asked_first=st.booleans(),
         by_tipo=st.booleans(),
         seconds=st.sampled_from([20.0, 70.0]),
@@ -403,7 +403,7 @@ class TwoEngines(History):
             return True
         short = [sku for sku in self.harness.skus if self.harness.shows("eu", sku) < 0]
         for sku in short:
-            self.harness.change_stock("eu", sku, FIRST - self.harness.shows("eu", sku))
+            self.harness.change_stock("eu", sku, INITIAL_QUANTITY - self.harness.shows("eu", sku))
         return self.decide_all(self.winner) or bool(short)
 
     def decide_all(self, chosen):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import httpx
 
 from sandbox.shop import Shop
-from sync_core.domain.leases import WAITS
+from sync_core.domain.leases import TAKEOVER_WAIT_SECONDS
 from sync_core.domain.values import Alias
 
 KEY = re.compile(rb"gid://tipo/Batch/(\w+)")
@@ -90,11 +90,11 @@ class Witness:
             self.wrong.append(f"{history} has written to {alias}, and never had its mark there")
             return
         mine = holdings[theirs[-1]]
-        if not mine.is_first and at < mine.since + WAITS:
+        if not mine.is_first and at < mine.since + TAKEOVER_WAIT_SECONDS:
             seconds = at - mine.since
             self.wrong.append(f"{history} has written to {alias} {seconds:.1f} s after its mark")
         after = holdings[theirs[-1] + 1 :]
-        if after and at >= after[0].since + WAITS:
+        if after and at >= after[0].since + TAKEOVER_WAIT_SECONDS:
             seconds = at - after[0].since
             self.wrong.append(
                 f"{history} has written to {alias} {seconds:.1f} s after {after[0].history} took it"
