@@ -30,7 +30,6 @@ from sync_core.web.receiver import Receiver
 from sync_core.workers.context import Context
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from sync_core.workers.store_availability import StoreAvailability
-from sync_core.workers.wakeup import Wakeup
 
 ITEMS = 1000
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -120,7 +119,7 @@ async def main() -> None:
             availability=StoreAvailability(database, clock, luck),
         )  # fmt: skip
         folder_worker = DeliveryProcessor(context)
-        receiver = Receiver(database, Wakeup())
+        receiver = Receiver(database)
         running = asyncio.ensure_future(receiver.run(lambda: None))
         grouped, single, processed = [], [], []
         for value in range(1, 6):

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -556,6 +556,13 @@ class StoredTimesRepository(Protocol):
         """Have nothing wait longer than it ever should, or have happened later than now."""
 
 
+class WorkKind(StrEnum):
+    """What a transaction leaves for others to do."""
+
+    DELIVERIES = "deliveries"  # to be processed
+    REQUESTS = "requests"  # somebody asked for something, or changed it: everybody looks
+
+
 class Transaction(
     DecisionRepositories,
     DumpRepository,
@@ -567,6 +574,9 @@ class Transaction(
     Protocol,
 ):
     """The database within one transaction: all that is done here happens, or none of it."""
+
+    def announce(self, work: WorkKind) -> None:
+        """Once this is committed, wake whoever does such work, in this process and in others."""
 
     # -- the inbox
     def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
@@ -882,6 +892,9 @@ class Database(Protocol):
         Raises:
             NoDatabase: It could not be reached or written in time; the work is not at fault.
         """
+
+    def subscribe(self, wake: Callable[[WorkKind], None]) -> AbstractContextManager[None]:
+        """Call `wake` for what transactions of this object announce, as long as this is open."""
 
 
 # -- comparing

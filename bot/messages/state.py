@@ -167,7 +167,7 @@ def _never_compared(_: Overview, now: SyncStatus) -> Said:
     check: list[Part] = [
         code("/tipo check"),
         " compares them now; otherwise it runs at night.",
-        few,
+        *([few] if few else []),  # Slack refuses a text that is empty
     ]
     return "Note", ["Changes are synced, but the stores haven't been compared yet. ", *check]
 

@@ -15,6 +15,7 @@ from sync_core.app.engine_setup import build_context
 from sync_core.app.frontends import Frontend, open_frontends
 from sync_core.app.parts import Parts
 from sync_core.app.scheduler import Scheduler
+from sync_core.db.listener import PollingListener, PostgresListener
 from sync_core.domain.values import Alias
 from sync_core.errors import NoDatabase
 from sync_core.shopify.webhooks import parse_webhook, verify
@@ -24,6 +25,7 @@ from sync_core.web.webhooks import WebhookEndpoint
 from sync_core.workers.engine import Engine
 from sync_core.workers.supervisor import Supervisor
 from sync_core.workers.timekeeper import Timekeeper
+from sync_core.workers.wakeup import Listener
 
 FRONTEND_STEADY_SECONDS = 60.0  # after which a face that runs has got something done
 SHUTDOWN_SECONDS = 5  # seconds that requests under way, and our last words, have at the end
@@ -45,7 +47,7 @@ class App:
         self._server: uvicorn.Server | None = None
         self._must_stop = False
         self.must_restart = False  # the clock was set: another one goes on
-        self._receiver = Receiver(parts.database, self._context.inbox)
+        self._receiver = Receiver(parts.database)
         self._frontends = open_frontends(parts)
 
     def web(self) -> Starlette:
@@ -127,7 +129,7 @@ class App:
             group.create_task(supervise("timekeeper", self._timekeeper.run))
             for frontend in self._frontends:
                 group.create_task(supervise(frontend.name, partial(self._run_frontend, frontend)))
-            group.create_task(Engine(self._context, self._supervisor).run())
+            group.create_task(Engine(self._context, self._supervisor, _listener(self._parts)).run())
             group.create_task(self._supervisor.run())
 
     async def _run_frontend(self, frontend: Frontend, done: Callable[[], None]) -> None:
@@ -152,6 +154,13 @@ class App:
             server_header=False,
         )
         return _Server(config)
+
+
+def _listener(parts: Parts) -> Listener:
+    """Return what notices the work that other processes leave for this one."""
+    if parts.database.is_sqlite:
+        return PollingListener(parts.database, parts.clock)
+    return PostgresListener(parts.database)
 
 
 class _Server(uvicorn.Server):

@@ -6,6 +6,8 @@ What conflicts with another process is rolled back and run again as a whole.
 
 SQLite has one writer, hence one thread and `BEGIN IMMEDIATE`; PostgreSQL has a few.
 
+What a step announces wakes the workers of this process once it is committed; see also listener.py.
+
 Nothing waits without a limit:
 
     what may hang                        is ended by                             after
@@ -28,11 +30,12 @@ import json
 import logging
 import os
 import random
+import secrets
 import socket
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any, TypeVar
@@ -46,6 +49,7 @@ from sync_core.clock import Clock, WallClock
 from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings, NoDatabase, reason
+from sync_core.ports import WorkKind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,6 +57,7 @@ T = TypeVar("T")
 MAX_TRIES = 8
 MAX_WAL_SWITCH_TRIES = 100  # attempts at writing ahead while other processes start
 MAX_POSTGRES_CONNECTIONS = 6  # threads, and connections, to PostgreSQL
+ONE_SETTING = "SELECT value FROM setting WHERE name = ?"
 SET_LOCAL_TIMEOUTS = text(
     "SELECT set_config('statement_timeout', :ms, true),"
     " set_config('idle_in_transaction_session_timeout', :ms, true)"
@@ -90,7 +95,9 @@ class SqlDatabase:
         self.url = plain_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._limits = limits
-        self._engine = _engine(self.url, limits)
+        self.name = f"tipo {secrets.token_hex(8)}"  # of this process, on its connections
+        self._engine = _engine(self.url, limits, self.name)
+        self._subscribers: list[Callable[[WorkKind], None]] = []
         workers = 1 if self.is_sqlite else MAX_POSTGRES_CONNECTIONS
         self._executor = executor or ThreadPoolExecutor(workers, "database")
         self._clock = clock or WallClock()
@@ -100,6 +107,39 @@ class SqlDatabase:
     def engine(self) -> Engine:
         """The engine below, for migrations."""
         return self._engine
+
+    @contextmanager
+    def subscribe(self, wake: Callable[[WorkKind], None]) -> Iterator[None]:
+        """Call `wake` for what transactions of this object announce, as long as this is open.
+
+        A commit that nobody waits for any more (it was cancelled, or out of time) announces
+        nothing here: whoever has work looks for it by itself, too, as after a crash.
+        """
+        self._subscribers.append(wake)
+        try:
+            yield
+        finally:
+            self._subscribers.remove(wake)
+
+    async def peek(self, name: str) -> str | None:
+        """Return a setting; on SQLite without a transaction, which would lock out all writers.
+
+        Raises:
+            NoDatabase: If it cannot be read.
+        """
+        if not self.is_sqlite:
+            return await self.transaction(lambda tx: tx.setting(name))
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._limits.transaction):
+                return await loop.run_in_executor(self._executor, self._peek, name)
+        except (TimeoutError, sqlite3.Error) as exc:
+            raise NoDatabase(reason(exc)) from exc
+
+    def _peek(self, name: str) -> str | None:
+        with closing(self._engine.raw_connection()) as connection:
+            found = connection.cursor().execute(ONE_SETTING, (name,)).fetchone()
+        return None if found is None else str(found[0])
 
     async def transaction(
         self, work: Callable[[SqlTransaction], T], *, limit: float | None = None
@@ -143,10 +183,14 @@ class SqlDatabase:
         attempt = _Attempt()
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, self._run, work, attempt, limit)
+            done = await loop.run_in_executor(self._executor, self._run, work, attempt, limit)
         except asyncio.CancelledError:
             attempt.abort()
             raise
+        for announced in sorted(attempt.announced):
+            for wake in self._subscribers:
+                wake(announced)
+        return done
 
     def _run(
         self, work: Callable[[SqlTransaction], T], attempt: "_Attempt", limit: float | None
@@ -158,13 +202,20 @@ class SqlDatabase:
         ):
             if limit is not None and limit > self._limits.transaction and not self.is_sqlite:
                 connection.execute(SET_LOCAL_TIMEOUTS, {"ms": f"{limit * 1000:.0f}"})
-            done = work(SqlTransaction(connection))
+            tx = SqlTransaction(connection)
+            done = work(tx)
             attempt.raise_if_aborted()
+            attempt.announced = tx.announced
             return done
 
     def run(self, work: Callable[[SqlTransaction], T]) -> T:
         """Do a step here and now, for programs without an event loop."""
         return self._run(work, _Attempt(), None)
+
+    def connect_args(self) -> dict[str, Any]:
+        """Return with what the driver of PostgreSQL opens another connection."""
+        _, given = self._engine.dialect.create_connect_args(self.url)
+        return {**given, **_connect_args(self._limits, self.name)}
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -179,6 +230,7 @@ class _Attempt:
         self._lock = Lock()
         self._connection: Any = None  # the driver's own, while it is ours
         self._aborted = False
+        self.announced: Iterable[WorkKind] = ()  # by what was committed
 
     @contextmanager
     def on(self, connection: Connection) -> Iterator[None]:
@@ -234,20 +286,21 @@ def plain_url(url: str) -> URL:
             )
 
 
-def _engine(url: URL, limits: TimeLimits) -> Engine:
+def _engine(url: URL, limits: TimeLimits, name: str) -> Engine:
     """Return an engine whose commits are durable, whose waits have limits, that takes any text."""
-    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, limits)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    engine = _sqlite(url) if is_sqlite else _postgresql(url, limits, name)
     event.listen(engine, "before_cursor_execute", _with_storable_texts, retval=True)
     return engine
 
 
-def _postgresql(url: URL, limits: TimeLimits) -> Engine:
+def _postgresql(url: URL, limits: TimeLimits, name: str) -> Engine:
     return create_engine(
         url,
         pool_size=MAX_POSTGRES_CONNECTIONS,
         hide_parameters=True,  # errors are logged, and these are somebody's data
         json_serializer=_json,
-        connect_args=_connect_args(limits),
+        connect_args=_connect_args(limits, name),
     )
 
 
@@ -300,7 +353,7 @@ def _storable_row(row: Any) -> Any:
     return tuple(storable(each) if isinstance(each, str) else each for each in row)
 
 
-def _connect_args(limits: TimeLimits) -> dict[str, Any]:
+def _connect_args(limits: TimeLimits, name: str) -> dict[str, Any]:
     """Return what libpq is told. A commit that was answered must not be lost: hence the last."""
     session = {
         "timezone": "UTC",
@@ -310,6 +363,7 @@ def _connect_args(limits: TimeLimits) -> dict[str, Any]:
         "synchronous_commit": "on",  # whatever the default of server, database or role is
     }
     return {
+        "application_name": name,
         "connect_timeout": limits.connect,
         "keepalives_idle": 15,
         "keepalives_interval": 5,

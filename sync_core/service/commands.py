@@ -29,7 +29,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
-from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction
+from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction, WorkKind
 from sync_core.proposals import Draft, ReportRequest
 from sync_core.service.queries import PREFERENCE_PREFIX, ServiceQueries
 from sync_core.workers.batch_planner import PAUSED_SETTING
@@ -282,8 +282,9 @@ class ServiceCommands(ServiceQueries):
         self._wake_server(tx)
 
     def _wake_server(self, tx: Transaction) -> None:
-        """Wake the serving process, whichever it is."""
+        """Wake the serving process, whichever it is: this one, or one that looks or listens."""
         tx.set_setting(WAKEUP_SETTING, self._ids.new())
+        tx.announce(WorkKind.REQUESTS)
 
     # -- places and buffers
     async def set_location_groups(self, location_groups: LocationGroups, by: Person) -> None:

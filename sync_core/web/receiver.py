@@ -7,9 +7,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from sync_core.errors import TipoError, reason
-from sync_core.ports import Database, Delivery
+from sync_core.ports import Database, Delivery, Transaction, WorkKind
 from sync_core.workers.wakeup import Wakeup
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,8 @@ class DeliveryNotStored(Exception):
 class Receiver:
     """Keeps deliveries, many in one commit."""
 
-    def __init__(self, database: Database, inbox: Wakeup) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._inbox = inbox
         self._waiting: list[tuple[Delivery, asyncio.Future[None]]] = []
         self._wakeup = Wakeup()
         self._under_way = 0
@@ -98,7 +98,7 @@ class Receiver:
         failed: Exception | None = None
         try:
             await self._database.transaction(
-                lambda tx: tx.save_deliveries(deliveries), limit=STORE_TIMEOUT_SECONDS
+                partial(_save, deliveries), limit=STORE_TIMEOUT_SECONDS
             )
         except Exception as exc:  # noqa: BLE001 - whoever waits for it is told, and answers 503
             failed = exc
@@ -110,8 +110,12 @@ class Receiver:
                 stored.set_result(None)
             else:
                 stored.set_exception(DeliveryNotStored())
-        self._inbox.notify()
         return failed is None
+
+
+def _save(deliveries: Sequence[Delivery], tx: Transaction) -> None:
+    tx.save_deliveries(deliveries)
+    tx.announce(WorkKind.DELIVERIES)
 
 
 def _log(count: int, exc: Exception) -> None:

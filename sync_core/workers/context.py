@@ -24,7 +24,7 @@ class EngineConfig:
     catch_up_every: float = 600.0  # between looks for missed changes; 0 is off
     catch_up_overlap: timedelta = timedelta(minutes=10)  # a store's list of changes may lag behind
     poll_every: float | None = None  # without webhooks, stores are asked so often
-    listen_every: float = 0.5  # between looks for what other processes have changed
+    recheck_every: float = 15.0  # between looks for deliveries that nobody has announced
     deliveries_per_round: int = 1000
     levels_per_round: int = 100
     batch_lease: timedelta = timedelta(seconds=60)  # longer than any request may take

@@ -74,9 +74,9 @@ class DeliveryProcessor:
             while (processed := await self.round()).taken:
                 done()
             done()
-            listen = self._context.config.listen_every
+            recheck = self._context.config.recheck_every
             await self._context.inbox.wait(
-                listen if processed.again is None else min(listen, processed.again)
+                recheck if processed.again is None else min(recheck, processed.again)
             )
 
     async def round(self) -> ProcessingResult:

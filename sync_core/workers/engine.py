@@ -7,9 +7,10 @@ that it needs in the database.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
-from sync_core.ports import Store
+from sync_core.ports import Store, WorkKind
 from sync_core.workers.auditor import Auditor
 from sync_core.workers.catalogue_sync import CatalogueSync
 from sync_core.workers.context import Context
@@ -23,7 +24,7 @@ from sync_core.workers.sealer import Sealer
 from sync_core.workers.sender import Sender
 from sync_core.workers.store_upkeep import StoreUpkeep, request_refused
 from sync_core.workers.supervisor import Supervisor, Work
-from sync_core.workers.wakeup import WAKEUP_SETTING, WakeupTopic
+from sync_core.workers.wakeup import Listener, WakeupTopic
 
 MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself
 BLOCKED_RETRY_SECONDS = 60.0  # seconds between questions to a store that does not accept us
@@ -35,9 +36,10 @@ Round = Callable[[], Awaitable[float | None]]
 class Engine:
     """All that keeps the stores in sync: its workers, and how each does its rounds."""
 
-    def __init__(self, context: Context, supervisor: Supervisor) -> None:
+    def __init__(self, context: Context, supervisor: Supervisor, listener: Listener) -> None:
         self._context = context
         self._supervisor = supervisor
+        self._listener = listener
         self._catalogue_sync = CatalogueSync(context)
         self._proposer = Proposer(context.database, context.stores, context.clock, context.ids)
 
@@ -46,18 +48,28 @@ class Engine:
         supervise, context = self._supervisor.supervise, self._context
         now = context.clock.monotonic()
         context.permits.begin(context.stores, now, source=context.source)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(
-                supervise("delivery_processor", DeliveryProcessor(context).run, vital=True)
-            )
-            group.create_task(supervise("listener", self._listen, vital=True))
-            group.create_task(supervise("decider", self._decide))
-            group.create_task(supervise("reporter", self._report))
-            group.create_task(supervise("auditor", self._audit))
-            group.create_task(supervise("sealer", self._seal))
-            for store in context.stores.values():
-                for name, work in self._store_workers(store):
-                    group.create_task(supervise(f"{name} {store.alias}", work))
+        with context.database.subscribe(self._wake):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(
+                    supervise("delivery_processor", DeliveryProcessor(context).run, vital=True)
+                )
+                group.create_task(supervise("listener", partial(self._listener.run, self._wake)))
+                group.create_task(supervise("decider", self._decide))
+                group.create_task(supervise("reporter", self._report))
+                group.create_task(supervise("auditor", self._audit))
+                group.create_task(supervise("sealer", self._seal))
+                for store in context.stores.values():
+                    for name, work in self._store_workers(store):
+                        group.create_task(supervise(f"{name} {store.alias}", work))
+
+    def _wake(self, work: WorkKind) -> None:
+        """Wake whoever does what a transaction has announced, in this process or in another."""
+        context = self._context
+        context.inbox.notify()
+        if work is WorkKind.REQUESTS:
+            context.catalogues.notify()
+            context.store_work.notify()
+            context.requests.notify()
 
     def _store_workers(self, store: Store) -> Iterator[tuple[str, Work]]:
         """Yield the workers of one store; each begins as a new one when it is restarted."""
@@ -104,22 +116,6 @@ class Engine:
         """Seal each day."""
         sealer = Sealer(self._context.database, self._context.clock)
         await self._run_rounds(sealer.round, WakeupTopic(), done)
-
-    async def _listen(self, done: Callable[[], None]) -> None:
-        """Wake everybody when another process has changed something."""
-        last_seen: str | None = None
-        while True:
-            current = await self._context.database.transaction(
-                lambda tx: tx.setting(WAKEUP_SETTING)
-            )
-            if current != last_seen:
-                last_seen = current
-                self._context.inbox.notify()
-                self._context.catalogues.notify()
-                self._context.store_work.notify()
-                self._context.requests.notify()
-            done()
-            await self._context.clock.sleep(self._context.config.listen_every)
 
     async def _run_rounds(
         self, round_: Round, topic: WakeupTopic, done: Callable[[], None]

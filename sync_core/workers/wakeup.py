@@ -1,24 +1,36 @@
-"""How one worker wakes another: nothing polls for what a bell can tell."""
+"""How one worker wakes another: nothing polls for what a wakeup can tell."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-WAKEUP_SETTING = "bell"  # the setting that other processes change to wake this one
+from sync_core.ports import WorkKind
+
+WAKEUP_SETTING = "wakeup"  # the setting that other processes change to wake this one
+
+Wake = Callable[[WorkKind], None]
+
+
+class Listener(Protocol):
+    """Notices what other processes leave for this one to do: see db/listener.py."""
+
+    async def run(self, wake: Wake, done: Callable[[], None]) -> None:
+        """Wake until cancelled; say whenever it is sure to have missed nothing."""
 
 
 class Wakeup:
-    """Rung by whoever makes work, waited for by whoever does it."""
+    """Notified by whoever makes work, waited for by whoever does it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notify(self) -> None:
-        """Say that there is work; ringing twice is ringing once."""
+        """Say that there is work; twice is as good as once."""
         self._event.set()
 
     async def wait(self, seconds: float | None) -> None:
-        """Return when it rings, or after so many seconds. None: only when it rings."""
+        """Return when it is notified, or after so many seconds; None: not before."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -28,14 +40,14 @@ class Wakeup:
 
 
 class WakeupTopic:
-    """One bell for each who listens: a ring is heard by all, and by each only once."""
+    """A wakeup for each subscriber: all are notified at once."""
 
     def __init__(self) -> None:
         self._subscribers: list[Wakeup] = []
 
     @contextmanager
     def subscribe(self) -> Iterator[Wakeup]:
-        """Give a bell of one's own, for as long as one listens."""
+        """Give a wakeup of one's own, as long as this is open."""
         wakeup = Wakeup()
         self._subscribers.append(wakeup)
         try:
@@ -44,6 +56,6 @@ class WakeupTopic:
             self._subscribers.remove(wakeup)
 
     def notify(self) -> None:
-        """Ring every bell."""
+        """Notify every subscriber."""
         for wakeup in self._subscribers:
             wakeup.notify()

@@ -9,7 +9,7 @@ from tests.simulation.harness import Process, assert_at_rest, assert_conserved
 
 def test_an_answer_that_comes_twice_moves_the_book_once(build_harness):
     """A claim ran out while its request was on its way: two processes get the same answer."""
-    config = EngineConfig(listen_every=30, batch_lease=timedelta(seconds=1))
+    config = EngineConfig(recheck_every=30, batch_lease=timedelta(seconds=1))
     harness = build_harness(opened=True, config=config)
     harness.kill()
     harness._latency = 1.5

@@ -271,7 +271,7 @@ def test_what_follows_the_wipe_is_held_too(braked):
 @pytest.fixture
 def slow(build_harness):
     """Ten products wiped one by one: three had reached `us` before the brake tripped."""
-    harness = build_harness(items=10, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=10, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     for sku in harness.skus:
@@ -321,7 +321,7 @@ def test_all_that_fell_is_applied(slow):
 @pytest.mark.parametrize("before", [False, True], ids=["afterwards", "before it trips"])
 def test_who_puts_it_right_by_hand_does_not_get_it_twice(build_harness, store, to, before):
     """Somebody sees a zero and types the old number, in either store; then all is restored."""
-    harness = build_harness(items=10, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=10, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     for number, sku in enumerate(harness.skus):
@@ -375,7 +375,7 @@ def test_new_goods_in_a_store_that_it_never_reached_stay(slow):
 
 def test_what_falls_after_the_question_belongs_to_it(build_harness):
     """The message that people read says what there is to decide now."""
-    harness = build_harness(items=10, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=10, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     wipe(harness, "eu", harness.skus[:6])
@@ -396,7 +396,7 @@ def test_what_falls_after_the_question_belongs_to_it(build_harness):
 def test_what_was_sold_within_a_fall_is_not_restored(build_harness):
     """The shelf's own webhook was lost; the order's came before the wipe, or hours after it."""
     harness = build_harness(
-        items=10, config=EngineConfig(listen_every=30, breaker=SMALL), orders=True
+        items=10, config=EngineConfig(recheck_every=30, breaker=SMALL), orders=True
     )
     harness.open()
     harness.advance(30)
@@ -437,7 +437,7 @@ def test_what_was_sold_within_a_fall_is_not_restored(build_harness):
 
 def test_a_decision_about_the_product_since_then_counts(build_harness):
     """Somebody had settled the number before the brake tripped: it is theirs."""
-    harness = build_harness(items=10, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=10, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     wipe(harness, "eu", ["SKU-0"])
@@ -476,7 +476,7 @@ def test_a_decision_about_the_product_since_then_counts(build_harness):
 def test_more_than_half_of_all_units_trip_it(build_harness, down_to, trips):
     """No pool is empty, and still it is hardly meant."""
     limits = replace(BREAKER_LIMITS, units=200)
-    harness = build_harness(items=10, config=EngineConfig(listen_every=30, breaker=limits))
+    harness = build_harness(items=10, config=EngineConfig(recheck_every=30, breaker=limits))
     harness.open()
     harness.advance(30)
     wipe(harness, "us", harness.skus, to=down_to)
@@ -599,7 +599,7 @@ def test_a_single_edit_to_zero_is_only_a_little_late(build_harness):
 def test_a_crash_in_between_changes_nothing(build_harness, points, orders):
     """At any commit: the wipe is held or it is not, and never half of a movement."""
     harness = build_harness(
-        items=8, config=EngineConfig(listen_every=1, breaker=SMALL), orders=orders
+        items=8, config=EngineConfig(recheck_every=1, breaker=SMALL), orders=orders
     )
     harness.open()
     harness.advance(30)
@@ -666,7 +666,7 @@ def test_nobody_decides_about_a_product_that_the_question_is_about(slow):
 
 def test_three_stores(build_harness):
     """What one did is kept from both others, and given back to the one alone."""
-    harness = build_harness(stores=3, items=8, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(stores=3, items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     wipe(harness, "us", harness.skus)
@@ -685,7 +685,7 @@ def test_three_stores(build_harness):
 
 def test_three_stores_of_which_one_was_reached(build_harness):
     """Each gets what it must: the reached one its stock back, the other nothing at all."""
-    harness = build_harness(stores=3, items=8, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(stores=3, items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     now = harness.clock.now()
@@ -718,7 +718,7 @@ def test_three_stores_of_which_one_was_reached(build_harness):
 
 def test_both_stores_are_wiped_one_after_the_other(build_harness):
     """Two brakes at once: each is decided on by itself."""
-    harness = build_harness(items=8, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     wipe(harness, "eu", harness.skus)
@@ -741,7 +741,7 @@ def test_both_stores_are_wiped_one_after_the_other(build_harness):
 @pytest.mark.parametrize("end", [release, discard])
 def test_a_store_that_meets_anew_owes_nothing_of_it(build_harness, end):
     """What was held from it ended with its old meeting; it differs, and a person is asked."""
-    harness = build_harness(items=8, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     wipe(harness, "eu", harness.skus)
@@ -765,7 +765,7 @@ def test_a_store_that_meets_anew_owes_nothing_of_it(build_harness, end):
 
 def test_the_wiped_store_meets_anew(build_harness):
     """It is given back what it had, from whatever it shows when somebody says so."""
-    harness = build_harness(items=8, config=EngineConfig(listen_every=30, breaker=SMALL))
+    harness = build_harness(items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))
     harness.open()
     harness.advance(30)
     wipe(harness, "us", harness.skus)

@@ -22,7 +22,7 @@ from tests.simulation.virtual_time import CountingIds
 
 ANN = Person(team="T1", id="U1", name="ann")
 BOB = Person(team="T1", id="U2", name="bob")
-DEAF = EngineConfig(listen_every=30, catch_up_every=0)  # nothing but webhooks and the night
+DEAF = EngineConfig(recheck_every=30, catch_up_every=0)  # nothing but webhooks and the night
 
 
 def deafen(harness, alias):

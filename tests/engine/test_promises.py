@@ -270,7 +270,7 @@ def test_paused_counts_and_resumed_writes_the_sum(build_harness):
 
 def test_a_lost_subscription_is_made_again_and_what_was_missed_is_found(build_harness):
     """Shopify deletes subscriptions silently; we look every hour."""
-    harness = build_harness(opened=True, config=EngineConfig(catch_up_every=0, listen_every=30))
+    harness = build_harness(opened=True, config=EngineConfig(catch_up_every=0, recheck_every=30))
     harness.shops["us"].drop_subscriptions()
     harness.change_stock("us", "SKU-0", -5)
     harness.advance(3500)
@@ -283,7 +283,7 @@ def test_a_lost_subscription_is_made_again_and_what_was_missed_is_found(build_ha
 
 def test_without_webhooks_polling_does_it(build_harness):
     """No public address: stores are asked every five seconds."""
-    harness = build_harness(config=EngineConfig(poll_every=5.0, listen_every=30))
+    harness = build_harness(config=EngineConfig(poll_every=5.0, recheck_every=30))
     for shop in harness.shops.values():
         shop.faults.webhook_lost = 1.0
     harness.open()

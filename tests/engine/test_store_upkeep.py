@@ -150,7 +150,7 @@ def test_a_topic_without_an_answer_stops_no_other_topic_and_no_catch_up(build_ha
 @pytest.mark.parametrize("code", [REFUSED, BROKEN])
 def test_a_location_that_was_behind_misses_nothing_of_that_time(build_harness, code):
     """The list of one location fails for hours, across a restart; the other one goes on."""
-    harness = build_harness(config=EngineConfig(listen_every=30))
+    harness = build_harness(config=EngineConfig(recheck_every=30))
     for shop in harness.shops.values():
         shop.stock(shop.item("SKU-0").id, shop.add_location("Second"), 50)
         shop.faults.webhook_lost = 1.0

@@ -22,6 +22,7 @@ from sync_core.compare.duckdb_comparer import DuckdbComparer
 from sync_core.db.audit import LEVEL_BOOKS, POOL_BOOKS, books_of
 from sync_core.db.backups import backups_of
 from sync_core.db.database import SqlDatabase
+from sync_core.db.listener import PollingListener
 from sync_core.db.migrate import migrate
 from sync_core.db.transaction import SqlTransaction
 from sync_core.domain import leases
@@ -80,9 +81,9 @@ class Process:
     def __init__(self, harness: "Harness") -> None:
         self.fuse = Fuse()
         self.began = harness.loop.passed
-        luck = Random(harness.seed)
+        rng = Random(harness.seed)
         clock = SteadyClock(harness.wall, harness.shared_time and harness.shared_time())
-        given = {"executor": InlineExecutor(self.fuse), "clock": clock, "luck": luck}
+        given = {"executor": InlineExecutor(self.fuse), "clock": clock, "rng": rng}
         if harness._is_file:
             self.database = KeptConnection(harness.url, harness.name, **given)
         else:
@@ -105,8 +106,8 @@ class Process:
             source=Alias("eu"),
             clock=clock,
             ids=harness.ids,
-            rng=luck,
-            availability=StoreAvailability(self.database, clock, luck),
+            rng=rng,
+            availability=StoreAvailability(self.database, clock, rng),
             parse_webhook=harness.read,
             match_by=harness.match_by,
             public_url=harness.public_url,
@@ -115,7 +116,7 @@ class Process:
             comparer=DuckdbComparer(harness.folder, executor=InlineExecutor(Fuse())),
             auto=harness.auto,
         )
-        self.receiver = Receiver(self.database, self.context.inbox)
+        self.receiver = Receiver(self.database)
         self.service = Service(self.database, self.stores, clock, harness.ids)
         self.supervisor = Supervisor(self.database, clock)
         self.on_clock_step = False  # the clock was set: the process has to restart
@@ -129,8 +130,10 @@ class Process:
 
     async def _work(self) -> None:
         await self.timekeeper.begin()
+        # Polls on PostgreSQL, too: in virtual time nobody can wait for another machine.
+        listener = PollingListener(self.database, self.context.clock, 30.0)
         async with asyncio.TaskGroup() as group:
-            group.create_task(Engine(self.context, self.supervisor).run())
+            group.create_task(Engine(self.context, self.supervisor, listener).run())
             group.create_task(self.supervisor.supervise("receiver", self.receiver.run, vital=True))
             group.create_task(self.supervisor.supervise("timekeeper", self.timekeeper.run))
             group.create_task(self.supervisor.run())
@@ -192,7 +195,7 @@ class Harness:
         self.clock = VirtualClock(self.loop)  # the right time, and that of the stores
         self.wall = VirtualClock(self.loop)  # what our machine takes it for
         self.ids = CountingIds()
-        self.config = replace(config or EngineConfig(listen_every=30))  # its own
+        self.config = replace(config or EngineConfig(recheck_every=30))  # its own
         self._latency = latency
         self._mail_wakeup = Wakeup()
         self.folder = Path(tempfile.mkdtemp(dir=RAM_DISK if RAM_DISK.is_dir() else None))
@@ -364,7 +367,7 @@ class Harness:
         """
         usual = (
             *(getattr(where, name) for where, name, _ in IDLE_INTERVALS),
-            self.config.listen_every,
+            self.config.recheck_every,
         )
         self._set_intervals(*(seldom for *_, seldom in IDLE_INTERVALS), 600.0)
         try:
@@ -375,7 +378,7 @@ class Harness:
     def _set_intervals(self, *seconds: float) -> None:
         for (where, name, _), each in zip(IDLE_INTERVALS, seconds, strict=False):
             setattr(where, name, each)
-        object.__setattr__(self.config, "listen", seconds[-1])  # frozen for everybody else
+        object.__setattr__(self.config, "recheck_every", seconds[-1])  # frozen for everybody else
 
     def backup(self, path: Path) -> Path:
         """Copy the database as it is now."""
@@ -426,16 +429,12 @@ class Harness:
         for each in tasks:
             each.cancel()
         self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        if self.process is not None:
-            self.process.context.requests.notify()
-            self.process.context.store_work.notify()
         return tasks
 
     def set_mode(self, mode: Mode, alias: str | None = None) -> None:
         assert self.process is not None
         name = None if alias is None else Alias(alias)
         self.do(self.process.service.set_mode(mode, by="ann", alias=name))
-        self.process.context.store_work.notify()  # the listener would, within half a second
 
     def open(self) -> None:
         """Read catalogues, take the baseline, and be at rest: where most histories begin."""
@@ -514,9 +513,16 @@ class KeptConnection(SqlDatabase):
         self._engine = _engine_for(self.url.database, name)
         self._connection = self._engine.connect()
 
-    def _run(self, work, _attempt, _limit):
+    def _run(self, work, attempt, _limit):
         with self._connection.begin():
-            return work(SqlTransaction(self._connection))
+            tx = SqlTransaction(self._connection)
+            done = work(tx)
+            attempt.announced = tx.announced
+            return done
+
+    def _peek(self, name):
+        with self._connection.begin():
+            return SqlTransaction(self._connection).setting(name)
 
     def close(self) -> None:
         self._connection.close()
@@ -540,12 +546,12 @@ class RivalTipo(Harness):
             "shared_time",
             "loop",
             "clock",
-            "pace",
+            "config",
             "shops",
             "skus",
             "outside",
             "witness",
-            "latency",
+            "_latency",
             "read",
             "_mail_wakeup",
         ):

@@ -39,7 +39,7 @@ class BreakerHistory(DecidingHistory):
             seed=seed,
             latency=latency,
             opened=True,
-            config=EngineConfig(listen_every=30, breaker=LIMIT),
+            config=EngineConfig(recheck_every=30, breaker=LIMIT),
         )
 
     def edit(self, store, item, to):

@@ -1,0 +1,50 @@
+"""Who makes work wakes who does it: within a process nobody waits for a poll, or polls for long."""
+
+from collections import Counter
+
+from sync_core.workers.context import EngineConfig
+from tests.simulation.harness import KeptConnection, assert_at_rest
+
+SELDOM = EngineConfig(recheck_every=600, catch_up_every=0)
+
+
+def test_at_rest_a_process_asks_the_database_less_than_once_a_second(build_harness, monkeypatch):
+    """48 transactions a minute, of which the supervisor's are 12 and the two leases' 8."""
+    count = Counter()
+    run = KeptConnection._run
+
+    def counting(self, work, attempt, limit):
+        count["transactions"] += 1
+        return run(self, work, attempt, limit)
+
+    harness = build_harness(config=EngineConfig())
+    harness.open()
+    harness.advance(120)
+    monkeypatch.setattr(KeptConnection, "_run", counting)
+    harness.advance(600)
+    assert count["transactions"] <= 10 * 50
+
+
+def test_a_sale_passes_through_the_house_without_a_poll(build_harness):
+    """Kept, processed, sent: each step wakes the next."""
+    harness = build_harness(config=SELDOM)
+    harness.open()
+    harness.advance(60)
+    harness.change_stock("us", "SKU-0", -5)
+    harness.advance(3)
+    assert harness.shows("eu", "SKU-0") == 45
+    assert_at_rest(harness)
+
+
+def test_what_a_person_asks_in_the_same_process_is_done_without_a_poll(build_harness):
+    """Paused, five are owed; resumed, they are written at once."""
+    harness = build_harness(config=SELDOM)
+    harness.open()
+    harness.advance(40)  # the next look at what other processes want is far
+    harness.do(harness.process.service.pause(by="ann"))
+    harness.change_stock("us", "SKU-0", -5)
+    harness.advance(3)
+    assert harness.shows("eu", "SKU-0") == 50
+    harness.do(harness.process.service.resume())
+    harness.advance(3)
+    assert harness.shows("eu", "SKU-0") == 45
