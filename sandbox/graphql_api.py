@@ -24,7 +24,7 @@ from graphql import (
 )
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
-from sandbox import app_mutations, inventory_mutations, metafields, query_resolvers
+from sandbox import app_mutations, inventory_mutations, metafields, query_resolvers, type_resolvers
 from sandbox.idempotency import KeyState
 from sandbox.models import gid
 from sandbox.rate_limit import MAX_QUERY_COST, MUTATION_COST, CostCalculator
@@ -61,7 +61,7 @@ def schema() -> GraphQLSchema:
 
 def _add_resolvers(type_: GraphQLObjectType) -> None:
     own: Mapping[str, Callable[..., Any]] = {
-        **query_resolvers.TYPES.get(type_.name, {}),
+        **type_resolvers.TYPES.get(type_.name, {}),
         **metafields.TYPES.get(type_.name, {}),
     }
     if type_.name == "QueryRoot":

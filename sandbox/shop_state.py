@@ -11,7 +11,7 @@ from hashlib import sha256
 from random import Random
 from zoneinfo import ZoneInfo
 
-from sandbox.access import Access
+from sandbox.access import DEFAULT_SCOPES, Access
 from sandbox.faults import ShopFaults
 from sandbox.idempotency import IdempotencyKeys
 from sandbox.models import ShopLevel, whole_seconds
@@ -95,6 +95,8 @@ class RequestCounts:
 class ShopState(ShopOrders):
     """Everything a shop has, except for its HTTP API."""
 
+    export_seconds: float = 1.0  # that a bulk operation takes
+
     def __init__(  # noqa: PLR0913  each is a fact about the shop
         self,
         domain: str,
@@ -124,21 +126,28 @@ class ShopState(ShopOrders):
             client_id=client_id,
             client_secret=client_secret,
             permanent_token=access_token,
+            scopes=list(DEFAULT_SCOPES if scopes is None else scopes),
         )
-        if scopes is not None:
-            self.access.scopes = list(scopes)
-        self.webhooks = WebhookOutbox(domain=domain, now=now, rng=rng, faults=self.faults)
-        self.webhooks.zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
-        self.webhooks.secret = client_secret
+        self.webhooks = self._build_outbox(client_secret)
         self.keys = IdempotencyKeys(now)
         self.bucket = LeakyBucket(now)
         self.exports: dict[int, ShopBulkOperation] = {}
-        self.export_seconds = 1.0  # seconds
         self.run_bulk_operation: Callable[[ShopBulkOperation], None] = lambda _export: None
         self.files_url = files_url or f"https://files.{domain}"
         self.allow_http = allow_http
         self.counts = RequestCounts()
         self.metafields: dict[tuple[str, str], ShopMetafield] = {}  # of the app's installation
+
+    def _build_outbox(self, secret: str) -> WebhookOutbox:
+        """Return what sends the webhooks: signed with a secret, in the shop's time zone."""
+        return WebhookOutbox(
+            domain=self.domain,
+            now=self.now,
+            rng=self.rng,
+            faults=self.faults,
+            secret=secret,
+            zone=UTC if self.timezone == "UTC" else ZoneInfo(self.timezone),
+        )
 
     # What the inventory calls
 

@@ -107,13 +107,20 @@ class WebhookOutbox:
     """The subscriptions of one app in one shop, and its outbox."""
 
     def __init__(
-        self, *, domain: str, now: Callable[[], datetime], rng: Random, faults: ShopFaults
+        self,
+        *,
+        domain: str,
+        now: Callable[[], datetime],
+        rng: Random,
+        faults: ShopFaults,
+        secret: str = "",
+        zone: tzinfo = UTC,
     ) -> None:
         self.subscriptions: dict[int, ShopSubscription] = {}
         self.outbox: list[ShopWebhook] = []
         self.body_delay_seconds = 0.0  # seconds
-        self.zone: tzinfo = UTC
-        self.secret = ""
+        self.zone = zone
+        self.secret = secret
         self.version = "2026-10"
         self.event = ""
         self._domain, self._now, self._rng, self._faults = domain, now, rng, faults

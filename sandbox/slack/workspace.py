@@ -9,6 +9,7 @@ from aiohttp import web
 
 from sandbox.slack.api_call import ApiCall
 from sandbox.slack.api_context import ApiContext
+from sandbox.slack.block_actions import SLACKBOT
 from sandbox.slack.faults import SlackFaults
 from sandbox.slack.installed_app import InstalledApp
 from sandbox.slack.mrkdwn import Ping, pings
@@ -25,7 +26,7 @@ from sandbox.slack.state import (
     WorkspaceState,
 )
 from sandbox.slack.transcript import channel_text, transcript
-from sandbox.slack.user_actions import SLACKBOT, UserActions
+from sandbox.slack.user_actions import UserActions
 from sandbox.slack.workspace_changes import direct_channel
 
 HOST = "127.0.0.1"

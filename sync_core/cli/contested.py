@@ -6,15 +6,18 @@ from typing import Annotated
 import typer
 
 from sync_core.app.parts import Parts
+from sync_core.cli.decisions import (
+    Timeout,
+    decide_and_wait,
+    describe_unchanged,
+    describe_write,
+)
 from sync_core.cli.output import echo, echo_json, echo_table, format_time
-from sync_core.cli.receipts import CLI_RULE, Timeout, describe_write, wait_for_receipt
 from sync_core.cli.runtime import (
-    EXIT_PROBLEM,
     AsJson,
     CommandFailed,
     Yes,
     confirm,
-    operator,
     run_with_parts,
 )
 from sync_core.domain.contests import FINDING_KIND, pool_of
@@ -122,30 +125,23 @@ def _contest_row(each: Finding) -> tuple[object, ...]:
 async def _resume(
     parts: Parts, finding: Finding, question: Proposal, time_out: float, *, as_json: bool
 ) -> None:
-    """Decide, wait for the result, and say what it is."""
-    clicked = await parts.service.decide(question.token, Choice.RESUME, operator(), CLI_RULE)
-    receipt, serving, done = await wait_for_receipt(
-        parts, clicked, time_out, otherwise="nothing was done"
-    )
-    if as_json:
-        echo_json({"receipt": receipt, "serving": serving, "done": done})
-    else:
+    def print_result(receipt: Receipt, serving: bool) -> None:  # noqa: FBT001
         echo(_describe_result(receipt, finding, serving=serving))
-    if serving and not done:
-        raise typer.Exit(EXIT_PROBLEM)
+
+    await decide_and_wait(
+        parts,
+        question,
+        Choice.RESUME,
+        time_out,
+        otherwise="nothing was done",
+        print_result=None if as_json else print_result,
+    )
 
 
 def _describe_result(receipt: Receipt, finding: Finding, *, serving: bool) -> str:
     """Return what came of it."""
-    if receipt.running:
-        when = (
-            "not done yet; `tipo serve` continues"
-            if serving
-            else "it is done when `tipo serve` starts"
-        )
-        return f"Receipt {receipt.id}: {when}."
-    line = receipt.lines[0]
-    if not line.done:
-        return f"Nothing was changed: {cut(line.why)}."
-    pending = ", ".join(map(describe_write, line.writes)) or "nothing is pending"
-    return f"{_title(finding)} is updated again: {pending}."
+    pending = ", ".join(describe_write(each) for line in receipt.lines for each in line.writes)
+    return (
+        describe_unchanged(receipt, serving=serving)
+        or f"{_title(finding)} is updated again: {pending or 'nothing is pending'}."
+    )

@@ -7,8 +7,8 @@ import typer
 
 from sync_core.app.parts import Parts
 from sync_core.cli.buffer import parse_request
+from sync_core.cli.decisions import Timeout, decide_and_wait, describe_write
 from sync_core.cli.output import console, echo, echo_json
-from sync_core.cli.receipts import CLI_RULE, Timeout, describe_write, wait_for_receipt
 from sync_core.cli.runtime import (
     EXIT_PROBLEM,
     AsJson,
@@ -107,20 +107,18 @@ def describe_lines(question: Proposal) -> list[str]:
 
 
 async def _decide(parts: Parts, question: Proposal, time_out: float, *, as_json: bool) -> None:
-    """Decide, wait for the result, and say what it is."""
-    clicked = await parts.service.decide(question.token, Choice.CONFIRM, operator(), CLI_RULE)
-    otherwise = "the pack size was not changed"
-    receipt, serving, done = await wait_for_receipt(parts, clicked, time_out, otherwise=otherwise)
-    if as_json:
-        facts = {"pack": question.facts["pack"], "lines": question.facts["lines"]}
-        echo_json({**facts, "receipt": receipt, "serving": serving, "done": done})
-    else:
-        _print_result(receipt, serving=serving)
-    if serving and not done:
-        raise typer.Exit(EXIT_PROBLEM)
+    await decide_and_wait(
+        parts,
+        question,
+        Choice.CONFIRM,
+        time_out,
+        otherwise="the pack size was not changed",
+        facts={"pack": question.facts["pack"], "lines": question.facts["lines"]},
+        print_result=None if as_json else _print_result,
+    )
 
 
-def _print_result(receipt: Receipt, *, serving: bool) -> None:
+def _print_result(receipt: Receipt, serving: bool) -> None:  # noqa: FBT001
     """Say what came of it."""
     why = "; ".join(dict.fromkeys(line.why for line in receipt.lines if line.why))
     if receipt.running and not serving:

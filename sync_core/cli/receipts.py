@@ -1,15 +1,15 @@
 """`tipo receipts` and `tipo undo`: who decided what, and taking it back."""
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from sync_core.app.parts import Parts
+from sync_core.cli.decisions import Timeout, decide_and_wait, describe_write
 from sync_core.cli.output import console, echo, echo_json, echo_table, format_time, signed
 from sync_core.cli.runtime import (
-    EXIT_PROBLEM,
     AsJson,
     CommandFailed,
     Yes,
@@ -17,27 +17,14 @@ from sync_core.cli.runtime import (
     operator,
     run_with_parts,
 )
-from sync_core.domain.proposals import Answer, Choice, Clicked, Proposal, Receipt, Write
+from sync_core.domain.proposals import Choice, Proposal, Receipt, Write
 from sync_core.errors import cut
-
-POLL_SECONDS = 0.2  # seconds between looks at what has come of it
-CLI_RULE = "command line"
-REFUSAL_WORDS = {
-    Answer.ALREADY: "somebody else decided first",
-    Answer.RUNNING: "somebody else decided first; it is being applied",
-    Answer.OUTDATED: "a newer question replaced it; try again",
-    Answer.EXPIRED: "the question has expired; try again",
-    Answer.UNKNOWN: "the question is no longer open; try again",
-}
 
 LimitOption = Annotated[
     int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")
 ]
 ReceiptArgument = Annotated[
     int, typer.Argument(min=1, help="The receipt's number; `tipo receipts` lists them.")
-]
-Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait until it is written.")
 ]
 
 
@@ -146,12 +133,6 @@ def _print_question(receipt: Receipt, question: Proposal) -> None:
         out.print(f"Can't be undone: {cut(why)}", soft_wrap=True)
 
 
-def describe_write(each: Write) -> str:
-    """Return one write in words."""
-    before = "?" if each.before is None else each.before
-    return f"{each.store}: {before} → {each.after}"
-
-
 def _planned_writes(question: Proposal) -> tuple[Write, ...]:
     return question.options[0].writes if question.options else ()
 
@@ -164,57 +145,18 @@ def _obstacles(question: Proposal) -> list[str]:
 async def _undo(
     parts: Parts, number: int, question: Proposal, time_out: float, *, as_json: bool
 ) -> None:
-    """Decide, wait for the result, and say what it is."""
-    clicked = await parts.service.decide(question.token, Choice.CONFIRM, operator(), CLI_RULE)
-    otherwise = f"receipt {number} was not undone"
-    made, serving, done = await wait_for_receipt(parts, clicked, time_out, otherwise=otherwise)
-    if as_json:
-        echo_json({"undoes": number, "receipt": made, "serving": serving, "done": done})
-    else:
-        _print_result(number, made, serving=serving)
-    if serving and not done:
-        raise typer.Exit(EXIT_PROBLEM)
+    await decide_and_wait(
+        parts,
+        question,
+        Choice.CONFIRM,
+        time_out,
+        otherwise=f"receipt {number} was not undone",
+        facts={"undoes": number},
+        print_result=None if as_json else partial(_print_result, number),
+    )
 
 
-async def wait_for_receipt(
-    parts: Parts, clicked: Clicked, time_out: float, *, otherwise: str
-) -> tuple[Receipt, bool, bool]:
-    """Wait for what comes of a decision, if somebody serves.
-
-    Returns:
-        The receipt, whether somebody serves, and whether all of it is done.
-
-    Raises:
-        CommandFailed: If the decision was not taken: what that means is `otherwise`.
-    """
-    if clicked.answer is not Answer.TAKEN or clicked.receipt is None:
-        raise CommandFailed(f"{otherwise}: {_describe_refusal(clicked)}")
-    serving = await parts.service.is_serving()
-    if serving:
-        await _wait_until_done(parts, clicked.receipt, time_out)
-    made = await parts.service.receipt(clicked.receipt)
-    if made is None:  # the click has just made it
-        raise CommandFailed(f"receipt {clicked.receipt} is gone")
-    return made, serving, not made.running and all(line.done for line in made.lines)
-
-
-def _describe_refusal(clicked: Clicked) -> str:
-    """Return why a decision was not taken."""
-    by = "" if clicked.by is None else f" ({cut(clicked.by.name)})"
-    return f"{REFUSAL_WORDS.get(clicked.answer, clicked.answer)}{by}"
-
-
-async def _wait_until_done(parts: Parts, number: int, time_out: float) -> None:
-    """Wait until a receipt has its result, or the time is out."""
-    try:
-        async with asyncio.timeout(time_out):
-            while (found := await parts.service.receipt(number)) is None or found.running:
-                await parts.clock.sleep(POLL_SECONDS)
-    except TimeoutError:
-        return
-
-
-def _print_result(number: int, made: Receipt, *, serving: bool) -> None:
+def _print_result(number: int, made: Receipt, serving: bool) -> None:  # noqa: FBT001
     """Say what came of it."""
     if made.running and not serving:
         echo(

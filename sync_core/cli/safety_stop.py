@@ -9,21 +9,18 @@ from typing import Annotated
 import typer
 
 from sync_core.app.parts import Parts
+from sync_core.cli.decisions import Timeout, decide_and_wait, describe_unchanged
 from sync_core.cli.export import format_csv_line, open_output
 from sync_core.cli.output import console, echo, echo_json, echo_table
-from sync_core.cli.receipts import CLI_RULE, Timeout, wait_for_receipt
 from sync_core.cli.runtime import (
-    EXIT_PROBLEM,
     AsJson,
     CommandFailed,
     Yes,
     confirm,
-    operator,
     run_with_parts,
 )
 from sync_core.domain.proposals import Choice, Receipt
 from sync_core.domain.views import CircuitBreakerView, StoppedProduct
-from sync_core.errors import cut
 
 MAX_PRODUCTS_SHOWN = 50  # products in a terminal; --csv writes all of them
 PAGE_ROWS = 500
@@ -205,31 +202,27 @@ async def _decide(
     question = await parts.service.question("circuit_breaker", stop.subject)
     if question is None:
         raise CommandFailed("somebody has just decided; it is being applied")
-    choice = CHOICE_OF_ACTION[wanted]
-    clicked = await parts.service.decide(question.token, choice, operator(), CLI_RULE)
-    receipt, serving, done = await wait_for_receipt(
-        parts, clicked, time_out, otherwise="nothing was done"
-    )
-    if as_json:
-        echo_json({"receipt": receipt, "serving": serving, "done": done})
-    else:
+
+    def print_result(receipt: Receipt, serving: bool) -> None:  # noqa: FBT001
         echo(_describe_result(receipt, stop, wanted, serving=serving))
-    if serving and not done:
-        raise typer.Exit(EXIT_PROBLEM)
+
+    await decide_and_wait(
+        parts,
+        question,
+        CHOICE_OF_ACTION[wanted],
+        time_out,
+        otherwise="nothing was done",
+        print_result=None if as_json else print_result,
+    )
 
 
 def _describe_result(
     receipt: Receipt, stop: CircuitBreakerView, wanted: SafetyStopAction, *, serving: bool
 ) -> str:
     """Return what came of it."""
-    if receipt.running:
-        when = (
-            "not done yet; `tipo serve` continues"
-            if serving
-            else "it is done when `tipo serve` starts"
-        )
-        return f"Receipt {receipt.id}: {when}."
-    line = receipt.lines[0]
-    if not line.done:
-        return f"Nothing was changed: {cut(line.why)}."
-    return DONE_WORDS[wanted].format(store=stop.store, pools=format_products(line.pools))
+    unchanged = describe_unchanged(receipt, serving=serving)
+    if unchanged is not None:
+        return unchanged
+    return DONE_WORDS[wanted].format(
+        store=stop.store, pools=format_products(receipt.lines[0].pools)
+    )

@@ -54,37 +54,34 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
     now = parts.clock.now()
     for line in headline(overview, now, serving=serving, compared=report is not None):
         echo(line)
-    echo_table(
-        STORE_COLUMNS,
-        (
-            (
-                each.alias,
-                each.role,
-                each.mode,
-                each.levels,
-                each.baselined,
-                each.due,
-                each.open,
-                each.refreshes,
-                each.suspended,
-                format_age(each.last_delivery_at, now),
-                _format_seconds(each.seconds_p50),
-                _format_seconds(each.seconds_p95),
-            )
-            for each in overview.stores
-        ),
-    )
+    _echo_stores(overview, now)
     for line in _remarks(overview):
         echo(line)
     echo(f"{_last_comparison(report, now)} Next night: {format_time(night)}.")
     if findings:
-        echo_table(
-            ("id", "what", "about", "since"),
-            (
-                (each.id, each.kind, each.subject, format_age(each.opened_at, now))
-                for each in findings
-            ),
+        rows = ((f.id, f.kind, f.subject, format_age(f.opened_at, now)) for f in findings)
+        echo_table(("id", "what", "about", "since"), rows)
+
+
+def _echo_stores(overview: Overview, now: datetime) -> None:
+    rows = (
+        (
+            each.alias,
+            each.role,
+            each.mode,
+            each.levels,
+            each.baselined,
+            each.due,
+            each.open,
+            each.refreshes,
+            each.suspended,
+            format_age(each.last_delivery_at, now),
+            _format_seconds(each.seconds_p50),
+            _format_seconds(each.seconds_p95),
         )
+        for each in overview.stores
+    )
+    echo_table(STORE_COLUMNS, rows)
 
 
 def next_night_at(parts: Parts) -> datetime:

@@ -223,7 +223,28 @@ def _move(
     pool = pool.with_level(level)
     if before is None or not level.baselined or pool.shared is None:
         return Outcome(pool=pool)
-    delta = seen.available - before
+    return count_movement(
+        pool,
+        level,
+        seen.available - before,
+        seen_at=seen.updated_at,
+        source=source,
+        delivery=seen.delivery,
+    )
+
+
+def count_movement(
+    pool: Pool,
+    level: Level,
+    delta: int,
+    *,
+    seen_at: datetime | None,
+    source: ObservedBy,
+    delivery: int | None = None,
+) -> Outcome:
+    """Move the pool by what one of its levels has moved, if that counts; the book has moved."""
+    if delta == 0:
+        return Outcome(pool=pool)
     counted = delta * level.pack if level.counts else 0
     moved = move_shared(pool, counted)
     movement = Movement(
@@ -233,9 +254,9 @@ def _move(
         delta=delta,
         counted=counted,
         shared=moved.shared,
-        seen_at=seen.updated_at,
+        seen_at=seen_at,
         source=source,
-        delivery=seen.delivery,
+        delivery=delivery,
     )
     return Outcome(pool=moved, movements=(movement,), events=oversold_events(pool, moved))
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from sync_core.domain.accounting import Verdict, judge_reading, move_shared
+from sync_core.domain.accounting import Verdict, count_movement, judge_reading
 from sync_core.domain.audit import ended, is_stopped, restart_pool
 from sync_core.domain.baseline import baseline_levels
 from sync_core.domain.oversell import oversold_events
@@ -40,7 +40,6 @@ from sync_core.domain.values import (
     Level,
     LevelId,
     Mode,
-    Movement,
     ObservedBy,
     Outcome,
     Pool,
@@ -209,25 +208,14 @@ def account_for(pool: Pool, level: Level, reading: Reading, *, now: datetime) ->
     if not level.baselined or before is None or pool.shared is None:
         first = available if level.first_book is None else level.first_book
         return Outcome(pool=pool.with_level(replace(level, first_book=first)), events=events)
-    pool = pool.with_level(level)
-    delta = available - before
-    if delta == 0:
-        return Outcome(pool=pool, events=events)
-    counted = delta * level.pack if level.counts else 0
-    moved = move_shared(pool, counted)
-    movement = Movement(
-        pool=pool.id,
-        level=level.id,
-        level_baseline=level.level_baseline,
-        delta=delta,
-        counted=counted,
-        shared=moved.shared,
+    moved = count_movement(
+        pool.with_level(level),
+        level,
+        available - before,
         seen_at=reading.updated_at,
         source=ObservedBy.REFRESH,
     )
-    return Outcome(
-        pool=moved, movements=(movement,), events=(*events, *oversold_events(pool, moved))
-    )
+    return replace(moved, events=(*events, *moved.events))
 
 
 def _taken_back(level: Level, available: int) -> tuple[Level, tuple[Event, ...]]:

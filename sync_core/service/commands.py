@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 
-from sync_core.domain.decisions import Effect
 from sync_core.domain.leases import (
     Takeover,
     TakeoverAnswer,
@@ -17,37 +16,27 @@ from sync_core.domain.leases import (
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.nights import begins, due_night
 from sync_core.domain.proposals import (
-    Choice,
-    Option,
     Person,
-    Proposal,
-    ProposalKind,
-    Receipt,
     Report,
     ReportKind,
-    Write,
 )
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
 from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction, WorkKind
-from sync_core.proposals import Draft, ReportRequest
+from sync_core.proposals import ReportRequest
 from sync_core.service.queries import PREFERENCE_PREFIX, ServiceQueries
-from sync_core.workers.batch_planner import PAUSED_SETTING
 from sync_core.workers.decision_handlers import (
-    pending_writes,
-    pools_of_effects,
     request_baselines,
-    try_undo,
 )
 from sync_core.workers.drift_report import report_open_findings
 from sync_core.workers.proposer import Proposer
+from sync_core.workers.sender import PAUSED_SETTING
 from sync_core.workers.wakeup import WAKEUP_SETTING
 
 log = logging.getLogger(__name__)
 
 NIGHTS_SINCE_SETTING = "nights_since"  # the setting that says since when there are nights
 QUESTION_OPEN_FOR = timedelta(minutes=15)  # how long a question that somebody asked stays open
-MAX_WRITES_KEPT = 100  # that the question before an undo keeps; it names fewer
 MAX_BUFFER_UNITS = 1_000_000
 
 
@@ -80,36 +69,6 @@ class ServiceCommands(ServiceQueries):
         others = [each for each in wanted if tx.store(each).mode is not mode]
         request_baselines(tx, others, mode, by=by, token=self._ids.new(), now=now)
         self._wake_server(tx)
-
-    async def ask_mode(self, mode: Mode, alias: Alias | None, by: Person, reply: str) -> Report:
-        """Begin a preflight: compare the stores, then ask for a confirmation.
-
-        Raises:
-            NotAllowed: If there is no such destination, or all are in that mode already.
-        """
-        wanted = await self._destinations(alias)
-        modes = {each.alias: each.mode.value for each in await self.stores()}
-        before = {each: modes[each] for each in wanted}
-        if not wanted or all(was == mode.value for was in before.values()):
-            raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'no store'}")
-        source = [each for each in modes if each not in await self._destinations(None)]
-        facts = {
-            "mode": mode.value,
-            "source": source[0],
-            "alias": alias,
-            "before": before,
-            "reply": reply,
-            "person": {"team": by.team, "id": by.id, "name": by.name},
-        }
-        wish = ReportRequest(
-            kind=ReportKind.PREFLIGHT, token=self._ids.new(), by=by.name, facts=facts
-        )
-        report, is_new = await self._request_report(wish)
-        if not is_new:
-            raise NotAllowed(
-                f"the stores are being compared right now ({report.kind}); ask again in a moment"
-            )
-        return report
 
     # -- who may write
     async def take_over(self, tokens: Sequence[str], by: Person) -> Takeover:
@@ -205,52 +164,6 @@ class ServiceCommands(ServiceQueries):
         if report is None:  # the transaction has just made it
             raise NotAllowed("the report is no longer kept; ask again")
         return report, is_new
-
-    # -- undo
-    async def ask_undo(self, receipt_id: int, by: Person) -> Proposal:
-        """Return the question whether to take back what a receipt did.
-
-        Raises:
-            NotAllowed: If it cannot be taken back; the message says why.
-        """
-        now = self._clock.now()
-        token = self._ids.new()
-        return await self._database.transaction(partial(self._ask_undo, receipt_id, by, token, now))
-
-    def _ask_undo(
-        self, receipt: int, by: Person, token: str, now: datetime, tx: Transaction
-    ) -> Proposal:
-        found = tx.receipt(receipt)
-        effects = tx.effects(receipt)
-        _refuse_undo(receipt, found, effects)
-        writes, reasons = _would_undo(tx, effects, now)
-        if len(reasons) == len(effects):
-            raise NotAllowed("; ".join(reasons))
-        draft = Draft(
-            kind=ProposalKind.UNDO,
-            subject=str(receipt),
-            title=f"receipt {receipt}",
-            facts={
-                "receipt": receipt,
-                "pools": len(effects),
-                "cannot": reasons[:MAX_WRITES_KEPT],
-                "writes": len(writes),
-                "by": by.name,
-            },
-            options=(
-                Option(
-                    choice=Choice.CONFIRM,
-                    words=f"Undo receipt {receipt}",
-                    writes=tuple(writes[:MAX_WRITES_KEPT]),
-                ),
-            ),
-            recommended=Choice.CONFIRM,
-        )
-        tx.propose([(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR)
-        made = tx.proposal(token)
-        if made is None:  # the line above has just made it
-            raise NotAllowed("the question is no longer open; ask again")
-        return made
 
     # -- writing
     async def pause(self, *, by: str) -> None:
@@ -413,31 +326,3 @@ def _refuse_invalid_map(
                     f"{known[pair]} of {pair[0]} is in {used[pair]} and {location_group.name}"
                 )
             used[pair] = location_group.name
-
-
-def _refuse_undo(number: int, receipt: Receipt | None, effects: Sequence[Effect]) -> None:
-    """Raise NotAllowed if there is nothing that a receipt could take back."""
-    if receipt is None:
-        raise NotAllowed(f"there is no receipt {number}")
-    if receipt.running:
-        raise NotAllowed(f"receipt {number} is still being applied; ask again in a moment")
-    if receipt.undone_by is not None:
-        raise NotAllowed(f"receipt {number} was undone already, by {receipt.undone_by}")
-    if not effects:
-        raise NotAllowed(f"receipt {number} moved no stock, so there is nothing to undo")
-
-
-def _would_undo(
-    tx: Transaction, effects: Sequence[Effect], now: datetime
-) -> tuple[list[Write], list[str]]:
-    """Return what taking effects back would write, and why some cannot be taken back."""
-    writes: list[Write] = []
-    reasons: list[str] = []
-    pools = pools_of_effects(tx, effects)
-    for effect in effects:
-        did = try_undo(effect, pools[effect.pool], tx, now=now)
-        if isinstance(did, str):
-            reasons.append(did)
-        else:
-            writes += pending_writes(did[0].pool)
-    return writes, reasons

@@ -21,7 +21,7 @@ from sync_core.domain.values import Event
 from sync_core.errors import NotAllowed
 from sync_core.ports import Transaction
 from sync_core.proposals import DecisionRecord
-from sync_core.service.packs import ServicePacks
+from sync_core.service.questions import ServiceQuestions
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ ANSWERS = {
 Choices = Mapping[int, tuple[Choice, int | None]]
 
 
-class ServiceDecisions(ServicePacks):
+class ServiceDecisions(ServiceQuestions):
     """The part of the service that takes clicks. Who may is the face's affair, and is kept."""
 
     async def decide(

@@ -1,8 +1,7 @@
 """One Shopify store, behind the port `Store`."""
 
-import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import msgspec
 from sync_core.clock import Clock
 from sync_core.domain.leases import LeaseMark
 from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Reading, Variant
-from sync_core.errors import AccessLost, NoAnswer, NotSent, Refused, Throttled, WrongShop
+from sync_core.errors import NoAnswer, Refused
 from sync_core.ports import (
     Budget,
     ExportPage,
@@ -26,30 +25,17 @@ from sync_core.ports import (
 from sync_core.shopify import documents, nodes
 from sync_core.shopify.auth import Auth
 from sync_core.shopify.bulk import BulkExports
-from sync_core.shopify.documents import API_VERSION, MAX_ROWS, Document
+from sync_core.shopify.documents import MAX_ROWS
 from sync_core.shopify.fields import gid
-from sync_core.shopify.http_client import HttpClient
+from sync_core.shopify.graphql_client import GraphqlClient, encode_request
 from sync_core.shopify.lease import LeaseMetafield
 from sync_core.shopify.responses import (
-    GraphqlResponse,
-    HttpResponse,
     QueryTooCostly,
     adjusted_at,
     data_of,
-    parse_response,
     user_error_text,
 )
-from sync_core.shopify.throttle import MAX_THROTTLE_WAIT_SECONDS, QueryCosts, Throttle
 from sync_core.shopify.webhooks import ORDER_FIELDS
-
-log = logging.getLogger(__name__)
-
-Variables = Mapping[str, Any]
-
-MAX_READ_ATTEMPTS = 5  # at a read that the store throttles
-MAX_CLOCK_LEAD = timedelta(days=31)  # that our clock is believed to be, of a store's
-MAX_PAGES = 100  # of one product, of the locations, of the subscriptions
-HTTP_UNAUTHORIZED = 401
 
 
 class _SentRow(msgspec.Struct):
@@ -85,29 +71,24 @@ class ShopifyStore:
     ) -> None:
         self.alias = alias
         self.domain = domain
-        self.answered_version = ""  # which version of the API spoke last
         base = (api_url or f"https://{domain}").rstrip("/")
-        self._url = f"{base}/admin/api/{API_VERSION}/graphql.json"
         self._auth = auth
         self._clock = clock
-        self._http = HttpClient(transport)
+        self._graphql = GraphqlClient(
+            alias=alias, base_url=base, auth=auth, clock=clock, transport=transport
+        )
         self._exports = BulkExports(
-            ask=self._query,
-            page=self._page,
+            ask=self._graphql.query,
+            page=self._graphql.page,
             # A file comes by TLS, unless the store itself is spoken to without.
             schemes=frozenset({"https", base.partition(":")[0]}),
             transport=transport,
         )
-        self._lease_metafield = LeaseMetafield(ask=self._query_first)
-        self._throttle = Throttle(clock)
-        self._costs = QueryCosts()
-        self._warned = False
-        self._date: datetime | None = None  # of the last answer
-        self._clock_lead = timedelta(0)  # how far our clock was ahead of the store's; never below 0
+        self._lease_metafield = LeaseMetafield(ask=self._graphql.query_first)
 
     def budget(self) -> Budget:
         """Return what the store's last answer said of our budget, restored up to now."""
-        return self._throttle.budget()
+        return self._graphql.budget()
 
     # -- writing
 
@@ -132,13 +113,13 @@ class ShopifyStore:
             "referenceDocumentUri": reference,
             "changes": rows,
         }
-        return _encode_request(documents.ADJUST, {"input": given, "key": key})
+        return encode_request(documents.ADJUST, {"input": given, "key": key})
 
     async def send(self, body: bytes) -> datetime:
         """Add every delta once, however often the same bytes are sent; return the store's time."""
         written = msgspec.json.decode(body, type=_SentRequest)
         deltas = tuple(each.delta for each in written.variables.input.changes)
-        response, given = await self._ask(documents.ADJUST, body, rows=0, writes=True)
+        response, given = await self._graphql.ask(documents.ADJUST, body, rows=0, writes=True)
         return adjusted_at(given, deltas, response.date or self._clock.now())
 
     # -- reading
@@ -147,13 +128,13 @@ class ShopifyStore:
         """Return one reading per item, in order; what is gone or odd has `trouble`."""
         readings: list[Reading] = []
         while (begin := len(readings)) < len(items):
-            rows = self._costs.rows(documents.READ)
+            rows = self._graphql.costs.rows(documents.READ)
             try:
                 readings += await self._read(items[begin : begin + rows], location)
             except QueryTooCostly:
                 if rows == 1:
                     raise
-                self._costs.reduce_rows(documents.READ, min(rows, len(items) - begin))
+                self._graphql.costs.reduce_rows(documents.READ, min(rows, len(items) - begin))
         return readings
 
     async def changed(
@@ -168,9 +149,9 @@ class ShopifyStore:
         """
         given = {
             "location": gid("Location", location),
-            "query": documents.changed_since(since - self._clock_lead),
+            "query": documents.changed_since(since - self._graphql.clock_lead),
         }
-        found = await self._page(documents.CHANGED, given, after)
+        found = await self._graphql.page(documents.CHANGED, given, after)
         if found.warnings:
             # It ignored a word of the search: what came back is everything.
             raise Refused(f"the store ignores our search: {found.warnings[0]}")
@@ -186,7 +167,7 @@ class ShopifyStore:
 
     async def variants(self, after: str | None) -> Page[Variant]:
         """Return a page of the catalogue, by id."""
-        data = data_of(await self._page(documents.VARIANTS, {}, after))
+        data = data_of(await self._graphql.page(documents.VARIANTS, {}, after))
         found = nodes.convert(data.get("productVariants"), nodes.VariantNodes)
         rows = [
             nodes.parse_variant(self.alias, each, each.product)
@@ -198,7 +179,7 @@ class ShopifyStore:
         """Return all variants of one product; none when it is gone."""
         rows: list[Variant] = []
         given = {"id": gid("Product", product_id)}
-        async for data in self._pages(documents.PRODUCT, given, ("product", "variants")):
+        async for data in self._graphql.pages(documents.PRODUCT, given, ("product", "variants")):
             if data.get("product") is None:
                 return []
             found = nodes.convert(data["product"], nodes.ProductPage)
@@ -214,7 +195,7 @@ class ShopifyStore:
         nodes_found: list[nodes.LocationNode] = []
         shop: Mapping[str, Any] = {}
         scopes: frozenset[str] = frozenset()
-        async for data in self._pages(documents.SETUP, {}, ("locations",)):
+        async for data in self._graphql.pages(documents.SETUP, {}, ("locations",)):
             nodes_found += nodes.parse_connection(data.get("locations"), nodes.LocationNode)[0]
             shop = nodes.convert(data.get("shop"), dict[str, str])
             scopes = _scopes(data.get("currentAppInstallation"))
@@ -224,8 +205,8 @@ class ShopifyStore:
             domain=nodes.require(shop.get("myshopifyDomain"), "the shop's domain"),
             locations=tuple(map(nodes.parse_location, nodes_found)),
             scopes=scopes,
-            api_version=self.answered_version,
-            time=self._date,
+            api_version=self._graphql.answered_version,
+            time=self._graphql.date,
         )
 
     # -- exporting
@@ -251,7 +232,9 @@ class ShopifyStore:
     async def subscriptions(self) -> list[Subscription]:
         """Return all webhook subscriptions that are ours."""
         found: list[nodes.SubscriptionNode] = []
-        async for data in self._pages(documents.SUBSCRIPTIONS, {}, ("webhookSubscriptions",)):
+        async for data in self._graphql.pages(
+            documents.SUBSCRIPTIONS, {}, ("webhookSubscriptions",)
+        ):
             found += nodes.parse_connection(
                 data.get("webhookSubscriptions"), nodes.SubscriptionNode
             )[0]
@@ -271,14 +254,14 @@ class ShopifyStore:
         if topic in ORDER_FIELDS:
             subscription["includeFields"] = ORDER_FIELDS[topic]
         given = {"topic": documents.topic_enum(topic), "subscription": subscription}
-        data = await self._query(documents.SUBSCRIBE, given)
+        data = await self._graphql.query(documents.SUBSCRIBE, given)
         words = user_error_text(data.get("webhookSubscriptionCreate"))
         if words and "already been taken" not in words:
             raise Refused(f"{topic}: {words}")
 
     async def unsubscribe(self, subscription: str) -> None:
         """Have the store stop sending. Quiet when it is gone already."""
-        data = await self._query(documents.UNSUBSCRIBE, {"id": subscription})
+        data = await self._graphql.query(documents.UNSUBSCRIBE, {"id": subscription})
         words = user_error_text(data.get("webhookSubscriptionDelete"))
         if words and "does not exist" not in words:
             raise Refused(words)
@@ -295,18 +278,16 @@ class ShopifyStore:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._http.close()
+        await self._graphql.close()
         await self._exports.close()
         await self._auth.close()
-
-    # -- how to ask
 
     async def _read(self, items: Sequence[ItemId], location: LocationId) -> list[Reading]:
         given = {
             "ids": [gid("InventoryItem", each) for each in items],
             "location": gid("Location", location),
         }
-        data = data_of(await self._ask_with_retries(documents.READ, given, rows=len(items)))
+        data = data_of(await self._graphql.ask_with_retries(documents.READ, given, rows=len(items)))
         found = nodes.convert(data.get("nodes"), list[nodes.ItemNode | None])
         if len(found) != len(items):
             raise NoAnswer("the answer has not as many items as we asked for")
@@ -314,135 +295,6 @@ class ShopifyStore:
             nodes.item_reading(LevelKey(store=self.alias, item=item, location=location), node)
             for item, node in zip(items, found, strict=True)
         ]
-
-    async def _query(self, document: Document, variables: Variables) -> Mapping[str, Any]:
-        return data_of(await self._ask_with_retries(document, variables, rows=0))
-
-    async def _query_first(self, document: Document, variables: Variables) -> Mapping[str, Any]:
-        """Ask before all that only reads: whether we may write must not wait for an export."""
-        body = _encode_request(document, variables)
-        return data_of((await self._ask(document, body, rows=0, writes=True))[1])
-
-    async def _pages(
-        self, document: Document, variables: Variables, path: tuple[str, ...]
-    ) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the data of each page of the connection at a path; a null ends it."""
-        after: str | None = None
-        for _ in range(MAX_PAGES):
-            data = data_of(await self._page(document, variables, after))
-            yield data
-            node: Any = data
-            for step in path:
-                node = node.get(step) if isinstance(node, dict) else None
-            if not isinstance(node, dict):
-                return
-            after = nodes.next_cursor(nodes.convert(node.get("pageInfo"), nodes.PageInfo))
-            if after is None:
-                return
-        raise NoAnswer(f"there are more than {MAX_PAGES} pages")
-
-    async def _page(
-        self, document: Document, variables: Variables, after: str | None
-    ) -> GraphqlResponse:
-        """Return one page, smaller if the store finds it too costly. Errors are still inside."""
-        while True:
-            rows = self._costs.rows(document)
-            given = await self._ask_with_retries(
-                document, {**variables, "first": rows, "after": after}, rows=rows
-            )
-            try:
-                data_of(given)
-            except QueryTooCostly:
-                if rows == 1:
-                    raise
-                self._costs.reduce_rows(document, rows)
-            else:
-                return given
-
-    async def _ask_with_retries(
-        self, document: Document, variables: Variables, *, rows: int
-    ) -> GraphqlResponse:
-        """Ask; where the store throttles us, wait and ask again, a few times."""
-        body = _encode_request(document, variables)
-        for _ in range(MAX_READ_ATTEMPTS - 1):
-            try:
-                return (await self._ask(document, body, rows=rows, writes=False))[1]
-            except Throttled as exc:
-                if exc.wait > MAX_THROTTLE_WAIT_SECONDS:
-                    raise
-                # The pace is closed for that long: the next request waits there.
-                log.info(
-                    "Throttled; asking again in %.1f s.",
-                    exc.wait,
-                    extra={"event": "throttled", "store": self.alias},
-                )
-        return (await self._ask(document, body, rows=rows, writes=False))[1]
-
-    async def _ask(
-        self, document: Document, body: bytes, *, rows: int, writes: bool
-    ) -> tuple[HttpResponse, GraphqlResponse]:
-        """Send once, when there is room for it; learn from the answer what it cost."""
-        cost = self._costs.estimate(document, rows)
-        await (
-            self._throttle.acquire_to_write(cost)
-            if writes
-            else self._throttle.acquire_to_read(cost)
-        )
-        reported: Budget | None = None
-        spent = True
-        try:
-            response = await self._post(body)
-            given = parse_response(response)
-            reported = given.budget
-            self._costs.learn(document, rows, given.requested_cost)
-            if given.is_throttled:
-                data_of(given)
-        except (NotSent, AccessLost, WrongShop) as exc:
-            spent = False
-            if isinstance(exc, Throttled):
-                self._throttle.close(exc.wait)
-            raise
-        finally:
-            self._throttle.finish(cost, reported, spent=spent)
-        return response, given
-
-    async def _post(self, body: bytes) -> HttpResponse:
-        """Send once; where the token is refused, once more with a new one."""
-        token = await self._auth.token()
-        response = await self._post_with(token, body)
-        if response.status == HTTP_UNAUTHORIZED:
-            # Refused at the door: nothing has happened, whatever the bytes say.
-            response = await self._post_with(await self._auth.renew(token), body)
-            if response.status == HTTP_UNAUTHORIZED:
-                raise AccessLost("Shopify rejected Tipo's access token, and a new one (401)")
-        self._date = response.date
-        if response.date is not None:
-            self._clock_lead = max(
-                timedelta(0), min(MAX_CLOCK_LEAD, self._clock.now() - response.date)
-            )
-        self._note_version(response)
-        return response
-
-    async def _post_with(self, token: str, body: bytes) -> HttpResponse:
-        headers = {"Content-Type": "application/json", "X-Shopify-Access-Token": token}
-        return await self._http.post(self._url, body, headers)
-
-    def _note_version(self, response: HttpResponse) -> None:
-        # A version that has expired is not refused: a newer one answers in its place.
-        version = response.headers.get("x-shopify-api-version", "")
-        self.answered_version = version or self.answered_version
-        if version not in {"", API_VERSION} and not self._warned:
-            self._warned = True
-            log.warning(
-                "The store answers with version %.32r of the API, not %s.",
-                version,
-                API_VERSION,
-                extra={"event": "version_differs", "store": self.alias},
-            )
-
-
-def _encode_request(document: Document, variables: Variables) -> bytes:
-    return msgspec.json.encode({"query": document.text, "variables": variables})
 
 
 def _scopes(installation: object) -> frozenset[str]:

@@ -31,7 +31,7 @@ from sync_core.domain.audit import (
     resume,
     stop,
 )
-from sync_core.domain.values import Event, Outcome, PoolId
+from sync_core.domain.values import Event, Outcome, Pool, PoolId
 from sync_core.domain.views import AuditView, BooksView
 from sync_core.ports import Database, Transaction
 
@@ -147,7 +147,7 @@ def stop_or_resume(tx: Transaction, candidates: Iterable[PoolId], *, now: dateti
         now: Our clock.
 
     Returns:
-        The wanted pools whose books don't add up.
+        The candidates whose books don't add up.
     """
     known = tx.findings_by(kinds=(BOOKS,), after=0, limit=MAX_STOPPED_POOLS)
     open_subjects = {each.subject: PoolId(int(str(each.facts["pool"]))) for each in known}
@@ -156,19 +156,15 @@ def stop_or_resume(tx: Transaction, candidates: Iterable[PoolId], *, now: dateti
     if not numbers:
         return []
     pools = tx.pools(numbers)  # locked: nothing of them moves from here on
-    wrong: dict[PoolId, Sequence[Breach]] = {}
+    subjects: dict[PoolId, str] = {}  # of those whose books don't add up: what people are told of
     outcomes: list[Outcome] = []
-    subjects: dict[PoolId, str] = {}
     for books in tx.books(numbers):
         pool = pools[books.pool]
         found = breaches(books)
         if found:
-            wrong[pool.id] = found
-            outcome = stop(pool, found, now=now)
+            outcome = _stop(pool, found, now=now)
             subjects[pool.id] = f"level:{finding_level(outcome.pool).id}"
             outcomes.append(outcome)
-            if not is_stopped(pool):
-                _log(found)
         elif is_stopped(pool):
             outcomes.append(resume(pool, now=now))
     resolved = [
@@ -178,7 +174,14 @@ def stop_or_resume(tx: Transaction, candidates: Iterable[PoolId], *, now: dateti
     ]
     tx.notify(resolved, now=now)
     tx.save_outcomes(outcomes, now=now)
-    return [each for each in to_check if each in wrong]
+    return [each for each in to_check if each in subjects]
+
+
+def _stop(pool: Pool, found: Sequence[Breach], *, now: datetime) -> Outcome:
+    """Stop a pool, also what has joined it since; the log hears of it the first time."""
+    if not is_stopped(pool):
+        _log(found)
+    return stop(pool, found, now=now)
 
 
 def _log(found: Sequence[Breach]) -> None:

@@ -30,8 +30,8 @@ from sync_core.domain.circuit_breaker import (
 from sync_core.domain.values import NEVER, Alias, LevelId, Outcome, PoolId
 from sync_core.domain.webhook_events import OrderEvent
 from sync_core.ports import Transaction
-from sync_core.workers.breaker_question import ask_about_breakers
 from sync_core.workers.context import Context
+from sync_core.workers.safety_questions import ask_about_breakers
 
 log = logging.getLogger(__name__)
 

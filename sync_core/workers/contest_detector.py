@@ -6,43 +6,31 @@ history read. That is a few short ranges of indexes, for a few levels in one ste
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sync_core.clock import Ids
 from sync_core.domain.circuit_breaker import CountedMovement
 from sync_core.domain.contests import (
     CONTEST_WINDOW,
-    FINDING_KIND,
     ContestHistory,
     Pattern,
     explain_leniently,
     find_contest,
     may_answer,
-    pool_of,
     stop,
     subject_of,
 )
-from sync_core.domain.proposals import Choice, Option, ProposalKind
-from sync_core.domain.values import NEVER, Event, Level, LevelId, Outcome, Pool
-from sync_core.domain.views import Finding
+from sync_core.domain.values import NEVER, Level, LevelId, Outcome, Pool
 from sync_core.domain.webhook_events import OrderEventKind
 from sync_core.ports import Transaction
-from sync_core.proposals import Draft
 from sync_core.workers.circuit_breaker import receives_order_webhooks
 from sync_core.workers.context import Context
+from sync_core.workers.safety_questions import ask_to_resume
 
 log = logging.getLogger(__name__)
 
 MAX_LEVELS_PER_STEP = 50  # levels looked into in one step: who goes on gets its turn
 RECHECK_AFTER = timedelta(seconds=10)  # before a level is checked again
 MAX_CHECKS_REMEMBERED = 10_000  # levels
-FOREVER = timedelta(days=365 * 100)  # the level is stopped until somebody says so
-QUESTION = Draft(
-    kind=ProposalKind.FIX,
-    subject=FINDING_KIND,
-    options=(Option(choice=Choice.RESUME, words="Resume: update it again"),),
-)
 
 
 def stop_contested(
@@ -98,7 +86,7 @@ def _inspect(tx: Transaction, pool: Pool, level: Level, context: Context, *, now
     if contest is None:
         return
     tx.save_outcomes([stop(pool, level, contest, now=now)], now=now)
-    _ask(tx, tx.findings_on([subject_of(pool.id)]), context.ids, now=now)
+    ask_to_resume(tx, tx.findings_on([subject_of(pool.id)]), context.ids, now=now)
     log.warning(
         "%s is not updated any more: somebody else keeps changing it",
         pool.title,
@@ -140,38 +128,3 @@ def _orders_reported_since(tx: Transaction, level: Level, moves: Sequence[Counte
     times = [each.seen_at or each.at for each in moves if each.level == level.id]
     reported_until = tx.newest_order_at(level.key.store)
     return bool(times) and reported_until is not None and reported_until >= times[-1]
-
-
-# -- the question
-def ask_about_contests(tx: Transaction, ids: Ids, *, now: datetime) -> None:
-    """Ask about every contested level that has no open question; end what is none any more."""
-    open_findings = tx.findings_by(kinds=[FINDING_KIND])
-    if not open_findings:
-        return
-    still_contested = tx.contested_pools(pool_of(each.subject) for each in open_findings)
-    resolved = [each for each in open_findings if pool_of(each.subject) not in still_contested]
-    ended: dict[str, str | int | float | bool | None] = {"ended": "started_over"}
-    events = [
-        Event(kind=FINDING_KIND, subject=each.subject, facts=ended, resolved=True)
-        for each in resolved
-    ]
-    tx.notify(events, now=now)
-    tx.outdate(each.id for each in resolved)
-    _ask(tx, [each for each in open_findings if each not in resolved], ids, now=now)
-
-
-def _ask(tx: Transaction, findings: Iterable[Finding], ids: Ids, *, now: datetime) -> None:
-    """Ask what to do about these findings, where nobody is asked."""
-    drafts = [
-        replace(
-            QUESTION,
-            finding=each.id,
-            title=str(each.facts.get("title") or ""),
-            facts={**each.facts, "subject": each.subject, "since": each.opened_at.isoformat()},
-        )
-        for each in findings
-        if tx.newer_proposal(each.id) is None
-    ]
-    if drafts:
-        kept = [(each, ids.new()) for each in drafts]
-        tx.propose(kept, report=None, now=now, expires_at=now + FOREVER)

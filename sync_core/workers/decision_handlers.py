@@ -24,7 +24,7 @@ from sync_core.domain.values import (
 )
 from sync_core.ports import Transaction
 from sync_core.proposals import ApprovedProposal, ReportRequest
-from sync_core.workers.oversell_alerts import recheck_oversold
+from sync_core.workers.outcomes import recheck_oversold
 
 BREAKER_IS_OVER = "the safety stop is over: nothing is left to decide"
 POOLS_PER_QUERY = 500  # pools read in one query

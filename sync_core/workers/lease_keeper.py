@@ -40,9 +40,9 @@ from sync_core.errors import (
 )
 from sync_core.ports import Store, StoredMark, Transaction
 from sync_core.workers.context import Context
-from sync_core.workers.oversell_alerts import recheck_oversold
+from sync_core.workers.outcomes import recheck_oversold
 from sync_core.workers.store_availability import StoreAvailability
-from sync_core.workers.subscription_mark import SubscriptionMark
+from sync_core.workers.webhook_subscriptions import SubscriptionMark
 
 log = logging.getLogger(__name__)
 

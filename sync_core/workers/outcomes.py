@@ -10,11 +10,13 @@
 Nothing is planned here: whoever commits wakes the stores' own senders.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync_core.domain.values import LevelId, Outcome
+from sync_core.domain.oversell import oversold_events
+from sync_core.domain.values import Alias, LevelId, Outcome
 from sync_core.domain.webhook_events import OrderEvent
 from sync_core.ports import Transaction
 from sync_core.workers.circuit_breaker import check_circuit_breakers, decide_waiting
@@ -61,3 +63,16 @@ def commit_outcomes(  # noqa: PLR0913  # each says what happened in this step
     tx.count_traffic(moved, now=now)
     emptied = any(each.emptied for each in moved.values())
     return Committed(emptied=emptied, waited=waited, next_in=next_in)
+
+
+@contextmanager
+def recheck_oversold(tx: Transaction, store: Alias | None, *, now: datetime) -> Iterator[None]:
+    """Tell people of pools below zero that become another thing within it, without having moved.
+
+    Levels may leave their pools, and pools may start over: each pool below zero with a level of
+    that store, or of any, is judged by what it is afterwards.
+    """
+    before = tx.pools(tx.below_zero(store))
+    yield
+    for pool in tx.pools(before).values():
+        tx.notify(oversold_events(before[pool.id], pool), now=now)

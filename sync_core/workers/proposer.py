@@ -110,24 +110,11 @@ class Proposer:
         for said, _, _ in judged:
             if said in BY_LEVEL:
                 total.counts[said] = total.counts.get(said, 0) + 1
-        events = [
-            _finding_event(tx, *each, found.readings)
-            for each in judged
-            if each[0] in (*FOUND_BY_COMPARING, DriftVerdict.DIFFERS)
-        ]
-        tx.notify(events, now=now)
-        verdicts = {f"level:{each[2].id}": each for each in judged}
-        known = tx.findings_on(verdicts)
-        resolved = [
-            each.id
-            for each in known
-            if each.kind in FOUND_BY_COMPARING and each.kind != verdicts[each.subject][0]
-        ]
-        tx.close_findings(resolved, now=now)
+        known = _update_findings(judged, found, tx, now)
         drafts = [
-            _draft(each, verdicts[each.subject], found)
-            for each in known
-            if each.kind == verdicts[each.subject][0] and not _is_muted(each, now)
+            _draft(finding, of, found)
+            for finding, of in known
+            if finding.kind == of[0] and not _is_muted(finding, now)
         ]
         self._propose(tx, drafts, report, now)
         if report is not None:
@@ -201,6 +188,25 @@ def _request_refresh(judged: Iterable[JudgedLevel], tx: Transaction, now: dateti
         before = pools.get(pool.id, pool)
         pools[pool.id] = before.with_level(request_refresh(level, now=now))
     tx.save_outcomes([Outcome(pool=each) for each in pools.values()], now=now)
+
+
+def _update_findings(
+    judged: Sequence[JudgedLevel], found: LevelReadings, tx: Transaction, now: datetime
+) -> list[tuple[Finding, JudgedLevel]]:
+    """Open and close findings as was judged; return all that there are on those levels."""
+    events = [
+        _finding_event(tx, *each, found.readings)
+        for each in judged
+        if each[0] in (*FOUND_BY_COMPARING, DriftVerdict.DIFFERS)
+    ]
+    tx.notify(events, now=now)
+    verdicts = {f"level:{each[2].id}": each for each in judged}
+    known = [(each, verdicts[each.subject]) for each in tx.findings_on(verdicts)]
+    resolved = [
+        each.id for each, of in known if each.kind in FOUND_BY_COMPARING and each.kind != of[0]
+    ]
+    tx.close_findings(resolved, now=now)
+    return known
 
 
 def _finding_event(

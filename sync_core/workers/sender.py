@@ -1,4 +1,4 @@
-"""Send what is written down, and settle what the store has done.
+"""Plan the batches of one store, send them, and settle what the store has done.
 
 the store says                 then                                       was it executed?
 -----------------------------  -----------------------------------------  ----------------
@@ -25,12 +25,19 @@ probes it; that the store can be read, or does not answer, or wants another key,
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sync_core.domain.adjustments import BATCH_SPACING, is_doubtful
+from sync_core.clock import Ids
+from sync_core.domain.adjustments import (
+    BATCH_SPACING,
+    MAX_BATCH_ROWS,
+    is_doubtful,
+    may_send,
+    plan_adjustments,
+)
 from sync_core.domain.settlement import expire, mark_unwritten, refuse, settle_adjustment
-from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool, Severity
+from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool, PoolId, Severity
 from sync_core.errors import (
     AccessLost,
     BatchRefused,
@@ -46,8 +53,7 @@ from sync_core.errors import (
     WrongShop,
     cut,
 )
-from sync_core.ports import Batch, Store, Transaction
-from sync_core.workers.batch_planner import PAUSED_SETTING, plan_batches
+from sync_core.ports import Batch, QuantityChange, Store, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 from sync_core.workers.store_availability import StoreAvailability
@@ -56,6 +62,9 @@ log = logging.getLogger(__name__)
 
 FIRST_PROBE = timedelta(minutes=1)  # from a refusal to the next question,
 LAST_PROBE = timedelta(minutes=10)  # growing up to this
+MAX_FULL_BATCHES = 8  # full batches planned at once
+
+PAUSED_SETTING = "paused"  # the setting that stops all writing
 
 
 class Sender:
@@ -260,3 +269,56 @@ class Sender:
         tx.close_adjustments([each.id for each in rows], "doubtful", now=now)
         outcomes = [expire(pools[each.level], each, now=now) for each in rows]
         commit_outcomes(tx, outcomes, self._context, now=now)
+
+
+def plan_batches(
+    tx: Transaction, store: Store, ids: Ids, *, now: datetime, probing: bool = False
+) -> int:
+    """Plan the batches that may leave for a store now; return how many.
+
+    While all writing is paused, one waits unsent, or the store is blocked, what is pending stays
+    pending: differences net out. A probe of a store that is blocked is one batch.
+    """
+    if tx.setting(PAUSED_SETTING) is not None:
+        return 0
+    state = tx.store(store.alias)
+    is_blocked = state.blocked_since is not None and not probing
+    if is_blocked or tx.has_unsent(store.alias):
+        return 0
+    pools = tx.writable_pools(
+        store.alias, MAX_BATCH_ROWS if probing else MAX_BATCH_ROWS * MAX_FULL_BATCHES
+    )
+    planned = 0
+    last_sent_at = state.last_sent_at
+    while pools and may_send(rows=len(pools), last_sent_at=last_sent_at, now=now):
+        rows, pools = pools[:MAX_BATCH_ROWS], pools[MAX_BATCH_ROWS:]
+        planned += _plan_batch(tx, store, ids, rows, now=now)
+        last_sent_at = now
+    if last_sent_at != state.last_sent_at:
+        tx.record_sent(store.alias, now=now)
+    return planned
+
+
+def _plan_batch(
+    tx: Transaction, store: Store, ids: Ids, rows: Sequence[PoolId], *, now: datetime
+) -> bool:
+    """Plan one batch with what is pending in these pools; whether anything was."""
+    outcomes: list[Outcome] = []
+    deltas: dict[LevelId, int] = {}
+    for pool in tx.pools(rows).values():
+        outcome, outstanding = plan_adjustments(pool, store.alias, now=now)
+        outcomes.append(outcome)
+        deltas.update(outstanding)
+    tx.save_outcomes(outcomes, now=now)
+    if not deltas:
+        return False
+    levels = {each.id: each for out in outcomes for each in out.pool.levels}
+    changes = [
+        QuantityChange(item=levels[level].key.item, location=levels[level].key.location, delta=by)
+        for level, by in deltas.items()
+    ]
+    key = ids.new()
+    body = store.encode_batch(key=key, reference=f"gid://tipo/Batch/{key}", changes=changes)
+    planned = [(level, by, levels[level].level_baseline) for level, by in deltas.items()]
+    tx.insert_batch(store.alias, key, body, planned, now=now)
+    return True

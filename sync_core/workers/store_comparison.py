@@ -113,7 +113,7 @@ class StoreComparison:
         if not any(columns.values()):
             raise NotCompared("no locations are shared yet: see `tipo locations`")
         await self.set_state(report, ReportState.EXPORTING, until=until)
-        exported = await self._export(folder, report, columns, until)
+        exported = await ReportExports(context, report, columns, folder, until).make()
         await self.set_state(report, ReportState.COMPARING, until=until)
         levels, variants = folder / "levels.csv", folder / "variants.csv"
         await dump_levels(context.database.transaction, levels)
@@ -133,71 +133,9 @@ class StoreComparison:
                 tally=comparison.tally, comparison=comparison, exported=exported, disbelieved=odd
             )
 
-    async def set_state(
-        self,
-        report: Report,
-        state: ReportState,
-        *,
-        until: timedelta,
-        progress: Mapping[str, str] | None = None,
-    ) -> None:
+    async def set_state(self, report: Report, state: ReportState, *, until: timedelta) -> None:
         """Note how far a report has come."""
-        end = self._context.clock.now() + until
-        await self._context.database.transaction(
-            lambda tx: tx.update_report(report.id, state, progress=progress, until=end)
-        )
-
-    async def _export(
-        self,
-        folder: Path,
-        report: Report,
-        columns: Mapping[Alias, tuple[Column, ...]],
-        until: timedelta,
-    ) -> dict[Alias, ExportedFile]:
-        """Make the export of every store, all at once."""
-        words: dict[str, str] = {}
-        operations = {str(key): str(value) for key, value in _started_operations(report).items()}
-
-        async def one(store: Store) -> tuple[Alias, ExportedFile]:
-            async def started(operation: str) -> None:
-                operations[store.alias] = operation
-                note = {"operations": dict(operations)}
-                await self._context.database.transaction(
-                    lambda tx: tx.add_report_facts(report.id, note)
-                )
-
-            def progress(objects: int, expected: int | None) -> None:
-                of = f" of {expected:,}" if expected else ""
-                words[store.alias] = f"{objects:,}{of} read"
-
-            wanted = ExportRequest(
-                locations=tuple(each.location for each in columns[store.alias]),
-                to=folder / f"{store.alias}.jsonl",
-                operation=operations.get(store.alias),
-                started=started,
-                progress=progress,
-            )
-            with self._context.exports.subscribe() as wakeup:
-                exporter = Exporter(store, self._context.clock, wakeup=wakeup)
-                return store.alias, await exporter.make(wanted)
-
-        async def watch() -> None:
-            while True:
-                await self._context.clock.sleep(until.total_seconds() / 5)
-                await self.set_state(
-                    report, ReportState.EXPORTING, until=until, progress=dict(words)
-                )
-
-        made: list[tuple[Alias, ExportedFile]] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(watch())
-                tasks = [group.create_task(one(each)) for each in self._context.stores.values()]
-                made = [await each for each in tasks]
-                watching.cancel()
-        except BaseExceptionGroup as many:
-            raise _first_error(many) from None
-        return dict(made)
+        await _set_state(self._context, report, state, until)
 
     def _notify_implausible(self, tally: ComparisonSummary, tx: Transaction) -> None:
         """Tell people of an export that is not believed, or that one is believed again."""
@@ -274,6 +212,93 @@ class StoreComparison:
             gone += [each.id for each in some if _is_matched(each, subjects)]
             after = some[-1].id
         tx.close_findings(gone, now=now)
+
+
+class ReportExports:
+    """The exports of every store for one report, all at once, and what people see of it."""
+
+    def __init__(
+        self,
+        context: Context,
+        report: Report,
+        columns: Mapping[Alias, tuple[Column, ...]],
+        folder: Path,
+        until: timedelta,
+    ) -> None:
+        self._context = context
+        self._report = report
+        self._columns = columns
+        self._folder = folder
+        self._until = until
+        self._progress: dict[str, str] = {}  # what people read of each store's export
+        # What was begun before a process died is waited for.
+        self._operations = {str(k): str(v) for k, v in _started_operations(report).items()}
+
+    async def make(self) -> dict[Alias, ExportedFile]:
+        """Make them; one store's failure fails all."""
+        made: list[tuple[Alias, ExportedFile]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(self._watch())
+                stores = self._context.stores.values()
+                tasks = [group.create_task(self._make_one(each)) for each in stores]
+                made = [await each for each in tasks]
+                watching.cancel()
+        except BaseExceptionGroup as many:
+            raise _first_error(many) from None
+        return dict(made)
+
+    async def _make_one(self, store: Store) -> tuple[Alias, ExportedFile]:
+        alias = store.alias
+
+        def progress(objects: int, expected: int | None) -> None:
+            of = f" of {expected:,}" if expected else ""
+            self._progress[alias] = f"{objects:,}{of} read"
+
+        wanted = ExportRequest(
+            locations=tuple(each.location for each in self._columns[alias]),
+            to=self._folder / f"{alias}.jsonl",
+            operation=self._operations.get(alias),
+            started=partial(self._started, alias),
+            progress=progress,
+        )
+        with self._context.exports.subscribe() as wakeup:
+            exporter = Exporter(store, self._context.clock, wakeup=wakeup)
+            return alias, await exporter.make(wanted)
+
+    async def _started(self, alias: Alias, operation: str) -> None:
+        """Keep the name of an export, for whoever comes next."""
+        self._operations[alias] = operation
+        note = {"operations": dict(self._operations)}
+        await self._context.database.transaction(
+            lambda tx: tx.add_report_facts(self._report.id, note)
+        )
+
+    async def _watch(self) -> None:
+        """Hold the report, and say how far its exports have come, until cancelled."""
+        while True:
+            await self._context.clock.sleep(self._until.total_seconds() / 5)
+            await _set_state(
+                self._context,
+                self._report,
+                ReportState.EXPORTING,
+                self._until,
+                dict(self._progress),
+            )
+
+
+async def _set_state(
+    context: Context,
+    report: Report,
+    state: ReportState,
+    until: timedelta,
+    progress: Mapping[str, str] | None = None,
+) -> None:
+    """Note how far a report has come."""
+    end = context.clock.now() + until
+    await context.database.transaction(
+        lambda tx: tx.update_report(report.id, state, progress=progress, until=end)
+    )
 
 
 def _mark_for_reading(

@@ -2,7 +2,7 @@
 
 from sync_core.domain.contests import Contest, Pattern, stop
 from sync_core.domain.values import Alias
-from sync_core.workers.contest_detector import ask_about_contests
+from sync_core.workers.safety_questions import ask_about_contests
 from tests.cli.conftest import ask, rest, serving
 
 JACKET = "SFDJ-M"

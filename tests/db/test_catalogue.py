@@ -18,8 +18,8 @@ from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Mode, Outcome
 from sync_core.ports import Location, ShopFacts
 from sync_core.service.service import Service
-from sync_core.workers.batch_planner import PAUSED_SETTING
 from sync_core.workers.catalogue_sync import CatalogueSync
+from sync_core.workers.sender import PAUSED_SETTING
 from tests.conftest import needs_postgres
 from tests.db.conftest import EU, NOON, US, after, furnish, level_key
 from tests.simulation.virtual_time import CountingIds

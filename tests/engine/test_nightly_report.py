@@ -14,7 +14,7 @@ from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, Re
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
 from sync_core.service.service import Service
-from sync_core.workers import decider
+from sync_core.workers import decider, decision_handlers, quantity_decisions
 from sync_core.workers.context import AutoApproval, EngineConfig
 from sync_core.workers.proposer import Proposer
 from tests.simulation.harness import assert_conserved
@@ -689,14 +689,14 @@ def test_a_decision_that_breaks_holds_up_no_other(build_harness, monkeypatch):
     harness.advance(20)
     report = harness.do(harness.process.service.drift("ann"))
     first, _ = proposals(harness, report)
-    real = decider.decide
+    real = quantity_decisions.decide
 
     def poisoned(pool, chosen, reads, **rest):
         if pool.title == first.title:
             raise RuntimeError("what nobody foresaw")
         return real(pool, chosen, reads, **rest)
 
-    monkeypatch.setattr(decider, "decide", poisoned)
+    monkeypatch.setattr(quantity_decisions, "decide", poisoned)
     clicked = harness.do(
         harness.process.service.decide_all(report.token, ANN, "listed", safe_only=False)
     )
@@ -751,7 +751,7 @@ def test_a_buffer_set_meanwhile_stops_a_fix_that_would_write_other_numbers(build
     harness.do(harness.process.service.set_buffer(pools[:1], 5, "us", BOB))
     clicked = decide(harness, found, Choice.USE_SOURCE)
     (line,) = receipt(harness, clicked).lines
-    assert (line.done, line.why) == (False, decider.NUMBERS_CHANGED)
+    assert (line.done, line.why) == (False, decision_handlers.NUMBERS_CHANGED)
     assert stock(harness) == {"eu": 50, "us": 30}
     newer = harness.do(harness.process.service.question("differs", found_subject(harness)))
     decide(harness, newer, Choice.USE_SOURCE)

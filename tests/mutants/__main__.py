@@ -322,7 +322,7 @@ MUTANTS = (
     ),
     mutant(
         "a decision is not kept as an effect",
-        f"{WORKERS}/decider.py",
+        f"{WORKERS}/quantity_decisions.py",
         (
             "    tx.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or "
             "0, now=now)\n"
@@ -445,7 +445,7 @@ MUTANTS = (
     ),
     mutant(
         "an update that nobody will settle is waited for",
-        f"{WORKERS}/decider.py",
+        f"{WORKERS}/quantity_decisions.py",
         "    tx.close_orphaned(pool.id, now=now)\n",
         "",
     ),

@@ -382,7 +382,7 @@ async def test_pages_have_the_lines_of_an_export(harness, to):
 async def test_paging_begins_anew_by_id_before_a_store_stops(harness, monkeypatch):
     """A store pages through 25,000 of anything and no further."""
     monkeypatch.setattr(bulk, "MAX_PAGED_VARIANTS", 2)
-    monkeypatch.setattr(harness.store._costs, "rows", lambda _document: 1)
+    monkeypatch.setattr(harness.store._graphql.costs, "rows", lambda _document: 1)
     ids, after, asked = [], None, 0
     while asked < 20:
         page = await harness.store.export_page(harness.places, after)
@@ -593,7 +593,7 @@ async def test_pages_that_break_off_leave_no_file(harness, to):
         return response
 
     harness.net.bend = fall
-    harness.store._costs.rows = lambda _document: 1
+    harness.store._graphql.costs.rows = lambda _document: 1
     with pytest.raises(NoAnswer):
         await harness.make(to)
     assert list(to.parent.iterdir()) == []
@@ -611,7 +611,7 @@ async def test_pages_that_never_end_are_left(harness, to):
         first = first or json.loads(response.content)
         return httpx.Response(200, json=first)
 
-    harness.store._costs.rows = lambda _document: 2
+    harness.store._graphql.costs.rows = lambda _document: 2
     harness.net.bend = again
     with pytest.raises(NoAnswer, match="again"):
         await harness.make(to)

@@ -460,7 +460,7 @@ async def test_another_version_is_remembered_and_warned_of_once(store, wire, cap
     with caplog.at_level(logging.WARNING):
         await store.product(7)
         await store.product(8)
-    assert store.answered_version == "2027-01"
+    assert store._graphql.answered_version == "2027-01"
     assert [each.event for each in caplog.records] == ["version_differs"]
 
 
