@@ -14,7 +14,7 @@ from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
 from bot.post_sender import PostSender
 from bot.setup import SlackSetup
-from bot.slack_api import SlackError
+from bot.slack_errors import SlackError
 from bot.socket_mode import SocketMode
 from sync_core.app.parts import Parts
 from sync_core.clock import Clock, Ids

@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from bot.core_client import CoreClient
-from bot.slack_api import Member, SlackApi, SlackError, SlackRefused
+from bot.slack_api import Member, SlackApi
+from bot.slack_errors import SlackError, SlackRefused
 from sync_core.clock import Clock
 from sync_core.domain.proposals import Person
 

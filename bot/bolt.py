@@ -23,7 +23,8 @@ from bot.home import AppHome
 from bot.listeners import Listeners
 from bot.post_renderer import PostUpdater
 from bot.setup import SlackSetup
-from bot.slack_api import SILENT_LOGGER, SlackApi, open_client
+from bot.slack_api import SlackApi
+from bot.slack_calls import SILENT_LOGGER, open_client
 from bot.views.handlers import ViewHandlers
 from sync_core.clock import Clock, Ids
 

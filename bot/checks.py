@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from bot.handler_context import HandlerContext
 from bot.manifest import SCOPES, WELCOME
 from bot.setup import SlackSetup
-from bot.slack_api import BotIdentity, SlackError, SlackRefused, open_client
+from bot.slack_api import BotIdentity
+from bot.slack_calls import open_client
+from bot.slack_errors import SlackError, SlackRefused
 from sync_core.domain.checks import Check, fail, ok, warn
 
 ABOUT = "slack"

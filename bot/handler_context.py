@@ -16,7 +16,8 @@ from bot.messages.block_kit import Message
 from bot.messages.decisions import not_allowed
 from bot.payloads import Click, SlashCommand, Submission
 from bot.post_renderer import PostUpdater
-from bot.slack_api import SlackApi, SlackError
+from bot.slack_api import SlackApi
+from bot.slack_errors import SlackError
 from sync_core.clock import Clock, Ids
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
 from bot.messages import home
-from bot.slack_api import SlackError, SlackRefused
+from bot.slack_errors import SlackError, SlackRefused
 from sync_core.domain.proposals import Person, Report, ReportKind
 
 log = logging.getLogger(__name__)

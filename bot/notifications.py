@@ -5,13 +5,15 @@
     something new and critical       a message at once, also at night
     something new, not critical      a message 30 s later; none if it is over before that
     the same, while its store is     nothing that is said before the store is back
-      held or does not answer
+      blocked or does not answer
+    missed webhooks right after that nothing, if they have been caught up with in half an hour
     the same, in quiet hours         a line of one summary at their end
     the same, beyond so many an hour a line of one "23 more" message
     something that goes on           its message, updated in place; its thread tells each step
     something that gets worse        a new message; the old one points to it
     something that is over           its message: "resolved after 12 min, 3 products"
     a report, a decision             the report's message; who, when, what was written
+    a change of mode                 one message: the mode, who, and then its comparison
     a newer report, or whatever      the report's message: what it still offers, or "outdated" and
       else changes what is open        a link to the latest
     mere information                 at once, once a day, or never: as the channel has asked for
@@ -24,9 +26,10 @@ that it does not matter in how many pieces they come or where a process is kille
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.incidents.aggregator import MAX_SUMMARY_LINES, IncidentAggregator, ReportOffer
+from bot.incidents.aggregator import MAX_SUMMARY_LINES, IncidentAggregator
 from bot.incidents.incident import without_subjects
 from bot.incidents.ledger import LEDGER, load_ledger, needed_posts
+from bot.incidents.report_posts import ReportOffer
 from bot.policy import NEVER_DUE, AlertPolicy, QuietHours
 from sync_core.domain.views import Notification, Post
 
@@ -79,7 +82,7 @@ def update_reports(
     aggregator = IncidentAggregator(posts, now=now, policy=policy)
     for key in open_reports(posts.get(LEDGER)):
         if key in offers:
-            aggregator.update_report(key, offers[key])
+            aggregator.reports.update(key, offers[key])
     return aggregator.changed()
 
 
@@ -97,6 +100,5 @@ def remind(posts: Mapping[str, Post], *, now: datetime, policy: AlertPolicy) -> 
         return []
     lines = {post.key: without_subjects(post.body) for post in late[:MAX_SUMMARY_LINES]}
     body = {"lines": lines, "left": len(late) - len(lines)}
-    aggregator.put(f"reminder:{now.isoformat()}", "reminder", body, now)
-    aggregator.state["reminded"] |= {post.key: now.isoformat() for post in late}
+    aggregator.remind(late, body)
     return aggregator.changed()

@@ -16,12 +16,14 @@ import logging
 from dataclasses import replace
 
 from bot.core_client import CoreClient
-from bot.incidents.aggregator import with_receipt
+from bot.incidents.report_posts import with_receipt
 from bot.messages import posts
 from bot.messages.block_kit import Message
-from bot.slack_api import SlackApi, SlackError, SlackNoAnswer
+from bot.slack_api import SlackApi
+from bot.slack_errors import SlackError, SlackNoAnswer
 from sync_core.clock import Clock
 from sync_core.domain.proposals import Proposal
+from sync_core.domain.values import PoolId
 from sync_core.domain.views import Post, StoppedProduct
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,8 @@ MAX_STOPPED_PRODUCTS = 99  # products of a safety stop
 MAX_WRITE_ATTEMPTS = 5  # to mark a post that changes all the time
 
 
-async def render_now(core: CoreClient, post: Post, clock: Clock) -> Message:
-    """Return what a post says now."""
+async def render_now(core: CoreClient, post: Post, clock: Clock) -> Message | None:
+    """Return what a post says now; None if it has nothing to say."""
     needs = posts.needs(post)
     report = None if needs.report is None else await core.report(needs.report)
     proposals: list[Proposal] = []
@@ -40,11 +42,13 @@ async def render_now(core: CoreClient, post: Post, clock: Clock) -> Message:
         _, proposals = await core.proposals(needs.proposals, limit=MAX_PROPOSALS)
     receipts = [await core.receipt(each) for each in needs.receipts]
     question = None if needs.question is None else await core.question(*needs.question)
+    pool = None if needs.pool is None else await core.pool(PoolId(needs.pool), live=False)
     stopped: tuple[int, list[StoppedProduct]] = (0, [])
     if needs.stopped is not None:
         stopped = await core.stopped_products(needs.stopped, limit=MAX_STOPPED_PRODUCTS)
     lookup = posts.Lookup(
         stopped=stopped,
+        pool=pool,
         report=report,
         question=question,
         proposals=tuple(proposals),
@@ -70,6 +74,8 @@ class PostUpdater:
         """Draw a message as it is now, with a new receipt if there is one; say if Slack has it."""
         now = post if receipt is None else replace(post, body=with_receipt(post.body, receipt))
         message = await render_now(self._core, replace(now, version=post.version + 1), self._clock)
+        if message is None:
+            return False
         try:
             await self._slack.update(
                 post.channel, f"{post.ts}", message, identifiers=identifiers_of(post)

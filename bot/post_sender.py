@@ -1,15 +1,15 @@
 """Send posts to Slack: in order, at its pace, and again until it has them."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core_client import CoreClient
 from bot.messages.block_kit import Message
 from bot.post_renderer import identifiers_of, render_now
-from bot.slack_api import (
-    SlackApi,
+from bot.slack_api import SlackApi
+from bot.slack_errors import (
     SlackError,
     SlackNoAnswer,
     SlackRateLimited,
@@ -31,11 +31,14 @@ BATCH_SIZE, WIDE_BATCH_SIZE = 50, 1_000  # posts that are looked at
 WIDE_BATCH_INTERVAL = timedelta(seconds=10)  # between looks at many
 CLOCK_MARGIN = timedelta(minutes=2)  # by which Slack's clock and ours may differ
 AT_RESPONSE_URL = "reply"  # instead of a ts: it was said at a response_url
+NOWHERE = "nowhere"  # instead of a ts: nothing to say, or somebody has deleted it
+NO_MESSAGE = {None, AT_RESPONSE_URL, NOWHERE}
 MAX_RESPONSE_URL_ATTEMPTS = 3  # at a response_url
 MAX_SERVER_FAULTS = 4  # over one post, before others go first
 MAX_SERVER_FAULTS_WITH_BLOCKS = 2  # stumbles over one post, before its text is tried alone
 MAX_REMEMBERED_POSTS = 1_000
-MESSAGE_GONE_CODES = {"message_not_found", "cant_update_message", "edit_window_closed"}
+DELETED = "message_not_found"
+NOT_EDITABLE_CODES = {"cant_update_message", "edit_window_closed"}
 CHANNEL_PROBLEMS = {
     "not_in_channel": "Tipo is not in the channel: type /invite @Tipo there",
     "channel_not_found": "Slack knows no such channel: correct TIPO_SLACK__CHANNEL, or type "
@@ -93,7 +96,7 @@ class PostSender:
 
     async def link(self, post: Post) -> str:
         """Return the address of a post's message; empty while Slack has not told us of one."""
-        if post.ts in {None, AT_RESPONSE_URL}:
+        if post.ts in NO_MESSAGE:
             return ""
         try:
             return await self._slack.permalink(post.channel, str(post.ts))
@@ -184,6 +187,8 @@ class PostSender:
     async def _deliver(self, post: Post) -> tuple[str, str]:
         """Bring one post to Slack; return its channel and ts."""
         message = await render_now(self._core, post, self._clock)
+        if message is None or (post.ts == NOWHERE and not is_open_incident(post)):
+            return post.channel, NOWHERE
         url = _response_url_of(post)
         if url and await self._respond(post, url, message):
             return post.channel, AT_RESPONSE_URL
@@ -215,26 +220,28 @@ class PostSender:
         return True
 
     async def _update_or_post(self, post: Post, message: Message) -> tuple[str, str]:
-        """Change what is there, or post anew."""
+        """Change what is there, or post anew; nothing brings back what somebody has deleted."""
         thread = await self._thread_ts(post)
+        if thread == NOWHERE:
+            return post.channel, NOWHERE
         ts = post.ts
         if ts is None and (found := await self._find_sent(post, thread)) is not None:
             ts, version = found
             if version == post.version:
                 return post.channel, ts
-        if ts in {None, AT_RESPONSE_URL} or not await self._update_existing(post, str(ts), message):
+        if ts in NO_MESSAGE:
+            return await self._post_new(post, message, thread)
+        try:
+            await self._slack.update(
+                post.channel, str(ts), message, identifiers=identifiers_of(post)
+            )
+        except SlackRefused as exc:
+            if exc.code == DELETED and not is_open_incident(post):
+                return post.channel, NOWHERE
+            if exc.code not in {DELETED, *NOT_EDITABLE_CODES}:
+                raise
             return await self._post_new(post, message, thread)
         return post.channel, str(ts)
-
-    async def _update_existing(self, post: Post, ts: str, message: Message) -> bool:
-        """Change a message; whether Slack still knows it."""
-        try:
-            await self._slack.update(post.channel, ts, message, identifiers=identifiers_of(post))
-        except SlackRefused as exc:
-            if exc.code not in MESSAGE_GONE_CODES:
-                raise
-            return False
-        return True
 
     async def _post_new(self, post: Post, message: Message, thread: str | None) -> tuple[str, str]:
         identifiers = identifiers_of(post)
@@ -245,7 +252,7 @@ class PostSender:
         except SlackRefused as exc:
             if exc.code != "thread_not_found":
                 raise
-            return await self._slack.post(post.channel, message, identifiers=identifiers)
+            return post.channel, NOWHERE
 
     async def _thread_ts(self, post: Post) -> str | None:
         """Return the ts of the message in whose thread it belongs."""
@@ -310,6 +317,17 @@ def _response_url_of(post: Post) -> str:
     """Return the response_url at which a post answers first, if there is one."""
     url = post.body.get("reply")
     return url if isinstance(url, str) and (post.ts is None or post.ts == AT_RESPONSE_URL) else ""
+
+
+def is_open_incident(post: Post) -> bool:
+    """Whether a post tells of something that is wrong now, so that it must be seen somewhere."""
+    lines = post.body.get("lines") if post.kind == "critical" else None
+    told = [post.body] if post.kind == "incident" else list(_mapping(lines).values())
+    return any(each.get("open") and not each.get("moved") for each in told)
+
+
+def _mapping(value: object) -> Mapping[str, Mapping[str, object]]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _queue_name(post: Post) -> str:

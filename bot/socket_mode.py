@@ -18,7 +18,7 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.slack_api import SILENT_LOGGER, open_client
+from bot.slack_calls import SILENT_LOGGER, open_client
 from sync_core.clock import Clock
 
 log = logging.getLogger(__name__)

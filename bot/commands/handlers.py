@@ -52,7 +52,7 @@ from bot.messages import unmatched as alone
 from bot.messages.block_kit import Message, context_block
 from bot.payloads import Click, SlashCommand
 from bot.preferences import ALERTS, QUIET, alert_level, quiet_hours, quiet_text
-from bot.slack_api import SlackError, SlackRefused
+from bot.slack_errors import SlackError, SlackRefused
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView
 

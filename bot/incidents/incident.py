@@ -68,7 +68,7 @@ def begin_incident(notification: Notification) -> Incident:
         "subject": notification.subject,
         "store": store_of(notification),
         "facts": {},
-        "opened": notification.at.isoformat(),
+        "opened": _began(notification).isoformat(),
         "changed": notification.at.isoformat(),
         "over": None,
         "open": {},
@@ -76,6 +76,15 @@ def begin_incident(notification: Notification) -> Incident:
         "rows": [],
         "notices": 0,
     }
+
+
+def _began(notification: Notification) -> datetime:
+    """Return since when it has been so: people are told of an outage after two minutes of it."""
+    try:
+        since = datetime.fromisoformat(f"{notification.facts.get('since')}")
+    except ValueError:
+        return notification.at
+    return notification.at if since.tzinfo is None else min(since, notification.at)
 
 
 def with_notification(incident: Incident, notification: Notification) -> Incident:

@@ -6,6 +6,8 @@ hours      how many messages an hour has had
 down       stores that are held or silent, and the messages that wait until they are back
 reminded   when people were last reminded of a message
 reports    messages of reports that may still offer something, the newest last
+recovered  when a store that was down came back
+mode       the message about the latest change of mode
 strays     ends whose beginning was told to nobody
 """
 
@@ -21,7 +23,7 @@ MAX_REPORTS = 20  # whose messages we look after
 MAX_HOURS = 6  # counts of messages that we remember
 EMPTY = (
     '{"last": 0, "stories": {}, "summaries": [], "hours": {}, "down": {}, "reminded": {},'
-    ' "reports": [], "strays": 0}'
+    ' "reports": [], "recovered": {}, "mode": null, "strays": 0}'
 )
 LedgerState = dict[str, Any]
 
@@ -47,7 +49,7 @@ def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()
         for key, pages, _ in slots:
             keys |= {key, *(thread_key(key, page) for page in range(pages))}
     keys |= {key for waiting in state["down"].values() for key in waiting}
-    keys |= {*state["reports"]}
+    keys |= {*state["reports"], *([state["mode"]] if state["mode"] else [])}
     keys |= {f"report:{each.facts['report']}" for each in notifications if each.facts.get("report")}
     return sorted(keys)
 

@@ -5,7 +5,7 @@ block and the message's `text`, so phones, screen readers and screens are told t
 inside are never parsed by Slack: rich text has no syntax.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -107,6 +107,15 @@ def title(words: str) -> Part:
     return bold(clean(words, 120))
 
 
+def open_line(pages: Mapping[str, str]) -> list[Block]:
+    """Return where something is in each store's admin, by what people call the store."""
+    known = [(name, url) for name, url in pages.items() if url]
+    parts: list[Part] = []
+    for name, url in known[:10]:
+        parts += [" \u00b7 " if parts else "Open in Shopify: ", link(name, url)]
+    return [sentence(*parts)] if parts else []
+
+
 def sentence(*parts: Part) -> Block:
     """Return a block that says something; nothing in it is parsed."""
     return {"type": "rich_text", "elements": [_section(parts)]}
@@ -145,7 +154,7 @@ def _spoken_part(part: dict[str, Any]) -> str:
         case "emoji":
             return ""
         case "link":
-            return f"<{part['url']}|{part['text']}>"
+            return f"<{part['url']}|{escaped(part['text'])}>"
         case _:
             return tamed(part["text"])
 
@@ -277,6 +286,8 @@ def cell(words: object, *, limit: int = MAX_CELL_CHARS) -> dict[str, Any]:
         return {"type": "raw_text", "text": "\u2013"}
     if isinstance(words, datetime):
         return sentence(date(words))
+    if isinstance(words, dict):
+        return sentence(words)
     if isinstance(words, int):
         return {"type": "raw_number", "value": words, "text": number(words)}
     return {"type": "raw_text", "text": clean(words, limit)}
@@ -337,7 +348,11 @@ def _spoken(value: object) -> str:
 
 def _length(made: dict[str, Any]) -> int:
     """Return how many characters a cell takes of what a message has room for."""
-    return len(made["text"]) if "text" in made else len("23 November 2026 at 12:34 and more")
+    if "text" in made:
+        return len(made["text"])
+    (section,) = made["elements"]
+    (part,) = section["elements"]
+    return len(part.get("text", "23 November 2026 at 12:34 and more"))
 
 
 def more_line(left: int, command: str) -> list[Block]:

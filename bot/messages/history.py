@@ -13,6 +13,7 @@ from bot.messages.block_kit import (
     button,
     code,
     date,
+    link,
     message,
     sentence,
     share_button,
@@ -76,7 +77,7 @@ def _told(entry: HistoryEntry) -> list[Part]:
     store = store_name(entry.store) if entry.store else ""
     match entry.kind:
         case "movement":
-            return [f"{verb(entry.delta, entry.cause)} in {store}", *_reason(entry.cause)]
+            return [f"{verb(entry.delta, entry.cause)} in {store}", *_reason(entry)]
         case "adjustment":
             return [f"Tipo wrote {signed(entry.delta)} to {store}{_fate(entry)}"]
         case "decision":
@@ -102,9 +103,11 @@ def verb(delta: int, cause: str) -> str:
     return f"{many} restocked or added" if delta > 0 else f"{many} removed"
 
 
-def _reason(cause: str) -> list[Part]:
+def _reason(entry: HistoryEntry) -> list[Part]:
     """Return the cause beside a movement, unless the verb says it all."""
-    return [f", {clean(cause, 120)}"] if cause and cause != "restock or edit" else []
+    if not entry.cause or entry.cause == "restock or edit":
+        return []
+    return [", ", link(clean(entry.cause, 120), entry.page)]
 
 
 def _fate(entry: HistoryEntry) -> str:

@@ -9,11 +9,12 @@ from bot.messages import activity, incidents
 from bot.messages.block_kit import Message, bullets, fit_blocks, message, versioned
 from bot.messages.circuit_breaker import products
 from bot.messages.modes import preflight
-from bot.messages.proposals import receipt, receipt_headline
-from bot.messages.reports import answer, details, report
+from bot.messages.proposals import has_changed_nothing, receipt, receipt_headline
+from bot.messages.reports import MAX_ROWS, answer, connected, details, report
+from bot.messages.stock import open_pages
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
-from sync_core.domain.views import Post, StoppedProduct
+from sync_core.domain.views import PoolView, Post, StoppedProduct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Needs:
     proposals: int | None = None  # of which report
     receipts: tuple[int, ...] = ()
     question: tuple[str, str] | None = None  # kind and subject of what an incident asks about
+    pool: int | None = None  # the product that an incident is about
     stopped: str | None = None  # the subject of a brake whose products are listed
 
 
@@ -35,6 +37,7 @@ class Lookup:
     proposals: tuple[Proposal, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     question: Proposal | None = None
+    pool: PoolView | None = None
     stopped: tuple[int, Sequence[StoppedProduct]] = (0, ())  # how many products, and some
 
 
@@ -47,7 +50,8 @@ def needs(post: Post) -> Needs:
     body: dict[str, Any] = post.body
     match post.kind:
         case "report":
-            number, receipts = body.get("report"), body.get("receipts") or []
+            number, receipts = body.get("report"), [*(body.get("receipts") or [])]
+            receipts += [body["mode_receipt"]] if body.get("mode_receipt") else []
             return Needs(report=number, proposals=number, receipts=tuple(receipts))
         case "report_thread" | "answer":
             return Needs(report=body["report"], proposals=body["report"])
@@ -59,15 +63,23 @@ def needs(post: Post) -> Needs:
             question = None if body.get("over") else (f"{body['kind']}", f"{body['subject']}")
             return Needs(question=question, receipts=tuple(body.get("receipts") or ()))
         case _:
-            return Needs()
+            return Needs(pool=_pool_of(post))
 
 
-def render(post: Post, lookup: Lookup, now: datetime) -> Message:
-    """Return what a post says now; its block ids are those of its version."""
-    return versioned(_said(post, lookup, now), post.version)
+def _pool_of(post: Post) -> int | None:
+    """Return the product that an incident is about, if it is one product."""
+    kind, _, number = f"{post.body.get('subject') or ''}".partition(":")
+    is_one = post.kind == "incident" and kind == "pool" and number.isdecimal()
+    return int(number) if is_one else None
 
 
-def _said(post: Post, lookup: Lookup, now: datetime) -> Message:
+def render(post: Post, lookup: Lookup, now: datetime) -> Message | None:
+    """Return what a post says now, its block ids those of its version; None: nothing to say."""
+    said = _said(post, lookup, now)
+    return None if said is None else versioned(said, post.version)
+
+
+def _said(post: Post, lookup: Lookup, now: datetime) -> Message | None:
     body: dict[str, Any] = post.body
     match post.kind:
         case each if each in LOOKED_UP:
@@ -118,13 +130,20 @@ def _report(body: dict[str, Any], lookup: Lookup) -> Message:
         asks = (each for each in lookup.proposals if each.kind is ProposalKind.MODE)
         return preflight(report=found, proposal=next(asks, None))
     latest = str((body.get("shown") or {}).get("link") or "")
-    return report(report=found, proposals=lookup.proposals, receipts=lookup.receipts, latest=latest)
+    switched = body.get("mode_receipt")
+    receipts = [each for each in lookup.receipts if each.id != switched]
+    said = report(report=found, proposals=lookup.proposals, receipts=receipts, latest=latest)
+    if not body.get("mode"):
+        return said
+    by = next((each for each in lookup.receipts if each.id == switched), None)
+    parts = incidents.headline_of({"kind": "mode", "facts": body})
+    return connected(report=found, said=said, mode=receipt_headline(by) if by else parts)
 
 
-def _details(_body: dict[str, Any], lookup: Lookup) -> Message:
-    """Return the details of a report, for its thread."""
-    if lookup.report is None:
-        return message(GONE)
+def _details(_body: dict[str, Any], lookup: Lookup) -> Message | None:
+    """Return the details of a report, for its thread, if its own message has no room for them."""
+    if lookup.report is None or len(lookup.proposals) <= MAX_ROWS:
+        return None
     return details(report=lookup.report, proposals=lookup.proposals)
 
 
@@ -138,16 +157,20 @@ def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
     running = any(each.running for each in lookup.receipts)
     token = lookup.question.token if lookup.question and not running else ""
     said = incidents.incident(body=body, now=now, token=token)
+    if lookup.pool is not None:
+        lines = [each for each in said.blocks if each["type"] == "rich_text"]
+        rest = said.blocks[len(lines) :]
+        said = Message(said.text, fit_blocks([*lines, *open_pages(lookup.pool), *rest]))
     if not lookup.receipts:
         return said
     decided = bullets(map(receipt_headline, lookup.receipts))
     return Message(said.text, fit_blocks([*said.blocks, decided]))
 
 
-def _receipt(body: dict[str, Any], lookup: Lookup) -> Message:
-    """Return a receipt as it stands now."""
-    if not lookup.receipts:
-        return message(f"Receipt {body['receipt']}: done.")
+def _receipt(_body: dict[str, Any], lookup: Lookup) -> Message | None:
+    """Return a receipt as it stands now; what changed no stock is no news for the channel."""
+    if not lookup.receipts or has_changed_nothing(lookup.receipts[0]):
+        return None
     return receipt(receipt=lookup.receipts[0])
 
 
@@ -157,7 +180,7 @@ def _stopped(lookup: Lookup) -> Message:
     return products(total=total, rows=rows)
 
 
-LOOKED_UP: dict[str, Callable[[dict[str, Any], Lookup], Message]] = {
+LOOKED_UP: dict[str, Callable[[dict[str, Any], Lookup], Message | None]] = {
     "report": _report,
     "report_thread": _details,
     "answer": _answer,

@@ -153,6 +153,12 @@ def receipt(*, receipt: Receipt, share: str = "") -> Message:
     )
 
 
+def has_changed_nothing(receipt: Receipt) -> bool:
+    """Whether a decision concerns no stock: a mode, a dismissal, that somebody looks into it."""
+    silent = {Choice.DISMISS, Choice.INVESTIGATE, *IGNORED}
+    return receipt.kind is ProposalKind.MODE or all(each.choice in silent for each in receipt.lines)
+
+
 def _has_lines(receipt: Receipt) -> bool:
     """Whether there is more to say line by line: a mode or a dismissal is one sentence."""
     dismissed = all(each.choice is Choice.DISMISS for each in receipt.lines)

@@ -30,6 +30,7 @@ from bot.messages.block_kit import (
     confirm_dialog,
     context_block,
     date,
+    fit_blocks,
     link,
     message,
     more_line,
@@ -95,6 +96,14 @@ def report(
     if report.open:
         return _open(report, proposals, receipts)
     return _decided(report, receipts) if report.decided or receipts else _agree(report)
+
+
+def connected(*, report: Report, said: Message, mode: Sequence[Part]) -> Message:
+    """Say that stores are in another mode now, and with it what comparing them has come to."""
+    if report.state in {ReportState.DONE, ReportState.FAILED}:
+        first, *rest = said.blocks
+        return Message(said.text, fit_blocks([first, sentence(*mode), *rest]))
+    return message(*mode, " The initial comparison is running.", blocks=said.blocks[1:-1])
 
 
 def _failed(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt]) -> Message:

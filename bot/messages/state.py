@@ -16,11 +16,13 @@ from bot.messages.block_kit import (
     context_block,
     date_or,
     message,
+    open_line,
     sentence,
     share_button,
     table,
 )
 from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
+from sync_core.domain.admin_pages import store_page
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.proposals import Report
 from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
@@ -70,6 +72,9 @@ def status(
             *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
             context_block(counts(overview), last_compare(last_report), f"As of {when(now)}"),
             context_block(writers(overview)),
+            *open_line(
+                {store_name(each.alias): store_page(each.domain) for each in overview.stores}
+            ),
             *actions(
                 "status",
                 button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None,

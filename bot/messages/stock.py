@@ -17,6 +17,7 @@ from bot.messages.block_kit import (
     context_block,
     message,
     more_line,
+    open_line,
     option,
     plain_text,
     sentence,
@@ -114,8 +115,14 @@ def _alone(pool: PoolView, now: datetime) -> list[Block]:
         *_hidden(len(pool.levels) - shown),
         context_block(" \u00b7 ".join(facts)),
         *_unread(pool.levels),
+        *open_pages(pool),
         *actions(f"pool-{pool.id}", why),
     ]
+
+
+def open_pages(pool: PoolView) -> list[Block]:
+    """Return the line that leads to a product in each store's admin."""
+    return open_line({store_name(each.store): each.page for each in pool.levels})
 
 
 def _together(pools: Sequence[PoolView]) -> list[Block]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.messages.block_kit import (
+    MAX_CELL_CHARS,
     Action,
     Block,
     Message,
@@ -12,6 +13,7 @@ from bot.messages.block_kit import (
     bold,
     bullets,
     button,
+    link,
     message,
     pager,
     share_button,
@@ -47,7 +49,7 @@ def unmatched(
     shown_rows = rows[:page]
     blocks, shown = table(
         COLUMNS,
-        ((store_name(each.store), each.title, each.sku or None, each.why) for each in shown_rows),
+        ((store_name(each.store), _name(each), each.sku or None, each.why) for each in shown_rows),
     )
     few = "isn't" if total == 1 else "aren't"
     return message(
@@ -63,6 +65,13 @@ def unmatched(
             ),
         ],
     )
+
+
+def _name(variant: Unmatched) -> object:
+    """Return a variant's title, which leads to its product where that is known."""
+    if not variant.page:
+        return variant.title
+    return link(clean(variant.title, MAX_CELL_CHARS), variant.page)
 
 
 def _on(after: int, total: int) -> Block | None:

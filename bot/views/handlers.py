@@ -17,7 +17,7 @@ from bot.messages import answers, bulk, location_groups, review
 from bot.messages.block_kit import Message
 from bot.messages.decisions import decision_answer
 from bot.payloads import Click, Submission
-from bot.slack_api import SlackError
+from bot.slack_errors import SlackError
 from bot.views.form_state import MAX_METADATA_CHARS, FormState, PoolDecision, dump_form, load_form
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice
 from sync_core.domain.location_groups import LocationGroups

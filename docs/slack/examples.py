@@ -26,6 +26,7 @@ from bot.messages import (
 )
 from bot.messages.block_kit import Message
 from bot.policy import AlertPolicy
+from sync_core.domain.admin_pages import order_page, product_page
 from sync_core.domain.drift import cause
 from sync_core.domain.leases import LeaseState, LeaseView
 from sync_core.domain.location_groups import LocationGroup
@@ -57,6 +58,7 @@ from sync_core.domain.views import (
     Notification,
     Overview,
     PoolView,
+    Post,
     StoreView,
     Unmatched,
 )
@@ -122,6 +124,7 @@ def _level(number: int, store: Alias, **given: Any) -> LevelView:
         "open_delta": None,
         "awaits_refresh": False,
         "sku": "SFDJ-M",
+        "page": product_page(f"urbanwear-{store}.myshopify.com", 7001 + number),
     }
     return LevelView(**{**facts, **given})
 
@@ -153,7 +156,16 @@ def _entry(
 
 ENTRIES = (
     _entry(95, EU, "decision", 0, "initial comparison: both stores show 50"),
-    _entry(63, US, "movement", -5, "order #1002", shared=45, state="counted"),
+    _entry(
+        63,
+        US,
+        "movement",
+        -5,
+        "order #1002",
+        shared=45,
+        state="counted",
+        page=order_page("urbanwear-us.myshopify.com", 6001),
+    ),
     _entry(63, EU, "adjustment", -5, "", seconds=0.4),
     _entry(20, EU, "movement", 10, "restock or edit", shared=55, state="counted"),
     _entry(20, US, "adjustment", 10, "", seconds=0.5),
@@ -283,11 +295,16 @@ def _notice(number: int, kind: str, subject: str, minutes: float = 0, **given: A
     return Notification(id=number, kind=kind, subject=subject, at=at, **{**facts, **given})
 
 
-def _told(*arrived: Notification, kind: str = "incident") -> Message:
-    """Return the first message of a kind that notices become."""
+def _told(
+    *arrived: Notification, kind: str = "incident", found: posts.Lookup = posts.NOTHING_FOUND
+) -> Message:
+    """Return the first message of a kind that notifications become."""
     made = notifications.aggregate_notifications({}, arrived, now=NOW, policy=POLICY)
-    post = next(each for each in made if each.kind == kind)
-    return posts.render(post, posts.NOTHING_FOUND, NOW)
+    return _said(next(each for each in made if each.kind == kind), found)
+
+
+def _said(post: Post, found: posts.Lookup = posts.NOTHING_FOUND) -> Message:
+    return posts.render(post, found, NOW) or Message("")
 
 
 def _oversold() -> Message:
@@ -296,7 +313,8 @@ def _oversold() -> Message:
         "units": 1,
         "acts": [f"order #1009 in {store_name(EU)}", f"order #2041 in {store_name(US)}"],
     }
-    return _told(_notice(1, "oversold", "pool:7", severity="critical", facts=facts))
+    told = _notice(1, "oversold", "pool:7", severity="critical", facts=facts)
+    return _told(told, found=posts.Lookup(pool=POOL))
 
 
 def _held(*, resolved: bool = False) -> Message:
@@ -340,7 +358,23 @@ def _group(kind: str = "activity") -> Message:
         for n, (title, delta, cause) in enumerate(sold, 1)
     ]
     made = activities.aggregate_movements({}, moved, now=NOW, policy=POLICY)
-    return posts.render(next(each for each in made if each.kind == kind), posts.NOTHING_FOUND, NOW)
+    return _said(next(each for each in made if each.kind == kind))
+
+
+def _connected() -> Message:
+    facts = {"mode": "two-way", "stores": US, "by": "ann", "report": 5}
+    told = [
+        _notice(1, "mode", "mode", severity="info", facts=facts),
+        _notice(2, "decided", "receipt:4", facts={"receipt": 4, "kind": "mode"}),
+        _notice(3, "report", "report:5", facts={"report": 5, "kind": "baseline"}),
+    ]
+    line = ReceiptLine(title=f"two-way for {US}", choice=Choice.CONFIRM, done=True, why="", moved=0)
+    switched = replace(RECEIPT, id=4, kind=ProposalKind.MODE, lines=(line,))
+    compared = replace(
+        REPORT, id=5, kind=ReportKind.BASELINE, open=0, safe=0, counts={}, summary={"levels": 2408}
+    )
+    found = posts.Lookup(report=compared, receipts=(switched,))
+    return _told(*told, kind="report", found=found)
 
 
 PLACES = (LocationGroup(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),)
@@ -433,6 +467,10 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     "mode": (
         "`/tipo mode two-way`: what it means, before anything changes.",
         lambda: modes.preflight(report=PREFLIGHT, proposal=MODE),
+    ),
+    "connected": (
+        "Then one message for all: who turned it on, and what the initial comparison found.",
+        _connected,
     ),
     "status": (
         "`/tipo status`: how each store is doing.",

@@ -73,6 +73,8 @@ def rich(element: dict[str, Any]) -> str:
         case "date":
             words = stamped(element["timestamp"], element["format"])
             return f'<span class="d">{html.escape(words)}</span>'
+        case "link":
+            return f'<span class="link">{html.escape(part["text"])}</span>'
         case "user":
             return f'<span class="at">@{PEOPLE[element["user_id"]]}</span>'
     words = html.escape(element["text"]).replace("  ", "&ensp;")

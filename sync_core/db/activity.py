@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from sync_core.db.notifications import FINDING
 from sync_core.db.rows import LEVEL, VARIANT, variant_of
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.views import SqlViews, order_event_of
+from sync_core.domain.admin_pages import product_page
 from sync_core.domain.causes import ORDER_WINDOW, explain
 from sync_core.domain.matching import MATCHED_BY, MatchBy, clash, codes_of, title_of
 from sync_core.domain.texts import store_name
@@ -167,7 +169,12 @@ class SqlActivity(SqlViews):
             same = VARIANT.c.key.in_({key for _, key in duplicates})
             for row in self.run(select(VARIANT).where(same)):
                 alike[row.key].append(variant_of(row))
-        return total, [_unmatched(row, duplicates, alike.get(row.key, ())) for row in rows]
+        domains = self._domains()
+        found = [_unmatched(row, duplicates, alike.get(row.key, ())) for row in rows]
+        return total, [
+            replace(each, page=product_page(domains[each.store], row.product_id))
+            for each, row in zip(found, rows, strict=True)
+        ]
 
     def _duplicate_keys(self, keys: Sequence[str]) -> set[tuple[str, str]]:
         """Return which of these keys several variants of one store have."""

@@ -19,9 +19,10 @@ from sync_core.db.deliveries import DELIVERY, ORDER_EVENT
 from sync_core.db.leases import BASELINE, INSTANCE, SqlLeases
 from sync_core.db.notifications import FINDING, NOTIFICATION
 from sync_core.db.proposal_rows import finding_of, last_audit_of
-from sync_core.db.rows import LEVEL, VARIANT
+from sync_core.db.rows import LEVEL, STORE, VARIANT
 from sync_core.db.stock import MOVEMENT, POOL
 from sync_core.db.tables import DUE, NOT_BASELINED, OPEN, OVERSOLD, REFRESH_DUE, SUSPENDED, UNAGREED
+from sync_core.domain.admin_pages import order_page, product_page
 from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain
 from sync_core.domain.leases import INSTANCE_CHARS
 from sync_core.domain.oversell import PRESOLD, below_zero_kind
@@ -46,6 +47,7 @@ CAUSES_SINCE = "causes_since"  # the setting that says since when we know what o
 COUNTS_LIVE_FOR = timedelta(minutes=10)
 NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
 SERVING = "serving"
+NAMELESS = ("", "", "")
 GAPS = {
     "foreign": "numbers taken as they were, since another Tipo may have written",
     "older": "numbers taken as they were, since this database was older",
@@ -225,14 +227,27 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             if each in pools
         ]
 
-    def _names(self, wanted: Sequence[PoolId]) -> dict[int, tuple[str, str]]:
-        """Return handle and SKU by level."""
+    def _names(self, wanted: Sequence[PoolId]) -> dict[int, tuple[str, str, str]]:
+        """Return handle, SKU and page in the store's admin by level."""
         query = (
-            select(LEVEL.c.id, VARIANT.c.handle, VARIANT.c.sku)
+            select(
+                LEVEL.c.id,
+                VARIANT.c.handle,
+                VARIANT.c.sku,
+                VARIANT.c.product_id,
+                STORE.c.domain,
+            )
+            .join(STORE, STORE.c.alias == LEVEL.c.store)
             .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
             .where(LEVEL.c.pool_id.in_(wanted))
         )
-        return {row.id: (row.handle, row.sku) for row in self.run(query)}
+        return {
+            row.id: (row.handle, row.sku, product_page(row.domain, row.product_id))
+            for row in self.run(query)
+        }
+
+    def _domains(self) -> dict[str, str]:
+        return {row.alias: row.domain for row in self.run(select(STORE.c.alias, STORE.c.domain))}
 
     def _open_deltas(self, wanted: Sequence[PoolId]) -> dict[int, int]:
         query = (
@@ -247,7 +262,7 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
         pool: Pool,
         location_group: str,
         moved_at: datetime | None,
-        names: dict[int, tuple[str, str]],
+        names: dict[int, tuple[str, str, str]],
         opened: dict[int, int],
     ) -> PoolView:
         levels = tuple(
@@ -265,7 +280,8 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
                 suspended=each.suspended,
                 open_delta=opened.get(each.id),
                 awaits_refresh=each.awaits_refresh,
-                sku=names.get(each.id, ("", ""))[1],
+                sku=names.get(each.id, NAMELESS)[1],
+                page=names.get(each.id, NAMELESS)[2],
                 pack=each.pack,
                 expected=None if pool.shared is None else target_of(each, pool.shared),
             )
@@ -295,7 +311,8 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
         ).all()
         order_events = self._order_events_of_pool(pool, [row.seen_at or row.at for row in moves])
         since = self.causes_since()
-        entries = [self._moved(row, order_events, since) for row in reversed(moves)]
+        domains = self._domains()
+        entries = [self._moved(row, order_events, since, domains) for row in reversed(moves)]
         writes = self.run(
             select(ADJUSTMENT, LEVEL.c.store)
             .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
@@ -353,7 +370,11 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
         return NEVER if kept is None else datetime.fromisoformat(kept)
 
     def _moved(
-        self, row: Any, order_events: dict[str, list[OrderEvent]], since: datetime
+        self,
+        row: Any,
+        order_events: dict[str, list[OrderEvent]],
+        since: datetime,
+        domains: Mapping[str, str],
     ) -> HistoryEntry:
         """Return a movement as a line, and use up the acts that explain it."""
         theirs = order_events[row.store]
@@ -371,6 +392,7 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             state="counted" if row.counted else "not counted",
             cause=cause,
             ref=row.id,
+            page=order_page(domains[row.store], used[0].order_id) if len(used) == 1 else "",
         )
 
     def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:

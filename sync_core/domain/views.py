@@ -132,6 +132,7 @@ class LevelView:
     sku: str
     pack: int = 1  # shared units in one of this store's
     expected: int | None = None  # what it should show; None while nothing is agreed
+    page: str = ""  # of its product, in the store's admin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,7 @@ class HistoryEntry:
     cause: str  # "order #1002", "order #1002 cancelled", "restock or edit"
     seconds: float | None = None  # from planning to settling, for an adjustment
     ref: int = 0
+    page: str = ""  # of the order that explains it, in the store's admin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +221,7 @@ class Unmatched:
     title: str  # with its option values; a merchant wrote it
     handle: str
     sku: str
+    page: str = ""  # of its product, in the store's admin
     why: str  # "no partner", "several have this SKU", "untracked", "bundle", "gift card" …
 
 

@@ -71,6 +71,7 @@ class Decider:
             found = await read_levels(levels, context.stores, context.clock)
             again = await self._carry_out_isolated(wanted, found)
             context.store_work.notify()
+            context.requests.notify()  # a change of mode asks for a report
             for report, some in _by_report(again).items():
                 await self._proposer.examine(some, report)
         await context.database.transaction(partial(ask_about_breakers, ids=context.ids, now=now))

@@ -80,12 +80,11 @@ def request_baselines(
         "stores": ", ".join(stores),
         "by": by,
     }
-    tx.notify_once([Event(kind="mode", subject="mode", facts=facts)], now=now)
     if mode is not Mode.OFF:
         kept = {"stores": list(stores), "mode": mode.value}
-        tx.request_report(
-            ReportRequest(kind=ReportKind.BASELINE, token=token, by=by, facts=kept), now=now
-        )
+        request = ReportRequest(kind=ReportKind.BASELINE, token=token, by=by, facts=kept)
+        facts["report"], _ = tx.request_report(request, now=now)
+    tx.notify_once([Event(kind="mode", subject="mode", facts=facts)], now=now)
 
 
 def undo_receipt(each: ApprovedProposal, tx: Transaction, now: datetime) -> DecisionResult:

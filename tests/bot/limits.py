@@ -235,7 +235,12 @@ RULES = {
     "data_visualization": _chart,
 }
 
-OURS = re.compile(r"<@U0[A-Z0-9]*>|<!subteam\^S0[A-Z0-9]*>|<!date\^\d+\^[^<>|]*\|[^<>|]*>")
+# A page of a store's admin is all that a message may lead to, besides our own messages.
+PAGE = r"https://admin\.shopify\.com/store/[a-z0-9-]+(?:/(?:products|orders)/\d+)?"
+OURS = re.compile(
+    r"<@U0[A-Z0-9]*>|<!subteam\^S0[A-Z0-9]*>|<!date\^\d+\^[^<>|]*\|[^<>|]*>"
+    rf"|<{PAGE}\|[^<>]*>"
+)
 
 
 def strings(thing):
@@ -256,7 +261,10 @@ def pings(text, blocks):
     left = [OURS.sub("", each) for each in parsed]
     found = [each for each in left if "<" in each or ">" in each]
     found += [
-        each for each in _elements(blocks) if each["type"] in {"link", "broadcast", "channel"}
+        each
+        for each in _elements(blocks)
+        if each["type"] in {"link", "broadcast", "channel"}
+        if each["type"] != "link" or not re.fullmatch(PAGE, each["url"])
     ]
     ids = [e["user_id"] for e in _elements(blocks) if e["type"] == "user"]
     return found + [each for each in ids if not each.startswith("U0")]

@@ -6,7 +6,8 @@ from datetime import timedelta
 from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
 from bot.post_sender import PostSender
-from bot.slack_api import SlackApi, open_client
+from bot.slack_api import SlackApi
+from bot.slack_calls import open_client
 from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.proposals import Choice, Option, Person, ProposalKind, ReportKind

@@ -10,7 +10,8 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.messages.proposals import proposal as shown
-from bot.slack_api import SlackApi, open_client
+from bot.slack_api import SlackApi
+from bot.slack_calls import open_client
 from sandbox.slack import SlackFault
 from sync_core.domain.proposals import (
     Choice,

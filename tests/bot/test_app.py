@@ -6,7 +6,7 @@ import pytest
 
 from bot.bolt import build_bot
 from bot.checks import check_slack
-from bot.slack_api import SlackNoAnswer
+from bot.slack_errors import SlackNoAnswer
 from sync_core.clock import RandomIds
 from sync_core.domain.checks import CheckState
 from tests.bot.conftest import ACKED_WITHIN_MS, at_work, until

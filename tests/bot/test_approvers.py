@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bot.approvers import NO_ANSWER, Allowed, Approvers, Denied, parse_approvers
-from bot.slack_api import SlackApi, open_client
+from bot.slack_api import SlackApi
+from bot.slack_calls import open_client
 from sync_core.domain.proposals import Person
 
 

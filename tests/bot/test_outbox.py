@@ -12,7 +12,8 @@ import pytest
 from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
 from bot.post_sender import PostSender
-from bot.slack_api import SlackApi, open_client
+from bot.slack_api import SlackApi
+from bot.slack_calls import open_client
 from sandbox.slack import SlackFault
 from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
@@ -272,16 +273,44 @@ async def test_a_message_that_slack_never_takes_holds_up_nobody(staff, news):
     assert "C0NOWHERE" in box.health()["trouble"]
 
 
-async def test_a_message_that_was_deleted_is_posted_anew(staff, news):
-    """Somebody tidied up; the incident goes on."""
+async def test_an_open_incident_that_was_deleted_is_posted_anew(staff, news):
+    """Somebody tidied up, but it goes on; once it is over, its message needs no successor."""
     box = outbox(staff, news.service)
     await news.tell("store_blocked", "store:eu", store="eu", why="the token is not accepted")
     await pass_time(staff, box, 5)
     staff.slack.messages(staff.stock, by=staff.slack.bot)[0].deleted = True
-    await news.tell("store_blocked", "store:eu", resolved=True, store="eu")
+    await news.tell("store_blocked", "store:eu", store="eu", why="the app was uninstalled")
     await pass_time(staff, box, 60)
     assert len(said(staff)) == 1
-    assert "esolved" in said(staff)[0]
+    assert "uninstalled" in said(staff)[0]
+    staff.slack.messages(staff.stock, by=staff.slack.bot)[0].deleted = True
+    await news.tell("store_blocked", "store:eu", resolved=True, store="eu")
+    await pass_time(staff, box, 60)
+    assert said(staff) == []
+    assert box.health()["waiting"] == 0
+    assert box.health()["refused"] == {}
+
+
+async def test_a_thread_whose_message_was_deleted_is_forgotten(staff, news):
+    """Else it would stand in the channel, about nothing."""
+    core = news.service
+    box = outbox(staff, core)
+    await pass_time(staff, box, 1)
+    now = staff.clock.now()
+    rows = {"rows": [[now.isoformat(), "x", "y"]]}
+    parent = Post(key="p", channel=staff.stock.id, kind="thread", body=rows, due_at=now)
+    child = replace(parent, key="p/0", parent="p", due_at=now + timedelta(minutes=2))
+    cursors = await core.cursors()
+    assert await core.save_posts([parent, child], cursors, cursors)
+    await pass_time(staff, box, 30)
+    staff.slack.messages(staff.stock, by=staff.slack.bot)[0].deleted = True
+    changed = replace(
+        (await core.posts(["p"]))["p"], body={"rows": [*rows["rows"] * 2]}, version=2, due_at=now
+    )
+    assert await core.save_posts([changed], cursors, cursors)
+    await pass_time(staff, box, 300, step=5)
+    assert said(staff) == []
+    assert box.health()["waiting"] == 0
 
 
 async def test_only_one_of_two_processes_sends(staff, news):

@@ -7,7 +7,7 @@ import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.slack_api import open_client
+from bot.slack_calls import open_client
 from bot.socket_mode import SocketMode, SocketTimeouts
 from tests.bot.conftest import until
 

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
-from bot.slack_api import open_client
+from bot.slack_calls import open_client
 from sync_core.clock import WallClock
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate

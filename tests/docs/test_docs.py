@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from bot.commands.grammar import COMMANDS
 from bot.manifest import SCOPES, WELCOME
-from bot.messages.incidents import INCIDENT_TEXTS
+from bot.messages.incident_texts import INCIDENT_TEXTS
 from sync_core.cli import app
 from sync_core.domain.drift import SUSPENDED
 from sync_core.domain.proposals import LEADS_TO

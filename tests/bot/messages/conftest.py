@@ -11,6 +11,7 @@ from bot.messages import (
     decisions,
     history,
     home,
+    incident_texts,
     incidents,
     location_groups,
     modes,
@@ -150,6 +151,7 @@ def level(n, text, **given):
         "open_delta": -5 if n % 2 else None,
         "awaits_refresh": False,
         "sku": text,
+        "page": f"https://admin.shopify.com/store/{alias(n)}/products/8",
     }
     return LevelView(**{**facts, **given})
 
@@ -299,7 +301,7 @@ def incident(kind, n, text, **given):
     return incidents.incident(body=story(n, text, kind=kind, **given), now=NOW)
 
 
-STORY_KINDS = [*incidents.INCIDENT_TEXTS, "something_new"]
+STORY_KINDS = [*incident_texts.INCIDENT_TEXTS, "something_new"]
 MESSAGES = {
     "help": lambda n, t: answers.help_message(commands=[(t, t)] * n, nearest=[t] * min(n, 3)),
     "unclear": lambda n, t: answers.unclear(words=t, nearest=[t] * min(n, 3)),
@@ -355,6 +357,7 @@ MESSAGES = {
                 title=t,
                 handle=t,
                 sku=t,
+                page="https://admin.shopify.com/store/eu/products/8",
                 why=t or "no match in another store",
             )
             for i in range(min(n, 20))
@@ -377,9 +380,8 @@ MESSAGES = {
         "report_thread",
         {"report": 3},
         report=report(n, t),
-        proposals=tuple(decided(i, t, ProposalState.DONE) for i in range(min(n, 9))),
+        proposals=tuple(decided(i, t, ProposalState.DONE) for i in range(max(13, min(n, 30)))),
     ),
-    "details of what is gone": lambda n, t: rendered("report_thread", {"report": 3}),
     "report, running": lambda n, t: reports.report(
         report=report(n, t, state=ReportState.READING), proposals=[]
     ),
@@ -499,7 +501,7 @@ MESSAGES = {
         "report", {"report": 3}, report=report(n, t, kind=ReportKind.PREFLIGHT)
     ),
     "post of a receipt": lambda n, t: rendered(
-        "receipt", {"receipt": 3}, receipts=(receipt(n, t),)
+        "receipt", {"receipt": 3}, receipts=(receipt(max(n, 1), t),)
     ),
     "post of what is gone": lambda n, t: rendered("report", {"report": 3}),
 }

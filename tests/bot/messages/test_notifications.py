@@ -11,7 +11,9 @@ from bot import notifications
 from bot.messages import posts as said
 from bot.notifications import LEDGER, QuietHours
 from bot.policy import NEVER_DUE
-from tests.bot.messages.conftest import NOW, POLICY, notice, proposal
+from sync_core.domain.proposals import Choice, ReceiptLine
+from tests.bot.messages.conftest import NOW, POLICY, notice, proposal, receipt
+from tests.bot.messages.conftest import post as post_of
 from tests.bot.messages.conftest import report as one_report
 from tests.bot.messages.test_builders import check_message
 
@@ -178,7 +180,11 @@ def test_every_post_can_be_said(events, policy, sends):
             kept.send(each.at)
     for post in kept.posts.values():
         if post.key != LEDGER:
-            check_message(said.render(post, said.NOTHING_FOUND, NOW))
+            message = said.render(post, said.NOTHING_FOUND, NOW)
+            if message is None:  # of a decision or of details, when there are none
+                assert post.kind in {"receipt", "report_thread"}
+            else:
+                check_message(message)
     if events:
         assert kept.counted() == len(events)
 
@@ -598,3 +604,59 @@ def test_a_summary_of_an_hour_long_ago_is_not_written_twice():
         kept.send(at)
         kept.fold(notice(2 * n + 1, subject="level:1", at=at, facts=facts, resolved=True))
     assert kept.counted() == 78
+
+
+SILENT = [Choice.DISMISS, Choice.INVESTIGATE, Choice.IGNORE, Choice.IGNORE_MONTH]
+
+
+@pytest.mark.parametrize("choice", SILENT)
+def test_a_decision_that_changes_no_stock_is_no_message(choice):
+    """Whoever decided was answered; the message that asked says it, too."""
+    line = ReceiptLine(title="Jacket", choice=choice, done=True, why="", moved=0)
+    found = said.Lookup(receipts=(receipt(0, "rule", lines=(line,)),))
+    assert said.render(post_of("receipt", {"receipt": 7}), found, NOW) is None
+
+
+def test_a_change_of_mode_is_one_message_with_its_comparison():
+    """Not three: that it was changed, who did it, and what the comparison has found."""
+    kept = Kept()
+    mode = {"mode": "two-way", "stores": "us", "by": "ann", "report": 5}
+    kept.fold(notice(1, "mode", "mode", facts=mode, severity="info"))
+    kept.send(NOW)
+    kept.fold(
+        notice(2, "decided", "receipt:9", facts={"receipt": 9, "kind": "mode"}, severity="info")
+    )
+    done = {"report": 5, "kind": "baseline", "by": "ann", "reply": None}
+    kept.fold(notice(3, "report", "report:5", facts=done, severity="info"))
+    (message,) = [each for each in kept.posts.values() if each.kind == "report"]
+    assert message.body["mode_receipt"] == 9
+    assert message.key in kept.posts[LEDGER].body["reports"]
+    assert {each.kind for each in kept.posts.values()} == {"ledger", "report", "report_thread"}
+
+
+def test_what_an_outage_leaves_behind_is_not_told_if_it_passes():
+    """Missed webhooks are no news right after a store was down: catching up is what it is for."""
+    kept = Kept()
+    down = {"store": "us", "since": (NOW - 2 * MINUTE).isoformat()}
+    kept.fold(notice(1, "updates_failing", "store:us", facts={"store": "us"}, severity="warning"))
+    kept.fold(notice(2, "unreachable", "store:us", facts=down, severity="critical"))
+    at = NOW + 8 * MINUTE
+    kept.send(at)
+    kept.fold(notice(3, "unreachable", "store:us", at=at, resolved=True, severity="info"), now=at)
+    kept.fold(
+        notice(4, "updates_failing", "store:us", at=at, resolved=True, severity="info"), now=at
+    )
+    missed = {"store": "us", "levels": 12}
+    kept.fold(
+        notice(5, "webhooks_missed", "store:us", at=at, facts=missed, severity="warning"), now=at
+    )
+    later = at + 20 * MINUTE
+    kept.fold(
+        notice(6, "webhooks_missed", "store:us", at=later, resolved=True, severity="info"),
+        now=later,
+    )
+    assert kept.unsent_posts() == ["incident:2"]
+    kept.send(later + HOUR)
+    assert [key for key, each in kept.posts.items() if each.sent] == ["incident:2"]
+    text = said.render(kept.posts["incident:2"], said.NOTHING_FOUND, later).text
+    assert "Resolved after 10 min" in text
