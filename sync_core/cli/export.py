@@ -39,7 +39,7 @@ class ExportKind(StrEnum):
 
 PRODUCT_COLUMNS = {
     "store": "its alias",
-    "place": "its shared location",
+    "location_group": "its shared location",
     "title": "of the product",
     "handle": "of the product",
     "sku": "of the variant",
@@ -53,7 +53,7 @@ COLUMNS = {
         "counted": "by how much the shared quantity changed",
         "shared_after": "the shared quantity after it",
         "cause": "orders by name, or restock or edit",
-        "source": "webhook, or look: a read of the store",
+        "source": "webhook, or refresh (once look): a read of the store",
     },
     ExportKind.ADJUSTMENTS: {
         "id": "a number that counts up",
@@ -83,7 +83,7 @@ COLUMNS = {
         "who": "the name",
         "person": "the id",
         "rule": "what allowed it",
-        "kind": "`fix`, `mode`, `undo`, `pack` or `breaker`",
+        "kind": "`fix`, `mode`, `undo`, `pack` or `brake`: a safety stop",
         "subject": "the kind of mismatch, the mode, or the receipt",
         "title": "of the product",
         "choice": "what was chosen",

@@ -83,7 +83,7 @@ def test_movements_say_who_moved_what(sold):
         "counted": "-5",
         "shared_after": "45",
         "cause": "changed in the store",
-        "source": "look",
+        "source": "refresh",
     }
 
 

@@ -1,5 +1,6 @@
 """The documents say what is so: links lead somewhere, tables name what there is."""
 
+import ast
 import re
 from datetime import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from sync_core.settings import Settings, StoreSettings, load
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+HOW = ROOT / "docs/how-it-works.md"
 OPERATING = ROOT / "docs/operating.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -260,13 +262,13 @@ def test_the_scopes_that_are_told_are_the_manifests():
 
 def test_the_drawing_of_a_proposal_has_every_state():
     """A state that is not drawn is one that nobody reckons with."""
-    drawing = section(ROOT / "docs/how-it-works.md", "A proposal's states")
+    drawing = section(HOW, "A proposal's states")
     assert [state for state in LEADS_TO if state.name not in drawing] == []
 
 
 def test_every_file_that_a_drawing_names_is_there():
     """The drawings lead newcomers into the code."""
-    text = (ROOT / "docs/how-it-works.md").read_text("utf-8")
+    text = HOW.read_text("utf-8")
     named = {
         word
         for _, block in BLOCK.findall(text)
@@ -279,3 +281,123 @@ def test_every_file_that_a_drawing_names_is_there():
     }
     assert missing == set()
     assert len(named) > 20
+
+
+# -- what newcomers read of the code
+CODE = ("sync_core", "bot", "sandbox", "alembic", "tests", "bench")
+ROOM = re.compile(r"^\| `([a-z_/]+)` \| ([\d,]+) \| .+ \|$", re.MULTILINE)
+WHERE = re.compile(r"^\| (.+) \| \[.+\]\((.+)\) \| `([\w.]+)`.* \|$", re.MULTILINE)
+
+
+def modules(*packages):
+    return [path for each in packages for path in (ROOT / each).rglob("*.py")]
+
+
+def defined_in(path):
+    """Return the functions, methods and classes of a module, methods as `Class.method`."""
+    found = set()
+
+    def visit(node, inside):
+        for each in ast.iter_child_nodes(node):
+            if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                found.add(inside + each.name)
+                if isinstance(each, ast.ClassDef):
+                    visit(each, f"{inside}{each.name}.")
+
+    visit(ast.parse(path.read_text("utf-8")), "")
+    return found
+
+
+def lines_of(rooms):
+    """Return the lines of each room: a module belongs to the innermost one that it is in."""
+    lines = dict.fromkeys(rooms, 0)
+    for path in modules(*CODE):
+        within = [each for each in rooms if (ROOT / each) in path.parents]
+        lines[max(within, key=len)] += len(path.read_text("utf-8").splitlines())
+    return lines
+
+
+def test_the_size_of_each_room_is_about_right():
+    """Whoever plans a day of reading by the table must not be off by half of it."""
+    told = {room: int(n.replace(",", "")) for room, n in ROOM.findall(section(HOW, "The rooms"))}
+    counted = lines_of(told)
+    off = {
+        room: f"is {round(counted[room], -2):,} now"
+        for room, lines in told.items()
+        if abs(counted[room] - lines) > max(200, 0.15 * lines)
+    }
+    assert off == {}
+
+
+def test_every_room_of_the_core_is_told():
+    """A room that is not told is one that nobody finds."""
+    packages = {by_name(path.parent) for path in ROOT.glob("sync_core/*/__init__.py")}
+    assert packages - {room for room, _ in ROOM.findall(section(HOW, "The rooms"))} == set()
+
+
+WHERE_ROWS = WHERE.findall(section(HOW, "Where is …"))
+
+
+@pytest.mark.parametrize(("what", "path", "name"), WHERE_ROWS, ids=[row[0] for row in WHERE_ROWS])
+def test_where_something_is_decided_is_told_rightly(what, path, name):
+    """The table is the way from a behaviour to its code."""
+    assert name in defined_in((HOW.parent / path).resolve()), what
+
+
+def test_the_table_of_where_things_are_is_read_whole():
+    """A row that the check does not see may name anything."""
+    rows = section(HOW, "Where is …").count("\n| ") - 1  # without its head
+    assert len(WHERE_ROWS) == rows >= 25
+
+
+def test_every_function_that_a_drawing_names_exists():
+    """The drawings lead newcomers into the code."""
+    named = {
+        word
+        for _, block in BLOCK.findall(HOW.read_text("utf-8"))
+        for word in re.findall(r"\b(\w+)\(\)", block)
+    }
+    names = {each for path in modules("sync_core", "bot") for each in defined_in(path)}
+    assert named - {each.rpartition(".")[2] for each in names} == set()
+    assert {"commit_outcomes", "plan_batches"} <= named
+
+
+def test_every_name_that_is_linked_is_in_its_file():
+    """`Level` in a file, or a name that is itself the link."""
+    text = HOW.read_text("utf-8")
+    told = re.findall(r"`(\w+)`,? (?:in|of) \[[^\]]+\]\(([^)]+\.py)\)", text)
+    told += re.findall(r"\[`(\w+)`\]\(([^)]+\.py)\)", text)
+    missing = {
+        (name, path)
+        for name, path in told
+        if not re.search(rf"\b{name}\b", (HOW.parent / path).read_text("utf-8"))
+    }
+    assert missing == set()
+    assert len(told) > 3
+
+
+def test_every_part_that_may_stop_is_told_with_what_it_means():
+    """`dead_worker` names a part; whoever is woken by it looks up what stands still."""
+    source = "".join(
+        (ROOT / "sync_core" / each).read_text("utf-8")
+        for each in ("workers/engine.py", "app/server.py")
+    )
+    names = set(re.findall(r'supervise\(\s*"(\w+)"', source)) | set(
+        re.findall(r'\("(\w+)", \w+\)', source)
+    )
+    assert {"delivery_processor", "sender", "refresher", "upkeep", "lease"} <= names
+    rows = re.findall(r"^\| (`.+) \| .+ \|$", OPERATING.read_text("utf-8"), re.MULTILINE)
+    told = {word.split()[0] for row in rows for word in re.findall(r"`(\w+(?: us)?)`", row)}
+    assert names - told == set()
+
+
+def test_every_metric_and_every_event_that_is_told_exists():
+    """A dashboard is built by the names that the pages give."""
+    source = "".join(path.read_text("utf-8") for path in modules("sync_core", "bot"))
+    pages = README.read_text("utf-8") + OPERATING.read_text("utf-8")
+    metrics = set(re.findall(r"`(tipo_\w+)`", pages))
+    events = {*re.findall(r"\bevent=(\w+)", pages), "worker_failed"}
+    assert {each for each in metrics if f'"{each}"' not in source} == set()
+    assert {each for each in events if f'"event": "{each}"' not in source} == set()
+    assert len(metrics) >= 3
+    assert len(events) >= 5
