@@ -73,15 +73,13 @@ def rich(element: dict[str, Any]) -> str:
         case "date":
             words = stamped(element["timestamp"], element["format"])
             return f'<span class="d">{html.escape(words)}</span>'
-        case "link":
-            return f'<span class="link">{html.escape(part["text"])}</span>'
         case "user":
             return f'<span class="at">@{PEOPLE[element["user_id"]]}</span>'
     words = html.escape(element["text"]).replace("  ", "&ensp;")
     for name, tag in (("bold", "b"), ("code", "code")):
         if element.get("style", {}).get(name):
             words = f"<{tag}>{words}</{tag}>"
-    return words
+    return f'<span class="link">{words}</span>' if element["type"] == "link" else words
 
 
 def table(block: dict[str, Any]) -> str:

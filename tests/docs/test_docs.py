@@ -199,7 +199,7 @@ def odd_of(head, words):
         return words[0] if words and words[0] not in known | {"…"} else ""
     command, rest = CLI, list(words)
     while rest and getattr(command, "commands", None):
-        if rest[0] not in command.commands:
+        if rest[0] not in command.list_commands(None):
             break
         command = command.get_command(None, rest.pop(0))
     options = {name for each in command.params for name in each.opts} | {"--help"}
