@@ -551,7 +551,7 @@ class RivalTipo(Harness):
             "skus",
             "outside",
             "witness",
-            "_latency",
+            "latency",
             "read",
             "_mail_wakeup",
         ):
