@@ -254,7 +254,7 @@ def test_whatever_ends_first_the_newest_report_offers_what_is_open(build_harness
     service = harness.process.service
     harness.set_mode(Mode.TWO_WAY)
     if late == "initial comparison":  # its levels are still being read when the check ends
-        hold_back(harness, "meeting", 60)
+        hold_back(harness, "baseline", 60)
     check_ = harness.do(service.check("ann"))
     if late == "check":
         hold_back(harness, "check", 60)
@@ -268,7 +268,7 @@ def test_whatever_ends_first_the_newest_report_offers_what_is_open(build_harness
     rows = harness.rows("SELECT id, kind, state, finished_at FROM report WHERE kind <> 'drift'")
     assert {row["state"] for row in rows} == {"done"}
     ended = [row["kind"] for row in sorted(rows, key=lambda row: row["finished_at"])]
-    assert late == "neither" or ended[-1] == {"check": "check"}.get(late, "meeting")
+    assert late == "neither" or ended[-1] == {"check": "check"}.get(late, "baseline")
     older, newest = (harness.do(service.report(row["id"])) for row in rows)
     assert (newest.id, newest.open, newest.newer) == (check_.id, 2, None)
     assert (older.open, older.newer) == (0, newest.id)
@@ -337,12 +337,12 @@ def test_a_store_that_suddenly_exports_nothing_is_not_believed(build_harness):
     """A broken export is no empty store: no flood of findings, one loud notice."""
     harness = build_harness(items=30, config=DEAF, opened=True)
     shop = harness.shops["us"]
-    kept = shop.run_export
-    shop.run_export = lambda export: None
+    kept = shop.run_bulk_operation
+    shop.run_bulk_operation = lambda export: None
     harness.change_stock("us", "SKU-0", -1)
     harness.advance(5)
     report = check(harness, seconds=120)
-    shop.run_export = kept
+    shop.run_bulk_operation = kept
     assert report.summary["disbelieved"] == ["us"]
     assert proposals(harness, report) == []
     [row] = harness.rows("SELECT * FROM notification WHERE kind = 'export_odd'")
@@ -457,7 +457,7 @@ def test_a_night_that_finds_a_comparison_under_way_runs_after_it(build_harness, 
     service = disarmed(harness)
     assert harness.do(service.request_nightly_report(due.time(), UTC)) is None, "once"
     harness.advance(600)
-    rows = harness.rows("SELECT kind, state, finished_at FROM report WHERE kind <> 'meeting'")
+    rows = harness.rows("SELECT kind, state, finished_at FROM report WHERE kind <> 'baseline'")
     assert {(row["kind"], row["state"]) for row in rows} == {(asked, "done"), ("night", "done")}
     assert [row["kind"] for row in sorted(rows, key=lambda row: row["finished_at"])][-1] == "night"
     assert len(rows) == 2
@@ -531,7 +531,9 @@ def test_a_mode_is_changed_after_a_preflight_and_bound_to_what_was_shown(build_h
     harness.advance(30)
     assert stock(harness, "SKU-1") == {"eu": 50, "us": 43}
     assert [row["mode"] for row in harness.rows("SELECT mode FROM connection")] == ["two-way"]
-    level_baseline = harness.rows("SELECT id FROM report WHERE kind = 'meeting' AND state = 'done'")
+    level_baseline = harness.rows(
+        "SELECT id FROM report WHERE kind = 'baseline' AND state = 'done'"
+    )
     (found,) = proposals(harness, harness.do(service.report(level_baseline[0]["id"])))
     assert (found.subject, found.title) == ("differs", "Thing 1")
 

@@ -57,7 +57,7 @@ def test_two_processes_make_one_night_and_decide_once(build_harness, empty_postg
         harness.do(services[0].remember_first_start())
         harness.advance(600)
         at = (harness.clock.now() - timedelta(minutes=1)).time()
-        nights = [harness.do(each.night(at, UTC)) for each in services]
+        nights = [harness.do(each.request_nightly_report(at, UTC)) for each in services]
         for each in (harness.process, second):
             each.context.requests.notify()
         harness.advance(120)

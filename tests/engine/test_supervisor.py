@@ -85,13 +85,13 @@ def test_health_is_green_again_as_soon_as_it_works_again(build_harness, break_it
     harness.change_stock("eu", "SKU-0", -5)
     harness.advance(300)
     assert not harness.process.supervisor.is_well()
-    assert standing(harness) == {"worker:folder": BUG}
+    assert standing(harness) == {"worker:delivery_processor": BUG}
     assert harness.shows("us", "SKU-0") == 50
     mend()
     harness.advance(40)
     assert harness.process.supervisor.is_well()
     assert harness.shows("us", "SKU-0") == 45
-    assert standing(harness) == {"worker:folder": BUG}
+    assert standing(harness) == {"worker:delivery_processor": BUG}
     harness.advance(150)
     assert_all_green(harness)
 
@@ -101,11 +101,14 @@ def test_a_worker_that_fails_again_after_it_was_well_is_told_again(build_harness
     for _ in range(2):
         mend = break_it(DeliveryProcessor, "_process_page")
         harness.advance(60)
-        assert standing(harness) == {"worker:folder": BUG}
+        assert standing(harness) == {"worker:delivery_processor": BUG}
         mend()
         harness.advance(200)
         assert_all_green(harness)
-    assert notifications(harness) == [("worker:folder", False), ("worker:folder", True)] * 2
+    assert (
+        notifications(harness)
+        == [("worker:delivery_processor", False), ("worker:delivery_processor", True)] * 2
+    )
 
 
 def test_a_worker_that_does_nothing_between_its_failures_is_told_too(build_harness, break_it):
@@ -205,7 +208,7 @@ def test_a_worker_that_fails_after_a_long_time_each_time_is_told_too(build_harne
 
     monkeypatch.setattr(DeliveryProcessor, "_process_page", hangs)
     harness.advance(3000)
-    assert standing(harness) == {"worker:folder": BUG}
+    assert standing(harness) == {"worker:delivery_processor": BUG}
     monkeypatch.setattr(DeliveryProcessor, "_process_page", whole)
     harness.advance(1100)
     assert_all_green(harness)

@@ -232,7 +232,8 @@ class DecidingHistory(History):
         """Nothing that somebody decided is left lying."""
         assert self.harness.rows("SELECT id FROM proposal WHERE state = 'approved'") == []
         assert (
-            self.harness.rows("SELECT id FROM receipt WHERE NOT told AND choice != 'dismiss'") == []
+            self.harness.rows("SELECT id FROM receipt WHERE NOT notified AND choice != 'dismiss'")
+            == []
         )
 
 

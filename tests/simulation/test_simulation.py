@@ -118,7 +118,7 @@ class History(RuleBasedStateMachine):
     def die_now(self):
         self.harness.kill()
 
-    @rule(transaction=st.sampled_from([-HOUR, HOUR, -30 * 24 * HOUR]))
+    @rule(step=st.sampled_from([-HOUR, HOUR, -30 * 24 * HOUR]))
     def set_the_clock(self, step):
         """Not a month forward: a batch in doubt is then too old to be sent again, and is told."""
         self.harness.wall.skew += step
