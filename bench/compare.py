@@ -26,9 +26,9 @@ import msgspec
 
 from sync_core.compare.duckdb_comparer import DuckdbComparer
 from sync_core.db.database import SqlDatabase
-from sync_core.db.dumps import SqlDumps
 from sync_core.db.migrate import migrate
 from sync_core.db.tables import LevelRow, LocationGroupRow, PoolRow, VariantRow
+from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.discrepancies import DiscrepancyKind
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import NEVER, Alias, LocationId, Mode, Role
@@ -216,7 +216,7 @@ def dump(folder: Path, count: int) -> None:
 
     def once(work):
         with database.engine.begin() as connection:
-            return work(SqlDumps(connection))
+            return work(SqlTransaction(connection))
 
     async def run() -> tuple[int, int]:
         return (
@@ -235,9 +235,9 @@ def write_database(folder: Path, count: int) -> None:
     migrate(database.engine)
 
     def furnish(tx) -> None:
-        tx.register_store(EU, "eu.myshopify.com", Role.SOURCE)
-        tx.register_store(US, "us.myshopify.com", Role.DESTINATION)
-        tx.request_baseline(US, Mode.TWO_WAY, by="bench", now=NEVER)
+        tx.stores.register_store(EU, "eu.myshopify.com", Role.SOURCE)
+        tx.stores.register_store(US, "us.myshopify.com", Role.DESTINATION)
+        tx.baselines.request_baseline(US, Mode.TWO_WAY, by="bench", now=NEVER)
         tx.run(LocationGroupRow.__table__.insert(), [{"id": 1, "name": "here"}])
 
     database.run(furnish)

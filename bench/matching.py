@@ -82,8 +82,8 @@ def _fill_database(database: SqlDatabase, count: int) -> None:
         tx.run(insert(LocationGroupRow).values(name="Berlin"))
         for number, store in enumerate(STORES):
             role = Role.DESTINATION if number else Role.SOURCE
-            tx.register_store(store, f"{store}.myshopify.com", role)
-            tx.mark_catalogue_read(store, now=WallClock().now())
+            tx.stores.register_store(store, f"{store}.myshopify.com", role)
+            tx.stores.mark_catalogue_read(store, now=WallClock().now())
         rows = [
             {
                 "store": each,
@@ -102,7 +102,7 @@ def _fill_database(database: SqlDatabase, count: int) -> None:
         for start in range(1, count + 1, 5_000):
             few = [_variant(store, n) for n in range(start, min(start + 5_000, count + 1))]
             keys = [key_of(each, MatchBy.HANDLE) for each in few]
-            database.run(lambda tx, f=few, k=keys: tx.save_variants(f, k))
+            database.run(lambda tx, f=few, k=keys: tx.catalogue.save_variants(f, k))
 
 
 def measure(count: int, size: int) -> None:
@@ -114,7 +114,7 @@ def measure(count: int, size: int) -> None:
         _fill_database(database, count)
         for name in ("first", "daily"):
             database = TimedDatabase(database)
-            database.run(lambda tx: tx.set_setting(MATCHED_SETTING, None))
+            database.run(lambda tx: tx.settings.set_setting(MATCHED_SETTING, None))
             asyncio.run(CatalogueSync(cast("Context", MinimalContext(database))).arrange_all())
             longest, total = max(database.step_seconds), sum(database.step_seconds)
             how = f"slices of {size}" if size < count else "in one go"

@@ -20,8 +20,7 @@ from sync_core.clock import RandomIds, WallClock
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
 from sync_core.db.rows import new_level
-from sync_core.db.stock import POOL
-from sync_core.db.tables import LevelRow, LocationGroupRow
+from sync_core.db.tables import POOL, LevelRow, LocationGroupRow
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Mode, Role
 from sync_core.ports import Delivery
@@ -64,9 +63,9 @@ def level_key(alias: str, item: int, location: int) -> LevelKey:
 
 def fill_database(tx) -> None:
     """Make a thousand pools of two levels that agree on 50."""
-    tx.register_store(Alias("eu"), "eu.myshopify.com", Role.SOURCE)
-    tx.register_store(Alias("us"), "us.myshopify.com", Role.DESTINATION)
-    tx.request_baseline(Alias("us"), Mode.TWO_WAY, by="bench", now=NOON)
+    tx.stores.register_store(Alias("eu"), "eu.myshopify.com", Role.SOURCE)
+    tx.stores.register_store(Alias("us"), "us.myshopify.com", Role.DESTINATION)
+    tx.baselines.request_baseline(Alias("us"), Mode.TWO_WAY, by="bench", now=NOON)
     tx.run(LocationGroupRow.__table__.insert(), [{"id": 1, "name": "here"}])
     pools = [
         {
@@ -131,7 +130,9 @@ async def main() -> None:
             alone = deliveries(100, value, "s")
             began = time.perf_counter()
             for each in alone:
-                await database.transaction(lambda tx, one=each: tx.save_deliveries([one]))
+                await database.transaction(
+                    lambda tx, one=each: tx.deliveries.save_deliveries([one])
+                )
             single.append(len(alone) / (time.perf_counter() - began))
             while (await folder_worker.round()).taken:
                 pass

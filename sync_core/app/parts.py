@@ -96,7 +96,7 @@ def assemble(settings: Settings) -> Parts:
     database = SqlDatabase(settings.database_url.get_secret_value())
     migrate(database.engine)
     # Processes on several machines may share a PostgreSQL: they go by its clock, not by their own.
-    at = None if database.is_sqlite else database.run(lambda tx: tx.time())
+    at = None if database.is_sqlite else database.run(lambda tx: tx.stored_times.time())
     clock = SteadyClock(WallClock(), at)
     database.run(partial(_enlist, settings))
     stores = Stores(settings, clock)
@@ -113,4 +113,4 @@ def assemble(settings: Settings) -> Parts:
 
 def _enlist(settings: Settings, tx: Transaction) -> None:
     for name, each in settings.stores.items():
-        tx.register_store(Alias(name), each.domain, each.role)
+        tx.stores.register_store(Alias(name), each.domain, each.role)

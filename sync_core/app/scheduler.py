@@ -10,6 +10,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
 from sync_core.db.retention import RETENTION_PERIODS
+from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.nights import next_night
 from sync_core.settings import NightlySettings
 
@@ -89,11 +90,15 @@ class Scheduler:
             return
         now = self._parts.clock.now()
         for keep, forget in RETENTION_PERIODS:
-            slice_ = partial(forget, before=now - keep)
+            slice_ = partial(_forget, forget, now - keep)
             while await self._parts.database.transaction(slice_):
                 await self._parts.clock.sleep(0.1)
 
     async def _count(self) -> None:
         """Count the stock anew, so that nobody who asks at a glance has to wait for it."""
         now = self._parts.clock.now()
-        await self._parts.database.transaction(lambda tx: tx.count_stock(now=now))
+        await self._parts.database.transaction(lambda tx: tx.views.count_stock(now=now))
+
+
+def _forget(forget: Callable[..., int], before: datetime, tx: SqlTransaction) -> int:
+    return forget(tx.retention, before=before)

@@ -42,7 +42,7 @@ class App:
             parts.database,
             parts.clock,
             on_clock_step=self._restart,
-            time_of=None if parts.database.is_sqlite else lambda tx: tx.time(),
+            time_of=None if parts.database.is_sqlite else lambda tx: tx.stored_times.time(),
         )
         self._server: uvicorn.Server | None = None
         self._must_stop = False

@@ -116,14 +116,14 @@ def _hand_back(parts: Parts, number: int, tx: Transaction) -> None:
 
     A preflight that nobody in Slack waits for is closed: its question would have no reader.
     """
-    report = tx.report(number)
+    report = tx.reports.report(number)
     if report is None or report.state in FINISHED_STATES:
         return
     now = parts.clock.now()
     if report.kind is ReportKind.PREFLIGHT and not report.facts.get("reply"):
-        tx.finish_report(number, now=now, why_failed="it was stopped by whoever asked")
+        tx.reports.finish_report(number, now=now, why_failed="it was stopped by whoever asked")
     else:
-        tx.update_report(number, report.state, until=now)
+        tx.reports.update_report(number, report.state, until=now)
 
 
 def _close_failed(parts: Parts, number: int, tx: Transaction) -> None:
@@ -131,15 +131,15 @@ def _close_failed(parts: Parts, number: int, tx: Transaction) -> None:
 
     A night is tried again by `tipo serve`.
     """
-    report = tx.report(number)
+    report = tx.reports.report(number)
     if report is None or report.state in FINISHED_STATES or report.kind is ReportKind.NIGHT:
         return
     if not report.why_failed:
         return
     now = parts.clock.now()
-    tx.finish_report(number, now=now, why_failed=report.why_failed)
+    tx.reports.finish_report(number, now=now, why_failed=report.why_failed)
     if report.facts.get("reply") or report.facts.get("askers"):  # somebody else waits for it, too
-        tx.notify_once(report_events(tx, report, failed=report.why_failed), now=now)
+        tx.notifications.notify_once(report_events(tx, report, failed=report.why_failed), now=now)
 
 
 async def _watch_progress(parts: Parts, report: Report) -> Report:

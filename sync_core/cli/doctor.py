@@ -130,7 +130,9 @@ def _lease_reader(parts: Parts | None) -> doctor_checks.LeaseReader:
         if parts is None:
             unknown = LeaseView(store=alias, state=LeaseState.UNKNOWN)
             return unknown, RecordedLease(instance="", renewals=frozenset())
-        return await parts.database.transaction(lambda tx: (tx.lease(alias), tx.recorded(alias)))
+        return await parts.database.transaction(
+            lambda tx: (tx.leases.lease(alias), tx.leases.recorded(alias))
+        )
 
     return read_lease
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select, text
 
 from sync_core.cli.output import format_time
 from sync_core.clock import Clock
-from sync_core.db.rows import VARIANT
+from sync_core.db.tables import VARIANT
 from sync_core.domain.checks import Check, fail, ok, warn
 from sync_core.domain.leases import (
     INSTANCE_CHARS,

@@ -229,7 +229,7 @@ def _read_page(
 
 
 async def _in_transaction(parts: Parts, work: Callable[[SqlExports], T]) -> T:
-    return await parts.database.transaction(lambda tx: work(SqlExports(tx.connection)))
+    return await parts.database.transaction(lambda tx: work(SqlExports(tx)))
 
 
 PAGE_READERS: dict[

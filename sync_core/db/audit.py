@@ -6,12 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
 
-from sync_core.db.batches import ADJUSTMENT, BATCH, SqlBatches
-from sync_core.db.proposals import EFFECT
-from sync_core.db.repository import chunks
-from sync_core.db.retention import SETTLED_SUM
-from sync_core.db.rows import LEVEL
-from sync_core.db.stock import MOVEMENT, POOL
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import ADJUSTMENT, BATCH, EFFECT, LEVEL, MOVEMENT, POOL, SETTLED_SUM
 from sync_core.domain.audit import LevelBooks, PoolBooks
 from sync_core.domain.values import Alias, LevelId, PoolId, Suspension
 
@@ -89,8 +85,8 @@ NEXT_POOLS = (
 )
 
 
-class SqlAudit(SqlBatches):
-    """The part of the ledger that sums up what is recorded."""
+class SqlAudit(SqlRepository):
+    """What is recorded, summed up."""
 
     def pools_after(self, after: PoolId, *, limit: int) -> list[PoolId]:
         """Return the numbers of the next pools, in order."""

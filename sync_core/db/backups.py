@@ -29,7 +29,7 @@ from sqlalchemy.engine import URL
 
 from sync_core.db.database import SqlDatabase, plain_url
 from sync_core.db.migrate import current, migrate
-from sync_core.db.stock import MOVEMENT
+from sync_core.db.tables import MOVEMENT
 from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.leases import lease_news
 from sync_core.errors import NotBackedUp, NotRestored, cut
@@ -122,8 +122,8 @@ def _prepare_staged(database: SqlDatabase, file: Path, now: datetime) -> datetim
     def work(tx: SqlTransaction) -> datetime | None:
         newest = select(MOVEMENT.c.at).order_by(MOVEMENT.c.id.desc()).limit(1)
         counted_at = tx.run(newest).scalar()
-        tx.restored(now=now)
-        tx.notify(lease_news(tx.leases().values()), now=now)
+        tx.leases.restored(now=now)
+        tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
         return counted_at
 
     counted_at = database.run(work)

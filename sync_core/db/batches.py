@@ -4,15 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import AdjustmentRow, BatchRow
-from sync_core.domain.values import Adjustment, Alias, LevelId
+from sync_core.db.tables import ADJUSTMENT, BATCH, LEVEL
+from sync_core.domain.values import Adjustment, Alias, LevelId, PoolId
 from sync_core.ports import Batch
-
-BATCH: Table = BatchRow.__table__  # type: ignore[attr-defined]
-ADJUSTMENT: Table = AdjustmentRow.__table__  # type: ignore[attr-defined]
 
 # What every round asks is built once: putting a statement together costs more than running it.
 OPEN_IN_STORE = (BATCH.c.store == bindparam("store")) & (BATCH.c.state == "open")
@@ -30,7 +27,7 @@ NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN_IN_STORE)
 
 
 class SqlBatches(SqlRepository):
-    """The part of the ledger that holds what we write to stores."""
+    """What we write to stores."""
 
     def has_unsent(self, store: Alias) -> bool:
         """Whether a batch waits that was never sent."""
@@ -156,3 +153,18 @@ class SqlBatches(SqlRepository):
             )
             hit.update(self.run(closed).scalars())
         return hit
+
+    def open_deltas(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
+        """Return what is being written to the levels of pools."""
+        query = (
+            select(ADJUSTMENT.c.level_id, ADJUSTMENT.c.delta)
+            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
+            .where(
+                ADJUSTMENT.c.state == "open", ADJUSTMENT.c.level_baseline == LEVEL.c.level_baseline
+            )
+        )
+        return {
+            LevelId(row.level_id): row.delta
+            for some in chunks(sorted(set(pools)), 500)
+            for row in self.run(query.where(LEVEL.c.pool_id.in_(some)))
+        }

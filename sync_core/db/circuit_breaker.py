@@ -1,8 +1,8 @@
-"""Brakes that have tripped: what they hold, and what people decide about it."""
+"""Circuit breakers: what they count, what they ask about, and what people decide about it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -19,31 +19,38 @@ from sqlalchemy import (
     update,
 )
 
-from sync_core.db.catalogue import LOCATION_GROUP
-from sync_core.db.notifications import FINDING
-from sync_core.db.repository import chunks
-from sync_core.db.rows import LEVEL, VARIANT
-from sync_core.db.stock import POOL
-from sync_core.db.traffic import (
-    ENDED_SETTING,
-    KIND,
-    NOT_RELEASED,
-    OPEN_BREAKERS,
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import (
+    FINDING,
+    LEVEL,
+    LOCATION_GROUP,
+    POOL,
+    TRAFFIC_MINUTE,
+    VARIANT,
     WITHHELD,
-    SqlTraffic,
-    store_of,
 )
-from sync_core.domain.circuit_breaker import (
-    WithheldMovement,
-    baseline_after_release,
-    release,
-    revert,
-)
+from sync_core.db.withheld import NOT_RELEASED
+from sync_core.domain.circuit_breaker import Traffic, WithheldMovement, release, revert
 from sync_core.domain.decisions import Effect
 from sync_core.domain.quantities import target_of
-from sync_core.domain.values import Alias, Event, Outcome, Pool, PoolId, Severity
+from sync_core.domain.values import Alias, Event, Pool, PoolId, Severity
 from sync_core.domain.views import CircuitBreakerView, StoppedProduct
 
+KIND = "circuit_breaker"
+# The setting that says until when a store's movements have been decided on.
+ENDED_SETTING = "circuit_breaker_ended"
+MINUTES_KEPT_FOR = timedelta(hours=2)  # minutes
+# What every round asks is built once: putting a statement together costs more than running it.
+TRAFFIC_SUMS = select(func.sum(TRAFFIC_MINUTE.c.units), func.sum(TRAFFIC_MINUTE.c.emptied)).where(
+    TRAFFIC_MINUTE.c.store == bindparam("store"), TRAFFIC_MINUTE.c.at > bindparam("since")
+)
+IS_OPEN_BREAKER = (FINDING.c.kind == KIND) & FINDING.c.closed_at.is_(None)
+OPEN_BREAKERS = (
+    select(FINDING.c.subject, FINDING.c.facts).where(IS_OPEN_BREAKER).order_by(FINDING.c.id)
+)
+OPEN_BREAKER_OF_STORE = OPEN_BREAKERS.where(
+    FINDING.c.subject.startswith(bindparam("prefix"))
+).with_for_update()
 WITHHELD_BY_BREAKER = (WITHHELD.c.breaker == bindparam("breaker")) & NOT_RELEASED
 
 
@@ -78,8 +85,54 @@ STOPPED_PER_STORE = _by_store(IS_WITHHELD_FROM)
 SHARED_PER_STORE = _by_store(LEVEL.c.baselined, LEVEL.c.store != bindparam("store"))
 
 
-class SqlCircuitBreaker(SqlTraffic):
-    """The part of the ledger in which the brake holds."""
+def store_of(subject: str) -> Alias:
+    """Return the store that a brake is about."""
+    return Alias(subject.split(":")[1])
+
+
+class SqlCircuitBreaker(SqlRepository):
+    """What the circuit breaker counts, and what people decide when it has tripped."""
+
+    def traffic_since(self, store: Alias, *, since: datetime) -> Traffic:
+        """Return how much moved in a store since then, by whole minutes."""
+        units, emptied = self.run(TRAFFIC_SUMS, {"store": store, "since": since}).one()
+        return Traffic(units=int(units or 0), emptied=int(emptied or 0))
+
+    def count_traffic(self, moved: Mapping[Alias, Traffic], *, now: datetime) -> None:
+        """Add to the present minute of each store. The last thing in a step: all meet here."""
+        minute = now.replace(second=0, microsecond=0)
+        for store in sorted(moved):
+            more = moved[store]
+            here = (TRAFFIC_MINUTE.c.store == store) & (TRAFFIC_MINUTE.c.at == minute)
+            sums = {
+                "units": TRAFFIC_MINUTE.c.units + more.units,
+                "emptied": TRAFFIC_MINUTE.c.emptied + more.emptied,
+            }
+            if self.run(update(TRAFFIC_MINUTE).where(here).values(sums)).rowcount:
+                continue
+            self.run(
+                delete(TRAFFIC_MINUTE).where(
+                    TRAFFIC_MINUTE.c.store == store, TRAFFIC_MINUTE.c.at < now - MINUTES_KEPT_FOR
+                )
+            )
+            fresh = {"store": store, "at": minute, "units": more.units, "emptied": more.emptied}
+            if not self.insert_new(TRAFFIC_MINUTE, [fresh]):  # another process was faster
+                self.run(update(TRAFFIC_MINUTE).where(here).values(sums))
+
+    def has_open_breaker(self, pool: PoolId) -> bool:
+        """Whether a brake asks about a pool: until it is answered nobody else decides about it."""
+        query = select(WITHHELD.c.id).where(WITHHELD.c.pool_id == pool, NOT_RELEASED)
+        return self.run(query.where(WITHHELD.c.breaker.startswith(f"{KIND}:"))).first() is not None
+
+    def open_breaker(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
+        """Return a store's brake and its facts, locked; None if it has not tripped."""
+        found = self.run(OPEN_BREAKER_OF_STORE, {"prefix": f"circuit_breaker:{store}:"}).first()
+        return None if found is None else (found.subject, found.facts)
+
+    def breaker_closed_at(self, store: Alias) -> datetime | None:
+        """Return when a brake of that store ended last: what moved before counts no more."""
+        word = self.tx.settings.setting(f"{ENDED_SETTING}:{store}")
+        return None if word is None else datetime.fromisoformat(word)
 
     def breakers(self) -> list[CircuitBreakerView]:
         """Return the brakes that stand, the oldest first."""
@@ -117,7 +170,9 @@ class SqlCircuitBreaker(SqlTraffic):
         """Tell people what a brake asks about by now."""
         said = {**facts, **self.breaker_size(subject)}
         severity = Severity.CRITICAL
-        self.notify([Event(kind=KIND, subject=subject, severity=severity, facts=said)], now=now)
+        self.tx.notifications.notify(
+            [Event(kind=KIND, subject=subject, severity=severity, facts=said)], now=now
+        )
 
     def stopped_products(
         self, subject: str, *, offset: int, limit: int
@@ -133,7 +188,7 @@ class SqlCircuitBreaker(SqlTraffic):
         )
         rows = self.run(query.offset(offset).limit(limit), given).all()
         numbers = [PoolId(row.pool_id) for row in rows]
-        pools, parts = self.pools(numbers), self.parts(subject, numbers)
+        pools, parts = self.tx.stock.pools(numbers), self.tx.withheld.parts(subject, numbers)
         skus = self._skus(numbers, store_of(subject))
         return total, [
             _stopped_product(row, pools[row.pool_id], parts[row.pool_id], skus, store_of(subject))
@@ -150,14 +205,13 @@ class SqlCircuitBreaker(SqlTraffic):
             for row in self.run(query.where(LEVEL.c.pool_id.in_(some), LEVEL.c.store == store))
         }
 
-    # -- what people decide
     def release_breaker(self, subject: str, *, now: datetime) -> int:
         """Pass on what a brake holds, and end it; return how many products that were about.
 
         A second time, or after somebody else has decided, nothing happens.
         """
         ended = self._close(subject, "released", now=now)
-        self._apply_to_pools(ended, release, now=now)
+        self.tx.withheld.apply_to_pools(ended, release, now=now)
         return len({each.pool for each in ended})
 
     def discard_breaker(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
@@ -168,7 +222,7 @@ class SqlCircuitBreaker(SqlTraffic):
             of it, too. A second time, or after somebody else has decided, nothing.
         """
         ended = self._close(subject, "discarded", now=now)
-        self._apply_to_pools(ended, revert, now=now)
+        self.tx.withheld.apply_to_pools(ended, revert, now=now)
         moved: dict[PoolId, Effect] = {}
         for each in ended:
             before = moved.get(each.pool) or Effect(pool=each.pool, level=each.level, moved=0)
@@ -194,12 +248,12 @@ class SqlCircuitBreaker(SqlTraffic):
         known = self.run(
             select(WITHHELD.c.pool_id).where(WITHHELD.c.breaker == subject, NOT_RELEASED)
         ).scalars()
-        self.pools(PoolId(each) for each in known)  # first, as everybody does
+        self.tx.stock.pools(PoolId(each) for each in known)  # first, as everybody does
         standing = self._lock_open(subject)
         if standing is None:
             return []
         size = self.breaker_size(subject)
-        ended = self.withheld(subject)
+        ended = self.tx.withheld.withheld(subject)
         ours = (WITHHELD.c.breaker == subject) & NOT_RELEASED
         self.run(update(WITHHELD).where(ours).values(released_at=now))
         self.close_breaker(subject, {**standing, **size, "ended": how}, now=now)
@@ -207,42 +261,10 @@ class SqlCircuitBreaker(SqlTraffic):
 
     def close_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
         """End a brake: what has moved until now counts no more, and people are told."""
-        self.set_setting(f"{ENDED_SETTING}:{store_of(subject)}", now.isoformat())
-        self.notify([Event(kind=KIND, subject=subject, facts=facts, resolved=True)], now=now)
-
-    # -- what turns out to be explained
-    def release_withheld(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
-        """Pass on some of what waits or is held, as if nobody had ever stopped it."""
-        passed: set[int] = set()
-        self.pools({each.pool for each in holds})
-        for some in chunks([each.id for each in holds], 500):
-            gone = (
-                delete(WITHHELD)
-                .where(WITHHELD.c.id.in_(some), NOT_RELEASED)
-                .returning(WITHHELD.c.id)
-            )
-            passed.update(self.run(gone).scalars())
-        self._apply_to_pools([each for each in holds if each.id in passed], release, now=now)
-
-    def reduce_withheld(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
-        """Pass on a part of what waits or is held: `delta` of it is left."""
-        ours = (WITHHELD.c.id == hold.id) & (WITHHELD.c.delta == hold.delta) & NOT_RELEASED
-        if self.run(update(WITHHELD).where(ours).values(delta=delta)).rowcount:
-            self._apply_to_pools([replace(hold, delta=hold.delta - delta)], release, now=now)
-
-    def _apply_to_pools(
-        self, holds: Iterable[WithheldMovement], step: Any, *, now: datetime
-    ) -> None:
-        """Do a step to the pool of each hold, and keep what has become of them."""
-        holds = list(holds)
-        before = self.pools({each.pool for each in holds})
-        after: dict[PoolId, Pool] = dict(before)
-        for each in holds:
-            after[each.pool] = step(after[each.pool], each.delta, each.withheld_from)
-        outcomes: list[Outcome] = [
-            baseline_after_release(before[each], after[each]) for each in after
-        ]
-        self.save_outcomes(outcomes, now=now)
+        self.tx.settings.set_setting(f"{ENDED_SETTING}:{store_of(subject)}", now.isoformat())
+        self.tx.notifications.notify(
+            [Event(kind=KIND, subject=subject, facts=facts, resolved=True)], now=now
+        )
 
 
 def _stopped_product(

@@ -5,13 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
 
-from sync_core.db.batches import ADJUSTMENT
-from sync_core.db.deliveries import ORDER_EVENT
-from sync_core.db.notifications import FINDING
-from sync_core.db.repository import chunks
-from sync_core.db.rows import LEVEL
-from sync_core.db.stock import MOVEMENT
-from sync_core.db.traffic import SqlTraffic, move_of
+from sync_core.db.movements import move_of
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import ADJUSTMENT, FINDING, LEVEL, MOVEMENT, ORDER_EVENT
 from sync_core.domain.circuit_breaker import CountedMovement
 from sync_core.domain.contests import FINDING_KIND, SettledWrite, subject_of
 from sync_core.domain.values import Alias, Level, Pool, PoolId, Suspension
@@ -48,8 +44,8 @@ LAST_ORDER_EVENT_OF_STORE = (
 )
 
 
-class SqlContests(SqlTraffic):
-    """The part of the ledger that knows who undoes what we write."""
+class SqlContests(SqlRepository):
+    """Who undoes what we write."""
 
     def recent_writes(
         self, level: Level, *, since: datetime, until: datetime

@@ -128,7 +128,7 @@ class SqlDatabase:
             NoDatabase: If it cannot be read.
         """
         if not self.is_sqlite:
-            return await self.transaction(lambda tx: tx.setting(name))
+            return await self.transaction(lambda tx: tx.settings.setting(name))
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._limits.transaction):

@@ -4,9 +4,8 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from sync_core.db.proposals import EFFECT, PROPOSAL, RECEIPT
 from sync_core.db.repository import SqlRepository
-from sync_core.db.rows import LEVEL, STORE
+from sync_core.db.tables import EFFECT, LEVEL, PROPOSAL, RECEIPT, STORE
 from sync_core.domain.proposals import Choice, ProposalKind
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, PoolId, Role

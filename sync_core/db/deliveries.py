@@ -13,17 +13,12 @@ Nothing is forgotten that has not been accounted for.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, and_, bindparam, delete, func, select, true, update
+from sqlalchemy import and_, bindparam, func, select, true, update
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.rows import STORE
-from sync_core.db.tables import DeliveryRow, OrderEventRow
+from sync_core.db.tables import DELIVERY, STORE
 from sync_core.domain.values import Alias
-from sync_core.domain.webhook_events import OrderEvent
 from sync_core.ports import Delivery, QuarantinedDelivery
-
-DELIVERY: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
-ORDER_EVENT: Table = OrderEventRow.__table__  # type: ignore[attr-defined]
 
 # What every round asks is built once: putting a statement together costs more than running it.
 UNHANDLED = (
@@ -37,7 +32,7 @@ QUARANTINED = select(*(each for each in DELIVERY.c if each.name != "body")).orde
 
 
 class SqlDeliveries(SqlRepository):
-    """The part of the ledger that holds what stores told us."""
+    """What stores told us."""
 
     def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Keep deliveries that are not known yet."""
@@ -120,19 +115,6 @@ class SqlDeliveries(SqlRepository):
         again = update(DELIVERY).where(quarantined).values(handled_at=None)
         return sorted(self.run(again.returning(DELIVERY.c.id)).scalars())
 
-    def forget_deliveries(self, *, before: datetime) -> int:
-        """Delete handled deliveries that came before then; return how many."""
-        old = (
-            select(DELIVERY.c.id)
-            .where(
-                DELIVERY.c.received_at < before,
-                DELIVERY.c.handled_at.is_not(None),
-                DELIVERY.c.quarantined_at.is_(None),
-            )
-            .limit(5000)
-        )
-        return self.run(delete(DELIVERY).where(DELIVERY.c.id.in_(old))).rowcount
-
     def oldest_unhandled(self) -> datetime | None:
         """Return when the oldest delivery came that nobody has handled."""
         query = (
@@ -143,22 +125,3 @@ class SqlDeliveries(SqlRepository):
         )
         found: datetime | None = self.run(query).scalar()
         return found
-
-    def save_order_events(self, order_events: Iterable[OrderEvent]) -> None:
-        """Keep what orders and refunds say, each line once."""
-        rows = [
-            {
-                "store": each.store,
-                "kind": each.kind.value,
-                "ref": each.ref,
-                "line": each.line,
-                "order_id": each.order_id,
-                "name": each.name,
-                "variant_id": each.variant_id,
-                "quantity": each.quantity,
-                "location": each.location,
-                "at": each.at,
-            }
-            for each in order_events
-        ]
-        self.insert_new(ORDER_EVENT, rows)

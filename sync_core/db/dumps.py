@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import Executable, bindparam, case, func, or_, select, tuple_
 
 from sync_core.db.repository import SqlRepository
-from sync_core.db.rows import CONNECTION, LEVEL, STORE, VARIANT
-from sync_core.db.stock import POOL
+from sync_core.db.tables import CONNECTION, LEVEL, POOL, STORE, VARIANT
 from sync_core.domain.discrepancies import Busy
 from sync_core.domain.values import Mode, Role
 from sync_core.ports import LevelDumpRow, VariantDumpRow
@@ -68,7 +67,7 @@ VARIANTS = (
 
 
 class SqlDumps(SqlRepository):
-    """The part of the ledger that gives a whole table away."""
+    """Whole tables, given away."""
 
     def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
         """Return the levels whose number is greater, in order."""

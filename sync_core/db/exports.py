@@ -23,13 +23,20 @@ from sqlalchemy import (
     true,
 )
 
-from sync_core.db.activity import SqlActivity
-from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import LOCATION_GROUP
-from sync_core.db.notifications import FINDING
-from sync_core.db.proposals import EFFECT, PROPOSAL, RECEIPT
-from sync_core.db.rows import LEVEL, VARIANT
-from sync_core.db.stock import MOVEMENT, POOL
+from sync_core.db.repository import SqlRepository
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BATCH,
+    EFFECT,
+    FINDING,
+    LEVEL,
+    LOCATION_GROUP,
+    MOVEMENT,
+    POOL,
+    PROPOSAL,
+    RECEIPT,
+    VARIANT,
+)
 from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain
 from sync_core.domain.drift import cause
 from sync_core.domain.webhook_events import OrderEvent
@@ -81,8 +88,8 @@ class ExplainedOrders:
         return ExplainedOrders({key: at for key, at in self.keys.items() if at >= then})
 
 
-class SqlExports(SqlActivity):
-    """The part of the ledger that gives rows away, for exports."""
+class SqlExports(SqlRepository):
+    """Rows that are given away, for exports."""
 
     def bounds(
         self, table: FromClause, at: ColumnElement[Any], wanted: TimeRange
@@ -108,12 +115,12 @@ class SqlExports(SqlActivity):
         rows = self.run(_with_names(page).order_by(page.c.id)).all()
         if not rows:
             return [], explained
-        order_events = self._order_events_around(rows)
+        order_events = self.tx.order_events.order_events_around(rows)
         # A copy: the step may be run again, and must find what it found the first time.
         explained = explained.without_older_than(
             min(row.seen_at or row.at for row in rows) - CAUSE_LOOKBACK
         )
-        since = self.causes_since()
+        since = self.tx.order_events.causes_since()
         lines = []
         for row in rows:
             why, used = explain(

@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from sync_core.db.repository import SqlRepository
-from sync_core.db.tables import BaselineRow, LeaseRow, RenewalRow, SettingRow, StoreRow
+from sync_core.db.tables import (
+    LEASE,
+    RENEWAL,
+    SETTING,
+    STORE,
+)
 from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView, RecordedLease
 from sync_core.domain.values import Alias, Role
-
-LEASE: Table = LeaseRow.__table__  # type: ignore[attr-defined]
-BASELINE: Table = BaselineRow.__table__  # type: ignore[attr-defined]
-SETTING: Table = SettingRow.__table__  # type: ignore[attr-defined]
-RENEWAL: Table = RenewalRow.__table__  # type: ignore[attr-defined]
-STORE: Table = StoreRow.__table__  # type: ignore[attr-defined]
 
 INSTANCE = "instance"  # the setting that names this database, made once
 ONE_LEASE = select(LEASE).where(LEASE.c.store == bindparam("store"))
@@ -37,7 +36,7 @@ OLDEST_RENEWAL_KEPT = (
 
 
 class SqlLeases(SqlRepository):
-    """The part of the ledger that knows who may write."""
+    """Who may write."""
 
     def instance(self, new: str) -> str:
         """Return the name of this database; `new` if it has none yet."""
@@ -139,11 +138,6 @@ class SqlLeases(SqlRepository):
                 return None
         ended = {"state": "ours", "since": now, "found": {}, "by": "", "reason": "", "ready": False}
         return lease if self.run(update(LEASE).where(mine).values(**ended)).rowcount else None
-
-    def save_baseline(self, store: Alias | None, reason: str, by: str, *, now: datetime) -> None:
-        """Keep that numbers were taken as they were: those of a store, or of all."""
-        row = {"store": store, "reason": reason, "by": by, "at": now}
-        self.run(insert(BASELINE).values(row))
 
 
 def _mark_to_json(found: LeaseMark | None) -> dict[str, Any]:

@@ -1,27 +1,21 @@
-"""Findings and notices: what people must be told, and what still stands."""
+"""Notifications: what people must know, with the findings that this opens and closes."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import insert, select, update
 
 from sync_core.db.repository import SqlRepository
-from sync_core.db.tables import FindingRow, NotificationRow
-from sync_core.domain.values import Event, Pool, PoolId
-
-FINDING: Table = FindingRow.__table__  # type: ignore[attr-defined]
-NOTIFICATION: Table = NotificationRow.__table__  # type: ignore[attr-defined]
+from sync_core.db.tables import FINDING, NOTIFICATION
+from sync_core.domain.values import Event
+from sync_core.domain.views import Notification
 
 # Told as a sum by a report, not one by one.
 NOT_NOTIFIED = {"differs", "missed", "one_way", "no_partner", "ambiguous"}
 
 
 class SqlNotifications(SqlRepository):
-    """The part of the ledger that holds what people must know."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._loaded: dict[PoolId, Pool] = {}
+    """What people must know."""
 
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
         """Keep news: a notice each, and the finding that it opens, changes or closes."""
@@ -66,3 +60,24 @@ class SqlNotifications(SqlRepository):
                 at=now,
             )
         )
+
+    def notifications(self, *, after: int, limit: int = 100) -> list[Notification]:
+        """Return notices in order, those after that number."""
+        query = (
+            select(NOTIFICATION)
+            .where(NOTIFICATION.c.id > after)
+            .order_by(NOTIFICATION.c.id)
+            .limit(limit)
+        )
+        return [
+            Notification(
+                id=row.id,
+                kind=row.kind,
+                subject=row.subject,
+                severity=row.severity,
+                facts=row.facts,
+                resolved=row.resolved,
+                at=row.at,
+            )
+            for row in self.run(query)
+        ]

@@ -2,29 +2,25 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, delete, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
-from sync_core.db.catalogue import SqlCatalogue
-from sync_core.db.repository import chunks
-from sync_core.db.tables import PostRow
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import POST
 from sync_core.domain.views import Post
-
-POST: Table = PostRow.__table__  # type: ignore[attr-defined]
 
 CURSORS = "cursors"  # the setting that says how far streams have become posts
 UNSENT = POST.c.sent < POST.c.version
-MAX_ROWS_DELETED = 1000  # posts that one transaction deletes
 
 
-class SqlPosts(SqlCatalogue):
-    """The part of the ledger that holds posts."""
+class SqlPosts(SqlRepository):
+    """Messages of a face in its channels."""
 
     def cursors(self) -> dict[str, int]:
         """Return how far each stream has been turned into posts."""
-        return dict(json.loads(self.setting(CURSORS) or "{}"))
+        return dict(json.loads(self.tx.settings.setting(CURSORS) or "{}"))
 
     def posts(self, keys: Iterable[str]) -> dict[str, Post]:
         """Return posts by key."""
@@ -44,7 +40,7 @@ class SqlPosts(SqlCatalogue):
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:
         """Keep posts and move the cursors, if both are what the caller believed."""
-        believed = self.setting(CURSORS)
+        believed = self.tx.settings.setting(CURSORS)
         if before != after and dict(json.loads(believed or "{}")) != dict(before):
             return False
         mine = select(POST.c.key, POST.c.version).where(POST.c.key.in_([p.key for p in posts]))
@@ -52,7 +48,9 @@ class SqlPosts(SqlCatalogue):
         known = {row.key: row.version for row in self.run(locked)}
         if any(each.version != known.get(each.key, 0) + 1 for each in posts):
             return False
-        if before != after and not self.compare_and_set(CURSORS, believed, json.dumps(dict(after))):
+        if before != after and not self.tx.settings.compare_and_set(
+            CURSORS, believed, json.dumps(dict(after))
+        ):
             return False
         number = int(self.run(select(func.coalesce(func.max(POST.c.number), 0))).scalar_one())
         for place, each in enumerate(posts, start=1):
@@ -82,24 +80,6 @@ class SqlPosts(SqlCatalogue):
     def not_sent(self, key: str, why: str, *, until: datetime) -> None:
         """Note that a post could not be sent, and when to try again."""
         self.run(update(POST).where(POST.c.key == key).values(why=why, due_at=until))
-
-    def forget_posts(self, *, before: datetime) -> int:
-        """Delete some posts that were sent and are older than that; return how many."""
-        old = select(POST.c.key).where(~UNSENT, POST.c.due_at < before).limit(MAX_ROWS_DELETED)
-        return self.run(delete(POST).where(POST.c.key.in_(old))).rowcount
-
-    def take_leadership(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
-        """Take, or keep, a job that one process does at a time."""
-        setting = f"lead:{name}"
-        held = self.setting(setting)
-        if held is not None:
-            ends, who = held.split(" ", 1)
-            left = datetime.fromisoformat(ends) - now
-            if who != owner and left > timedelta(0):
-                return False
-            if who == owner and left > (until - now) / 2:
-                return True  # long enough: no need to write each second
-        return self.compare_and_set(setting, held, f"{until.isoformat()} {owner}")
 
 
 def _columns(post: Post) -> dict[str, Any]:

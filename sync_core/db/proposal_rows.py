@@ -21,7 +21,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Alias, LevelId, PoolId
 from sync_core.domain.views import BooksView, Finding
-from sync_core.proposals import Draft
+from sync_core.ports import Draft
 
 
 def draft_columns(draft: Draft) -> dict[str, Any]:

@@ -6,32 +6,18 @@ from typing import Any
 
 from sqlalchemy import Row, case, exists, func, or_, select, update
 
-from sync_core.db.notifications import FINDING
-from sync_core.db.proposal_rows import proposal_of
-from sync_core.db.proposals import (
-    IS_OPEN,
-    PROPOSAL,
-    PUBLISHED_KINDS,
-    REPORT,
-    WITH_RECEIPT,
-    SqlProposals,
-)
-from sync_core.domain.proposals import (
-    FIX_OPEN_FOR,
-    Proposal,
-    ProposalKind,
-    Report,
-    ReportKind,
-    ReportState,
-    Worst,
-)
+from sync_core.db.proposals import IS_OPEN, of_report
+from sync_core.db.repository import SqlRepository
+from sync_core.db.tables import FINDING, PROPOSAL, REPORT
+from sync_core.domain.proposals import ProposalKind, Report, ReportKind, ReportState, Worst
 from sync_core.domain.values import Alias
-from sync_core.proposals import ReportRequest
+from sync_core.ports import ReportRequest
 
 COMPARING_KINDS = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
+# Reports of which everybody is told. A preflight asks about a mode; a look shows what others hold.
+PUBLISHED_KINDS = (ReportKind.NIGHT.value, ReportKind.CHECK.value, ReportKind.BASELINE.value)
 MAX_ASKERS = 50  # people who are told of one comparison
 FINISHED_STATES = (ReportState.DONE.value, ReportState.FAILED.value)
-
 # The stores are compared by one report at a time: what else compares them waits until it is over.
 UNDER_WAY = REPORT.alias("under_way")
 MAY_BEGIN = or_(
@@ -41,8 +27,8 @@ MAY_BEGIN = or_(
 )
 
 
-class SqlReports(SqlProposals):
-    """The part of the ledger that holds reports."""
+class SqlReports(SqlRepository):
+    """Comparisons of the stores."""
 
     def request_report(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
         """Ask for a report; return its id, and whether it is new."""
@@ -159,6 +145,23 @@ class SqlReports(SqlProposals):
         if not why_failed:
             self.gather()
 
+    def latest_report(self) -> int | None:
+        """Return the report that holds what is open: the newest asked for that is done."""
+        query = select(func.max(REPORT.c.id)).where(
+            REPORT.c.state == ReportState.DONE.value, REPORT.c.kind.in_(PUBLISHED_KINDS)
+        )
+        found: int | None = self.run(query).scalar()
+        return found
+
+    def gather(self) -> None:
+        """Have the newest report that is done hold every fix that is open."""
+        latest = self.latest_report()
+        if latest is None:
+            return
+        mine = PROPOSAL.c.report_id.is_not(None) & (PROPOSAL.c.report_id >= latest)
+        fixes = IS_OPEN & (PROPOSAL.c.kind == ProposalKind.FIX.value)
+        self.run(update(PROPOSAL).where(fixes, ~mine).values(report_id=latest))
+
     def join_report(self, report: int, asker: Mapping[str, str]) -> bool:
         """Have somebody else told of a report's result, too; False if it is over already."""
         mine = REPORT.c.id == report
@@ -188,7 +191,6 @@ class SqlReports(SqlProposals):
         known = self.run(select(REPORT.c.facts).where(mine).with_for_update()).scalar_one()
         self.run(update(REPORT).where(mine).values(facts={**known, **facts}))
 
-    # -- what people are shown
     def report(self, report: int) -> Report | None:
         """Return a report."""
         row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
@@ -208,28 +210,6 @@ class SqlReports(SqlProposals):
         row = self.run(query.order_by(REPORT.c.id.desc()).limit(1)).first()
         return None if row is None else self._report(row)
 
-    def proposals(
-        self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
-    ) -> tuple[int, list[Proposal]]:
-        """Return how many proposals a report has, and some: safe ones first."""
-        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
-        if row is None:
-            return 0, []
-        mine = _has(row) & IS_OPEN if open_only else _has(row)
-        total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
-        query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
-        rows = self.run(query.offset(offset).limit(limit))
-        return int(total), [proposal_of(row) for row in rows]
-
-    def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
-        """Return open proposals of a report in order, those after that number."""
-        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
-        if row is None:
-            return []
-        mine = _has(row) & IS_OPEN & (PROPOSAL.c.id > after)
-        query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.id).limit(limit)
-        return [proposal_of(each) for each in self.run(query)]
-
     def _report(self, row: Row[Any]) -> Report:
 
         def number(condition: Any) -> Any:
@@ -237,7 +217,7 @@ class SqlReports(SqlProposals):
 
         decided = PROPOSAL.c.state.in_(("approved", "done", "dismissed"))
         query = select(number(IS_OPEN), number(IS_OPEN & PROPOSAL.c.safe), number(decided))
-        opened, safe, settled = self.run(query.where(_has(row))).one()
+        opened, safe, settled = self.run(query.where(of_report(row))).one()
         summary = dict(row.summary)
         worst = summary.pop("worst", [])
         counts = summary.pop("counts", {})
@@ -267,17 +247,6 @@ class SqlReports(SqlProposals):
             return None
         latest = self.latest_report()
         return latest if latest is not None and latest > row.id else None
-
-
-def _has(report: Row[Any]) -> Any:
-    """Return the condition that a proposal is one of a report's."""
-    if report.kind != ReportKind.DRIFT.value:
-        return PROPOSAL.c.report_id == report.id
-    # What was open when somebody looked. It lives no longer than the proposals that it showed.
-    end = report.finished_at or report.wanted_at
-    shown = PROPOSAL.c.opened_at.between(report.wanted_at - FIX_OPEN_FOR, end)
-    decided_since = PROPOSAL.c.decided_at >= report.wanted_at
-    return (PROPOSAL.c.kind == ProposalKind.FIX.value) & shown & (IS_OPEN | decided_since)
 
 
 def worst_of(kept: Mapping[str, Any]) -> Worst:

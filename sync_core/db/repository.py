@@ -1,9 +1,12 @@
-"""What every part of the ledger has: the connection of its transaction."""
+"""What every repository has: its transaction, whose connection it shares."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
+
+if TYPE_CHECKING:
+    from sync_core.db.transaction import SqlTransaction
 
 T = TypeVar("T")
 
@@ -14,8 +17,8 @@ def chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield rows[start : start + size]
 
 
-class SqlRepository:
-    """One transaction."""
+class Statements:
+    """A connection, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -49,3 +52,11 @@ class SqlRepository:
             statement = self.insert(table).values(some)
             fresh = {name: statement.excluded[name] for name in some[0] if name not in keys}
             self.run(statement.on_conflict_do_update(index_elements=keys, set_=fresh))
+
+
+class SqlRepository(Statements):
+    """What is done with the tables of one kind of thing, within one transaction."""
+
+    def __init__(self, tx: "SqlTransaction") -> None:
+        super().__init__(tx.connection)
+        self.tx = tx  # where one repository needs another

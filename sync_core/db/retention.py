@@ -26,28 +26,55 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
 
-from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.deliveries import ORDER_EVENT, SqlDeliveries
-from sync_core.db.notifications import FINDING, NOTIFICATION
-from sync_core.db.posts import SqlPosts
-from sync_core.db.proposals import PROPOSAL, REPORT
-from sync_core.db.repository import chunks
-from sync_core.db.rows import LEVEL
-from sync_core.db.tables import CLOSED, HAS_BODY, SettledSumRow
-from sync_core.db.views import CAUSES_SINCE
+from sync_core.db.order_events import CAUSES_SINCE
+from sync_core.db.posts import UNSENT
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BATCH,
+    CLOSED,
+    DELIVERY,
+    FINDING,
+    HAS_BODY,
+    LEVEL,
+    NOTIFICATION,
+    ORDER_EVENT,
+    POST,
+    PROPOSAL,
+    REPORT,
+    SETTLED_SUM,
+)
 from sync_core.domain.proposals import ProposalState, ReportKind
-
-SETTLED_SUM: Table = SettledSumRow.__table__  # type: ignore[attr-defined]
 
 MAX_ROWS_DELETED = 1000  # rows that one transaction deletes
 DAY = timedelta(days=1)
-WEEK, MONTHS, YEAR = 7 * DAY, 60 * DAY, 400 * DAY
+WEEK = 7 * DAY
+MONTHS = 60 * DAY
+YEAR = 400 * DAY
 UNDECIDED = (ProposalState.OUTDATED.value, ProposalState.EXPIRED.value)
 TEMPORARY_KINDS = (ReportKind.PREFLIGHT.value, ReportKind.DRIFT.value)
 
 
-class SqlRetention(SqlPosts, SqlDeliveries):
-    """The part of the ledger that forgets. Each method deletes some, and returns how many."""
+class SqlRetention(SqlRepository):
+    """What forgets. Each method deletes some, and returns how many."""
+
+    def forget_deliveries(self, *, before: datetime) -> int:
+        """Delete handled deliveries that came before then; return how many."""
+        old = (
+            select(DELIVERY.c.id)
+            .where(
+                DELIVERY.c.received_at < before,
+                DELIVERY.c.handled_at.is_not(None),
+                DELIVERY.c.quarantined_at.is_(None),
+            )
+            .limit(5000)
+        )
+        return self.run(delete(DELIVERY).where(DELIVERY.c.id.in_(old))).rowcount
+
+    def forget_posts(self, *, before: datetime) -> int:
+        """Delete some posts that were sent and are older than that; return how many."""
+        old = select(POST.c.key).where(~UNSENT, POST.c.due_at < before).limit(MAX_ROWS_DELETED)
+        return self.run(delete(POST).where(POST.c.key.in_(old))).rowcount
 
     def forget_bodies(self, *, before: datetime) -> int:
         """Empty the bodies of batches that were closed before then; nobody sends them again."""
@@ -115,7 +142,7 @@ class SqlRetention(SqlPosts, SqlDeliveries):
         )
         count = self.run(old).rowcount
         if count:
-            self.set_setting(CAUSES_SINCE, before.isoformat())
+            self.tx.settings.set_setting(CAUSES_SINCE, before.isoformat())
         return count
 
     def forget_findings(self, *, before: datetime) -> int:
@@ -142,7 +169,7 @@ class SqlRetention(SqlPosts, SqlDeliveries):
     def forget_notices(self, *, before: datetime) -> int:
         """Delete notices of before then; of a face's, only what it has turned into posts."""
         old = (NOTIFICATION.c.id <= self._head(NOTIFICATION), NOTIFICATION.c.at < before)
-        told = self.cursors().get("notices")
+        told = self.tx.posts.cursors().get("notices")
         heard = () if told is None else (NOTIFICATION.c.id <= told,)
         return self.run(delete(NOTIFICATION).where(*old, *heard)).rowcount
 

@@ -5,7 +5,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from sync_core.db.tables import ConnectionRow, LevelRow, StoreRow, VariantRow
+from sync_core.db.tables import (
+    CONNECTION,
+    LEVEL,
+    STORE,
+    VARIANT,
+)
 from sync_core.domain.values import (
     Alias,
     InventoryPolicy,
@@ -20,11 +25,6 @@ from sync_core.domain.values import (
     Variant,
 )
 from sync_core.ports import StoreState
-
-LEVEL = LevelRow.__table__  # type: ignore[attr-defined]
-STORE = StoreRow.__table__  # type: ignore[attr-defined]
-CONNECTION = ConnectionRow.__table__  # type: ignore[attr-defined]
-VARIANT = VariantRow.__table__  # type: ignore[attr-defined]
 
 # What a step may change of a level. Its identity and its pool never change.
 MUTABLE = (

@@ -10,16 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
-from sync_core.db.batches import ADJUSTMENT
-from sync_core.db.proposals import EFFECT, RECEIPT
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.stock import MOVEMENT
-from sync_core.db.tables import SealRow
+from sync_core.db.tables import ADJUSTMENT, EFFECT, MOVEMENT, RECEIPT, SEAL
 from sync_core.domain.seals import FORMAT, Seal, SealedContent, SealedKind, Value
-
-SEAL: Table = SealRow.__table__  # type: ignore[attr-defined]
 
 # What is sealed, in this order: format 1.
 SEALED_COLUMNS: Mapping[SealedKind, tuple[ColumnElement[Any], ...]] = {
@@ -55,7 +50,7 @@ SEALED_NUMBERS = {kind: columns[0] for kind, columns in SEALED_COLUMNS.items()}
 
 
 class SqlSeals(SqlRepository):
-    """The part of the ledger that keeps seals."""
+    """Seals of days."""
 
     def last_seal(self) -> Seal | None:
         """Return the newest seal, closed or not."""

@@ -1,24 +1,38 @@
 """Pools, levels, movements: loaded whole, saved only where they changed."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, Table, Update, bindparam, insert, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    func,
+    insert,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
-from sync_core.db.notifications import SqlNotifications
-from sync_core.db.repository import chunks
-from sync_core.db.rows import (
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.rows import LEVEL_COLUMNS, MUTABLE, level_changes, level_of, new_level
+from sync_core.db.tables import (
     CONNECTION,
+    DUE,
     LEVEL,
-    LEVEL_COLUMNS,
-    MUTABLE,
+    MOVEMENT,
+    OVERSOLD,
+    POOL,
+    SETTING,
     STORE,
     VARIANT,
-    level_changes,
-    level_of,
 )
-from sync_core.db.tables import DUE, OVERSOLD, MovementRow, PoolRow
+from sync_core.domain.location_groups import PoolAssignment
 from sync_core.domain.values import (
     Alias,
     ItemId,
@@ -30,16 +44,20 @@ from sync_core.domain.values import (
     Outcome,
     Pool,
     PoolId,
-    RefreshRequest,
 )
 
-POOL: Table = PoolRow.__table__  # type: ignore[attr-defined]
-MOVEMENT: Table = MovementRow.__table__  # type: ignore[attr-defined]
+if TYPE_CHECKING:
+    from sync_core.db.transaction import SqlTransaction
+
 FOLLOWED = CONNECTION.c.mode.is_(None) | (CONNECTION.c.mode != Mode.OFF.value)
 OF_STORE = LEVEL.c.store == bindparam("store")
+STOCK_COUNTS = (
+    "counted"  # the setting that says how many pools and levels there are, and since when
+)
+BUFFER_SETTING = "buffer"  # the setting, by store, of what new levels keep back
 
 
-def _joined(*columns: Any) -> Select[Any]:
+def joined(*columns: Any) -> Select[Any]:
     """Select from levels with their store and connection."""
     return (
         select(*columns)
@@ -51,7 +69,7 @@ def _joined(*columns: Any) -> Select[Any]:
 
 # What every round asks is built once: putting a statement together costs more than running it.
 SOLD_AS = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
-LEVELS = _joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).outerjoin(VARIANT, SOLD_AS).order_by(LEVEL.c.id)
+LEVELS = joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).outerjoin(VARIANT, SOLD_AS).order_by(LEVEL.c.id)
 LEVELS_OF = LEVELS.where(LEVEL.c.pool_id.in_(bindparam("some", expanding=True)))
 POOLS = (
     select(POOL)
@@ -62,18 +80,8 @@ POOLS = (
 POOL_OF = select(LEVEL.c.id, LEVEL.c.pool_id).where(
     LEVEL.c.id.in_(bindparam("some", expanding=True))
 )
-NEEDS_REFRESH = OF_STORE & LEVEL.c.refresh_at.is_not(None) & LEVEL.c.open.is_(False) & FOLLOWED
-DUE_REFRESHES = (
-    _joined(LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.refresh_mark)
-    .where(NEEDS_REFRESH, LEVEL.c.refresh_at <= bindparam("now"))
-    .order_by(LEVEL.c.refresh_at)
-    .limit(bindparam("most"))
-)
-NEXT_REFRESH = (
-    _joined(LEVEL.c.refresh_at).where(NEEDS_REFRESH).order_by(LEVEL.c.refresh_at).limit(1)
-)
 WRITABLE = (
-    _joined(LEVEL.c.pool_id)
+    joined(LEVEL.c.pool_id)
     .where(
         OF_STORE,
         DUE,  # in the very words of its index: SQLite knows no other way to it
@@ -99,8 +107,12 @@ SAVE_POOL = _update(POOL, *MUTABLE_OF_POOL)
 SAVE_LEVEL = _update(LEVEL, "suspended", *MUTABLE)
 
 
-class SqlStock(SqlNotifications):
-    """The part of the ledger that holds quantities."""
+class SqlStock(SqlRepository):
+    """Quantities: pools and their levels."""
+
+    def __init__(self, tx: "SqlTransaction") -> None:
+        super().__init__(tx)
+        self._loaded: dict[PoolId, Pool] = {}
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
         """Return pools by id, locked in the order of their ids."""
@@ -135,6 +147,14 @@ class SqlStock(SqlNotifications):
         low = select(POOL.c.id).where(OVERSOLD, theirs).order_by(POOL.c.id)
         return [PoolId(number) for number in self.run(low).scalars()]
 
+    def units(self, store: Alias) -> int:
+        """Return how many units a store's pools have; what is owed to customers is none."""
+        query = select(func.sum(POOL.c.shared)).where(
+            POOL.c.shared > 0,
+            POOL.c.id.in_(select(LEVEL.c.pool_id).where(LEVEL.c.store == store)),
+        )
+        return int(self.run(query).scalar() or 0)
+
     def pools_by_key(self, level_keys: Iterable[LevelKey]) -> dict[LevelKey, Pool]:
         """Return the pools that have a level there, locked."""
         by_spot: dict[LevelKey, PoolId] = {}
@@ -157,13 +177,24 @@ class SqlStock(SqlNotifications):
         pools = self.pools(by_level.values())
         return {level: pools[pool] for level, pool in by_level.items()}
 
+    def lock_pools(self, of_levels: ColumnElement[bool]) -> None:
+        """Wait for whoever works on the pools of these levels: they write levels back whole."""
+        if self.is_sqlite:
+            return  # one writer
+        pools = select(LEVEL.c.pool_id).where(of_levels)
+        query = select(POOL.c.id).where(POOL.c.id.in_(pools)).order_by(POOL.c.id)
+        self.run(query.with_for_update()).all()
+
     def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
-        """Keep what has become of pools, with the movements and the news."""
+        """Keep what has become of pools; who oversold one is named at once, if that is known."""
         outcomes = list(outcomes)
         last = {each.pool.id: each.pool for each in outcomes}  # the last word on each pool
         self._save_pools(list(last.values()))
         self._save_movements(outcomes, now)
-        self.notify([events for each in outcomes for events in each.events], now=now)
+        events = [event for each in outcomes for event in each.events]
+        self.tx.notifications.notify(events, now=now)
+        if any(event.kind == "oversold" for event in events):
+            self.tx.order_events.add_oversold_orders(now=now)
 
     def _save_pools(self, pools: Sequence[Pool]) -> None:
         """Update the pools and levels that differ from what was loaded."""
@@ -204,27 +235,99 @@ class SqlStock(SqlNotifications):
         if rows:
             self.run(insert(MOVEMENT), rows)
 
-    def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
-        """Return the looks that are due at a store, the longest wanted first."""
-        return [
-            RefreshRequest(
-                level=LevelId(level),
-                key=LevelKey(store=store, item=ItemId(item), location=LocationId(location)),
-                began=now,
-                version=version,
-                mark=mark,
-            )
-            for level, item, location, version, mark in self.run(
-                DUE_REFRESHES, {"store": store, "now": now, "most": limit}
-            )
-        ]
-
-    def next_refresh(self, store: Alias) -> datetime | None:
-        """Return when the next look is due."""
-        found: datetime | None = self.run(NEXT_REFRESH, {"store": store}).scalar()
-        return found
-
     def writable_pools(self, store: Alias, limit: int) -> list[PoolId]:
         """Return pools with a level in that store that is due and may be written."""
         rows = self.run(WRITABLE, {"store": store, "most": limit})
         return [PoolId(row.pool_id) for row in rows]
+
+    def level_keys(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[LevelKey, PoolId]:
+        """Return every spot of the pools that those items are in."""
+        pairs = [(store, item) for store, some in items.items() for item in some]
+        pools: set[int] = set()
+        for some in chunks(pairs, 300):
+            where = tuple_(LEVEL.c.store, LEVEL.c.item).in_(some)
+            pools.update(self.run(select(LEVEL.c.pool_id).where(where)).scalars())
+        found: dict[LevelKey, PoolId] = {}
+        for numbers in chunks(sorted(pools), 500):
+            for row in self.run(select(LEVEL).where(LEVEL.c.pool_id.in_(numbers))):
+                level_key = LevelKey(
+                    store=Alias(row.store),
+                    item=ItemId(row.item),
+                    location=LocationId(row.location),
+                )
+                found[level_key] = PoolId(row.pool_id)
+        return found
+
+    def assign_pools(self, arrangement: PoolAssignment, *, now: datetime) -> None:
+        """Make new pools, and give levels to pools; the new ones are looked at."""
+        if not (arrangement.new or arrangement.joining):
+            return
+        wanted = {"refresh_at": now, "refresh_since": now, "refresh_mark": 1}
+        buffers = self._buffers_of_new()
+
+        def fresh(pool: int, level_key: LevelKey) -> dict[str, Any]:
+            return new_level(pool, level_key, buffer=buffers.get(level_key.store, 0), **wanted)
+
+        rows = [fresh(pool, level_key) for pool, level_key in arrangement.joining]
+        for some in chunks(arrangement.new, 500):
+            made = [
+                {"location_group_id": each.location_group, "title": each.title} for each in some
+            ]
+            new = insert(POOL).returning(POOL.c.id, sort_by_parameter_order=True)
+            numbers = list(self.run(new, made).scalars())
+            rows += [
+                fresh(number, level_key)
+                for number, each in zip(numbers, some, strict=True)
+                for level_key in each.level_keys
+            ]
+        for few in chunks(rows, 500):
+            self.run(insert(LEVEL), list(few))
+        if rows:
+            self.tx.settings.set_setting(
+                STOCK_COUNTS, json.dumps({"changed": now.isoformat(), "by": len(rows)})
+            )
+        joined = {pool for pool, _ in arrangement.joining}
+        for pool in sorted(joined):
+            shared = select(POOL.c.shared).where(POOL.c.id == pool).scalar_subquery()
+            unbaselined = (
+                LEVEL.c.baselined.is_(False) & LEVEL.c.book.is_(None) & (LEVEL.c.pool_id == pool)
+            )
+            self.run(update(LEVEL).where(unbaselined).values(first_shared=shared))
+
+    def set_buffer(
+        self, pools: Sequence[PoolId] | None, units: int, stores: Sequence[Alias]
+    ) -> int:
+        """Keep units back from stores, in some pools or in all and those to come."""
+        theirs = LEVEL.c.store.in_(stores) & (LEVEL.c.buffer != units)
+        parts = [theirs]
+        if pools is None:
+            for store in sorted(stores):
+                self.tx.settings.set_setting(f"{BUFFER_SETTING}:{store}", str(units))
+        else:
+            some = [LEVEL.c.pool_id.in_(few) for few in chunks(list(pools), 500)]
+            parts = [theirs & each for each in some]
+        count = 0
+        for part in parts:
+            self.lock_pools(part)
+            values = {
+                "buffer": units,
+                "due": LEVEL.c.baselined | LEVEL.c.due,
+                "version": LEVEL.c.version + 1,
+            }
+            count += self.run(update(LEVEL).where(part).values(values)).rowcount
+        return count
+
+    def _buffers_of_new(self) -> dict[Alias, int]:
+        """Return what new levels keep back, by store; nobody changes it before they are there.
+
+        Whoever changes it then finds them. A lock needs a row, so that each store has one.
+        """
+        names = {
+            f"{BUFFER_SETTING}:{alias}": Alias(alias)
+            for alias in self.run(select(STORE.c.alias).order_by(STORE.c.alias)).scalars()
+        }
+        self.insert_new(SETTING, [{"name": name, "value": "0"} for name in names])
+        mine = select(SETTING).where(SETTING.c.name.in_(names)).order_by(SETTING.c.name)
+        return {
+            names[row.name]: int(row.value) for row in self.run(mine.with_for_update(read=True))
+        }

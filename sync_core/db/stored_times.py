@@ -18,11 +18,12 @@ from typing import Any, Final
 from sqlalchemy import Column, MetaData, Table, delete, func, insert, or_, select, update
 from sqlmodel import SQLModel
 
+from sync_core.db.circuit_breaker import ENDED_SETTING
+from sync_core.db.order_events import CAUSES_SINCE
 from sync_core.db.repository import SqlRepository
-from sync_core.db.seals import SEAL, SEALED_NUMBERS
-from sync_core.db.tables import Utc
-from sync_core.db.traffic import ENDED_SETTING, TRAFFIC_MINUTE
-from sync_core.db.views import CAUSES_SINCE, SERVING
+from sync_core.db.seals import SEALED_NUMBERS
+from sync_core.db.tables import SEAL, TRAFFIC_MINUTE, Utc
+from sync_core.db.views import SERVING
 from sync_core.domain.adjustments import KEY_LIFETIME
 from sync_core.domain.clock_steps import MAX_IGNORED_STEP, NO_STEP
 from sync_core.domain.seals import SealedKind
@@ -78,7 +79,7 @@ NIGHTS = "nights_since"  # the setting that says since when there are nights
 
 
 class SqlStoredTimes(SqlRepository):
-    """The part of the ledger that moves times with the clock."""
+    """Times that are moved with the clock."""
 
     def time(self) -> datetime:
         """Return what time it is where the database is: PostgreSQL's own clock."""

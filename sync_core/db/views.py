@@ -1,7 +1,6 @@
 """What people are shown, read from the database."""
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import dropwhile
@@ -10,40 +9,43 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from sync_core.db.barcodes import has_barcode
-from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import LOCATION_GROUP, STOCK_COUNTS
-from sync_core.db.circuit_breaker import SqlCircuitBreaker
+from sync_core.db.catalogue import has_barcode
 from sync_core.db.decisions import decisions_of
-from sync_core.db.deliveries import DELIVERY, ORDER_EVENT
-from sync_core.db.leases import BASELINE, INSTANCE, SqlLeases
-from sync_core.db.notifications import FINDING, NOTIFICATION
-from sync_core.db.proposal_rows import finding_of, last_audit_of
-from sync_core.db.rows import LEVEL, STORE, VARIANT
-from sync_core.db.stock import MOVEMENT, POOL
-from sync_core.db.tables import DUE, NOT_BASELINED, OPEN, OVERSOLD, REFRESH_DUE, SUSPENDED, UNAGREED
+from sync_core.db.leases import INSTANCE
+from sync_core.db.proposal_rows import last_audit_of
+from sync_core.db.repository import SqlRepository
+from sync_core.db.stock import STOCK_COUNTS
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BASELINE,
+    BATCH,
+    DELIVERY,
+    DUE,
+    FINDING,
+    LEVEL,
+    LOCATION_GROUP,
+    MOVEMENT,
+    NOT_BASELINED,
+    OPEN,
+    OVERSOLD,
+    POOL,
+    REFRESH_DUE,
+    STORE,
+    SUSPENDED,
+    UNAGREED,
+    VARIANT,
+)
 from sync_core.domain.admin_pages import order_page, product_page
-from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain
+from sync_core.domain.causes import ORDER_NOT_KEPT, explain
 from sync_core.domain.leases import INSTANCE_CHARS
 from sync_core.domain.oversell import PRESOLD, below_zero_kind
 from sync_core.domain.quantities import outstanding, target_of
-from sync_core.domain.values import NEVER, Alias, Mode, Pool, PoolId, Role
-from sync_core.domain.views import (
-    BaselineProgress,
-    Difference,
-    Finding,
-    HistoryEntry,
-    LevelView,
-    Notification,
-    Overview,
-    PoolView,
-    StoreView,
-)
-from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
+from sync_core.domain.values import Alias, Mode, Pool, PoolId, Role
+from sync_core.domain.views import HistoryEntry, LevelView, Overview, PoolView, StoreView
+from sync_core.domain.webhook_events import OrderEvent
 
 PAUSED = "paused"
 AUDITED = "audited"
-CAUSES_SINCE = "causes_since"  # the setting that says since when we know what orders said
 COUNTS_LIVE_FOR = timedelta(minutes=10)
 NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
 SERVING = "serving"
@@ -56,10 +58,9 @@ MAX_SEARCH_HITS = 50
 ENTRY_ORDER = ("movement", "decision", "adjustment", "gap")  # of what happened in the same moment
 
 
-class SqlViews(SqlCircuitBreaker, SqlLeases):
-    """The part of the ledger that answers people."""
+class SqlViews(SqlRepository):
+    """What people are shown of stores, pools and their history."""
 
-    # -- at a glance
     def overview(self, *, now: datetime) -> Overview:
         """Return everything at a glance.
 
@@ -76,7 +77,7 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
         first = select(DELIVERY.c.received_at).where(waiting).order_by(DELIVERY.c.id).limit(1)
         standing = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
         kinds = {row[0]: row[1] for row in self.run(standing.group_by(FINDING.c.kind))}
-        serving = self.setting(SERVING)
+        serving = self.tx.settings.setting(SERVING)
         return Overview(
             stores=self._store_views(counted["levels"], now),
             pools=counted["pools"],
@@ -86,29 +87,29 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             findings=sum(n for kind, n in kinds.items() if kind != PRESOLD),
             unhandled=int(unhandled.scalar_one()),
             oldest_unhandled_at=self.run(first).scalar(),
-            paused=self.setting(PAUSED),
+            paused=self.tx.settings.setting(PAUSED),
             serving_at=None if serving is None else datetime.fromisoformat(serving),
-            breakers=tuple(self.breakers()),
-            books=last_audit_of(self.setting(AUDITED)),
-            instance=(self.setting(INSTANCE) or "")[-INSTANCE_CHARS:],
+            breakers=tuple(self.tx.breaker.breakers()),
+            books=last_audit_of(self.tx.settings.setting(AUDITED)),
+            instance=(self.tx.settings.setting(INSTANCE) or "")[-INSTANCE_CHARS:],
         )
 
     def _counted(self, now: datetime) -> dict[str, Any]:
         """Return how many pools and levels there are, as counted a few minutes ago at most."""
-        kept = json.loads(self.setting(STOCK_COUNTS) or "{}")
+        kept = json.loads(self.tx.settings.setting(STOCK_COUNTS) or "{}")
         age = now - datetime.fromisoformat(kept["at"]) if "at" in kept else COUNTS_LIVE_FOR
         is_fresh = timedelta(0) <= age < COUNTS_LIVE_FOR
         return kept if is_fresh else self.count_stock(now=now)
 
     def count_stock(self, *, now: datetime) -> dict[str, Any]:
         """Count all pools and levels, and keep it for whoever asks at a glance."""
-        before = self.setting(STOCK_COUNTS)
+        before = self.tx.settings.setting(STOCK_COUNTS)
         pools = self.run(select(func.count()).select_from(POOL)).scalar_one()
         by_store = select(LEVEL.c.store, func.count()).group_by(LEVEL.c.store)
         levels = {row[0]: row[1] for row in self.run(by_store)}
         counted = {"at": now.isoformat(), "pools": pools, "levels": levels}
         if pools:  # else they are about to come, and none are quickly counted
-            self.compare_and_set(
+            self.tx.settings.compare_and_set(
                 STOCK_COUNTS, before, json.dumps(counted)
             )  # not if there are new ones meanwhile
         return counted
@@ -122,8 +123,8 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
         )
         opened = {row[0]: row[1] for row in self.run(being_written)}
         views = []
-        leases = self.leases()
-        for state in self.stores():
+        leases = self.tx.leases.leases()
+        for state in self.tx.stores.stores():
             is_followed = state.role is Role.SOURCE or state.mode is not Mode.OFF
             refreshes = self._count_levels(state.alias, REFRESH_DUE, NOT_SUSPENDED)
             total = levels.get(state.alias, 0)
@@ -142,7 +143,7 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
                     open=opened.get(state.alias, 0),
                     last_delivery_at=state.last_delivery_at,
                     blocked_why=state.blocked_why,
-                    lease=leases.get(state.alias) or self.lease(state.alias),
+                    lease=leases.get(state.alias) or self.tx.leases.lease(state.alias),
                     seconds_p50=p50,
                     seconds_p95=p95,
                 )
@@ -173,7 +174,6 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
         cuts = quantiles([*seconds, seconds[-1]], n=20, method="inclusive")
         return cuts[9], cuts[18]
 
-    # -- products
     def find_pools(self, words: str, *, limit: int = MAX_SEARCH_HITS) -> list[PoolId]:
         """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
         words = " ".join(words.split())
@@ -202,7 +202,7 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
 
     def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
         """Return pools for people, in the order asked for."""
-        pools = self.pools(wanted)
+        pools = self.tx.stock.pools(wanted)
         group_of = {
             row.id: row.name
             for row in self.run(
@@ -245,9 +245,6 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             row.id: (row.handle, row.sku, product_page(row.domain, row.product_id))
             for row in self.run(query)
         }
-
-    def _domains(self) -> dict[str, str]:
-        return {row.alias: row.domain for row in self.run(select(STORE.c.alias, STORE.c.domain))}
 
     def _open_deltas(self, wanted: Sequence[PoolId]) -> dict[int, int]:
         query = (
@@ -299,7 +296,6 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             levels=levels,
         )
 
-    # -- history
     def history(self, pool: PoolId, *, limit: int) -> list[HistoryEntry]:
         """Return the latest lines of a pool's history, oldest first."""
         moves = self.run(
@@ -309,9 +305,11 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             .order_by(MOVEMENT.c.id.desc())
             .limit(limit)
         ).all()
-        order_events = self._order_events_of_pool(pool, [row.seen_at or row.at for row in moves])
-        since = self.causes_since()
-        domains = self._domains()
+        order_events = self.tx.order_events.order_events_of_pool(
+            pool, [row.seen_at or row.at for row in moves]
+        )
+        since = self.tx.order_events.causes_since()
+        domains = self.tx.stores.domains()
         entries = [self._moved(row, order_events, since, domains) for row in reversed(moves)]
         writes = self.run(
             select(ADJUSTMENT, LEVEL.c.store)
@@ -364,11 +362,6 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             for row in self.run(query)
         ]
 
-    def causes_since(self) -> datetime:
-        """Return since when we know what orders said; what they said before is forgotten."""
-        kept = self.setting(CAUSES_SINCE)
-        return NEVER if kept is None else datetime.fromisoformat(kept)
-
     def _moved(
         self,
         row: Any,
@@ -394,143 +387,3 @@ class SqlViews(SqlCircuitBreaker, SqlLeases):
             ref=row.id,
             page=order_page(domains[row.store], used[0].order_id) if len(used) == 1 else "",
         )
-
-    def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
-        """Return the orders that explain a change around that time, if they do."""
-        cause, used = explain(delta, at, self._order_events_of_pool(pool, [at])[store])
-        return cause if used else None
-
-    def _order_events_of_pool(
-        self, pool: PoolId, times: Sequence[datetime]
-    ) -> dict[str, list[OrderEvent]]:
-        """Return what stores told of a pool's variants around those times, by store."""
-        found: dict[str, list[OrderEvent]] = defaultdict(list)
-        if not times:
-            return found
-        query = (
-            select(ORDER_EVENT)
-            .join(
-                VARIANT,
-                (VARIANT.c.store == ORDER_EVENT.c.store)
-                & (VARIANT.c.variant_id == ORDER_EVENT.c.variant_id),
-            )
-            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
-            .where(LEVEL.c.pool_id == pool)
-            .where(ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW))
-            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
-            .limit(5000)
-        )
-        rows = self.run(query).all()
-        names = self._order_names([row.order_id for row in rows if not row.name])
-        for row in rows:
-            found[row.store].append(order_event_of(row, names))
-        return found
-
-    def _order_names(self, orders: Sequence[int]) -> dict[tuple[str, int], str]:
-        """Return what orders are called, by store and id: a refund does not say it."""
-        query = select(ORDER_EVENT.c.store, ORDER_EVENT.c.order_id, ORDER_EVENT.c.name).where(
-            ORDER_EVENT.c.order_id.in_(orders), ORDER_EVENT.c.name != ""
-        )
-        return {(row.store, row.order_id): row.name for row in self.run(query)}
-
-    # -- meetings
-    def baseline_progress(self, store: Alias) -> BaselineProgress:
-        """Return how far a store's first meeting has come."""
-        theirs = LEVEL.c.store == store
-        query = select(LEVEL, POOL.c.title, POOL.c.shared).join(POOL, POOL.c.id == LEVEL.c.pool_id)
-        rows = self.run(query.where(theirs, LEVEL.c.baselined.is_(False))).all()
-        total = int(self.run(select(func.count()).select_from(LEVEL).where(theirs)).scalar_one())
-        suspended = [row for row in rows if row.suspended is not None]
-        known = [row for row in rows if row.suspended is None and row.refresh_at is None]
-        differing = [row for row in known if row.book is not None]
-        facts = self._facts_of_open("differs", [f"level:{row.id}" for row in differing])
-        told = [(row, facts.get(f"level:{row.id}", {})) for row in differing]
-        worst = sorted(
-            told,
-            key=lambda pair: -abs((pair[1].get("should_show") or 0) - (pair[0].book or 0)),
-        )
-        return BaselineProgress(
-            store=store,
-            levels=total,
-            agreed=total - len(rows),
-            differing=len(differing),
-            waiting=len(rows) - len(suspended) - len(differing),
-            suspended=len(suspended),
-            alone=self.alone(store),
-            worst=tuple(
-                Difference(
-                    pool=PoolId(row.pool_id),
-                    title=row.title,
-                    store=store,
-                    shows=row.book,
-                    should_show=said.get("should_show"),
-                )
-                for row, said in worst[:10]
-            ),
-        )
-
-    def alone(self, store: Alias) -> int:
-        """Return how many of a store's variants are in no pool."""
-        pooled = select(LEVEL.c.item).where(LEVEL.c.store == store)
-        query = select(func.count()).select_from(VARIANT)
-        return int(
-            self.run(
-                query.where(VARIANT.c.store == store, VARIANT.c.item.not_in(pooled))
-            ).scalar_one()
-        )
-
-    def _facts_of_open(self, kind: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the facts of standing findings by subject."""
-        wanted = set(subjects)
-        query = select(FINDING.c.subject, FINDING.c.facts).where(
-            FINDING.c.kind == kind, FINDING.c.closed_at.is_(None)
-        )
-        return {row.subject: row.facts for row in self.run(query) if row.subject in wanted}
-
-    # -- what people must know
-    def findings(self, *, limit: int = 200) -> list[Finding]:
-        """Return what stands, the newest first."""
-        query = (
-            select(FINDING)
-            .where(FINDING.c.closed_at.is_(None))
-            .order_by(FINDING.c.id.desc())
-            .limit(limit)
-        )
-        return [finding_of(row) for row in self.run(query)]
-
-    def notifications(self, *, after: int, limit: int = 100) -> list[Notification]:
-        """Return notices in order, those after that number."""
-        query = (
-            select(NOTIFICATION)
-            .where(NOTIFICATION.c.id > after)
-            .order_by(NOTIFICATION.c.id)
-            .limit(limit)
-        )
-        return [
-            Notification(
-                id=row.id,
-                kind=row.kind,
-                subject=row.subject,
-                severity=row.severity,
-                facts=row.facts,
-                resolved=row.resolved,
-                at=row.at,
-            )
-            for row in self.run(query)
-        ]
-
-
-def order_event_of(row: Any, names: dict[tuple[str, int], str]) -> OrderEvent:
-    """Return an act from its row; `names`: what orders are called, by store and id."""
-    return OrderEvent(
-        store=Alias(row.store),
-        kind=OrderEventKind(row.kind),
-        ref=row.ref,
-        line=row.line,
-        order_id=row.order_id,
-        name=row.name or names.get((row.store, row.order_id), ""),
-        variant_id=row.variant_id,
-        quantity=row.quantity,
-        location=row.location,
-        at=row.at,
-    )

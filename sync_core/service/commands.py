@@ -22,8 +22,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
-from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction, WorkKind
-from sync_core.proposals import ReportRequest
+from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
 from sync_core.service.queries import PREFERENCE_PREFIX, ServiceQueries
 from sync_core.workers.decision_handlers import (
     request_baselines,
@@ -66,7 +65,7 @@ class ServiceCommands(ServiceQueries):
     def _change_mode(
         self, tx: Transaction, wanted: Sequence[Alias], mode: Mode, by: str, now: datetime
     ) -> None:
-        others = [each for each in wanted if tx.store(each).mode is not mode]
+        others = [each for each in wanted if tx.stores.store(each).mode is not mode]
         request_baselines(tx, others, mode, by=by, token=self._ids.new(), now=now)
         self._wake_server(tx)
 
@@ -82,14 +81,14 @@ class ServiceCommands(ServiceQueries):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Takeover:
-            before = tx.leases()
+            before = tx.leases.leases()
             asked = takeover_questions(before.values())
             stores = [each for one in asked if one.token in tokens for each in one.stores]
-            started = [tx.start_takeover(each, by.name, now=now) for each in stores]
-            leases = tx.leases().values()
+            started = [tx.leases.start_takeover(each, by.name, now=now) for each in stores]
+            leases = tx.leases.leases().values()
             if not any(started):
                 return late_answer(tokens, leases)
-            tx.notify(lease_news(leases), now=now)
+            tx.notifications.notify(lease_news(leases), now=now)
             self._wake_server(tx)
             taken = [each.store for each in leases if each.state is not before[each.store].state]
             return Takeover(answer=TakeoverAnswer.STARTED, stores=tuple(sorted(taken)), by=by.name)
@@ -120,20 +119,22 @@ class ServiceCommands(ServiceQueries):
             # That comparison has ended at this very moment: ask for one of our own.
 
     async def _join(self, report: int, asker: Mapping[str, str]) -> bool:
-        return await self._database.transaction(lambda tx: tx.join_report(report, asker))
+        return await self._database.transaction(lambda tx: tx.reports.join_report(report, asker))
 
     async def remember_first_start(self) -> None:
         """Note since when this Tipo exists: nights before that were not missed."""
         now = self._clock.now().isoformat()
         await self._database.transaction(
-            lambda tx: tx.compare_and_set(NIGHTS_SINCE_SETTING, None, now)
+            lambda tx: tx.settings.compare_and_set(NIGHTS_SINCE_SETTING, None, now)
         )
 
     async def request_nightly_report(self, at: time, zone: tzinfo) -> Report | None:
         """Ask for the report of the night that has begun, if there is one and nobody has."""
         now = self._clock.now()
         night = due_night(now, at, zone)
-        since = await self._database.transaction(lambda tx: tx.setting(NIGHTS_SINCE_SETTING))
+        since = await self._database.transaction(
+            lambda tx: tx.settings.setting(NIGHTS_SINCE_SETTING)
+        )
         if night is None or since is None or begins(night, at, zone) < _parse_time(since):
             return None
         wish = ReportRequest(kind=ReportKind.NIGHT, token=self._ids.new(), night=night.isoformat())
@@ -156,9 +157,9 @@ class ServiceCommands(ServiceQueries):
         now = self._clock.now()
 
         def work(tx: Transaction) -> tuple[Report | None, bool]:
-            number, is_new = tx.request_report(wish, now=now)
+            number, is_new = tx.reports.request_report(wish, now=now)
             self._wake_server(tx)
-            return tx.report(number), is_new
+            return tx.reports.report(number), is_new
 
         report, is_new = await self._database.transaction(work)
         if report is None:  # the transaction has just made it
@@ -178,9 +179,9 @@ class ServiceCommands(ServiceQueries):
     def _set_paused(self, tx: Transaction, paused_by: str | None) -> None:
         # Two people at once: only the one whose statement has changed the row tells of it.
         said = (
-            tx.add_setting(PAUSED_SETTING, paused_by)
+            tx.settings.add_setting(PAUSED_SETTING, paused_by)
             if paused_by
-            else tx.pop_setting(PAUSED_SETTING)
+            else tx.settings.pop_setting(PAUSED_SETTING)
         )
         if said is not None:
             facts: dict[str, str | int | float | bool | None] = {"by": said}
@@ -191,12 +192,12 @@ class ServiceCommands(ServiceQueries):
                 facts=facts,
                 resolved=paused_by is None,
             )
-            tx.notify([events], now=self._clock.now())
+            tx.notifications.notify([events], now=self._clock.now())
         self._wake_server(tx)
 
     def _wake_server(self, tx: Transaction) -> None:
         """Wake the serving process, whichever it is: this one, or one that looks or listens."""
-        tx.set_setting(WAKEUP_SETTING, self._ids.new())
+        tx.settings.set_setting(WAKEUP_SETTING, self._ids.new())
         tx.announce(WorkKind.REQUESTS)
 
     # -- places and buffers
@@ -216,14 +217,14 @@ class ServiceCommands(ServiceQueries):
         self, location_groups: LocationGroups, by: Person, now: datetime, tx: Transaction
     ) -> None:
         del by, now
-        tx.lock_location_groups()
+        tx.location_groups.lock_location_groups()
         known = {
             (store, location): name
-            for store, some in tx.locations().items()
+            for store, some in tx.location_groups.locations().items()
             for location, name in some
         }
         _refuse_invalid_map(location_groups, known)
-        kept = tx.location_groups()
+        kept = tx.location_groups.location_groups()
         given = {location_group.id: location_group.locations for location_group in location_groups}
         if not given.keys() <= {0, *(location_group.id for location_group in kept)}:
             raise NotAllowed("a shared location was removed meanwhile; open the form again")
@@ -234,12 +235,12 @@ class ServiceCommands(ServiceQueries):
                 for store, location in before.locations.items()
                 if wanted.get(store) != location
             }
-            if changed and tx.has_levels(before.id, changed):
+            if changed and tx.location_groups.has_levels(before.id, changed):
                 raise NotAllowed(
                     f"{before.name} has synced stock in {', '.join(sorted(changed))}; a location "
                     "in use can't be moved to another shared location"
                 )
-        tx.save_location_groups(location_groups)
+        tx.location_groups.save_location_groups(location_groups)
         self._wake_server(tx)
 
     async def set_buffer(
@@ -261,7 +262,7 @@ class ServiceCommands(ServiceQueries):
         wanted = await self._destinations(alias)
 
         def work(tx: Transaction) -> int:
-            count = tx.set_buffer(pool_ids, units, wanted)
+            count = tx.stock.set_buffer(pool_ids, units, wanted)
             self._wake_server(tx)
             return count
 
@@ -282,7 +283,7 @@ class ServiceCommands(ServiceQueries):
         return again
 
     def _retry(self, numbers: Sequence[int] | None, tx: Transaction) -> list[int]:
-        again = tx.retry_deliveries(numbers)
+        again = tx.deliveries.retry_deliveries(numbers)
         unknown = sorted(set(numbers or ()) - set(again))
         if unknown:
             listed = ", ".join(map(str, unknown))
@@ -294,7 +295,9 @@ class ServiceCommands(ServiceQueries):
     async def set_preference(self, name: str, value: str | None, by: Person) -> None:
         """Keep a setting of a face; None takes it away."""
         kept = None if value is None else json.dumps({"value": value, "by": by.name, "id": by.id})
-        await self._database.transaction(lambda tx: tx.set_setting(PREFERENCE_PREFIX + name, kept))
+        await self._database.transaction(
+            lambda tx: tx.settings.set_setting(PREFERENCE_PREFIX + name, kept)
+        )
         log.info("%s set", name, extra={"event": "preference_changed", "by": by.id})
 
 
@@ -304,8 +307,8 @@ def _parse_time(kept: str) -> datetime:
 
 def _request_own_report(wish: ReportRequest, now: datetime, tx: Transaction) -> tuple[int, bool]:
     """Make a report that its maker works on itself."""
-    number, is_new = tx.request_report(wish, now=now)
-    tx.postpone_report(number, until=now + QUESTION_OPEN_FOR, why="")
+    number, is_new = tx.reports.request_report(wish, now=now)
+    tx.reports.postpone_report(number, until=now + QUESTION_OPEN_FOR, why="")
     return number, is_new
 
 

@@ -19,8 +19,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Event
 from sync_core.errors import NotAllowed
-from sync_core.ports import Transaction
-from sync_core.proposals import DecisionRecord
+from sync_core.ports import DecisionRecord, Transaction
 from sync_core.service.questions import ServiceQuestions
 
 log = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ class ServiceDecisions(ServiceQuestions):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Clicked:
-            proposal = tx.proposal(token)
+            proposal = tx.proposals.proposal(token)
             if proposal is None:
                 return Clicked(answer=Answer.UNKNOWN)
             _refuse_invalid_choice(proposal, choice, number)
@@ -72,7 +71,7 @@ class ServiceDecisions(ServiceQuestions):
                 origin=where,
                 undoes=_undoes(proposal, choice),
             )
-            receipt, taken = tx.decide(signed, {proposal.id: (choice, number)}, now=now)
+            receipt, taken = tx.proposals.decide(signed, {proposal.id: (choice, number)}, now=now)
             return self._answer(tx, proposal, receipt, taken)
 
         return _logged(await self._database.transaction(work), by)
@@ -84,10 +83,12 @@ class ServiceDecisions(ServiceQuestions):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Clicked:
-            report = tx.report_of(report_token)
+            report = tx.reports.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            _, some = tx.proposals(report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True)
+            _, some = tx.proposals.proposals(
+                report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True
+            )
             wanted: dict[int, tuple[Choice, int | None]] = {
                 each.id: (each.recommended, None)
                 for each in some
@@ -109,10 +110,10 @@ class ServiceDecisions(ServiceQuestions):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Clicked:
-            report = tx.report_of(report_token)
+            report = tx.reports.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            known = {each.id: each for each in tx.proposals_by_id(choices)}
+            known = {each.id: each for each in tx.proposals.proposals_by_id(choices)}
             for number, (choice, entered) in choices.items():
                 proposal = known.get(number)
                 # A newer report may have taken it over since; each is decided once all the same.
@@ -128,7 +129,7 @@ class ServiceDecisions(ServiceQuestions):
         self, report_token: str, choices: Sequence[BulkChoice]
     ) -> tuple[Report, list[BulkPreview]] | None:
         """Return what each choice for all would write now; None if there is no such report."""
-        report = await self._database.transaction(lambda tx: tx.report_of(report_token))
+        report = await self._database.transaction(lambda tx: tx.reports.report_of(report_token))
         if report is None:
             return None
         found = [BulkPreview(choice=each.choice) for each in choices]
@@ -156,7 +157,7 @@ class ServiceDecisions(ServiceQuestions):
         """
         if chosen.choice not in FOR_ALL:
             raise NotAllowed(f"{chosen.choice.replace('_', ' ')} is no choice for all")
-        report = await self._database.transaction(lambda tx: tx.report_of(report_token))
+        report = await self._database.transaction(lambda tx: tx.reports.report_of(report_token))
         if report is None:
             return Clicked(answer=Answer.UNKNOWN)
         apart = replace(chosen, without=chosen.without | choices.keys())
@@ -189,10 +190,12 @@ class ServiceDecisions(ServiceQuestions):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Clicked:
-            report = tx.report_of(report_token)
+            report = tx.reports.report_of(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            _, some = tx.proposals(report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True)
+            _, some = tx.proposals.proposals(
+                report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True
+            )
             none = {each.id: (Choice.DISMISS, None) for each in some}
             first = Choice.DISMISS if none else None
             return self._decide_many(tx, report.id, none, first, by, rule, where, now)
@@ -215,7 +218,7 @@ class ServiceDecisions(ServiceQuestions):
             signed = DecisionRecord(
                 kind=ProposalKind.FIX, choice=first, by=by, rule=rule, origin=where
             )
-            receipt, taken = tx.decide(signed, wanted, now=now)
+            receipt, taken = tx.proposals.decide(signed, wanted, now=now)
             if taken:
                 self._announce_decision(tx, receipt, now, kind=ProposalKind.FIX.value)
                 return Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
@@ -225,7 +228,7 @@ class ServiceDecisions(ServiceQuestions):
         self, tx: Transaction, proposal: Proposal, receipt: int | None, taken: int
     ) -> Clicked:
         """Return what a click on one proposal came to."""
-        now = tx.proposal_by_id(proposal.id) or proposal
+        now = tx.proposals.proposal_by_id(proposal.id) or proposal
         if taken:
             self._announce_decision(
                 tx,
@@ -243,7 +246,7 @@ class ServiceDecisions(ServiceQuestions):
                 report=now.report,
                 proposal=now,
             )
-        newer = None if now.finding is None else tx.newer_proposal(now.finding)
+        newer = None if now.finding is None else tx.proposals.newer_proposal(now.finding)
         return Clicked(
             answer=ANSWERS[now.state],
             by=now.by,
@@ -257,23 +260,23 @@ class ServiceDecisions(ServiceQuestions):
         self, tx: Transaction, receipt: int | None, now: datetime, **facts: str | int | None
     ) -> None:
         """Tell in the same commit that somebody has decided: what comes of it is told later."""
-        first = None if receipt is None else tx.first_proposal_of(receipt)
+        first = None if receipt is None else tx.receipts.first_proposal_of(receipt)
         report = None if first is None else first.report  # the one that holds it, wherever it was
         kept: dict[str, str | int | float | bool | None] = {"report": report, **facts}
         kept["receipt"] = receipt
         told = Event(kind="deciding", subject=f"receipt:{receipt}", facts=kept)
-        tx.notify_once([told], now=now)
+        tx.notifications.notify_once([told], now=now)
         self._wake_server(tx)
 
 
 def _open_after(tx: Transaction, *, report: int, after: int) -> list[Proposal]:
-    return tx.open_after(report, after, limit=PROPOSALS_PER_STEP)
+    return tx.proposals.open_after(report, after, limit=PROPOSALS_PER_STEP)
 
 
 def _who_was_faster(tx: Transaction, number: int) -> Clicked:
     """Return why a click on a report decided nothing."""
-    report = tx.report(number)
-    _, some = tx.proposals(number, limit=MAX_PROPOSALS_PER_CLICK)
+    report = tx.reports.report(number)
+    _, some = tx.proposals.proposals(number, limit=MAX_PROPOSALS_PER_CLICK)
     decided = [each for each in some if each.by is not None]
     running = any(each.state is ProposalState.APPROVED for each in decided)
     last = max(decided, key=lambda each: each.decided_at or each.opened_at, default=None)

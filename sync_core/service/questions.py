@@ -24,8 +24,7 @@ from sync_core.domain.proposals import (
 from sync_core.domain.quantities import outstanding, target_of
 from sync_core.domain.values import Alias, Level, LevelId, Mode, Outcome, Pool, PoolId, Role
 from sync_core.errors import NotAllowed
-from sync_core.ports import Transaction
-from sync_core.proposals import Draft, ReportRequest
+from sync_core.ports import Draft, ReportRequest, Transaction
 from sync_core.service.commands import QUESTION_OPEN_FOR, ServiceCommands
 from sync_core.workers.decision_handlers import pending_writes, pools_of_effects, try_undo
 from sync_core.workers.level_reader import LevelReadings, read_levels
@@ -78,8 +77,8 @@ class ServiceQuestions(ServiceCommands):
 
     def _ask_undo(self, receipt: int, by: Person, tx: Transaction) -> Proposal:
         now = self._clock.now()
-        effects = tx.effects(receipt)
-        _refuse_undo(receipt, tx.receipt(receipt), effects)
+        effects = tx.receipts.effects(receipt)
+        _refuse_undo(receipt, tx.receipts.receipt(receipt), effects)
         writes, reasons = _would_undo(tx, effects, now)
         if len(reasons) == len(effects):
             raise NotAllowed("; ".join(reasons))
@@ -139,8 +138,10 @@ class ServiceQuestions(ServiceCommands):
         tx: Transaction,
     ) -> Proposal:
         now = self._clock.now()
-        pools = tx.pools(numbers)
-        location_groups = {each.id: each.location_group for each in tx.pool_views(list(numbers))}
+        pools = tx.stock.pools(numbers)
+        location_groups = {
+            each.id: each.location_group for each in tx.views.pool_views(list(numbers))
+        }
         lines: list[dict[str, object]] = []
         writes: list[Write] = []
         packings: list[tuple[PoolId, Packing]] = []
@@ -166,8 +167,10 @@ class ServiceQuestions(ServiceCommands):
     def _propose(self, tx: Transaction, draft: Draft, now: datetime) -> Proposal:
         """Keep a question, and return it as it is asked."""
         token = self._ids.new()
-        tx.propose([(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR)
-        made = tx.proposal(token)
+        tx.proposals.propose(
+            [(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR
+        )
+        made = tx.proposals.proposal(token)
         if made is None:  # the line above has just made it
             raise NotAllowed("the question is no longer open; ask again")
         return made
@@ -227,7 +230,7 @@ def _wanted(
     Raises:
         NotAllowed: If there are none.
     """
-    pools = tx.pools(numbers)
+    pools = tx.stock.pools(numbers)
     theirs = [each for pool in pools.values() for each in pool.levels if each.key.store in stores]
     if not theirs:
         raise NotAllowed(f"it isn't synced with {', '.join(stores) or 'any destination'}")

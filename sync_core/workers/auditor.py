@@ -89,7 +89,7 @@ class Auditor:
         return await self._database.transaction(partial(self._round, now))
 
     def _round(self, now: datetime, tx: Transaction) -> float:
-        saved = tx.setting(SWEEP_SETTING)
+        saved = tx.settings.setting(SWEEP_SETTING)
         sweep = Sweep.from_json(saved)
         stop_or_resume(tx, (), now=now)
         wait = timedelta() if sweep.next_at is None else sweep.next_at - now
@@ -100,7 +100,7 @@ class Auditor:
         if next_sweep is None:
             save_audit(tx, sweep, now=now)
             next_sweep, pause = Sweep(), SWEEP_PAUSE
-        tx.compare_and_set(SWEEP_SETTING, saved, next_sweep.to_json(now + pause))
+        tx.settings.compare_and_set(SWEEP_SETTING, saved, next_sweep.to_json(now + pause))
         return pause.total_seconds()
 
 
@@ -118,10 +118,10 @@ async def audit_all(database: Database, clock: Clock) -> BooksView:
 
 def sweep_slice(tx: Transaction, sweep: Sweep, *, now: datetime) -> Sweep | None:
     """Audit the next pools; return how far the sweep has come, None if there were none left."""
-    numbers = tx.pools_after(sweep.after, limit=POOLS_PER_SLICE)
+    numbers = tx.audit.pools_after(sweep.after, limit=POOLS_PER_SLICE)
     if not numbers:
         return None
-    books = tx.books(numbers)
+    books = tx.audit.books(numbers)
     # Those that are stopped, too: nobody looks each minute at more than `MAX_STOPPED_POOLS`.
     stopped = {each.pool for each in books for level in each.levels if level.stopped}
     to_check = [each.pool for each in books if each.pool in stopped or breaches(each)]
@@ -134,7 +134,7 @@ def save_audit(tx: Transaction, sweep: Sweep, *, now: datetime) -> BooksView:
     """Keep what a whole sweep came to."""
     view = BooksView(at=now, pools=sweep.pools, wrong=sweep.wrong)
     fields = {"at": now.isoformat(), "pools": view.pools, "wrong": view.wrong}
-    tx.set_setting(LAST_AUDIT_SETTING, json.dumps(fields))
+    tx.settings.set_setting(LAST_AUDIT_SETTING, json.dumps(fields))
     return view
 
 
@@ -149,16 +149,16 @@ def stop_or_resume(tx: Transaction, candidates: Iterable[PoolId], *, now: dateti
     Returns:
         The candidates whose books don't add up.
     """
-    known = tx.findings_by(kinds=(BOOKS,), after=0, limit=MAX_STOPPED_POOLS)
+    known = tx.findings.findings_by(kinds=(BOOKS,), after=0, limit=MAX_STOPPED_POOLS)
     open_subjects = {each.subject: PoolId(int(str(each.facts["pool"]))) for each in known}
     to_check = list(candidates)
     numbers = {*to_check, *open_subjects.values()}
     if not numbers:
         return []
-    pools = tx.pools(numbers)  # locked: nothing of them moves from here on
+    pools = tx.stock.pools(numbers)  # locked: nothing of them moves from here on
     subjects: dict[PoolId, str] = {}  # of those whose books don't add up: what people are told of
     outcomes: list[Outcome] = []
-    for books in tx.books(numbers):
+    for books in tx.audit.books(numbers):
         pool = pools[books.pool]
         found = breaches(books)
         if found:
@@ -172,8 +172,8 @@ def stop_or_resume(tx: Transaction, candidates: Iterable[PoolId], *, now: dateti
         for subject, number in open_subjects.items()
         if subjects.get(number) != subject
     ]
-    tx.notify(resolved, now=now)
-    tx.save_outcomes(outcomes, now=now)
+    tx.notifications.notify(resolved, now=now)
+    tx.stock.save_outcomes(outcomes, now=now)
     return [each for each in to_check if each in subjects]
 
 
@@ -215,4 +215,4 @@ async def audit_read_only(database: Database, clock: Clock) -> AuditView:
 
 
 def _next_books(after: PoolId, tx: Transaction) -> list[PoolBooks]:
-    return tx.books(tx.pools_after(after, limit=POOLS_PER_SLICE))
+    return tx.audit.books(tx.audit.pools_after(after, limit=POOLS_PER_SLICE))

@@ -72,23 +72,24 @@ class CatalogueSync:
         return facts
 
     def _save_facts(self, alias: Alias, facts: ShopFacts, tx: Transaction) -> None:
-        known = tx.store(alias)
+        known = tx.stores.store(alias)
         if known.shop_id is not None and known.shop_id != facts.shop_id:
             raise WrongShop(
                 f"{known.domain} used to be {known.shop_id} and is {facts.shop_id} now; "
                 f"correct TIPO_STORES__{alias.upper()}__DOMAIN or its token"
             )
-        tx.lock_location_groups()  # two stores that meet at once must see each other
-        tx.save_shop_facts(alias, facts)
-        if tx.setting(MATCHED_BY) != self._context.match_by:
-            tx.forget_catalogues()
-            tx.set_setting(MATCHED_BY, self._context.match_by)
+        # Two stores that meet at once must see each other.
+        tx.location_groups.lock_location_groups()
+        tx.stores.save_shop_facts(alias, facts)
+        if tx.settings.setting(MATCHED_BY) != self._context.match_by:
+            tx.stores.forget_catalogues()
+            tx.settings.set_setting(MATCHED_BY, self._context.match_by)
         location_groups = {
             location_group.locations.get(alias): location_group
-            for location_group in tx.location_groups()
+            for location_group in tx.location_groups.location_groups()
         }
         now = self._context.clock.now()
-        tx.notify(
+        tx.notifications.notify(
             [
                 _location_closed(alias, location_groups[each.id], each)
                 for each in facts.locations
@@ -96,12 +97,12 @@ class CatalogueSync:
             ],
             now=now,
         )
-        stores = [each.alias for each in tx.stores() if each.alias in self._context.stores]
-        if all(each.shop_id for each in tx.stores() if each.alias in stores):
-            kept = tx.location_groups()
-            paired = pair_places(kept, tx.unmapped_locations(), stores)
+        stores = [each.alias for each in tx.stores.stores() if each.alias in self._context.stores]
+        if all(each.shop_id for each in tx.stores.stores() if each.alias in stores):
+            kept = tx.location_groups.location_groups()
+            paired = pair_places(kept, tx.location_groups.unmapped_locations(), stores)
             if paired != kept:
-                tx.save_location_groups(paired)
+                tx.location_groups.save_location_groups(paired)
 
     async def read_whole(self, store: Store) -> int:
         """Read a store's whole catalogue, page by page; return how many variants were read.
@@ -125,7 +126,7 @@ class CatalogueSync:
                 break
         now = self._context.clock.now()
         await self._context.database.transaction(
-            lambda tx: tx.mark_catalogue_read(store.alias, now=now)
+            lambda tx: tx.stores.mark_catalogue_read(store.alias, now=now)
         )
         log.info(
             "%s sells %d variants", store.alias, count, extra={"event": "catalogue", "n": count}
@@ -158,19 +159,19 @@ class CatalogueSync:
         """Keep what a store sells; return the keys of all that may match otherwise by it."""
         by = self._context.match_by
         if by is MatchBy.BARCODE:
-            tx.lock_keys()  # a barcode may change the keys of what others are reading
-        before = tx.keyed_variants([*variants, *gone])
+            tx.catalogue.lock_keys()  # a barcode may change the keys of what others are reading
+        before = tx.catalogue.keyed_variants([*variants, *gone])
         if gone:
-            tx.drop_variants(gone[0].store, [each.item for each in gone])
+            tx.catalogue.drop_variants(gone[0].store, [each.item for each in gone])
         keys = [key_of(each, by) for each in variants]
-        tx.save_variants(variants, keys)
+        tx.catalogue.save_variants(variants, keys)
         self._recheck_oversold([was for was, _ in before.values()], variants, tx)
         touched = {key for key in (*keys, *(key for _, key in before.values())) if key is not None}
         if by is not MatchBy.BARCODE:
             return touched
-        alike = tx.matching_variants(variants, touched)
+        alike = tx.catalogue.matching_variants(variants, touched)
         found = keyed([each for each, _ in alike.values()], by)
-        tx.save_keys(found, alike)
+        tx.catalogue.save_keys(found, alike)
         return set(found)
 
     def _recheck_oversold(
@@ -188,15 +189,15 @@ class CatalogueSync:
         items: dict[Alias, list[ItemId]] = {}
         for store, item in was:
             items.setdefault(store, []).append(item)
-        pools = tx.pools(set(tx.level_keys(items).values()))
+        pools = tx.stock.pools(set(tx.stock.level_keys(items).values()))
         now = self._context.clock.now()
         for pool in pools.values():
             old = pool.with_levels(
                 replace(each, policy=was.get((each.key.store, each.key.item), each.policy))
                 for each in pool.levels
             )
-            tx.notify(oversold_events(old, pool), now=now)
-        tx.add_oversold_orders(now=now)
+            tx.notifications.notify(oversold_events(old, pool), now=now)
+        tx.order_events.add_oversold_orders(now=now)
 
     async def arrange_all(self) -> None:
         """Match the whole catalogue, once, when the last store's has been read."""
@@ -209,7 +210,9 @@ class CatalogueSync:
             while after is not None:
                 after = await database.transaction(partial(self._arrange_slice, after))
             # What has changed since then makes another word: it is all matched once more.
-            await database.transaction(lambda tx: tx.set_setting(MATCHED_SETTING, fingerprint))
+            await database.transaction(
+                lambda tx: tx.settings.set_setting(MATCHED_SETTING, fingerprint)
+            )
         self._context.store_work.notify()
 
     def _unarranged(self, tx: Transaction) -> str | None:
@@ -219,34 +222,34 @@ class CatalogueSync:
             return None
         # Later changes are arranged one by one: a restart has nothing to add but new places.
         fingerprint = " ".join(f"{alias}@{at}" for alias, at in sorted(read.items()))
-        for location_group in tx.location_groups():
+        for location_group in tx.location_groups.location_groups():
             fingerprint += f" {location_group.id}:{sorted(location_group.locations.items())}"
-        return None if tx.setting(MATCHED_SETTING) == fingerprint else fingerprint
+        return None if tx.settings.setting(MATCHED_SETTING) == fingerprint else fingerprint
 
     def _ours(self, tx: Transaction) -> list[StoreState]:
         """Return the stores that this process works for."""
-        return [each for each in tx.stores() if each.alias in self._context.stores]
+        return [each for each in tx.stores.stores() if each.alias in self._context.stores]
 
     def _arrange_slice(self, after: ItemId, tx: Transaction) -> ItemId | None:
         """Match some of the source's variants; return the last one, None when there is none."""
-        page = tx.source_keys(self._context.source, after, VARIANTS_PER_SLICE)
+        page = tx.catalogue.source_keys(self._context.source, after, VARIANTS_PER_SLICE)
         self._arrange(tx, {key for _, key in page if key is not None})
         return page[-1][0] if page else None
 
     def _arrange(self, tx: Transaction, keys: Collection[Key]) -> None:
         """Match the variants that have one of these keys."""
         context = self._context
-        variants = tx.variants_with(keys)
+        variants = tx.catalogue.variants_with(keys)
         matches = match(variants, by=context.match_by, source=context.source)
         items: dict[Alias, list[ItemId]] = {}
         for group in matches.groups:
             for each in group:
                 items.setdefault(each.store, []).append(each.item)
-        taken: dict[LevelKey, PoolId] = tx.level_keys(items)
+        taken: dict[LevelKey, PoolId] = tx.stock.level_keys(items)
         now = context.clock.now()
-        arrangement = assign_pools(matches, tx.location_groups(), taken)
-        tx.assign_pools(arrangement, now=now)
-        tx.notify(
+        arrangement = assign_pools(matches, tx.location_groups.location_groups(), taken)
+        tx.stock.assign_pools(arrangement, now=now)
+        tx.notifications.notify(
             [
                 Event(
                     kind="conflict",
@@ -295,38 +298,40 @@ class CatalogueSync:
 
     def _to_read(self, alias: Alias, tx: Transaction) -> Sequence[ProductToRead]:
         now = self._context.clock.now()
-        return tx.products_to_read(alias, now=now, limit=PRODUCTS_PER_STEP)
+        return tx.catalogue.products_to_read(alias, now=now, limit=PRODUCTS_PER_STEP)
 
     def _postpone(self, alias: Alias, read: ProductToRead, why: str, tx: Transaction) -> None:
         """Read a product later; say so when it was not for the first time."""
         now = self._context.clock.now()
         wait = min(MAX_RETRY_AFTER, FIRST_RETRY_AFTER * 2 ** min(read.attempts, 10))
-        tx.retry_product(alias, read, until=now + wait)
+        tx.catalogue.retry_product(alias, read, until=now + wait)
         if read.attempts + 1 >= NOTIFY_AFTER_ATTEMPTS:
-            known = tx.variants_of(alias, read.product)
+            known = tx.catalogue.variants_of(alias, read.product)
             title = known[0].title if known else f"product {read.product}"
-            tx.notify([_product_unread(alias, read.product, title=title, why=why)], now=now)
+            tx.notifications.notify(
+                [_product_unread(alias, read.product, title=title, why=why)], now=now
+            )
 
     def _save_product(
         self, alias: Alias, read: ProductToRead, variants: Sequence[Variant], tx: Transaction
     ) -> None:
         """Keep what a product has become; say so when it goes by another name."""
         now = self._context.clock.now()
-        before = tx.variants_of(alias, read.product)
+        before = tx.catalogue.variants_of(alias, read.product)
         left = {each.item for each in variants}
         gone = [each for each in before if each.item not in left]
-        tx.refresh_items(alias, [each.item for each in gone], now=now)
+        tx.refreshes.refresh_items(alias, [each.item for each in gone], now=now)
         keys = self._save_variants(variants, tx, gone)
         if all(each.catalogue_at for each in self._ours(tx)):
             self._arrange(tx, keys)  # else all is matched once the last has been read
-        tx.notify(
+        tx.notifications.notify(
             [*_renamed(alias, before, variants), _product_unread(alias, read.product)], now=now
         )
-        tx.product_done(alias, read, now=now)
+        tx.catalogue.product_done(alias, read, now=now)
 
 
 def _mark_for_reading(alias: Alias, product: int, now: datetime, tx: Transaction) -> None:
-    tx.enqueue_product(alias, product, now=now)
+    tx.catalogue.enqueue_product(alias, product, now=now)
 
 
 def _product_unread(alias: Alias, product: int, *, title: str = "", why: str = "") -> Event:

@@ -62,7 +62,11 @@ class CatchUp:
         context, alias = self._context, self._store.alias
         began = context.clock.now()
         state, location_groups, behind = await context.database.transaction(
-            lambda tx: (tx.store(alias), tx.location_groups(), tx.lagging_locations(alias))
+            lambda tx: (
+                tx.stores.store(alias),
+                tx.location_groups.location_groups(),
+                tx.stores.lagging_locations(alias),
+            )
         )
         since = (state.caught_up_to or began) - context.config.catch_up_overlap
         ours = [each for each in location_groups if alias in each.locations]
@@ -100,7 +104,7 @@ class CatchUp:
         """Note from when on a location has to be listed; tell people, if it is no mere chance."""
         alias = self._store.alias
         location = location_group.locations[alias]
-        tx.set_lagging(alias, location, since)
+        tx.stores.set_lagging(alias, location, since)
         if isinstance(exc, NoAnswer) and location not in behind:
             return
         facts: dict[str, str | int | float | bool | None] = {
@@ -114,7 +118,7 @@ class CatchUp:
             severity=Severity.WARNING,
             facts=facts,
         )
-        tx.notify([events], now=self._context.clock.now())
+        tx.notifications.notify([events], now=self._context.clock.now())
 
     def _note_listed(
         self, location: LocationId, behind: Mapping[LocationId, datetime], tx: Transaction
@@ -122,11 +126,11 @@ class CatchUp:
         """Note that a location was listed; say that it can be read again."""
         alias = self._store.alias
         if location in behind:
-            tx.set_lagging(alias, location, None)
+            tx.stores.set_lagging(alias, location, None)
         resolved = Event(
             kind="location_refused", subject=f"location:{alias}:{location}", resolved=True
         )
-        tx.notify([resolved], now=self._context.clock.now())
+        tx.notifications.notify([resolved], now=self._context.clock.now())
 
     async def _list_location(
         self, location: LocationId, since: datetime, began: datetime
@@ -147,7 +151,7 @@ class CatchUp:
         self, readings: Sequence[Reading], began: datetime, tx: Transaction
     ) -> CatchUpResult:
         """Have a look at every level whose listed value is not its book."""
-        pools = tx.pools_by_key(each.key for each in readings)
+        pools = tx.stock.pools_by_key(each.key for each in readings)
         latest = {pool.id: pool for pool in pools.values()}
         outcomes: list[Outcome] = []
         missed = 0
@@ -164,13 +168,13 @@ class CatchUp:
                 wanted = request_refresh(level, now=began, read_lag=self._context.config.read_lag)
                 latest[pool.id] = pool.with_level(wanted)
                 outcomes.append(Outcome(pool=latest[pool.id]))
-        tx.save_outcomes(outcomes, now=began)
+        tx.stock.save_outcomes(outcomes, now=began)
         return CatchUpResult(listed=len(readings), wanted=len(outcomes), missed=missed)
 
     def _finish(self, tx: Transaction, began: datetime, missed: int) -> None:
         """Note how far we are; say so when webhooks do not come."""
         alias = self._store.alias
-        tx.set_caught_up(alias, to=began)
+        tx.stores.set_caught_up(alias, to=began)
         if missed and self._context.config.poll_every is None:
             events = Event(
                 kind="webhooks_missed",
@@ -178,8 +182,8 @@ class CatchUp:
                 severity=Severity.WARNING,
                 facts={"store": alias, "levels": missed},
             )
-            tx.notify([events], now=began)
+            tx.notifications.notify([events], now=began)
         elif not missed:
-            tx.notify(
+            tx.notifications.notify(
                 [Event(kind="webhooks_missed", subject=f"store:{alias}", resolved=True)], now=began
             )

@@ -68,14 +68,14 @@ def check_circuit_breakers(
             breaker.check(moved[store], levels)
     risen_levels = {m.level for out in outcomes for m in out.movements if m.counted > 0}
     if risen_levels:
-        for each in tx.breakers():
+        for each in tx.breaker.breakers():
             StoreCircuitBreaker(tx, context, each.store, now=now).withhold_corrections(risen_levels)
     return moved
 
 
 def receives_order_webhooks(tx: Transaction, context: Context, store: Alias) -> bool:
     """Whether a store tells us of its orders."""
-    scopes = tx.store(store).scopes
+    scopes = tx.stores.store(store).scopes
     return context.public_url is not None and ORDER_TOPIC in context.topics(scopes)
 
 
@@ -87,7 +87,7 @@ def decide_waiting(
     Returns:
         Whether anything has waited, and the seconds until there is more to decide.
     """
-    stores = sorted(tx.unexplained_since(context.stores))
+    stores = sorted(tx.withheld.unexplained_since(context.stores))
     waits = [
         StoreCircuitBreaker(tx, context, each, now=now).decide(moved.get(each, Traffic()))
         for each in stores
@@ -109,20 +109,20 @@ class StoreCircuitBreaker:
     def check(self, own: Traffic, levels: set[LevelId]) -> None:
         """Weigh what has just moved, by those levels among others'."""
         tx = self._tx
-        open_question = tx.open_breaker(self._store)
+        open_question = tx.breaker.open_breaker(self._store)
         if open_question is not None:
             self._withhold_more(*open_question, levels)
             return
         total = self._total(own)
         if self._is_worth_checking(total) and self._trip(total, levels):
             return
-        if own.emptied or tx.unexplained_since([self._store]):
+        if own.emptied or tx.withheld.unexplained_since([self._store]):
             self._wait_for_orders(levels)
 
     def decide(self, own: Traffic) -> float | None:
         """Trip, or pass on what has waited long enough; return the seconds until the next."""
         limits, total = self._limits, self._total(own)
-        withheld = self._tx.withheld(self._waiting_list)
+        withheld = self._tx.withheld.withheld(self._waiting_list)
         age = self._now - withheld[0].at
         if age < limits.order_grace:
             return (limits.order_grace - age).total_seconds()
@@ -132,7 +132,9 @@ class StoreCircuitBreaker:
             if age < limits.max_wait and self._may_still_trip():
                 return RETRY_SECONDS  # the last may yet be explained
         due = {each.pool for each in withheld if self._now - each.at >= limits.order_grace}
-        self._tx.release_withheld([each for each in withheld if each.pool in due], now=self._now)
+        self._tx.withheld.release_withheld(
+            [each for each in withheld if each.pool in due], now=self._now
+        )
         rest = [each.at for each in withheld if each.pool not in due]
         if not rest:
             return None
@@ -140,12 +142,12 @@ class StoreCircuitBreaker:
 
     def withhold_corrections(self, risen_levels: set[LevelId]) -> None:
         """Take in what rises in other stores, if it puts right what the brake asks about."""
-        open_question = self._tx.open_breaker(self._store)
+        open_question = self._tx.breaker.open_breaker(self._store)
         if open_question is None:
             return
         subject, facts = open_question
         moves = self._moves_of_this_step(risen_levels)
-        parts = self._tx.parts(subject, {each.pool for each in moves})
+        parts = self._tx.withheld.parts(subject, {each.pool for each in moves})
         rises = [each for each in moves if may_correct(each, parts.get(each.pool, ()))]
         if rises:
             rule = TripRule(facts["rule"])
@@ -156,8 +158,8 @@ class StoreCircuitBreaker:
     def release_explained(self, variants: set[int]) -> None:
         """Pass on what waits, or is held, and is explained by what the store has told just now."""
         tx = self._tx
-        names = [self._waiting_list, *(each.subject for each in tx.breakers())]
-        withheld = tx.withheld_of(names, self._store, variants)
+        names = [self._waiting_list, *(each.subject for each in tx.breaker.breakers())]
+        withheld = tx.withheld.withheld_of(names, self._store, variants)
         if not withheld:
             return
         levels = {each.level for each in withheld}
@@ -165,23 +167,23 @@ class StoreCircuitBreaker:
             m.id: m for m in self._recent_moves(levels, since=min(each.at for each in withheld))
         }
         explained = [h for h in withheld if h.movement in moves and moves[h.movement].explained]
-        tx.release_withheld(explained, now=self._now)
+        tx.withheld.release_withheld(explained, now=self._now)
         touched = {each.breaker for each in explained}
         for each in withheld:
             move = moves.get(each.movement)
             if move is None or move.explained or each.delta == move.counted - move.sold:
                 continue
-            tx.reduce_withheld(each, move.counted - move.sold, now=self._now)
+            tx.withheld.reduce_withheld(each, move.counted - move.sold, now=self._now)
             touched.add(each.breaker)
-        for breaker in tx.breakers():
-            open_question = tx.open_breaker(breaker.store)
+        for breaker in tx.breaker.breakers():
+            open_question = tx.breaker.open_breaker(breaker.store)
             if breaker.subject in touched and open_question is not None:
                 self._notify(*open_question, "explained")
 
     # -- what is looked at
     def _total(self, own: Traffic) -> Traffic:
         since = self._now - self._limits.within
-        return self._tx.traffic_since(self._store, since=since) + own
+        return self._tx.breaker.traffic_since(self._store, since=since) + own
 
     def _is_worth_checking(self, total: Traffic) -> bool:
         """Whether to find out what explains so much: not again if it has hardly grown since."""
@@ -203,15 +205,15 @@ class StoreCircuitBreaker:
         """Return about how many units the store has: a sum over all pools, once a minute."""
         at, units = self._context.units_in_store.get(self._store, (None, 0))
         if at is None or not timedelta(0) <= self._now - at < UNITS_CACHED_FOR:
-            units = self._tx.units(self._store)
+            units = self._tx.stock.units(self._store)
             self._context.units_in_store[self._store] = self._now, units
         return units
 
     def _undecided_moves(self) -> list[CountedMovement]:
         """Return the movements that nobody has decided on yet, explained as far as they are."""
         since = self._now - self._limits.within
-        decided = self._tx.breaker_closed_at(self._store)
-        moves = self._tx.movements_since(self._store, since=since, limits=self._limits)
+        decided = self._tx.breaker.breaker_closed_at(self._store)
+        moves = self._tx.movements.movements_since(self._store, since=since, limits=self._limits)
         return [
             each
             for each in self._explained(moves)
@@ -223,14 +225,16 @@ class StoreCircuitBreaker:
     ) -> list[CountedMovement]:
         """Return what levels did of late: an order explains one movement, not two."""
         since = (since or self._now) - self._limits.within - ORDER_WINDOW
-        return self._explained(self._tx.level_movements(levels, since=since, limits=self._limits))
+        return self._explained(
+            self._tx.movements.level_movements(levels, since=since, limits=self._limits)
+        )
 
     def _explained(self, moves: Sequence[CountedMovement]) -> list[CountedMovement]:
         times = [each.seen_at or each.at for each in moves]
         if not times:
             return []
         levels = {each.level for each in moves}
-        order_events = self._tx.order_events_of(sorted(levels), since=min(times))
+        order_events = self._tx.order_events.order_events_of(sorted(levels), since=min(times))
         return explain_all(moves, order_events)
 
     def _receives_order_webhooks(self) -> bool:
@@ -249,7 +253,7 @@ class StoreCircuitBreaker:
 
     def _units_before(self, moves: Iterable[CountedMovement]) -> int:
         """Return how many units the store had before those movements."""
-        return self._tx.units(self._store) - sum(each.counted for each in moves)
+        return self._tx.stock.units(self._store) - sum(each.counted for each in moves)
 
     # -- what is done
     def _trip(self, total: Traffic, levels: set[LevelId]) -> bool:
@@ -259,18 +263,20 @@ class StoreCircuitBreaker:
         if rule is None:
             self._context.breaker_checks[self._store] = (self._now, total)
             return False
-        self._tx.lock_store(self._store)
-        open_question = self._tx.open_breaker(self._store)
+        self._tx.stores.lock_store(self._store)
+        open_question = self._tx.breaker.open_breaker(self._store)
         if open_question is not None:  # another process was faster
             self._withhold_more(*open_question, levels)
             return True
         subject = f"circuit_breaker:{self._store}:{self._now:%Y%m%dT%H%M%S%f}"
-        waits = {each.movement: each for each in self._tx.withheld(self._waiting_list)}
+        waits = {each.movement: each for each in self._tx.withheld.withheld(self._waiting_list)}
         chosen = self._select(moves, rule, {each.pool for each in waits.values()})
         self._withhold(subject, [m for m in chosen if m.id not in waits], rule, levels)
         taken = {each.id for each in chosen}
-        self._tx.take_over(subject, [waits[each].id for each in waits if each in taken])
-        self._tx.release_withheld([waits[m] for m in waits if m not in taken], now=self._now)
+        self._tx.withheld.take_over(subject, [waits[each].id for each in waits if each in taken])
+        self._tx.withheld.release_withheld(
+            [waits[m] for m in waits if m not in taken], now=self._now
+        )
         pools = {each.pool for each in chosen}
         self._withhold(subject, self._corrections_before(subject, pools), rule, levels)
         self._release_corrected(subject, rule, pools)
@@ -293,7 +299,7 @@ class StoreCircuitBreaker:
     def _withhold_more(self, subject: str, facts: dict[str, Any], levels: set[LevelId]) -> None:
         """Hold what has just moved, too, while the brake is on."""
         rule, moves = TripRule(facts["rule"]), self._moves_of_this_step(levels)
-        parts = self._tx.parts(subject, {each.pool for each in moves})
+        parts = self._tx.withheld.parts(subject, {each.pool for each in moves})
         chosen = self._select(moves, rule, set(parts))
         if chosen:
             self._withhold(subject, chosen, rule, levels)
@@ -303,8 +309,8 @@ class StoreCircuitBreaker:
     def _corrections_before(self, subject: str, pools: set[PoolId]) -> list[CountedMovement]:
         """Return what put a pool right in other stores before the brake tripped."""
         since = self._now - self._limits.within
-        moves = self._tx.pool_movements(pools, since=since, limits=self._limits)
-        parts = self._tx.parts(subject, pools)
+        moves = self._tx.movements.pool_movements(pools, since=since, limits=self._limits)
+        parts = self._tx.withheld.parts(subject, pools)
         return [
             each
             for each in self._explained(moves)
@@ -313,23 +319,23 @@ class StoreCircuitBreaker:
 
     def _release_corrected(self, subject: str, rule: TripRule, pools: set[PoolId]) -> None:
         """Ask no more about what has been put right."""
-        parts = self._tx.parts(subject, pools).values()
+        parts = self._tx.withheld.parts(subject, pools).values()
         passing = [each for some in parts if is_corrected(some, rule) for each in some]
-        self._tx.release_withheld(passing, now=self._now)
+        self._tx.withheld.release_withheld(passing, now=self._now)
 
     def _notify(self, subject: str, facts: dict[str, Any], ended: str) -> None:
         """Tell people what a brake asks about by now; if it is nothing any more, that it ended."""
-        if self._tx.breaker_size(subject)["moves"]:
-            self._tx.notify_breaker(subject, facts, now=self._now)
+        if self._tx.breaker.breaker_size(subject)["moves"]:
+            self._tx.breaker.notify_breaker(subject, facts, now=self._now)
         else:
-            self._tx.close_breaker(subject, {**facts, "ended": ended}, now=self._now)
+            self._tx.breaker.close_breaker(subject, {**facts, "ended": ended}, now=self._now)
 
     def _wait_for_orders(self, levels: set[LevelId]) -> None:
         """Let what may yet be explained wait, where the store tells us of its orders."""
         if not self._receives_order_webhooks():
             return
         moves = self._moves_of_this_step(levels)
-        parts = self._tx.parts(self._waiting_list, {each.pool for each in moves})
+        parts = self._tx.withheld.parts(self._waiting_list, {each.pool for each in moves})
         self._withhold(
             self._waiting_list,
             self._select(moves, TripRule.EMPTIED, set(parts)),
@@ -346,7 +352,7 @@ class StoreCircuitBreaker:
     ) -> list[CountedMovement]:
         """Return the movements that are part of it; `part`: the pools that are already."""
         pools = set(part)
-        decided = self._tx.decided_at({each.pool for each in moves})
+        decided = self._tx.receipts.decided_at({each.pool for each in moves})
         chosen = []
         for each in moves:
             if each.at <= decided.get(each.pool, NEVER):
@@ -361,9 +367,9 @@ class StoreCircuitBreaker:
     ) -> None:
         """Make movements part of a brake, or let them wait, each kept from whom it must be."""
         moves = [each for each in moves if each.breaker is None]
-        pools = self._tx.pools({each.pool for each in moves})
-        opened = self._tx.open_deltas(pools)
-        parts = self._tx.parts(name, pools)
+        pools = self._tx.stock.pools({each.pool for each in moves})
+        opened = self._tx.batches.open_deltas(pools)
+        parts = self._tx.withheld.parts(name, pools)
         made = []
         for each in moves:
             fresh = each.at == self._now and each.level in levels
@@ -387,5 +393,5 @@ class StoreCircuitBreaker:
                     at=self._now,
                 )
             )
-        self._tx.save_outcomes([Outcome(pool=each) for each in pools.values()], now=self._now)
-        self._tx.withhold(name, made, now=self._now)
+        self._tx.stock.save_outcomes([Outcome(pool=each) for each in pools.values()], now=self._now)
+        self._tx.withheld.withhold(name, made, now=self._now)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sync_core.ports import DumpRepository, LevelDumpRow, VariantDumpRow
+from sync_core.ports import LevelDumpRow, Transaction, VariantDumpRow
 from sync_core.workers.atomic_file import AtomicFile
 
 T = TypeVar("T")
@@ -25,10 +25,10 @@ LEVEL_NAMES = (
 )  # fmt: skip
 
 LevelTransaction = Callable[
-    [Callable[[DumpRepository], Sequence[LevelDumpRow]]], Awaitable[Sequence[LevelDumpRow]]
+    [Callable[[Transaction], Sequence[LevelDumpRow]]], Awaitable[Sequence[LevelDumpRow]]
 ]
 VariantTransaction = Callable[
-    [Callable[[DumpRepository], Sequence[VariantDumpRow]]], Awaitable[Sequence[VariantDumpRow]]
+    [Callable[[Transaction], Sequence[VariantDumpRow]]], Awaitable[Sequence[VariantDumpRow]]
 ]
 
 
@@ -70,9 +70,9 @@ def variant_lines(rows: Iterable[VariantDumpRow]) -> bytes:
     return text.getvalue().encode()
 
 
-def _levels(after: int, tx: DumpRepository) -> Sequence[LevelDumpRow]:
-    return tx.levels_dump(after=after, limit=ROWS_PER_STEP)
+def _levels(after: int, tx: Transaction) -> Sequence[LevelDumpRow]:
+    return tx.dumps.levels_dump(after=after, limit=ROWS_PER_STEP)
 
 
-def _variants(after: tuple[str, int], tx: DumpRepository) -> Sequence[VariantDumpRow]:
-    return tx.variants_dump(after=after, limit=ROWS_PER_STEP)
+def _variants(after: tuple[str, int], tx: Transaction) -> Sequence[VariantDumpRow]:
+    return tx.dumps.variants_dump(after=after, limit=ROWS_PER_STEP)

@@ -62,7 +62,7 @@ def stop_contested(
     if not wanted:
         return
     for number in list(wanted)[:MAX_LEVELS_PER_STEP]:
-        pool = tx.pools_of([number]).get(number)
+        pool = tx.stock.pools_of([number]).get(number)
         if pool is not None:
             _inspect(tx, pool, pool.level(number), context, now=now)
 
@@ -85,8 +85,8 @@ def _inspect(tx: Transaction, pool: Pool, level: Level, context: Context, *, now
     contest = find_contest(level.id, _history(tx, pool, level, context, now=now))
     if contest is None:
         return
-    tx.save_outcomes([stop(pool, level, contest, now=now)], now=now)
-    ask_to_resume(tx, tx.findings_on([subject_of(pool.id)]), context.ids, now=now)
+    tx.stock.save_outcomes([stop(pool, level, contest, now=now)], now=now)
+    ask_to_resume(tx, tx.findings.findings_on([subject_of(pool.id)]), context.ids, now=now)
     log.warning(
         "%s is not updated any more: somebody else keeps changing it",
         pool.title,
@@ -103,16 +103,18 @@ def _history(
     until = now - context.config.breaker.order_grace if known else now
     times = (
         now - CONTEST_WINDOW,
-        tx.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER,
-        tx.decided_at([pool.id]).get(pool.id, NEVER),
+        tx.contests.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER,
+        tx.receipts.decided_at([pool.id]).get(pool.id, NEVER),
     )
     since = max(times)
-    moves = tx.recent_movements(pool, since=since, until=until)
+    moves = tx.contests.recent_movements(pool, since=since, until=until)
     order_events = (
-        tx.order_events_of([each.id for each in pool.levels], since=since) if moves else {}
+        tx.order_events.order_events_of([each.id for each in pool.levels], since=since)
+        if moves
+        else {}
     )
     return ContestHistory(
-        writes=tx.recent_writes(level, since=since, until=until),
+        writes=tx.contests.recent_writes(level, since=since, until=until),
         moves=explain_leniently(moves, order_events, level.id),
         orders_seen=known and _orders_reported_since(tx, level, moves),
         brought_back=any(
@@ -126,5 +128,5 @@ def _history(
 def _orders_reported_since(tx: Transaction, level: Level, moves: Sequence[CountedMovement]) -> bool:
     """Whether a level's store has told us of an order since the level moved last."""
     times = [each.seen_at or each.at for each in moves if each.level == level.id]
-    reported_until = tx.newest_order_at(level.key.store)
+    reported_until = tx.contests.newest_order_at(level.key.store)
     return bool(times) and reported_until is not None and reported_until >= times[-1]

@@ -26,8 +26,7 @@ from sync_core.domain.values import (
     LevelId,
 )
 from sync_core.errors import NoDatabase
-from sync_core.ports import LONG_TRANSACTION_SECONDS, Transaction
-from sync_core.proposals import ApprovedProposal
+from sync_core.ports import LONG_TRANSACTION_SECONDS, ApprovedProposal, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.decision_handlers import (
     RETRY_SILENT_SECONDS,
@@ -77,7 +76,7 @@ class Decider:
         await context.database.transaction(partial(ask_about_breakers, ids=context.ids, now=now))
         await context.database.transaction(partial(ask_about_contests, ids=context.ids, now=now))
         await context.database.transaction(self._notify)
-        due = await context.database.transaction(lambda tx: tx.next_approved())
+        due = await context.database.transaction(lambda tx: tx.proposals.next_approved())
         return None if due is None else max(0.0, (due - context.clock.now()).total_seconds())
 
     async def _carry_out_isolated(
@@ -109,8 +108,8 @@ class Decider:
             return []
 
     def _due(self, now: datetime, tx: Transaction) -> list[ApprovedProposal]:
-        tx.expire_proposals(now=now)
-        return tx.approved(now=now, limit=MAX_PROPOSALS_PER_ROUND)
+        tx.proposals.expire_proposals(now=now)
+        return tx.proposals.approved(now=now, limit=MAX_PROPOSALS_PER_ROUND)
 
     def _carry_out(
         self, wanted: Sequence[ApprovedProposal], found: LevelReadings, tx: Transaction
@@ -120,14 +119,17 @@ class Decider:
         again: list[tuple[int | None, LevelId]] = []
         by_receipt: dict[int, set[int]] = {}  # pools that a receipt has settled in this commit
         for each in wanted:
-            if not tx.lock_proposal(each.proposal.id):
+            if not tx.proposals.lock_proposal(each.proposal.id):
                 continue  # another process has carried it out
             settled = by_receipt.setdefault(each.receipt, set())
             result = self._carry_out_one(each, found, settled, tx, now)
             if isinstance(result, float):
                 self._postpone(each, found, result, tx=tx, now=now)
                 continue
-            if tx.close_proposal(each.proposal.id, result=result.to_json()) and result.again:
+            if (
+                tx.proposals.close_proposal(each.proposal.id, result=result.to_json())
+                and result.again
+            ):
                 again.append((each.proposal.report, result.again))
         return again
 
@@ -149,9 +151,9 @@ class Decider:
         since = _tried_since(each.proposal) or now
         if now - since < GIVE_UP_AFTER:
             until = now + timedelta(seconds=seconds)
-            tx.postpone_proposal(each.proposal.id, until=until, why=why, since=since)
+            tx.proposals.postpone_proposal(each.proposal.id, until=until, why=why, since=since)
         else:
-            tx.close_proposal(
+            tx.proposals.close_proposal(
                 each.proposal.id, result=DecisionResult(done=False, why=why).to_json()
             )
 
@@ -186,11 +188,11 @@ class Decider:
     def _notify(self, tx: Transaction) -> None:
         """Tell people of receipts whose every line has its result."""
         now = self._context.clock.now()
-        for number in tx.unnotified_receipts():
-            receipt = tx.receipt(number)
-            if receipt is None or not tx.mark_receipt_notified(number):
+        for number in tx.receipts.unnotified_receipts():
+            receipt = tx.receipts.receipt(number)
+            if receipt is None or not tx.receipts.mark_receipt_notified(number):
                 continue
-            proposal = tx.first_proposal_of(number)
+            proposal = tx.receipts.first_proposal_of(number)
             facts: dict[str, str | int | float | bool | None] = {"receipt": number}
             if proposal is not None:
                 facts |= {
@@ -201,7 +203,7 @@ class Decider:
                     "about": str(proposal.facts.get("subject") or ""),
                 }
             done = Event(kind="decided", subject=f"receipt:{number}", facts=facts)
-            tx.notify_once([done], now=now)
+            tx.notifications.notify_once([done], now=now)
 
 
 def _tried_since(proposal: Proposal) -> datetime | None:
@@ -218,7 +220,7 @@ def _other_fix(proposal: Proposal, tx: Transaction, now: datetime) -> DecisionRe
         case Choice.RESUME:
             return resume_contested(proposal, tx, now)
         case choice if choice in MUTED_FOR and proposal.finding is not None:
-            tx.mute(proposal.finding, until=now + MUTED_FOR[choice])
+            tx.findings.mute(proposal.finding, until=now + MUTED_FOR[choice])
             return DecisionResult(done=True)
     return DecisionResult(done=False, why=NOTHING_TO_DO)
 

@@ -22,8 +22,7 @@ from sync_core.domain.values import (
     PoolId,
     Role,
 )
-from sync_core.ports import Transaction
-from sync_core.proposals import ApprovedProposal, ReportRequest
+from sync_core.ports import ApprovedProposal, ReportRequest, Transaction
 from sync_core.workers.outcomes import recheck_oversold
 
 BREAKER_IS_OVER = "the safety stop is over: nothing is left to decide"
@@ -56,7 +55,9 @@ def change_mode(proposal: Proposal, tx: Transaction, ids: Ids, now: datetime) ->
     """Change the mode of the connections that were shown, if they still are in those modes."""
     mode = Mode(str(proposal.facts["mode"]))
     before = _texts(proposal.facts["before"])
-    modes = {each.alias: each.mode.value for each in tx.stores() if each.role is not Role.SOURCE}
+    modes = {
+        each.alias: each.mode.value for each in tx.stores.stores() if each.role is not Role.SOURCE
+    }
     other = [alias for alias, was in before.items() if modes.get(Alias(alias)) != was]
     if other:
         return DecisionResult(done=False, why=f"the mode of {', '.join(other)} has changed since")
@@ -72,7 +73,7 @@ def request_baselines(
     """Change the mode of stores; where it is not off, a report follows when all have met."""
     for alias in stores:
         with recheck_oversold(tx, alias, now=now):  # without this store, it may be a pre-sale
-            tx.request_baseline(alias, mode, by=by, now=now)
+            tx.baselines.request_baseline(alias, mode, by=by, now=now)
     if not stores:
         return
     facts: dict[str, str | int | float | bool | None] = {
@@ -83,28 +84,28 @@ def request_baselines(
     if mode is not Mode.OFF:
         kept = {"stores": list(stores), "mode": mode.value}
         request = ReportRequest(kind=ReportKind.BASELINE, token=token, by=by, facts=kept)
-        facts["report"], _ = tx.request_report(request, now=now)
-    tx.notify_once([Event(kind="mode", subject="mode", facts=facts)], now=now)
+        facts["report"], _ = tx.reports.request_report(request, now=now)
+    tx.notifications.notify_once([Event(kind="mode", subject="mode", facts=facts)], now=now)
 
 
 def undo_receipt(each: ApprovedProposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Take back what a receipt did, pool by pool, as deltas."""
-    effects = tx.effects(int(str(each.proposal.facts["receipt"])))
+    effects = tx.receipts.effects(int(str(each.proposal.facts["receipt"])))
     why: list[str] = []
     writes: list[Write] = []
     moved = 0
     pools = pools_of_effects(tx, effects)
     for effect in effects:
         again = effect.pool not in pools  # this very commit has changed it
-        pool = tx.pools([effect.pool])[effect.pool] if again else pools.pop(effect.pool)
+        pool = tx.stock.pools([effect.pool])[effect.pool] if again else pools.pop(effect.pool)
         did = try_undo(effect, pool, tx, now=now)
         if isinstance(did, str):
             why.append(did)
             continue
         outcome, inverse = did
-        tx.save_outcomes([outcome], now=now)
+        tx.stock.save_outcomes([outcome], now=now)
         shared = outcome.pool.shared or 0
-        tx.save_effect(each.receipt, each.proposal.id, inverse, shared, now=now)
+        tx.receipts.save_effect(each.receipt, each.proposal.id, inverse, shared, now=now)
         moved += inverse.moved
         writes += pending_writes(outcome.pool)
     return DecisionResult(
@@ -116,7 +117,7 @@ def try_undo(
     effect: Effect, pool: Pool, tx: Transaction, *, now: datetime
 ) -> tuple[Outcome, Effect] | str:
     """Return what taking back one effect comes to, or why it cannot be; nothing is kept."""
-    did = SAFETY_STOP_FIRST if tx.has_open_breaker(pool.id) else undo(pool, effect, now=now)
+    did = SAFETY_STOP_FIRST if tx.breaker.has_open_breaker(pool.id) else undo(pool, effect, now=now)
     return f"{pool.title}: {did}" if isinstance(did, str) else did
 
 
@@ -125,7 +126,7 @@ def pools_of_effects(tx: Transaction, effects: Sequence[Effect]) -> dict[PoolId,
     found: dict[PoolId, Pool] = {}
     wanted = list(dict.fromkeys(each.pool for each in effects))
     for start in range(0, len(wanted), POOLS_PER_QUERY):
-        found |= tx.pools(wanted[start : start + POOLS_PER_QUERY])
+        found |= tx.stock.pools(wanted[start : start + POOLS_PER_QUERY])
     return found
 
 
@@ -143,11 +144,11 @@ def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> Decisio
     items = {
         Alias(store): ItemId(int(item)) for store, item in _texts(proposal.facts["link"]).items()
     }
-    taken = tx.level_keys({store: [item] for store, item in items.items()})
+    taken = tx.stock.level_keys({store: [item] for store, item in items.items()})
     if taken:
         return DecisionResult(done=False, why="one of them is synced with another product already")
     new = []
-    for location_group in tx.location_groups():
+    for location_group in tx.location_groups.location_groups():
         level_keys = tuple(
             LevelKey(store=store, item=item, location=location_group.locations[store])
             for store, item in items.items()
@@ -163,20 +164,20 @@ def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> Decisio
         return DecisionResult(
             done=False, why="their stores have no shared location: see /tipo locations"
         )
-    tx.assign_pools(PoolAssignment(new=tuple(new)), now=now)
+    tx.stock.assign_pools(PoolAssignment(new=tuple(new)), now=now)
     if proposal.finding is not None:
-        tx.close_findings([proposal.finding], now=now)
+        tx.findings.close_findings([proposal.finding], now=now)
     return DecisionResult(done=True)
 
 
 def resume_contested(proposal: Proposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Write to a pool's contested levels again: what is pending, once each has been read."""
     number = pool_of(str(proposal.facts["subject"]))
-    pool = tx.pools([number]).get(number)
+    pool = tx.stock.pools([number]).get(number)
     stopped = [] if pool is None else contested(pool)
     if pool is None or not stopped:
         return DecisionResult(done=False, why="it is not stopped any more")
-    tx.save_outcomes([resume(pool, now=now)], now=now)
+    tx.stock.save_outcomes([resume(pool, now=now)], now=now)
     return DecisionResult(done=True, writes=tuple(pending_writes(pool.with_levels(stopped))))
 
 
@@ -185,13 +186,13 @@ def resolve_breaker(each: ApprovedProposal, tx: Transaction, now: datetime) -> D
     subject = str(each.proposal.facts["subject"])
     match each.proposal.choice:
         case Choice.RELEASE:
-            count = tx.release_breaker(subject, now=now)
+            count = tx.breaker.release_breaker(subject, now=now)
             return DecisionResult(done=count > 0, why="" if count else BREAKER_IS_OVER, pools=count)
         case Choice.DISCARD:
-            effects = tx.discard_breaker(subject, now=now)
+            effects = tx.breaker.discard_breaker(subject, now=now)
             for number, effect in effects:
-                shared = tx.pools([number])[number].shared or 0
-                tx.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
+                shared = tx.stock.pools([number])[number].shared or 0
+                tx.receipts.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
             moved = sum(effect.moved for _, effect in effects)
             n = len(effects)
             return DecisionResult(
@@ -199,7 +200,7 @@ def resolve_breaker(each: ApprovedProposal, tx: Transaction, now: datetime) -> D
             )
         case _:
             by = each.proposal.by.name if each.proposal.by is not None else ""
-            is_open = tx.investigate_breaker(subject, by, now=now)
+            is_open = tx.breaker.investigate_breaker(subject, by, now=now)
             return DecisionResult(done=is_open, why="" if is_open else BREAKER_IS_OVER)
 
 

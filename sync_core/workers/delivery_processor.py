@@ -105,7 +105,9 @@ class DeliveryProcessor:
             log.exception(
                 "a page of deliveries does not fold", extra={"event": "delivery_page_failed"}
             )
-            page = await transaction(lambda tx: [each.id for each in tx.unhandled(limit)])
+            page = await transaction(
+                lambda tx: [each.id for each in tx.deliveries.unhandled(limit)]
+            )
             return await self._bisect(page)
 
     async def _bisect(self, page: Sequence[int]) -> ProcessingResult:
@@ -132,14 +134,16 @@ class DeliveryProcessor:
     def _process(self, tx: Transaction, only: Sequence[int] | None = None) -> ProcessingResult:
         context = self._context
         now = context.clock.now()
-        deliveries = tx.unhandled(context.config.deliveries_per_round, only=only)
+        deliveries = tx.deliveries.unhandled(context.config.deliveries_per_round, only=only)
         parsed = [(each, self._parse(each, tx, now)) for each in deliveries]
         seen = [event for _, event in parsed if isinstance(event, Observation)]
         outcomes = account_observations(tx, seen, context, now)
         products = False
         for delivery, event in parsed:
             products |= _apply(tx, delivery, event, now)
-        tx.mark_handled([each.id for each, event in parsed if event is not None], now=now)
+        tx.deliveries.mark_handled(
+            [each.id for each, event in parsed if event is not None], now=now
+        )
         notify_quarantined(tx, {each.store for each in deliveries if each.quarantine}, now=now)
         order_events = [
             order_event
@@ -151,7 +155,7 @@ class DeliveryProcessor:
             tx, outcomes, context, now=now, order_events=order_events, decides_waiting=True
         )
         if order_events:
-            tx.add_oversold_orders(now=now)
+            tx.order_events.add_oversold_orders(now=now)
         return ProcessingResult(
             taken=len(deliveries),
             products=products,
@@ -186,7 +190,7 @@ class DeliveryProcessor:
 
 def _quarantine(tx: Transaction, delivery: int, why: str, now: datetime) -> None:
     """Keep a delivery out of the way, and tell people."""
-    store = tx.quarantine(delivery, why, now=now)
+    store = tx.deliveries.quarantine(delivery, why, now=now)
     if store is not None:
         notify_quarantined(tx, {store}, now=now)
 
@@ -194,8 +198,8 @@ def _quarantine(tx: Transaction, delivery: int, why: str, now: datetime) -> None
 def notify_quarantined(tx: Transaction, stores: Iterable[Alias], *, now: datetime) -> None:
     """Tell people how many deliveries of these stores are set aside by now."""
     for store in sorted(stores):
-        tx.lock_store(store)  # of two who count at once, one sees the other's
-        count, oldest = tx.quarantined_deliveries(store, limit=1)
+        tx.stores.lock_store(store)  # of two who count at once, one sees the other's
+        count, oldest = tx.deliveries.quarantined_deliveries(store, limit=1)
         facts: dict[str, str | int | float | bool | None] = {"store": store, "count": count}
         for each in oldest:
             facts |= {"topic": each.topic, "why": each.why}
@@ -206,14 +210,14 @@ def notify_quarantined(tx: Transaction, stores: Iterable[Alias], *, now: datetim
             facts=facts,
             resolved=not count,
         )
-        tx.notify([events], now=now)
+        tx.notifications.notify([events], now=now)
 
 
 def account_observations(
     tx: Transaction, seen: Sequence[Observation], context: Context, now: datetime
 ) -> list[Outcome]:
     """Account for observations in the order in which they came; return what became of it."""
-    pools = tx.pools_by_key(each.key for each in seen)
+    pools = tx.stock.pools_by_key(each.key for each in seen)
     latest = {pool.id: pool for pool in pools.values()}
     outcomes: list[Outcome] = []
     for each in seen:
@@ -229,14 +233,14 @@ def _apply(tx: Transaction, delivery: Delivery, event: WebhookEvent | None, now:
     """Keep what is not a quantity; return whether the catalogue must be read."""
     match event:
         case OrderEvents(order_events=order_events):
-            tx.save_order_events(order_events)
+            tx.order_events.save_order_events(order_events)
         case AppUninstalled():
-            tx.block_store(delivery.store, "the app was uninstalled from the store", now=now)
+            tx.stores.block_store(delivery.store, "the app was uninstalled from the store", now=now)
         case ProductChanged() if _is_new(tx, event):
-            tx.enqueue_product(delivery.store, event.product_id, now=now)
+            tx.catalogue.enqueue_product(delivery.store, event.product_id, now=now)
             return True
         case ProductDeleted(product_id=product):
-            tx.enqueue_product(delivery.store, product, now=now)
+            tx.catalogue.enqueue_product(delivery.store, product, now=now)
             return True
         case _:
             pass
@@ -245,7 +249,7 @@ def _apply(tx: Transaction, delivery: Delivery, event: WebhookEvent | None, now:
 
 def _is_new(tx: Transaction, event: ProductChanged) -> bool:
     """Whether a product webhook says anything new: most only mean that stock has moved."""
-    known = tx.variants_of(event.store, event.product_id)
+    known = tx.catalogue.variants_of(event.store, event.product_id)
     policies = {each.item: each.policy.value for each in known}
     described = {
         (

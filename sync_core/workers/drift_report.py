@@ -34,8 +34,7 @@ from sync_core.domain.proposals import (
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, Event, LevelId, Severity
 from sync_core.errors import NotCompared, StoreError, cut
-from sync_core.ports import Database, Transaction
-from sync_core.proposals import DecisionRecord, Draft
+from sync_core.ports import Database, DecisionRecord, Draft, Transaction
 from sync_core.workers.auditor import audit_all
 from sync_core.workers.context import Context
 from sync_core.workers.proposer import REPORT_LEASE, Examination, Proposer
@@ -65,10 +64,10 @@ class Reporter:
         context = self._context
         now = context.clock.now()
         report = await context.database.transaction(
-            lambda tx: tx.claim_report(now=now, until=now + REPORT_LEASE)
+            lambda tx: tx.reports.claim_report(now=now, until=now + REPORT_LEASE)
         )
         if report is None:
-            due = await context.database.transaction(lambda tx: tx.next_report())
+            due = await context.database.transaction(lambda tx: tx.reports.next_report())
             return None if due is None else max(1.0, (due - now).total_seconds())
         try:
             return await self._make(report)
@@ -154,8 +153,8 @@ class Reporter:
             recommended=Choice.CONFIRM,
         )
         until = now + CONFIRM_WITHIN
-        tx.propose([(draft, token)], report=report.id, now=now, expires_at=until)
-        tx.add_report_facts(report.id, {"proposal": token})
+        tx.proposals.propose([(draft, token)], report=report.id, now=now, expires_at=until)
+        tx.reports.add_report_facts(report.id, {"proposal": token})
 
     # -- without comparing
     async def _after_baseline(self, report: Report) -> float:
@@ -164,7 +163,7 @@ class Reporter:
         now = context.clock.now()
         stores = [Alias(str(each)) for each in _list(report.facts["stores"])]
         baselines = await context.database.transaction(
-            lambda tx: [tx.baseline_progress(each) for each in stores]
+            lambda tx: [tx.baselines.baseline_progress(each) for each in stores]
         )
         waiting = sum(each.waiting for each in baselines)
         if waiting and now - report.wanted_at < BASELINE_REPORT_WITHIN:
@@ -173,7 +172,7 @@ class Reporter:
             }
             until = now + timedelta(seconds=BASELINE_POLL_SECONDS)
             await context.database.transaction(
-                lambda tx: tx.update_report(
+                lambda tx: tx.reports.update_report(
                     report.id, ReportState.READING, progress=words, until=until
                 )
             )
@@ -203,18 +202,18 @@ class Reporter:
 
     def _close(self, report: Report, summary: Mapping[str, object], tx: Transaction) -> None:
         now = self._context.clock.now()
-        counts, new = tx.count_findings(now=now), tx.count_new(report.id)
+        counts, new = tx.findings.count_findings(now=now), tx.reports.count_new(report.id)
         facts = {**summary, "counts": counts, "new": new}
-        tx.finish_report(report.id, now=now, summary=facts)
+        tx.reports.finish_report(report.id, now=now, summary=facts)
         if report.kind is ReportKind.NIGHT:
             self._approve(report, tx, now)
-        tx.notify_once(report_events(tx, report), now=now)
+        tx.notifications.notify_once(report_events(tx, report), now=now)
 
     def _approve(self, report: Report, tx: Transaction, now: datetime) -> None:
         """Approve what the settings say needs no person."""
         auto = self._context.auto
-        holder = tx.latest_report() or report.id
-        _, some = tx.proposals(holder, limit=MAX_OPEN_FINDINGS, open_only=True)
+        holder = tx.reports.latest_report() or report.id
+        _, some = tx.proposals.proposals(holder, limit=MAX_OPEN_FINDINGS, open_only=True)
         wanted: dict[int, tuple[Choice, int | None]] = {
             each.id: (each.recommended, None)
             for each in some
@@ -225,7 +224,7 @@ class Reporter:
             signed = DecisionRecord(
                 kind=ProposalKind.FIX, choice=Choice.ACCEPT, by=TIPO, rule="the settings allow it"
             )
-            tx.decide(signed, wanted, now=now)
+            tx.proposals.decide(signed, wanted, now=now)
 
     async def _failed(self, report: Report, why: str) -> float:
         """Try again later, or say that it cannot be made."""
@@ -234,14 +233,14 @@ class Reporter:
         now = context.clock.now()
 
         def work(tx: Transaction) -> float:
-            tried = tx.postpone_report(report.id, until=now, why=why)
+            tried = tx.reports.postpone_report(report.id, until=now, why=why)
             if tried <= len(RETRY_AFTER_SECONDS):
                 wait = RETRY_AFTER_SECONDS[tried - 1]
                 until = now + timedelta(seconds=wait)
-                tx.update_report(report.id, report.state, until=until)
+                tx.reports.update_report(report.id, report.state, until=until)
                 return wait
-            tx.finish_report(report.id, now=now, why_failed=why)
-            tx.notify_once(report_events(tx, report, failed=why), now=now)
+            tx.reports.finish_report(report.id, now=now, why_failed=why)
+            tx.notifications.notify_once(report_events(tx, report, failed=why), now=now)
             return 0.0
 
         return await context.database.transaction(work)
@@ -257,16 +256,16 @@ async def report_open_findings(
 
     def close(tx: Transaction) -> None:
         now = clock.now()
-        counts = tx.count_findings(now=now)
+        counts = tx.findings.count_findings(now=now)
         summary = {"unread": _unanswered(total), "counts": counts}
-        tx.finish_report(report, now=now, summary=summary)
+        tx.reports.finish_report(report, now=now, summary=summary)
 
     await database.transaction(close)
 
 
 def _levels_with_findings(tx: Transaction, *, after: int = 0) -> tuple[list[LevelId], int | None]:
     """Return levels about which a finding is open, and after which finding there are more."""
-    found = tx.findings_by(kinds=LEVEL_KINDS, after=after, limit=MAX_OPEN_FINDINGS)
+    found = tx.findings.findings_by(kinds=LEVEL_KINDS, after=after, limit=MAX_OPEN_FINDINGS)
     levels = {
         LevelId(int(each.subject.removeprefix("level:"))): None
         for each in found
@@ -288,7 +287,7 @@ def report_events(tx: Transaction, report: Report, *, failed: str = "") -> list[
 
     A preflight's report goes to whoever wants the change, which its own facts say.
     """
-    now = tx.report(report.id) or report  # somebody may have joined it meanwhile
+    now = tx.reports.report(report.id) or report  # somebody may have joined it meanwhile
     askers = now.facts.get("askers")
     answers = [_answer(now, dict(each)) for each in askers] if isinstance(askers, list) else []
     is_news = now.kind is not ReportKind.CHECK or (not answers if failed else now.open > 0)

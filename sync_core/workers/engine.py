@@ -149,11 +149,13 @@ class Engine:
         why = cut(str(exc))
         if isinstance(exc, AccessLost | WrongShop):
             await self._context.database.transaction(
-                lambda tx: tx.block_store(store.alias, why, now=now)
+                lambda tx: tx.stores.block_store(store.alias, why, now=now)
             )
             return BLOCKED_RETRY_SECONDS
         if isinstance(exc, Refused):
             events = request_refused(store.alias, why)
-            await self._context.database.transaction(lambda tx: tx.notify([events], now=now))
+            await self._context.database.transaction(
+                lambda tx: tx.notifications.notify([events], now=now)
+            )
             return BLOCKED_RETRY_SECONDS
         return await self._context.availability.failed(store.alias, exc)

@@ -89,13 +89,15 @@ class LeaseKeeper:
         """
         context, alias = self._context, self._store.alias
         if self._is_new:
-            context.permits.remember(await context.database.transaction(lambda tx: tx.lease(alias)))
+            context.permits.remember(
+                await context.database.transaction(lambda tx: tx.leases.lease(alias))
+            )
             self._is_new = False
         if alias not in context.identified:
             return NOT_IDENTIFIED_SECONDS
         wait = self._due_at - context.clock.monotonic()
         if wait > 0:
-            noted = await context.database.transaction(lambda tx: tx.lease(alias))
+            noted = await context.database.transaction(lambda tx: tx.leases.lease(alias))
             if noted.state is not LeaseState.TAKING_OVER or self._writes_from is not None:
                 return wait
         wait = await self._try_round()
@@ -127,7 +129,7 @@ class LeaseKeeper:
         except StoreError as exc:
             # Perhaps it was written all the same: the mark must be read before the next try.
             self._held = None
-            state = await context.database.transaction(lambda tx: tx.store(alias))
+            state = await context.database.transaction(lambda tx: tx.stores.store(alias))
             if state.blocked_since is None:  # else people know that nothing is written there
                 await self._updates.failed(alias, exc)
             if isinstance(exc, Refused):
@@ -147,7 +149,7 @@ class LeaseKeeper:
         if not self._is_weak or self._context.clock.monotonic() < self._full_at:
             return wait
         alias = self._store.alias
-        noted = await self._context.database.transaction(lambda tx: tx.lease(alias))
+        noted = await self._context.database.transaction(lambda tx: tx.leases.lease(alias))
         if noted.state is not LeaseState.OURS:
             return wait
         self._is_weak, self._held = False, None
@@ -186,9 +188,9 @@ class LeaseKeeper:
         A person who was asked still has to answer, also where the mark has gone meanwhile.
         """
         alias, ids = self._store.alias, self._context.ids
-        instance = tx.instance(ids.new())
-        noted = tx.lease(alias)
-        claim = claim_of(held.mark, tx.recorded(alias))
+        instance = tx.leases.instance(ids.new())
+        noted = tx.leases.lease(alias)
+        claim = claim_of(held.mark, tx.leases.recorded(alias))
         if noted.state is LeaseState.TAKING_OVER:
             # Once our mark was there, any other one is that of somebody who came after us.
             may_take = claim.may_write or self._writes_from is None
@@ -197,7 +199,7 @@ class LeaseKeeper:
         if not may_take:
             return claim, noted, None
         mark = LeaseMark(instance=instance, renewal=ids.new(), at=self._context.clock.now())
-        tx.begin_renewal(alias, mark.renewal)
+        tx.leases.begin_renewal(alias, mark.renewal)
         return claim, noted, mark
 
     def _marks(self) -> Store | SubscriptionMark:
@@ -230,24 +232,24 @@ class LeaseKeeper:
     def _finish_takeover(self, tx: Transaction) -> bool:
         """Take numbers as they are, once, whichever process comes first; whether that is done."""
         alias, now = self._store.alias, self._context.clock.now()
-        ended = tx.end_takeover(alias, now=now)
+        ended = tx.leases.end_takeover(alias, now=now)
         if ended is None or ended.reason is None:
-            return tx.lease(alias).state is LeaseState.OURS
+            return tx.leases.lease(alias).state is LeaseState.OURS
         store = alias if ended.reason is LeaseState.FOREIGN else None
         with recheck_oversold(tx, store, now=now):
-            tx.reset_baselines(store, now=now)
-        for breaker in tx.breakers():
-            if not tx.withheld(breaker.subject):
+            tx.baselines.reset_baselines(store, now=now)
+        for breaker in tx.breaker.breakers():
+            if not tx.withheld.withheld(breaker.subject):
                 gone = {"store": breaker.store, "ended": "baseline"}
-                tx.close_breaker(breaker.subject, gone, now=now)
-        tx.save_baseline(store, ended.reason.value, ended.by, now=now)
+                tx.breaker.close_breaker(breaker.subject, gone, now=now)
+        tx.baselines.save_baseline(store, ended.reason.value, ended.by, now=now)
         taken = Event(
             kind="baseline",
             subject="baseline",
             facts={"store": store, "by": ended.by, "reason": ended.reason.value},
         )
-        tx.notify_once([taken], now=now)
-        tx.notify(lease_news(tx.leases().values()), now=now)
+        tx.notifications.notify_once([taken], now=now)
+        tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
         log.warning(
             "a new baseline of %s",
             store or "every store",
@@ -258,9 +260,9 @@ class LeaseKeeper:
     def _note_taken(self, mark: LeaseMark, tx: Transaction) -> None:
         """Note that the store has taken our mark; people are told where that is news."""
         alias, now = self._store.alias, self._context.clock.now()
-        tx.end_renewal(alias, mark.renewal)
-        if tx.note_lease(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
-            tx.notify(lease_news(tx.leases().values()), now=now)
+        tx.leases.end_renewal(alias, mark.renewal)
+        if tx.leases.note_lease(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
+            tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
 
     async def _stop_writing(self, claim: LeaseClaim, held: StoredMark, noted: LeaseView) -> float:
         """Write nothing, and ask people, once."""
@@ -272,10 +274,10 @@ class LeaseKeeper:
         def work(tx: Transaction) -> bool:
             now = context.clock.now()
             if noted.state is LeaseState.TAKING_OVER:
-                tx.lose_takeover(alias)
-            changed = tx.note_lease(alias, state, held.mark, weak=self._is_weak, now=now)
+                tx.leases.lose_takeover(alias)
+            changed = tx.leases.note_lease(alias, state, held.mark, weak=self._is_weak, now=now)
             if changed:
-                tx.notify(lease_news(tx.leases().values()), now=now)
+                tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
             return changed
 
         if await context.database.transaction(work):

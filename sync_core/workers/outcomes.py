@@ -54,13 +54,13 @@ def commit_outcomes(  # noqa: PLR0913  # each says what happened in this step
         reversed_levels: The levels of which we have just settled an update against the one before.
         decides_waiting: Whether to decide on what has waited long enough as well.
     """
-    tx.save_outcomes(outcomes, now=now)
+    tx.stock.save_outcomes(outcomes, now=now)
     moved = check_circuit_breakers(tx, outcomes, context, now=now, order_events=order_events)
     waited, next_in = (
         decide_waiting(tx, context, moved, now=now) if decides_waiting else (False, None)
     )
     stop_contested(tx, outcomes, context, now=now, reversed_levels=reversed_levels)
-    tx.count_traffic(moved, now=now)
+    tx.breaker.count_traffic(moved, now=now)
     emptied = any(each.emptied for each in moved.values())
     return Committed(emptied=emptied, waited=waited, next_in=next_in)
 
@@ -72,7 +72,7 @@ def recheck_oversold(tx: Transaction, store: Alias | None, *, now: datetime) -> 
     Levels may leave their pools, and pools may start over: each pool below zero with a level of
     that store, or of any, is judged by what it is afterwards.
     """
-    before = tx.pools(tx.below_zero(store))
+    before = tx.stock.pools(tx.stock.below_zero(store))
     yield
-    for pool in tx.pools(before).values():
-        tx.notify(oversold_events(before[pool.id], pool), now=now)
+    for pool in tx.stock.pools(before).values():
+        tx.notifications.notify(oversold_events(before[pool.id], pool), now=now)

@@ -24,8 +24,7 @@ from sync_core.domain.values import (
     Severity,
 )
 from sync_core.domain.views import Finding
-from sync_core.ports import Database, Store, Transaction
-from sync_core.proposals import Draft
+from sync_core.ports import Database, Draft, Store, Transaction
 from sync_core.workers.level_reader import LevelReadings, read_levels
 
 LEVELS_PER_STEP = 100  # levels looked at in one step
@@ -102,7 +101,7 @@ class Proposer:
         """Judge what was read, and keep what follows, in one commit."""
         now = self._clock.now()
         total = Examination(silent=dict(found.silent))
-        judged = _judged(tx.pools_of(levels), levels, found)
+        judged = _judged(tx.stock.pools_of(levels), levels, found)
         if not sure:
             total.doubtful = [level.id for said, _, level in judged if said is DriftVerdict.MISSED]
             judged = [each for each in judged if each[0] is not DriftVerdict.MISSED]
@@ -118,7 +117,7 @@ class Proposer:
         ]
         self._propose(tx, drafts, report, now)
         if report is not None:
-            tx.update_report(report, ReportState.READING, until=now + REPORT_LEASE)
+            tx.reports.update_report(report, ReportState.READING, until=now + REPORT_LEASE)
         return total
 
     def _propose(
@@ -127,7 +126,7 @@ class Proposer:
         """Keep proposals, each with a token of its own."""
         kept = [(each, self._ids.new()) for each in drafts]
         if kept:
-            tx.propose(kept, report=report, now=now, expires_at=now + FIX_OPEN_FOR)
+            tx.proposals.propose(kept, report=report, now=now, expires_at=now + FIX_OPEN_FOR)
 
     async def propose_others(self, report: int) -> None:
         """Propose something about every standing finding that is not about a level."""
@@ -141,7 +140,7 @@ class Proposer:
 
     def _propose_others(self, report: int, after: int, tx: Transaction) -> int | None:
         now = self._clock.now()
-        findings = tx.findings_by(after=after, limit=500)
+        findings = tx.findings.findings_by(after=after, limit=500)
         drafts = [
             _draft_for_other(each, _partners(tx, each))
             for each in findings
@@ -154,7 +153,7 @@ class Proposer:
 
 
 def _pools_of(levels: Sequence[LevelId], tx: Transaction) -> dict[LevelId, Pool]:
-    return tx.pools_of(levels)
+    return tx.stock.pools_of(levels)
 
 
 def _judged(
@@ -187,7 +186,7 @@ def _request_refresh(judged: Iterable[JudgedLevel], tx: Transaction, now: dateti
     for _, pool, level in judged:
         before = pools.get(pool.id, pool)
         pools[pool.id] = before.with_level(request_refresh(level, now=now))
-    tx.save_outcomes([Outcome(pool=each) for each in pools.values()], now=now)
+    tx.stock.save_outcomes([Outcome(pool=each) for each in pools.values()], now=now)
 
 
 def _update_findings(
@@ -199,13 +198,13 @@ def _update_findings(
         for each in judged
         if each[0] in (*FOUND_BY_COMPARING, DriftVerdict.DIFFERS)
     ]
-    tx.notify(events, now=now)
+    tx.notifications.notify(events, now=now)
     verdicts = {f"level:{each[2].id}": each for each in judged}
-    known = [(each, verdicts[each.subject]) for each in tx.findings_on(verdicts)]
+    known = [(each, verdicts[each.subject]) for each in tx.findings.findings_on(verdicts)]
     resolved = [
         each.id for each, of in known if each.kind in FOUND_BY_COMPARING and each.kind != of[0]
     ]
-    tx.close_findings(resolved, now=now)
+    tx.findings.close_findings(resolved, now=now)
     return known
 
 
@@ -241,7 +240,7 @@ def _explaining_order(
     """Return the order that explains a change nobody told us of, if one does."""
     if at is None or level.book is None:
         return None
-    return tx.cause_of(pool.id, level.key.store, shows - level.book, at)
+    return tx.order_events.cause_of(pool.id, level.key.store, shows - level.book, at)
 
 
 def _draft(finding: Finding, of: JudgedLevel, found: LevelReadings) -> Draft:
@@ -269,7 +268,7 @@ def _partners(tx: Transaction, finding: Finding) -> dict[Alias, ItemId]:
     if kind != "variant":
         return {}
     store, _, item = rest.partition(":")
-    return tx.partners(Alias(store), ItemId(int(item)))
+    return tx.catalogue.partners(Alias(store), ItemId(int(item)))
 
 
 def _draft_for_other(finding: Finding, partners: Mapping[Alias, ItemId]) -> Draft:

@@ -27,8 +27,7 @@ from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, W
 from sync_core.domain.quantities import outstanding, shared_by
 from sync_core.domain.suspension import ReadLag
 from sync_core.domain.values import Level, LevelId, Outcome, Pool, PoolId
-from sync_core.ports import Transaction
-from sync_core.proposals import ApprovedProposal
+from sync_core.ports import ApprovedProposal, Transaction
 from sync_core.workers.decision_handlers import (
     NUMBERS_CHANGED,
     RETRY_BUSY_SECONDS,
@@ -59,7 +58,7 @@ def levels_to_read(wanted: Sequence[ApprovedProposal], tx: Transaction) -> list[
         for each in wanted
         if each.proposal.kind is ProposalKind.FIX and each.proposal.choice in QUANTITIES
     ]
-    pools = tx.pools_of(numbers)
+    pools = tx.stock.pools_of(numbers)
     found = {each.id: each for level, pool in pools.items() for each in participants(pool, level)}
     for each in wanted:
         if each.proposal.kind is ProposalKind.PACK:
@@ -69,7 +68,7 @@ def levels_to_read(wanted: Sequence[ApprovedProposal], tx: Transaction) -> list[
 
 def _levels_to_repack(proposal: Proposal, tx: Transaction) -> list[Level]:
     wanted = packings_from_json(proposal)
-    pools = tx.pools([number for number, _ in wanted])
+    pools = tx.stock.pools([number for number, _ in wanted])
     return [
         level
         for number, packing in wanted
@@ -95,7 +94,7 @@ def set_quantity(
     part = participants(pool, number)
     if any(level.key.store in found.silent for level in part):
         return RETRY_SILENT_SECONDS
-    is_asked = tx.has_open_breaker(pool.id)
+    is_asked = tx.breaker.has_open_breaker(pool.id)
     chosen = (
         SAFETY_STOP_FIRST if is_asked else _choice_in_numbers(each, pool, again=pool.id in settled)
     )
@@ -128,11 +127,11 @@ def _as_of(
 
 def _pool_of(number: LevelId, tx: Transaction, now: datetime) -> Pool | None:
     """Return the pool of a level; one whose books don't add up waits for no write that is lost."""
-    pool = tx.pools_of([number]).get(number)
+    pool = tx.stock.pools_of([number]).get(number)
     if pool is None or not is_stopped(pool):
         return pool
-    tx.close_orphaned(pool.id, now=now)
-    return tx.pools([pool.id])[pool.id]
+    tx.audit.close_orphaned(pool.id, now=now)
+    return tx.stock.pools([pool.id])[pool.id]
 
 
 def level_of(proposal: Proposal) -> LevelId:
@@ -220,10 +219,10 @@ def _save(
     writes = _writes(outcome.pool, before)
     if not _are_as_shown(proposal, writes):  # a buffer was set meanwhile, for one
         return DecisionResult(done=False, why=NUMBERS_CHANGED, again=level_of(proposal))
-    tx.save_outcomes([outcome], now=now)
-    tx.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)
+    tx.stock.save_outcomes([outcome], now=now)
+    tx.receipts.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)
     if proposal.finding is not None:
-        tx.close_findings([proposal.finding], now=now)
+        tx.findings.close_findings([proposal.finding], now=now)
     return DecisionResult(done=True, moved=effect.moved, writes=writes)
 
 
@@ -265,7 +264,7 @@ def set_pack(
 ) -> DecisionResult | float:
     """Change pack sizes; return what came of it, or seconds to wait."""
     wanted = packings_from_json(each.proposal)
-    pools = tx.pools([number for number, _ in wanted])
+    pools = tx.stock.pools([number for number, _ in wanted])
     done: list[Repacked] = []
     writes: list[Write] = []
     for number, packing in wanted:
@@ -277,10 +276,10 @@ def set_pack(
     if not set(writes) <= set(each.proposal.options[0].writes):
         return DecisionResult(done=False, why=NUMBERS_CHANGED)
     for outcome, effects in done:
-        tx.save_outcomes([outcome], now=now)
+        tx.stock.save_outcomes([outcome], now=now)
         shared = outcome.pool.shared or 0
         for effect in effects:
-            tx.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
+            tx.receipts.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
     return DecisionResult(done=True, writes=tuple(writes))
 
 

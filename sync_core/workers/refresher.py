@@ -71,11 +71,13 @@ class Refresher:
     ) -> tuple[list[RefreshRequest], datetime | None, Collection[LevelId]]:
         """Return the looks that are due, when the next one is, and what could not be read."""
         alias = self._store.alias
-        unread = tx.unread_levels(alias)
+        unread = tx.refreshes.unread_levels(alias)
         if unread:
             self._forget(tx)
-        requests = tx.due_refreshes(alias, now=now, limit=self._context.config.levels_per_round)
-        return requests, None if requests else tx.next_refresh(alias), unread
+        requests = tx.refreshes.due_refreshes(
+            alias, now=now, limit=self._context.config.levels_per_round
+        )
+        return requests, None if requests else tx.refreshes.next_refresh(alias), unread
 
     async def _read_levels(self, location: LocationId, requests: Sequence[RefreshRequest]) -> None:
         """Read levels of one location, and put off those that cannot be read: the table."""
@@ -124,7 +126,7 @@ class Refresher:
         """Account for what was read; return whether something may wait to be explained."""
         context = self._context
         now = context.clock.now()
-        pools = tx.pools_of(each.level for each in requests)
+        pools = tx.stock.pools_of(each.level for each in requests)
         read_lag = context.config.read_lag
         # These are levels of one store, and a pool has one of each: no outcome builds on another.
         outcomes = [
@@ -136,8 +138,8 @@ class Refresher:
     def _postpone(self, requests: Sequence[RefreshRequest], tx: Transaction) -> None:
         """Read levels later."""
         now = self._context.clock.now()
-        known = tx.unread_levels(self._store.alias)
-        pools = tx.pools_of(each.level for each in requests)
+        known = tx.refreshes.unread_levels(self._store.alias)
+        pools = tx.stock.pools_of(each.level for each in requests)
         later: list[Outcome] = []
         failed: list[UnreadLevel] = []
         for each in requests:
@@ -152,12 +154,12 @@ class Refresher:
             failed.append(
                 UnreadLevel(level=each.level, location=each.key.location, attempts=before + 1)
             )
-        tx.save_outcomes(later, now=now)
-        tx.save_unread_levels(self._store.alias, failed)
+        tx.stock.save_outcomes(later, now=now)
+        tx.refreshes.save_unread_levels(self._store.alias, failed)
 
     def _forget(self, tx: Transaction) -> None:
         """Forget what is unread no more, and say so."""
-        ended = tx.forget_read_levels(self._store.alias)
+        ended = tx.refreshes.forget_read_levels(self._store.alias)
         self._notify(
             {each.location for each in ended if each.attempts >= NOTIFY_AFTER_ATTEMPTS}, tx
         )
@@ -165,7 +167,7 @@ class Refresher:
     def _notify(self, locations: Iterable[LocationId], tx: Transaction, why: str = "") -> None:
         """Say what cannot be read at locations, or that all of it can."""
         alias, now = self._store.alias, self._context.clock.now()
-        unread = tx.unread_levels(alias).values()
+        unread = tx.refreshes.unread_levels(alias).values()
         for location in sorted(locations):
             here = [each for each in unread if each.location == location]
             reported = [each.level for each in here if each.attempts >= NOTIFY_AFTER_ATTEMPTS]
@@ -178,14 +180,18 @@ class Refresher:
                 facts=_facts(alias, location, reported, why, tx) if reported else {},
                 resolved=not reported,
             )
-            tx.notify([events], now=now)
+            tx.notifications.notify([events], now=now)
 
 
 def _facts(
     alias: Alias, location: LocationId, reported: Sequence[LevelId], why: str, tx: Transaction
 ) -> dict[str, str | int | float | bool | None]:
     """Return what people should know of levels that cannot be read."""
-    names = [each.name for each in tx.location_groups() if each.locations.get(alias) == location]
+    names = [
+        each.name
+        for each in tx.location_groups.location_groups()
+        if each.locations.get(alias) == location
+    ]
     # Not how many: each more or less of them would be told.
-    title = tx.pools_of(reported)[reported[0]].title if len(reported) == 1 else None
+    title = tx.stock.pools_of(reported)[reported[0]].title if len(reported) == 1 else None
     return {"store": alias, "place": names[0] if names else "", "title": title, "why": why}

@@ -13,8 +13,7 @@ from sync_core.domain.contests import FINDING_KIND, pool_of
 from sync_core.domain.proposals import Choice, Option, ProposalKind
 from sync_core.domain.values import Event
 from sync_core.domain.views import Finding
-from sync_core.ports import Transaction
-from sync_core.proposals import Draft
+from sync_core.ports import Draft, Transaction
 
 FOREVER = timedelta(days=365 * 100)  # what is stopped stays so until somebody says otherwise
 BREAKER_QUESTION = Draft(
@@ -42,25 +41,25 @@ def ask_about_breakers(tx: Transaction, ids: Ids, *, now: datetime) -> None:
             title=str(each.facts.get("store") or ""),
             facts={"subject": each.subject},
         )
-        for each in tx.findings_by(kinds=["circuit_breaker"])
+        for each in tx.findings.findings_by(kinds=["circuit_breaker"])
     ]
     _ask(tx, drafts, ids, now=now)
 
 
 def ask_about_contests(tx: Transaction, ids: Ids, *, now: datetime) -> None:
     """Ask about every contested level that has no open question; end what is none any more."""
-    open_findings = tx.findings_by(kinds=[FINDING_KIND])
+    open_findings = tx.findings.findings_by(kinds=[FINDING_KIND])
     if not open_findings:
         return
-    still_contested = tx.contested_pools(pool_of(each.subject) for each in open_findings)
+    still_contested = tx.contests.contested_pools(pool_of(each.subject) for each in open_findings)
     resolved = [each for each in open_findings if pool_of(each.subject) not in still_contested]
     ended: dict[str, str | int | float | bool | None] = {"ended": "started_over"}
     events = [
         Event(kind=FINDING_KIND, subject=each.subject, facts=ended, resolved=True)
         for each in resolved
     ]
-    tx.notify(events, now=now)
-    tx.outdate(each.id for each in resolved)
+    tx.notifications.notify(events, now=now)
+    tx.proposals.outdate(each.id for each in resolved)
     remaining = [each for each in open_findings if each not in resolved]
     ask_to_resume(tx, remaining, ids, now=now)
 
@@ -84,7 +83,7 @@ def _ask(tx: Transaction, drafts: Iterable[Draft], ids: Ids, *, now: datetime) -
     kept = [
         (each, ids.new())
         for each in drafts
-        if each.finding is not None and tx.newer_proposal(each.finding) is None
+        if each.finding is not None and tx.proposals.newer_proposal(each.finding) is None
     ]
     if kept:
-        tx.propose(kept, report=None, now=now, expires_at=now + FOREVER)
+        tx.proposals.propose(kept, report=None, now=now, expires_at=now + FOREVER)

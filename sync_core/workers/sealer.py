@@ -80,20 +80,20 @@ class Sealer:
         known = NO_DIGEST if before is None else before.digest or NO_DIGEST
         closed = replace(closed, digest=digest_of(closed, known))
         now = self._clock.now()
-        await self._database.transaction(lambda tx: tx.close_seal(closed, now=now))
+        await self._database.transaction(lambda tx: tx.seals.close_seal(closed, now=now))
 
 
 def _newest(tx: Transaction) -> tuple[Seal | None, Seal | None]:
     """Return the newest seal, and the one that it follows."""
-    last = tx.last_seal()
+    last = tx.seals.last_seal()
     if last is None or not last.previous:
         return last, None
-    before = tx.seals(after=last.previous - 1, limit=1)
+    before = tx.seals.seals(after=last.previous - 1, limit=1)
     return last, before[0] if before and before[0].id == last.previous else None
 
 
 def _draw(day: str, before: Seal | None, tx: Transaction, *, now: datetime) -> bool:
-    return tx.open_seal(day, before, now=now)
+    return tx.seals.open_seal(day, before, now=now)
 
 
 def _until_midnight(now: datetime) -> float:
@@ -131,7 +131,7 @@ async def verify_seals(database: Database, clock: Clock) -> SealView:
 
 
 def _next_seals(after: int, tx: Transaction) -> list[Seal]:
-    return tx.seals(after=after, limit=SEALS_PER_STEP)
+    return tx.seals.seals(after=after, limit=SEALS_PER_STEP)
 
 
 async def _altered(
@@ -176,7 +176,7 @@ async def _page(
     database: Database, kind: SealedKind, after: int, lines: Mapping[SealedKind, int]
 ) -> list[tuple[Value, ...]]:
     def read(tx: Transaction) -> list[tuple[Value, ...]]:
-        return list(tx.sealed_rows(kind, after=after, upto=lines[kind], limit=ROWS_PER_STEP))
+        return list(tx.seals.sealed_rows(kind, after=after, upto=lines[kind], limit=ROWS_PER_STEP))
 
     return await database.transaction(read)
 
@@ -214,7 +214,7 @@ async def _adjustments(
                 oldest = closed_at if oldest is None else min(oldest, closed_at)
 
     carried = () if before is None else before.open
-    take(await database.transaction(lambda tx: tx.sealed_adjustments(carried)))
+    take(await database.transaction(lambda tx: tx.seals.sealed_adjustments(carried)))
     after = _start_of(SealedKind.ADJUSTMENTS, before)
     while rows := await _page(database, SealedKind.ADJUSTMENTS, after, seal.lines):
         take(rows)

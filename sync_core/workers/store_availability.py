@@ -83,4 +83,4 @@ class StoreAvailability:
         await self.succeeded(alias)
 
     async def _notify(self, events: Event, now: datetime) -> None:
-        await self._database.transaction(lambda tx: tx.notify([events], now=now))
+        await self._database.transaction(lambda tx: tx.notifications.notify([events], now=now))

@@ -108,7 +108,9 @@ class StoreComparison:
         self, folder: Path, comparer: Comparer, report: Report, until: timedelta
     ) -> AsyncIterator[ComparisonResult]:
         context = self._context
-        location_groups = await context.database.transaction(lambda tx: tx.location_groups())
+        location_groups = await context.database.transaction(
+            lambda tx: tx.location_groups.location_groups()
+        )
         columns = {alias: _columns(alias, location_groups) for alias in context.stores}
         if not any(columns.values()):
             raise NotCompared("no locations are shared yet: see `tipo locations`")
@@ -140,7 +142,7 @@ class StoreComparison:
     def _notify_implausible(self, tally: ComparisonSummary, tx: Transaction) -> None:
         """Tell people of an export that is not believed, or that one is believed again."""
         now = self._context.clock.now()
-        tx.notify([_implausible_export(each) for each in tally.stores], now=now)
+        tx.notifications.notify([_implausible_export(each) for each in tally.stores], now=now)
 
     # -- what a report keeps
     async def preflight(
@@ -153,7 +155,7 @@ class StoreComparison:
             key=lambda pair: -abs(pair[1].shows - pair[1].should_show),
         )[:10]
         pools = [gap.pool for _, gap in gaps]
-        views = await self._context.database.transaction(lambda tx: tx.pool_views(pools))
+        views = await self._context.database.transaction(lambda tx: tx.views.pool_views(pools))
         titles = {each.id: each.title for each in views}
         kinds = compared.tally.kinds
         involved = {*stores, self._context.source}
@@ -202,16 +204,16 @@ class StoreComparison:
 
     def _save_unmatched(self, seen: Sequence[Event], whole: bool, tx: Transaction) -> None:  # noqa: FBT001
         now = self._context.clock.now()
-        tx.notify(seen, now=now)
+        tx.notifications.notify(seen, now=now)
         if not whole:
             return
         subjects = {each.subject for each in seen}
         after = 0
         gone: list[int] = []
-        while some := tx.findings_by(kinds=VARIANT_KINDS.values(), after=after, limit=500):
+        while some := tx.findings.findings_by(kinds=VARIANT_KINDS.values(), after=after, limit=500):
             gone += [each.id for each in some if _is_matched(each, subjects)]
             after = some[-1].id
-        tx.close_findings(gone, now=now)
+        tx.findings.close_findings(gone, now=now)
 
 
 class ReportExports:
@@ -271,7 +273,7 @@ class ReportExports:
         self._operations[alias] = operation
         note = {"operations": dict(self._operations)}
         await self._context.database.transaction(
-            lambda tx: tx.add_report_facts(self._report.id, note)
+            lambda tx: tx.reports.add_report_facts(self._report.id, note)
         )
 
     async def _watch(self) -> None:
@@ -297,7 +299,7 @@ async def _set_state(
     """Note how far a report has come."""
     end = context.clock.now() + until
     await context.database.transaction(
-        lambda tx: tx.update_report(report.id, state, progress=progress, until=end)
+        lambda tx: tx.reports.update_report(report.id, state, progress=progress, until=end)
     )
 
 
@@ -306,8 +308,8 @@ def _mark_for_reading(
 ) -> None:
     """Have the products of these items read by id."""
     for store, some in items.items():
-        for product in tx.products_of(store, some[:MAX_UNMATCHED_FINDINGS]):
-            tx.enqueue_product(store, product, now=now)
+        for product in tx.catalogue.products_of(store, some[:MAX_UNMATCHED_FINDINGS]):
+            tx.catalogue.enqueue_product(store, product, now=now)
 
 
 def is_plausible(count: StoreCount) -> bool:

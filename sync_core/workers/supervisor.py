@@ -180,10 +180,10 @@ def _notify(
 ) -> None:
     """Tell of workers that are down or work again; at first, end what is told of no one here."""
     ended = {f"worker:{name}" for name in resolved}
-    standing = {each.subject for each in tx.findings_by(kinds=[KIND])}
+    standing = {each.subject for each in tx.findings.findings_by(kinds=[KIND])}
     if known is not None:
         ended |= standing - {f"worker:{name}" for name in known}
-    tx.notify(
+    tx.notifications.notify(
         [
             *(_down(name, why) for name, why in down.items()),
             *(Event(kind=KIND, subject=each, resolved=True) for each in sorted(ended & standing)),

@@ -79,24 +79,24 @@ class Timekeeper:
         self._jump = await self._database.transaction(work, limit=LONG_TRANSACTION_SECONDS)
 
     def _begin(self, now: Moment, tx: Transaction) -> timedelta:
-        kept = tx.setting(CLOCK_SETTING)
+        kept = tx.settings.setting(CLOCK_SETTING)
         before = None if kept is None else _moment_from_json(kept)
         step = step_between(before, now)
         if before is not None and step:
             known = before.boot == now.boot
-            tx.shift_times(step, now=now.at, key_age_known=known)
+            tx.stored_times.shift_times(step, now=now.at, key_age_known=known)
             events = step_news(step, of_database=self._time_of is not None)
-            tx.notify([events], now=now.at)
+            tx.notifications.notify([events], now=now.at)
             log.warning(
                 "the clock was set by %.0f s; stored times are moved with it",
                 step.total_seconds(),
                 extra={"event": "clock_stepped", "seconds": step.total_seconds()},
             )
-        elif pulled := tx.clamp_times(now=now.at):
+        elif pulled := tx.stored_times.clamp_times(now=now.at):
             log.warning(
                 "%d stored times lay too far ahead", pulled, extra={"event": "clock_stepped"}
             )
-        tx.set_setting(CLOCK_SETTING, _moment_to_json(now))
+        tx.settings.set_setting(CLOCK_SETTING, _moment_to_json(now))
         return step
 
     async def run(self, done: Callable[[], None]) -> None:
@@ -131,9 +131,9 @@ class Timekeeper:
 
     def _save(self, now: Moment, tx: Transaction) -> None:
         """Note what time it is; tell people when it has been right for long enough."""
-        tx.set_setting(CLOCK_SETTING, _moment_to_json(now))
+        tx.settings.set_setting(CLOCK_SETTING, _moment_to_json(now))
         if now.steady - self._began >= TOLD_SECONDS:
-            tx.notify([CLOCK_STEADY], now=now.at)
+            tx.notifications.notify([CLOCK_STEADY], now=now.at)
 
     async def _right_time(self) -> datetime | None:
         """Return what the clock that we go by says; None if nobody can say just now."""

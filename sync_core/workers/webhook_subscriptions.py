@@ -50,7 +50,7 @@ class WebhookSubscriptions:
         uri = context.public_url + WEBHOOK_PATH
         new = context.ids.new()
         state, instance = await context.database.transaction(
-            lambda tx: (tx.store(alias), tx.instance(new))
+            lambda tx: (tx.stores.store(alias), tx.leases.instance(new))
         )
         ours = await self._store.subscriptions()
         held = {each.topic for each in ours if each.uri == uri}
@@ -103,9 +103,11 @@ class WebhookSubscriptions:
             }
             severity = Severity.CRITICAL if refused else Severity.WARNING
             gone = Event(kind="webhooks_gone", subject=subject, severity=severity, facts=facts)
-            tx.notify([gone], now=now)
+            tx.notifications.notify([gone], now=now)
         else:
-            tx.notify([Event(kind="webhooks_gone", subject=subject, resolved=True)], now=now)
+            tx.notifications.notify(
+                [Event(kind="webhooks_gone", subject=subject, resolved=True)], now=now
+            )
 
 
 def _is_old(each: Subscription, uri: str, instance: str) -> bool:
@@ -123,7 +125,7 @@ class SubscriptionMark:
     async def mark(self) -> StoredMark:
         """Return who was there first. There is no digest: the owner's name stands in for it."""
         new = self._context.ids.new()
-        ours = _short(await self._context.database.transaction(lambda tx: tx.instance(new)))
+        ours = _short(await self._context.database.transaction(lambda tx: tx.leases.instance(new)))
         owner = _owner(await self._named())
         mark = LeaseMark(instance=owner, renewal="", at=NEVER) if owner not in {"", ours} else None
         return StoredMark(mark=mark, digest=owner)

@@ -12,7 +12,7 @@ from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.proposals import Choice, Option, Person, ProposalKind, ReportKind
 from sync_core.domain.values import Event
-from sync_core.proposals import Draft, ReportRequest
+from sync_core.ports import Draft, ReportRequest
 from sync_core.service.service import Service
 from sync_core.workers.drift_report import report_done
 from tests.bot.conftest import at_work
@@ -45,10 +45,10 @@ class Night:
         wish = ReportRequest(kind=ReportKind.NIGHT, token=REPORT, night="2026-11-23")
 
         def work(tx):
-            number, _ = tx.request_report(wish, now=now)
+            number, _ = tx.reports.request_report(wish, now=now)
             news = [Event(kind="differs", subject=f"level:{n}") for n in range(findings)]
-            tx.notify(news, now=now)
-            ids = [tx.findings_on([each.subject])[0].id for each in news]
+            tx.notifications.notify(news, now=now)
+            ids = [tx.findings.findings_on([each.subject])[0].id for each in news]
             drafts = [
                 (
                     Draft(
@@ -65,9 +65,9 @@ class Night:
                 for at, each in enumerate(ids)
             ]
             until = now + timedelta(hours=1)
-            tx.propose(drafts, report=number, now=now, expires_at=until)
-            tx.finish_report(number, now=now, summary={})
-            tx.notify_once([report_done(tx.report(number))], now=now)
+            tx.proposals.propose(drafts, report=number, now=now, expires_at=until)
+            tx.reports.finish_report(number, now=now, summary={})
+            tx.notifications.notify_once([report_done(tx.reports.report(number))], now=now)
 
         await self.transaction(work)
         await self.pass_time(5)
@@ -83,14 +83,14 @@ class Night:
         now = self.clock.now()
 
         def work(tx):
-            for each in tx.approved(now=now, limit=50):
-                tx.close_proposal(each.proposal.id, result={"done": True, "moved": 4})
-            for number in tx.unnotified_receipts():
-                if tx.mark_receipt_notified(number):
-                    one = tx.first_proposal_of(number)
+            for each in tx.proposals.approved(now=now, limit=50):
+                tx.proposals.close_proposal(each.proposal.id, result={"done": True, "moved": 4})
+            for number in tx.receipts.unnotified_receipts():
+                if tx.receipts.mark_receipt_notified(number):
+                    one = tx.receipts.first_proposal_of(number)
                     facts = {"receipt": number, "report": one.report, "kind": "fix"}
                     news = Event(kind="decided", subject=f"receipt:{number}", facts=facts)
-                    tx.notify_once([news], now=now)
+                    tx.notifications.notify_once([news], now=now)
 
         await self.transaction(work)
 

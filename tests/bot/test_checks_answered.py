@@ -8,7 +8,7 @@ import pytest
 from bot.messages import modes
 from sync_core.domain.proposals import ProposalKind, ReportKind
 from sync_core.domain.values import Event
-from sync_core.proposals import Draft, ReportRequest
+from sync_core.ports import Draft, ReportRequest
 from sync_core.workers.drift_report import report_events
 from tests.bot.nights import OPTIONS, face_of
 
@@ -29,11 +29,11 @@ async def ends(night, *, findings=0, failed="", summary=None):
     now = night.clock.now()
 
     def work(tx):
-        report = tx.claim_report(now=now, until=now)
+        report = tx.reports.claim_report(now=now, until=now)
         if findings:
             news = [Event(kind="differs", subject=f"level:{n}") for n in range(findings)]
-            tx.notify(news, now=now)
-            ids = [tx.findings_on([each.subject])[0].id for each in news]
+            tx.notifications.notify(news, now=now)
+            ids = [tx.findings.findings_on([each.subject])[0].id for each in news]
             drafts = [
                 (
                     Draft(
@@ -43,10 +43,12 @@ async def ends(night, *, findings=0, failed="", summary=None):
                 )
                 for each in ids
             ]
-            tx.propose(drafts, report=report.id, now=now, expires_at=now.replace(year=now.year + 1))
-        facts = {**(summary or {}), "new": tx.count_new(report.id)}
-        tx.finish_report(report.id, now=now, summary=facts, why_failed=failed)
-        tx.notify_once(report_events(tx, report, failed=failed), now=now)
+            tx.proposals.propose(
+                drafts, report=report.id, now=now, expires_at=now.replace(year=now.year + 1)
+            )
+        facts = {**(summary or {}), "new": tx.reports.count_new(report.id)}
+        tx.reports.finish_report(report.id, now=now, summary=facts, why_failed=failed)
+        tx.notifications.notify_once(report_events(tx, report, failed=failed), now=now)
 
     await night.transaction(work)
     await night.pass_time(8)
@@ -116,7 +118,7 @@ async def test_whoever_asks_while_it_is_under_way_is_told_too(night):
     """Two people, one comparison, two answers; the same when a night is under way."""
     now = night.clock.now()
     await night.transaction(
-        lambda tx: tx.request_report(
+        lambda tx: tx.reports.request_report(
             ReportRequest(kind=ReportKind.CHECK, token="x", by="cli"),  # noqa: S106
             now=now,
         )

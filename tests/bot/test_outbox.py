@@ -45,7 +45,9 @@ class RealNews:
         news = Event(
             kind=kind, subject=subject, severity=Severity(severity), facts=facts, resolved=resolved
         )
-        await self.database.transaction(lambda tx: tx.notify([news], now=self.clock.now()))
+        await self.database.transaction(
+            lambda tx: tx.notifications.notify([news], now=self.clock.now())
+        )
 
 
 class FakeNews:

@@ -56,7 +56,11 @@ def test_what_somebody_ignores_does_not_count(alone):
     alone.shops["us"].add_product("Cap", "cap", ["One"])
     (found,) = alone.json("check", expect=1)["findings"]
     until = asyncio.run(_later())
-    ask(lambda parts: parts.database.transaction(lambda tx: tx.mute(found["id"], until=until)))
+    ask(
+        lambda parts: parts.database.transaction(
+            lambda tx: tx.findings.mute(found["id"], until=until)
+        )
+    )
     said = alone.json("check")
     assert (said["drift"], said["findings"]) == (0, [])
 

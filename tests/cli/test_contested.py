@@ -14,11 +14,11 @@ def contest(known):
     async def work(parts):
         def work(tx):
             now = parts.clock.now()
-            number = tx.find_pools(JACKET, limit=1)[0]
-            pool = tx.pools([number])[number]
+            number = tx.views.find_pools(JACKET, limit=1)[0]
+            pool = tx.stock.pools([number])[number]
             level = next(each for each in pool.levels if each.key.store == Alias("eu"))
             seen = Contest(pattern=Pattern.UNDONE, times=3, units=5, seconds=40)
-            tx.save_outcomes([stop(pool, level, seen, now=now)], now=now)
+            tx.stock.save_outcomes([stop(pool, level, seen, now=now)], now=now)
             ask_about_contests(tx, parts.ids, now=now)
 
         await parts.database.transaction(work)

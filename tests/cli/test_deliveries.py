@@ -21,10 +21,12 @@ def keep_aside(*bodies):
         ]
 
         def work(tx):
-            tx.save_deliveries(kept)
-            new = [each.id for each in tx.unhandled(100) if each.webhook_id.startswith("w")]
+            tx.deliveries.save_deliveries(kept)
+            new = [
+                each.id for each in tx.deliveries.unhandled(100) if each.webhook_id.startswith("w")
+            ]
             for number in new:
-                tx.quarantine(number, WHY, now=now)
+                tx.deliveries.quarantine(number, WHY, now=now)
             return new
 
         return await parts.database.transaction(work)

@@ -121,7 +121,7 @@ def test_an_order_explains_one_movement_whatever_page_it_is_on(known, monkeypatc
     """Two sales of one unit within a minute are two orders, not the same one twice."""
     monkeypatch.setattr(export, "PAGE_ROWS", page)
     database = SqlDatabase("sqlite:///tipo.db")
-    pool = database.run(lambda tx: tx.pool_views(tx.find_pools(JACKET))[0])
+    pool = database.run(lambda tx: tx.views.pool_views(tx.views.find_pools(JACKET))[0])
     (variant,) = database.run(lambda tx: tx.run(_variant_of(JACKET)).all())
     database.close()
     act = {"store": "eu", "kind": "sale", "line": 1, "variant_id": variant[0], "quantity": 1}
@@ -142,7 +142,7 @@ def test_an_order_explains_one_movement_whatever_page_it_is_on(known, monkeypatc
 def _variant_of(sku):
     from sqlalchemy import select  # noqa: PLC0415
 
-    from sync_core.db.catalogue import VARIANT  # noqa: PLC0415
+    from sync_core.db.tables import VARIANT  # noqa: PLC0415
 
     return select(VARIANT.c.variant_id).where(VARIANT.c.sku == sku, VARIANT.c.store == "eu")
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
-from sync_core.db.dumps import SqlDumps
 from sync_core.db.rows import new_level
 from sync_core.db.tables import LevelRow, LocationGroupRow, PoolRow
+from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.matching import MatchBy, key_of
 from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Mode, Role, Variant
 from sync_core.workers import comparison_input
@@ -35,9 +35,9 @@ def level_key(store, item):
 def furnish(tx):
     """A source, one store of each mode, and a pool of three levels that are all different."""
     for store, role in ((EU, Role.SOURCE), (US, Role.DESTINATION), (UK, Role.DESTINATION)):
-        tx.register_store(store, f"{store}.myshopify.com", role)
-    tx.request_baseline(US, Mode.TWO_WAY, by="test", now=NOON)
-    tx.request_baseline(UK, Mode.ONE_WAY, by="test", now=NOON)
+        tx.stores.register_store(store, f"{store}.myshopify.com", role)
+    tx.baselines.request_baseline(US, Mode.TWO_WAY, by="test", now=NOON)
+    tx.baselines.request_baseline(UK, Mode.ONE_WAY, by="test", now=NOON)
     tx.run(insert(LocationGroupRow).values(name="Berlin"))
     tx.run(insert(PoolRow).values(location_group_id=1, title="Jacket", shared=50, first_shared=50))
     tx.run(
@@ -48,7 +48,7 @@ def furnish(tx):
     suspended = {**new_level(1, level_key(UK, 3), due=True), "suspended": "untracked"}
     tx.run(insert(LevelRow), [suspended])
     variants = [variant(EU, 1), variant(EU, 2, "S"), variant(US, 1), variant(US, 9)]
-    tx.save_variants(variants, [key_of(each, MatchBy.SKU) for each in variants])
+    tx.catalogue.save_variants(variants, [key_of(each, MatchBy.SKU) for each in variants])
 
 
 def stepper(database):
@@ -56,7 +56,7 @@ def stepper(database):
 
     def once(work):
         with database.engine.begin() as connection:
-            return work(SqlDumps(connection))
+            return work(SqlTransaction(connection))
 
     async def transaction(work, *, limit=None):
         return await asyncio.to_thread(once, work)

@@ -9,7 +9,7 @@ from threading import Barrier
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.proposals import Choice, Option, Person, ProposalKind
 from sync_core.domain.values import Event
-from sync_core.proposals import DecisionRecord, Draft
+from sync_core.ports import DecisionRecord, Draft
 from tests.db.conftest import NOON, after
 
 ANN = Person(team="T1", id="U1", name="ann")
@@ -29,8 +29,8 @@ def find(database, subject="level:2", kind="differs"):
     """Open a finding; return its number."""
 
     def work(tx):
-        tx.notify([Event(kind=kind, subject=subject)], now=NOON)
-        return tx.findings_on([subject])[0].id
+        tx.notifications.notify([Event(kind=kind, subject=subject)], now=NOON)
+        return tx.findings.findings_on([subject])[0].id
 
     return database.run(work)
 
@@ -42,19 +42,21 @@ def propose(database, *findings, report=None, until=3600, kind=ProposalKind.FIX,
         for each in findings
     ]
     return database.run(
-        lambda tx: tx.propose(drafts, report=report, now=at, expires_at=after(until))
+        lambda tx: tx.proposals.propose(drafts, report=report, now=at, expires_at=after(until))
     )
 
 
 def decide(database, *numbers, by=ANN, choice=Choice.USE_SOURCE, at=1, **rest):
     """Decide these proposals; return the receipt and how many."""
     choices = dict.fromkeys(numbers, (choice, None))
-    return database.run(lambda tx: tx.decide(signed(by, choice, **rest), choices, now=after(at)))
+    return database.run(
+        lambda tx: tx.proposals.decide(signed(by, choice, **rest), choices, now=after(at))
+    )
 
 
 def states(database, *numbers):
     """Return the states of these proposals."""
-    return [database.run(lambda tx, n=n: tx.proposal_by_id(n)).state for n in numbers]
+    return [database.run(lambda tx, n=n: tx.proposals.proposal_by_id(n)).state for n in numbers]
 
 
 def at_once(url, count, work):
@@ -63,7 +65,7 @@ def at_once(url, count, work):
 
     def one(number):
         with closing(SqlDatabase(url)) as database:
-            database.run(lambda tx: tx.setting("warm"))
+            database.run(lambda tx: tx.settings.setting("warm"))
             start.wait(20)
             return asyncio.run(work(database, number))
 

@@ -19,7 +19,7 @@ def move(database, *moves):
         at = after(second)
 
         def work(tx, level=level, delta=delta, at=at):
-            pool = tx.pools([1])[1]
+            pool = tx.stock.pools([1])[1]
             movement = Movement(
                 pool=1,
                 level=level,
@@ -30,13 +30,13 @@ def move(database, *moves):
                 seen_at=at,
                 source=ObservedBy.WEBHOOK,
             )
-            tx.save_outcomes([Outcome(pool=pool, movements=(movement,))], now=at)
+            tx.stock.save_outcomes([Outcome(pool=pool, movements=(movement,))], now=at)
 
         database.run(work)
 
 
 def hours(database, now, count):
-    found = database.run(lambda tx: tx.hours(now=now, count=count))
+    found = database.run(lambda tx: tx.movements.hours(now=now, count=count))
     return [(each.at, each.units) for each in found]
 
 
@@ -77,7 +77,7 @@ def test_movements_are_told_in_order_and_with_their_causes(furnished):
     """An order explains one movement, and only one."""
     first, second = variant("eu", item=1), variant("us", item=1)
     keys = [key_of(each, MatchBy.HANDLE) for each in (first, second)]
-    furnished.run(lambda tx: tx.save_variants([first, second], keys))
+    furnished.run(lambda tx: tx.catalogue.save_variants([first, second], keys))
     order_event = OrderEvent(
         store=US,
         kind=OrderEventKind.SALE,
@@ -90,22 +90,22 @@ def test_movements_are_told_in_order_and_with_their_causes(furnished):
         location=None,
         at=after(1),
     )
-    furnished.run(lambda tx: tx.save_order_events([order_event]))
+    furnished.run(lambda tx: tx.order_events.save_order_events([order_event]))
     move(furnished, (2, -5, 2), (2, -5, 3), (1, 4, 4))
-    found = furnished.run(lambda tx: tx.movements_after(after=0, limit=9))
+    found = furnished.run(lambda tx: tx.movements.movements_after(after=0, limit=9))
     assert [(each.store, each.delta, each.cause) for each in found] == [
         (US, -5, "order #1042"),
         (US, -5, "changed in the store"),
         (EU, 4, "restock or edit"),
     ]
-    later = furnished.run(lambda tx: tx.movements_after(after=found[0].id, limit=1))
+    later = furnished.run(lambda tx: tx.movements.movements_after(after=found[0].id, limit=1))
     assert [each.id for each in later] == [found[1].id]
-    assert furnished.run(lambda tx: tx.last_movement()) == found[-1].id
+    assert furnished.run(lambda tx: tx.movements.last_movement()) == found[-1].id
 
 
 def test_where_nothing_moved_there_is_nothing_to_tell(furnished):
-    assert furnished.run(lambda tx: tx.movements_after(after=0, limit=9)) == []
-    assert furnished.run(lambda tx: tx.last_movement()) == 0
+    assert furnished.run(lambda tx: tx.movements.movements_after(after=0, limit=9)) == []
+    assert furnished.run(lambda tx: tx.movements.last_movement()) == 0
 
 
 # -- what shares with nobody
@@ -113,7 +113,7 @@ def test_where_nothing_moved_there_is_nothing_to_tell(furnished):
 
 def stocked(database, *variants, by=MatchBy.HANDLE):
     keys = [key_of(each, by) for each in variants]
-    database.run(lambda tx: tx.save_variants(variants, keys))
+    database.run(lambda tx: tx.catalogue.save_variants(variants, keys))
 
 
 def alone(store="eu", item=500, **rest):
@@ -132,13 +132,13 @@ def alone(store="eu", item=500, **rest):
 )
 def test_what_shares_with_nobody_says_why(furnished, facts, why):
     stocked(furnished, alone(**facts))
-    total, [found] = furnished.run(lambda tx: tx.unmatched(limit=9, offset=0))
+    total, [found] = furnished.run(lambda tx: tx.catalogue.unmatched(limit=9, offset=0))
     assert (total, found.store, found.item, found.why) == (1, EU, 500, why)
 
 
 def test_without_a_code_there_is_nothing_to_match_by(furnished):
     stocked(furnished, alone(sku=""), by=MatchBy.SKU)
-    _, [found] = furnished.run(lambda tx: tx.unmatched(limit=9, offset=0))
+    _, [found] = furnished.run(lambda tx: tx.catalogue.unmatched(limit=9, offset=0))
     assert found.why == "nothing to match by"
 
 
@@ -146,7 +146,7 @@ def test_twins_are_said_to_be_in_the_store_that_has_them(furnished):
     """Neither is matched, nor is their partner: whoever reads it must know where to look."""
     twins = [alone("us", item, handle="h") for item in (501, 502)]
     stocked(furnished, *twins, alone("eu", 503, handle="h"))
-    _, found = furnished.run(lambda tx: tx.unmatched(limit=9, offset=0))
+    _, found = furnished.run(lambda tx: tx.catalogue.unmatched(limit=9, offset=0))
     assert [(each.store, each.why) for each in found] == [
         (EU, "several variants in another store look the same"),
         (US, "several variants in this store look the same"),
@@ -157,7 +157,7 @@ def test_twins_are_said_to_be_in_the_store_that_has_them(furnished):
 def test_a_bundle_is_nobodys_twin(furnished):
     """Bundles take no part in matching."""
     stocked(furnished, alone(handle="h"), alone(item=501, handle="h", bundle=True))
-    _, found = furnished.run(lambda tx: tx.unmatched(limit=9, offset=0))
+    _, found = furnished.run(lambda tx: tx.catalogue.unmatched(limit=9, offset=0))
     assert {each.item: each.why for each in found} == {
         500: "no match in another store",
         501: "bundle",
@@ -168,7 +168,9 @@ def test_what_shares_is_not_listed_and_the_rest_comes_page_by_page(furnished):
     """Item 1 of both stores is in the pool."""
     stocked(furnished, variant("eu", item=1), variant("us", item=1))
     stocked(furnished, *(alone("us", 500 + n, title=f"Thing {n}") for n in range(5)))
-    pages = [furnished.run(lambda tx, n=n: tx.unmatched(limit=2, offset=n)) for n in (0, 2, 4)]
+    pages = [
+        furnished.run(lambda tx, n=n: tx.catalogue.unmatched(limit=2, offset=n)) for n in (0, 2, 4)
+    ]
     assert {total for total, _ in pages} == {5}
     assert [each.item for _, some in pages for each in some] == [500, 501, 502, 503, 504]
 
@@ -177,18 +179,18 @@ def test_partners_are_free_the_same_by_a_code_and_one_per_store(furnished):
     """A suggestion for linking by hand: never a guess between two."""
     mine = alone(sku="A", barcodes=("1",))
     stocked(furnished, mine, alone("us", 600, sku="A", barcodes=("9",)))
-    assert furnished.run(lambda tx: tx.partners(EU, 500)) == {US: 600}
-    assert furnished.run(lambda tx: tx.partners(US, 600)) == {EU: 500}
+    assert furnished.run(lambda tx: tx.catalogue.partners(EU, 500)) == {US: 600}
+    assert furnished.run(lambda tx: tx.catalogue.partners(US, 600)) == {EU: 500}
     stocked(furnished, alone("us", 601, sku="Z", barcodes=("1",)))
-    assert furnished.run(lambda tx: tx.partners(EU, 500)) == {}
+    assert furnished.run(lambda tx: tx.catalogue.partners(EU, 500)) == {}
 
 
 def test_what_has_no_code_or_shares_already_is_nobodys_partner(furnished):
     stocked(furnished, alone(sku="", barcodes=()), alone("us", 600, sku="", barcodes=()))
-    assert furnished.run(lambda tx: tx.partners(EU, 500)) == {}
-    assert furnished.run(lambda tx: tx.partners(EU, 999)) == {}
+    assert furnished.run(lambda tx: tx.catalogue.partners(EU, 500)) == {}
+    assert furnished.run(lambda tx: tx.catalogue.partners(EU, 999)) == {}
     stocked(furnished, alone(sku="A", barcodes=()), variant("us", item=1, sku="A"))
-    assert furnished.run(lambda tx: tx.partners(EU, 500)) == {}
+    assert furnished.run(lambda tx: tx.catalogue.partners(EU, 500)) == {}
 
 
 # -- places
@@ -203,10 +205,12 @@ def test_open_locations_are_listed_and_used_places_known(furnished):
          "owned": False},
     ]  # fmt: skip
     furnished.run(lambda tx: tx.run(insert(LocationRow), rows))
-    assert furnished.run(lambda tx: tx.locations()) == {EU: [(2, "Attic"), (1, "Berlin")]}
-    assert furnished.run(lambda tx: tx.has_levels(1, {US}))
-    assert not furnished.run(lambda tx: tx.has_levels(1, {"uk"}))
-    assert not furnished.run(lambda tx: tx.has_levels(2, {US}))
+    assert furnished.run(lambda tx: tx.location_groups.locations()) == {
+        EU: [(2, "Attic"), (1, "Berlin")]
+    }
+    assert furnished.run(lambda tx: tx.location_groups.has_levels(1, {US}))
+    assert not furnished.run(lambda tx: tx.location_groups.has_levels(1, {"uk"}))
+    assert not furnished.run(lambda tx: tx.location_groups.has_levels(2, {US}))
 
 
 def test_the_clock_of_these_tests_is_a_whole_hour():

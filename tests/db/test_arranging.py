@@ -11,8 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlmodel import SQLModel
 
 from sync_core.db.database import SqlDatabase
-from sync_core.db.rows import LEVEL
-from sync_core.db.tables import LocationGroupRow, LocationRow
+from sync_core.db.tables import LEVEL, LocationGroupRow, LocationRow
 from sync_core.domain.location_groups import assign_pools
 from sync_core.domain.matching import MatchBy, match
 from sync_core.domain.values import Alias, ItemId, Role, Variant
@@ -64,8 +63,8 @@ def variant(store, item, name, by):
 def furnish(tx):
     for number, store in enumerate(STORES):
         role = Role.DESTINATION if number else Role.SOURCE
-        tx.register_store(store, f"{store}.myshopify.com", role)
-        tx.mark_catalogue_read(store, now=NOON)
+        tx.stores.register_store(store, f"{store}.myshopify.com", role)
+        tx.stores.mark_catalogue_read(store, now=NOON)
     for place, stores in ((1, STORES), (2, (EU, US))):
         tx.run(insert(LocationGroupRow).values(name=f"P{place}"))
         rows = [
@@ -87,7 +86,7 @@ def keep(database, catalogue, by):
     variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
     worker = CatalogueSync(Context(database, by))
     database.run(lambda tx: worker._save_variants(variants, tx))
-    database.run(lambda tx: tx.set_setting(MATCHED_SETTING, None))
+    database.run(lambda tx: tx.settings.set_setting(MATCHED_SETTING, None))
 
 
 def whole(database, catalogue, by):
@@ -100,8 +99,10 @@ def whole(database, catalogue, by):
         for group in matches.groups:
             for each in group:
                 items.setdefault(each.store, []).append(each.item)
-        arrangement = assign_pools(matches, tx.location_groups(), tx.level_keys(items))
-        tx.assign_pools(arrangement, now=NOON)
+        arrangement = assign_pools(
+            matches, tx.location_groups.location_groups(), tx.stock.level_keys(items)
+        )
+        tx.stock.assign_pools(arrangement, now=NOON)
         return sorted((level_keys for _, level_keys in arrangement.conflicts), key=repr)
 
     return database.run(work)
@@ -117,7 +118,9 @@ def pools(database):
 
 def conflicts(database):
     return database.run(
-        lambda tx: sorted(each.subject for each in tx.findings() if each.kind == "conflict")
+        lambda tx: sorted(
+            each.subject for each in tx.findings.findings() if each.kind == "conflict"
+        )
     )
 
 
@@ -145,7 +148,7 @@ def test_slices_come_to_the_same_as_the_whole(before, after, size, by, data):
             wanted = order[start : start + size]
 
             def work(tx, wanted=wanted):
-                page = [key for item, key in tx.source_keys(EU, 0, 100) if item in wanted]
+                page = [key for item, key in tx.catalogue.source_keys(EU, 0, 100) if item in wanted]
                 worker._arrange(tx, [key for key in page if key is not None])
 
             other.run(work)

@@ -26,13 +26,13 @@ def told(url, work):
 
 
 def shared(url):
-    return told(url, lambda tx: tx.pool_views([1])[0].shared)
+    return told(url, lambda tx: tx.views.pool_views([1])[0].shared)
 
 
 def set_shared(url, units):
     from sqlalchemy import update  # noqa: PLC0415
 
-    from sync_core.db.stock import POOL  # noqa: PLC0415
+    from sync_core.db.tables import POOL  # noqa: PLC0415
 
     told(url, lambda tx: tx.run(update(POOL).values(shared=units)))
 
@@ -87,9 +87,9 @@ def test_a_restored_database_asks_before_it_writes(url, tmp_path, drop):
     """Also where the copy says that somebody was taking over, or that all was well."""
 
     def work(tx):
-        tx.note_lease(EU, LeaseState.OURS, None, weak=True, now=NOON)
-        tx.note_lease(US, LeaseState.FOREIGN, THEIRS, weak=False, now=NOON)
-        tx.start_takeover(US, "ann", now=NOON)
+        tx.leases.note_lease(EU, LeaseState.OURS, None, weak=True, now=NOON)
+        tx.leases.note_lease(US, LeaseState.FOREIGN, THEIRS, weak=False, now=NOON)
+        tx.leases.start_takeover(US, "ann", now=NOON)
 
     told(url, work)
     file = tmp_path / "tipo.backup"
@@ -97,7 +97,9 @@ def test_a_restored_database_asks_before_it_writes(url, tmp_path, drop):
     drop(beside(url, restore(url, file)))
 
     def look(tx):
-        return tx.leases(), [(e.kind, e.subject) for e in tx.findings_by(kinds=["older_database"])]
+        return tx.leases.leases(), [
+            (e.kind, e.subject) for e in tx.findings.findings_by(kinds=["older_database"])
+        ]
 
     leases, findings = told(url, look)
     assert findings == [("older_database", "database")]
@@ -114,7 +116,9 @@ def test_a_database_that_was_never_served_asks_too(url, tmp_path, drop):
     file = tmp_path / "tipo.backup"
     backups_of(url).backup(file)
     drop(beside(url, restore(url, file)))
-    assert {each.state for each in told(url, lambda tx: tx.leases()).values()} == {LeaseState.OLDER}
+    assert {each.state for each in told(url, lambda tx: tx.leases.leases()).values()} == {
+        LeaseState.OLDER
+    }
 
 
 def test_a_database_in_use_is_not_replaced(url, tmp_path):
@@ -122,11 +126,11 @@ def test_a_database_in_use_is_not_replaced(url, tmp_path):
     backups_of(url).backup(file)
     set_shared(url, 45)
     serving = SqlDatabase(url)
-    serving.run(lambda tx: tx.leases())
+    serving.run(lambda tx: tx.leases.leases())
     try:
         with pytest.raises(NotRestored, match="in use: stop `tipo serve`"):
             restore(url, file)
-        assert serving.run(lambda tx: tx.pool_views([1])[0].shared) == 45
+        assert serving.run(lambda tx: tx.views.pool_views([1])[0].shared) == 45
     finally:
         serving.close()
     assert list(tmp_path.glob("*restoring*")) == []
@@ -221,12 +225,12 @@ def test_a_copy_by_hand_is_restored_too(sqlite_url, tmp_path):
     folder = tmp_path / "yesterday"
     folder.mkdir()
     serving = SqlDatabase(sqlite_url)
-    serving.run(lambda tx: tx.set_setting("something", "new"))
+    serving.run(lambda tx: tx.settings.set_setting("something", "new"))
     for end in ("", "-wal"):
         (folder / f"copy.db{end}").write_bytes(Path(f"{tmp_path / 'tipo.db'}{end}").read_bytes())
     serving.close()
     restore(sqlite_url, folder / "copy.db")
-    assert told(sqlite_url, lambda tx: tx.setting("something")) == "new"
+    assert told(sqlite_url, lambda tx: tx.settings.setting("something")) == "new"
 
 
 def test_a_backup_overwrites_nothing_and_only_its_owner_may_read_it(url, tmp_path):

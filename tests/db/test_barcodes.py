@@ -9,9 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from sync_core.db.barcodes import BARCODE
 from sync_core.db.database import SqlDatabase
-from sync_core.db.rows import VARIANT
+from sync_core.db.tables import BARCODE, VARIANT
 from sync_core.domain.matching import MatchBy, codes_of, keyed
 from sync_core.domain.values import Role
 from sync_core.workers.catalogue_sync import CatalogueSync
@@ -23,8 +22,8 @@ BY = MatchBy.BARCODE
 
 
 def register_store(tx):
-    tx.register_store(EU, "eu.example", Role.SOURCE)
-    tx.register_store(US, "us.example", Role.DESTINATION)
+    tx.stores.register_store(EU, "eu.example", Role.SOURCE)
+    tx.stores.register_store(US, "us.example", Role.DESTINATION)
 
 
 def coded(store, number, *codes, bundle=False):
@@ -37,7 +36,7 @@ def keep(tx, variants, gone=()):
 
 
 def keys(tx, variants):
-    return {place: key for place, (_, key) in tx.keyed_variants(variants).items()}
+    return {place: key for place, (_, key) in tx.catalogue.keyed_variants(variants).items()}
 
 
 def wanted(variants):

@@ -20,19 +20,21 @@ ONE_ROW = ((LevelId(2), -5, 0),)
 
 def written(database, key="key", rows=ONE_ROW, store=US):
     """Write a batch down; return its number."""
-    return database.run(lambda tx: tx.insert_batch(store, key, BODY, rows, now=NOON))
+    return database.run(lambda tx: tx.batches.insert_batch(store, key, BODY, rows, now=NOON))
 
 
 def lease_batch(database, at=0, until=30, store=US):
-    return database.run(lambda tx: tx.lease_batch(store, now=after(at), until=after(until)))
+    return database.run(lambda tx: tx.batches.lease_batch(store, now=after(at), until=after(until)))
 
 
 def close(database, number, state="settled", at=3):
-    return database.run(lambda tx: tx.close_batch(number, state, now=after(at)))
+    return database.run(lambda tx: tx.batches.close_batch(number, state, now=after(at)))
 
 
 def release_batch(database, batch, at, *, executed=True):
-    return database.run(lambda tx: tx.release_batch(batch, until=after(at), executed=executed))
+    return database.run(
+        lambda tx: tx.batches.release_batch(batch, until=after(at), executed=executed)
+    )
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_nobody_else_sends_a_batch_that_is_being_sent(quiet):
     written(quiet)
     assert lease_batch(quiet, until=30) is not None
     assert lease_batch(quiet, at=29) is None
-    assert quiet.run(lambda tx: tx.next_batch_at(US)) == after(30)
+    assert quiet.run(lambda tx: tx.batches.next_batch_at(US)) == after(30)
 
 
 def test_a_released_batch_is_sent_when_its_time_has_come(quiet):
@@ -73,9 +75,9 @@ def test_a_sending_that_was_certainly_not_executed_leaves_no_trace(quiet):
     for at in (0, 10, 20):
         batch = lease_batch(quiet, at=at)
         assert batch.first_sent_at is None
-        assert not quiet.run(lambda tx: tx.has_unsent(US)), "it is on its way"
+        assert not quiet.run(lambda tx: tx.batches.has_unsent(US)), "it is on its way"
         release_batch(quiet, batch, at=at, executed=False)
-        assert quiet.run(lambda tx: tx.has_unsent(US))
+        assert quiet.run(lambda tx: tx.batches.has_unsent(US))
 
 
 def test_the_first_doubtful_sending_is_remembered(quiet):
@@ -110,16 +112,16 @@ def test_fresh_batches_go_before_those_that_were_tried(quiet):
 def test_each_store_has_its_own_batches(quiet):
     written(quiet, store=EU)
     assert lease_batch(quiet, store=US) is None
-    assert quiet.run(lambda tx: tx.next_batch_at(US)) is None
+    assert quiet.run(lambda tx: tx.batches.next_batch_at(US)) is None
     assert lease_batch(quiet, store=EU) is not None
 
 
 def test_a_batch_waits_until_it_was_sent_once(quiet):
-    assert not quiet.run(lambda tx: tx.has_unsent(US))
+    assert not quiet.run(lambda tx: tx.batches.has_unsent(US))
     written(quiet)
-    assert quiet.run(lambda tx: tx.has_unsent(US))
+    assert quiet.run(lambda tx: tx.batches.has_unsent(US))
     lease_batch(quiet)
-    assert not quiet.run(lambda tx: tx.has_unsent(US))
+    assert not quiet.run(lambda tx: tx.batches.has_unsent(US))
 
 
 @needs_postgres
@@ -129,7 +131,7 @@ def test_two_processes_never_claim_the_same_batch(postgres_url):
         second = written(one)
 
         def both(tx):
-            return tx.lease_batch(US, now=NOON, until=after(9)).id, lease_batch(other).id
+            return tx.batches.lease_batch(US, now=NOON, until=after(9)).id, lease_batch(other).id
 
         assert one.run(both) == (1, second)
 
@@ -144,7 +146,7 @@ def test_only_the_first_to_close_a_batch_gets_its_adjustments(quiet):
     assert close(quiet, number) == []
     assert close(quiet, number, "refused") == []
     assert lease_batch(quiet, at=999) is None
-    assert quiet.run(lambda tx: tx.next_batch_at(US)) is None
+    assert quiet.run(lambda tx: tx.batches.next_batch_at(US)) is None
 
 
 def test_a_closed_batch_stays_as_it_was_closed(quiet):
@@ -152,7 +154,7 @@ def test_a_closed_batch_stays_as_it_was_closed(quiet):
     number = written(quiet)
     late = lease_batch(quiet)
     stated = {"now": after(3), "written_at": after(2)}
-    quiet.run(lambda tx: tx.close_batch(number, "settled", **stated))
+    quiet.run(lambda tx: tx.batches.close_batch(number, "settled", **stated))
     close(quiet, number, "doubtful", at=9)
     release_batch(quiet, late, at=9)
     query = select(
@@ -167,7 +169,9 @@ def test_an_adjustment_is_closed_once(quiet):
     number = written(quiet, rows=[(LevelId(2), -5, 0), (LevelId(1), 7, 0)])
 
     def settle(which, state, why=None):
-        return quiet.run(lambda tx: tx.close_adjustments(which, state, now=after(3), why=why))
+        return quiet.run(
+            lambda tx: tx.batches.close_adjustments(which, state, now=after(3), why=why)
+        )
 
     assert settle([1], "refused", why="the item is not stocked") == {1}
     assert settle([1, 2, 99], "settled") == {2}
@@ -183,11 +187,11 @@ def test_rows_taken_out_go_again_under_a_new_key(quiet):
     number = written(quiet, rows=[(LevelId(2), -5, 0), (LevelId(1), 7, 0)])
 
     def split(tx):
-        first, second = tx.close_batch(number, "refused", now=after(3))
-        tx.close_adjustments([first.id], "refused", now=after(3), why="not stocked")
-        tx.close_adjustments([second.id], "replaced", now=after(3))
+        first, second = tx.batches.close_batch(number, "refused", now=after(3))
+        tx.batches.close_adjustments([first.id], "refused", now=after(3), why="not stocked")
+        tx.batches.close_adjustments([second.id], "replaced", now=after(3))
         rest = [(second.level, second.delta, second.level_baseline)]
-        return tx.insert_batch(US, "new key", BODY, rest, now=after(3))
+        return tx.batches.insert_batch(US, "new key", BODY, rest, now=after(3))
 
     fresh = quiet.run(split)
     found = lease_batch(quiet, at=3)

@@ -6,7 +6,7 @@ import time
 from sqlalchemy import insert
 
 from sync_core.clock import RandomIds, WallClock
-from sync_core.db.notifications import FINDING
+from sync_core.db.tables import FINDING
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice
 from sync_core.domain.proposals import (
     Choice,
@@ -16,7 +16,7 @@ from sync_core.domain.proposals import (
     ReportKind,
     Write,
 )
-from sync_core.proposals import Draft, ReportRequest
+from sync_core.ports import Draft, ReportRequest
 from sync_core.service.service import Service
 from tests.db.conftest import NOON, after
 
@@ -43,10 +43,12 @@ class Still(WallClock):
 
 def furnish(tx):
     """Make a report with so many open proposals."""
-    number, _ = tx.request_report(ReportRequest(kind=ReportKind.CHECK, token=REPORT), now=NOON)
+    number, _ = tx.reports.request_report(
+        ReportRequest(kind=ReportKind.CHECK, token=REPORT), now=NOON
+    )
     row = {"kind": "differs", "facts": {}, "severity": "warning", "opened_at": NOON}
     tx.run(insert(FINDING), [{**row, "subject": f"level:{n}"} for n in range(MANY)])
-    some = tx.findings_by(limit=MANY)
+    some = tx.findings.findings_by(limit=MANY)
     drafts = [
         Draft(
             kind=ProposalKind.FIX,
@@ -59,8 +61,8 @@ def furnish(tx):
         for each in some
     ]
     kept = [(each, f"token {at}") for at, each in enumerate(drafts)]
-    tx.propose(kept, report=number, now=NOON, expires_at=after(3600))
-    tx.finish_report(number, now=NOON, summary={})
+    tx.proposals.propose(kept, report=number, now=NOON, expires_at=after(3600))
+    tx.reports.finish_report(number, now=NOON, summary={})
 
 
 async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
@@ -81,9 +83,9 @@ async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
     assert receipt.running
 
     def carry_out(tx):
-        for at, each in enumerate(tx.approved(now=after(2), limit=MANY)):
+        for at, each in enumerate(tx.proposals.approved(now=after(2), limit=MANY)):
             result = {"done": at > 0, "why": "" if at else "moved", "moved": -3}
-            assert tx.close_proposal(each.proposal.id, result=result)
+            assert tx.proposals.close_proposal(each.proposal.id, result=result)
 
     await database.transaction(carry_out)
     receipt = await service.receipt(clicked.receipt)

@@ -29,27 +29,27 @@ WAITING = """SELECT 1 FROM pg_stat_activity
 
 
 def level(database, number=2):
-    return database.run(lambda tx: tx.pools([1]))[1].level(number)
+    return database.run(lambda tx: tx.stock.pools([1]))[1].level(number)
 
 
 def sold(tx, to=45):
     """Work on the pool as the engine does: loaded whole, written back whole."""
-    pool = tx.pools([1])[1]
+    pool = tx.stock.pools([1])[1]
     mine = replace(pool.level(2), book=to, version=pool.level(2).version + 1)
     moved = replace(pool.with_level(mine), shared=to)
-    return lambda: tx.save_outcomes([Outcome(pool=moved)], now=after(1))
+    return lambda: tx.stock.save_outcomes([Outcome(pool=moved)], now=after(1))
 
 
 def set_buffer(tx):
-    tx.set_buffer([1], 5, [US])
+    tx.stock.set_buffer([1], 5, [US])
 
 
 def meet(tx):
-    tx.request_baseline(US, Mode.TWO_WAY, by="ann", now=after(2))
+    tx.baselines.request_baseline(US, Mode.TWO_WAY, by="ann", now=after(2))
 
 
 def look(tx):
-    tx.refresh_items(US, [1], now=after(2))
+    tx.refreshes.refresh_items(US, [1], now=after(2))
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def test_a_sale_that_comes_after_a_meeting_is_called_sees_the_meeting(postgres_u
         seen = []
 
         def late(tx):
-            pool = tx.pools([1])[1]
+            pool = tx.stock.pools([1])[1]
             seen.append((pool.level(2).baselined, pool.level(2).mode))
 
         held_up(postgres_url, one, meet, other, late)
@@ -133,18 +133,18 @@ def test_a_look_at_what_is_gone_outlives_a_step_that_writes_its_level_back(postg
 
 def test_a_buffer_is_set_where_it_differs_and_counted(furnished):
     """What shows it already is left in peace."""
-    assert furnished.run(lambda tx: tx.set_buffer([1], 5, [US])) == 1
-    assert furnished.run(lambda tx: tx.set_buffer([1], 5, [US])) == 0
+    assert furnished.run(lambda tx: tx.stock.set_buffer([1], 5, [US])) == 1
+    assert furnished.run(lambda tx: tx.stock.set_buffer([1], 5, [US])) == 0
     assert (level(furnished).buffer, level(furnished, 1).buffer) == (5, 0)
     assert (level(furnished).due, level(furnished).version) == (True, 1)
-    assert furnished.run(lambda tx: tx.set_buffer([99], 7, [US])) == 0
+    assert furnished.run(lambda tx: tx.stock.set_buffer([99], 7, [US])) == 0
 
 
 def test_a_buffer_for_all_is_for_those_to_come_too(furnished):
-    assert furnished.run(lambda tx: tx.set_buffer(None, 5, [US])) == 1
-    assert furnished.run(lambda tx: tx.setting("buffer:us")) == "5"
-    assert furnished.run(lambda tx: tx.set_buffer(None, 0, [US])) == 1
-    assert furnished.run(lambda tx: tx.setting("buffer:us")) == "0"
+    assert furnished.run(lambda tx: tx.stock.set_buffer(None, 5, [US])) == 1
+    assert furnished.run(lambda tx: tx.settings.setting("buffer:us")) == "5"
+    assert furnished.run(lambda tx: tx.stock.set_buffer(None, 0, [US])) == 1
+    assert furnished.run(lambda tx: tx.settings.setting("buffer:us")) == "0"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_buffer_makes_due_who_shares_and_keeps_due_whom_something_is_ordered_f
 ):
     """An undo that waits to be written back must not be forgotten for a buffer."""
     furnished.run(lambda tx: tx.run(update(LevelRow).where(LevelRow.id == 2).values(facts)))
-    furnished.run(lambda tx: tx.set_buffer([1], 5, [US]))
+    furnished.run(lambda tx: tx.stock.set_buffer([1], 5, [US]))
     assert level(furnished).due is due
 
 
@@ -175,22 +175,24 @@ def test_a_location_map_is_kept_as_it_was_given(furnished):
     furnished.run(lambda tx: tx.run(insert(LocationRow), rows))
     one = LocationGroup(id=1, name="Berlin", locations={EU: 1, US: 1})
     furnished.run(
-        lambda tx: tx.save_location_groups((one, LocationGroup(name="B", locations={EU: 2})))
+        lambda tx: tx.location_groups.save_location_groups(
+            (one, LocationGroup(name="B", locations={EU: 2}))
+        )
     )
-    kept = furnished.run(lambda tx: tx.location_groups())
+    kept = furnished.run(lambda tx: tx.location_groups.location_groups())
     assert kept == (one, LocationGroup(id=2, name="B", locations={EU: 2}))
     swapped = (
         LocationGroup(id=1, name="Hamburg", locations={EU: 2, US: 1}),
         LocationGroup(id=2, name="B", locations={EU: 1}),
     )
-    furnished.run(lambda tx: tx.save_location_groups(swapped))
-    assert furnished.run(lambda tx: tx.location_groups()) == swapped
-    assert furnished.run(lambda tx: tx.unmapped_locations()) == {US: [(2, "L2")]}
+    furnished.run(lambda tx: tx.location_groups.save_location_groups(swapped))
+    assert furnished.run(lambda tx: tx.location_groups.location_groups()) == swapped
+    assert furnished.run(lambda tx: tx.location_groups.unmapped_locations()) == {US: [(2, "L2")]}
 
 
 def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
     def compare_and_set(before, after_):
-        return database.run(lambda tx: tx.compare_and_set("word", before, after_))
+        return database.run(lambda tx: tx.settings.compare_and_set("word", before, after_))
 
     assert [
         compare_and_set("a", "b"),
@@ -205,7 +207,7 @@ def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
         False,
         True,
     ]
-    assert database.run(lambda tx: tx.setting("word")) == "b"
+    assert database.run(lambda tx: tx.settings.setting("word")) == "b"
 
 
 # -- what is read, thought about, and written back
@@ -213,9 +215,9 @@ def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
 
 def paused(database):
     """Return the word, whether its finding is open, and how many notices there were."""
-    word = database.run(lambda tx: tx.setting(PAUSED_SETTING))
-    kinds = [each.kind for each in database.run(lambda tx: tx.findings())]
-    notifications = database.run(lambda tx: tx.notifications(after=0))
+    word = database.run(lambda tx: tx.settings.setting(PAUSED_SETTING))
+    kinds = [each.kind for each in database.run(lambda tx: tx.findings.findings())]
+    notifications = database.run(lambda tx: tx.notifications.notifications(after=0))
     return (
         word,
         "paused" in kinds,
@@ -283,18 +285,18 @@ def test_a_buffer_for_all_reaches_a_pool_that_is_made_right_now(postgres_url, fi
     """Whoever comes second sees what the first has done."""
     with two(postgres_url) as (one, other):
         if earlier:
-            one.run(lambda tx: tx.set_buffer(None, 3, [EU, US]))
-            one.run(lambda tx: tx.set_buffer(None, 0, [EU, US]))
+            one.run(lambda tx: tx.stock.set_buffer(None, 3, [EU, US]))
+            one.run(lambda tx: tx.stock.set_buffer(None, 0, [EU, US]))
 
         def assign_pools(tx):
-            tx.assign_pools(NEW, now=NOON)
+            tx.stock.assign_pools(NEW, now=NOON)
 
         def buffer(tx):
-            tx.set_buffer(None, 5, [US])
+            tx.stock.set_buffer(None, 5, [US])
 
         steps = [assign_pools, buffer] if first == "the pool" else [buffer, assign_pools]
         held_up(postgres_url, one, steps[0], other, steps[1])
-        made = one.run(lambda tx: tx.pools_by_key([level_key(US, 5)]))[level_key(US, 5)]
+        made = one.run(lambda tx: tx.stock.pools_by_key([level_key(US, 5)]))[level_key(US, 5)]
         assert [each.buffer for each in made.levels] == [0, 5]
 
 
@@ -310,18 +312,20 @@ def test_a_location_map_that_is_changed_while_it_grows_keeps_both(postgres_url, 
         one.run(lambda tx: tx.run(insert(LocationRow), rows))
 
         def rename(tx):
-            tx.lock_location_groups()
-            [location_group] = tx.location_groups()
-            tx.save_location_groups((replace(location_group, name="Hamburg"),))
+            tx.location_groups.lock_location_groups()
+            [location_group] = tx.location_groups.location_groups()
+            tx.location_groups.save_location_groups((replace(location_group, name="Hamburg"),))
 
         def grow(tx):
-            tx.lock_location_groups()
-            [location_group] = tx.location_groups()
-            tx.save_location_groups((replace(location_group, locations={EU: 1, US: 1}),))
+            tx.location_groups.lock_location_groups()
+            [location_group] = tx.location_groups.location_groups()
+            tx.location_groups.save_location_groups(
+                (replace(location_group, locations={EU: 1, US: 1}),)
+            )
 
         steps = [rename, grow] if first == "a person" else [grow, rename]
         held_up(postgres_url, one, steps[0], other, steps[1])
-        assert one.run(lambda tx: tx.location_groups()) == (
+        assert one.run(lambda tx: tx.location_groups.location_groups()) == (
             LocationGroup(id=1, name="Hamburg", locations={EU: 1, US: 1}),
         )
 
@@ -347,13 +351,13 @@ def test_two_stores_that_meet_at_once_share_a_location(postgres_url, first):
         one.run(lambda tx: tx.run(delete(LocationGroupRow)))
         last = US if first == EU else EU
         held_up(postgres_url, one, baselined(first), other, baselined(last))
-        [location_group] = one.run(lambda tx: tx.location_groups())
+        [location_group] = one.run(lambda tx: tx.location_groups.location_groups())
         assert location_group.locations == {EU: 1, US: 1}
 
 
 def test_what_is_called_off_waits_for_nothing(furnished):
     """No look is wanted of a store that is off."""
-    furnished.run(lambda tx: tx.request_baseline(US, Mode.OFF, by="ann", now=NOON))
+    furnished.run(lambda tx: tx.baselines.request_baseline(US, Mode.OFF, by="ann", now=NOON))
     mine = level(furnished)
     assert (mine.mode, mine.baselined, mine.refresh_at, mine.due) == (Mode.OFF, False, None, False)
     assert level(furnished, 1).baselined

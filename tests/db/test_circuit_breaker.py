@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import insert, select, update
 
-from sync_core.db.stock import MOVEMENT
-from sync_core.db.traffic import TRAFFIC_MINUTE, WITHHELD
+from sync_core.db.tables import MOVEMENT, TRAFFIC_MINUTE, WITHHELD
 from sync_core.domain.circuit_breaker import BREAKER_LIMITS, Traffic, WithheldMovement, withhold
 from sync_core.domain.values import Outcome
 from tests.db.conftest import EU, NOON, US, after
@@ -19,14 +18,14 @@ def test_minutes_add_up_and_are_forgotten(furnished):
 
     def work(tx):
         for seconds in (0, 30, 70):
-            tx.count_traffic({EU: Traffic(units=5, emptied=1)}, now=after(seconds))
-        tx.count_traffic({US: Traffic(units=7)}, now=after(70))
+            tx.breaker.count_traffic({EU: Traffic(units=5, emptied=1)}, now=after(seconds))
+        tx.breaker.count_traffic({US: Traffic(units=7)}, now=after(70))
         sums = [
-            tx.traffic_since(EU, since=after(-600)),
-            tx.traffic_since(EU, since=after(30)),
-            tx.traffic_since(US, since=after(-600)),
+            tx.breaker.traffic_since(EU, since=after(-600)),
+            tx.breaker.traffic_since(EU, since=after(30)),
+            tx.breaker.traffic_since(US, since=after(-600)),
         ]
-        tx.count_traffic({EU: Traffic(units=1)}, now=after(86400))
+        tx.breaker.count_traffic({EU: Traffic(units=1)}, now=after(86400))
         rows = (
             tx.run(select(TRAFFIC_MINUTE.c.units).where(TRAFFIC_MINUTE.c.store == EU))
             .scalars()
@@ -47,14 +46,14 @@ def wiped(tx):
             source="webhook",
         )
     )  # fmt: skip
-    pool = tx.pools([1])[1]
+    pool = tx.stock.pools([1])[1]
     pool = replace(pool.with_level(replace(pool.level(1), book=0)), shared=0)
-    [move] = tx.movements_since(EU, since=NOON, limits=BREAKER_LIMITS)
+    [move] = tx.movements.movements_since(EU, since=NOON, limits=BREAKER_LIMITS)
     assert (move.counted, move.emptied, move.breaker) == (-50, True, None)
     withheld, kept = withhold(pool, -50, [2])
-    tx.save_outcomes([Outcome(pool=withheld)], now=NOON)
-    tx.withhold(SUBJECT, [(move, kept)], now=NOON)
-    tx.notify_breaker(SUBJECT, {"store": "eu", "since": NOON.isoformat()}, now=NOON)
+    tx.stock.save_outcomes([Outcome(pool=withheld)], now=NOON)
+    tx.withheld.withhold(SUBJECT, [(move, kept)], now=NOON)
+    tx.breaker.notify_breaker(SUBJECT, {"store": "eu", "since": NOON.isoformat()}, now=NOON)
 
 
 def test_what_is_held_is_found_again(furnished):
@@ -63,33 +62,35 @@ def test_what_is_held_is_found_again(furnished):
     one = WithheldMovement(
         id=1, breaker=SUBJECT, pool=1, level=1, movement=1, delta=-50, withheld_from={2: 0}, at=NOON
     )  # fmt: skip
-    assert furnished.run(lambda tx: tx.withheld(SUBJECT)) == [one]
-    assert furnished.run(lambda tx: tx.parts(SUBJECT, [1, 2])) == {1: [one]}
-    assert furnished.run(lambda tx: tx.parts(f"{SUBJECT}1", [1, 2])) == {}
-    assert furnished.run(lambda tx: (tx.has_open_breaker(1), tx.has_open_breaker(2))) == (
+    assert furnished.run(lambda tx: tx.withheld.withheld(SUBJECT)) == [one]
+    assert furnished.run(lambda tx: tx.withheld.parts(SUBJECT, [1, 2])) == {1: [one]}
+    assert furnished.run(lambda tx: tx.withheld.parts(f"{SUBJECT}1", [1, 2])) == {}
+    assert furnished.run(
+        lambda tx: (tx.breaker.has_open_breaker(1), tx.breaker.has_open_breaker(2))
+    ) == (
         True,
         False,
     )
-    assert furnished.run(lambda tx: tx.open_breaker(US)) is None
-    subject, facts = furnished.run(lambda tx: tx.open_breaker(EU))
+    assert furnished.run(lambda tx: tx.breaker.open_breaker(US)) is None
+    subject, facts = furnished.run(lambda tx: tx.breaker.open_breaker(EU))
     assert (subject, facts["units"], facts["title"]) == (SUBJECT, 50, "Jacket")
-    assert furnished.run(lambda tx: tx.open_deltas([1])) == {}
+    assert furnished.run(lambda tx: tx.batches.open_deltas([1])) == {}
 
 
 def test_it_is_told_how_far_it_has_come(furnished):
     """What is kept from a store, and what has reached it: by a level's number, not its digits."""
     furnished.run(wiped)
-    size = furnished.run(lambda tx: tx.breaker_size(SUBJECT))
+    size = furnished.run(lambda tx: tx.breaker.breaker_size(SUBJECT))
     assert (size["pools"], size["moves"], size["units"], size["worst"]) == (1, 1, 50, -50)
     assert (size["stopped"], size["reached"]) == ({"us": 1}, {})
 
     def reach(tx):
         tx.run(update(WITHHELD).values(withheld_from={"12": 0, "21": 2}))
-        return tx.breaker_size(SUBJECT)
+        return tx.breaker.breaker_size(SUBJECT)
 
     size = furnished.run(reach)
     assert (size["stopped"], size["reached"]) == ({}, {"us": 1})
-    nothing = furnished.run(lambda tx: tx.breaker_size("circuit_breaker:eu:2"))
+    nothing = furnished.run(lambda tx: tx.breaker.breaker_size("circuit_breaker:eu:2"))
     assert (nothing["pools"], nothing["units"], nothing["stopped"]) == (0, 0, {})
 
 
@@ -98,7 +99,7 @@ def test_its_products_are_listed(furnished):
     furnished.run(wiped)
 
     def read(tx, offset=0):
-        return tx.stopped_products(SUBJECT, offset=offset, limit=5)
+        return tx.breaker.stopped_products(SUBJECT, offset=offset, limit=5)
 
     total, [one] = furnished.run(read)
     assert total == 1
@@ -114,21 +115,21 @@ def test_its_products_are_listed(furnished):
 def test_a_part_of_it_is_passed_on_once(furnished):
     """Two processes hear of the same order: five units reach the other store, not ten."""
     furnished.run(wiped)
-    [withheld] = furnished.run(lambda tx: tx.withheld(SUBJECT))
+    [withheld] = furnished.run(lambda tx: tx.withheld.withheld(SUBJECT))
     for _ in range(2):
-        furnished.run(lambda tx: tx.reduce_withheld(withheld, -45, now=after(5)))
-    assert furnished.run(lambda tx: tx.pools([1]))[1].level(2).withheld == -45
-    assert [each.delta for each in furnished.run(lambda tx: tx.withheld(SUBJECT))] == [-45]
+        furnished.run(lambda tx: tx.withheld.reduce_withheld(withheld, -45, now=after(5)))
+    assert furnished.run(lambda tx: tx.stock.pools([1]))[1].level(2).withheld == -45
+    assert [each.delta for each in furnished.run(lambda tx: tx.withheld.withheld(SUBJECT))] == [-45]
 
 
 @pytest.mark.parametrize(("end", "shared"), [("release_breaker", 0), ("discard_breaker", 50)])
 def test_a_decision_happens_once(furnished, end, shared):
     """Whoever clicks, and however often."""
     furnished.run(wiped)
-    done = furnished.run(lambda tx: getattr(tx, end)(SUBJECT, now=after(60)))
-    again = furnished.run(lambda tx: getattr(tx, end)(SUBJECT, now=after(61)))
+    done = furnished.run(lambda tx: getattr(tx.breaker, end)(SUBJECT, now=after(60)))
+    again = furnished.run(lambda tx: getattr(tx.breaker, end)(SUBJECT, now=after(61)))
     assert (bool(done), bool(again)) == (True, False)
-    pool = furnished.run(lambda tx: tx.pools([1]))[1]
+    pool = furnished.run(lambda tx: tx.stock.pools([1]))[1]
     assert pool.shared == shared
     assert [(each.withheld, each.due) for each in pool.levels] == [
         (0, end == "discard_breaker"),
@@ -136,5 +137,5 @@ def test_a_decision_happens_once(furnished, end, shared):
     ]
     times = furnished.run(lambda tx: tx.run(select(WITHHELD.c.released_at)).scalars().all())
     assert times == [after(60)]
-    assert furnished.run(lambda tx: tx.breaker_closed_at(EU)) == after(60)
-    assert furnished.run(lambda tx: tx.breakers()) == []
+    assert furnished.run(lambda tx: tx.breaker.breaker_closed_at(EU)) == after(60)
+    assert furnished.run(lambda tx: tx.breaker.breakers()) == []

@@ -5,11 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import insert, select, update
 
-from sync_core.db.baselines import ADJUSTMENT, BATCH
-from sync_core.db.leases import BASELINE, MAX_RENEWALS_KEPT
-from sync_core.db.rows import CONNECTION, LEVEL
-from sync_core.db.stock import MOVEMENT, POOL
-from sync_core.db.traffic import WITHHELD
+from sync_core.db.leases import MAX_RENEWALS_KEPT
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BASELINE,
+    BATCH,
+    CONNECTION,
+    LEVEL,
+    MOVEMENT,
+    POOL,
+    WITHHELD,
+)
 from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView
 from tests.db.conftest import EU, NOON, US, after
 
@@ -17,19 +23,21 @@ THEIRS = LeaseMark(instance="b", renewal="r", at=NOON)
 
 
 def lease(database, store=US):
-    return database.run(lambda tx: tx.lease(store))
+    return database.run(lambda tx: tx.leases.lease(store))
 
 
 def find(database, state, store=US, found=None, at=0, *, weak=False):
-    return database.run(lambda tx: tx.note_lease(store, state, found, weak=weak, now=after(at)))
+    return database.run(
+        lambda tx: tx.leases.note_lease(store, state, found, weak=weak, now=after(at))
+    )
 
 
 def start(database, store=US, at=10):
-    return database.run(lambda tx: tx.start_takeover(store, "ann", now=after(at)))
+    return database.run(lambda tx: tx.leases.start_takeover(store, "ann", now=after(at)))
 
 
 def end(database, store=US, at=20):
-    return database.run(lambda tx: tx.end_takeover(store, now=after(at)))
+    return database.run(lambda tx: tx.leases.end_takeover(store, now=after(at)))
 
 
 def rows(database, table, *columns):
@@ -52,7 +60,9 @@ def run(database, *statements):
 def test_a_database_has_one_name_for_ever(furnished):
     """Also where two processes start at the same time."""
     with ThreadPoolExecutor(6) as pool:
-        names = set(pool.map(lambda n: furnished.run(lambda tx: tx.instance(f"n{n}")), range(12)))
+        names = set(
+            pool.map(lambda n: furnished.run(lambda tx: tx.leases.instance(f"n{n}")), range(12))
+        )
     assert len(names) == 1
 
 
@@ -60,12 +70,12 @@ def test_a_store_may_hold_the_last_renewal_that_it_took_and_those_after_it(furni
     """A renewal whose answer was lost may have been taken all the same."""
 
     def work(tx):
-        tx.instance("a")
+        tx.leases.instance("a")
         for token in ("r1", "r2", "r3"):
-            tx.begin_renewal(US, token)
-        tx.begin_renewal(EU, "other")
-        tx.end_renewal(US, "r2")
-        return tx.recorded(US), tx.recorded(EU)
+            tx.leases.begin_renewal(US, token)
+        tx.leases.begin_renewal(EU, "other")
+        tx.leases.end_renewal(US, "r2")
+        return tx.leases.recorded(US), tx.leases.recorded(EU)
 
     us, eu = furnished.run(work)
     assert us.instance == "a"
@@ -78,9 +88,9 @@ def test_renewals_before_the_last_are_remembered_for_a_while(furnished):
 
     def work(tx):
         for number in range(3 * MAX_RENEWALS_KEPT):
-            tx.begin_renewal(US, f"r{number}")
-            tx.end_renewal(US, f"r{number}")
-        return tx.recorded(US).renewals
+            tx.leases.begin_renewal(US, f"r{number}")
+            tx.leases.end_renewal(US, f"r{number}")
+        return tx.leases.recorded(US).renewals
 
     last = 3 * MAX_RENEWALS_KEPT - 1
     assert furnished.run(work) == {
@@ -93,7 +103,7 @@ def test_renewals_before_the_last_are_remembered_for_a_while(furnished):
 
 def test_a_store_that_nobody_has_asked_is_unknown(furnished):
     assert lease(furnished) == LeaseView(store=US, state=LeaseState.UNKNOWN)
-    assert furnished.run(lambda tx: tx.leases()) == {}
+    assert furnished.run(lambda tx: tx.leases.leases()) == {}
 
 
 def test_what_was_found_is_noted_once(furnished):
@@ -146,7 +156,7 @@ def test_a_takeover_that_somebody_else_has_overtaken_is_asked_about_again(furnis
     find(furnished, LeaseState.FOREIGN, found=THEIRS)
     start(furnished)
     assert not find(furnished, LeaseState.FOREIGN, found=THEIRS, at=15), "somebody takes over"
-    furnished.run(lambda tx: tx.lose_takeover(US))
+    furnished.run(lambda tx: tx.leases.lose_takeover(US))
     assert find(furnished, LeaseState.FOREIGN, found=THEIRS, at=20)
     noted = lease(furnished)
     assert (noted.state, noted.since, noted.reason, noted.by) == (
@@ -156,7 +166,7 @@ def test_a_takeover_that_somebody_else_has_overtaken_is_asked_about_again(furnis
         "",
     )
     assert end(furnished) is None
-    furnished.run(lambda tx: tx.lose_takeover(US))
+    furnished.run(lambda tx: tx.leases.lose_takeover(US))
     assert lease(furnished) == noted, "only what is being taken over can be lost"
 
 
@@ -198,7 +208,7 @@ def busy(furnished):
 
 
 def baseline(database, store):
-    database.run(lambda tx: tx.reset_baselines(store, now=after(60)))
+    database.run(lambda tx: tx.baselines.reset_baselines(store, now=after(60)))
 
 
 def test_a_destination_starts_over_and_its_pools_go_on(busy):
@@ -242,7 +252,7 @@ def test_what_is_off_is_not_read(busy):
 
 
 def test_a_baseline_is_kept_for_the_history(furnished):
-    furnished.run(lambda tx: tx.save_baseline(None, "older", "ann", now=NOON))
+    furnished.run(lambda tx: tx.baselines.save_baseline(None, "older", "ann", now=NOON))
     assert rows(furnished, BASELINE, "store", "reason", "by", "at") == [
         (None, "older", "ann", NOON)
     ]

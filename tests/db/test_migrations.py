@@ -14,7 +14,8 @@ from sqlmodel import SQLModel
 from sync_core.db import migrate as migrations
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import current, draft, head, migrate, revisions
-from sync_core.db.rows import VARIANT, variant_of
+from sync_core.db.rows import variant_of
+from sync_core.db.tables import VARIANT
 from sync_core.domain.values import InventoryPolicy
 from sync_core.errors import DatabaseTooNew
 

@@ -21,16 +21,16 @@ def events(*, resolved=False, kind="refused", **facts):
 
 
 def told(database, *parts, at=0):
-    database.run(lambda tx: tx.notify(parts, now=after(at)))
+    database.run(lambda tx: tx.notifications.notify(parts, now=after(at)))
 
 
 def findings(database):
-    found = database.run(lambda tx: tx.findings())
+    found = database.run(lambda tx: tx.findings.findings())
     return [(each.kind, each.subject, each.facts, each.opened_at) for each in found]
 
 
 def notifications(database, beyond=0):
-    found = database.run(lambda tx: tx.notifications(after=beyond))
+    found = database.run(lambda tx: tx.notifications.notifications(after=beyond))
     return [(each.kind, each.facts, each.resolved, each.at) for each in found]
 
 
@@ -92,7 +92,7 @@ def test_news_of_a_step_that_fails_is_not_told(furnished):
     """Nobody hears of what did not happen."""
 
     def fail(tx):
-        tx.notify([events(why="not stocked")], now=after(0))
+        tx.notifications.notify([events(why="not stocked")], now=after(0))
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
@@ -103,17 +103,17 @@ def test_news_of_a_step_that_fails_is_not_told(furnished):
 def test_a_store_is_held_once_and_let_go_once(furnished):
     """One notice of the beginning and one of the end, whatever happens in between."""
     for second in (0, 5):
-        furnished.run(lambda tx, s=second: tx.block_store(US, "token refused", now=after(s)))
-    state = furnished.run(lambda tx: tx.store(US))
+        furnished.run(lambda tx, s=second: tx.stores.block_store(US, "token refused", now=after(s)))
+    state = furnished.run(lambda tx: tx.stores.store(US))
     assert (state.blocked_since, state.blocked_why) == (after(0), "token refused")
     for second in (7, 9):
-        furnished.run(lambda tx, s=second: tx.unblock_store(US, now=after(s)))
+        furnished.run(lambda tx, s=second: tx.stores.unblock_store(US, now=after(s)))
     assert [(resolved, at) for _, _, resolved, at in notifications(furnished)] == [
         (False, after(0)),
         (True, after(7)),
     ]
-    assert furnished.run(lambda tx: tx.store(US)).blocked_since is None
-    assert furnished.run(lambda tx: tx.store(EU)).blocked_since is None
+    assert furnished.run(lambda tx: tx.stores.store(US)).blocked_since is None
+    assert furnished.run(lambda tx: tx.stores.store(EU)).blocked_since is None
 
 
 @needs_postgres
@@ -124,7 +124,7 @@ def test_two_processes_that_meet_a_fault_at_once_tell_it_once(postgres_url):
         second = threading.Thread(target=told, args=(other, events(why="brake")))
 
         def first(tx):
-            tx.notify([events(why="brake")], now=after(0))
+            tx.notifications.notify([events(why="brake")], now=after(0))
             second.start()
             with psycopg.connect(postgres_url, autocommit=True) as watcher:
                 while not watcher.execute(WAITING).fetchone():

@@ -13,25 +13,25 @@ def post(key="a", **rest):
 
 def write(database, *posts, before=None, to=None):
     believed, wanted = before or {}, before or {} if to is None else to
-    return database.run(lambda tx: tx.save_posts(posts, believed, wanted))
+    return database.run(lambda tx: tx.posts.save_posts(posts, believed, wanted))
 
 
 def unsent_posts(database, at=0, limit=50):
-    found = database.run(lambda tx: tx.unsent_posts(now=after(at), limit=limit))
+    found = database.run(lambda tx: tx.posts.unsent_posts(now=after(at), limit=limit))
     return [each.key for each in found]
 
 
 def known(database, key="a"):
-    return database.run(lambda tx: tx.posts([key])).get(key)
+    return database.run(lambda tx: tx.posts.posts([key])).get(key)
 
 
 def test_posts_and_cursors_move_together_or_not_at_all(database):
     """A crash between the two would say something twice, or never."""
     assert write(database, post(), to={"notices": 3})
-    assert database.run(lambda tx: tx.cursors()) == {"notices": 3}
+    assert database.run(lambda tx: tx.posts.cursors()) == {"notices": 3}
     assert not write(database, post("b"), before={"notices": 2}, to={"notices": 5})
     assert not write(database, post("b", version=7), before={"notices": 3}, to={"notices": 5})
-    assert database.run(lambda tx: tx.cursors()) == {"notices": 3}
+    assert database.run(lambda tx: tx.posts.cursors()) == {"notices": 3}
     assert known(database, "b") is None
     assert write(database, before={"notices": 3}, to={"notices": 5})
 
@@ -40,10 +40,10 @@ def test_a_post_is_found_by_the_message_that_it_is(database):
     """A click names its message, and nothing else; channels count apart."""
     write(database, post(), post("b", channel="C2"))
     for key, channel in (("a", "C1"), ("b", "C2")):
-        database.run(lambda tx, k=key, c=channel: tx.sent(k, 1, "17.1", c))
-    found = [database.run(lambda tx, c=c: tx.post_at(c, "17.1")) for c in ("C1", "C2")]
+        database.run(lambda tx, k=key, c=channel: tx.posts.sent(k, 1, "17.1", c))
+    found = [database.run(lambda tx, c=c: tx.posts.post_at(c, "17.1")) for c in ("C1", "C2")]
     assert [each.key for each in found] == ["a", "b"]
-    assert database.run(lambda tx: tx.post_at("C1", "17.2")) is None
+    assert database.run(lambda tx: tx.posts.post_at("C1", "17.2")) is None
 
 
 def test_of_several_writers_one_moves_the_cursors(database, database_url):
@@ -53,14 +53,14 @@ def test_of_several_writers_one_moves_the_cursors(database, database_url):
     async def work(own, turn):
         mine = [post(f"p{turn}")]
         return await own.transaction(
-            lambda tx: tx.save_posts(mine, {"notices": 3}, {"notices": 4 + turn})
+            lambda tx: tx.posts.save_posts(mine, {"notices": 3}, {"notices": 4 + turn})
         )
 
     answers = at_once(database_url, 6, work)
     assert sorted(answers) == [False] * 5 + [True]
     winner = answers.index(True)
     assert unsent_posts(database) == [f"p{winner}"]
-    assert database.run(lambda tx: tx.cursors()) == {"notices": 4 + winner}
+    assert database.run(lambda tx: tx.posts.cursors()) == {"notices": 4 + winner}
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["changed", "new"])
@@ -71,7 +71,7 @@ def test_of_several_writers_one_makes_the_next_version(database, database_url, e
 
     async def work(own, turn):
         mine = [post(version=1 + exists, body={"by": turn})]
-        return await own.transaction(lambda tx: tx.save_posts(mine, {}, {}))
+        return await own.transaction(lambda tx: tx.posts.save_posts(mine, {}, {}))
 
     answers = at_once(database_url, 6, work)
     assert sorted(answers) == [False] * 5 + [True]
@@ -82,7 +82,7 @@ def test_of_several_writers_one_makes_the_next_version(database, database_url, e
 def test_a_new_version_keeps_what_is_known_of_the_sent_one(database):
     """It is the same message, edited: not a second one."""
     write(database, post())
-    database.run(lambda tx: tx.sent("a", 1, "17.5", "C9"))
+    database.run(lambda tx: tx.posts.sent("a", 1, "17.5", "C9"))
     assert unsent_posts(database) == []
     assert write(database, post(version=2, body={"n": 2}, channel="C9"))
     assert known(database) == post(version=2, body={"n": 2}, channel="C9", sent=1, ts="17.5")
@@ -92,10 +92,10 @@ def test_a_new_version_keeps_what_is_known_of_the_sent_one(database):
 def test_a_version_that_was_overtaken_while_it_was_sent_is_followed_by_the_next(database):
     write(database, post())
     write(database, post(version=2))
-    database.run(lambda tx: tx.sent("a", 1, "17.5", "C1"))
+    database.run(lambda tx: tx.posts.sent("a", 1, "17.5", "C1"))
     assert (known(database).sent, unsent_posts(database)) == (1, ["a"])
-    database.run(lambda tx: tx.sent("a", 2, "17.5", "C1"))
-    database.run(lambda tx: tx.sent("a", 1, "0", "C0"))  # an answer that comes late
+    database.run(lambda tx: tx.posts.sent("a", 2, "17.5", "C1"))
+    database.run(lambda tx: tx.posts.sent("a", 1, "0", "C0"))  # an answer that comes late
     assert (known(database).sent, known(database).ts, unsent_posts(database)) == (2, "17.5", [])
 
 
@@ -119,18 +119,18 @@ def test_parents_come_before_their_threads_and_older_before_newer(database):
 def test_what_could_not_be_sent_waits_and_says_when(database):
     """Slack is down, or says how long to wait."""
     write(database, post(), post("b", due_at=after(60)))
-    database.run(lambda tx: tx.not_sent("a", "429", until=after(30)))
+    database.run(lambda tx: tx.posts.not_sent("a", "429", until=after(30)))
     assert (unsent_posts(database, at=29), unsent_posts(database, at=30)) == ([], ["a"])
-    database.run(lambda tx: tx.sent("a", 1, "1", "C1"))
+    database.run(lambda tx: tx.posts.sent("a", 1, "1", "C1"))
     assert (unsent_posts(database, at=59), unsent_posts(database, at=60)) == ([], ["b"])
 
 
 def test_only_what_was_sent_is_forgotten(database):
     write(database, post("old"), post("waits"), post("new", due_at=after(9)))
     for key in ("old", "new"):
-        database.run(lambda tx, k=key: tx.sent(k, 1, "1", "C1"))
-    assert database.run(lambda tx: tx.forget_posts(before=after(9))) == 1
-    assert sorted(database.run(lambda tx: tx.posts(["old", "waits", "new"]))) == [
+        database.run(lambda tx, k=key: tx.posts.sent(k, 1, "1", "C1"))
+    assert database.run(lambda tx: tx.retention.forget_posts(before=after(9))) == 1
+    assert sorted(database.run(lambda tx: tx.posts.posts(["old", "waits", "new"]))) == [
         "new",
         "waits",
     ]
@@ -141,7 +141,7 @@ def test_one_process_leads_and_another_takes_over_when_it_is_silent(database):
 
     def take_leadership(owner, at, until, name="posts"):
         return database.run(
-            lambda tx: tx.take_leadership(name, owner, now=after(at), until=after(until))
+            lambda tx: tx.settings.take_leadership(name, owner, now=after(at), until=after(until))
         )
 
     assert take_leadership("a", 0, 30)
@@ -158,7 +158,9 @@ def test_many_processes_want_to_lead_and_one_does(database, database_url):
 
         async def work(own, turn, at=round_ * 100):
             return await own.transaction(
-                lambda tx: tx.take_leadership("x", f"o{turn}", now=after(at), until=after(at + 30))
+                lambda tx: tx.settings.take_leadership(
+                    "x", f"o{turn}", now=after(at), until=after(at + 30)
+                )
             )
 
         assert sum(at_once(database_url, 5, work)) == 1

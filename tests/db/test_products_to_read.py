@@ -14,19 +14,19 @@ from tests.db.test_catalogue import held_up, two
 
 
 def note(database, product, at=0, store=US):
-    database.run(lambda tx: tx.enqueue_product(store, product, now=after(at)))
+    database.run(lambda tx: tx.catalogue.enqueue_product(store, product, now=after(at)))
 
 
 def due(database, at=0, store=US, limit=10):
-    return database.run(lambda tx: tx.products_to_read(store, now=after(at), limit=limit))
+    return database.run(lambda tx: tx.catalogue.products_to_read(store, now=after(at), limit=limit))
 
 
 def read(database, found, at=0):
-    database.run(lambda tx: tx.product_done(US, found, now=after(at)))
+    database.run(lambda tx: tx.catalogue.product_done(US, found, now=after(at)))
 
 
 def not_read(database, found, until):
-    database.run(lambda tx: tx.retry_product(US, found, until=after(until)))
+    database.run(lambda tx: tx.catalogue.retry_product(US, found, until=after(until)))
 
 
 def test_a_product_is_to_be_read_until_it_has_been(furnished):
@@ -37,7 +37,7 @@ def test_a_product_is_to_be_read_until_it_has_been(furnished):
     assert found == ProductToRead(product=7, mark=2, attempts=0)
     read(furnished, found)
     assert due(furnished) == []
-    assert furnished.run(lambda tx: tx.next_product(US)) is None
+    assert furnished.run(lambda tx: tx.catalogue.next_product(US)) is None
     assert [each.product for each in due(furnished, store=EU)] == [8]
 
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_read_waits_behind_what_can(furnished):
     not_read(furnished, due(furnished)[0], until=60)
     note(furnished, 8, at=1)
     assert [each.product for each in due(furnished, at=2)] == [8]
-    assert furnished.run(lambda tx: tx.next_product(US)) == after(1)
+    assert furnished.run(lambda tx: tx.catalogue.next_product(US)) == after(1)
     assert [each.product for each in due(furnished, at=60)] == [8, 7]
     assert due(furnished, at=60, limit=1)[0].product == 8
 
@@ -86,11 +86,11 @@ def test_two_processes_note_products_at_the_same_time(postgres_url):
     with two(postgres_url) as (one, other):
 
         def first(tx):
-            tx.enqueue_product(US, 7, now=NOON)
+            tx.catalogue.enqueue_product(US, 7, now=NOON)
 
         def second(tx):
-            tx.enqueue_product(US, 8, now=NOON)
-            tx.enqueue_product(US, 7, now=NOON)
+            tx.catalogue.enqueue_product(US, 8, now=NOON)
+            tx.catalogue.enqueue_product(US, 7, now=NOON)
 
         held_up(postgres_url, one, first, other, second)
         assert [(each.product, each.mark) for each in due(one)] == [(7, 2), (8, 1)]
@@ -103,9 +103,11 @@ def test_a_note_that_comes_while_the_last_one_is_ticked_off_stays(postgres_url):
         [found] = due(one)
 
         def tick(tx):
-            tx.product_done(US, found, now=NOON)
+            tx.catalogue.product_done(US, found, now=NOON)
 
-        held_up(postgres_url, one, tick, other, lambda tx: tx.enqueue_product(US, 7, now=NOON))
+        held_up(
+            postgres_url, one, tick, other, lambda tx: tx.catalogue.enqueue_product(US, 7, now=NOON)
+        )
         assert [each.product for each in due(one)] == [7]
 
 
@@ -116,9 +118,15 @@ def test_a_reader_that_waits_for_a_note_does_not_tick_it_off(postgres_url):
         [found] = due(one)
 
         def again(tx):
-            tx.enqueue_product(US, 7, now=NOON)
+            tx.catalogue.enqueue_product(US, 7, now=NOON)
 
-        held_up(postgres_url, one, again, other, lambda tx: tx.product_done(US, found, now=NOON))
+        held_up(
+            postgres_url,
+            one,
+            again,
+            other,
+            lambda tx: tx.catalogue.product_done(US, found, now=NOON),
+        )
         assert [each.product for each in due(one)] == [7]
 
 
@@ -138,7 +146,9 @@ def test_what_waited_to_be_read_is_carried_over(empty_url):
                 text("INSERT INTO store (alias, domain, role, scopes) VALUES ('us', 'x', 'd', '')")
             )
         migrate(database.engine)
-        found = database.run(lambda tx: tx.products_to_read(US, now=after(1e10), limit=10))
+        found = database.run(
+            lambda tx: tx.catalogue.products_to_read(US, now=after(1e10), limit=10)
+        )
         assert sorted(each.product for each in found) == [7, 8, 9007199254740991]
         with database.engine.begin() as connection:
             names = connection.execute(text("SELECT name FROM setting")).scalars().all()

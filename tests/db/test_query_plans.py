@@ -6,12 +6,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, insert, text, update
 
-from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.catalogue import VARIANT
-from sync_core.db.deliveries import DELIVERY, ORDER_EVENT
 from sync_core.db.retention import RETENTION_PERIODS
-from sync_core.db.rows import LEVEL
-from sync_core.db.stock import MOVEMENT, POOL
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BATCH,
+    DELIVERY,
+    LEVEL,
+    MOVEMENT,
+    ORDER_EVENT,
+    POOL,
+    VARIANT,
+)
 from tests.db.conftest import NOON, US
 from tests.unit.builders import variant
 
@@ -52,16 +57,16 @@ def fill(tx):
     hook = {"store": "eu", "webhook_id": "w", "topic": "x", "body": b"x"}
     tx.run(insert(DELIVERY).values(**hook, received_at=NOON, handled_at=NOON))
     multiply(tx, DELIVERY, webhook_id="'w' || i")
-    batch = tx.insert_batch(US, "key", b"x", [(2, -1, 0)], now=NOON)
-    over = tx.close_batch(batch, "settled", now=NOON)
-    tx.close_adjustments([each.id for each in over], "settled", now=NOON)
+    batch = tx.batches.insert_batch(US, "key", b"x", [(2, -1, 0)], now=NOON)
+    over = tx.batches.close_batch(batch, "settled", now=NOON)
+    tx.batches.close_adjustments([each.id for each in over], "settled", now=NOON)
     tx.run(update(BATCH).values(state="settled", closed_at=NOON, body=b""))
     multiply(tx, BATCH, key="'k' || i || '.' || one.id")
     multiply(tx, ADJUSTMENT, level_id="i", batch_id="i")
     said = {"store": "eu", "kind": "sale", "line": 1, "variant_id": 1, "quantity": 1, "at": NOON}
     tx.run(insert(ORDER_EVENT).values(ref=1, order_id=1, name="#1", **said))
     multiply(tx, ORDER_EVENT, ref="i", order_id="i", variant_id="i")
-    tx.save_variants([variant(item=1, variant_id=1)], [None])
+    tx.catalogue.save_variants([variant(item=1, variant_id=1)], [None])
     multiply(tx, VARIANT, item="i", variant_id="i", product_id="i")
 
 
@@ -69,25 +74,25 @@ def fill(tx):
 def full(furnished):
     furnished.run(fill)
     furnished.run(lambda tx: tx.run(text("ANALYZE")))
-    furnished.run(lambda tx: tx.count_stock(now=NOON))
+    furnished.run(lambda tx: tx.views.count_stock(now=NOON))
     return furnished
 
 
 def tidied(tx):
     for keep, forget in RETENTION_PERIODS:
-        forget(tx, before=NOON - keep)
+        forget(tx.retention, before=NOON - keep)
 
 
 QUESTIONS = {
-    "at a glance": lambda tx: tx.overview(now=NOON + timedelta(minutes=9)),
-    "what came": lambda tx: tx.unhandled(100),
-    "what to look at": lambda tx: tx.due_refreshes(US, now=NOON, limit=100),
-    "when to look": lambda tx: tx.next_refresh(US),
-    "what to write": lambda tx: tx.writable_pools(US, 250),
-    "what to send": lambda tx: tx.lease_batch(US, now=NOON, until=NOON),
-    "what moved": lambda tx: tx.movements_after(after=MANY - 50, limit=50),
-    "a history": lambda tx: tx.history(7, limit=50),
-    "orders by their names": lambda tx: tx._order_names([1, 2, 3]),
+    "at a glance": lambda tx: tx.views.overview(now=NOON + timedelta(minutes=9)),
+    "what came": lambda tx: tx.deliveries.unhandled(100),
+    "what to look at": lambda tx: tx.refreshes.due_refreshes(US, now=NOON, limit=100),
+    "when to look": lambda tx: tx.refreshes.next_refresh(US),
+    "what to write": lambda tx: tx.stock.writable_pools(US, 250),
+    "what to send": lambda tx: tx.batches.lease_batch(US, now=NOON, until=NOON),
+    "what moved": lambda tx: tx.movements.movements_after(after=MANY - 50, limit=50),
+    "a history": lambda tx: tx.views.history(7, limit=50),
+    "orders by their names": lambda tx: tx.order_events.order_names([1, 2, 3]),
     "what is too old": tidied,
 }
 
@@ -132,7 +137,7 @@ def _reads_all(line):
 
 def test_how_many_there_are_is_counted_again_when_they_change(full):
     """A count that is minutes old is right unless pools were made, and then it is made anew."""
-    first = full.run(lambda tx: tx.overview(now=NOON))
+    first = full.run(lambda tx: tx.views.overview(now=NOON))
     count = MANY + 1
     assert (first.pools, first.agreed) == (count, count)
     assert [(each.levels, each.baselined) for each in first.stores] == [(count, count)] * 2
@@ -144,6 +149,6 @@ def test_how_many_there_are_is_counted_again_when_they_change(full):
         "first_shared": None,
     }
     full.run(lambda tx: tx.run(insert(POOL).values(row)))
-    soon = full.run(lambda tx: tx.overview(now=NOON + timedelta(minutes=9)))
-    late = full.run(lambda tx: tx.overview(now=NOON + timedelta(minutes=10)))
+    soon = full.run(lambda tx: tx.views.overview(now=NOON + timedelta(minutes=9)))
+    late = full.run(lambda tx: tx.views.overview(now=NOON + timedelta(minutes=10)))
     assert (soon.pools, late.pools, late.agreed) == (count, count + 1, count)

@@ -6,20 +6,29 @@ import pytest
 from sqlalchemy import insert, text, update
 
 from sync_core.db import retention
-from sync_core.db.batches import ADJUSTMENT, BATCH
-from sync_core.db.deliveries import DELIVERY, ORDER_EVENT
-from sync_core.db.notifications import FINDING, NOTIFICATION
-from sync_core.db.posts import POST
-from sync_core.db.proposals import EFFECT, PROPOSAL, RECEIPT, REPORT
-from sync_core.db.retention import MAX_ROWS_DELETED, RETENTION_PERIODS, SETTLED_SUM
-from sync_core.db.rows import LEVEL
-from sync_core.db.stock import MOVEMENT
+from sync_core.db.retention import MAX_ROWS_DELETED, RETENTION_PERIODS
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BATCH,
+    DELIVERY,
+    EFFECT,
+    FINDING,
+    LEVEL,
+    MOVEMENT,
+    NOTIFICATION,
+    ORDER_EVENT,
+    POST,
+    PROPOSAL,
+    RECEIPT,
+    REPORT,
+    SETTLED_SUM,
+)
 from sync_core.domain.audit import breaches
 from sync_core.domain.causes import ORDER_NOT_KEPT
 from sync_core.domain.decisions import Effect
 from sync_core.domain.proposals import Choice, ProposalState, ReportKind
 from sync_core.domain.values import Event, PoolId
-from sync_core.proposals import ReportRequest
+from sync_core.ports import ReportRequest
 from tests.db.conftest import NOON, US
 from tests.db.proposal_helpers import at_once, decide, find, propose, states
 
@@ -33,7 +42,7 @@ def tidy(database, now):
     """Delete as the clockwork does; return how many transactions that took."""
     steps = 0
     for keep, forget in RETENTION_PERIODS:
-        while database.run(lambda tx, f=forget, k=keep: f(tx, before=now - k)):
+        while database.run(lambda tx, f=forget, k=keep: f(tx.retention, before=now - k)):
             steps += 1
     return steps
 
@@ -49,7 +58,7 @@ def count(database, *tables, where=""):
 
 
 def assert_equations(database):
-    pools = database.run(lambda tx: tx.books(tx.pools_after(PoolId(0), limit=100)))
+    pools = database.run(lambda tx: tx.audit.books(tx.audit.pools_after(PoolId(0), limit=100)))
     assert [breach for each in pools for breach in breaches(each)] == []
 
 
@@ -61,9 +70,9 @@ def a_day(tx, at, number, levels=(1, 2)):
     tx.run(insert(MOVEMENT).values(**sold, shared=shared, source="webhook"))
     tx.run(update(LEVEL).where(LEVEL.c.id.in_(levels)).values(book=shared))
     tx.run(text("UPDATE pool SET shared = :s").bindparams(s=shared))
-    batch = tx.insert_batch(US, f"key {number}", b"x" * 100, [(us, -1, 0)], now=at)
-    over = tx.close_batch(batch, "settled", now=at)
-    tx.close_adjustments([each.id for each in over], "settled", now=at)
+    batch = tx.batches.insert_batch(US, f"key {number}", b"x" * 100, [(us, -1, 0)], now=at)
+    over = tx.batches.close_batch(batch, "settled", now=at)
+    tx.batches.close_adjustments([each.id for each in over], "settled", now=at)
     order_event = {
         "store": "eu",
         "kind": "sale",
@@ -75,13 +84,15 @@ def a_day(tx, at, number, levels=(1, 2)):
     tx.run(insert(ORDER_EVENT).values(**order_event, name=f"#{number}", variant_id=1, quantity=1))
     hook = {"store": "eu", "webhook_id": f"w{number}", "topic": "x", "body": b"x"}
     tx.run(insert(DELIVERY).values(**hook, received_at=at, handled_at=at))
-    report, _ = tx.request_report(
+    report, _ = tx.reports.request_report(
         ReportRequest(kind=ReportKind.NIGHT, token=f"n{number}", night=f"{at:%Y-%m-%d}"), now=at
     )
-    tx.finish_report(report, now=at)
+    tx.reports.finish_report(report, now=at)
     events = Event(kind="store_blocked", subject=f"store:{number}")
-    tx.notify([events], now=at)
-    tx.notify([Event(kind=events.kind, subject=events.subject, resolved=True)], now=at + DAY / 2)
+    tx.notifications.notify([events], now=at)
+    tx.notifications.notify(
+        [Event(kind=events.kind, subject=events.subject, resolved=True)], now=at + DAY / 2
+    )
     post = {"key": f"report:{report}", "number": number, "channel": "C", "body": {}, "due_at": at}
     tx.run(insert(POST).values(**post, version=1, sent=1, kind="report"))
 
@@ -123,29 +134,33 @@ def test_what_is_needed_is_kept_however_old(furnished):
     """An open batch, what stands, an open question, a decision and what it was about."""
 
     def old(tx):
-        tx.insert_batch(US, "open", b"bytes", [(2, -5, 0)], now=NOON)
+        tx.batches.insert_batch(US, "open", b"bytes", [(2, -5, 0)], now=NOON)
         hook = {"store": "eu", "webhook_id": "w", "topic": "x", "body": b"x"}
         tx.run(insert(DELIVERY).values(**hook, received_at=NOON))
 
     furnished.run(old)
     standing, decided_on = find(furnished, "level:1"), find(furnished, "level:2")
     (question,) = propose(furnished, standing)
-    report, _ = furnished.run(lambda tx: tx.request_report(ReportRequest(**CHECK), now=NOON))
+    report, _ = furnished.run(
+        lambda tx: tx.reports.request_report(ReportRequest(**CHECK), now=NOON)
+    )
     (fix,) = propose(furnished, decided_on, report=report)
     receipt, _ = decide(furnished, fix)
-    furnished.run(lambda tx: tx.close_proposal(fix, result={"done": True}))
+    furnished.run(lambda tx: tx.proposals.close_proposal(fix, result={"done": True}))
     effect = Effect(pool=1, level=2, moved=-3, joined=(), buffer_before=None, founded=False)
-    furnished.run(lambda tx: tx.save_effect(receipt, fix, effect, 47, now=NOON))
-    furnished.run(lambda tx: tx.close_findings([decided_on], now=NOON))
-    furnished.run(lambda tx: tx.finish_report(report, now=NOON))
+    furnished.run(lambda tx: tx.receipts.save_effect(receipt, fix, effect, 47, now=NOON))
+    furnished.run(lambda tx: tx.findings.close_findings([decided_on], now=NOON))
+    furnished.run(lambda tx: tx.reports.finish_report(report, now=NOON))
     tables = (*TABLES, *KEPT_FOR_EVER)
     before = count(furnished, *tables)
     tidy(furnished, NOON + 3000 * DAY)
     assert count(furnished, *tables) == before
     assert count(furnished, BATCH, where="WHERE length(body) > 0") == {"batch": 2}
     assert states(furnished, question, fix) == [ProposalState.OPEN, ProposalState.DONE]
-    assert furnished.run(lambda tx: tx.effects(receipt)) == [effect], "it can be undone"
-    assert furnished.run(lambda tx: tx.receipt(receipt)).lines[0].choice is Choice.USE_SOURCE
+    assert furnished.run(lambda tx: tx.receipts.effects(receipt)) == [effect], "it can be undone"
+    assert (
+        furnished.run(lambda tx: tx.receipts.receipt(receipt)).lines[0].choice is Choice.USE_SOURCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,12 +181,14 @@ def test_notices_that_a_face_has_not_seen_yet_wait_for_it(furnished):
     """Slack may be away for long: what nobody was told is not forgotten."""
     for number in range(4):
         furnished.run(
-            lambda tx, n=number: tx.notify_once([Event(kind="x", subject=f"{n}")], now=NOON)
+            lambda tx, n=number: tx.notifications.notify_once(
+                [Event(kind="x", subject=f"{n}")], now=NOON
+            )
         )
-    furnished.run(lambda tx: tx.set_setting("cursors", '{"notices": 2}'))
+    furnished.run(lambda tx: tx.settings.set_setting("cursors", '{"notices": 2}'))
     tidy(furnished, NOON + 61 * DAY)
     assert count(furnished, NOTIFICATION) == {"notification": 2}
-    furnished.run(lambda tx: tx.set_setting("cursors", None))
+    furnished.run(lambda tx: tx.settings.set_setting("cursors", None))
     tidy(furnished, NOON + 61 * DAY)
     assert count(furnished, NOTIFICATION) == {"notification": 0}, (
         "where there is no face, age decides"
@@ -184,8 +201,8 @@ def test_preflights_and_looks_go_after_a_week_but_not_what_was_decided_on(furnis
     numbers = {}
     for kind in kinds:
         wish = ReportRequest(kind=kind, token=kind.value)
-        numbers[kind], _ = furnished.run(lambda tx, w=wish: tx.request_report(w, now=NOON))
-        furnished.run(lambda tx, n=numbers[kind]: tx.finish_report(n, now=NOON))
+        numbers[kind], _ = furnished.run(lambda tx, w=wish: tx.reports.request_report(w, now=NOON))
+        furnished.run(lambda tx, n=numbers[kind]: tx.reports.finish_report(n, now=NOON))
     tidy(furnished, NOON + 8 * DAY)
     assert count(furnished, REPORT) == {"report": 3}
     tidy(furnished, NOON + 8 * DAY + DAY / 24)
@@ -198,7 +215,7 @@ def test_each_transaction_deletes_a_slice(furnished, monkeypatch):
     monkeypatch.setattr(retention, "MAX_ROWS_DELETED", 10)
     for number in range(45):
         at = NOON + timedelta(seconds=number)
-        furnished.run(lambda tx, at=at, n=number: tx.notify_once(
+        furnished.run(lambda tx, at=at, n=number: tx.notifications.notify_once(
             [Event(kind="x", subject=f"{n}")], now=at))  # fmt: skip
     assert tidy(furnished, NOON + 61 * DAY) == 5
     assert MAX_ROWS_DELETED <= 1000
@@ -211,7 +228,7 @@ def test_two_processes_that_tidy_at_once_count_each_adjustment_once(furnished, d
 
     async def forget(database, _turn):
         before = NOON + 1000 * DAY
-        return await database.transaction(lambda tx: tx.forget_adjustments(before=before))
+        return await database.transaction(lambda tx: tx.retention.forget_adjustments(before=before))
 
     assert sum(at_once(database_url, 4, forget)) == 39, "the newest keeps its number taken"
     assert_equations(furnished)
@@ -221,9 +238,9 @@ def write_in_vain(database, key):
     """A newer adjustment, that came to nothing: the newest of all is never deleted."""
 
     def work(tx):
-        batch = tx.insert_batch(US, key, b"x", [(2, -1, 0)], now=NOON)
-        over = tx.close_batch(batch, "refused", now=NOON)
-        tx.close_adjustments([each.id for each in over], "replaced", now=NOON)
+        batch = tx.batches.insert_batch(US, key, b"x", [(2, -1, 0)], now=NOON)
+        over = tx.batches.close_batch(batch, "refused", now=NOON)
+        tx.batches.close_adjustments([each.id for each in over], "replaced", now=NOON)
 
     database.run(work)
 
@@ -232,15 +249,17 @@ def test_a_new_meeting_begins_with_no_sum(furnished):
     """The level's book begins anew, and what was settled before says nothing of it."""
     furnished.run(lambda tx: a_day(tx, NOON, 0))
     write_in_vain(furnished, "k1")
-    furnished.run(lambda tx: tx.forget_adjustments(before=NOON + DAY))
+    furnished.run(lambda tx: tx.retention.forget_adjustments(before=NOON + DAY))
     furnished.run(lambda tx: tx.run(update(LEVEL).values(level_baseline=1, first_book=49)))
     assert_equations(furnished)
-    batch = furnished.run(lambda tx: tx.insert_batch(US, "k2", b"x", [(2, -1, 1)], now=NOON))
-    over = furnished.run(lambda tx: tx.close_batch(batch, "settled", now=NOON))
-    furnished.run(lambda tx: tx.close_adjustments([over[0].id], "settled", now=NOON))
+    batch = furnished.run(
+        lambda tx: tx.batches.insert_batch(US, "k2", b"x", [(2, -1, 1)], now=NOON)
+    )
+    over = furnished.run(lambda tx: tx.batches.close_batch(batch, "settled", now=NOON))
+    furnished.run(lambda tx: tx.batches.close_adjustments([over[0].id], "settled", now=NOON))
     furnished.run(lambda tx: tx.run(update(LEVEL).where(LEVEL.c.id == 2).values(book=48)))
     write_in_vain(furnished, "k3")
-    furnished.run(lambda tx: tx.forget_adjustments(before=NOON + DAY))
+    furnished.run(lambda tx: tx.retention.forget_adjustments(before=NOON + DAY))
     assert_equations(furnished)
     assert count(furnished, SETTLED_SUM) == {"settled_sum": 1}
 
@@ -249,7 +268,7 @@ def test_an_old_movement_does_not_claim_that_there_was_no_order(furnished):
     """Its order is no longer kept, which is another thing."""
     furnished.run(lambda tx: a_day(tx, NOON, 0))
     furnished.run(lambda tx: a_day(tx, NOON + 500 * DAY, 1))
-    ledger_of = lambda: furnished.run(lambda tx: tx.history(1, limit=9))  # noqa: E731
+    ledger_of = lambda: furnished.run(lambda tx: tx.views.history(1, limit=9))  # noqa: E731
     assert [each.cause for each in ledger_of() if each.kind == "movement"][1:] == [
         "changed in the store"
     ]

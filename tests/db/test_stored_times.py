@@ -5,11 +5,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from sync_core.db.batches import BATCH
-from sync_core.db.posts import POST
-from sync_core.db.proposals import PROPOSAL, REPORT
-from sync_core.db.rows import LEVEL, STORE
-from sync_core.db.stock import MOVEMENT
 from sync_core.db.stored_times import (
     DUE,
     MOVED_AS_A_WHOLE,
@@ -19,7 +14,16 @@ from sync_core.db.stored_times import (
     STORE_CLOCK,
     all_times,
 )
-from sync_core.db.traffic import TRAFFIC_MINUTE
+from sync_core.db.tables import (
+    BATCH,
+    LEVEL,
+    MOVEMENT,
+    POST,
+    PROPOSAL,
+    REPORT,
+    STORE,
+    TRAFFIC_MINUTE,
+)
 from sync_core.domain.adjustments import KEY_LIFETIME
 from sync_core.domain.values import NEVER
 from tests.db.conftest import NOON, US, after
@@ -37,7 +41,9 @@ def test_every_time_has_its_place():
 def move(database, step, *, known=True):
     """The clock was at noon, and is set."""
     database.run(
-        lambda tx: tx.shift_times(timedelta(seconds=step), now=after(step), key_age_known=known)
+        lambda tx: tx.stored_times.shift_times(
+            timedelta(seconds=step), now=after(step), key_age_known=known
+        )
     )
 
 
@@ -139,7 +145,7 @@ def test_what_is_sealed_stays_as_it_is(furnished):
         tx.run(insert(MOVEMENT).values(row | {"at": after(-9)}))
 
     furnished.run(recorded)
-    assert furnished.run(lambda tx: tx.open_seal("2026-11-22", None, now=NOON))
+    assert furnished.run(lambda tx: tx.seals.open_seal("2026-11-22", None, now=NOON))
     furnished.run(recorded)
     move(furnished, -MONTH)
     times = select(MOVEMENT.c.at).order_by(MOVEMENT.c.id)
@@ -155,22 +161,22 @@ def test_what_the_safety_stop_has_counted_still_counts(furnished, step):
     furnished.run(lambda tx: tx.run(insert(TRAFFIC_MINUTE), rows))
     move(furnished, step)
     since = after(step - 600)
-    assert furnished.run(lambda tx: tx.traffic_since(US, since=since)).units >= 12
+    assert furnished.run(lambda tx: tx.breaker.traffic_since(US, since=since)).units >= 12
 
 
 def test_settings_of_a_time_to_come_are_forgotten(furnished):
     def keep(tx):
-        tx.take_leadership("slack", "me", now=NOON, until=after(30))
+        tx.settings.take_leadership("slack", "me", now=NOON, until=after(30))
         for name in ("serving", "nights_since", "causes_since", f"circuit_breaker_ended:{US}"):
-            tx.set_setting(name, NOON.isoformat())
-        tx.set_setting("buffer:us", "2")
+            tx.settings.set_setting(name, NOON.isoformat())
+        tx.settings.set_setting("buffer:us", "2")
 
     furnished.run(keep)
     move(furnished, -3 * HOUR)
     now = after(-3 * HOUR)
     said = furnished.run(
         lambda tx: {
-            name: tx.setting(name)
+            name: tx.settings.setting(name)
             for name in ("lead:slack", "serving", "nights_since", "causes_since", "buffer:us")
         }
     )
@@ -181,24 +187,24 @@ def test_settings_of_a_time_to_come_are_forgotten(furnished):
         "causes_since": now.isoformat(),
         "buffer:us": "2",
     }
-    assert furnished.run(lambda tx: tx.breaker_closed_at(US)) == now
+    assert furnished.run(lambda tx: tx.breaker.breaker_closed_at(US)) == now
 
 
 def test_nothing_waits_longer_than_it_ever_should(furnished):
     """Whatever wrote it: an older Tipo, a backup, a process that had not noticed yet."""
     put(furnished, LEVEL, refresh_at=after(MONTH), settled_at=after(MONTH), refresh_since=None)
     put(furnished, BATCH, claimed_until=after(MONTH))
-    assert furnished.run(lambda tx: tx.clamp_times(now=NOON)) == 5
+    assert furnished.run(lambda tx: tx.stored_times.clamp_times(now=NOON)) == 5
     assert one(furnished, LEVEL.c.refresh_at) == NOON
     assert one(furnished, LEVEL.c.settled_at) == NOON
     assert one(furnished, BATCH.c.claimed_until) == NOON
-    assert furnished.run(lambda tx: tx.clamp_times(now=NOON)) == 0
+    assert furnished.run(lambda tx: tx.stored_times.clamp_times(now=NOON)) == 0
 
 
 def test_what_is_in_order_is_left_alone(furnished):
     put(furnished, LEVEL, refresh_at=after(3600), settled_at=after(-1))
     put(furnished, BATCH, claimed_until=after(60))
-    assert furnished.run(lambda tx: tx.clamp_times(now=NOON)) == 0
+    assert furnished.run(lambda tx: tx.stored_times.clamp_times(now=NOON)) == 0
     assert one(furnished, LEVEL.c.refresh_at) == after(3600)
 
 

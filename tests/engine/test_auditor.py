@@ -224,7 +224,7 @@ def test_a_new_baseline_ends_it_too(build_harness):
     alter(harness, FORGED["the shared quantity"])
     harness.advance(SWEEP_SETTING)
     now = harness.clock.now()
-    harness.process.database.run(lambda tx: tx.reset_baselines(None, now=now))
+    harness.process.database.run(lambda tx: tx.baselines.reset_baselines(None, now=now))
     harness.advance(90)
     assert_all_green(harness, 45)
 
@@ -428,7 +428,7 @@ def test_what_is_no_longer_kept_is_no_longer_compared(build_harness, monkeypatch
     days(harness)
     monkeypatch.setattr(sealer, "ADJUSTMENTS_KEPT_FOR", timedelta(days=1))
     before = harness.clock.now() - timedelta(days=1)
-    gone = harness.process.database.run(lambda tx: tx.forget_adjustments(before=before))
+    gone = harness.process.database.run(lambda tx: tx.retention.forget_adjustments(before=before))
     assert gone > 0
     assert verified(harness).altered is None
     assert_conserved(harness)

@@ -28,7 +28,7 @@ def take_over(build_harness, alias):
     now = build_harness.clock.now()
     build_harness.do(
         build_harness.process.database.transaction(
-            lambda tx: tx.start_takeover(alias, "ann", now=now)
+            lambda tx: tx.leases.start_takeover(alias, "ann", now=now)
         )
     )
     build_harness.process.context.requests.notify()

@@ -112,7 +112,7 @@ def test_a_new_baseline_ends_what_is_so_no_more(harness, tmp_path):
     now = harness.clock.now()
     harness.do(
         harness.process.database.transaction(
-            lambda tx: tx.start_takeover(Alias("eu"), "ann", now=now)
+            lambda tx: tx.leases.start_takeover(Alias("eu"), "ann", now=now)
         )
     )
     harness.process.context.requests.notify()

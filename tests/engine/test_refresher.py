@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from sync_core.db.rows import LEVEL
+from sync_core.db.tables import LEVEL
 from sync_core.domain.values import Mode
 from tests.engine.test_sender import HOUR, MINUTE, assert_quiet, release_withheld, standing, told
 

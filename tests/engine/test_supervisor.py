@@ -145,7 +145,7 @@ def test_what_an_earlier_process_told_ends_once_it_works_here(build_harness):
         for name in ("engine", "sender us", "sender fr")
     ]
     now = harness.clock.now()
-    harness.process.database.run(lambda tx: tx.notify(told, now=now))
+    harness.process.database.run(lambda tx: tx.notifications.notify(told, now=now))
     harness.kill()
     harness.start()
     harness.advance(150)

@@ -89,7 +89,7 @@ MUTANTS = (
     ),
     mutant(
         "that a store says who it is ends its refusal to be written to",
-        "sync_core/db/catalogue.py",
+        "sync_core/db/stores.py",
         "unblock_store = unblock_store.where(STORE.c.write_refused.is_(written))",
         "pass",
     ),
@@ -324,7 +324,7 @@ MUTANTS = (
         "a decision is not kept as an effect",
         f"{WORKERS}/quantity_decisions.py",
         (
-            "    tx.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or "
+            "    tx.receipts.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or "
             "0, now=now)\n"
         ),
         "",
@@ -349,7 +349,7 @@ MUTANTS = (
     ),
     mutant(
         "a buffer forgets what was ordered",
-        "sync_core/db/catalogue.py",
+        "sync_core/db/stock.py",
         "LEVEL.c.baselined | LEVEL.c.due",
         "LEVEL.c.baselined",
     ),
@@ -392,7 +392,7 @@ MUTANTS = (
     mutant(
         "what was before a contest counts after it",
         f"{WORKERS}/contest_detector.py",
-        "tx.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER",
+        "tx.contests.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER",
         "NEVER",
     ),
     mutant(
@@ -446,7 +446,7 @@ MUTANTS = (
     mutant(
         "an update that nobody will settle is waited for",
         f"{WORKERS}/quantity_decisions.py",
-        "    tx.close_orphaned(pool.id, now=now)\n",
+        "    tx.audit.close_orphaned(pool.id, now=now)\n",
         "",
     ),
     mutant(
@@ -556,7 +556,7 @@ MUTANTS = (
     mutant(
         "whoever has taken over goes on from its old numbers",
         f"{WORKERS}/lease_keeper.py",
-        "            tx.reset_baselines(store, now=now)\n",
+        "            tx.baselines.reset_baselines(store, now=now)\n",
         "            pass\n",
         first=LEASES,
     ),
@@ -613,7 +613,7 @@ MUTANTS = (
     mutant(
         "a restored database does not know that it is older",
         "sync_core/db/backups.py",
-        "        tx.restored(now=now)\n",
+        "        tx.leases.restored(now=now)\n",
         "",
         first="tests/engine/test_backup.py",
     ),

@@ -446,7 +446,7 @@ class Harness:
     def read_catalogues(self) -> None:
         """Read every catalogue again, as on the next day: a day of renewals takes minutes."""
         assert self.process is not None
-        self.process.database.run(lambda tx: tx.forget_catalogues())
+        self.process.database.run(lambda tx: tx.stores.forget_catalogues())
         self.process.context.catalogues.notify()
         self.advance(5)
 
@@ -522,7 +522,7 @@ class KeptConnection(SqlDatabase):
 
     def _peek(self, name):
         with self._connection.begin():
-            return SqlTransaction(self._connection).setting(name)
+            return SqlTransaction(self._connection).settings.setting(name)
 
     def close(self) -> None:
         self._connection.close()
@@ -619,7 +619,9 @@ def _migrated(url: str, shops: dict[Alias, Shop]) -> None:
 
     def register_store(tx):
         for number, (alias, shop) in enumerate(shops.items()):
-            tx.register_store(alias, shop.domain, Role.DESTINATION if number else Role.SOURCE)
+            tx.stores.register_store(
+                alias, shop.domain, Role.DESTINATION if number else Role.SOURCE
+            )
 
     database.run(register_store)
     database.close()  # the last to close writes the log back into the file

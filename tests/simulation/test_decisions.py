@@ -14,7 +14,7 @@ from hypothesis.stateful import invariant, rule
 from sync_core.domain.proposals import Choice, Option, Person, ProposalKind
 from sync_core.domain.values import Alias
 from sync_core.errors import NotAllowed
-from sync_core.proposals import Draft
+from sync_core.ports import Draft
 from sync_core.workers.proposer import Proposer
 from tests.simulation.coverage import COVERAGE, DECIDED_MEANWHILE, ONE_OF_TWO
 from tests.simulation.harness import INITIAL_QUANTITY
@@ -268,7 +268,7 @@ class BaselineHistory(DecidingHistory):
             )
             now = service._clock.now()
             await service._database.transaction(
-                lambda tx: tx.propose(
+                lambda tx: tx.proposals.propose(
                     [(draft, token)], report=None, now=now, expires_at=now.replace(year=2027)
                 )
             )

@@ -7,7 +7,7 @@ from sqlalchemy import insert, text
 
 from sync_core.app.parts import assemble
 from sync_core.app.scheduler import Scheduler
-from sync_core.db.deliveries import DELIVERY
+from sync_core.db.tables import DELIVERY
 from sync_core.domain.values import Alias, Event
 
 DAY = timedelta(days=1)
@@ -18,7 +18,7 @@ async def parts(settings):
     made = assemble(settings)
     await made.database.transaction(
         lambda tx: [
-            tx.register_store(Alias(name), each.domain, each.role)
+            tx.stores.register_store(Alias(name), each.domain, each.role)
             for name, each in settings.stores.items()
         ]
     )
@@ -37,7 +37,7 @@ async def test_what_is_too_old_goes_every_hour(parts):
 
     def fill(tx):
         tx.run(insert(DELIVERY), [{"webhook_id": f"{n}", **hook} for n in range(6000)])
-        tx.notify_once([Event(kind="x", subject="x")], now=old)
+        tx.notifications.notify_once([Event(kind="x", subject="x")], now=old)
 
     await parts.database.transaction(fill)
     await Scheduler(parts, is_working=lambda: True, may_delete_old=lambda: False)._delete_old()

@@ -1,28 +1,14 @@
-"""What the audit needs of the database: what is recorded, summed up; and the seals over it."""
+"""Seals of days: what was in each table."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sync_core.domain.audit import PoolBooks
 from sync_core.domain.seals import Seal, SealedKind, Value
-from sync_core.domain.values import PoolId
 
 
-class AuditRepository(Protocol):
-    """The part of a transaction that is audited and sealed."""
-
-    def pools_after(self, after: PoolId, *, limit: int) -> list[PoolId]:
-        """Return the numbers of the next pools, in order."""
-
-    def books(self, wanted: Iterable[PoolId]) -> list[PoolBooks]:
-        """Return what is recorded of pools, not locked: each law of each is of one moment."""
-
-    def close_orphaned(self, pool: PoolId, *, now: datetime) -> None:
-        """Close adjustments of a pool that nobody will settle, and open none of its levels else.
-
-        For a pool whose numbers are about to be taken as they are.
-        """
+class SealRepository(Protocol):
+    """Seals of days: what was in each table."""
 
     def last_seal(self) -> Seal | None:
         """Return the newest seal, closed or not."""

@@ -1,0 +1,81 @@
+"""The location map: which locations of the stores share their stock."""
+
+from sqlalchemy import insert, select, update
+
+from sync_core.db.repository import SqlRepository
+from sync_core.db.tables import LEVEL, LOCATION, LOCATION_GROUP, POOL, STORE
+from sync_core.domain.location_groups import LocationGroup, LocationGroups
+from sync_core.domain.values import Alias, LocationId
+
+
+class SqlLocationGroups(SqlRepository):
+    """The location map, and the locations that may be in it."""
+
+    def location_groups(self) -> LocationGroups:
+        """Return the location map."""
+        found: dict[int, dict[Alias, LocationId]] = {}
+        for row in self.run(select(LOCATION).where(LOCATION.c.location_group_id.is_not(None))):
+            found.setdefault(row.location_group_id, {})[Alias(row.store)] = LocationId(row.location)
+        rows = self.run(select(LOCATION_GROUP).order_by(LOCATION_GROUP.c.id)).all()
+        return tuple(
+            LocationGroup(id=row.id, name=row.name, locations=found.get(row.id, {})) for row in rows
+        )
+
+    def lock_location_groups(self) -> None:
+        """Let nobody else change the location map meanwhile: it is read and written as a whole."""
+        if not self.is_sqlite:  # which has one writer
+            # The stores: a map that has no rows yet cannot be locked, and it begins as one.
+            every_store = select(STORE.c.alias).order_by(STORE.c.alias)
+            self.run(every_store.with_for_update(key_share=True)).all()
+
+    def save_location_groups(self, location_groups: LocationGroups) -> None:
+        """Keep the location map: places that have no id yet are new, and some have new names."""
+        self.run(update(LOCATION).values(location_group_id=None))
+        for location_group in location_groups:
+            number = location_group.id
+            if not number:
+                new = (
+                    insert(LOCATION_GROUP)
+                    .values(name=location_group.name)
+                    .returning(LOCATION_GROUP.c.id)
+                )
+                number = int(self.run(new).scalar_one())
+            self.run(
+                update(LOCATION_GROUP)
+                .where(LOCATION_GROUP.c.id == number)
+                .values(name=location_group.name)
+            )
+            for store, location in location_group.locations.items():
+                self.run(
+                    update(LOCATION)
+                    .where(LOCATION.c.store == store, LOCATION.c.location == location)
+                    .values(location_group_id=number)
+                )
+
+    def unmapped_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store that belong to no place."""
+        query = select(LOCATION).where(
+            LOCATION.c.location_group_id.is_(None), LOCATION.c.active, LOCATION.c.owned
+        )
+        found: dict[Alias, list[tuple[LocationId, str]]] = {}
+        for row in self.run(query.order_by(LOCATION.c.location)):
+            found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
+        return found
+
+    def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
+        """Return the open locations of each store."""
+        query = select(LOCATION).where(LOCATION.c.active, LOCATION.c.owned)
+        found: dict[Alias, list[tuple[LocationId, str]]] = {}
+        for row in self.run(query.order_by(LOCATION.c.name, LOCATION.c.location)):
+            found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
+        return found
+
+    def has_levels(self, location_group: int, stores: set[Alias]) -> bool:
+        """Whether pools of a place have levels in these stores."""
+        query = (
+            select(LEVEL.c.id)
+            .join(POOL, POOL.c.id == LEVEL.c.pool_id)
+            .where(POOL.c.location_group_id == location_group, LEVEL.c.store.in_(stores))
+            .limit(1)
+        )
+        return self.run(query).first() is not None

@@ -1,0 +1,147 @@
+"""What moved: for the circuit breaker, for whoever follows the stream, and by the hour."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, Row, cast, func, select
+
+from sync_core.db.order_events import movement_view
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import LEVEL, MOVEMENT, POOL, WITHHELD
+from sync_core.domain.circuit_breaker import BreakerLimits, CountedMovement, is_emptied
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    Level,
+    LevelId,
+    LevelKey,
+    LocationId,
+    Mode,
+    PoolId,
+    Role,
+)
+from sync_core.domain.views import HourlyMovement, MovementView
+
+HOUR = timedelta(hours=1)
+LEVEL_TEMPLATE = Level(
+    id=LevelId(0),
+    key=LevelKey(store=Alias(""), item=ItemId(0), location=LocationId(0)),
+    role=Role.SOURCE,
+    mode=Mode.OFF,
+)
+MOVEMENTS = (
+    select(
+        MOVEMENT, POOL.c.title, WITHHELD.c.breaker, LEVEL.c.buffer, LEVEL.c.pack, LEVEL.c.withheld
+    )
+    .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+    .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+    .outerjoin(WITHHELD, WITHHELD.c.movement_id == MOVEMENT.c.id)
+    .where(MOVEMENT.c.counted != 0)
+    .order_by(MOVEMENT.c.id)
+)
+
+
+class SqlMovements(SqlRepository):
+    """What moved."""
+
+    def movements_since(
+        self, store: Alias, *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
+        """Return the movements of a store since then."""
+        rows = self.run(MOVEMENTS.where(LEVEL.c.store == store, MOVEMENT.c.at >= since))
+        return [self._move(row, limits) for row in rows]
+
+    def level_movements(
+        self, levels: Iterable[LevelId], *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
+        """Return the movements of some levels since then."""
+        return [
+            self._move(row, limits)
+            for some in chunks(sorted(levels), 500)
+            for row in self.run(
+                MOVEMENTS.where(MOVEMENT.c.level_id.in_(some), MOVEMENT.c.at >= since)
+            )
+        ]
+
+    def pool_movements(
+        self, pools: Iterable[PoolId], *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
+        """Return the movements of some pools since then, in whatever store."""
+        return [
+            self._move(row, limits)
+            for some in chunks(sorted(pools), 500)
+            for row in self.run(
+                MOVEMENTS.where(MOVEMENT.c.pool_id.in_(some), MOVEMENT.c.at >= since)
+            )
+        ]
+
+    def _move(self, row: Row[Any], limits: BreakerLimits) -> CountedMovement:
+        level = replace(LEVEL_TEMPLATE, buffer=row.buffer, pack=row.pack, withheld=row.withheld)
+        emptied = is_emptied(level, row.counted, row.shared, limits)
+        return move_of(row, title=row.title, emptied=emptied, breaker=row.breaker)
+
+    def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
+        """Return movements in order, those after that number, each with its cause."""
+        query = (
+            select(MOVEMENT, LEVEL.c.store, POOL.c.title)
+            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+            .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+            .where(MOVEMENT.c.id > after)
+            .order_by(MOVEMENT.c.id)
+            .limit(limit)
+        )
+        rows = self.run(query).all()
+        order_events = self.tx.order_events.order_events_around(rows)
+        return [movement_view(row, order_events[row.level_id]) for row in rows]
+
+    def last_movement(self) -> int:
+        """Return the number of the newest movement; 0 while there is none."""
+        return int(self.run(select(func.coalesce(func.max(MOVEMENT.c.id), 0))).scalar_one())
+
+    def hours(self, *, now: datetime, count: int) -> list[HourlyMovement]:
+        """Return how many units moved within each of the last hours, by store."""
+        first = now.replace(minute=0, second=0, microsecond=0) - HOUR * (count - 1)
+        units: dict[int, dict[Alias, int]] = defaultdict(dict)
+        part = self._hour_of(first)
+        query = (
+            select(part, LEVEL.c.store, func.sum(func.abs(MOVEMENT.c.delta)))
+            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+            .where(MOVEMENT.c.at >= first)
+            .group_by(part, LEVEL.c.store)
+        )
+        for number, store, total in self.run(query):
+            units[int(number)][Alias(store)] = int(total)
+        return [
+            HourlyMovement(at=first + HOUR * number, units=units[number]) for number in range(count)
+        ]
+
+    def _hour_of(self, first: datetime) -> Any:
+        """Return the expression that numbers a movement's hour, from `first` on."""
+        if self.is_sqlite:
+            days = func.julianday(MOVEMENT.c.at) - func.julianday(
+                first.astimezone(UTC).replace(tzinfo=None)
+            )
+            return cast(days * 24 + 1e-6, Integer)
+        seconds = func.extract("epoch", MOVEMENT.c.at) - first.timestamp()
+        return cast(func.floor(seconds / 3600), Integer)
+
+
+def move_of(
+    row: Row[Any], *, title: str, emptied: bool = False, breaker: str | None = None
+) -> CountedMovement:
+    """Return a movement's row as what is judged; a caller knows what is not in it."""
+    return CountedMovement(
+        id=row.id,
+        pool=PoolId(row.pool_id),
+        level=LevelId(row.level_id),
+        delta=row.delta,
+        counted=row.counted,
+        at=row.at,
+        seen_at=row.seen_at,
+        emptied=emptied,
+        title=title,
+        breaker=breaker,
+    )

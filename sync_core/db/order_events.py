@@ -1,0 +1,215 @@
+"""What orders and refunds say, and which movements they explain."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, POOL, VARIANT
+from sync_core.domain.causes import ORDER_WINDOW, explain
+from sync_core.domain.texts import store_name
+from sync_core.domain.values import NEVER, Alias, Event, LevelId, PoolId, Severity
+from sync_core.domain.views import MovementView
+from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
+
+MAX_ORDER_EVENTS = 5000
+MAX_OVERSOLD_FINDINGS = 50  # products whose orders are looked up at once
+CAUSES_SINCE = "causes_since"  # the setting that says since when we know what orders said
+
+
+class SqlOrderEvents(SqlRepository):
+    """What orders and refunds say, and what they explain."""
+
+    def save_order_events(self, order_events: Iterable[OrderEvent]) -> None:
+        """Keep what orders and refunds say, each line once."""
+        rows = [
+            {
+                "store": each.store,
+                "kind": each.kind.value,
+                "ref": each.ref,
+                "line": each.line,
+                "order_id": each.order_id,
+                "name": each.name,
+                "variant_id": each.variant_id,
+                "quantity": each.quantity,
+                "location": each.location,
+                "at": each.at,
+            }
+            for each in order_events
+        ]
+        self.insert_new(ORDER_EVENT, rows)
+
+    def order_events_of(
+        self, levels: Sequence[LevelId], *, since: datetime
+    ) -> dict[LevelId, list[OrderEvent]]:
+        """Return what stores told of the variants of levels since then."""
+        found: dict[LevelId, list[OrderEvent]] = {}
+        query = (
+            select(ORDER_EVENT, LEVEL.c.id.label("level"))
+            .join(
+                VARIANT,
+                (VARIANT.c.store == ORDER_EVENT.c.store)
+                & (VARIANT.c.variant_id == ORDER_EVENT.c.variant_id),
+            )
+            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
+            .where(ORDER_EVENT.c.at >= since - ORDER_WINDOW)
+            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
+        )
+        for some in chunks(sorted(set(levels)), 500):
+            for row in self.run(query.where(LEVEL.c.id.in_(some))):
+                order_event = OrderEvent(
+                    store=Alias(row.store),
+                    kind=OrderEventKind(row.kind),
+                    ref=row.ref,
+                    line=row.line,
+                    order_id=row.order_id,
+                    name=row.name,
+                    variant_id=row.variant_id,
+                    quantity=row.quantity,
+                    location=row.location,
+                    at=row.at,
+                )
+                found.setdefault(LevelId(row.level), []).append(order_event)
+        return found
+
+    def order_events_of_pool(
+        self, pool: PoolId, times: Sequence[datetime]
+    ) -> dict[str, list[OrderEvent]]:
+        """Return what stores told of a pool's variants around those times, by store."""
+        found: dict[str, list[OrderEvent]] = defaultdict(list)
+        if not times:
+            return found
+        query = (
+            select(ORDER_EVENT)
+            .join(
+                VARIANT,
+                (VARIANT.c.store == ORDER_EVENT.c.store)
+                & (VARIANT.c.variant_id == ORDER_EVENT.c.variant_id),
+            )
+            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
+            .where(LEVEL.c.pool_id == pool)
+            .where(ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW))
+            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
+            .limit(5000)
+        )
+        rows = self.run(query).all()
+        names = self.order_names([row.order_id for row in rows if not row.name])
+        for row in rows:
+            found[row.store].append(order_event_of(row, names))
+        return found
+
+    def order_events_around(self, rows: Sequence[Row[Any]]) -> dict[int, list[OrderEvent]]:
+        """Return what stores told of these levels' variants around those times, by level."""
+        found: dict[int, list[OrderEvent]] = defaultdict(list)
+        if not rows:
+            return found
+        times = [row.seen_at or row.at for row in rows]
+        of_variant = and_(
+            VARIANT.c.store == ORDER_EVENT.c.store, VARIANT.c.variant_id == ORDER_EVENT.c.variant_id
+        )
+        of_level = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
+        query = (
+            select(ORDER_EVENT, LEVEL.c.id.label("level"))
+            .join(VARIANT, of_variant)
+            .join(LEVEL, of_level)
+            .where(LEVEL.c.id.in_({row.level_id for row in rows}))
+            .where(ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW))
+            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
+            .limit(MAX_ORDER_EVENTS)
+        )
+        told = self.run(query).all()
+        names = self.order_names([row.order_id for row in told if not row.name])
+        for row in told:
+            found[row.level].append(order_event_of(row, names))
+        return found
+
+    def order_names(self, orders: Sequence[int]) -> dict[tuple[str, int], str]:
+        """Return what orders are called, by store and id: a refund does not say it."""
+        query = select(ORDER_EVENT.c.store, ORDER_EVENT.c.order_id, ORDER_EVENT.c.name).where(
+            ORDER_EVENT.c.order_id.in_(orders), ORDER_EVENT.c.name != ""
+        )
+        return {(row.store, row.order_id): row.name for row in self.run(query)}
+
+    def causes_since(self) -> datetime:
+        """Return since when we know what orders said; what they said before is forgotten."""
+        kept = self.tx.settings.setting(CAUSES_SINCE)
+        return NEVER if kept is None else datetime.fromisoformat(kept)
+
+    def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
+        """Return the orders that explain a change around that time, if they do."""
+        cause, used = explain(delta, at, self.order_events_of_pool(pool, [at])[store])
+        return cause if used else None
+
+    def add_oversold_orders(self, *, now: datetime) -> None:
+        """Put the orders that oversold a product into its finding, once they are known."""
+        standing = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
+        for row in self.run(select(FINDING).where(standing).limit(MAX_OVERSOLD_FINDINGS)).all():
+            pool = PoolId(int(row.subject.removeprefix("pool:")))
+            order_events = self._orders_that_oversold(pool, int(row.facts["units"]))
+            if order_events and row.facts.get("acts") != order_events:
+                facts = {**row.facts, "acts": order_events}
+                severity = Severity(row.severity)
+                told = Event(kind="oversold", subject=row.subject, severity=severity, facts=facts)
+                self.tx.notifications.notify([told], now=now)
+
+    def _orders_that_oversold(self, pool: PoolId, units: int) -> str:
+        """Return who took the units that nobody has, and the last that somebody had."""
+        query = (
+            select(MOVEMENT, LEVEL.c.store, POOL.c.title)
+            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+            .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+            .where(MOVEMENT.c.pool_id == pool, MOVEMENT.c.counted < 0)
+            .order_by(MOVEMENT.c.id.desc())
+            .limit(20)
+        )
+        rows = []
+        taken = 0
+        for row in self.run(query):
+            rows.append(row)
+            taken -= row.counted
+            if taken > units:
+                break
+        order_events = self.order_events_around(rows)
+        moves = [movement_view(row, order_events[row.level_id]) for row in reversed(rows)]
+        known = [
+            f"{each.cause} in {store_name(each.store)}"
+            for each in moves
+            if each.cause.startswith("order")
+        ]
+        return " and ".join(dict.fromkeys(known))
+
+
+def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView:
+    """Return a movement as a line, and use up the acts that explain it."""
+    cause, used = explain(row.delta, row.seen_at or row.at, order_events)
+    for each in used:
+        order_events.remove(each)
+    return MovementView(
+        id=row.id,
+        at=row.at,
+        pool=PoolId(row.pool_id),
+        title=row.title,
+        store=Alias(row.store),
+        delta=row.delta,
+        counted=row.counted,
+        cause=cause,
+    )
+
+
+def order_event_of(row: Any, names: dict[tuple[str, int], str]) -> OrderEvent:
+    """Return an act from its row; `names`: what orders are called, by store and id."""
+    return OrderEvent(
+        store=Alias(row.store),
+        kind=OrderEventKind(row.kind),
+        ref=row.ref,
+        line=row.line,
+        order_id=row.order_id,
+        name=row.name or names.get((row.store, row.order_id), ""),
+        variant_id=row.variant_id,
+        quantity=row.quantity,
+        location=row.location,
+        at=row.at,
+    )

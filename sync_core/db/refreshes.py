@@ -1,0 +1,109 @@
+"""Levels that have to be read: when, and how often that was tried in vain.
+
+A level that could not be read has a row, so that a restart knows how often that was tried.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, select, update
+
+from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.stock import FOLLOWED, OF_STORE, joined
+from sync_core.db.tables import LEVEL, UNREAD
+from sync_core.domain.values import (
+    Alias,
+    ItemId,
+    LevelId,
+    LevelKey,
+    LocationId,
+    RefreshRequest,
+    Suspension,
+)
+from sync_core.ports import UnreadLevel
+
+NEEDS_REFRESH = OF_STORE & LEVEL.c.refresh_at.is_not(None) & LEVEL.c.open.is_(False) & FOLLOWED
+DUE_REFRESHES = (
+    joined(LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.refresh_mark)
+    .where(NEEDS_REFRESH, LEVEL.c.refresh_at <= bindparam("now"))
+    .order_by(LEVEL.c.refresh_at)
+    .limit(bindparam("most"))
+)
+NEXT_REFRESH = joined(LEVEL.c.refresh_at).where(NEEDS_REFRESH).order_by(LEVEL.c.refresh_at).limit(1)
+# What every round asks is built once: putting a statement together costs more than running it.
+UNREAD_OF_STORE = (
+    select(UNREAD, LEVEL.c.refresh_at.is_(None).label("done"))
+    .join(LEVEL, LEVEL.c.id == UNREAD.c.level_id)
+    .where(UNREAD.c.store == bindparam("alias"))
+    .order_by(UNREAD.c.level_id)
+)
+
+
+class SqlRefreshes(SqlRepository):
+    """Levels that have to be read, and those that could not be."""
+
+    def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
+        """Return the looks that are due at a store, the longest wanted first."""
+        return [
+            RefreshRequest(
+                level=LevelId(level),
+                key=LevelKey(store=store, item=ItemId(item), location=LocationId(location)),
+                began=now,
+                version=version,
+                mark=mark,
+            )
+            for level, item, location, version, mark in self.run(
+                DUE_REFRESHES, {"store": store, "now": now, "most": limit}
+            )
+        ]
+
+    def next_refresh(self, store: Alias) -> datetime | None:
+        """Return when the next look is due."""
+        found: datetime | None = self.run(NEXT_REFRESH, {"store": store}).scalar()
+        return found
+
+    def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
+        """Have items looked at that the store says are gone."""
+        for some in chunks(list(items), 500):
+            self.tx.stock.lock_pools((LEVEL.c.store == store) & LEVEL.c.item.in_(some))
+            self.run(
+                update(LEVEL)
+                .where(LEVEL.c.store == store, LEVEL.c.item.in_(some))
+                .where(LEVEL.c.suspended.is_distinct_from(Suspension.UNFINISHED.value))
+                .values(refresh_at=now, refresh_since=now, refresh_mark=LEVEL.c.refresh_mark + 1)
+            )
+
+    def unread_levels(self, store: Alias) -> dict[LevelId, UnreadLevel]:
+        """Return the levels of a store that could not be read at the last attempt."""
+        rows = self.run(UNREAD_OF_STORE, {"alias": store})
+        return {LevelId(row.level_id): _unread(row) for row in rows}
+
+    def save_unread_levels(self, store: Alias, levels: Sequence[UnreadLevel]) -> None:
+        """Note levels that could not be read."""
+        rows = [
+            {
+                "level_id": each.level,
+                "store": store,
+                "location": each.location,
+                "attempts": each.attempts,
+            }
+            for each in levels
+        ]
+        if rows:
+            self.upsert(UNREAD, rows)
+
+    def forget_read_levels(self, store: Alias) -> list[UnreadLevel]:
+        """Forget levels that await no look any more, whoever has read them; return them."""
+        ended = [_unread(row) for row in self.run(UNREAD_OF_STORE, {"alias": store}) if row.done]
+        for some in chunks([each.level for each in ended], 500):
+            self.run(delete(UNREAD).where(UNREAD.c.level_id.in_(some)))
+        return ended
+
+
+def _unread(row: object) -> UnreadLevel:
+    """Return a level that could not be read from its row."""
+    return UnreadLevel(
+        level=LevelId(row.level_id),  # type: ignore[attr-defined]
+        location=LocationId(row.location),  # type: ignore[attr-defined]
+        attempts=row.attempts,  # type: ignore[attr-defined]
+    )

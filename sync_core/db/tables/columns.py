@@ -1,0 +1,55 @@
+"""What the tables have in common: types, conditions of their indexes, defaults."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, TypeDecorator, text
+from sqlmodel import SQLModel
+
+OPEN = text("state = 'open'")
+UNHANDLED = text("handled_at IS NULL")
+QUARANTINED = text("quarantined_at IS NOT NULL")
+REFRESH_DUE = text("refresh_at IS NOT NULL")
+DUE = text("due")
+OPEN_FINDING = text("closed_at IS NULL")
+HAS_TURN = text("turn IS NOT NULL")
+APPROVED = text("state = 'approved'")
+NOT_RELEASED = text("released_at IS NULL")
+UNSENT = text("sent < version")
+NOT_BASELINED = text("NOT baselined")
+SUSPENDED = text("suspended IS NOT NULL")
+UNAGREED = text("shared IS NULL")
+OVERSOLD = text("shared < 0")
+HAS_BODY = text("length(body) > 0")
+CLOSED = text("closed_at IS NOT NULL")
+NAMED = text("sku <> ''")  # the others would all have one hash
+
+ZERO = {"server_default": text("0")}  # for columns that older rows have not got
+FALSE = {"server_default": text("false")}
+
+# A row is never validated, so nothing is built that would do it: with 31 tables that takes a while.
+SQLModel.model_config["defer_build"] = True
+
+Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware time in UTC, whatever the database makes of time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Store UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Return UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Tell alembic how to write our own type into a migration."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Utc) else False

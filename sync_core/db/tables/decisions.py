@@ -1,0 +1,219 @@
+"""What people must know, and what they decide."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, Table, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from sync_core.db.tables.columns import (
+    APPROVED,
+    CLOSED,
+    HAS_TURN,
+    OPEN,
+    OPEN_FINDING,
+    UNSENT,
+    ZERO,
+    Big,
+    Utc,
+)
+
+
+class FindingRow(SQLModel, table=True):
+    """Something that cannot be settled without a person, or an incident that lasts."""
+
+    __tablename__: ClassVar[str] = "finding"
+    __table_args__ = (
+        Index(
+            "one_open_finding",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=OPEN_FINDING,
+            postgresql_where=OPEN_FINDING,
+        ),
+        Index("finding_closed", "closed_at", sqlite_where=CLOSED, postgresql_where=CLOSED),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    kind: str
+    subject: str
+    severity: str
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    opened_at: datetime = Field(sa_type=Utc)
+    closed_at: datetime | None = Field(None, sa_type=Utc)
+    muted_until: datetime | None = Field(None, sa_type=Utc)  # somebody said to ignore it
+
+
+FINDING: Table = FindingRow.__table__  # type: ignore[attr-defined]
+
+
+class NotificationRow(SQLModel, table=True):
+    """Something that people must be told; it waits here until they have been."""
+
+    __tablename__: ClassVar[str] = "notification"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    kind: str
+    subject: str
+    severity: str
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    resolved: bool = False
+    at: datetime = Field(sa_type=Utc)
+
+
+NOTIFICATION: Table = NotificationRow.__table__  # type: ignore[attr-defined]
+
+
+class ReportRow(SQLModel, table=True):
+    """A comparison of the stores, from the wish to the result. One at a time, one a night."""
+
+    __tablename__: ClassVar[str] = "report"
+    __table_args__ = (
+        Index(
+            "one_comparison",
+            "turn",
+            unique=True,
+            sqlite_where=HAS_TURN,
+            postgresql_where=HAS_TURN,
+        ),
+        UniqueConstraint("night", name="one_report_per_night"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    token: str = Field(unique=True)
+    kind: str
+    state: str = "wanted"
+    turn: str | None = None  # set on the one comparison whose turn it is
+    night: str | None = None  # 2026-11-23, for the scheduled ones
+    by: str = ""
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    progress: dict[str, Any] = Field(sa_type=JSON)
+    summary: dict[str, Any] = Field(sa_type=JSON)
+    wanted_at: datetime = Field(sa_type=Utc)
+    finished_at: datetime | None = Field(None, sa_type=Utc)
+    claimed_until: datetime | None = Field(None, sa_type=Utc)  # nobody else works on it meanwhile
+    attempts: int = 0
+    why_failed: str = ""
+
+
+REPORT: Table = ReportRow.__table__  # type: ignore[attr-defined]
+
+
+class ProposalRow(SQLModel, table=True):
+    """Something to be decided by a person, once. At most one is open per finding."""
+
+    __tablename__: ClassVar[str] = "proposal"
+    __table_args__ = (
+        Index(
+            "one_proposal_per_finding",
+            "finding_id",
+            unique=True,
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
+        Index("proposal_report", "report_id", "id"),
+        Index("proposal_finding", "finding_id"),
+        Index("proposal_opened", "opened_at"),
+        Index("proposal_receipt", "receipt_id"),
+        Index("proposal_approved", "id", sqlite_where=APPROVED, postgresql_where=APPROVED),
+        CheckConstraint(
+            "state IN ('open', 'approved', 'done', 'dismissed', 'outdated', 'expired')",
+            name="proposal_state_is_known",
+        ),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    token: str = Field(unique=True)
+    kind: str
+    state: str = "open"
+    report_id: int | None = Field(None, sa_type=Big, foreign_key="report.id")
+    finding_id: int | None = Field(None, sa_type=Big, foreign_key="finding.id")
+    subject: str = ""
+    title: str = ""
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    options: list[Any] = Field(sa_type=JSON)
+    recommended: str | None = None
+    safe: bool = False
+    opened_at: datetime = Field(sa_type=Utc)
+    expires_at: datetime = Field(sa_type=Utc)
+    choice: str | None = None
+    number: int | None = Field(None, sa_type=BigInteger)  # the one a person entered
+    receipt_id: int | None = Field(None, sa_type=Big, foreign_key="receipt.id")
+    decided_at: datetime | None = Field(None, sa_type=Utc)
+    try_at: datetime | None = Field(None, sa_type=Utc)  # when to try again to carry it out
+    result: dict[str, Any] | None = Field(None, sa_type=JSON)
+
+
+PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
+
+
+class ReceiptRow(SQLModel, table=True):
+    """Who decided, when, where, and what allowed it. Written once."""
+
+    __tablename__: ClassVar[str] = "receipt"
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    kind: str
+    choice: str
+    team: str
+    person: str
+    name: str
+    rule: str
+    origin: str = ""  # where the click was: a channel and a message
+    at: datetime = Field(sa_type=Utc)
+    undoes: int | None = Field(None, sa_type=Big, foreign_key="receipt.id", unique=True)
+    notified: bool = False  # the result has become a notification
+
+
+RECEIPT: Table = ReceiptRow.__table__  # type: ignore[attr-defined]
+
+
+class EffectRow(SQLModel, table=True):
+    """What one decision did to one pool. Written once; the books are made of these, too."""
+
+    __tablename__: ClassVar[str] = "effect"
+    __table_args__ = (
+        Index("effect_pool", "pool_id", "id"),
+        Index("effect_receipt", "receipt_id"),
+        Index("effect_proposal", "proposal_id"),
+    )
+
+    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    receipt_id: int = Field(sa_type=Big, foreign_key="receipt.id")
+    proposal_id: int | None = Field(None, sa_type=Big, foreign_key="proposal.id")
+    pool_id: int = Field(sa_type=Big, foreign_key="pool.id")
+    level_id: int = Field(sa_type=Big, foreign_key="level.id")
+    moved: int = Field(sa_type=BigInteger)
+    shared: int | None = Field(None, sa_type=BigInteger)  # after it
+    facts: dict[str, Any] = Field(sa_type=JSON)  # who joined, buffers: what taking it back needs
+    at: datetime = Field(sa_type=Utc)
+    baseline: int = Field(0, sa_column_kwargs=ZERO)  # of its pool, when it was decided
+
+
+EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
+
+
+class PostRow(SQLModel, table=True):
+    """A message in a channel, sent or to be sent; `body` is what its words are made from."""
+
+    __tablename__: ClassVar[str] = "post"
+    __table_args__ = (
+        Index("post_due", "due_at", sqlite_where=UNSENT, postgresql_where=UNSENT),
+        Index("post_ts", "ts"),
+    )
+
+    key: str = Field(primary_key=True)
+    number: int = Field(sa_type=Big)  # in the order of their making
+    channel: str
+    parent: str | None = None
+    kind: str = ""
+    body: dict[str, Any] = Field(sa_type=JSON)
+    due_at: datetime = Field(sa_type=Utc)
+    version: int = 1
+    sent: int = 0
+    ts: str | None = None
+    why: str | None = None  # why it could not be sent the last time
+
+
+POST: Table = PostRow.__table__  # type: ignore[attr-defined]

@@ -1,0 +1,64 @@
+"""What we write to stores: decided and kept before it is sent, closed once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sync_core.domain.values import Adjustment, Alias, LevelId, PoolId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Adjustments of one store, written down under one idempotency key."""
+
+    id: int
+    store: Alias
+    key: str
+    body: bytes
+    rows: int
+    attempts: int
+    first_sent_at: datetime | None  # the first sending that may have been executed
+
+
+class BatchRepository(Protocol):
+    """What we write to stores: decided and kept before it is sent, closed once."""
+
+    def open_deltas(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
+        """Return what is being written to the levels of pools."""
+
+    def has_unsent(self, store: Alias) -> bool:
+        """Whether a batch waits that was never sent."""
+
+    def insert_batch(
+        self,
+        store: Alias,
+        key: str,
+        body: bytes,
+        rows: Sequence[tuple[LevelId, int, int]],
+        *,
+        now: datetime,
+    ) -> int:
+        """Keep a batch and its adjustments (level, delta, level_baseline); return its id."""
+
+    def lease_batch(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
+        """Take the next open batch for sending, and note that it may be executed from now on."""
+
+    def next_batch_at(self, store: Alias) -> datetime | None:
+        """Return from when on an open batch may be claimed; None when none is open."""
+
+    def release_batch(self, batch: Batch, *, until: datetime, executed: bool) -> None:
+        """Give a claimed batch back; `executed`: whether the store may have executed it."""
+
+    def release_batches(self, store: Alias) -> None:
+        """Let every open batch of a store be claimed again at once."""
+
+    def close_batch(
+        self, batch: int, state: str, *, now: datetime, written_at: datetime | None = None
+    ) -> list[Adjustment]:
+        """Close an open batch; return its open adjustments by row, none if it was not open."""
+
+    def close_adjustments(
+        self, which: Iterable[int], state: str, *, now: datetime, why: str | None = None
+    ) -> set[int]:
+        """Close open adjustments; return those that were open."""

@@ -1,0 +1,43 @@
+"""Who may write to each store."""
+
+from datetime import datetime
+from typing import Protocol
+
+from sync_core.domain.leases import LeaseMark, LeaseState, LeaseView, RecordedLease
+from sync_core.domain.values import Alias
+
+
+class LeaseRepository(Protocol):
+    """Who may write to each store."""
+
+    def instance(self, new: str) -> str:
+        """Return the name of this database; `new` if it has none yet."""
+
+    def recorded(self, store: Alias) -> RecordedLease:
+        """Return what this database says of itself and of a store. Read it after the mark."""
+
+    def begin_renewal(self, store: Alias, token: str) -> None:
+        """Know a renewal, before the store does."""
+
+    def end_renewal(self, store: Alias, token: str) -> None:
+        """Note that the store has taken a renewal: it holds no earlier one any more."""
+
+    def leases(self) -> dict[Alias, LeaseView]:
+        """Return what is known of each store's lease."""
+
+    def lease(self, store: Alias) -> LeaseView:
+        """Return what is known of a store's lease."""
+
+    def note_lease(
+        self, store: Alias, state: LeaseState, found: LeaseMark | None, *, weak: bool, now: datetime
+    ) -> bool:
+        """Note what a store's mark means. False: nothing new, or somebody takes over."""
+
+    def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
+        """Let whoever serves take a store over; False if nobody is in our way there."""
+
+    def lose_takeover(self, store: Alias) -> None:
+        """Note that somebody else has taken over since: what we find there counts again."""
+
+    def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
+        """Note that a store may be written to after its baseline; return what has ended, once."""

@@ -1,0 +1,37 @@
+"""What moved."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from sync_core.domain.circuit_breaker import BreakerLimits, CountedMovement
+from sync_core.domain.values import Alias, LevelId, PoolId
+from sync_core.domain.views import HourlyMovement, MovementView
+
+
+class MovementRepository(Protocol):
+    """What moved."""
+
+    def movements_since(
+        self, store: Alias, *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
+        """Return the movements of a store since then."""
+
+    def level_movements(
+        self, levels: Iterable[LevelId], *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
+        """Return the movements of some levels since then."""
+
+    def pool_movements(
+        self, pools: Iterable[PoolId], *, since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
+        """Return the movements of some pools since then, in whatever store."""
+
+    def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
+        """Return movements in order, those after that number, each with its cause."""
+
+    def last_movement(self) -> int:
+        """Return the number of the newest movement; 0 while there is none."""
+
+    def hours(self, *, now: datetime, count: int) -> list[HourlyMovement]:
+        """Return how many units moved within each of the last hours, by store."""

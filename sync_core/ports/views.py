@@ -1,0 +1,24 @@
+"""What people are shown of stores, pools and their history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sync_core.domain.values import PoolId
+from sync_core.domain.views import HistoryEntry, Overview, PoolView
+
+
+class ViewRepository(Protocol):
+    """What people are shown of stores, pools and their history."""
+
+    def overview(self, *, now: datetime) -> Overview:
+        """Return everything at a glance."""
+
+    def find_pools(self, words: str, *, limit: int = 50) -> list[PoolId]:
+        """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
+
+    def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
+        """Return pools for people, in the order asked for."""
+
+    def history(self, pool: PoolId, *, limit: int) -> list[HistoryEntry]:
+        """Return the latest lines of a pool's history, oldest first."""
