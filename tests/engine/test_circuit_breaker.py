@@ -449,7 +449,7 @@ def test_a_decision_about_the_product_since_then_counts(build_harness):
         assert pool.title == "Thing 0"
         given = dict.fromkeys(("team", "person", "name", "rule", "origin"), "ann")
         receipt = insert(ReceiptRow).values(
-            kind="fix", choice="use_number", at=now, told=True, **given
+            kind="fix", choice="use_number", at=now, notified=True, **given
         )
         number = tx.run(receipt.returning(ReceiptRow.id)).scalar_one()
         after = replace(pool, shared=40)
