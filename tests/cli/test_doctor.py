@@ -121,7 +121,7 @@ class Slack:
     def __init__(self, answer):
         self.answer = answer
 
-    async def doctor_checks(self):
+    async def checks(self):
         if isinstance(self.answer, Exception):
             raise self.answer
         return [self.answer]

@@ -412,7 +412,7 @@ def test_an_oversell_that_only_a_second_look_shows_names_its_order(build_harness
     harness.shops["us"].sell("SKU-0", 30, race=True)
     harness.advance(10)
     [move] = harness.rows("SELECT source FROM movement WHERE shared < 0")
-    assert move["source"] == "look"
+    assert move["source"] == "refresh"
     [finding] = harness.rows(
         "SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL"
     )
