@@ -93,7 +93,7 @@ def test_two_processes_never_hold_the_same_delivery(postgres_url):
 
         def both(tx):
             mine = [each.webhook_id for each in tx.deliveries.unhandled(3)]
-            theirs = other.run(lambda second: [each.webhook_id for each in second.unhandled(3)])
+            theirs = other.run(lambda second: [each.webhook_id for each in second.deliveries.unhandled(3)])
             return mine, theirs
 
         assert one.run(both) == (["w0", "w1", "w2"], ["w3"])
