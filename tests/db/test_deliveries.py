@@ -93,7 +93,8 @@ def test_two_processes_never_hold_the_same_delivery(postgres_url):
 
         def both(tx):
             mine = [each.webhook_id for each in tx.deliveries.unhandled(3)]
-            theirs = other.run(lambda second: [each.webhook_id for each in second.deliveries.unhandled(3)])
+            found = other.run(lambda second: second.deliveries.unhandled(3))
+            theirs = [each.webhook_id for each in found]
             return mine, theirs
 
         assert one.run(both) == (["w0", "w1", "w2"], ["w3"])
