@@ -295,7 +295,7 @@ class TwoEngines(History):
             self.harness.advance(pause)
         app.stop()
 
-    @rule(engine=ENGINE, transaction=st.sampled_from([-HOUR, HOUR, -MONTH, MONTH]))
+    @rule(engine=ENGINE, step=st.sampled_from([-HOUR, HOUR, -MONTH, MONTH]))
     def set_the_clock(self, engine, step):
         self.engine(engine).wall.skew += step
         COVERAGE[MONTH_BACK] += step == -MONTH
