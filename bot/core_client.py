@@ -125,7 +125,7 @@ class CoreCommands(Protocol):
         """Stop writing; go on counting."""
 
     async def resume(self) -> None:
-        """Write the sum of what is owed."""
+        """Write the sum of what is pending."""
 
     async def set_location_groups(self, places: LocationGroups, by: Person) -> None:
         """Change the location map."""

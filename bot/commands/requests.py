@@ -104,7 +104,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Write the sum of what is owed."""
+    """Write the sum of what is pending."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Needs:
     receipts: tuple[int, ...] = ()
     question: tuple[str, str] | None = None  # kind and subject of what an incident asks about
     pool: int | None = None  # the product that an incident is about
-    stopped: str | None = None  # the subject of a brake whose products are listed
+    stopped: str | None = None  # the subject of a safety stop whose products are listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

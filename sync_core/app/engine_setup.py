@@ -47,7 +47,7 @@ def build_context(parts: Parts) -> Context:
 
 
 def breaker_limits(settings: SafetyStopSettings) -> BreakerLimits:
-    """Return when the brake trips."""
+    """Return when the safety stop trips."""
     return BreakerLimits(
         within=timedelta(minutes=settings.within_minutes),
         pools=settings.pools,

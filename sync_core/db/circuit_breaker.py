@@ -55,7 +55,7 @@ WITHHELD_BY_BREAKER = (WITHHELD.c.breaker == bindparam("breaker")) & NOT_RELEASE
 
 
 def _by_store(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the question in how many pools of a brake a store has a level like that."""
+    """Return the question in how many pools of a safety stop a store has a level like that."""
     of_pool = LEVEL.c.pool_id == WITHHELD.c.pool_id
     count = func.count(WITHHELD.c.pool_id.distinct())
     query = select(LEVEL.c.store, count).join(LEVEL, of_pool)
@@ -86,7 +86,7 @@ SHARED_PER_STORE = _by_store(LEVEL.c.baselined, LEVEL.c.store != bindparam("stor
 
 
 def store_of(subject: str) -> Alias:
-    """Return the store that a brake is about."""
+    """Return the store that a safety stop is about."""
     return Alias(subject.split(":")[1])
 
 
@@ -120,26 +120,26 @@ class SqlCircuitBreaker(SqlRepository):
                 self.run(update(TRAFFIC_MINUTE).where(here).values(sums))
 
     def has_open_breaker(self, pool: PoolId) -> bool:
-        """Whether a brake asks about a pool: until it is answered nobody else decides about it."""
+        """Whether a safety stop asks about a pool: until its answer nobody else decides on it."""
         query = select(WITHHELD.c.id).where(WITHHELD.c.pool_id == pool, NOT_RELEASED)
         return self.run(query.where(WITHHELD.c.breaker.startswith(f"{KIND}:"))).first() is not None
 
     def open_breaker(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
-        """Return a store's brake and its facts, locked; None if it has not tripped."""
+        """Return a store's safety stop and its facts, locked; None if it has not tripped."""
         found = self.run(OPEN_BREAKER_OF_STORE, {"prefix": f"circuit_breaker:{store}:"}).first()
         return None if found is None else (found.subject, found.facts)
 
     def breaker_closed_at(self, store: Alias) -> datetime | None:
-        """Return when a brake of that store ended last: what moved before counts no more."""
+        """Return when a safety stop of that store ended last: what moved before counts no more."""
         word = self.tx.settings.setting(f"{ENDED_SETTING}:{store}")
         return None if word is None else datetime.fromisoformat(word)
 
     def breakers(self) -> list[CircuitBreakerView]:
-        """Return the brakes that stand, the oldest first."""
+        """Return the open safety stops, the oldest first."""
         return [_breaker_view(row.subject, row.facts) for row in self.run(OPEN_BREAKERS)]
 
     def breaker_size(self, subject: str) -> dict[str, Any]:
-        """Return what a brake asks about, and how far it has come.
+        """Return what a safety stop asks about, and how far it has come.
 
         `pools` and `units`: what would be restored; `stopped` and `reached`: in how many products
         it is kept from each other store, and in how many it has got there.
@@ -167,7 +167,7 @@ class SqlCircuitBreaker(SqlRepository):
         return {row[0]: row[1] for row in self.run(query, given)}
 
     def notify_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """Tell people what a brake asks about by now."""
+        """Tell people what a safety stop asks about by now."""
         said = {**facts, **self.breaker_size(subject)}
         severity = Severity.CRITICAL
         self.tx.notifications.notify(
@@ -177,7 +177,7 @@ class SqlCircuitBreaker(SqlRepository):
     def stopped_products(
         self, subject: str, *, offset: int, limit: int
     ) -> tuple[int, list[StoppedProduct]]:
-        """Return how many products a brake asks about, and some, the largest first."""
+        """Return how many products a safety stop asks about, and some, the largest first."""
         given = {"breaker": subject}
         total = self.run(BREAKER_SIZE, given).one()[0]
         query = (
@@ -206,7 +206,7 @@ class SqlCircuitBreaker(SqlRepository):
         }
 
     def release_breaker(self, subject: str, *, now: datetime) -> int:
-        """Pass on what a brake holds, and end it; return how many products that were about.
+        """Pass on what a safety stop withholds, and end it; return how many products it was about.
 
         A second time, or after somebody else has decided, nothing happens.
         """
@@ -215,7 +215,7 @@ class SqlCircuitBreaker(SqlRepository):
         return len({each.pool for each in ended})
 
     def discard_breaker(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
-        """Take back what a brake asks about, and end it: whoever it has reached owes it back.
+        """Take back what a safety stop asks about, and end it: stores that it reached give it back.
 
         Returns:
             What that did to each pool. The caller keeps it in the same step: the books are made
@@ -230,7 +230,7 @@ class SqlCircuitBreaker(SqlRepository):
         return list(moved.items())
 
     def investigate_breaker(self, subject: str, by: str, *, now: datetime) -> bool:
-        """Note who looks into it; everything stays held. Whether the brake still stands."""
+        """Note who looks into it; all stays withheld. Return whether it is still open."""
         standing = self._lock_open(subject)
         if standing is None:
             return False
@@ -238,13 +238,13 @@ class SqlCircuitBreaker(SqlRepository):
         return True
 
     def _lock_open(self, subject: str) -> dict[str, Any] | None:
-        """Return the facts of a brake that stands, and let nobody else end it or add to it."""
+        """Return the facts of an open safety stop, and let nobody else end it or add to it."""
         wanted = OPEN_BREAKERS.where(FINDING.c.subject == subject).with_for_update()
         found = self.run(wanted).first()
         return None if found is None else found.facts
 
     def _close(self, subject: str, how: str, *, now: datetime) -> list[WithheldMovement]:
-        """End a brake; return what it held, with the pools locked."""
+        """End a safety stop; return what it withheld, with the pools locked."""
         known = self.run(
             select(WITHHELD.c.pool_id).where(WITHHELD.c.breaker == subject, NOT_RELEASED)
         ).scalars()
@@ -260,7 +260,7 @@ class SqlCircuitBreaker(SqlRepository):
         return ended
 
     def close_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """End a brake: what has moved until now counts no more, and people are told."""
+        """End a safety stop: what has moved until now counts no more, and people are told."""
         self.tx.settings.set_setting(f"{ENDED_SETTING}:{store_of(subject)}", now.isoformat())
         self.tx.notifications.notify(
             [Event(kind=KIND, subject=subject, facts=facts, resolved=True)], now=now
@@ -274,7 +274,7 @@ def _stopped_product(
     skus: Mapping[int, str],
     store: Alias,
 ) -> StoppedProduct:
-    """Return one product that a brake asks about."""
+    """Return one product that a safety stop asks about."""
     kept = {level for part in parts for level in part.withheld_from}
     own = next((each for each in pool.levels if each.key.store == store), None)
     others = [each for each in pool.levels if each is not own and each.baselined]
@@ -294,7 +294,7 @@ def _stopped_product(
 
 
 def _breaker_view(subject: str, facts: dict[str, Any]) -> CircuitBreakerView:
-    """Return a brake for people."""
+    """Return a safety stop for people."""
     return CircuitBreakerView(
         subject=subject,
         store=store_of(subject),

@@ -148,7 +148,7 @@ class SqlStock(SqlRepository):
         return [PoolId(number) for number in self.run(low).scalars()]
 
     def units(self, store: Alias) -> int:
-        """Return how many units a store's pools have; what is owed to customers is none."""
+        """Return how many units a store's pools have; a pool below zero has none."""
         query = select(func.sum(POOL.c.shared)).where(
             POOL.c.shared > 0,
             POOL.c.id.in_(select(LEVEL.c.pool_id).where(LEVEL.c.store == store)),

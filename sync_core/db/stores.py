@@ -43,7 +43,7 @@ class SqlStores(SqlRepository):
         return {row.alias: row.domain for row in self.run(select(STORE.c.alias, STORE.c.domain))}
 
     def lock_store(self, store: Alias) -> None:
-        """Let no other process trip the brake of this store meanwhile."""
+        """Let no other process trip the safety stop of this store meanwhile."""
         self.run(select(STORE.c.alias).where(STORE.c.alias == store).with_for_update())
 
     def record_sent(self, store: Alias, *, now: datetime) -> None:

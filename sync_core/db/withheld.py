@@ -41,7 +41,7 @@ class SqlWithheld(SqlRepository):
         return {names[breaker]: at for breaker, at in rows}
 
     def withheld(self, breaker: str) -> list[WithheldMovement]:
-        """Return what a brake holds, or what waits, oldest first."""
+        """Return what a safety stop holds, or what waits, oldest first."""
         return [_withheld_movement(row) for row in self.run(WITHHELD_BY, {"breaker": breaker})]
 
     def withheld_of(
@@ -62,7 +62,7 @@ class SqlWithheld(SqlRepository):
         ]
 
     def parts(self, breaker: str, pools: Iterable[PoolId]) -> dict[PoolId, list[WithheldMovement]]:
-        """Return what of pools is part of a brake, or waits, oldest first."""
+        """Return what of pools is part of a safety stop, or waits, oldest first."""
         query = (
             select(WITHHELD)
             .where(WITHHELD.c.breaker == breaker, NOT_RELEASED)
@@ -81,7 +81,7 @@ class SqlWithheld(SqlRepository):
         *,
         now: datetime,
     ) -> None:
-        """Note what is part of a brake, or waits, and from whom it is kept."""
+        """Note what is part of a safety stop, or waits, and from whom it is kept."""
         rows = [
             {
                 "breaker": breaker,
@@ -100,7 +100,7 @@ class SqlWithheld(SqlRepository):
             self.run(insert(WITHHELD), rows)
 
     def take_over(self, breaker: str, waits: Iterable[int]) -> None:
-        """Let a brake hold what has waited."""
+        """Let a safety stop hold what has waited."""
         for some in chunks(list(waits), 500):
             self.run(
                 update(WITHHELD)

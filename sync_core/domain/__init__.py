@@ -1,1 +1,1 @@
-"""Decisions, as pure functions over frozen values: no I/O, no clock, no luck."""
+"""Decisions, as pure functions over frozen values: no I/O, no clock, no randomness."""

@@ -332,7 +332,7 @@ def _due(pool: Pool) -> Pool:
 
 
 def revert(pool: Pool, delta: int, kept: Mapping[LevelId, int]) -> Pool:
-    """Undo a movement: whoever it has reached owes it back, whoever it was kept from hears nothing.
+    """Undo a movement: who was told of it gives it back, who was not told hears nothing.
 
     Its own level is one that it has reached.
     """

@@ -351,7 +351,7 @@ def _rebuffered(level: Level, effect: Effect, shared: int) -> Level:
 def _leave(level: Level, joined: JoinedLevel, shared: int, *, now: datetime) -> Level:
     """Return a level outside its pool, owing back what was written to it.
 
-    What is under way counts as written; should it turn out not to be, nobody owes it back.
+    What is under way counts as written; should it turn out not to be, nobody has to give it back.
     """
     unwritten = 0 if level.open else outstanding(level, shared)
     manual_delta = unwritten - joined.written

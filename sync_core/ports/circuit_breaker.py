@@ -23,7 +23,7 @@ class CircuitBreakerRepository(Protocol):
         """Whether a breaker asks about a pool: until the answer nobody else decides on it."""
 
     def open_breaker(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
-        """Return a store's brake and its facts, locked; None if it has not tripped."""
+        """Return a store's safety stop and its facts, locked; None if it has not tripped."""
 
     def breaker_closed_at(self, store: Alias) -> datetime | None:
         """Return when a breaker of that store ended last: what moved before counts no more."""

@@ -173,7 +173,7 @@ class ServiceCommands(ServiceQueries):
         await self._database.transaction(lambda tx: self._set_paused(tx, paused_by))
 
     async def resume(self) -> None:
-        """Write the sum of what is owed."""
+        """Write the sum of what is pending."""
         await self._database.transaction(lambda tx: self._set_paused(tx, None))
 
     def _set_paused(self, tx: Transaction, paused_by: str | None) -> None:

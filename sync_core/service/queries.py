@@ -261,7 +261,7 @@ class ServiceQueries:
     async def stopped_products(
         self, subject: str, *, offset: int = 0, limit: int = 50
     ) -> tuple[int, list[StoppedProduct]]:
-        """Return how many products a brake asks about, and some, the largest first."""
+        """Return how many products a safety stop asks about, and some, the largest first."""
         return await self._database.transaction(
             lambda tx: tx.breaker.stopped_products(subject, offset=offset, limit=limit)
         )

@@ -1,1 +1,1 @@
-"""What goes on all the time: fold deliveries, plan, send, look, catch up."""
+"""What goes on all the time: process deliveries, plan, send, look, catch up."""

@@ -51,9 +51,9 @@ def check_circuit_breakers(
     now: datetime,
     order_events: Iterable[OrderEvent] = (),
 ) -> dict[Alias, Traffic]:
-    """Hold of what has just moved what must not be passed on; return how much moved, by store.
+    """Withhold of what has just moved what must not be passed on; return how much moved, by store.
 
-    The caller writes down what is owed, and then counts the traffic.
+    The caller counts the traffic once both breakers have seen it.
     """
     moved = measure_traffic(outcomes, context.config.breaker)
     told_variants: dict[Alias, set[int]] = {}
@@ -141,7 +141,7 @@ class StoreCircuitBreaker:
         return max(0.01, (min(rest) + limits.order_grace - self._now).total_seconds())
 
     def withhold_corrections(self, risen_levels: set[LevelId]) -> None:
-        """Take in what rises in other stores, if it puts right what the brake asks about."""
+        """Take in what rises in other stores, if it puts right what the safety stop asks about."""
         open_question = self._tx.breaker.open_breaker(self._store)
         if open_question is None:
             return
@@ -257,7 +257,7 @@ class StoreCircuitBreaker:
 
     # -- what is done
     def _trip(self, total: Traffic, levels: set[LevelId]) -> bool:
-        """Trip if there is reason to; return whether the brake is on."""
+        """Trip if there is reason to; return whether the safety stop is on."""
         moves = self._undecided_moves()
         rule = tripped_rule(self._past_waiting(moves), self._units_before(moves), self._limits)
         if rule is None:
@@ -290,14 +290,14 @@ class StoreCircuitBreaker:
         self._notify(subject, facts, "put_right")
         ask_about_breakers(self._tx, self._context.ids, now=self._now)
         log.warning(
-            "the brake holds what has moved in %s",
+            "the safety stop withholds what has moved in %s",
             self._store,
             extra={"event": "breaker_tripped", "store": self._store, "rule": rule.value},
         )
         return True
 
     def _withhold_more(self, subject: str, facts: dict[str, Any], levels: set[LevelId]) -> None:
-        """Hold what has just moved, too, while the brake is on."""
+        """Hold what has just moved, too, while the safety stop is on."""
         rule, moves = TripRule(facts["rule"]), self._moves_of_this_step(levels)
         parts = self._tx.withheld.parts(subject, {each.pool for each in moves})
         chosen = self._select(moves, rule, set(parts))
@@ -307,7 +307,7 @@ class StoreCircuitBreaker:
             self._notify(subject, facts, "put_right")
 
     def _corrections_before(self, subject: str, pools: set[PoolId]) -> list[CountedMovement]:
-        """Return what put a pool right in other stores before the brake tripped."""
+        """Return what put a pool right in other stores before the safety stop tripped."""
         since = self._now - self._limits.within
         moves = self._tx.movements.pool_movements(pools, since=since, limits=self._limits)
         parts = self._tx.withheld.parts(subject, pools)
@@ -324,7 +324,7 @@ class StoreCircuitBreaker:
         self._tx.withheld.release_withheld(passing, now=self._now)
 
     def _notify(self, subject: str, facts: dict[str, Any], ended: str) -> None:
-        """Tell people what a brake asks about by now; if it is nothing any more, that it ended."""
+        """Tell people what a safety stop asks about by now; if that is nothing, that it ended."""
         if self._tx.breaker.breaker_size(subject)["moves"]:
             self._tx.breaker.notify_breaker(subject, facts, now=self._now)
         else:
@@ -365,7 +365,7 @@ class StoreCircuitBreaker:
     def _withhold(
         self, name: str, moves: Sequence[CountedMovement], rule: TripRule, levels: set[LevelId]
     ) -> None:
-        """Make movements part of a brake, or let them wait, each kept from whom it must be."""
+        """Make movements part of a safety stop, or let them wait, each kept from the right ones."""
         moves = [each for each in moves if each.breaker is None]
         pools = self._tx.stock.pools({each.pool for each in moves})
         opened = self._tx.batches.open_deltas(pools)

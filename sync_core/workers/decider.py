@@ -9,7 +9,7 @@
     a change of mode         calling the first meeting, if the modes are still those shown
     a pack size              reading its levels by id; then repack(), if no number moved
     an undo                  undo() on each pool that the receipt is about
-    a brake                  passing on what it held, or giving the store back what it had
+    a safety stop            passing on what it held, or giving the store back what it had
 
 What cannot be carried out yet waits (a level comes to rest, a store answers again), at most
 `GIVE_UP_AFTER`; then the proposal is done with nothing written, and says why.

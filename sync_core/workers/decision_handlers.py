@@ -1,4 +1,4 @@
-"""Decisions that need no reading: a mode, an undo, a link, a brake. Each within one commit."""
+"""Decisions that need no reading: a mode, an undo, a link, a safety stop. One commit each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -182,7 +182,7 @@ def resume_contested(proposal: Proposal, tx: Transaction, now: datetime) -> Deci
 
 
 def resolve_breaker(each: ApprovedProposal, tx: Transaction, now: datetime) -> DecisionResult:
-    """Pass on what a brake kept back, leave it as it is, or restore what the store had."""
+    """Pass on what a safety stop kept back, leave it as it is, or restore what the store had."""
     subject = str(each.proposal.facts["subject"])
     match each.proposal.choice:
         case Choice.RELEASE:

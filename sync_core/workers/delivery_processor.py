@@ -1,17 +1,18 @@
-"""Fold what has arrived into the books, a page in one commit.
+"""Process the deliveries that have arrived, a page in one commit.
 
 The senders are woken when all that has arrived is accounted for: a burst becomes full batches, and
 changes of one item in two stores become one write each.
 
     a page of deliveries                     then
     ---------------------------------------  ---------------------------------------------------
-    folds                                    all of it is one commit
-    does not, and the database is at fault   nothing: the round fails, and is tried again
-    does not, and it has several             its halves, in order: one bad one costs log n steps
-    does not, and it has one                 that one is set aside with its bytes, people are told
-    does not, even without any delivery      the round fails: no delivery is at fault
+    can be processed                         all of it is one commit
+    cannot, and the database is at fault     nothing: the round fails, and is tried again
+    cannot, and it has several               its halves, in order: one bad one costs log n steps
+    cannot, and it has one                   that one is quarantined with its bytes, people are told
+    cannot, even without any delivery        the round fails: no delivery is at fault
 
-What was set aside may be folded later, when newer things are known: an old value means "look".
+What was quarantined may be processed later, when newer things are known: an old value then means
+a refresh.
 """
 
 import logging
@@ -92,7 +93,7 @@ class DeliveryProcessor:
         return processed
 
     async def _process_page(self) -> ProcessingResult:
-        """Fold the next page; without what is bad in it, if it does not fold."""
+        """Process the next page; without what is bad in it, if it fails."""
         transaction, limit = (
             self._context.database.transaction,
             self._context.config.deliveries_per_round,
@@ -103,7 +104,7 @@ class DeliveryProcessor:
             raise
         except Exception:
             log.exception(
-                "a page of deliveries does not fold", extra={"event": "delivery_page_failed"}
+                "a page of deliveries cannot be processed", extra={"event": "delivery_page_failed"}
             )
             page = await transaction(
                 lambda tx: [each.id for each in tx.deliveries.unhandled(limit)]
@@ -111,7 +112,7 @@ class DeliveryProcessor:
             return await self._bisect(page)
 
     async def _bisect(self, page: Sequence[int]) -> ProcessingResult:
-        """Fold some deliveries; set aside what does not even fold alone."""
+        """Process some deliveries; quarantine what fails alone, too."""
         transaction = self._context.database.transaction
         try:
             return await transaction(partial(self._process, only=page))
@@ -125,7 +126,7 @@ class DeliveryProcessor:
                 return await self._bisect(page[:half]) + await self._bisect(page[half:])
             await self._bisect([])  # fails where no delivery is at fault
             log.exception(
-                "delivery %d is set aside", page[0], extra={"event": "delivery_quarantined"}
+                "delivery %d is quarantined", page[0], extra={"event": "delivery_quarantined"}
             )
             why, now = reason(exc), self._context.clock.now()
             await transaction(lambda tx: _quarantine(tx, page[0], why, now))
@@ -166,7 +167,7 @@ class DeliveryProcessor:
         )
 
     def _parse(self, delivery: Delivery, tx: Transaction, now: datetime) -> WebhookEvent | None:
-        """Return what a delivery says; what cannot be read is set aside."""
+        """Return what a delivery says; what cannot be read is quarantined."""
         try:
             event = self._context.parse_webhook(delivery.store, delivery.topic, delivery.body)
         except ValueError as exc:
@@ -196,7 +197,7 @@ def _quarantine(tx: Transaction, delivery: int, why: str, now: datetime) -> None
 
 
 def notify_quarantined(tx: Transaction, stores: Iterable[Alias], *, now: datetime) -> None:
-    """Tell people how many deliveries of these stores are set aside by now."""
+    """Tell people how many deliveries of these stores are quarantined by now."""
     for store in sorted(stores):
         tx.stores.lock_store(store)  # of two who count at once, one sees the other's
         count, oldest = tx.deliveries.quarantined_deliveries(store, limit=1)

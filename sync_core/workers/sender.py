@@ -87,10 +87,10 @@ class Sender:
     async def round(self) -> float | None:
         """Send one batch if there is one; return the seconds until there may be more.
 
-        0: at once. None: when the bell rings.
+        0: at once. None: when it is woken.
         """
         if not self._may_write():
-            return None  # whoever finds that it may rings
+            return None  # whoever finds that it may wakes us
         now = self._context.clock.now()
         if self._paused_until is not None and now < self._paused_until:
             return (self._paused_until - now).total_seconds()
@@ -257,7 +257,7 @@ class Sender:
         commit_outcomes(tx, outcomes, self._context, now=now)
 
     def _replan(self, tx: Transaction, batch: Batch) -> None:
-        """Nothing was written under this key: all is owed again."""
+        """Nothing was written under this key: all is pending again."""
         rows, pools, now = self._close(tx, batch, "refused")
         tx.batches.close_adjustments([each.id for each in rows], "replaced", now=now)
         outcomes = [mark_unwritten(pools[each.level], each, now=now) for each in rows]

@@ -142,7 +142,7 @@ MOVEMENT: Table = MovementRow.__table__  # type: ignore[attr-defined]
 
 
 class WithheldMovementRow(SQLModel, table=True):
-    """What the brake keeps from being passed on: one movement's worth of a pool."""
+    """What the safety stop keeps from being passed on: one movement's worth of a pool."""
 
     __tablename__: ClassVar[str] = "withheld_movement"
     __table_args__ = (
@@ -170,7 +170,7 @@ WITHHELD: Table = WithheldMovementRow.__table__  # type: ignore[attr-defined]
 
 
 class TrafficMinuteRow(SQLModel, table=True):
-    """How much moved in a store within one minute: what the brake watches."""
+    """How much moved in a store within one minute: what the safety stop watches."""
 
     __tablename__: ClassVar[str] = "traffic_minute"
 
