@@ -64,7 +64,7 @@ class CommandSpec:
     example: str = ""
     read: Read
     order: bool = False  # changes something: approvers only, as far as it does
-    former_words: tuple[str, ...] = ()  # former words: Share buttons of old posts carry them
+    former_words: tuple[str, ...] = ()  # Share buttons of old posts carry them
 
     @property
     def usage(self) -> str:
@@ -283,6 +283,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         does="which locations share stock, and a form to change it",
         read=_without_arguments(ShowLocations()),
         order=True,
+        former_words=("places",),
     ),
     CommandSpec(
         word="buffer",
