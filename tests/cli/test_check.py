@@ -86,7 +86,7 @@ def test_an_export_that_cannot_be_is_not_believed(tipo):
     tipo("mode", "two-way", "--yes", "--time-out", 0, expect=1)
     tipo.work(_met)
     rest()
-    tipo.shops["us"].run_export = _nothing
+    tipo.shops["us"].run_bulk_operation = _nothing
     said = tipo("check", expect=1).output
     assert "The export of us can't be right" in said
     assert "All compared products are in sync" not in said
