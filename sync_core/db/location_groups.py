@@ -14,7 +14,8 @@ class SqlLocationGroups(SqlRepository):
     def location_groups(self) -> LocationGroups:
         """Return the location map."""
         found: dict[int, dict[Alias, LocationId]] = {}
-        for row in self.run(select(LOCATION).where(LOCATION.c.location_group_id.is_not(None))):
+        shared = select(LOCATION).where(LOCATION.c.location_group_id.is_not(None))
+        for row in self.run(shared.order_by(LOCATION.c.store)):
             found.setdefault(row.location_group_id, {})[Alias(row.store)] = LocationId(row.location)
         rows = self.run(select(LOCATION_GROUP).order_by(LOCATION_GROUP.c.id)).all()
         return tuple(
