@@ -8,8 +8,8 @@
     does not answer: it may have happened      that, and it is looked for before it is sent again
     does not let us in (channel, token)        that channel waits; said once, with what to do
     does not take this message                 its words alone; else it waits, the others go on
-    says that somebody has deleted it          an open incident is posted anew, the rest forgotten
-    cannot change the message any more         it is posted anew
+    says that somebody has deleted it          an open incident is posted again, the rest forgotten
+    cannot change the message any more         it is posted again
 
 Posts are rows: a restart forgets nothing. Within a channel they keep their order.
 """

@@ -220,7 +220,7 @@ class PostSender:
         return True
 
     async def _update_or_post(self, post: Post, message: Message) -> tuple[str, str]:
-        """Change what is there, or post anew; nothing brings back what somebody has deleted."""
+        """Change what is there, or post again; nothing brings back what somebody has deleted."""
         thread = await self._thread_ts(post)
         if thread == NOWHERE:
             return post.channel, NOWHERE

@@ -3,9 +3,9 @@
 what is seen                                   then
 ---------------------------------------------  ---------------------------------------
 it does not connect                            again, after 1 s, 2 s … up to 5 min
-it is connected, but Slack says no hello       built anew after 30 s
-neither an envelope nor a pong                 built anew after 30 s
-pongs, but no envelope                         built anew after an hour: it costs nothing
+it is connected, but Slack says no hello       built again after 30 s
+neither an envelope nor a pong                 built again after 30 s
+pongs, but no envelope                         built again after an hour: it costs nothing
 """
 
 import asyncio

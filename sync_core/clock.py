@@ -56,7 +56,7 @@ class SteadyClock:
     """A time of day that goes on as steadily as `monotonic`, whatever is done to the machine's.
 
     Within one process no interval is ever wrong. Whoever keeps it (workers/timekeeper.py) brings it
-    nearer to the right time little by little; where that is far away, the process begins anew.
+    nearer to the right time little by little; where that is far away, the process starts over.
     """
 
     def __init__(self, machine: Clock, at: datetime | None = None) -> None:

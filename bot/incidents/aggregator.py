@@ -167,7 +167,7 @@ class IncidentAggregator:
             self._thread(slot, incident, notification)
 
     def _list_products(self, slot: Slot, incident: Incident) -> None:
-        """List what a safety stop is about in its thread, anew with each notification."""
+        """List what a safety stop is about in its thread, after each notification."""
         if incident["kind"] not in DELAY_BY_KIND:
             return
         key, body = slot[0], {"subject": incident["subject"], "notices": incident["notices"]}
@@ -203,7 +203,7 @@ class IncidentAggregator:
     def _move_to_new_message(
         self, base: str, slot: Slot, incident: Incident, notification: Notification
     ) -> None:
-        """Say anew what has got worse; where it was told before, say where it goes on."""
+        """Say again what has got worse; where it was told before, say where it goes on."""
         old, _, line = slot
         self._remove_slot(base, old, line)
         for waiting in self.state["down"].values():

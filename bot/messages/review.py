@@ -3,7 +3,7 @@
 What is not decided one by one follows one choice for all others, which is previewed first.
 
 A mismatch's fields are named `choice.<proposal>` and `number.<proposal>`, so that Slack keeps what
-was typed when a page is drawn anew.
+was typed when a page is drawn again.
 """
 
 from collections.abc import Mapping, Sequence

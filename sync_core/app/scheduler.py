@@ -95,7 +95,7 @@ class Scheduler:
                 await self._parts.clock.sleep(0.1)
 
     async def _count(self) -> None:
-        """Count the stock anew, so that nobody who asks at a glance has to wait for it."""
+        """Count the stock again, so that nobody who asks at a glance has to wait for it."""
         now = self._parts.clock.now()
         await self._parts.database.transaction(lambda tx: tx.views.count_stock(now=now))
 

@@ -53,7 +53,7 @@ class SqlBaselines(SqlRepository):
     """Levels and pools that start over."""
 
     def request_baseline(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
-        """Change a connection's mode: all its levels meet their pools anew.
+        """Change a connection's mode: all its levels meet their pools again.
 
         Open adjustments stay open and are settled as ever. The statement does to every level
         at once what `account.restart_level` does to one.

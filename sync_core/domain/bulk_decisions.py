@@ -10,7 +10,7 @@
 
 A preview shows what is taken; the decision takes nothing that was not in the preview. Each is read
 again before it is written, as ever: where a number has moved, nothing is written and it is asked
-anew.
+again.
 """
 
 from collections.abc import Iterable, Iterator

@@ -222,7 +222,7 @@ def _taken_back(level: Level, available: int) -> tuple[Level, tuple[Event, ...]]
     """Lift a suspension: a person has said what holds."""
     if level.suspended is not Suspension.UNFINISHED:
         return lift_suspension(level, available)
-    # Whether the write happened is in the number itself: the level begins anew from it.
+    # Whether the write happened is in the number itself: the level starts over from it.
     events = Event(kind="suspended", subject=f"level:{level.id}", resolved=True)
     return restart_level(replace(level, suspended=None)), (events,)
 
@@ -290,7 +290,7 @@ def undo(pool: Pool, effect: Effect, *, now: datetime) -> tuple[Outcome, Effect]
 
     A level that was baselined by the decision leaves it again, and what was written to it is
     written back (what was not written yet, is not); it then differs as it did, and a
-    person may choose anew.
+    person may choose again.
 
     Returns:
         The outcome and its own effect, or the reason why it cannot be.

@@ -1,4 +1,4 @@
-"""Tokens: a permanent one, or one that lives a day and is asked for anew in time."""
+"""Tokens: a permanent one, or one that lives a day and is asked for again in time."""
 
 import asyncio
 import logging

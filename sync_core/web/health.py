@@ -120,7 +120,7 @@ class Health:
         return 0.0 if oldest is None else (self._clock.now() - oldest).total_seconds()
 
     async def metrics(self, _request: Request) -> Response:
-        """Return figures for Prometheus; what is counted in the database is counted anew."""
+        """Return figures for Prometheus; what is counted in the database is counted again."""
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
                 overview = await self._service.overview()

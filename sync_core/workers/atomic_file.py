@@ -32,7 +32,7 @@ class AtomicFile:
         return self._ends + (self._last not in {b"", b"\n"})
 
     async def __aenter__(self) -> Self:
-        """Begin anew, whatever an earlier attempt has left behind."""
+        """Start over, whatever an earlier attempt has left behind."""
         self._file = await asyncio.to_thread(self._part.open, "wb")
         return self
 

@@ -6,7 +6,7 @@
     don't                          going on      it is stopped, and people are told
     don't                          stopped       it stays so; what has joined it since is stopped
     add up                         stopped       it goes on, and people are told
-    begin anew (a person's         as it is      people are told that it is over
+    start over (a person's         as it is      people are told that it is over
     answer, a new baseline)
 
 What does not add up is looked at a second time with the pool locked, in the step that stops it.

@@ -1,4 +1,4 @@
-"""Commit what has become of pools: the one way in which a worker's step moves stock.
+"""Commit what has become of pools by what stores did or said: the one way in which that happens.
 
     in this order, in the transaction of the step
     --------------------------------------------------------------------------------------------
@@ -7,7 +7,8 @@
     contest    levels that somebody else writes to are stopped
     count      how much moved, minute by minute: last, since all processes meet at these rows
 
-Nothing is planned here: whoever commits wakes the stores' own senders.
+Nothing is planned here: the caller wakes the stores' own senders. What people decide is saved where
+it is carried out, and is no traffic.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

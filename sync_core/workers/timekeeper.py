@@ -3,7 +3,7 @@
     the clock that we go by                     then
     ------------------------------------------  -------------------------------------------------
     is up to 30 s off                           we go nearer to it, half a second at a time
-    was set by more, while we work; or that of  the process begins anew, in place: no value that
+    was set by more, while we work; or that of  the process starts over, in place: no value that
     this machine was, by which libraries go     anybody holds in memory is of another time
     was set by more, when a process begins      what is stored is moved by as much, once, whoever
                                                 comes first; people are told
@@ -57,7 +57,7 @@ class Timekeeper:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._on_clock_step = on_clock_step  # called once: begin anew
+        self._on_clock_step = on_clock_step  # called once: start over
         self._time_of = time_of
         self._saved_at = self._began = clock.monotonic()
         self._machine_is_off = clock.machine_time() - clock.now()  # where we go by another clock
@@ -107,7 +107,7 @@ class Timekeeper:
             done()
 
     async def check(self) -> None:
-        """Look at the clock: go nearer to it, or have the process begin anew."""
+        """Look at the clock: go nearer to it, or have the process start over."""
         at = await self._right_time()
         if at is None:
             return
@@ -116,7 +116,7 @@ class Timekeeper:
         machine = self._clock.machine_time() - now - self._machine_is_off
         if max(abs(off), abs(machine)) > MAX_IGNORED_STEP:
             log.warning(
-                "the clock was set by %.0f s, that of this machine by %.0f s; beginning anew",
+                "the clock was set by %.0f s, that of this machine by %.0f s; starting over",
                 off.total_seconds(),
                 machine.total_seconds(),
                 extra={"event": "clock_stepped", "seconds": off.total_seconds()},
