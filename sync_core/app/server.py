@@ -20,6 +20,7 @@ from sync_core.domain.values import Alias
 from sync_core.errors import NoDatabase
 from sync_core.shopify.webhooks import parse_webhook, verify
 from sync_core.web.health import Health
+from sync_core.web.http_limits import LimitedHttpProtocol
 from sync_core.web.receiver import Receiver
 from sync_core.web.webhooks import WebhookEndpoint
 from sync_core.workers.engine import Engine
@@ -147,6 +148,8 @@ class App:
             self.web(),
             host=settings.host,
             port=settings.port,
+            http=LimitedHttpProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,

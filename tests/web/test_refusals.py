@@ -1,6 +1,7 @@
 """What is not a store's word: one answer, one line in the log, nothing stored, no harm done."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 
@@ -240,6 +241,91 @@ async def test_slow_senders_do_not_hold_up_the_others(harness):
     assert len(harness.stored()) == 1
     for writer in writers:
         writer.close()
+
+
+MANY = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 100) for number in range(700))
+
+
+@pytest.mark.parametrize("path", [HOOK, "/healthz", "/nowhere"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param([b"x: " + b"y" * 70_000 + b"\r\n\r\n"], id="one, at once"),
+        pytest.param([b"x: "] + [b"y" * 10_000] * 7, id="one, without an end"),
+        pytest.param([MANY + b"\r\n"], id="many"),
+        pytest.param([MANY], id="many, without an end"),
+    ],
+)
+async def test_a_head_that_is_too_large(harness, path, headers):
+    answer = await harness.raw(f"GET {path} HTTP/1.1\r\nhost: tipo\r\n".encode(), *headers)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert (await harness.send()).status_code == 200
+
+
+async def test_an_address_that_is_too_long(harness):
+    answer = await harness.raw(b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_hundred_mebibytes_of_headers_are_not_read(harness):
+    """What Tipo reads of them fits into the buffers of a connection."""
+    _, writer = await asyncio.open_connection(HOST, harness.port)
+    sent = 0
+    writer.write(b"GET /healthz HTTP/1.1\r\nx: ")
+    with contextlib.suppress(ConnectionError):
+        while sent < 100 * 1024 * 1024:
+            writer.write(b"y" * 65_536)
+            await writer.drain()
+            sent += 65_536
+    assert sent < 20 * 1024 * 1024
+    assert (await harness.send()).status_code == 200
+
+
+async def test_trailers_that_are_too_large_end_the_connection(harness):
+    body = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
+    with pytest.raises(asyncio.IncompleteReadError):
+        await harness.raw(head(transfer_encoding="chunked"), body, MANY)
+    assert harness.stored() == []
+    assert (await harness.send()).status_code == 200
+
+
+async def test_the_largest_head_that_anybody_needs_is_read(harness):
+    assert (await harness.send(odd="y" * 60_000)).status_code == 200
+
+
+@pytest.mark.parametrize("begun", [b"\r\n", b"GET /healthz", b"GET /healthz HTTP/1.1\r\nhost: t"])
+async def test_a_head_that_takes_too_long(harness, begun, monkeypatch):
+    monkeypatch.setattr("sync_core.web.http_limits.MAX_REQUEST_SECONDS", 0.2)
+    answer = await harness.raw(begun)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nowhere", "/metrics"])
+async def test_a_body_that_nobody_reads_may_not_take_for_ever(harness, path, monkeypatch):
+    """The answer comes at once; then the connection goes, though the body is still to come."""
+    monkeypatch.setattr("sync_core.web.http_limits.MAX_REQUEST_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection(HOST, harness.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: t\r\ncontent-length: 9\r\n\r\nabc".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.read()).startswith(b"HTTP/1.1 ")
+    writer.close()
+
+
+async def test_the_time_limit_is_each_requests_own(harness, monkeypatch):
+    """A connection that is kept open is not closed while it says nothing, or for its age."""
+    monkeypatch.setattr("sync_core.web.http_limits.MAX_REQUEST_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection(HOST, harness.port)
+    for _ in range(4):
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n")
+        answer = await reader.readuntil(b"ok\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        await asyncio.sleep(0.15)
+    writer.close()
+
+
+async def test_nobody_is_upgraded_to_a_socket(harness):
+    asked = b"GET /healthz HTTP/1.1\r\nhost: t\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    assert (await harness.raw(asked)).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
