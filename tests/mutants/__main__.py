@@ -1,9 +1,10 @@
 """Break each rule on purpose, in a copy, and say which test notices first. `make mutants`.
 
-The quick tests are asked first, the simulation last; before all of them the tests that a mutant
-names, if it names some. `--suites simulation` says what the simulation alone notices. What it
-cannot see (a rule that another one heals) must have a test of its own. A mutant on which a suite
-does not come to an end is killed by the clock. Exit code 1 if a mutant survives.
+The tests that a mutant names are asked first, then those that are called as the broken module is,
+then the suites: the quick ones first, the simulation last. `--suites simulation` says what the
+simulation alone notices. What it cannot see (a rule that another one heals) must have a test of its
+own. A mutant on which a suite does not come to an end is killed by the clock. Exit code 1 if a
+mutant survives.
 """
 
 import argparse
@@ -27,6 +28,7 @@ SUITES = {
     "stories": (["tests/engine"], 2400),
     "simulation": (["tests/simulation"], 5400),
 }
+NEAR_ROOMS = ("unit", "db", "wire", "engine")  # quickest first
 DOMAIN = "sync_core/domain"
 WORKERS = "sync_core/workers"
 LEASES = "tests/engine/test_lease_keeper.py"
@@ -92,6 +94,7 @@ MUTANTS = (
         "sync_core/db/stores.py",
         "unblock_store = unblock_store.where(STORE.c.write_refused.is_(written))",
         "pass",
+        first="tests/engine/test_sender.py",
     ),
     mutant(
         "no guard against stale readings",
@@ -244,6 +247,7 @@ MUTANTS = (
         f"{WORKERS}/catch_up.py",
         "if each.trouble is not None or each.available != level.book:",
         "if False:",
+        first="tests/engine/test_store_upkeep.py",
     ),
     mutant(
         "a store is written to before it says who it is",
@@ -328,12 +332,14 @@ MUTANTS = (
             "0, now=now)\n"
         ),
         "",
+        first="tests/engine/test_decider.py",
     ),
     mutant(
         "two processes carry out one decision",
         "sync_core/db/proposals.py",
         "return self.run(mine.with_for_update()).first() is not None",
         "return True or self.run(mine).first() is not None",
+        first="tests/engine/test_postgresql.py",
     ),
     mutant(
         "whoever clicks last has decided, too",
@@ -352,6 +358,7 @@ MUTANTS = (
         "sync_core/db/stock.py",
         "LEVEL.c.baselined | LEVEL.c.due",
         "LEVEL.c.baselined",
+        first="tests/engine/test_pack_size_changes.py",
     ),
     mutant(
         "two answers are enough for a contest",
@@ -448,6 +455,7 @@ MUTANTS = (
         f"{WORKERS}/quantity_decisions.py",
         "    tx.audit.close_orphaned(pool.id, now=now)\n",
         "",
+        first="tests/engine/test_auditor.py",
     ),
     mutant(
         "decisions are no part of the books",
@@ -460,6 +468,7 @@ MUTANTS = (
         f"{WORKERS}/sealer.py",
         "    carried = () if before is None else before.open\n",
         "    carried: tuple[int, ...] = ()\n",
+        first="tests/engine/test_auditor.py",
     ),
     mutant(
         "a seal stands alone",
@@ -646,16 +655,25 @@ def misplaced(broken: Mutant) -> list[str]:
 
 def first_killer(folder: Path, broken: Mutant, suites: list[str], histories: int) -> str | None:
     """Return the first test that notices, as `suite: test`."""
-    if broken.first and suites == list(SUITES):
-        told = first_failure(folder, [broken.first], 900, histories)
-        if told is not None:
-            return f"{broken.first}: {told}"
+    if suites == list(SUITES):
+        for tests in nearest_tests(broken):
+            told = first_failure(folder, [tests], 900, histories)
+            if told is not None:
+                return f"{tests}: {told}"
     for suite in suites:
         paths, limit = SUITES[suite]
         told = first_failure(folder, paths, limit, histories)
         if told is not None:
             return f"{suite}: {told}"
     return None
+
+
+def nearest_tests(broken: Mutant) -> list[str]:
+    """Return the files where a mutant should be noticed: what it names, then its namesakes."""
+    names = dict.fromkeys(Path(file).stem for file, *_ in broken.edits)
+    namesakes = (f"tests/{room}/test_{name}.py" for room in NEAR_ROOMS for name in names)
+    there = [each for each in namesakes if (ROOT / each).exists()]
+    return list(dict.fromkeys([broken.first, *there] if broken.first else there))
 
 
 def first_failure(folder: Path, paths: list[str], limit: int, histories: int) -> str | None:
