@@ -72,7 +72,7 @@ class OrderEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppUninstalled:
-    """The app was taken out of a store: its token is dead already."""
+    """The app was taken out of a store, if the store says so, too: its token is dead then."""
 
     store: Alias
 

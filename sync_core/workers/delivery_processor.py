@@ -11,6 +11,10 @@ changes of one item in two stores become one write each.
     cannot, and it has one                   that one is quarantined with its bytes, people are told
     cannot, even without any delivery        the round fails: no delivery is at fault
 
+"Uninstalled" is a question, not a fact: a signature covers neither the topic nor the id, so any
+signed body can come back under that topic. Nothing is written to the store until it has said who
+it is; a dead token then blocks it as ever.
+
 What was quarantined may be processed later, when newer things are known: an old value then means
 a refresh.
 """
@@ -50,6 +54,7 @@ class ProcessingResult:
     waited: bool = False  # something that waited may be passed on now
     again: float | None = None  # seconds until something has waited long enough
     exports: bool = False  # a store has finished an export
+    doubted: frozenset[Alias] = frozenset()  # stores that may have uninstalled us: to be asked
 
     def __add__(self, other: "ProcessingResult") -> "ProcessingResult":
         """Return what two rounds did."""
@@ -60,6 +65,7 @@ class ProcessingResult:
             waited=self.waited or other.waited,
             again=other.again,
             exports=self.exports or other.exports,
+            doubted=self.doubted | other.doubted,
         )
 
 
@@ -86,7 +92,8 @@ class DeliveryProcessor:
         processed = await self._process_page()
         if (processed.taken or processed.waited) and not processed.more:
             context.store_work.notify()
-        if processed.products:
+        context.identified.difference_update(processed.doubted)
+        if processed.products or processed.doubted:
             context.catalogues.notify()
         if processed.exports:
             context.exports.notify()
@@ -164,6 +171,9 @@ class DeliveryProcessor:
             waited=committed.waited,
             again=committed.next_in,
             exports=any(isinstance(event, ExportFinished) for _, event in parsed),
+            doubted=frozenset(
+                event.store for _, event in parsed if isinstance(event, AppUninstalled)
+            ),
         )
 
     def _parse(self, delivery: Delivery, tx: Transaction, now: datetime) -> WebhookEvent | None:
@@ -235,8 +245,6 @@ def _apply(tx: Transaction, delivery: Delivery, event: WebhookEvent | None, now:
     match event:
         case OrderEvents(order_events=order_events):
             tx.order_events.save_order_events(order_events)
-        case AppUninstalled():
-            tx.stores.block_store(delivery.store, "the app was uninstalled from the store", now=now)
         case ProductChanged() if _is_new(tx, event):
             tx.catalogue.enqueue_product(delivery.store, event.product_id, now=now)
             return True

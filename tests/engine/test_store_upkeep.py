@@ -205,3 +205,34 @@ def test_a_mode_is_kept_while_chores_fail(build_harness):
     harness.change_stock("eu", "SKU-0", -5)
     harness.advance(5)
     assert harness.shows("us", "SKU-0") == 45
+
+
+def test_uninstalled_is_believed_only_when_the_store_says_so(build_harness):
+    """Any signed body can be sent again under that topic: signatures do not cover it."""
+    harness = build_harness(opened=True)
+    shop = harness.shops["us"]
+    shop.emit("app/uninstalled", shop._shop_body())
+    harness.change_stock("eu", "SKU-0", -3)
+    harness.advance(5)
+    assert harness.shows("us", "SKU-0") == harness.expected("SKU-0")
+    assert harness.rows("SELECT alias FROM store WHERE blocked_since IS NOT NULL") == []
+    harness.advance(MINUTE)
+    assert_quiet(harness)
+    assert told(harness, "store_blocked") == []
+
+
+def test_an_app_that_was_uninstalled_blocks_its_store_within_seconds(build_harness):
+    """And nothing is lost: what was owed is written once the app is back."""
+    harness = build_harness(opened=True)
+    shop = harness.shops["us"]
+    token = shop.access.permanent_token
+    shop.uninstall()
+    harness.advance(3)
+    assert harness.rows("SELECT alias FROM store WHERE blocked_since IS NOT NULL")
+    harness.change_stock("eu", "SKU-0", -3)
+    harness.advance(5 * MINUTE)
+    assert standing(harness) == ["store_blocked"]
+    shop.access.permanent_token, shop.access.permitted = token, True
+    harness.advance(2 * MINUTE)
+    assert harness.shows("us", "SKU-0") == harness.expected("SKU-0")
+    assert_quiet(harness)
