@@ -3,6 +3,8 @@
     the request                                    answer
     ---------------------------------------------  ------
     more than 1 MiB                                413
+    a body that takes more than 5 s                408
+    50 are being read already                      503
     without signature or time                      401
     a time that is no number                       400
     a time more than 5 minutes off, either way     401
@@ -13,6 +15,7 @@
 Bodies are never logged: they hold what people type, and addresses that answer in their name.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/slack/events"
 MAX_REQUEST_BYTES = 1024 * 1024  # bytes
+MAX_BODY_SECONDS = 5.0  # seconds for a body to arrive; Slack waits 3 for the whole answer
+MAX_BODIES = 50  # bodies that are read at once: anybody may send one before it is refused
 MAX_CLOCK_SKEW_SECONDS = 300.0  # seconds that Slack's clock and ours may differ
 TIMESTAMP_FORMAT = re.compile(r"[0-9]{1,12}")
 SIGNATURE_FORMAT = re.compile(r"v0=[0-9a-f]{64}")
@@ -55,6 +60,7 @@ class HttpEndpoint:
         self._app = app
         self._clock = clock
         self._verifier = SignatureVerifier(secret, clock=VerifierClock(clock))  # type: ignore[arg-type]
+        self._reading = 0
         self.refused = 0
         self.last_at: float | None = None
 
@@ -66,7 +72,16 @@ class HttpEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        body = await _body(request)
+        if self._reading >= MAX_BODIES:
+            return self._refuse(503, "too many requests at once")
+        self._reading += 1
+        try:
+            async with asyncio.timeout(MAX_BODY_SECONDS):
+                body = await _body(request)
+        except TimeoutError:
+            return self._refuse(408, "the body did not arrive in time")
+        finally:
+            self._reading -= 1
         if body is None:
             return self._refuse(413, "too large")
         refusal = self._refusal(request.headers, body)

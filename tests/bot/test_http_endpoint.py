@@ -1,8 +1,10 @@
 """Whoever is not Slack gets no further than the door, and nothing of theirs reaches the log."""
 
+import asyncio
 import io
 import logging
-from urllib.parse import urlencode
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from slack_sdk.signature import SignatureVerifier
@@ -111,6 +113,37 @@ async def test_a_body_that_is_too_large_is_refused(slack_app, staff):
     headers = signed(staff, body)
     async with staff.slack.sender.session.post(url, data=large, headers=headers) as answer:
         assert answer.status == 413
+
+
+@asynccontextmanager
+async def half_sent(staff, count=1):
+    """Requests whose bodies do not go on."""
+    url = urlsplit(staff.slack.app.request_url)
+    opened = [await asyncio.open_connection(url.hostname, url.port) for _ in range(count)]
+    for _, writer in opened:
+        writer.write(f"POST {url.path} HTTP/1.1\r\nhost: t\r\ncontent-length: 9\r\n\r\nab".encode())
+    try:
+        yield [reader for reader, _ in opened]
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_a_body_that_takes_too_long_is_refused(slack_app, staff, monkeypatch):
+    monkeypatch.setattr("bot.http_endpoint.MAX_BODY_SECONDS", 0.2)
+    async with half_sent(staff) as [reader], asyncio.timeout(10):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_bodies_that_do_not_arrive_take_no_memory_without_end(slack_app, staff, monkeypatch):
+    """More than some are refused unread; once these are over, Slack comes in again."""
+    monkeypatch.setattr("bot.http_endpoint.MAX_BODIES", 3)
+    monkeypatch.setattr("bot.http_endpoint.MAX_BODY_SECONDS", 1.0)
+    async with half_sent(staff, 4) as readers, asyncio.timeout(20):
+        answers = sorted([(await reader.readline())[9:12] for reader in readers])
+    assert answers == [b"408", b"408", b"408", b"503"]
+    body = "command=/tipo&text=status"
+    assert (await staff.slack.send(body.encode(), signed(staff, body))).status == 200
 
 
 async def test_the_challenge_is_answered(slack_app, staff):
