@@ -21,6 +21,7 @@ from bot.slack_calls import (
     Showable,
     call,
     code_in,
+    is_slack_url,
     seconds_to_wait,
     show_or_fall_back,
     word_in,
@@ -248,10 +249,20 @@ class SlackApi:
             may_repeat=True,
         )
 
-    async def _respond(self, url: str, said: Showable, *, replace: bool, public: bool) -> None:
-        hook = AsyncWebhookClient(
+    def _hook(self, url: str) -> AsyncWebhookClient:
+        """Return a client of a response_url.
+
+        Raises:
+            SlackRefused: If it is not Slack's: what it would be told is nobody else's business.
+        """
+        if not is_slack_url(url, api_url=self._client.base_url):
+            raise SlackRefused("not_slacks_address")
+        return AsyncWebhookClient(
             url, timeout=CALL_TIMEOUT_SECONDS, retry_handlers=[], logger=SILENT_LOGGER
         )
+
+    async def _respond(self, url: str, said: Showable, *, replace: bool, public: bool) -> None:
+        hook = self._hook(url)
         try:
             async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 answer = await hook.send(
@@ -275,9 +286,7 @@ class SlackApi:
 
     async def remove(self, url: str) -> None:
         """Take away the message in which somebody clicked."""
-        hook = AsyncWebhookClient(
-            url, timeout=CALL_TIMEOUT_SECONDS, retry_handlers=[], logger=SILENT_LOGGER
-        )
+        hook = self._hook(url)
         try:
             async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 await hook.send(delete_original=True)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -23,6 +24,7 @@ from bot.slack_errors import (
     SlackUnreachable,
 )
 
+SLACK_DOMAINS = ("slack.com", "slack-gov.com")
 CALL_TIMEOUT_SECONDS = 10  # seconds for one call
 UNCERTAIN_CODES = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", ""}
 HTTP_SERVER_ERROR = 500
@@ -130,6 +132,27 @@ async def show_or_fall_back(
         extra={"event": "blocks_refused"},
     )
     return await show(TextOnly(said.text))
+
+
+def is_slack_url(url: str, *, api_url: str) -> bool:
+    """Whether an address is Slack's, or of the host that stands for it.
+
+    A response_url comes in a payload that Slack has signed; should its secret leak, Tipo still
+    tells nobody else what people asked, and reaches no address inside the network.
+    """
+    try:
+        given, ours = urlsplit(url), urlsplit(api_url)
+        if (given.scheme, given.hostname, given.port) == (ours.scheme, ours.hostname, ours.port):
+            return True
+        host = given.hostname or ""
+        return (
+            given.scheme == "https"
+            and given.port in {None, 443}
+            and given.username is None
+            and any(host == each or host.endswith(f".{each}") for each in SLACK_DOMAINS)
+        )
+    except ValueError:
+        return False
 
 
 def code_in(body: str) -> str:
