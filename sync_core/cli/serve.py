@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import socket
+from contextlib import nullcontext
 
 import typer
 import uvloop
 
 from sync_core import logs
 from sync_core.app.server import App
-from sync_core.cli.runtime import AsJson, CommandFailed, database_name, open_parts
+from sync_core.app.serving_lock import serving_lock
+from sync_core.cli.runtime import AsJson, CommandFailed, database_file, database_name, open_parts
 from sync_core.settings import Settings, load, needed
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,12 @@ def serve(*, as_json: AsJson = False) -> None:
     if as_json:
         settings = settings.model_copy(update={"log_format": "json"})
     logs.set_up(settings)
-    with bind(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    file = database_file(settings)
+    with (
+        bind(settings) as listener,
+        nullcontext() if file is None else serving_lock(file),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(_serve(settings, listener))
 
 
