@@ -36,7 +36,7 @@ check: lint test  ## Exactly what CI runs, in the same order
 
 simulate: $(READY)  ## The long mode of the simulation: make simulate HISTORIES=100000 MINUTES=600
 	$(BIN)/python -m tests.simulation --jobs $(JOBS) --histories $(or $(HISTORIES),20000) \
-		--minutes $(or $(MINUTES),180) $(if $(SEED),--seed $(SEED))
+		--minutes $(or $(MINUTES),180) $(if $(SEED),--seed $(SEED)) $(if $(AFTER),--after $(AFTER))
 
 mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
 	$(BIN)/python -m tests.mutants --jobs $(JOBS)

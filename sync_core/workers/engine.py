@@ -26,6 +26,7 @@ from sync_core.workers.store_upkeep import StoreUpkeep, request_refused
 from sync_core.workers.supervisor import Supervisor, Work
 from sync_core.workers.wakeup import Listener, WakeupTopic
 
+MIN_WAIT_SECONDS = 0.001  # less is no time: sums of floats miss a moment by some 1e-13
 MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself
 BLOCKED_RETRY_SECONDS = 60.0  # seconds between questions to a store that does not accept us
 
@@ -126,7 +127,8 @@ class Engine:
                 wait = await round_()
                 done()
                 if wait is None or wait > 0:
-                    await wakeup.wait(min(wait or MAX_WAIT_SECONDS, MAX_WAIT_SECONDS))
+                    seconds = MAX_WAIT_SECONDS if wait is None else max(wait, MIN_WAIT_SECONDS)
+                    await wakeup.wait(min(seconds, MAX_WAIT_SECONDS))
 
     async def _run_store_rounds(
         self, store: Store, round_: Round, topic: WakeupTopic, done: Callable[[], None]

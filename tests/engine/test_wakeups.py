@@ -3,6 +3,7 @@
 from collections import Counter
 
 from sync_core.workers.context import EngineConfig
+from sync_core.workers.lease_keeper import LeaseKeeper
 from tests.simulation.harness import KeptConnection, assert_at_rest
 
 SELDOM = EngineConfig(recheck_every=600, catch_up_every=0)
@@ -48,3 +49,18 @@ def test_what_a_person_asks_in_the_same_process_is_done_without_a_poll(build_har
     harness.do(harness.process.service.resume())
     harness.advance(3)
     assert harness.shows("eu", "SKU-0") == 45
+
+
+def test_a_wait_of_next_to_nothing_is_a_wait(build_harness, monkeypatch):
+    """What is due in 1e-13 s (sums of floats miss a moment) is asked for again, not without end."""
+    rounds = Counter()
+
+    async def due_at_once(self):
+        rounds[self._store.alias] += 1
+        assert rounds[self._store.alias] < 5000
+        return 1e-13
+
+    monkeypatch.setattr(LeaseKeeper, "round", due_at_once)
+    harness = build_harness()
+    harness.advance(1)
+    assert 500 < rounds["eu"] <= 1001

@@ -1,7 +1,8 @@
 """The long mode: many histories on all cores, and what they came across. `make simulate`.
 
 Histories are played in portions, each with a seed of its own that follows from the seed
-of the run: a portion that fails is played again by `--only`, the shrunk history by `--blob`.
+of the run: a portion that fails is played again by `--only`, the shrunk history by `--blob`; a
+run that was cut short goes on with the same seed and `--after` what it had played.
 Exit code 1 if a history fails, if time was up before the last, or if a long run has never seen
 one of the rare states of seen.py.
 """
@@ -23,10 +24,12 @@ from tests.simulation.shards import KINDS, ShardResult, play, shards
 LONG_RUN_HISTORIES = 2000  # histories in which even the rarest state is seen some eight times
 
 
-def play_all(seed: str, histories: int, jobs: int, until: float) -> tuple[Counter[str], str]:
+def play_all(
+    seed: str, histories: int, jobs: int, until: float, *, after: int = 0
+) -> tuple[Counter[str], str]:
     """Play portions until all are played, one fails or time is up; return what is to be told."""
     seen: Counter[str] = Counter()
-    left = shards(histories)
+    left = shards(histories, after=after)
     began = told = time.monotonic()
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         running: set[Future[ShardResult]] = {
@@ -44,7 +47,7 @@ def play_all(seed: str, histories: int, jobs: int, until: float) -> tuple[Counte
             now = time.monotonic()
             if now - told >= 30:
                 told = now
-                say(progress(seen[HISTORIES_PLAYED], histories, now - began))
+                say(progress(seen[HISTORIES_PLAYED], histories - after, now - began))
             if now < until:
                 more = islice(left, jobs - len(running))
                 running |= {pool.submit(play, seed, *each) for each in more}
@@ -70,6 +73,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--minutes", type=float, default=180, help="after which it stops")
     parser.add_argument("--seed", default=f"{random.SystemRandom().randrange(10**8):08}")
+    parser.add_argument("--after", type=int, default=0, help="leave out that many histories")
     parser.add_argument("--only", choices=KINDS, help="play one portion of this kind, here")
     parser.add_argument("--portion", type=int, default=0)
     parser.add_argument("--blob", help="play the one history that a failure has printed")
@@ -82,7 +86,9 @@ def main() -> int:
     else:
         until = began + 60 * options.minutes
         try:
-            seen, wrong = play_all(options.seed, options.histories, options.jobs, until)
+            seen, wrong = play_all(
+                options.seed, options.histories, options.jobs, until, after=options.after
+            )
         except BrokenProcessPool:
             seen, wrong = Counter(), "a portion came to a halt or its process died: see above"
     for name in RARE:

@@ -24,14 +24,18 @@ STUCK_AFTER_SECONDS = 1800  # seconds after which a portion has certainly come t
 ShardResult = tuple[str, int, Counter[str], str | None]
 
 
-def shards(histories: int) -> Iterator[tuple[str, int]]:
-    """Yield kinds, each as often as its share: so that a run cut short has played of all."""
+def shards(histories: int, *, after: int = 0) -> Iterator[tuple[str, int]]:
+    """Yield kinds, each as often as its share: so that a run cut short has played of all.
+
+    `after`: histories that an earlier run of the same seed has played; they are left out.
+    """
     turn = [name for name, (_, share) in KINDS.items() for _ in range(share)]
     random.Random(0).shuffle(turn)
     count: Counter[str] = Counter()
     for place in range(-(-histories // HISTORIES_PER_SHARD)):
         name = turn[place % len(turn)]
-        yield name, count[name]
+        if place >= after // HISTORIES_PER_SHARD:
+            yield name, count[name]
         count[name] += 1
 
 
