@@ -27,6 +27,7 @@ TipoError
 
 from collections.abc import Mapping
 
+MASK = "•••"  # stands for a secret
 MAX_FOREIGN_CHARS = 256  # characters of somebody else's text that we pass on
 
 

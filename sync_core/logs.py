@@ -16,11 +16,11 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from sync_core.errors import MASK
 from sync_core.settings import Settings
 
 QUIETED_LOGGERS = ("apscheduler", "asyncio", "httpcore", "httpx", "uvicorn")
 MIN_SECRET_CHARS = 4  # characters: a shorter secret would blacken ordinary words
-MASK = "•••"
 TOKENS = re.compile(r"\b(?:shp[a-z]{2}_|xox[a-z]-|xapp-)[\w-]{6,}")  # also those we were given
 STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",

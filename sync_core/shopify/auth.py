@@ -170,7 +170,7 @@ class ClientCredentials:
         asked_at = self._clock.now()
         try:
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            response = await self._http.post(self._url, form, kind)
+            response = await self._http.post(self._url, form, kind, secret=secret)
         except NoAnswer as exc:
             raise NotSent(f"no answer to our request for a token: {exc}") from exc
         self._keep_grant(parse_grant(response), asked_at)

@@ -181,7 +181,7 @@ class GraphqlClient:
 
     async def _post_with(self, token: str, body: bytes) -> HttpResponse:
         headers = {"Content-Type": "application/json", "X-Shopify-Access-Token": token}
-        return await self._http.post(self._url, body, headers)
+        return await self._http.post(self._url, body, headers, secret=token)
 
     def _note_version(self, response: HttpResponse) -> None:
         # A version that has expired is not refused: a newer one answers in its place.

@@ -1,11 +1,15 @@
-"""One POST over HTTP: bounded in time and size, never redirected, its failures named."""
+"""One POST over HTTP: bounded in time and size, never redirected, its failures named.
+
+What comes back never holds the secret that was sent: a proxy that echoes a request would else bring
+a token into an error, and with it into the database, Slack and `/readyz`.
+"""
 
 import asyncio
 from collections.abc import Mapping
 
 import httpx
 
-from sync_core.errors import NoAnswer, NotSent
+from sync_core.errors import MASK, NoAnswer, NotSent
 from sync_core.shopify.responses import HttpResponse
 
 REQUEST_TIMEOUT_SECONDS = 10.0  # seconds for a request
@@ -46,8 +50,10 @@ class HttpClient:
             headers={"Accept": "application/json", "User-Agent": "Tipo"},
         )
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        """Send these bytes and return what comes back, whatever its status.
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, secret: str
+    ) -> HttpResponse:
+        """Send these bytes and return what comes back, whatever its status, without the secret.
 
         Raises:
             NotSent: They did not leave.
@@ -55,7 +61,7 @@ class HttpClient:
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._post(url, body, headers)
+                return without(secret, await self._post(url, body, headers))
         except NOT_SENT_ERRORS as exc:
             raise NotSent(f"the store cannot be reached: {type(exc).__name__}") from exc
         except TimeoutError as exc:
@@ -79,3 +85,14 @@ class HttpClient:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=bytes(whole),
             )
+
+
+def without(secret: str, response: HttpResponse) -> HttpResponse:
+    """Return a response in which a secret is masked."""
+    if not secret:
+        return response
+    return HttpResponse(
+        status=response.status,
+        headers={name: value.replace(secret, MASK) for name, value in response.headers.items()},
+        body=response.body.replace(secret.encode(), MASK.encode()),
+    )

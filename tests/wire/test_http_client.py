@@ -9,13 +9,14 @@ import pytest
 from sync_core.errors import NoAnswer, NotSent
 from sync_core.shopify.http_client import HttpClient
 
+SECRET = "shpat_0123456789abcdef"  # noqa: S105 - opens nothing
 URL = "https://urbanwear-us.myshopify.com/x"
 
 
 async def post(handler, **limits):
     wire = HttpClient(httpx.MockTransport(handler), **limits)
     try:
-        return await wire.post(URL, b"{}", {})
+        return await wire.post(URL, b"{}", {}, secret=SECRET)
     finally:
         await wire.close()
 
@@ -86,14 +87,14 @@ async def test_an_address_that_is_none_is_not_sent_to():
     wire = HttpClient()
     for url in ("ftp://x.example/", "http://[/", "https:///nowhere"):
         with pytest.raises(NotSent):
-            await wire.post(url, b"", {})
+            await wire.post(url, b"", {}, secret=SECRET)
     await wire.close()
 
 
 async def test_a_port_where_nobody_listens_is_not_sent_to():
     wire = HttpClient()
     with pytest.raises(NotSent):
-        await wire.post("http://127.0.0.1:9/", b"", {})
+        await wire.post("http://127.0.0.1:9/", b"", {}, secret=SECRET)
     await wire.close()
 
 
@@ -110,7 +111,7 @@ async def cut_off(answer):
     port = server.sockets[0].getsockname()[1]
     wire = HttpClient()
     try:
-        return await wire.post(f"http://127.0.0.1:{port}/", b"{}", {})
+        return await wire.post(f"http://127.0.0.1:{port}/", b"{}", {}, secret=SECRET)
     finally:
         await wire.close()
         server.close()
@@ -128,3 +129,11 @@ async def test_an_answer_that_comes_whole_is_one():
 async def test_a_connection_that_drops_at_any_byte_may_have_done_it(end):
     with pytest.raises(NoAnswer):
         await cut_off(WHOLE[:end])
+
+
+async def test_what_comes_back_never_holds_the_secret_that_was_sent():
+    """A proxy shows the request in its page of errors."""
+    page = f"<pre>x-shopify-access-token: {SECRET}</pre> at {SECRET[:-1]}"
+    answer = await post(lambda _: httpx.Response(502, text=page, headers={"via": f"x {SECRET}"}))
+    assert answer.body.decode() == f"<pre>x-shopify-access-token: •••</pre> at {SECRET[:-1]}"
+    assert answer.headers["via"] == "x •••"
