@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 to 3.14 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint simulate mutants bench migration lock clean
+.PHONY: help demo test check lint simulate mutants bench migration lock audit clean
 
 # The first of these that runs here and is new enough; the packages are locked for 3.11 to 3.14.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -47,8 +47,8 @@ bench: $(READY)  ## Figures, as ratios measured in the same run
 
 migration: $(READY)  ## Draft a migration for what the models have got: make migration NAME=second_place
 	@test -n "$(NAME)" || { echo "say what it does: make migration NAME=second_place"; exit 1; }
-	@$(BIN)/python -c 'import sys; from sync_core.db.database import Database; from sync_core.db.migrate import draft; \
-		draft(Database("sqlite://").engine, sys.argv[1])' "$$(date -u +%Y_%m_%d)_$(NAME)"
+	@$(BIN)/python -c 'import sys; from sync_core.db.database import SqlDatabase; from sync_core.db.migrate import draft; \
+		draft(SqlDatabase("sqlite://").engine, sys.argv[1])' "$$(date -u +%Y_%m_%d)_$(NAME)"
 	-@$(BIN)/ruff check --quiet --fix alembic
 	@$(BIN)/ruff format --quiet alembic
 
@@ -60,6 +60,12 @@ lock: $(READY)  ## Lock what is new in pyproject.toml: make lock, or UPGRADE=--u
 	$(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --constraint requirements-build.lock -o requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-runtime.lock
+
+audit: $(READY)  ## Known weaknesses of what is locked, and a bill of materials; asks a public list
+	@"$(PYTHON)" -m venv build/audit
+	@build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	build/audit/bin/cyclonedx-py requirements requirements-runtime.lock --of JSON -o build/tipo.cdx.json
+	build/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-runtime.lock
 
 clean:  ## Throw away what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,9 @@ the other with an extra, and a folder that offers newer releases of both. No net
 """
 
 import hashlib
+import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -210,3 +212,11 @@ def test_a_machine_without_a_python_that_fits_is_told_so(clone, bare_path):
     old.chmod(0o755)
     told = clone.make("demo", PYTHON=str(old))
     assert f"{old} is none of them" in told.stdout
+
+
+def test_what_the_makefile_imports_is_there():
+    """`make migration` runs a line of Python that no type checker reads."""
+    imports = re.findall(r"from (sync_core[\w.]*) import (\w+)", (ROOT / "Makefile").read_text())
+    assert imports
+    for module, name in imports:
+        assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
