@@ -172,6 +172,7 @@ class Settings(BaseSettings):
     brake: dict[str, Any] | None = Field(None, exclude=True)  # what `safety_stop` was called once
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
+    metrics_token: SecretStr | None = None  # asked for by /metrics and the details of /readyz
     log_format: Literal["text", "json"] = "text"
 
     @classmethod

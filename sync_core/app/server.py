@@ -19,6 +19,7 @@ from sync_core.db.listener import PollingListener, PostgresListener
 from sync_core.domain.values import Alias
 from sync_core.errors import NoDatabase
 from sync_core.shopify.webhooks import parse_webhook, verify
+from sync_core.web.access import for_bearers, refused
 from sync_core.web.health import Health
 from sync_core.web.http_limits import LimitedHttpProtocol
 from sync_core.web.receiver import Receiver
@@ -73,12 +74,13 @@ class App:
                 "clock": self._timekeeper.health(),
             },
         )
+        token = "" if settings.metrics_token is None else settings.metrics_token.get_secret_value()
         return Starlette(
             routes=[
                 Route("/webhooks/shopify", webhooks),
                 Route("/healthz", health.healthz),
-                Route("/readyz", health.readyz),
-                Route("/metrics", health.metrics),
+                Route("/readyz", for_bearers(token, health.readyz, health.is_ready)),
+                Route("/metrics", for_bearers(token, health.metrics, refused)),
                 *(route for frontend in self._frontends for route in frontend.routes),
             ]
         )

@@ -37,6 +37,9 @@ class Health:
     A store that another Tipo writes to, one that refuses our token, or a worker of one store that
     fails, is a fact in the body of `/readyz` and a figure: it must not cost the other stores their
     webhooks.
+
+    With a token set, `/metrics` and the facts of `/readyz` are for whoever sends it (as
+    `Authorization: Bearer …`); a load balancer still learns whether this process is ready.
     """
 
     def __init__(
@@ -77,6 +80,11 @@ class Health:
         if not why_not:
             facts |= await self._stores()
         return JSONResponse(facts, status_code=503 if why_not else 200)
+
+    async def is_ready(self, _request: Request) -> Response:
+        """Ready or not, without a fact."""
+        why_not = await self._why_not_ready()
+        return JSONResponse({"ready": not why_not}, status_code=503 if why_not else 200)
 
     async def _why_not_ready(self) -> list[str]:
         """Return why a webhook could not be kept now, if so."""

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 HOW = ROOT / "docs/how-it-works.md"
 OPERATING = ROOT / "docs/operating.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SECURITY = ROOT / "SECURITY.md"
+PAGES = [README, SECURITY, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 BLOCK = re.compile(r"^( *)```\w*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -401,3 +402,14 @@ def test_every_metric_and_every_event_that_is_told_exists():
     assert {each for each in events if f'"event": "{each}"' not in source} == set()
     assert len(metrics) >= 3
     assert len(events) >= 5
+
+
+def test_each_attack_names_tests_that_there_are():
+    """A promise that nothing holds is none."""
+    rows = re.findall(
+        r"^\| [^|]+ \| [^|]+ \| (`tests/[^|]+) \|$", SECURITY.read_text(), re.MULTILINE
+    )
+    assert len(rows) > 10
+    for row in rows:
+        for path in SPAN.findall(row):
+            assert (ROOT / path).is_file(), path

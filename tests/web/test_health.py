@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.values import Alias
@@ -223,3 +224,38 @@ async def test_how_the_faces_are_is_said_and_makes_nobody_unready(harness):
     harness.app._frontends.append(Sick())
     answer = await harness.client.get("/readyz")
     assert (answer.status_code, answer.json()["frontends"]) == (200, {"slack": SICK})
+
+
+BEARER = "look-0123456789"
+
+
+@pytest.fixture
+def guarded(settings, monkeypatch):
+    """Settings with a token for the figures; ask for it before the harness."""
+    monkeypatch.setattr(settings, "metrics_token", SecretStr(BEARER))
+
+
+@pytest.mark.usefixtures("guarded")
+@pytest.mark.parametrize("sent", [None, "", BEARER, f"Bearer {BEARER}x", "Bearer", "Bearer é"])
+async def test_without_the_token_only_well_or_not_is_told(settings, harness, sent):
+    headers = {} if sent is None else {"authorization": sent.encode("latin-1")}
+    ready = await harness.client.get("/readyz", headers=headers)
+    assert (ready.status_code, ready.json()) == (200, {"ready": True})
+    figures = await harness.client.get("/metrics", headers=headers)
+    assert figures.status_code == 401
+    assert "tipo_" not in figures.text
+    assert (await harness.client.get("/healthz", headers=headers)).status_code == 200
+
+
+@pytest.mark.usefixtures("guarded")
+async def test_with_the_token_all_is_told(settings, harness):
+    headers = {"authorization": f"Bearer {BEARER}"}
+    assert "stores" in (await harness.client.get("/readyz", headers=headers)).json()
+    assert (await harness.client.get("/metrics", headers=headers)).status_code == 200
+
+
+@pytest.mark.usefixtures("guarded")
+async def test_a_process_that_is_not_ready_says_so_to_everybody(settings, harness):
+    harness.database.trouble = OSError("no disk")
+    ready = await harness.client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (503, {"ready": False})
