@@ -235,9 +235,9 @@ def write_database(folder: Path, count: int) -> None:
     migrate(database.engine)
 
     def furnish(tx) -> None:
-        tx.stores.register_store(EU, "eu.myshopify.com", Role.SOURCE)
-        tx.stores.register_store(US, "us.myshopify.com", Role.DESTINATION)
-        tx.baselines.request_baseline(US, Mode.TWO_WAY, by="bench", now=NEVER)
+        tx.stores.register(EU, "eu.myshopify.com", Role.SOURCE)
+        tx.stores.register(US, "us.myshopify.com", Role.DESTINATION)
+        tx.baselines.request(US, Mode.TWO_WAY, by="bench", now=NEVER)
         tx.run(LocationGroupRow.__table__.insert(), [{"id": 1, "name": "here"}])
 
     database.run(furnish)

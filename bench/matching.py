@@ -82,7 +82,7 @@ def _fill_database(database: SqlDatabase, count: int) -> None:
         tx.run(insert(LocationGroupRow).values(name="Berlin"))
         for number, store in enumerate(STORES):
             role = Role.DESTINATION if number else Role.SOURCE
-            tx.stores.register_store(store, f"{store}.myshopify.com", role)
+            tx.stores.register(store, f"{store}.myshopify.com", role)
             tx.stores.mark_catalogue_read(store, now=WallClock().now())
         rows = [
             {
@@ -114,7 +114,7 @@ def measure(count: int, size: int) -> None:
         _fill_database(database, count)
         for name in ("first", "daily"):
             database = TimedDatabase(database)
-            database.run(lambda tx: tx.settings.set_setting(MATCHED_SETTING, None))
+            database.run(lambda tx: tx.settings.set(MATCHED_SETTING, None))
             asyncio.run(CatalogueSync(cast("Context", MinimalContext(database))).arrange_all())
             longest, total = max(database.step_seconds), sum(database.step_seconds)
             how = f"slices of {size}" if size < count else "in one go"

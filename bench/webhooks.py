@@ -63,9 +63,9 @@ def level_key(alias: str, item: int, location: int) -> LevelKey:
 
 def fill_database(tx) -> None:
     """Make a thousand pools of two levels that agree on 50."""
-    tx.stores.register_store(Alias("eu"), "eu.myshopify.com", Role.SOURCE)
-    tx.stores.register_store(Alias("us"), "us.myshopify.com", Role.DESTINATION)
-    tx.baselines.request_baseline(Alias("us"), Mode.TWO_WAY, by="bench", now=NOON)
+    tx.stores.register(Alias("eu"), "eu.myshopify.com", Role.SOURCE)
+    tx.stores.register(Alias("us"), "us.myshopify.com", Role.DESTINATION)
+    tx.baselines.request(Alias("us"), Mode.TWO_WAY, by="bench", now=NOON)
     tx.run(LocationGroupRow.__table__.insert(), [{"id": 1, "name": "here"}])
     pools = [
         {
@@ -130,9 +130,7 @@ async def main() -> None:
             alone = deliveries(100, value, "s")
             began = time.perf_counter()
             for each in alone:
-                await database.transaction(
-                    lambda tx, one=each: tx.deliveries.save_deliveries([one])
-                )
+                await database.transaction(lambda tx, one=each: tx.deliveries.save([one]))
             single.append(len(alone) / (time.perf_counter() - began))
             while (await folder_worker.round()).taken:
                 pass

@@ -1,7 +1,5 @@
 """A change of mode: what was found, what would be written, and the button that says so."""
 
-from collections.abc import Mapping
-
 from bot.messages.block_kit import (
     Action,
     Block,
@@ -78,8 +76,8 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
         )
     if report.state is not ReportState.DONE:
         return progress(report=report)
-    mode = clean(report.facts.get("mode", "the new mode"), 20)
-    alias = report.facts.get("alias")
+    mode = clean(report.facts.mode or "the new mode", 20)
+    alias = report.facts.alias
     whom = f"{store_name(alias)} becomes" if alias else "all stores become"
     match, differ = count(report.summary, *MATCH), count(report.summary, *DIFFER)
     parts: list[Part] = [
@@ -105,7 +103,7 @@ def _would(report: Report, differ: int) -> list[list[Part]]:
     lines: list[list[Part]] = [
         ["The switch itself writes nothing; what matches is kept in sync from then on."]
     ]
-    if report.facts.get("mode") == Mode.ONE_WAY:
+    if report.facts.mode == Mode.ONE_WAY:
         lines.append([bold(_one_way(report))])
     if differ:
         by, few = units(count(report.summary, "units")), "isn't" if differ == 1 else "aren't"
@@ -124,14 +122,13 @@ def _would(report: Report, differ: int) -> list[list[Part]]:
 
 def _one_way(report: Report) -> str:
     """Return what a one-way connection does not do."""
-    before = report.facts.get("before")
-    modes = dict(before) if isinstance(before, Mapping) else {}
+    modes = report.facts.before
     stores = (
         " and ".join(store_name(each) for each in list(modes)[:MAX_STORES_NAMED])
         or "the other store"
     )
     verb = "will no longer" if Mode.TWO_WAY in modes.values() else "will not"
-    source = store_name(report.facts["source"]) if report.facts.get("source") else "the source"
+    source = store_name(report.facts.source) if report.facts.source else "the source"
     return f"Sales and other changes in {stores} {verb} reach {source}; they become mismatches."
 
 
@@ -150,7 +147,7 @@ def _worst(report: Report) -> list[Block]:
 
 def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> list[Block]:
     """Return Confirm, with the count that was shown in its label, and Cancel."""
-    mode = clean(report.facts.get("mode", "the new mode"), 20)
+    mode = clean(report.facts.mode or "the new mode", 20)
     label = f"Switch to {mode}: {number(match)} match, {number(differ)} don't"
     lost = f" {_one_way(report)}" if mode == Mode.ONE_WAY else ""
     question = confirm_dialog(

@@ -105,7 +105,7 @@ def ending(proposal: Proposal) -> list[Part]:
         parts += [" ", date(proposal.decided_at)]
     if proposal.receipt is not None:
         parts += [f", receipt {proposal.receipt}"]
-    why = (proposal.result or {}).get("why")
+    why = proposal.result.why if proposal.result else ""
     return [*parts, f": {clean(why, 200)}." if why else "."]
 
 

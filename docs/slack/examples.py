@@ -42,6 +42,7 @@ from sync_core.domain.proposals import (
     Receipt,
     ReceiptLine,
     Report,
+    ReportFacts,
     ReportKind,
     ReportState,
     Worst,
@@ -232,7 +233,7 @@ REPORT = Report(
 PREFLIGHT = replace(
     REPORT,
     kind=ReportKind.PREFLIGHT,
-    facts={"mode": "two-way", "alias": US},
+    facts=ReportFacts(mode=Mode.TWO_WAY, alias=US),
     summary={"matching": 1204, "differing": 3, "missing": 17, "units": 11, "compared": 2408},
     worst=(
         Worst(title="Linen Shirt (S)", store=US, shows=0, should_show=8),

@@ -113,4 +113,4 @@ def assemble(settings: Settings) -> Parts:
 
 def _enlist(settings: Settings, tx: Transaction) -> None:
     for name, each in settings.stores.items():
-        tx.stores.register_store(Alias(name), each.domain, each.role)
+        tx.stores.register(Alias(name), each.domain, each.role)

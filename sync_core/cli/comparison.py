@@ -116,14 +116,14 @@ def _hand_back(parts: Parts, number: int, tx: Transaction) -> None:
 
     A preflight that nobody in Slack waits for is closed: its question would have no reader.
     """
-    report = tx.reports.report(number)
+    report = tx.reports.get(number)
     if report is None or report.state in FINISHED_STATES:
         return
     now = parts.clock.now()
-    if report.kind is ReportKind.PREFLIGHT and not report.facts.get("reply"):
-        tx.reports.finish_report(number, now=now, why_failed="it was stopped by whoever asked")
+    if report.kind is ReportKind.PREFLIGHT and not report.facts.reply:
+        tx.reports.finish(number, now=now, why_failed="it was stopped by whoever asked")
     else:
-        tx.reports.update_report(number, report.state, until=now)
+        tx.reports.update(number, report.state, until=now)
 
 
 def _close_failed(parts: Parts, number: int, tx: Transaction) -> None:
@@ -131,14 +131,14 @@ def _close_failed(parts: Parts, number: int, tx: Transaction) -> None:
 
     A night is tried again by `tipo serve`.
     """
-    report = tx.reports.report(number)
+    report = tx.reports.get(number)
     if report is None or report.state in FINISHED_STATES or report.kind is ReportKind.NIGHT:
         return
     if not report.why_failed:
         return
     now = parts.clock.now()
-    tx.reports.finish_report(number, now=now, why_failed=report.why_failed)
-    if report.facts.get("reply") or report.facts.get("askers"):  # somebody else waits for it, too
+    tx.reports.finish(number, now=now, why_failed=report.why_failed)
+    if report.facts.reply or report.facts.askers:  # somebody else waits for it, too
         tx.notifications.notify_once(report_events(tx, report, failed=report.why_failed), now=now)
 
 

@@ -131,7 +131,7 @@ def _lease_reader(parts: Parts | None) -> doctor_checks.LeaseReader:
             unknown = LeaseView(store=alias, state=LeaseState.UNKNOWN)
             return unknown, RecordedLease(instance="", renewals=frozenset())
         return await parts.database.transaction(
-            lambda tx: (tx.leases.lease(alias), tx.leases.recorded(alias))
+            lambda tx: (tx.leases.of(alias), tx.leases.recorded(alias))
         )
 
     return read_lease

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sync_core import logs
 from sync_core.app.parts import Parts, assemble
-from sync_core.db.database import plain_url
+from sync_core.db.engines import plain_url
 from sync_core.domain.proposals import Person
 from sync_core.errors import NoDatabase, TipoError, cut
 from sync_core.settings import Settings, load, needed

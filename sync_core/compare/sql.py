@@ -22,6 +22,7 @@ from sync_core.domain.values import MAX_QUANTITY, Alias, Suspension
 from sync_core.ports import Column
 
 CODES = {word: number for number, word in enumerate(DiscrepancyKind, start=1)}  # 0: plainly fine
+NO_PARTNER, RENAMED = CODES[DiscrepancyKind.NO_PARTNER], CODES[DiscrepancyKind.RENAMED]
 TRACKED, OWN = range(2)  # bits: fewer columns are faster to write
 MAX_LINE_BYTES = 1 << 20  # bytes of a line
 SEPARATOR, QUOTE = "\x1f", "\x1e"  # in our catalogue: merchants hardly ever write them
@@ -224,7 +225,7 @@ def find_renamed(store: int, line: str) -> str:
     """Note variants that go by other names than we know."""
     return (
         f"INSERT INTO odd_variant SELECT {store}, NULL, e.item,"
-        f" {CODES[DiscrepancyKind.RENAMED]}, e.{line}, true, NULL"
+        f" {RENAMED}, e.{line}, true, NULL"
         f" FROM {_known_and_exported(store)} WHERE k.names <> e.names"
     )
 
@@ -233,7 +234,7 @@ def find_unmatched(store: int, line: str) -> str:
     """Note variants that are kept at a mapped place and are in no pool."""
     return (
         f"INSERT INTO odd_variant SELECT {store}, e.kept, e.item,"
-        f" CASE WHEN {_has(OWN)} THEN {CODES[DiscrepancyKind.NO_PARTNER]} ELSE w0 END, e.{line},"
+        f" CASE WHEN {_has(OWN)} THEN {NO_PARTNER} ELSE w0 END, e.{line},"
         f" false, NULL FROM export_{store} e ANTI JOIN (SELECT item FROM ours WHERE s = {store}) o"
         " ON o.item = e.item WHERE e.kept IS NOT NULL"
     )
@@ -241,19 +242,17 @@ def find_unmatched(store: int, line: str) -> str:
 
 FIND_KEYS = (
     "UPDATE odd_variant SET key = k.key, known = true FROM (SELECT k.s, k.item, k.key FROM known k"
-    f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what <> {CODES[DiscrepancyKind.RENAMED]}) t"
+    f" SEMI JOIN (SELECT s, item FROM odd_variant WHERE what <> {RENAMED}) t"
     " ON t.item = k.item AND t.s = k.s) k"
     " WHERE odd_variant.s = k.s AND odd_variant.item = k.item"
-    f" AND odd_variant.what <> {CODES[DiscrepancyKind.RENAMED]}"
+    f" AND odd_variant.what <> {RENAMED}"
 )
 
 
 def select_unknown(store: int) -> str:
     """Select variants in no pool that our catalogue does not know, with the lines they are on."""
-    return (
-        f"SELECT item, line FROM odd_variant WHERE s = {store} AND NOT known"
-        f" AND what = {CODES[DiscrepancyKind.NO_PARTNER]} ORDER BY line"
-    )
+    which = f"s = {store} AND NOT known AND what = {NO_PARTNER}"
+    return f"SELECT item, line FROM odd_variant WHERE {which} ORDER BY line"
 
 
 def load_keys(store: int) -> str:
@@ -262,14 +261,13 @@ def load_keys(store: int) -> str:
         "UPDATE odd_variant SET key = hash(f.key) FROM read_ndjson(?, columns={item: 'BIGINT',"
         f" key: 'VARCHAR'}}, maximum_object_size={MAX_LINE_BYTES}, {_PLAIN}) f"
         f" WHERE odd_variant.s = {store} AND odd_variant.item = f.item"
-        f" AND odd_variant.what = {CODES[DiscrepancyKind.NO_PARTNER]}"
+        f" AND odd_variant.what = {NO_PARTNER}"
     )
 
 
 def find_ambiguous(stores: int) -> str:
     """Note where the key of a variant in no pool belongs to several variants of one store."""
-    no_partner = CODES[DiscrepancyKind.NO_PARTNER]
-    alone = f"SELECT key FROM odd_variant WHERE what = {no_partner} AND key IS NOT NULL"
+    alone = f"SELECT key FROM odd_variant WHERE what = {NO_PARTNER} AND key IS NOT NULL"
     keys = " UNION ".join(
         [
             f"SELECT k.s, k.item, k.key FROM (SELECT * FROM known WHERE s = {s}"
@@ -277,16 +275,16 @@ def find_ambiguous(stores: int) -> str:
             " ON e.item = k.item"
             for s in range(stores)
         ]
-        + [f"SELECT s, item, key FROM odd_variant WHERE what = {CODES[DiscrepancyKind.NO_PARTNER]}"]
+        + [f"SELECT s, item, key FROM odd_variant WHERE what = {NO_PARTNER}"]
     )
     return (
         f"UPDATE odd_variant SET what = {CODES[DiscrepancyKind.AMBIGUOUS]}"
-        f" WHERE what = {CODES[DiscrepancyKind.NO_PARTNER]} AND key IN"
+        f" WHERE what = {NO_PARTNER} AND key IN"
         f" (SELECT key FROM ({keys}) WHERE key IS NOT NULL GROUP BY s, key HAVING count(*) > 1)"
     )
 
 
-ANY_RENAMED = f"SELECT count(*) FROM odd_variant WHERE what = {CODES[DiscrepancyKind.RENAMED]}"
+ANY_RENAMED = f"SELECT count(*) FROM odd_variant WHERE what = {RENAMED}"
 
 
 def load_former_names(stores: Sequence[Alias]) -> str:
@@ -295,7 +293,7 @@ def load_former_names(stores: Sequence[Alias]) -> str:
         f"INSERT INTO old SELECT v.s, v.item, v.handle, v.sku, v.policy"
         f" FROM (SELECT *, {_number(stores)}::UTINYINT AS s FROM {_VARIANTS}) v"
         " SEMI JOIN (SELECT s, item FROM odd_variant"
-        f" WHERE what = {CODES[DiscrepancyKind.RENAMED]}) r"
+        f" WHERE what = {RENAMED}) r"
         " ON r.item = v.item AND r.s = v.s"
     )
 
@@ -396,7 +394,6 @@ SELECT_LEVELS = (
 )
 SELECT_VARIANTS = (
     "SELECT t.s, t.line, t.c, t.item, t.what, old.handle, old.sku, old.policy FROM odd_variant t"
-    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s"
-    f" AND t.what = {CODES[DiscrepancyKind.RENAMED]}"
+    f" LEFT JOIN old ON old.item = t.item AND old.s = t.s AND t.what = {RENAMED}"
     " ORDER BY t.s, t.line"
 )

@@ -86,16 +86,12 @@ NEXT_POOLS = (
 
 
 class SqlAudit(SqlRepository):
-    """What is recorded, summed up."""
-
     def pools_after(self, after: PoolId, *, limit: int) -> list[PoolId]:
-        """Return the numbers of the next pools, in order."""
         return [
             PoolId(each) for each in self.run(NEXT_POOLS, {"after": after, "most": limit}).scalars()
         ]
 
     def books(self, wanted: Iterable[PoolId]) -> list[PoolBooks]:
-        """Return what is recorded of pools, not locked: each law of each is of one moment."""
         found: list[PoolBooks] = []
         for some in chunks(sorted(set(wanted)), 500):
             levels = self.run(LEVEL_BOOKS_OF_POOLS, {"some": some}).mappings().all()
@@ -105,11 +101,6 @@ class SqlAudit(SqlRepository):
         return found
 
     def close_orphaned(self, pool: PoolId, *, now: datetime) -> None:
-        """Close adjustments that nobody will settle; what is open then is what levels say.
-
-        For a pool whose numbers are about to be taken as they are: whether they were written or
-        not, what is read now contains it.
-        """
         levels = select(LEVEL.c.id).where(LEVEL.c.pool_id == pool)
         open_ones = select(BATCH.c.id).where(BATCH.c.state == "open")
         lost = (

@@ -27,7 +27,8 @@ from psycopg import sql
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 
-from sync_core.db.database import SqlDatabase, plain_url
+from sync_core.db.database import SqlDatabase
+from sync_core.db.engines import plain_url
 from sync_core.db.migrate import current, migrate
 from sync_core.db.tables import MOVEMENT
 from sync_core.db.transaction import SqlTransaction
@@ -123,7 +124,7 @@ def _prepare_staged(database: SqlDatabase, file: Path, now: datetime) -> datetim
         newest = select(MOVEMENT.c.at).order_by(MOVEMENT.c.id.desc()).limit(1)
         counted_at = tx.run(newest).scalar()
         tx.leases.restored(now=now)
-        tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
+        tx.notifications.notify(lease_news(tx.leases.all().values()), now=now)
         return counted_at
 
     counted_at = database.run(work)

@@ -50,14 +50,7 @@ def restarted_values(*, now: datetime | None) -> dict[str, Any]:
 
 
 class SqlBaselines(SqlRepository):
-    """Levels and pools that start over."""
-
-    def request_baseline(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
-        """Change a connection's mode: all its levels meet their pools again.
-
-        Open adjustments stay open and are settled as ever. The statement does to every level
-        at once what `account.restart_level` does to one.
-        """
+    def request(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
         self.run(
             update(CONNECTION)
             .where(CONNECTION.c.destination == store)
@@ -71,17 +64,10 @@ class SqlBaselines(SqlRepository):
             return
         self._refresh_unbaselined_sources(select(LEVEL.c.pool_id).where(theirs), now)
 
-    def reset_baselines(self, store: Alias | None, *, now: datetime) -> None:
-        """Take a store's numbers as they are, or every store's: all is read from now on.
-
-        A destination's levels start over, and its pools go on without them until they agree. The
-        source's pools, or all, start over as a whole. What is written down for the store and not
-        settled is given up: whether it was written or not, the numbers that are read now contain
-        it. What is on its way to other stores is settled as ever.
-        """
+    def reset(self, store: Alias | None, *, now: datetime) -> None:
         theirs = true() if store is None else LEVEL.c.store == store
         pools = select(LEVEL.c.pool_id).where(theirs)
-        whole = store is None or self.tx.stores.store(store).role is Role.SOURCE
+        whole = store is None or self.tx.stores.get(store).role is Role.SOURCE
         restart_level = LEVEL.c.pool_id.in_(pools) if whole else theirs
         self.tx.stock.lock_pools(restart_level)
         self._give_up_open(store, now)
@@ -130,13 +116,11 @@ class SqlBaselines(SqlRepository):
         here = LEVEL.c.pool_id.in_(pools)
         self.run(update(LEVEL).where(unbaselined, here).values(restarted_values(now=now)))
 
-    def save_baseline(self, store: Alias | None, reason: str, by: str, *, now: datetime) -> None:
-        """Keep that numbers were taken as they were: those of a store, or of all."""
+    def save(self, store: Alias | None, reason: str, by: str, *, now: datetime) -> None:
         row = {"store": store, "reason": reason, "by": by, "at": now}
         self.run(insert(BASELINE).values(row))
 
-    def baseline_progress(self, store: Alias) -> BaselineProgress:
-        """Return how far a store's first meeting has come."""
+    def progress(self, store: Alias) -> BaselineProgress:
         theirs = LEVEL.c.store == store
         query = select(LEVEL, POOL.c.title, POOL.c.shared).join(POOL, POOL.c.id == LEVEL.c.pool_id)
         rows = self.run(query.where(theirs, LEVEL.c.baselined.is_(False))).all()

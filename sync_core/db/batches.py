@@ -27,10 +27,7 @@ NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN_IN_STORE)
 
 
 class SqlBatches(SqlRepository):
-    """What we write to stores."""
-
     def has_unsent(self, store: Alias) -> bool:
-        """Whether a batch waits that was never sent."""
         return self.run(ONE_UNSENT, {"store": store}).first() is not None
 
     def insert_batch(
@@ -42,7 +39,6 @@ class SqlBatches(SqlRepository):
         *,
         now: datetime,
     ) -> int:
-        """Keep a batch and its adjustments (level, delta, meeting); return its id."""
         batch = insert(BATCH).values(
             store=store, key=key, body=body, planned_at=now, state="open", attempts=0
         )
@@ -63,12 +59,7 @@ class SqlBatches(SqlRepository):
         )
         return number
 
-    def lease_batch(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
-        """Take the next open batch for sending, and note that it may be executed from now on.
-
-        The note is committed before the request leaves: a process may die right after it. What
-        the batch says of its first sending is what was known before.
-        """
+    def lease(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
         row = self.run(CLAIMABLE, {"store": store, "now": now}).first()
         if row is None:
             return None
@@ -93,12 +84,7 @@ class SqlBatches(SqlRepository):
             first_sent_at=row.first_sent_at,
         )
 
-    def release_batch(self, batch: Batch, *, until: datetime, executed: bool) -> None:
-        """Give a claimed batch back, to be claimed again from then on.
-
-        `executed`: whether the store may have executed this sending. If it certainly has not, the
-        batch is as it was before: never sent, or sent when it was doubtful for the first time.
-        """
+    def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:
         values: dict[str, Any] = {"claimed_until": until}
         if not executed:
             values["first_sent_at"] = batch.first_sent_at
@@ -106,20 +92,17 @@ class SqlBatches(SqlRepository):
         mine = (BATCH.c.id == batch.id) & (BATCH.c.attempts == batch.attempts + 1)
         self.run(update(BATCH).where(mine, BATCH.c.state == "open").values(values))
 
-    def release_batches(self, store: Alias) -> None:
-        """Let every open batch of a store be claimed again at once."""
+    def release_all(self, store: Alias) -> None:
         ours = (BATCH.c.store == store) & (BATCH.c.state == "open")
         self.run(update(BATCH).where(ours).values(claimed_until=None))
 
-    def next_batch_at(self, store: Alias) -> datetime | None:
-        """Return from when on an open batch may be claimed."""
+    def next_at(self, store: Alias) -> datetime | None:
         found: datetime | None = self.run(NEXT_CLAIM, {"store": store}).scalar()
         return found
 
-    def close_batch(
+    def close(
         self, batch: int, state: str, *, now: datetime, written_at: datetime | None = None
     ) -> list[Adjustment]:
-        """Close an open batch; return its open adjustments by row, none if it was not open."""
         closed = self.run(
             update(BATCH)
             .where(BATCH.c.id == batch, BATCH.c.state == "open")
@@ -142,7 +125,6 @@ class SqlBatches(SqlRepository):
     def close_adjustments(
         self, which: Iterable[int], state: str, *, now: datetime, why: str | None = None
     ) -> set[int]:
-        """Close open adjustments; return those that were open."""
         hit: set[int] = set()
         for some in chunks(list(which), 500):
             closed = (
@@ -155,7 +137,6 @@ class SqlBatches(SqlRepository):
         return hit
 
     def open_deltas(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
-        """Return what is being written to the levels of pools."""
         query = (
             select(ADJUSTMENT.c.level_id, ADJUSTMENT.c.delta)
             .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)

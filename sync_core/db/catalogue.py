@@ -63,10 +63,7 @@ def as_key(keyed_variants: str | None) -> Key | None:
 
 
 class SqlCatalogue(SqlRepository):
-    """Variants, their keys, and the products that have to be read again."""
-
     def save_variants(self, variants: Sequence[Variant], keys: Sequence[Key | None]) -> None:
-        """Keep what stores sell."""
         rows = [
             variant_columns(variant, None if key is None else json.dumps(key))
             for variant, key in zip(variants, keys, strict=True)
@@ -76,12 +73,10 @@ class SqlCatalogue(SqlRepository):
             self.save_barcodes(variants)
 
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
-        """Return what we know of a product."""
         query = select(VARIANT).where(VARIANT.c.store == store, VARIANT.c.product_id == product)
         return [variant_of(row) for row in self.run(query)]
 
     def drop_variants(self, store: Alias, items: Collection[ItemId]) -> None:
-        """Forget variants that are gone."""
         for some in chunks(list(items), 500):
             gone = delete(VARIANT).where(VARIANT.c.store == store, VARIANT.c.item.in_(some))
             self.run(gone)
@@ -90,7 +85,6 @@ class SqlCatalogue(SqlRepository):
     def source_keys(
         self, source: Alias, after: ItemId, limit: int
     ) -> list[tuple[ItemId, Key | None]]:
-        """Return items of the source behind that one, in order, and what they are matched by."""
         query = select(VARIANT.c.item, VARIANT.c.key).where(
             VARIANT.c.store == source, VARIANT.c.item > after
         )
@@ -98,7 +92,6 @@ class SqlCatalogue(SqlRepository):
         return [(ItemId(row.item), as_key(row.key)) for row in rows]
 
     def variants_with(self, keys: Iterable[Key]) -> list[Variant]:
-        """Return the variants with these keys."""
         texts = [json.dumps(key) for key in keys]
         return [
             variant_of(row)
@@ -107,7 +100,6 @@ class SqlCatalogue(SqlRepository):
         ]
 
     def products_of(self, store: Alias, items: Sequence[ItemId]) -> list[int]:
-        """Return the products that these items are of, as far as we know them."""
         found: set[int] = set()
         for some in chunks(items, 500):
             query = select(VARIANT.c.product_id).where(
@@ -117,7 +109,6 @@ class SqlCatalogue(SqlRepository):
         return sorted(found)
 
     def keyed_variants(self, variants: Iterable[Variant]) -> KeyedVariants:
-        """Return what is kept of these variants by now."""
         found: KeyedVariants = {}
         for some in chunks([(each.store, each.item) for each in variants], 300):
             query = select(VARIANT).where(tuple_(VARIANT.c.store, VARIANT.c.item).in_(some))
@@ -125,7 +116,6 @@ class SqlCatalogue(SqlRepository):
         return found
 
     def matching_variants(self, variants: Sequence[Variant], keys: Iterable[Key]) -> KeyedVariants:
-        """Return all that match these variants by barcode, or matched what had these keys."""
         wanted = {json.dumps(key) for key in keys}
         codes = {code for each in variants for code in codes_of(each)}
         for some in chunks(sorted(codes), 500):
@@ -145,14 +135,12 @@ class SqlCatalogue(SqlRepository):
         return found
 
     def lock_keys(self) -> None:
-        """Let nobody else change keys meanwhile: one barcode may change those of many variants."""
         if not self.is_sqlite:  # which has one writer
             self.run(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": KEYS_LOCK_ID})
 
     def save_keys(
         self, keyed: Mapping[Key, Sequence[Variant]], keyed_variants: KeyedVariants
     ) -> None:
-        """Keep the keys of variants, where they are others than those kept."""
         rows = [
             {"at": each.store, "of": each.item, "new": json.dumps(key)}
             for key, some in keyed.items()
@@ -186,7 +174,6 @@ class SqlCatalogue(SqlRepository):
             self.run(delete(BARCODE).where(BARCODE.c.store == store, BARCODE.c.item.in_(some)))
 
     def unmatched(self, *, limit: int, offset: int) -> tuple[int, list[Unmatched]]:
-        """Return how many variants are in no pool, and some of them with the reason."""
         same = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
         alone = ~select(LEVEL.c.id).where(same).exists()
         total = int(self.run(select(func.count()).select_from(VARIANT).where(alone)).scalar_one())
@@ -194,7 +181,7 @@ class SqlCatalogue(SqlRepository):
         rows = self.run(page.order_by(VARIANT.c.item).offset(offset).limit(limit)).all()
         duplicates = self._duplicate_keys([row.key for row in rows if row.key is not None])
         alike: dict[str, list[Variant]] = defaultdict(list)
-        if self.tx.settings.setting(MATCHED_BY) == MatchBy.BARCODE:
+        if self.tx.settings.get(MATCHED_BY) == MatchBy.BARCODE:
             same = VARIANT.c.key.in_({key for _, key in duplicates})
             for row in self.run(select(VARIANT).where(same)):
                 alike[row.key].append(variant_of(row))
@@ -216,7 +203,6 @@ class SqlCatalogue(SqlRepository):
         return {(row.store, row.key) for row in self.run(query)}
 
     def partners(self, store: Alias, item: ItemId) -> dict[Alias, ItemId]:
-        """Return variants in no pool that are the same by SKU or barcode, one per other store."""
         mine = and_(VARIANT.c.store == store, VARIANT.c.item == item)
         row = self.run(select(VARIANT).where(mine)).first()
         if row is None:
@@ -245,7 +231,6 @@ class SqlCatalogue(SqlRepository):
         )
 
     def enqueue_product(self, store: Alias, product: int, *, now: datetime) -> None:
-        """Note that a product has changed, whether or not somebody is reading it right now."""
         new = self.insert(TO_READ).values(
             store=store, product_id=product, mark=1, attempts=0, wanted_at=now, try_at=now
         )
@@ -255,7 +240,6 @@ class SqlCatalogue(SqlRepository):
     def products_to_read(
         self, store: Alias, *, now: datetime, limit: int
     ) -> Sequence[ProductToRead]:
-        """Return the products that may be read now, first those that were never tried in vain."""
         rows = self.run(DUE_PRODUCTS, {"alias": store, "now": now, "most": limit})
         return [
             ProductToRead(product=row.product_id, mark=row.mark, attempts=row.attempts)
@@ -263,20 +247,17 @@ class SqlCatalogue(SqlRepository):
         ]
 
     def next_product(self, store: Alias) -> datetime | None:
-        """Return when the next product may be read; None when there is none."""
         query = select(func.min(TO_READ.c.try_at)).where(READ_IN_STORE)
         found: datetime | None = self.run(query, {"alias": store}).scalar()
         return found
 
     def product_done(self, store: Alias, read: ProductToRead, *, now: datetime) -> None:
-        """Note that a product was read; if it changed meanwhile, it has to be read once more."""
         mine = (TO_READ.c.store == store) & (TO_READ.c.product_id == read.product)
         gone = delete(TO_READ).where(mine, TO_READ.c.mark == read.mark)
         if not self.run(gone).rowcount:
             self.run(update(TO_READ).where(mine).values(attempts=0, try_at=now))
 
     def retry_product(self, store: Alias, read: ProductToRead, *, until: datetime) -> None:
-        """Note that a product could not be read, and when to try again."""
         mine = (TO_READ.c.store == store) & (TO_READ.c.product_id == read.product)
         self.run(update(TO_READ).where(mine).values(attempts=read.attempts + 1, try_at=until))
 

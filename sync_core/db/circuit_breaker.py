@@ -35,6 +35,7 @@ from sync_core.domain.decisions import Effect
 from sync_core.domain.quantities import target_of
 from sync_core.domain.values import Alias, Event, Pool, PoolId, Severity
 from sync_core.domain.views import CircuitBreakerView, StoppedProduct
+from sync_core.stored import from_plain
 
 KIND = "circuit_breaker"
 # The setting that says until when a store's movements have been decided on.
@@ -91,15 +92,11 @@ def store_of(subject: str) -> Alias:
 
 
 class SqlCircuitBreaker(SqlRepository):
-    """What the circuit breaker counts, and what people decide when it has tripped."""
-
     def traffic_since(self, store: Alias, *, since: datetime) -> Traffic:
-        """Return how much moved in a store since then, by whole minutes."""
         units, emptied = self.run(TRAFFIC_SUMS, {"store": store, "since": since}).one()
         return Traffic(units=int(units or 0), emptied=int(emptied or 0))
 
     def count_traffic(self, moved: Mapping[Alias, Traffic], *, now: datetime) -> None:
-        """Add to the present minute of each store. The last thing in a step: all meet here."""
         minute = now.replace(second=0, microsecond=0)
         for store in sorted(moved):
             more = moved[store]
@@ -119,31 +116,22 @@ class SqlCircuitBreaker(SqlRepository):
             if not self.insert_new(TRAFFIC_MINUTE, [fresh]):  # another process was faster
                 self.run(update(TRAFFIC_MINUTE).where(here).values(sums))
 
-    def has_open_breaker(self, pool: PoolId) -> bool:
-        """Whether a safety stop asks about a pool: until its answer nobody else decides on it."""
+    def asks_about(self, pool: PoolId) -> bool:
         query = select(WITHHELD.c.id).where(WITHHELD.c.pool_id == pool, NOT_RELEASED)
         return self.run(query.where(WITHHELD.c.breaker.startswith(f"{KIND}:"))).first() is not None
 
-    def open_breaker(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
-        """Return a store's safety stop and its facts, locked; None if it has not tripped."""
+    def open_of(self, store: Alias) -> tuple[str, dict[str, Any]] | None:
         found = self.run(OPEN_BREAKER_OF_STORE, {"prefix": f"circuit_breaker:{store}:"}).first()
         return None if found is None else (found.subject, found.facts)
 
-    def breaker_closed_at(self, store: Alias) -> datetime | None:
-        """Return when a safety stop of that store ended last: what moved before counts no more."""
-        word = self.tx.settings.setting(f"{ENDED_SETTING}:{store}")
+    def closed_at(self, store: Alias) -> datetime | None:
+        word = self.tx.settings.get(f"{ENDED_SETTING}:{store}")
         return None if word is None else datetime.fromisoformat(word)
 
-    def breakers(self) -> list[CircuitBreakerView]:
-        """Return the open safety stops, the oldest first."""
+    def all(self) -> list[CircuitBreakerView]:
         return [_breaker_view(row.subject, row.facts) for row in self.run(OPEN_BREAKERS)]
 
-    def breaker_size(self, subject: str) -> dict[str, Any]:
-        """Return what a safety stop asks about, and how far it has come.
-
-        `pools` and `units`: what would be restored; `stopped` and `reached`: in how many products
-        it is kept from each other store, and in how many it has got there.
-        """
+    def size(self, subject: str) -> dict[str, Any]:
         given = {"breaker": subject}
         pools, moves, units = self.run(BREAKER_SIZE, given).one()
         worst = self.run(LARGEST_CHANGE, given).first()
@@ -166,9 +154,8 @@ class SqlCircuitBreaker(SqlRepository):
     def _per_store(self, query: Select[Any], given: Mapping[str, Any]) -> dict[str, int]:
         return {row[0]: row[1] for row in self.run(query, given)}
 
-    def notify_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """Tell people what a safety stop asks about by now."""
-        said = {**facts, **self.breaker_size(subject)}
+    def notify(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        said = {**facts, **self.size(subject)}
         severity = Severity.CRITICAL
         self.tx.notifications.notify(
             [Event(kind=KIND, subject=subject, severity=severity, facts=said)], now=now
@@ -177,7 +164,6 @@ class SqlCircuitBreaker(SqlRepository):
     def stopped_products(
         self, subject: str, *, offset: int, limit: int
     ) -> tuple[int, list[StoppedProduct]]:
-        """Return how many products a safety stop asks about, and some, the largest first."""
         given = {"breaker": subject}
         total = self.run(BREAKER_SIZE, given).one()[0]
         query = (
@@ -205,22 +191,12 @@ class SqlCircuitBreaker(SqlRepository):
             for row in self.run(query.where(LEVEL.c.pool_id.in_(some), LEVEL.c.store == store))
         }
 
-    def release_breaker(self, subject: str, *, now: datetime) -> int:
-        """Pass on what a safety stop withholds, and end it; return how many products it was about.
-
-        A second time, or after somebody else has decided, nothing happens.
-        """
+    def release(self, subject: str, *, now: datetime) -> int:
         ended = self._close(subject, "released", now=now)
         self.tx.withheld.apply_to_pools(ended, release, now=now)
         return len({each.pool for each in ended})
 
-    def discard_breaker(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
-        """Take back what a safety stop asks about, and end it: stores that it reached give it back.
-
-        Returns:
-            What that did to each pool. The caller keeps it in the same step: the books are made
-            of it, too. A second time, or after somebody else has decided, nothing.
-        """
+    def discard(self, subject: str, *, now: datetime) -> list[tuple[PoolId, Effect]]:
         ended = self._close(subject, "discarded", now=now)
         self.tx.withheld.apply_to_pools(ended, revert, now=now)
         moved: dict[PoolId, Effect] = {}
@@ -229,12 +205,11 @@ class SqlCircuitBreaker(SqlRepository):
             moved[each.pool] = replace(before, moved=before.moved - each.delta)
         return list(moved.items())
 
-    def investigate_breaker(self, subject: str, by: str, *, now: datetime) -> bool:
-        """Note who looks into it; all stays withheld. Return whether it is still open."""
+    def investigate(self, subject: str, by: str, *, now: datetime) -> bool:
         standing = self._lock_open(subject)
         if standing is None:
             return False
-        self.notify_breaker(subject, {**standing, "investigated_by": by}, now=now)
+        self.notify(subject, {**standing, "investigated_by": by}, now=now)
         return True
 
     def _lock_open(self, subject: str) -> dict[str, Any] | None:
@@ -252,16 +227,15 @@ class SqlCircuitBreaker(SqlRepository):
         standing = self._lock_open(subject)
         if standing is None:
             return []
-        size = self.breaker_size(subject)
-        ended = self.tx.withheld.withheld(subject)
+        size = self.size(subject)
+        ended = self.tx.withheld.by(subject)
         ours = (WITHHELD.c.breaker == subject) & NOT_RELEASED
         self.run(update(WITHHELD).where(ours).values(released_at=now))
-        self.close_breaker(subject, {**standing, **size, "ended": how}, now=now)
+        self.close(subject, {**standing, **size, "ended": how}, now=now)
         return ended
 
-    def close_breaker(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
-        """End a safety stop: what has moved until now counts no more, and people are told."""
-        self.tx.settings.set_setting(f"{ENDED_SETTING}:{store_of(subject)}", now.isoformat())
+    def close(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:
+        self.tx.settings.set(f"{ENDED_SETTING}:{store_of(subject)}", now.isoformat())
         self.tx.notifications.notify(
             [Event(kind=KIND, subject=subject, facts=facts, resolved=True)], now=now
         )
@@ -295,14 +269,5 @@ def _stopped_product(
 
 def _breaker_view(subject: str, facts: dict[str, Any]) -> CircuitBreakerView:
     """Return a safety stop for people."""
-    return CircuitBreakerView(
-        subject=subject,
-        store=store_of(subject),
-        pools=facts.get("pools", 0),
-        units=facts.get("units", 0),
-        since=datetime.fromisoformat(facts["since"]),
-        investigated_by=facts.get("investigated_by"),
-        orders_known=facts.get("orders_known", True),
-        stopped=facts.get("stopped", {}),
-        reached=facts.get("reached", {}),
-    )
+    own = {"subject": subject, "store": store_of(subject)}
+    return from_plain({"pools": 0, "units": 0, **facts, **own}, CircuitBreakerView)

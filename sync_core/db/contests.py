@@ -45,12 +45,9 @@ LAST_ORDER_EVENT_OF_STORE = (
 
 
 class SqlContests(SqlRepository):
-    """Who undoes what we write."""
-
     def recent_writes(
         self, level: Level, *, since: datetime, until: datetime
     ) -> list[SettledWrite]:
-        """Return our latest updates of a level, oldest first; at most `MAX_WRITES`."""
         return [
             SettledWrite(delta=row.delta, at=row.closed_at)
             for row in reversed(self.run(LAST_WRITES, {"level": level.id}).all())
@@ -61,7 +58,6 @@ class SqlContests(SqlRepository):
     def recent_movements(
         self, pool: Pool, *, since: datetime, until: datetime
     ) -> list[CountedMovement]:
-        """Return the latest movements of a pool, oldest first; at most `MAX_MOVEMENTS`."""
         meetings = {each.id: each.level_baseline for each in pool.levels}
         return [
             move_of(row, title=pool.title)
@@ -70,12 +66,10 @@ class SqlContests(SqlRepository):
         ]
 
     def newest_order_at(self, store: Alias) -> datetime | None:
-        """Return the time of the newest order that a store has told us of, among the latest."""
         found: datetime | None = self.run(LAST_ORDER_EVENT_OF_STORE, {"store": store}).scalar()
         return found
 
     def contested_at(self, pool: Pool, *, since: datetime) -> datetime | None:
-        """Return when levels of the pool were last stopped, or resumed since then."""
         mine = (FINDING.c.kind == FINDING_KIND) & (FINDING.c.subject == subject_of(pool.id))
         standing = select(FINDING.c.facts).where(mine, FINDING.c.closed_at.is_(None))
         ended = select(func.max(FINDING.c.closed_at)).where(mine, FINDING.c.closed_at > since)
@@ -86,7 +80,6 @@ class SqlContests(SqlRepository):
         return found
 
     def contested_pools(self, some: Iterable[PoolId]) -> set[PoolId]:
-        """Return those of the pools that have a contested level."""
         query = select(LEVEL.c.pool_id).where(LEVEL.c.suspended == Suspension.CONTESTED.value)
         return {
             PoolId(number)

@@ -26,37 +26,38 @@ Steps that go through a whole table say `limit=LONG_TRANSACTION_SECONDS`; migrat
 """
 
 import asyncio
-import json
 import logging
 import os
 import random
 import secrets
 import socket
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from threading import Event, Lock
+from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
-from sqlalchemy.pool import QueuePool, StaticPool
 
 from sync_core.clock import Clock, WallClock
+from sync_core.db.engines import (
+    MAX_POSTGRES_CONNECTIONS,
+    TIME_LIMITS,
+    TimeLimits,
+    connect_args,
+    engine_of,
+    plain_url,
+)
 from sync_core.db.transaction import SqlTransaction
-from sync_core.domain.texts import storable, storable_json
-from sync_core.errors import BadSettings, NoDatabase, reason
+from sync_core.errors import NoDatabase, reason
 from sync_core.ports import WorkKind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_TRIES = 8
-MAX_WAL_SWITCH_TRIES = 100  # attempts at writing ahead while other processes start
-MAX_POSTGRES_CONNECTIONS = 6  # threads, and connections, to PostgreSQL
 ONE_SETTING = "SELECT value FROM setting WHERE name = ?"
 SET_LOCAL_TIMEOUTS = text(
     "SELECT set_config('statement_timeout', :ms, true),"
@@ -64,20 +65,6 @@ SET_LOCAL_TIMEOUTS = text(
 )
 # SQLSTATE: run the step again. A row that was made meanwhile (23505) is seen by the next run.
 RETRYABLE_SQLSTATES = {"23505", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeLimits:
-    """How long to wait for the database; seconds."""
-
-    transaction: float = 60.0  # as a whole: the queue, every try, the commit
-    statement: float = 50.0
-    lock: float = 10.0
-    idle: float = 60.0  # a transaction that says nothing: its process may be cut off
-    connect: int = 5  # libpq takes whole seconds, two or more
-
-
-TIME_LIMITS = TimeLimits()
 
 
 class SqlDatabase:
@@ -96,7 +83,7 @@ class SqlDatabase:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._limits = limits
         self.name = f"tipo {secrets.token_hex(8)}"  # of this process, on its connections
-        self._engine = _engine(self.url, limits, self.name)
+        self._engine = engine_of(self.url, limits, self.name)
         self._subscribers: list[Callable[[WorkKind], None]] = []
         workers = 1 if self.is_sqlite else MAX_POSTGRES_CONNECTIONS
         self._executor = executor or ThreadPoolExecutor(workers, "database")
@@ -128,7 +115,7 @@ class SqlDatabase:
             NoDatabase: If it cannot be read.
         """
         if not self.is_sqlite:
-            return await self.transaction(lambda tx: tx.settings.setting(name))
+            return await self.transaction(lambda tx: tx.settings.get(name))
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._limits.transaction):
@@ -215,7 +202,7 @@ class SqlDatabase:
     def connect_args(self) -> dict[str, Any]:
         """Return with what the driver of PostgreSQL opens another connection."""
         _, given = self._engine.dialect.create_connect_args(self.url)
-        return {**given, **_connect_args(self._limits, self.name)}
+        return {**given, **connect_args(self._limits, self.name)}
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -265,138 +252,6 @@ def _interrupt(connection: Any) -> None:
     # Closing it would leave its thread waiting; shutting its socket down wakes the thread.
     with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as copy:
         copy.shutdown(socket.SHUT_RDWR)
-
-
-def plain_url(url: str) -> URL:
-    """Return the URL with the driver that we use; people write plain URLs."""
-    try:
-        parsed = make_url(url)
-    except Exception as exc:
-        raise BadSettings(
-            "TIPO_DATABASE_URL is no URL; write sqlite:///tipo.db or postgresql://user:pw@host/db"
-        ) from exc
-    match parsed.get_backend_name():
-        case "sqlite":
-            return parsed.set(drivername="sqlite+pysqlite")
-        case "postgresql" | "postgres":
-            return parsed.set(drivername="postgresql+psycopg")
-        case other:
-            raise BadSettings(
-                f"TIPO_DATABASE_URL names {other}; Tipo knows sqlite:/// and postgresql://"
-            )
-
-
-def _engine(url: URL, limits: TimeLimits, name: str) -> Engine:
-    """Return an engine whose commits are durable, whose waits have limits, that takes any text."""
-    is_sqlite = url.get_backend_name() == "sqlite"
-    engine = _sqlite(url) if is_sqlite else _postgresql(url, limits, name)
-    event.listen(engine, "before_cursor_execute", _with_storable_texts, retval=True)
-    return engine
-
-
-def _postgresql(url: URL, limits: TimeLimits, name: str) -> Engine:
-    return create_engine(
-        url,
-        pool_size=MAX_POSTGRES_CONNECTIONS,
-        hide_parameters=True,  # errors are logged, and these are somebody's data
-        json_serializer=_json,
-        connect_args=_connect_args(limits, name),
-    )
-
-
-def _sqlite(url: URL) -> Engine:
-    in_memory = url.database in {None, "", ":memory:"}
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        json_serializer=_json,
-        poolclass=StaticPool if in_memory else QueuePool,
-        connect_args={"timeout": 10, "check_same_thread": False, "isolation_level": None},
-    )
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
-
-
-def _json(value: object) -> str:
-    return storable_json(json.dumps(value).encode()).decode()
-
-
-def _with_storable_texts(
-    _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_more: Any
-) -> tuple[str, Any]:
-    """Let a text be kept, or looked for, that one of the databases would refuse.
-
-    Texts are mended where they come in; this is for what people type, and what else there may be.
-    """
-    is_many = isinstance(parameters, list)
-    rows = parameters if is_many else (parameters,)
-    if any(_is_refused(each) for row in rows for each in _values(row)):
-        storable_rows = [_storable_row(row) for row in rows]
-        return statement, storable_rows if is_many else storable_rows[0]
-    return statement, parameters
-
-
-def _values(row: Any) -> Iterable[Any]:
-    return row.values() if isinstance(row, Mapping) else row
-
-
-def _is_refused(value: Any) -> bool:
-    return isinstance(value, str) and storable(value) is not value
-
-
-def _storable_row(row: Any) -> Any:
-    if isinstance(row, Mapping):
-        return {
-            name: storable(each) if isinstance(each, str) else each for name, each in row.items()
-        }
-    return tuple(storable(each) if isinstance(each, str) else each for each in row)
-
-
-def _connect_args(limits: TimeLimits, name: str) -> dict[str, Any]:
-    """Return what libpq is told. A commit that was answered must not be lost: hence the last."""
-    session = {
-        "timezone": "UTC",
-        "statement_timeout": f"{limits.statement * 1000:.0f}",
-        "lock_timeout": f"{limits.lock * 1000:.0f}",
-        "idle_in_transaction_session_timeout": f"{limits.idle * 1000:.0f}",
-        "synchronous_commit": "on",  # whatever the default of server, database or role is
-    }
-    return {
-        "application_name": name,
-        "connect_timeout": limits.connect,
-        "keepalives_idle": 15,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,  # milliseconds
-        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
-    }
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    """Write ahead, sync on every commit, wait for other processes, keep references."""
-    connection.execute("PRAGMA busy_timeout=10000")
-    _write_ahead(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _write_ahead(connection: Any) -> None:
-    """Switch to writing ahead. SQLite does not wait for others here, so we do."""
-    for attempt in range(MAX_WAL_SWITCH_TRIES):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if attempt == MAX_WAL_SWITCH_TRIES - 1:
-                raise
-            Event().wait(0.05)
-        else:
-            return
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a step that reads first could not upgrade later."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _is_transient(exc: DBAPIError) -> bool:

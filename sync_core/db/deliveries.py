@@ -32,10 +32,7 @@ QUARANTINED = select(*(each for each in DELIVERY.c if each.name != "body")).orde
 
 
 class SqlDeliveries(SqlRepository):
-    """What stores told us."""
-
-    def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep deliveries that are not known yet."""
+    def save(self, deliveries: Sequence[Delivery]) -> None:
         rows = [
             {
                 "store": each.store,
@@ -52,10 +49,6 @@ class SqlDeliveries(SqlRepository):
             self.run(update(STORE).where(STORE.c.alias == alias).values(last_delivery_at=newest))
 
     def unhandled(self, limit: int, *, only: Sequence[int] | None = None) -> list[Delivery]:
-        """Return the oldest deliveries nobody has handled; no other process gets them.
-
-        `only`: of these, if they still are unhandled.
-        """
         query = UNHANDLED if only is None else UNHANDLED.where(DELIVERY.c.id.in_(only))
         return [
             Delivery(
@@ -71,22 +64,19 @@ class SqlDeliveries(SqlRepository):
         ]
 
     def mark_handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
-        """Tick deliveries off."""
         done = {"handled_at": now, "quarantined_at": None, "why": None}
         for some in chunks(list(deliveries), 500):
             self.run(update(DELIVERY).where(DELIVERY.c.id.in_(some)).values(done))
 
     def quarantine(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
-        """Keep an unhandled delivery out of the way; return its store, None if it was handled."""
         quarantined = {"handled_at": now, "quarantined_at": now, "why": why}
         new = (DELIVERY.c.id == delivery) & DELIVERY.c.handled_at.is_(None)
         query = update(DELIVERY).where(new).values(quarantined).returning(DELIVERY.c.store)
         return self.run(query).scalar()
 
-    def quarantined_deliveries(
+    def quarantined(
         self, store: Alias | None = None, *, limit: int = 1000
     ) -> tuple[int, list[QuarantinedDelivery]]:
-        """Return how many are set aside and not handled since, and the oldest of them."""
         which = and_(
             DELIVERY.c.quarantined_at.is_not(None),
             true() if store is None else DELIVERY.c.store == store,
@@ -106,8 +96,7 @@ class SqlDeliveries(SqlRepository):
             for row in self.run(QUARANTINED.where(which).limit(limit))
         ]
 
-    def retry_deliveries(self, deliveries: Iterable[int] | None) -> list[int]:
-        """Have what was set aside handled again, all or some of it; return which."""
+    def retry(self, deliveries: Iterable[int] | None) -> list[int]:
         quarantined = and_(
             DELIVERY.c.quarantined_at.is_not(None),
             true() if deliveries is None else DELIVERY.c.id.in_(list(deliveries)),
@@ -116,7 +105,6 @@ class SqlDeliveries(SqlRepository):
         return sorted(self.run(again.returning(DELIVERY.c.id)).scalars())
 
     def oldest_unhandled(self) -> datetime | None:
-        """Return when the oldest delivery came that nobody has handled."""
         query = (
             select(DELIVERY.c.received_at)
             .where(DELIVERY.c.handled_at.is_(None))

@@ -67,14 +67,10 @@ VARIANTS = (
 
 
 class SqlDumps(SqlRepository):
-    """Whole tables, given away."""
-
-    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
-        """Return the levels whose number is greater, in order."""
+    def levels(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
         return self._lines(LEVELS, {"after": after, "most": limit})
 
-    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantDumpRow]:
-        """Return the variants behind that store and item, in order."""
+    def variants(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantDumpRow]:
         store, item = after
         return self._lines(VARIANTS, {"store": store, "item": item, "most": limit})
 

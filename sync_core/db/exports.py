@@ -4,7 +4,6 @@ Pages go by number, from the first row of the range to the last one that was the
 began: memory is bounded, no transaction is long, and what comes meanwhile is not half in it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +38,7 @@ from sync_core.db.tables import (
 )
 from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain
 from sync_core.domain.drift import cause
+from sync_core.domain.proposals import DecisionResult
 from sync_core.domain.webhook_events import OrderEvent
 
 ExportLine = dict[str, str | int | bool | datetime | None]
@@ -89,8 +89,6 @@ class ExplainedOrders:
 
 
 class SqlExports(SqlRepository):
-    """Rows that are given away, for exports."""
-
     def bounds(
         self, table: FromClause, at: ColumnElement[Any], wanted: TimeRange
     ) -> tuple[int, int]:
@@ -115,7 +113,7 @@ class SqlExports(SqlRepository):
         rows = self.run(_with_names(page).order_by(page.c.id)).all()
         if not rows:
             return [], explained
-        order_events = self.tx.order_events.order_events_around(rows)
+        order_events = self.tx.order_events.around(rows)
         # A copy: the step may be run again, and must find what it found the first time.
         explained = explained.without_older_than(
             min(row.seen_at or row.at for row in rows) - CAUSE_LOOKBACK
@@ -260,7 +258,7 @@ def _finding(row: Row[Any]) -> ExportLine:
 
 
 def _decision(row: Row[Any], shared: Mapping[int, int | None]) -> ExportLine:
-    result: Mapping[str, Any] = defaultdict(lambda: None, row.result or {})
+    result: DecisionResult = row.result or DecisionResult()
     return {
         "receipt": row.receipt_id,
         "proposal": row.id,
@@ -273,9 +271,9 @@ def _decision(row: Row[Any], shared: Mapping[int, int | None]) -> ExportLine:
         "title": row.title,
         "choice": row.choice,
         "state": row.state,
-        "done": bool(result["done"]),
-        "why": str(result["why"] or result["waits"] or ""),
-        "moved": int(result["moved"] or 0),
+        "done": result.done,
+        "why": result.why or result.waits,
+        "moved": result.moved,
         "shared_after": shared.get(row.id),
         "undoes": row.undoes,
     }

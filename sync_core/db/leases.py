@@ -1,6 +1,5 @@
 """What this database knows of who may write to each store. The store itself holds the mark."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,10 +35,7 @@ OLDEST_RENEWAL_KEPT = (
 
 
 class SqlLeases(SqlRepository):
-    """Who may write."""
-
     def instance(self, new: str) -> str:
-        """Return the name of this database; `new` if it has none yet."""
         name = self.run(INSTANCE_NAME).scalar()
         if name is None:
             self.insert_new(SETTING, [{"name": INSTANCE, "value": new}])
@@ -47,46 +43,40 @@ class SqlLeases(SqlRepository):
         return str(name)
 
     def recorded(self, store: Alias) -> RecordedLease:
-        """Return what this database says of itself and of a store. Read it after the mark."""
         return RecordedLease(
             instance=self.run(INSTANCE_NAME).scalar() or "",
             renewals=frozenset(self.run(RENEWALS_OF_STORE, {"store": store}).scalars()),
         )
 
     def begin_renewal(self, store: Alias, token: str) -> None:
-        """Know a renewal, before the store does."""
         self.run(NEW_RENEWAL, {"store": store, "token": token})
 
     def end_renewal(self, store: Alias, token: str) -> None:
-        """Note that the store has taken a renewal: it holds no earlier one any more."""
         last = self.run(OLDEST_RENEWAL_KEPT, {"store": store, "token": token}).scalar()
         if last is not None:
             self.run(delete(RENEWAL).where(RENEWAL.c.store == store, RENEWAL.c.id <= last))
 
-    def leases(self) -> dict[Alias, LeaseView]:
-        """Return what is known of each store's lease."""
+    def all(self) -> dict[Alias, LeaseView]:
         return {Alias(row.store): _view(row) for row in self.run(select(LEASE))}
 
-    def lease(self, store: Alias) -> LeaseView:
-        """Return what is known of a store's lease."""
+    def of(self, store: Alias) -> LeaseView:
         row = self.run(ONE_LEASE, {"store": store}).first()
         return LeaseView(store=store, state=LeaseState.UNKNOWN) if row is None else _view(row)
 
-    def note_lease(
+    def note(
         self, store: Alias, state: LeaseState, found: LeaseMark | None, *, weak: bool, now: datetime
     ) -> bool:
-        """Note what the store's mark means. False, and nothing noted, while somebody takes over."""
-        noted = self.lease(store)
+        noted = self.of(store)
         if (noted.state, noted.weak) == (state, weak):
             return False  # as nearly always: a renewal writes nothing more
         fresh = {"store": store, "state": "unknown", "reason": "", "ready": False, "by": ""}
-        self.insert_new(LEASE, [{**fresh, "found": {}, "weak": False}])
+        self.insert_new(LEASE, [{**fresh, "found": None, "weak": False}])
         mine = update(LEASE).where(LEASE.c.store == store, LEASE.c.state != "taking_over")
         is_other = LEASE.c.state != state.value
         since = case((is_other, now), else_=LEASE.c.since)
         changed = self.run(
             mine.where(is_other | (LEASE.c.weak != weak)).values(
-                state=state.value, since=since, found=_mark_to_json(found), weak=weak
+                state=state.value, since=since, found=found, weak=weak
             )
         )
         return changed.rowcount == 1
@@ -94,18 +84,13 @@ class SqlLeases(SqlRepository):
     def restored(self, *, now: datetime) -> None:
         """Know that Tipo has gone on since this copy was made: no store is written to unasked."""
         stores = self.run(select(STORE.c.alias)).scalars().all()
-        fresh = {"reason": "", "ready": False, "by": "", "found": {}, "weak": False}
+        fresh = {"reason": "", "ready": False, "by": "", "found": None, "weak": False}
         self.insert_new(LEASE, [{**fresh, "store": e, "state": "unknown"} for e in stores])
-        changed = {"reason": "", "ready": False, "by": "", "found": {}}
+        changed = {"reason": "", "ready": False, "by": "", "found": None}
         self.run(update(LEASE).values(**changed, state="older", since=now))
 
     def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
-        """Let whoever serves take a store over; False if nobody is in our way there.
-
-        A database that is older is so for every store: all that say so are taken over with it. And
-        whoever takes the source over writes alone: with it goes all that another Tipo has.
-        """
-        lease = self.lease(store)
+        lease = self.of(store)
         if not lease.state.asks:
             return False
         theirs = LEASE.c.state == lease.state.value  # still, where two say it at the same time
@@ -117,41 +102,32 @@ class SqlLeases(SqlRepository):
         return self.run(taken).rowcount > 0
 
     def lose_takeover(self, store: Alias) -> None:
-        """Note that somebody else has taken over since: what we find there counts again."""
         mine = (LEASE.c.store == store) & (LEASE.c.state == "taking_over")
         lost = {"state": "unknown", "reason": "", "by": "", "ready": False}
         self.run(update(LEASE).where(mine).values(**lost))
 
     def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
-        """Note that a store may be written to after its baseline; return what has ended, once.
-
-        Where the database was older, it ends when every store that said so has got that far.
-        """
         mine = (LEASE.c.store == store) & (LEASE.c.state == "taking_over")
         self.run(update(LEASE).where(mine).values(ready=True))
-        lease = self.lease(store)
+        lease = self.of(store)
         if lease.state is not LeaseState.TAKING_OVER:
             return None
         if lease.reason is LeaseState.OLDER:
             mine = (LEASE.c.reason == "older") & (LEASE.c.state == "taking_over")
             if self.run(select(LEASE.c.store).where(mine, LEASE.c.ready.is_(False))).first():
                 return None
-        ended = {"state": "ours", "since": now, "found": {}, "by": "", "reason": "", "ready": False}
+        ended = {
+            "state": "ours",
+            "since": now,
+            "found": None,
+            "by": "",
+            "reason": "",
+            "ready": False,
+        }
         return lease if self.run(update(LEASE).where(mine).values(**ended)).rowcount else None
 
 
-def _mark_to_json(found: LeaseMark | None) -> dict[str, Any]:
-    if found is None:
-        return {}
-    return {
-        "instance": found.instance,
-        "renewal": found.renewal,
-        "at": found.at.isoformat(),
-    }
-
-
 def _view(row: Any) -> LeaseView:
-    found: Mapping[str, Any] = row.found
     return LeaseView(
         store=Alias(row.store),
         state=LeaseState(row.state),
@@ -159,11 +135,5 @@ def _view(row: Any) -> LeaseView:
         reason=LeaseState(row.reason) if row.reason else None,
         by=row.by,
         weak=row.weak,
-        found=None
-        if not found
-        else LeaseMark(
-            instance=found["instance"],
-            renewal=found["renewal"],
-            at=datetime.fromisoformat(found["at"]),
-        ),
+        found=row.found,
     )

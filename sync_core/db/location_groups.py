@@ -1,18 +1,19 @@
 """The location map: which locations of the stores share their stock."""
 
-from sqlalchemy import insert, select, update
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
 
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import LEVEL, LOCATION, LOCATION_GROUP, POOL, STORE
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.values import Alias, LocationId
 
+OPEN_LOCATIONS = select(LOCATION).where(LOCATION.c.active, LOCATION.c.owned)
+
 
 class SqlLocationGroups(SqlRepository):
-    """The location map, and the locations that may be in it."""
-
-    def location_groups(self) -> LocationGroups:
-        """Return the location map."""
+    def all(self) -> LocationGroups:
         found: dict[int, dict[Alias, LocationId]] = {}
         shared = select(LOCATION).where(LOCATION.c.location_group_id.is_not(None))
         for row in self.run(shared.order_by(LOCATION.c.store)):
@@ -22,15 +23,13 @@ class SqlLocationGroups(SqlRepository):
             LocationGroup(id=row.id, name=row.name, locations=found.get(row.id, {})) for row in rows
         )
 
-    def lock_location_groups(self) -> None:
-        """Let nobody else change the location map meanwhile: it is read and written as a whole."""
+    def lock(self) -> None:
         if not self.is_sqlite:  # which has one writer
             # The stores: a map that has no rows yet cannot be locked, and it begins as one.
             every_store = select(STORE.c.alias).order_by(STORE.c.alias)
             self.run(every_store.with_for_update(key_share=True)).all()
 
-    def save_location_groups(self, location_groups: LocationGroups) -> None:
-        """Keep the location map: places that have no id yet are new, and some have new names."""
+    def save(self, location_groups: LocationGroups) -> None:
         self.run(update(LOCATION).values(location_group_id=None))
         for location_group in location_groups:
             number = location_group.id
@@ -54,25 +53,19 @@ class SqlLocationGroups(SqlRepository):
                 )
 
     def unmapped_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
-        """Return the open locations of each store that belong to no place."""
-        query = select(LOCATION).where(
-            LOCATION.c.location_group_id.is_(None), LOCATION.c.active, LOCATION.c.owned
-        )
-        found: dict[Alias, list[tuple[LocationId, str]]] = {}
-        for row in self.run(query.order_by(LOCATION.c.location)):
-            found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
-        return found
+        unmapped = OPEN_LOCATIONS.where(LOCATION.c.location_group_id.is_(None))
+        return self._by_store(unmapped.order_by(LOCATION.c.location))
 
     def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
-        """Return the open locations of each store."""
-        query = select(LOCATION).where(LOCATION.c.active, LOCATION.c.owned)
+        return self._by_store(OPEN_LOCATIONS.order_by(LOCATION.c.name, LOCATION.c.location))
+
+    def _by_store(self, query: Select[Any]) -> dict[Alias, list[tuple[LocationId, str]]]:
         found: dict[Alias, list[tuple[LocationId, str]]] = {}
-        for row in self.run(query.order_by(LOCATION.c.name, LOCATION.c.location)):
+        for row in self.run(query):
             found.setdefault(Alias(row.store), []).append((LocationId(row.location), row.name))
         return found
 
     def has_levels(self, location_group: int, stores: set[Alias]) -> bool:
-        """Whether pools of a place have levels in these stores."""
         query = (
             select(LEVEL.c.id)
             .join(POOL, POOL.c.id == LEVEL.c.pool_id)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Row, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Row, cast, func, select
 
 from sync_core.db.order_events import movement_view
 from sync_core.db.repository import SqlRepository, chunks
@@ -45,37 +45,29 @@ MOVEMENTS = (
 
 
 class SqlMovements(SqlRepository):
-    """What moved."""
-
-    def movements_since(
+    def since(
         self, store: Alias, *, since: datetime, limits: BreakerLimits
     ) -> list[CountedMovement]:
-        """Return the movements of a store since then."""
         rows = self.run(MOVEMENTS.where(LEVEL.c.store == store, MOVEMENT.c.at >= since))
         return [self._move(row, limits) for row in rows]
 
-    def level_movements(
+    def of_levels(
         self, levels: Iterable[LevelId], *, since: datetime, limits: BreakerLimits
     ) -> list[CountedMovement]:
-        """Return the movements of some levels since then."""
-        return [
-            self._move(row, limits)
-            for some in chunks(sorted(levels), 500)
-            for row in self.run(
-                MOVEMENTS.where(MOVEMENT.c.level_id.in_(some), MOVEMENT.c.at >= since)
-            )
-        ]
+        return self._of(MOVEMENT.c.level_id, levels, since, limits)
 
-    def pool_movements(
+    def of_pools(
         self, pools: Iterable[PoolId], *, since: datetime, limits: BreakerLimits
     ) -> list[CountedMovement]:
-        """Return the movements of some pools since then, in whatever store."""
+        return self._of(MOVEMENT.c.pool_id, pools, since, limits)
+
+    def _of(
+        self, column: ColumnElement[int], ids: Iterable[int], since: datetime, limits: BreakerLimits
+    ) -> list[CountedMovement]:
         return [
             self._move(row, limits)
-            for some in chunks(sorted(pools), 500)
-            for row in self.run(
-                MOVEMENTS.where(MOVEMENT.c.pool_id.in_(some), MOVEMENT.c.at >= since)
-            )
+            for some in chunks(sorted(ids), 500)
+            for row in self.run(MOVEMENTS.where(column.in_(some), MOVEMENT.c.at >= since))
         ]
 
     def _move(self, row: Row[Any], limits: BreakerLimits) -> CountedMovement:
@@ -83,8 +75,7 @@ class SqlMovements(SqlRepository):
         emptied = is_emptied(level, row.counted, row.shared, limits)
         return move_of(row, title=row.title, emptied=emptied, breaker=row.breaker)
 
-    def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
-        """Return movements in order, those after that number, each with its cause."""
+    def page(self, *, after: int, limit: int) -> list[MovementView]:
         query = (
             select(MOVEMENT, LEVEL.c.store, POOL.c.title)
             .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
@@ -94,15 +85,13 @@ class SqlMovements(SqlRepository):
             .limit(limit)
         )
         rows = self.run(query).all()
-        order_events = self.tx.order_events.order_events_around(rows)
+        order_events = self.tx.order_events.around(rows)
         return [movement_view(row, order_events[row.level_id]) for row in rows]
 
-    def last_movement(self) -> int:
-        """Return the number of the newest movement; 0 while there is none."""
+    def last(self) -> int:
         return int(self.run(select(func.coalesce(func.max(MOVEMENT.c.id), 0))).scalar_one())
 
     def hours(self, *, now: datetime, count: int) -> list[HourlyMovement]:
-        """Return how many units moved within each of the last hours, by store."""
         first = now.replace(minute=0, second=0, microsecond=0) - HOUR * (count - 1)
         units: dict[int, dict[Alias, int]] = defaultdict(dict)
         part = self._hour_of(first)

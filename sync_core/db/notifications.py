@@ -9,16 +9,14 @@ from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import FINDING, NOTIFICATION
 from sync_core.domain.values import Event
 from sync_core.domain.views import Notification
+from sync_core.stored import from_row
 
 # Told as a sum by a report, not one by one.
 NOT_NOTIFIED = {"differs", "missed", "one_way", "no_partner", "ambiguous"}
 
 
 class SqlNotifications(SqlRepository):
-    """What people must know."""
-
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
-        """Keep news: a notice each, and the finding that it opens, changes or closes."""
         for each in events:
             standing = self.run(
                 select(FINDING.c.id, FINDING.c.facts).where(
@@ -42,7 +40,6 @@ class SqlNotifications(SqlRepository):
                 self._notify(each, now, facts=dict(each.facts))
 
     def notify_once(self, events: Iterable[Event], *, now: datetime) -> None:
-        """Keep news that only happened: a notice each, and no finding."""
         for each in events:
             self._notify(each, now, facts=dict(each.facts))
 
@@ -61,23 +58,11 @@ class SqlNotifications(SqlRepository):
             )
         )
 
-    def notifications(self, *, after: int, limit: int = 100) -> list[Notification]:
-        """Return notices in order, those after that number."""
+    def page(self, *, after: int, limit: int = 100) -> list[Notification]:
         query = (
             select(NOTIFICATION)
             .where(NOTIFICATION.c.id > after)
             .order_by(NOTIFICATION.c.id)
             .limit(limit)
         )
-        return [
-            Notification(
-                id=row.id,
-                kind=row.kind,
-                subject=row.subject,
-                severity=row.severity,
-                facts=row.facts,
-                resolved=row.resolved,
-                at=row.at,
-            )
-            for row in self.run(query)
-        ]
+        return [from_row(row, Notification) for row in self.run(query)]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sync_core.domain.texts import store_name
 from sync_core.domain.values import NEVER, Alias, Event, LevelId, PoolId, Severity
 from sync_core.domain.views import MovementView
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
+from sync_core.stored import from_row
 
 MAX_ORDER_EVENTS = 5000
 MAX_OVERSOLD_FINDINGS = 50  # products whose orders are looked up at once
@@ -21,10 +23,7 @@ CAUSES_SINCE = "causes_since"  # the setting that says since when we know what o
 
 
 class SqlOrderEvents(SqlRepository):
-    """What orders and refunds say, and what they explain."""
-
-    def save_order_events(self, order_events: Iterable[OrderEvent]) -> None:
-        """Keep what orders and refunds say, each line once."""
+    def save(self, order_events: Iterable[OrderEvent]) -> None:
         rows = [
             {
                 "store": each.store,
@@ -42,10 +41,9 @@ class SqlOrderEvents(SqlRepository):
         ]
         self.insert_new(ORDER_EVENT, rows)
 
-    def order_events_of(
+    def of_levels(
         self, levels: Sequence[LevelId], *, since: datetime
     ) -> dict[LevelId, list[OrderEvent]]:
-        """Return what stores told of the variants of levels since then."""
         found: dict[LevelId, list[OrderEvent]] = {}
         query = (
             select(ORDER_EVENT, LEVEL.c.id.label("level"))
@@ -75,9 +73,7 @@ class SqlOrderEvents(SqlRepository):
                 found.setdefault(LevelId(row.level), []).append(order_event)
         return found
 
-    def order_events_of_pool(
-        self, pool: PoolId, times: Sequence[datetime]
-    ) -> dict[str, list[OrderEvent]]:
+    def of_pool(self, pool: PoolId, times: Sequence[datetime]) -> dict[str, list[OrderEvent]]:
         """Return what stores told of a pool's variants around those times, by store."""
         found: dict[str, list[OrderEvent]] = defaultdict(list)
         if not times:
@@ -101,7 +97,7 @@ class SqlOrderEvents(SqlRepository):
             found[row.store].append(order_event_of(row, names))
         return found
 
-    def order_events_around(self, rows: Sequence[Row[Any]]) -> dict[int, list[OrderEvent]]:
+    def around(self, rows: Sequence[Row[Any]]) -> dict[int, list[OrderEvent]]:
         """Return what stores told of these levels' variants around those times, by level."""
         found: dict[int, list[OrderEvent]] = defaultdict(list)
         if not rows:
@@ -135,16 +131,14 @@ class SqlOrderEvents(SqlRepository):
 
     def causes_since(self) -> datetime:
         """Return since when we know what orders said; what they said before is forgotten."""
-        kept = self.tx.settings.setting(CAUSES_SINCE)
+        kept = self.tx.settings.get(CAUSES_SINCE)
         return NEVER if kept is None else datetime.fromisoformat(kept)
 
     def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
-        """Return the orders that explain a change around that time, if they do."""
-        cause, used = explain(delta, at, self.order_events_of_pool(pool, [at])[store])
+        cause, used = explain(delta, at, self.of_pool(pool, [at])[store])
         return cause if used else None
 
     def add_oversold_orders(self, *, now: datetime) -> None:
-        """Put the orders that oversold a product into its finding, once they are known."""
         standing = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
         for row in self.run(select(FINDING).where(standing).limit(MAX_OVERSOLD_FINDINGS)).all():
             pool = PoolId(int(row.subject.removeprefix("pool:")))
@@ -172,7 +166,7 @@ class SqlOrderEvents(SqlRepository):
             taken -= row.counted
             if taken > units:
                 break
-        order_events = self.order_events_around(rows)
+        order_events = self.around(rows)
         moves = [movement_view(row, order_events[row.level_id]) for row in reversed(rows)]
         known = [
             f"{each.cause} in {store_name(each.store)}"
@@ -201,15 +195,5 @@ def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView
 
 def order_event_of(row: Any, names: dict[tuple[str, int], str]) -> OrderEvent:
     """Return an act from its row; `names`: what orders are called, by store and id."""
-    return OrderEvent(
-        store=Alias(row.store),
-        kind=OrderEventKind(row.kind),
-        ref=row.ref,
-        line=row.line,
-        order_id=row.order_id,
-        name=row.name or names.get((row.store, row.order_id), ""),
-        variant_id=row.variant_id,
-        quantity=row.quantity,
-        location=row.location,
-        at=row.at,
-    )
+    name = row.name or names.get((row.store, row.order_id), "")
+    return replace(from_row(row, OrderEvent), name=name)

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlmodel import select as rows_of
+from sqlmodel.sql.expression import Select
 
 from sync_core.db.proposal_rows import draft_columns, proposal_of
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import PROPOSAL, RECEIPT, REPORT
+from sync_core.db.tables import PROPOSAL, RECEIPT, REPORT, ProposalRow, ReceiptRow, ReportRow
 from sync_core.domain.proposals import (
     FIX_OPEN_FOR,
     Choice,
+    DecisionResult,
     Proposal,
     ProposalKind,
     ProposalState,
@@ -21,14 +23,13 @@ from sync_core.ports import ApprovedProposal, DecisionRecord, Draft
 
 IS_OPEN = PROPOSAL.c.state == ProposalState.OPEN.value
 IS_APPROVED = PROPOSAL.c.state == ProposalState.APPROVED.value
-WITH_RECEIPT = select(PROPOSAL, RECEIPT.c.team, RECEIPT.c.person, RECEIPT.c.name).outerjoin(
-    RECEIPT, RECEIPT.c.id == PROPOSAL.c.receipt_id
+# The receipt is None where nobody has decided yet.
+WITH_RECEIPT = rows_of(ProposalRow, ReceiptRow).outerjoin(
+    ReceiptRow, RECEIPT.c.id == PROPOSAL.c.receipt_id
 )
 
 
 class SqlProposals(SqlRepository):
-    """What people are asked, and what they decided, once each."""
-
     def propose(
         self,
         drafts: Sequence[tuple[Draft, str]],
@@ -37,7 +38,6 @@ class SqlProposals(SqlRepository):
         now: datetime,
         expires_at: datetime,
     ) -> list[int]:
-        """Keep proposals with their tokens; what was open about the same findings is outdated."""
         holding_report = self._report_holding_fixes(report)
         fixes = [each.finding for each, _ in drafts if each.kind is ProposalKind.FIX]
         kept = set() if report is None else self._in_newer_report(report, fixes)
@@ -64,7 +64,7 @@ class SqlProposals(SqlRepository):
         """Return the report that holds the fixes which one finds."""
         kinds = select(REPORT.c.kind).where(REPORT.c.id == report)
         is_drift_view = report is not None and self.run(kinds).scalar() == ReportKind.DRIFT.value
-        known = (None if is_drift_view else report, self.tx.reports.latest_report())
+        known = (None if is_drift_view else report, self.tx.reports.latest())
         return max((each for each in known if each is not None), default=None)
 
     def _in_newer_report(self, report: int, findings: Iterable[int | None]) -> set[int]:
@@ -76,62 +76,54 @@ class SqlProposals(SqlRepository):
         return kept
 
     def outdate(self, findings: Iterable[int]) -> int:
-        """Close the open proposals about these findings; return how many."""
         count = 0
         for some in chunks(sorted(set(findings)), 500):
             old = update(PROPOSAL).where(IS_OPEN, PROPOSAL.c.finding_id.in_(some))
             count += self.run(old.values(state=ProposalState.OUTDATED.value)).rowcount
         return count
 
-    def expire_proposals(self, *, now: datetime) -> int:
-        """Close the open proposals whose time is over; return how many."""
+    def expire(self, *, now: datetime) -> int:
         old = update(PROPOSAL).where(IS_OPEN, PROPOSAL.c.expires_at <= now)
         return self.run(old.values(state=ProposalState.EXPIRED.value)).rowcount
 
-    def proposals(
+    def of_report(
         self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
-        """Return how many proposals a report has, and some: safe ones first."""
-        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        row = next(iter(self.rows(rows_of(ReportRow).where(REPORT.c.id == report))), None)
         if row is None:
             return 0, []
         mine = of_report(row) & IS_OPEN if open_only else of_report(row)
         total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
         query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
-        rows = self.run(query.offset(offset).limit(limit))
-        return int(total), [proposal_of(row) for row in rows]
+        return int(total), self._proposals(query.offset(offset).limit(limit))
 
-    def proposal(self, token: str) -> Proposal | None:
-        """Return the proposal whose button carries that token."""
+    def by_token(self, token: str) -> Proposal | None:
         return self._one(PROPOSAL.c.token == token)
 
-    def proposal_by_id(self, number: int) -> Proposal | None:
-        """Return a proposal."""
+    def get(self, number: int) -> Proposal | None:
         return self._one(PROPOSAL.c.id == number)
 
-    def proposals_by_id(self, numbers: Iterable[int]) -> list[Proposal]:
-        """Return proposals."""
+    def some(self, numbers: Iterable[int]) -> list[Proposal]:
         found: list[Proposal] = []
         for some in chunks(sorted(set(numbers)), 500):
-            found += map(proposal_of, self.run(WITH_RECEIPT.where(PROPOSAL.c.id.in_(some))))
+            found += self._proposals(WITH_RECEIPT.where(PROPOSAL.c.id.in_(some)))
         return found
 
     def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
-        """Return open proposals of a report in order, those after that number."""
-        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
+        row = next(iter(self.rows(rows_of(ReportRow).where(REPORT.c.id == report))), None)
         if row is None:
             return []
         mine = of_report(row) & IS_OPEN & (PROPOSAL.c.id > after)
-        query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.id).limit(limit)
-        return [proposal_of(each) for each in self.run(query)]
+        return self._proposals(WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.id).limit(limit))
 
-    def newer_proposal(self, finding: int) -> Proposal | None:
-        """Return the open proposal about a finding."""
+    def open_about(self, finding: int) -> Proposal | None:
         return self._one(IS_OPEN & (PROPOSAL.c.finding_id == finding))
 
     def _one(self, condition: ColumnElement[bool]) -> Proposal | None:
-        row = self.run(WITH_RECEIPT.where(condition)).first()
-        return None if row is None else proposal_of(row)
+        return next(iter(self._proposals(WITH_RECEIPT.where(condition).limit(1))), None)
+
+    def _proposals(self, query: Select[ProposalRow, ReceiptRow]) -> list[Proposal]:
+        return [proposal_of(row, receipt) for row, receipt in self.rows(query)]
 
     def decide(
         self,
@@ -140,7 +132,6 @@ class SqlProposals(SqlRepository):
         *,
         now: datetime,
     ) -> tuple[int | None, int]:
-        """Decide open proposals under one receipt; return it, and how many were still open."""
         is_notified = all(choice is Choice.DISMISS for choice, _ in choices.values())
         receipt = self._sign(signed, is_notified=is_notified, now=now)
         if receipt is None:
@@ -188,39 +179,36 @@ class SqlProposals(SqlRepository):
         return int(self.run(insert(RECEIPT).values(row).returning(RECEIPT.c.id)).scalar_one())
 
     def approved(self, *, now: datetime, limit: int) -> list[ApprovedProposal]:
-        """Return decided proposals that are due to be carried out."""
         due = or_(PROPOSAL.c.try_at.is_(None), PROPOSAL.c.try_at <= now)
         query = WITH_RECEIPT.where(IS_APPROVED, due).order_by(PROPOSAL.c.id).limit(limit)
         return [
-            ApprovedProposal(proposal=proposal_of(row), number=row.number, receipt=row.receipt_id)
-            for row in self.run(query)
+            ApprovedProposal(
+                proposal=proposal_of(row, receipt), number=row.number, receipt=receipt.id
+            )
+            for row, receipt in self.rows(query)
         ]
 
     def next_approved(self) -> datetime | None:
-        """Return when a decided proposal is due; None when none waits."""
         found: datetime | None = self.run(
             select(func.min(PROPOSAL.c.try_at)).where(IS_APPROVED)
         ).scalar()
         return found
 
-    def postpone_proposal(self, number: int, *, until: datetime, why: str, since: datetime) -> None:
-        """Try again later to carry a proposal out; keep since when that is tried."""
+    def postpone(self, number: int, *, until: datetime, why: str, since: datetime) -> None:
         mine = update(PROPOSAL).where(IS_APPROVED, PROPOSAL.c.id == number)
-        self.run(mine.values(try_at=until, result={"waits": why, "since": since.isoformat()}))
+        self.run(mine.values(try_at=until, result=DecisionResult(waits=why, since=since)))
 
-    def lock_proposal(self, number: int) -> bool:
-        """Whether a decided proposal still waits; until the commit nobody else carries it out."""
+    def lock(self, number: int) -> bool:
         mine = select(PROPOSAL.c.id).where(IS_APPROVED, PROPOSAL.c.id == number)
         return self.run(mine.with_for_update()).first() is not None
 
-    def close_proposal(self, number: int, *, result: Mapping[str, object]) -> bool:
-        """Note what came of a decided proposal; False if somebody else did."""
+    def close(self, number: int, *, result: DecisionResult) -> bool:
         mine = update(PROPOSAL).where(IS_APPROVED, PROPOSAL.c.id == number)
-        done = mine.values(state=ProposalState.DONE.value, result=dict(result))
+        done = mine.values(state=ProposalState.DONE.value, result=result)
         return self.run(done).rowcount == 1
 
 
-def of_report(report: Row[Any]) -> Any:
+def of_report(report: ReportRow) -> ColumnElement[bool]:
     """Return the condition that a proposal is one of a report's."""
     if report.kind != ReportKind.DRIFT.value:
         return PROPOSAL.c.report_id == report.id

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, case, exists, func, insert, select, update
+from sqlalchemy import case, exists, func, insert, select, update
+from sqlmodel import select as rows_of
 
 from sync_core.db.proposal_rows import effect_facts, effect_of, person_of, proposal_of, receipt_line
 from sync_core.db.proposals import IS_APPROVED, WITH_RECEIPT
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import EFFECT, POOL, PROPOSAL, RECEIPT
+from sync_core.db.tables import EFFECT, POOL, PROPOSAL, RECEIPT, ProposalRow, ReceiptRow
 from sync_core.domain.decisions import Effect
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt
 from sync_core.domain.values import PoolId
@@ -18,21 +18,17 @@ MAX_RECEIPT_LINES = 1000  # of one receipt that people are shown; the sums are o
 
 
 class SqlReceipts(SqlRepository):
-    """Who decided what, and what that did."""
+    def get(self, number: int) -> Receipt | None:
+        found = self.rows(rows_of(ReceiptRow).where(RECEIPT.c.id == number))
+        return next(map(self._receipt, found), None)
 
-    def receipt(self, number: int) -> Receipt | None:
-        """Return who decided what, and what came of it."""
-        row = self.run(select(RECEIPT).where(RECEIPT.c.id == number)).first()
-        return None if row is None else self._receipt(row)
+    def newest(self, *, limit: int) -> list[Receipt]:
+        newest = rows_of(ReceiptRow).order_by(RECEIPT.c.id.desc()).limit(limit)
+        return [self._receipt(row) for row in self.rows(newest)]
 
-    def receipts(self, *, limit: int) -> list[Receipt]:
-        """Return the newest receipts."""
-        rows = self.run(select(RECEIPT).order_by(RECEIPT.c.id.desc()).limit(limit)).all()
-        return [self._receipt(row) for row in rows]
-
-    def _receipt(self, row: Row[Any]) -> Receipt:
-        mine = select(PROPOSAL).where(PROPOSAL.c.receipt_id == row.id).order_by(PROPOSAL.c.id)
-        rows = self.run(mine.limit(MAX_RECEIPT_LINES)).all()
+    def _receipt(self, row: ReceiptRow) -> Receipt:
+        mine = rows_of(ProposalRow).where(PROPOSAL.c.receipt_id == row.id).order_by(PROPOSAL.c.id)
+        rows = self.rows(mine.limit(MAX_RECEIPT_LINES))
         total, done, units = self._sums(row.id) if len(rows) == MAX_RECEIPT_LINES else (0, 0, 0)
         undone = self.run(select(RECEIPT.c.id).where(RECEIPT.c.undoes == row.id)).scalar()
         running = select(exists().where(IS_APPROVED, PROPOSAL.c.receipt_id == row.id))
@@ -64,26 +60,21 @@ class SqlReceipts(SqlRepository):
         return int(total), int(done), int(units)
 
     def first_proposal_of(self, receipt: int) -> Proposal | None:
-        """Return the first proposal that was decided under a receipt."""
         mine = WITH_RECEIPT.where(PROPOSAL.c.receipt_id == receipt).order_by(PROPOSAL.c.id).limit(1)
-        row = self.run(mine).first()
-        return None if row is None else proposal_of(row)
+        return next((proposal_of(*each) for each in self.rows(mine)), None)
 
-    def unnotified_receipts(self) -> list[int]:
-        """Return receipts whose proposals are all carried out and nobody has been told of."""
+    def unnotified(self) -> list[int]:
         running = exists().where(IS_APPROVED, PROPOSAL.c.receipt_id == RECEIPT.c.id)
         query = select(RECEIPT.c.id).where(RECEIPT.c.notified.is_(False), ~running)
         return list(self.run(query.order_by(RECEIPT.c.id).limit(100)).scalars())
 
-    def mark_receipt_notified(self, receipt: int) -> bool:
-        """Note that people will be told of a receipt; False if that was noted before."""
+    def mark_notified(self, receipt: int) -> bool:
         untold = update(RECEIPT).where(RECEIPT.c.id == receipt, RECEIPT.c.notified.is_(False))
         return self.run(untold.values(notified=True)).rowcount == 1
 
     def save_effect(
         self, receipt: int, proposal: int | None, effect: Effect, shared: int, *, now: datetime
     ) -> None:
-        """Keep what a decision did to a pool."""
         row = {
             "receipt_id": receipt,
             "proposal_id": proposal,
@@ -98,12 +89,10 @@ class SqlReceipts(SqlRepository):
         self.run(insert(EFFECT).values(row))
 
     def effects(self, receipt: int) -> list[Effect]:
-        """Return what a decision did."""
         query = select(EFFECT).where(EFFECT.c.receipt_id == receipt).order_by(EFFECT.c.id)
         return [effect_of(row) for row in self.run(query)]
 
     def decided_at(self, pools: Iterable[PoolId]) -> dict[PoolId, datetime]:
-        """Return when people decided about pools last, where they have."""
         query = select(EFFECT.c.pool_id, func.max(EFFECT.c.at)).group_by(EFFECT.c.pool_id)
         return {
             PoolId(pool): at

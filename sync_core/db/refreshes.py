@@ -40,10 +40,7 @@ UNREAD_OF_STORE = (
 
 
 class SqlRefreshes(SqlRepository):
-    """Levels that have to be read, and those that could not be."""
-
-    def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
-        """Return the looks that are due at a store, the longest wanted first."""
+    def due(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
         return [
             RefreshRequest(
                 level=LevelId(level),
@@ -57,13 +54,11 @@ class SqlRefreshes(SqlRepository):
             )
         ]
 
-    def next_refresh(self, store: Alias) -> datetime | None:
-        """Return when the next look is due."""
+    def next_at(self, store: Alias) -> datetime | None:
         found: datetime | None = self.run(NEXT_REFRESH, {"store": store}).scalar()
         return found
 
     def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
-        """Have items looked at that the store says are gone."""
         for some in chunks(list(items), 500):
             self.tx.stock.lock_pools((LEVEL.c.store == store) & LEVEL.c.item.in_(some))
             self.run(
@@ -73,13 +68,11 @@ class SqlRefreshes(SqlRepository):
                 .values(refresh_at=now, refresh_since=now, refresh_mark=LEVEL.c.refresh_mark + 1)
             )
 
-    def unread_levels(self, store: Alias) -> dict[LevelId, UnreadLevel]:
-        """Return the levels of a store that could not be read at the last attempt."""
+    def unread(self, store: Alias) -> dict[LevelId, UnreadLevel]:
         rows = self.run(UNREAD_OF_STORE, {"alias": store})
         return {LevelId(row.level_id): _unread(row) for row in rows}
 
-    def save_unread_levels(self, store: Alias, levels: Sequence[UnreadLevel]) -> None:
-        """Note levels that could not be read."""
+    def save_unread(self, store: Alias, levels: Sequence[UnreadLevel]) -> None:
         rows = [
             {
                 "level_id": each.level,
@@ -92,8 +85,7 @@ class SqlRefreshes(SqlRepository):
         if rows:
             self.upsert(UNREAD, rows)
 
-    def forget_read_levels(self, store: Alias) -> list[UnreadLevel]:
-        """Forget levels that await no look any more, whoever has read them; return them."""
+    def forget_read(self, store: Alias) -> list[UnreadLevel]:
         ended = [_unread(row) for row in self.run(UNREAD_OF_STORE, {"alias": store}) if row.done]
         for some in chunks([each.level for each in ended], 500):
             self.run(delete(UNREAD).where(UNREAD.c.level_id.in_(some)))

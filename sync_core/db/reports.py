@@ -1,17 +1,30 @@
 """Reports: one comparison at a time, one a night, resumed by whoever finds it left."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, exists, func, or_, select, update
+import msgspec
+from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
+from sqlmodel import select as rows_of
+from sqlmodel.sql.expression import SelectOfScalar
 
 from sync_core.db.proposals import IS_OPEN, of_report
 from sync_core.db.repository import SqlRepository
-from sync_core.db.tables import FINDING, PROPOSAL, REPORT
-from sync_core.domain.proposals import ProposalKind, Report, ReportKind, ReportState, Worst
+from sync_core.db.tables import FINDING, PROPOSAL, REPORT, ReportRow
+from sync_core.domain.proposals import (
+    Asker,
+    ProposalKind,
+    Report,
+    ReportFacts,
+    ReportKind,
+    ReportState,
+    Worst,
+)
 from sync_core.domain.values import Alias
 from sync_core.ports import ReportRequest
+from sync_core.stored import from_plain, to_plain
 
 COMPARING_KINDS = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
 # Reports of which everybody is told. A preflight asks about a mode; a look shows what others hold.
@@ -27,22 +40,26 @@ MAY_BEGIN = or_(
 )
 
 
-class SqlReports(SqlRepository):
-    """Comparisons of the stores."""
+class _NamedCounts(msgspec.Struct, frozen=True):
+    """What every report's summary is taken apart into; the rest differs from kind to kind."""
 
-    def request_report(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
-        """Ask for a report; return its id, and whether it is new."""
+    worst: tuple[Worst, ...] = ()
+    counts: dict[str, int] = {}
+
+
+class SqlReports(SqlRepository):
+    def request(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
         joins = wish.kind in COMPARING_KINDS and wish.night is None
         if joins and (going := self._comparison()) is not None:
             return going, False
-        row = {
+        row: dict[str, Any] = {
             "token": wish.token,
             "kind": wish.kind.value,
             "state": ReportState.WANTED.value,
             "turn": "yes" if joins else None,  # a night may have to wait for its turn
             "night": wish.night,
             "by": wish.by,
-            "facts": dict(wish.facts),
+            "facts": wish.facts,
             "progress": {},
             "summary": {},
             "wanted_at": now,
@@ -55,7 +72,7 @@ class SqlReports(SqlRepository):
         if wish.night is not None:
             query = select(REPORT.c.id).where(REPORT.c.night == wish.night)
             return int(self.run(query).scalar_one()), False
-        return self.request_report(wish, now=now)  # another process was faster: join its comparison
+        return self.request(wish, now=now)  # another process was faster: join its comparison
 
     def _comparison(self) -> int | None:
         """Return the comparison that is under way, else the first that waits for its turn."""
@@ -67,8 +84,7 @@ class SqlReports(SqlRepository):
         found: int | None = self.run(query).scalar()
         return found
 
-    def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
-        """Take the oldest report that nobody works on and whose turn it is, until then."""
+    def claim(self, *, now: datetime, until: datetime) -> Report | None:
         free = or_(REPORT.c.claimed_until.is_(None), REPORT.c.claimed_until <= now)
         query = (
             select(REPORT.c.id, REPORT.c.kind)
@@ -84,10 +100,9 @@ class SqlReports(SqlRepository):
         # back, and finds the first one's night under way.
         values = {"claimed_until": until, "turn": "yes" if row.kind in COMPARING_KINDS else None}
         self.run(update(REPORT).where(REPORT.c.id == row.id).values(values))
-        return self.report(row.id)
+        return self.get(row.id)
 
-    def next_report(self) -> datetime | None:
-        """Return from when on a report may be claimed; None when none waits."""
+    def next_at(self) -> datetime | None:
         at = func.coalesce(REPORT.c.claimed_until, REPORT.c.wanted_at)
         query = (
             select(at)
@@ -98,7 +113,7 @@ class SqlReports(SqlRepository):
         found: datetime | None = self.run(query).scalar()
         return found
 
-    def update_report(
+    def update(
         self,
         report: int,
         state: ReportState,
@@ -106,15 +121,13 @@ class SqlReports(SqlRepository):
         progress: Mapping[str, str] | None = None,
         until: datetime,
     ) -> bool:
-        """Note how far a report has come, and go on holding it; False if it is over."""
         values: dict[str, Any] = {"state": state.value, "claimed_until": until}
         if progress is not None:
             values["progress"] = dict(progress)
         alive = update(REPORT).where(REPORT.c.id == report, REPORT.c.state.not_in(FINISHED_STATES))
         return self.run(alive.values(values)).rowcount == 1
 
-    def postpone_report(self, report: int, *, until: datetime, why: str) -> int:
-        """Let a report be claimed again from then on; return how often it was tried."""
+    def postpone(self, report: int, *, until: datetime, why: str) -> int:
         values = {
             "claimed_until": until,
             "attempts": REPORT.c.attempts + 1,
@@ -123,7 +136,7 @@ class SqlReports(SqlRepository):
         later = update(REPORT).where(REPORT.c.id == report).values(values)
         return int(self.run(later.returning(REPORT.c.attempts)).scalar_one())
 
-    def finish_report(
+    def finish(
         self,
         report: int,
         *,
@@ -131,7 +144,6 @@ class SqlReports(SqlRepository):
         summary: Mapping[str, object] | None = None,
         why_failed: str = "",
     ) -> None:
-        """Close a report; with `why_failed` it is one that failed."""
         values: dict[str, Any] = {
             "state": (ReportState.FAILED if why_failed else ReportState.DONE).value,
             "turn": None,
@@ -140,13 +152,12 @@ class SqlReports(SqlRepository):
             "why_failed": why_failed,
         }
         if summary is not None:
-            values["summary"] = dict(summary)
+            values["summary"] = to_plain(summary)
         self.run(update(REPORT).where(REPORT.c.id == report).values(values))
         if not why_failed:
             self.gather()
 
-    def latest_report(self) -> int | None:
-        """Return the report that holds what is open: the newest asked for that is done."""
+    def latest(self) -> int | None:
         query = select(func.max(REPORT.c.id)).where(
             REPORT.c.state == ReportState.DONE.value, REPORT.c.kind.in_(PUBLISHED_KINDS)
         )
@@ -155,27 +166,22 @@ class SqlReports(SqlRepository):
 
     def gather(self) -> None:
         """Have the newest report that is done hold every fix that is open."""
-        latest = self.latest_report()
+        latest = self.latest()
         if latest is None:
             return
         mine = PROPOSAL.c.report_id.is_not(None) & (PROPOSAL.c.report_id >= latest)
         fixes = IS_OPEN & (PROPOSAL.c.kind == ProposalKind.FIX.value)
         self.run(update(PROPOSAL).where(fixes, ~mine).values(report_id=latest))
 
-    def join_report(self, report: int, asker: Mapping[str, str]) -> bool:
-        """Have somebody else told of a report's result, too; False if it is over already."""
-        mine = REPORT.c.id == report
-        alive = select(REPORT.c.facts).where(mine, REPORT.c.state.not_in(FINISHED_STATES))
-        facts = self.run(alive.with_for_update()).scalar()
+    def join(self, report: int, asker: Asker) -> bool:
+        facts = self._lock_facts(report, REPORT.c.state.not_in(FINISHED_STATES))
         if facts is None:
             return False
-        known = [each for each in facts.get("askers", []) if each != dict(asker)]
-        askers = [*known, dict(asker)][-MAX_ASKERS:]
-        self.run(update(REPORT).where(mine).values(facts={**facts, "askers": askers}))
+        askers = [*(each for each in facts.askers if each != asker), asker][-MAX_ASKERS:]
+        self._save_facts(report, replace(facts, askers=tuple(askers)))
         return True
 
     def count_new(self, report: int) -> int:
-        """Return how many of a report's open proposals are about what it was the first to find."""
         began = select(REPORT.c.wanted_at).where(REPORT.c.id == report).scalar_subquery()
         query = (
             select(func.count())
@@ -185,32 +191,39 @@ class SqlReports(SqlRepository):
         )
         return int(self.run(query).scalar_one())
 
-    def add_report_facts(self, report: int, facts: Mapping[str, object]) -> None:
-        """Add facts to a report."""
-        mine = REPORT.c.id == report
-        known = self.run(select(REPORT.c.facts).where(mine).with_for_update()).scalar_one()
-        self.run(update(REPORT).where(mine).values(facts={**known, **facts}))
+    def keep_question(self, report: int, token: str) -> None:
+        if (facts := self._lock_facts(report)) is not None:
+            self._save_facts(report, replace(facts, proposal=token))
 
-    def report(self, report: int) -> Report | None:
-        """Return a report."""
-        row = self.run(select(REPORT).where(REPORT.c.id == report)).first()
-        return None if row is None else self._report(row)
+    def keep_operations(self, report: int, operations: Mapping[Alias, str]) -> None:
+        if (facts := self._lock_facts(report)) is not None:
+            self._save_facts(report, replace(facts, operations=dict(operations)))
 
-    def report_of(self, token: str) -> Report | None:
-        """Return the report whose buttons carry that token."""
-        row = self.run(select(REPORT).where(REPORT.c.token == token)).first()
-        return None if row is None else self._report(row)
+    def _lock_facts(self, report: int, *which: ColumnElement[bool]) -> ReportFacts | None:
+        query = select(REPORT.c.facts).where(REPORT.c.id == report, *which).with_for_update()
+        found: ReportFacts | None = self.run(query).scalar()
+        return found
 
-    def last_report(self, kinds: Iterable[ReportKind]) -> Report | None:
-        """Return the newest report of these kinds that is done."""
-        query = select(REPORT).where(
+    def _save_facts(self, report: int, facts: ReportFacts) -> None:
+        self.run(update(REPORT).where(REPORT.c.id == report).values(facts=facts))
+
+    def get(self, report: int) -> Report | None:
+        return self._one(rows_of(ReportRow).where(REPORT.c.id == report))
+
+    def by_token(self, token: str) -> Report | None:
+        return self._one(rows_of(ReportRow).where(REPORT.c.token == token))
+
+    def last_of(self, kinds: Iterable[ReportKind]) -> Report | None:
+        query = rows_of(ReportRow).where(
             REPORT.c.state == ReportState.DONE.value,
             REPORT.c.kind.in_([each.value for each in kinds]),
         )
-        row = self.run(query.order_by(REPORT.c.id.desc()).limit(1)).first()
-        return None if row is None else self._report(row)
+        return self._one(query.order_by(REPORT.c.id.desc()).limit(1))
 
-    def _report(self, row: Row[Any]) -> Report:
+    def _one(self, query: SelectOfScalar[ReportRow]) -> Report | None:
+        return next(map(self._report, self.rows(query)), None)
+
+    def _report(self, row: ReportRow) -> Report:
 
         def number(condition: Any) -> Any:
             return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
@@ -218,9 +231,7 @@ class SqlReports(SqlRepository):
         decided = PROPOSAL.c.state.in_(("approved", "done", "dismissed"))
         query = select(number(IS_OPEN), number(IS_OPEN & PROPOSAL.c.safe), number(decided))
         opened, safe, settled = self.run(query.where(of_report(row))).one()
-        summary = dict(row.summary)
-        worst = summary.pop("worst", [])
-        counts = summary.pop("counts", {})
+        named = from_plain(row.summary, _NamedCounts)
         return Report(
             id=row.id,
             token=row.token,
@@ -229,9 +240,9 @@ class SqlReports(SqlRepository):
             by=row.by,
             facts=row.facts,
             progress=row.progress,
-            summary=summary,
-            worst=tuple(worst_of(each) for each in worst),
-            counts=counts,
+            summary={n: x for n, x in row.summary.items() if n not in {"worst", "counts"}},
+            worst=named.worst,
+            counts=named.counts,
             open=opened,
             safe=safe,
             decided=settled,
@@ -241,29 +252,9 @@ class SqlReports(SqlRepository):
             newer=self._newer(row),
         )
 
-    def _newer(self, row: Row[Any]) -> int | None:
+    def _newer(self, row: ReportRow) -> int | None:
         """Return the report that has taken a report's place."""
         if row.state != ReportState.DONE.value or row.kind not in PUBLISHED_KINDS:
             return None
-        latest = self.latest_report()
+        latest = self.latest()
         return latest if latest is not None and latest > row.id else None
-
-
-def worst_of(kept: Mapping[str, Any]) -> Worst:
-    """Return a difference as it was kept in a report's summary."""
-    return Worst(
-        title=kept["title"],
-        store=Alias(kept["store"]),
-        shows=kept["shows"],
-        should_show=kept["should_show"],
-    )
-
-
-def worst_to_json(worst: Worst) -> dict[str, object]:
-    """Return a difference as a report's summary keeps it."""
-    return {
-        "title": worst.title,
-        "store": worst.store,
-        "shows": worst.shows,
-        "should_show": worst.should_show,
-    }

@@ -23,8 +23,19 @@ Rows are numbered as they come, so the oldest are found at the head of a table w
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, exists, func, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Table,
+    TextClause,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from sync_core.db.order_events import CAUSES_SINCE
 from sync_core.db.posts import UNSENT
@@ -56,25 +67,14 @@ TEMPORARY_KINDS = (ReportKind.PREFLIGHT.value, ReportKind.DRIFT.value)
 
 
 class SqlRetention(SqlRepository):
-    """What forgets. Each method deletes some, and returns how many."""
-
     def forget_deliveries(self, *, before: datetime) -> int:
         """Delete handled deliveries that came before then; return how many."""
-        old = (
-            select(DELIVERY.c.id)
-            .where(
-                DELIVERY.c.received_at < before,
-                DELIVERY.c.handled_at.is_not(None),
-                DELIVERY.c.quarantined_at.is_(None),
-            )
-            .limit(5000)
-        )
-        return self.run(delete(DELIVERY).where(DELIVERY.c.id.in_(old))).rowcount
+        is_over = DELIVERY.c.handled_at.is_not(None) & DELIVERY.c.quarantined_at.is_(None)
+        return self._delete(DELIVERY.c.id, DELIVERY.c.received_at < before, is_over, most=5000)
 
     def forget_posts(self, *, before: datetime) -> int:
         """Delete some posts that were sent and are older than that; return how many."""
-        old = select(POST.c.key).where(~UNSENT, POST.c.due_at < before).limit(MAX_ROWS_DELETED)
-        return self.run(delete(POST).where(POST.c.key.in_(old))).rowcount
+        return self._delete(POST.c.key, ~UNSENT, POST.c.due_at < before)
 
     def forget_bodies(self, *, before: datetime) -> int:
         """Empty the bodies of batches that were closed before then; nobody sends them again."""
@@ -135,45 +135,34 @@ class SqlRetention(SqlRepository):
         old = (BATCH.c.id <= self._head(BATCH), BATCH.c.closed_at < before, BATCH.c.state != "open")
         return self.run(delete(BATCH).where(*old, ~left)).rowcount
 
-    def forget_acts(self, *, before: datetime) -> int:
+    def forget_order_events(self, *, before: datetime) -> int:
         """Delete what orders said before then, and note since when causes are known."""
         old = delete(ORDER_EVENT).where(
             ORDER_EVENT.c.id <= self._head(ORDER_EVENT), ORDER_EVENT.c.at < before
         )
         count = self.run(old).rowcount
         if count:
-            self.tx.settings.set_setting(CAUSES_SINCE, before.isoformat())
+            self.tx.settings.set(CAUSES_SINCE, before.isoformat())
         return count
 
     def forget_findings(self, *, before: datetime) -> int:
         """Delete findings that were closed before then, unless a proposal is about them."""
         used = exists(select(PROPOSAL.c.id).where(PROPOSAL.c.finding_id == FINDING.c.id))
-        old = (
-            select(FINDING.c.id)
-            .where(CLOSED, FINDING.c.closed_at < before, ~used)
-            .limit(MAX_ROWS_DELETED)
-        )
-        return self.run(delete(FINDING).where(FINDING.c.id.in_(old))).rowcount
+        return self._delete(FINDING.c.id, CLOSED, FINDING.c.closed_at < before, ~used)
 
     def forget_proposals(self, *, before: datetime) -> int:
         """Delete proposals of before then that nobody has decided and nobody can decide."""
-        old = select(PROPOSAL.c.id).where(
-            PROPOSAL.c.opened_at < before,
-            PROPOSAL.c.state.in_(UNDECIDED),
-            PROPOSAL.c.receipt_id.is_(None),
-        )
-        return self.run(
-            delete(PROPOSAL).where(PROPOSAL.c.id.in_(old.limit(MAX_ROWS_DELETED)))
-        ).rowcount
+        is_over = PROPOSAL.c.state.in_(UNDECIDED) & PROPOSAL.c.receipt_id.is_(None)
+        return self._delete(PROPOSAL.c.id, PROPOSAL.c.opened_at < before, is_over)
 
-    def forget_notices(self, *, before: datetime) -> int:
+    def forget_notifications(self, *, before: datetime) -> int:
         """Delete notices of before then; of a face's, only what it has turned into posts."""
         old = (NOTIFICATION.c.id <= self._head(NOTIFICATION), NOTIFICATION.c.at < before)
         told = self.tx.posts.cursors().get("notices")
         heard = () if told is None else (NOTIFICATION.c.id <= told,)
         return self.run(delete(NOTIFICATION).where(*old, *heard)).rowcount
 
-    def forget_looks(self, *, before: datetime) -> int:
+    def forget_temporary_reports(self, *, before: datetime) -> int:
         """Delete preflights and looks of before then, unless something was decided on them."""
         return self._forget_reports(before, REPORT.c.kind.in_(TEMPORARY_KINDS))
 
@@ -191,12 +180,17 @@ class SqlRetention(SqlRepository):
 
     def _forget_reports(self, before: datetime, which: ColumnElement[bool]) -> int:
         used = exists(select(PROPOSAL.c.id).where(PROPOSAL.c.report_id == REPORT.c.id))
-        old = (
-            select(REPORT.c.id)
-            .where(which, REPORT.c.finished_at < before, ~used)
-            .limit(MAX_ROWS_DELETED)
-        )
-        return self.run(delete(REPORT).where(REPORT.c.id.in_(old))).rowcount
+        return self._delete(REPORT.c.id, which, REPORT.c.finished_at < before, ~used)
+
+    def _delete(
+        self,
+        key: Column[Any],
+        *old: ColumnElement[bool] | TextClause,
+        most: int = MAX_ROWS_DELETED,
+    ) -> int:
+        """Delete some of a table's rows; return how many."""
+        some = select(key).where(*old).limit(most)
+        return self.run(delete(key.table).where(key.in_(some))).rowcount
 
 
 # In this order: what others refer to goes after them.
@@ -204,12 +198,12 @@ RETENTION_PERIODS: tuple[tuple[timedelta, Callable[..., int]], ...] = (
     (WEEK, SqlRetention.forget_deliveries),
     (WEEK, SqlRetention.forget_bodies),
     (MONTHS, SqlRetention.forget_posts),
-    (MONTHS, SqlRetention.forget_notices),
+    (MONTHS, SqlRetention.forget_notifications),
     (MONTHS, SqlRetention.forget_proposals),
-    (WEEK + DAY, SqlRetention.forget_looks),
+    (WEEK + DAY, SqlRetention.forget_temporary_reports),
     (YEAR, SqlRetention.forget_adjustments),
     (YEAR, SqlRetention.forget_batches),
-    (YEAR, SqlRetention.forget_acts),
+    (YEAR, SqlRetention.forget_order_events),
     (YEAR, SqlRetention.forget_findings),
     (YEAR, SqlRetention.forget_reports),
 )

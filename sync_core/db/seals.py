@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import JSON, ColumnElement, Row, func, select, type_coerce, update
 
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import ADJUSTMENT, EFFECT, MOVEMENT, RECEIPT, SEAL
-from sync_core.domain.seals import FORMAT, Seal, SealedContent, SealedKind, Value
+from sync_core.domain.seals import FORMAT, Seal, SealedKind, Value
+from sync_core.stored import from_row
 
 # What is sealed, in this order: format 1.
 SEALED_COLUMNS: Mapping[SealedKind, tuple[ColumnElement[Any], ...]] = {
@@ -32,7 +33,7 @@ SEALED_COLUMNS: Mapping[SealedKind, tuple[ColumnElement[Any], ...]] = {
         )
     ),
     SealedKind.EFFECTS: tuple(
-        EFFECT.c[name]
+        EFFECT.c[name] if name != "facts" else type_coerce(EFFECT.c.facts, JSON)  # as it was stored
         for name in (
             *("id", "receipt_id", "proposal_id", "pool_id", "level_id", "moved", "shared"),
             *("facts", "at", "baseline"),
@@ -50,22 +51,17 @@ SEALED_NUMBERS = {kind: columns[0] for kind, columns in SEALED_COLUMNS.items()}
 
 
 class SqlSeals(SqlRepository):
-    """Seals of days."""
-
-    def last_seal(self) -> Seal | None:
-        """Return the newest seal, closed or not."""
+    def last(self) -> Seal | None:
         row = self.run(select(SEAL).order_by(SEAL.c.id.desc()).limit(1)).first()
-        return None if row is None else _seal(row)
+        return None if row is None else from_row(row, Seal)
 
-    def seals(self, *, after: int, limit: int) -> list[Seal]:
-        """Return seals in order, those after that number."""
+    def page(self, *, after: int, limit: int) -> list[Seal]:
         query = select(SEAL).where(SEAL.c.id > after).order_by(SEAL.c.id).limit(limit)
-        return [_seal(row) for row in self.run(query)]
+        return [from_row(row, Seal) for row in self.run(query)]
 
-    def open_seal(self, day: str, before: Seal | None, *, now: datetime) -> bool:
-        """Draw the line of a day's seal; False if there is one, or somebody was faster."""
+    def open(self, day: str, before: Seal | None, *, now: datetime) -> bool:
         lines = {
-            kind.value: int(self.run(select(func.coalesce(func.max(number), 0))).scalar_one())
+            kind: int(self.run(select(func.coalesce(func.max(number), 0))).scalar_one())
             for kind, number in SEALED_NUMBERS.items()
         }
         row = {
@@ -75,20 +71,18 @@ class SqlSeals(SqlRepository):
             "drawn_at": now,
             "lines": lines,
             "contents": {},
-            "open": [],
+            "open": (),
         }
         return self.insert_new(SEAL, [row]) == 1
 
     def sealed_rows(
         self, kind: SealedKind, *, after: int, upto: int, limit: int
     ) -> Sequence[tuple[Value, ...]]:
-        """Return rows as they are sealed, in order; the first value is the row's number."""
         number = SEALED_NUMBERS[kind]
         query = select(*SEALED_COLUMNS[kind]).where(number > after, number <= upto)
         return [_canonical_row(row) for row in self.run(query.order_by(number).limit(limit))]
 
     def sealed_adjustments(self, which: Iterable[int]) -> Sequence[tuple[Value, ...]]:
-        """Return adjustments as they are sealed, in order."""
         columns, number = (
             SEALED_COLUMNS[SealedKind.ADJUSTMENTS],
             SEALED_NUMBERS[SealedKind.ADJUSTMENTS],
@@ -99,16 +93,11 @@ class SqlSeals(SqlRepository):
             for row in self.run(select(*columns).where(number.in_(some)).order_by(number))
         ]
 
-    def close_seal(self, seal: Seal, *, now: datetime) -> bool:
-        """Keep what a seal has come to; False if it was closed already."""
-        contents = {
-            kind.value: {"rows": each.rows, "digest": each.digest}
-            for kind, each in seal.contents.items()
-        }
+    def close(self, seal: Seal, *, now: datetime) -> bool:
         closed = update(SEAL).where(SEAL.c.id == seal.id, SEAL.c.digest.is_(None))
         values = {
-            "contents": contents,
-            "open": list(seal.open),
+            "contents": seal.contents,
+            "open": seal.open,
             "oldest": seal.oldest,
             "digest": seal.digest,
             "closed_at": now,
@@ -121,22 +110,4 @@ def _canonical_row(row: Row[Any]) -> tuple[Value, ...]:
     return tuple(
         json.dumps(each, sort_keys=True, separators=(",", ":")) if isinstance(each, dict) else each
         for each in row
-    )
-
-
-def _seal(row: Row[Any]) -> Seal:
-    return Seal(
-        id=row.id,
-        day=row.day,
-        previous=row.previous,
-        format=row.format,
-        drawn_at=row.drawn_at,
-        lines={kind: int(row.lines[kind.value]) for kind in SealedKind},
-        contents={
-            SealedKind(kind): SealedContent(rows=each["rows"], digest=each["digest"])
-            for kind, each in row.contents.items()
-        },
-        open=tuple(row.open),
-        oldest=row.oldest,
-        digest=row.digest,
     )

@@ -11,41 +11,33 @@ ONE_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
 
 
 class SqlSettings(SqlRepository):
-    """Words that processes leave for each other."""
-
-    def setting(self, name: str) -> str | None:
-        """Return a word left by a process."""
+    def get(self, name: str) -> str | None:
         found: str | None = self.run(ONE_SETTING, {"name": name}).scalar_one_or_none()
         return found
 
     def compare_and_set(self, name: str, before: str | None, after: str) -> bool:
-        """Replace a word by another, if it still is what the caller believed."""
         if before is None:
             return self.insert_new(SETTING, [{"name": name, "value": after}]) == 1
         mine = update(SETTING).where(SETTING.c.name == name, SETTING.c.value == before)
         return self.run(mine.values(value=after)).rowcount == 1
 
-    def add_setting(self, name: str, value: str) -> str | None:
-        """Leave a word where there is none; return it, or None where there was one already."""
+    def add(self, name: str, value: str) -> str | None:
         return value if self.insert_new(SETTING, [{"name": name, "value": value}]) else None
 
-    def pop_setting(self, name: str) -> str | None:
-        """Take a word away; return it, or None where there was none."""
+    def pop(self, name: str) -> str | None:
         gone = delete(SETTING).where(SETTING.c.name == name).returning(SETTING.c.value)
         found: str | None = self.run(gone).scalar_one_or_none()
         return found
 
-    def set_setting(self, name: str, value: str | None) -> None:
-        """Leave a word, or take it away."""
+    def set(self, name: str, value: str | None) -> None:
         if value is None:
             self.run(delete(SETTING).where(SETTING.c.name == name))
         else:
             self.upsert(SETTING, [{"name": name, "value": value}])
 
     def take_leadership(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
-        """Take, or keep, a job that one process does at a time."""
         setting = f"lead:{name}"
-        held = self.setting(setting)
+        held = self.get(setting)
         if held is not None:
             ends, who = held.split(" ", 1)
             left = datetime.fromisoformat(ends) - now

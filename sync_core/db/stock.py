@@ -1,6 +1,5 @@
 """Pools, levels, movements: loaded whole, saved only where they changed."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ from sync_core.domain.values import (
     Pool,
     PoolId,
 )
+from sync_core.stored import to_json
 
 if TYPE_CHECKING:
     from sync_core.db.transaction import SqlTransaction
@@ -108,14 +108,11 @@ SAVE_LEVEL = _update(LEVEL, "suspended", *MUTABLE)
 
 
 class SqlStock(SqlRepository):
-    """Quantities: pools and their levels."""
-
     def __init__(self, tx: "SqlTransaction") -> None:
         super().__init__(tx)
         self._loaded: dict[PoolId, Pool] = {}
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
-        """Return pools by id, locked in the order of their ids."""
         found: dict[PoolId, Pool] = {}
         for some in chunks(sorted(set(wanted)), 500):
             rows = self.run(POOLS, {"some": some}).all()
@@ -141,14 +138,12 @@ class SqlStock(SqlRepository):
         return found
 
     def below_zero(self, store: Alias | None) -> list[PoolId]:
-        """Return the pools with a level of that store, or all, that have less than nothing."""
         mine = (LEVEL.c.pool_id == POOL.c.id) & (LEVEL.c.store == store)
         theirs = true() if store is None else select(LEVEL.c.id).where(mine).exists()
         low = select(POOL.c.id).where(OVERSOLD, theirs).order_by(POOL.c.id)
         return [PoolId(number) for number in self.run(low).scalars()]
 
     def units(self, store: Alias) -> int:
-        """Return how many units a store's pools have; a pool below zero has none."""
         query = select(func.sum(POOL.c.shared)).where(
             POOL.c.shared > 0,
             POOL.c.id.in_(select(LEVEL.c.pool_id).where(LEVEL.c.store == store)),
@@ -156,7 +151,6 @@ class SqlStock(SqlRepository):
         return int(self.run(query).scalar() or 0)
 
     def pools_by_key(self, level_keys: Iterable[LevelKey]) -> dict[LevelKey, Pool]:
-        """Return the pools that have a level there, locked."""
         by_spot: dict[LevelKey, PoolId] = {}
         keys = [(each.store, each.item, each.location) for each in set(level_keys)]
         where = tuple_(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
@@ -169,7 +163,6 @@ class SqlStock(SqlRepository):
         return {key: pools[pool] for key, pool in by_spot.items()}
 
     def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
-        """Return the pool of each level, locked."""
         by_level: dict[LevelId, PoolId] = {}
         for some in chunks(list(set(levels)), 500):
             rows = self.run(POOL_OF, {"some": some})
@@ -186,7 +179,6 @@ class SqlStock(SqlRepository):
         self.run(query.with_for_update()).all()
 
     def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
-        """Keep what has become of pools; who oversold one is named at once, if that is known."""
         outcomes = list(outcomes)
         last = {each.pool.id: each.pool for each in outcomes}  # the last word on each pool
         self._save_pools(list(last.values()))
@@ -236,12 +228,10 @@ class SqlStock(SqlRepository):
             self.run(insert(MOVEMENT), rows)
 
     def writable_pools(self, store: Alias, limit: int) -> list[PoolId]:
-        """Return pools with a level in that store that is due and may be written."""
         rows = self.run(WRITABLE, {"store": store, "most": limit})
         return [PoolId(row.pool_id) for row in rows]
 
     def level_keys(self, items: Mapping[Alias, Iterable[ItemId]]) -> dict[LevelKey, PoolId]:
-        """Return every spot of the pools that those items are in."""
         pairs = [(store, item) for store, some in items.items() for item in some]
         pools: set[int] = set()
         for some in chunks(pairs, 300):
@@ -259,7 +249,6 @@ class SqlStock(SqlRepository):
         return found
 
     def assign_pools(self, arrangement: PoolAssignment, *, now: datetime) -> None:
-        """Make new pools, and give levels to pools; the new ones are looked at."""
         if not (arrangement.new or arrangement.joining):
             return
         wanted = {"refresh_at": now, "refresh_since": now, "refresh_mark": 1}
@@ -283,9 +272,7 @@ class SqlStock(SqlRepository):
         for few in chunks(rows, 500):
             self.run(insert(LEVEL), list(few))
         if rows:
-            self.tx.settings.set_setting(
-                STOCK_COUNTS, json.dumps({"changed": now.isoformat(), "by": len(rows)})
-            )
+            self.tx.settings.set(STOCK_COUNTS, to_json({"changed": now, "by": len(rows)}))
         joined = {pool for pool, _ in arrangement.joining}
         for pool in sorted(joined):
             shared = select(POOL.c.shared).where(POOL.c.id == pool).scalar_subquery()
@@ -297,12 +284,11 @@ class SqlStock(SqlRepository):
     def set_buffer(
         self, pools: Sequence[PoolId] | None, units: int, stores: Sequence[Alias]
     ) -> int:
-        """Keep units back from stores, in some pools or in all and those to come."""
         theirs = LEVEL.c.store.in_(stores) & (LEVEL.c.buffer != units)
         parts = [theirs]
         if pools is None:
             for store in sorted(stores):
-                self.tx.settings.set_setting(f"{BUFFER_SETTING}:{store}", str(units))
+                self.tx.settings.set(f"{BUFFER_SETTING}:{store}", str(units))
         else:
             some = [LEVEL.c.pool_id.in_(few) for few in chunks(list(pools), 500)]
             parts = [theirs & each for each in some]

@@ -79,15 +79,11 @@ NIGHTS = "nights_since"  # the setting that says since when there are nights
 
 
 class SqlStoredTimes(SqlRepository):
-    """Times that are moved with the clock."""
-
     def time(self) -> datetime:
-        """Return what time it is where the database is: PostgreSQL's own clock."""
         found: datetime = self.run(select(func.clock_timestamp())).scalar_one()
         return found
 
-    def shift_times(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
-        """Move what was stored before the clock was set by `step`; `now`: since then."""
+    def shift(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
         before = now - step
         for column in map(_column, DUE):
             self._move_time(column, step, since=min(now, before))
@@ -95,13 +91,12 @@ class SqlStoredTimes(SqlRepository):
             self._move_time(column, step, since=min(now, before) - RECENT_FOR)
         self._age_keys(step, now, key_age_known=key_age_known)
         self._move_minutes(step)
-        self.clamp_times(now=now, among=(*RECENT, *PAST))
+        self.clamp(now=now, among=(*RECENT, *PAST))
         night = TABLES.tables["report"].c.night  # of a date that has not come: it may come yet
         tomorrow = (now + DAY).date().isoformat()
         self.run(update(night.table).where(night > tomorrow).values(night=None))
 
-    def clamp_times(self, *, now: datetime, among: Iterable[str] = CHECKED_AT_START) -> int:
-        """Have nothing wait longer than it ever should, or have happened later than now."""
+    def clamp(self, *, now: datetime, among: Iterable[str] = CHECKED_AT_START) -> int:
         count = self._pull_settings(now)
         for name, longest in DUE.items():
             if longest is not None:

@@ -18,22 +18,17 @@ ONE_STORE_STATE = STORE_STATES.where(STORE.c.alias == bindparam("alias"))
 
 
 class SqlStores(SqlRepository):
-    """Stores, and how far we are with each."""
-
-    def register_store(self, alias: Alias, domain: str, role: Role) -> None:
-        """Make a store of the settings known to the database."""
+    def register(self, alias: Alias, domain: str, role: Role) -> None:
         self.upsert(STORE, [{"alias": alias, "domain": domain, "role": role.value}])
         if role is Role.DESTINATION:
             self.insert_new(CONNECTION, [{"destination": alias, "mode": "off", "by": ""}])
         else:
             self.run(delete(CONNECTION).where(CONNECTION.c.destination == alias))
 
-    def store(self, alias: Alias) -> StoreState:
-        """Return what we know of a store."""
+    def get(self, alias: Alias) -> StoreState:
         return store_state(self.run(ONE_STORE_STATE, {"alias": alias}).one())
 
-    def stores(self) -> list[StoreState]:
-        """Return what we know of each store, the source first."""
+    def all(self) -> list[StoreState]:
         first = case((STORE.c.role == Role.SOURCE.value, 0), else_=1)
         query = STORE_STATES.order_by(first, STORE.c.alias)
         return [store_state(row) for row in self.run(query)]
@@ -42,18 +37,13 @@ class SqlStores(SqlRepository):
         """Return where each store is, by alias."""
         return {row.alias: row.domain for row in self.run(select(STORE.c.alias, STORE.c.domain))}
 
-    def lock_store(self, store: Alias) -> None:
-        """Let no other process trip the safety stop of this store meanwhile."""
+    def lock(self, store: Alias) -> None:
         self.run(select(STORE.c.alias).where(STORE.c.alias == store).with_for_update())
 
     def record_sent(self, store: Alias, *, now: datetime) -> None:
-        """Note that a batch leaves."""
         self.run(update(STORE).where(STORE.c.alias == store).values(last_sent_at=now))
 
-    def block_store(
-        self, store: Alias, why: str, *, now: datetime, write_refused: bool = False
-    ) -> None:
-        """Send nothing to a store until it is let go; tell people once."""
+    def block(self, store: Alias, why: str, *, now: datetime, write_refused: bool = False) -> None:
         since = func.coalesce(STORE.c.blocked_since, now)
         self.run(
             update(STORE)
@@ -66,8 +56,7 @@ class SqlStores(SqlRepository):
         )
         self.tx.notifications.notify([withheld], now=now)
 
-    def unblock_store(self, store: Alias, *, now: datetime, written: bool = False) -> None:
-        """Send to the store again; tell people that it is over."""
+    def unblock(self, store: Alias, *, now: datetime, written: bool = False) -> None:
         unblock_store = update(STORE).where(
             STORE.c.alias == store, STORE.c.blocked_since.is_not(None)
         )
@@ -79,7 +68,6 @@ class SqlStores(SqlRepository):
             )
 
     def save_shop_facts(self, store: Alias, facts: ShopFacts) -> None:
-        """Keep what a store says of itself, and its locations."""
         self.run(
             update(STORE)
             .where(STORE.c.alias == store)
@@ -99,25 +87,20 @@ class SqlStores(SqlRepository):
             self.upsert(LOCATION, rows)
 
     def set_caught_up(self, store: Alias, *, to: datetime) -> None:
-        """Note that every change before then has been looked at."""
         self.run(update(STORE).where(STORE.c.alias == store).values(caught_up_to=to))
 
     def lagging_locations(self, store: Alias) -> dict[LocationId, datetime]:
-        """Return the locations whose changes could not be listed, and since when."""
         query = select(LOCATION.c.location, LOCATION.c.behind_since).where(
             LOCATION.c.store == store, LOCATION.c.behind_since.is_not(None)
         )
         return {LocationId(row.location): row.behind_since for row in self.run(query)}
 
     def set_lagging(self, store: Alias, location: LocationId, since: datetime | None) -> None:
-        """Note since when the changes of a location could not be listed; None: they could."""
         here = (LOCATION.c.store == store) & (LOCATION.c.location == location)
         self.run(update(LOCATION).where(here).values(behind_since=since))
 
     def mark_catalogue_read(self, store: Alias, *, now: datetime) -> None:
-        """Note that a store's catalogue has been read whole."""
         self.run(update(STORE).where(STORE.c.alias == store).values(catalogue_at=now))
 
     def forget_catalogues(self) -> None:
-        """Have every store's catalogue read whole again."""
         self.run(update(STORE).values(catalogue_at=None))

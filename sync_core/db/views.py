@@ -1,23 +1,20 @@
 """What people are shown, read from the database."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import dropwhile
 from statistics import quantiles
 from typing import Any
 
+import msgspec
 from sqlalchemy import func, or_, select
 
 from sync_core.db.catalogue import has_barcode
-from sync_core.db.decisions import decisions_of
+from sync_core.db.history import history_of
 from sync_core.db.leases import INSTANCE
-from sync_core.db.proposal_rows import last_audit_of
 from sync_core.db.repository import SqlRepository
 from sync_core.db.stock import STOCK_COUNTS
 from sync_core.db.tables import (
     ADJUSTMENT,
-    BASELINE,
     BATCH,
     DELIVERY,
     DUE,
@@ -35,14 +32,13 @@ from sync_core.db.tables import (
     UNAGREED,
     VARIANT,
 )
-from sync_core.domain.admin_pages import order_page, product_page
-from sync_core.domain.causes import ORDER_NOT_KEPT, explain
+from sync_core.domain.admin_pages import product_page
 from sync_core.domain.leases import INSTANCE_CHARS
 from sync_core.domain.oversell import PRESOLD, below_zero_kind
 from sync_core.domain.quantities import outstanding, target_of
-from sync_core.domain.values import Alias, Mode, Pool, PoolId, Role
-from sync_core.domain.views import HistoryEntry, LevelView, Overview, PoolView, StoreView
-from sync_core.domain.webhook_events import OrderEvent
+from sync_core.domain.values import Alias, Level, Mode, Pool, PoolId, Role
+from sync_core.domain.views import BooksView, HistoryEntry, LevelView, Overview, PoolView, StoreView
+from sync_core.stored import from_json, to_json
 
 PAUSED = "paused"
 AUDITED = "audited"
@@ -50,23 +46,19 @@ COUNTS_LIVE_FOR = timedelta(minutes=10)
 NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
 SERVING = "serving"
 NAMELESS = ("", "", "")
-GAPS = {
-    "foreign": "numbers taken as they were, since another Tipo may have written",
-    "older": "numbers taken as they were, since this database was older",
-}
 MAX_SEARCH_HITS = 50
-ENTRY_ORDER = ("movement", "decision", "adjustment", "gap")  # of what happened in the same moment
+
+
+class StockCounts(msgspec.Struct, frozen=True):
+    """How many pools and levels there were, as a setting keeps it."""
+
+    at: datetime | None = None  # None: they have changed since
+    pools: int = 0
+    levels: dict[Alias, int] = {}
 
 
 class SqlViews(SqlRepository):
-    """What people are shown of stores, pools and their history."""
-
     def overview(self, *, now: datetime) -> Overview:
-        """Return everything at a glance.
-
-        How many pools and levels there are is counted every few minutes, and when they change.
-        What is open, due, below zero … is counted now, by indexes that hold nothing else.
-        """
         counted = self._counted(now)
         unagreed, below = (
             int(self.run(select(func.count()).select_from(POOL).where(each)).scalar_one())
@@ -77,44 +69,45 @@ class SqlViews(SqlRepository):
         first = select(DELIVERY.c.received_at).where(waiting).order_by(DELIVERY.c.id).limit(1)
         standing = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
         kinds = {row[0]: row[1] for row in self.run(standing.group_by(FINDING.c.kind))}
-        serving = self.tx.settings.setting(SERVING)
+        serving = self.tx.settings.get(SERVING)
+        audited = self.tx.settings.get(AUDITED)
         return Overview(
-            stores=self._store_views(counted["levels"], now),
-            pools=counted["pools"],
-            agreed=max(0, counted["pools"] - unagreed),
+            stores=self._store_views(counted.levels, now),
+            pools=counted.pools,
+            agreed=max(0, counted.pools - unagreed),
             differing=kinds.get("differs", 0),
             oversold=max(0, below - kinds.get(PRESOLD, 0)),
             findings=sum(n for kind, n in kinds.items() if kind != PRESOLD),
             unhandled=int(unhandled.scalar_one()),
             oldest_unhandled_at=self.run(first).scalar(),
-            paused=self.tx.settings.setting(PAUSED),
+            paused=self.tx.settings.get(PAUSED),
             serving_at=None if serving is None else datetime.fromisoformat(serving),
-            breakers=tuple(self.tx.breaker.breakers()),
-            books=last_audit_of(self.tx.settings.setting(AUDITED)),
-            instance=(self.tx.settings.setting(INSTANCE) or "")[-INSTANCE_CHARS:],
+            breakers=tuple(self.tx.breaker.all()),
+            books=None if audited is None else from_json(audited, BooksView),
+            instance=(self.tx.settings.get(INSTANCE) or "")[-INSTANCE_CHARS:],
         )
 
-    def _counted(self, now: datetime) -> dict[str, Any]:
+    def _counted(self, now: datetime) -> "StockCounts":
         """Return how many pools and levels there are, as counted a few minutes ago at most."""
-        kept = json.loads(self.tx.settings.setting(STOCK_COUNTS) or "{}")
-        age = now - datetime.fromisoformat(kept["at"]) if "at" in kept else COUNTS_LIVE_FOR
+        kept = from_json(self.tx.settings.get(STOCK_COUNTS) or "{}", StockCounts)
+        age = COUNTS_LIVE_FOR if kept.at is None else now - kept.at
         is_fresh = timedelta(0) <= age < COUNTS_LIVE_FOR
         return kept if is_fresh else self.count_stock(now=now)
 
-    def count_stock(self, *, now: datetime) -> dict[str, Any]:
+    def count_stock(self, *, now: datetime) -> "StockCounts":
         """Count all pools and levels, and keep it for whoever asks at a glance."""
-        before = self.tx.settings.setting(STOCK_COUNTS)
+        before = self.tx.settings.get(STOCK_COUNTS)
         pools = self.run(select(func.count()).select_from(POOL)).scalar_one()
         by_store = select(LEVEL.c.store, func.count()).group_by(LEVEL.c.store)
         levels = {row[0]: row[1] for row in self.run(by_store)}
-        counted = {"at": now.isoformat(), "pools": pools, "levels": levels}
+        counted = StockCounts(at=now, pools=pools, levels=levels)
         if pools:  # else they are about to come, and none are quickly counted
             self.tx.settings.compare_and_set(
-                STOCK_COUNTS, before, json.dumps(counted)
+                STOCK_COUNTS, before, to_json(counted)
             )  # not if there are new ones meanwhile
         return counted
 
-    def _store_views(self, levels: Mapping[str, int], now: datetime) -> tuple[StoreView, ...]:
+    def _store_views(self, levels: Mapping[Alias, int], now: datetime) -> tuple[StoreView, ...]:
         being_written = (
             select(LEVEL.c.store, func.count())
             .join(ADJUSTMENT, ADJUSTMENT.c.level_id == LEVEL.c.id)
@@ -123,8 +116,8 @@ class SqlViews(SqlRepository):
         )
         opened = {row[0]: row[1] for row in self.run(being_written)}
         views = []
-        leases = self.tx.leases.leases()
-        for state in self.tx.stores.stores():
+        leases = self.tx.leases.all()
+        for state in self.tx.stores.all():
             is_followed = state.role is Role.SOURCE or state.mode is not Mode.OFF
             refreshes = self._count_levels(state.alias, REFRESH_DUE, NOT_SUSPENDED)
             total = levels.get(state.alias, 0)
@@ -143,7 +136,7 @@ class SqlViews(SqlRepository):
                     open=opened.get(state.alias, 0),
                     last_delivery_at=state.last_delivery_at,
                     blocked_why=state.blocked_why,
-                    lease=leases.get(state.alias) or self.tx.leases.lease(state.alias),
+                    lease=leases.get(state.alias) or self.tx.leases.of(state.alias),
                     seconds_p50=p50,
                     seconds_p95=p95,
                 )
@@ -175,7 +168,6 @@ class SqlViews(SqlRepository):
         return cuts[9], cuts[18]
 
     def find_pools(self, words: str, *, limit: int = MAX_SEARCH_HITS) -> list[PoolId]:
-        """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
         words = " ".join(words.split())
         exact = or_(
             func.lower(VARIANT.c.handle) == words.lower(),
@@ -201,7 +193,6 @@ class SqlViews(SqlRepository):
         return [PoolId(row[0]) for row in self.run(query)]
 
     def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
-        """Return pools for people, in the order asked for."""
         pools = self.tx.stock.pools(wanted)
         group_of = {
             row.id: row.name
@@ -222,7 +213,7 @@ class SqlViews(SqlRepository):
         names = self._names(wanted)
         opened = self._open_deltas(wanted)
         return [
-            self._pool_view(pools[each], group_of[each], moved.get(each), names, opened)
+            _pool_view(pools[each], group_of[each], moved.get(each), names, opened)
             for each in wanted
             if each in pools
         ]
@@ -254,136 +245,58 @@ class SqlViews(SqlRepository):
         )
         return {row.level_id: row.delta for row in self.run(query)}
 
-    def _pool_view(
-        self,
-        pool: Pool,
-        location_group: str,
-        moved_at: datetime | None,
-        names: dict[int, tuple[str, str, str]],
-        opened: dict[int, int],
-    ) -> PoolView:
-        levels = tuple(
-            LevelView(
-                id=each.id,
-                store=each.key.store,
-                item=each.key.item,
-                location=each.key.location,
-                location_group=location_group,
-                mode=each.mode,
-                book=each.book,
-                shows=None,
-                outstanding=outstanding(each, pool.shared),
-                baselined=each.baselined,
-                suspended=each.suspended,
-                open_delta=opened.get(each.id),
-                awaits_refresh=each.awaits_refresh,
-                sku=names.get(each.id, NAMELESS)[1],
-                page=names.get(each.id, NAMELESS)[2],
-                pack=each.pack,
-                expected=None if pool.shared is None else target_of(each, pool.shared),
-            )
-            for each in sorted(pool.levels, key=lambda level: level.role is not Role.SOURCE)
-        )
-        handle = next((names[each.id][0] for each in levels if each.id in names), "")
-        return PoolView(
-            id=pool.id,
-            title=pool.title,
-            handle=handle,
-            location_group=location_group,
-            shared=pool.shared,
-            presold=below_zero_kind(pool) == PRESOLD,
-            moved_at=moved_at,
-            levels=levels,
-        )
-
     def history(self, pool: PoolId, *, limit: int) -> list[HistoryEntry]:
-        """Return the latest lines of a pool's history, oldest first."""
-        moves = self.run(
-            select(MOVEMENT, LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
-            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
-            .where(MOVEMENT.c.pool_id == pool)
-            .order_by(MOVEMENT.c.id.desc())
-            .limit(limit)
-        ).all()
-        order_events = self.tx.order_events.order_events_of_pool(
-            pool, [row.seen_at or row.at for row in moves]
-        )
-        since = self.tx.order_events.causes_since()
-        domains = self.tx.stores.domains()
-        entries = [self._moved(row, order_events, since, domains) for row in reversed(moves)]
-        writes = self.run(
-            select(ADJUSTMENT, LEVEL.c.store)
-            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
-            .where(LEVEL.c.pool_id == pool, ADJUSTMENT.c.state != "replaced")
-            .order_by(ADJUSTMENT.c.id.desc())
-            .limit(limit)
-        )
-        for row in writes:
-            took = None if row.closed_at is None else (row.closed_at - row.planned_at)
-            entries.append(
-                HistoryEntry(
-                    at=row.closed_at or row.planned_at,
-                    store=Alias(row.store),
-                    kind="adjustment",
-                    delta=row.delta,
-                    shared=None,
-                    state=row.state,
-                    cause=row.why or "",
-                    seconds=None if took is None else took.total_seconds(),
-                    ref=row.id,
-                )
-            )
-        entries += decisions_of(self, pool, limit=limit)
-        entries += self._gaps(pool, limit)
-        entries.sort(key=lambda each: (each.at, ENTRY_ORDER.index(each.kind)))
-        begun = dropwhile(lambda each: each.kind == "gap", entries)  # before that it was not there
-        return list(begun)[-limit:]
+        return history_of(self.tx, pool, limit=limit)
 
-    def _gaps(self, pool: PoolId, limit: int) -> list[HistoryEntry]:
-        """Return when numbers of a pool's stores were taken as they were."""
-        theirs = select(LEVEL.c.store).where(LEVEL.c.pool_id == pool)
-        query = (
-            select(BASELINE)
-            .where(or_(BASELINE.c.store.is_(None), BASELINE.c.store.in_(theirs)))
-            .order_by(BASELINE.c.id.desc())
-            .limit(limit)
-        )
-        return [
-            HistoryEntry(
-                at=row.at,
-                store=Alias(row.store or ""),
-                kind="gap",
-                delta=0,
-                shared=None,
-                state=row.reason,
-                cause=f"{row.by}: {GAPS[row.reason]}",
-                ref=row.id,
-            )
-            for row in self.run(query)
-        ]
 
-    def _moved(
-        self,
-        row: Any,
-        order_events: dict[str, list[OrderEvent]],
-        since: datetime,
-        domains: Mapping[str, str],
-    ) -> HistoryEntry:
-        """Return a movement as a line, and use up the acts that explain it."""
-        theirs = order_events[row.store]
-        cause, used = explain(row.delta, row.seen_at or row.at, theirs)
-        if not used and row.at < since:
-            cause = ORDER_NOT_KEPT
-        for each in used:
-            theirs.remove(each)
-        return HistoryEntry(
-            at=row.at,
-            store=Alias(row.store),
-            kind="movement",
-            delta=row.delta,
-            shared=row.shared,
-            state="counted" if row.counted else "not counted",
-            cause=cause,
-            ref=row.id,
-            page=order_page(domains[row.store], used[0].order_id) if len(used) == 1 else "",
-        )
+def _pool_view(
+    pool: Pool,
+    location_group: str,
+    moved_at: datetime | None,
+    names: Mapping[int, tuple[str, str, str]],
+    opened: Mapping[int, int],
+) -> PoolView:
+    """Return a pool for people, the source's level first."""
+    levels = tuple(
+        _level_view(each, pool, location_group, names.get(each.id, NAMELESS), opened.get(each.id))
+        for each in sorted(pool.levels, key=lambda level: level.role is not Role.SOURCE)
+    )
+    return PoolView(
+        id=pool.id,
+        title=pool.title,
+        handle=next((names[each.id][0] for each in levels if each.id in names), ""),
+        location_group=location_group,
+        shared=pool.shared,
+        presold=below_zero_kind(pool) == PRESOLD,
+        moved_at=moved_at,
+        levels=levels,
+    )
+
+
+def _level_view(
+    level: Level,
+    pool: Pool,
+    location_group: str,
+    names: tuple[str, str, str],
+    open_delta: int | None,
+) -> LevelView:
+    _, sku, page = names
+    return LevelView(
+        id=level.id,
+        store=level.key.store,
+        item=level.key.item,
+        location=level.key.location,
+        location_group=location_group,
+        mode=level.mode,
+        book=level.book,
+        shows=None,
+        outstanding=outstanding(level, pool.shared),
+        baselined=level.baselined,
+        suspended=level.suspended,
+        open_delta=open_delta,
+        awaits_refresh=level.awaits_refresh,
+        sku=sku,
+        page=page,
+        pack=level.pack,
+        expected=None if pool.shared is None else target_of(level, pool.shared),
+    )

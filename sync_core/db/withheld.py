@@ -32,22 +32,17 @@ WAITING_SINCE = (
 
 
 class SqlWithheld(SqlRepository):
-    """Movements that wait to be explained, or that a circuit breaker keeps from other stores."""
-
     def unexplained_since(self, stores: Iterable[Alias]) -> dict[Alias, datetime]:
-        """Return since when something of a store waits to be explained."""
         names = {waiting_subject(store): store for store in stores}
         rows = self.run(WAITING_SINCE, {"breakers": list(names)})
         return {names[breaker]: at for breaker, at in rows}
 
-    def withheld(self, breaker: str) -> list[WithheldMovement]:
-        """Return what a safety stop holds, or what waits, oldest first."""
-        return [_withheld_movement(row) for row in self.run(WITHHELD_BY, {"breaker": breaker})]
+    def by(self, breaker: str) -> list[WithheldMovement]:
+        return _withheld_movements(self.run(WITHHELD_BY, {"breaker": breaker}))
 
-    def withheld_of(
+    def of_variants(
         self, breakers: Sequence[str], store: Alias, variants: Iterable[int]
     ) -> list[WithheldMovement]:
-        """Return what these hold of some variants."""
         query = (
             select(WITHHELD)
             .join(LEVEL, LEVEL.c.id == WITHHELD.c.level_id)
@@ -55,14 +50,12 @@ class SqlWithheld(SqlRepository):
             .where(WITHHELD.c.breaker.in_(breakers), NOT_RELEASED, VARIANT.c.store == store)
             .order_by(WITHHELD.c.id)
         )
-        return [
-            _withheld_movement(row)
-            for some in chunks(sorted(variants), 500)
-            for row in self.run(query.where(VARIANT.c.variant_id.in_(some)))
-        ]
+        found: list[WithheldMovement] = []
+        for some in chunks(sorted(variants), 500):
+            found += _withheld_movements(self.run(query.where(VARIANT.c.variant_id.in_(some))))
+        return found
 
     def parts(self, breaker: str, pools: Iterable[PoolId]) -> dict[PoolId, list[WithheldMovement]]:
-        """Return what of pools is part of a safety stop, or waits, oldest first."""
         query = (
             select(WITHHELD)
             .where(WITHHELD.c.breaker == breaker, NOT_RELEASED)
@@ -70,8 +63,8 @@ class SqlWithheld(SqlRepository):
         )
         found: dict[PoolId, list[WithheldMovement]] = {}
         for some in chunks(sorted(set(pools)), 500):
-            for row in self.run(query.where(WITHHELD.c.pool_id.in_(some))):
-                found.setdefault(PoolId(row.pool_id), []).append(_withheld_movement(row))
+            for each in _withheld_movements(self.run(query.where(WITHHELD.c.pool_id.in_(some)))):
+                found.setdefault(each.pool, []).append(each)
         return found
 
     def withhold(
@@ -81,7 +74,6 @@ class SqlWithheld(SqlRepository):
         *,
         now: datetime,
     ) -> None:
-        """Note what is part of a safety stop, or waits, and from whom it is kept."""
         rows = [
             {
                 "breaker": breaker,
@@ -89,9 +81,7 @@ class SqlWithheld(SqlRepository):
                 "level_id": each.level,
                 "movement_id": each.id,
                 "delta": each.counted - each.sold,
-                "withheld_from": {
-                    str(level): level_baseline for level, level_baseline in kept.items()
-                },
+                "withheld_from": kept,
                 "at": now,
             }
             for each, kept in moves
@@ -100,7 +90,6 @@ class SqlWithheld(SqlRepository):
             self.run(insert(WITHHELD), rows)
 
     def take_over(self, breaker: str, waits: Iterable[int]) -> None:
-        """Let a safety stop hold what has waited."""
         for some in chunks(list(waits), 500):
             self.run(
                 update(WITHHELD)
@@ -108,8 +97,7 @@ class SqlWithheld(SqlRepository):
                 .values(breaker=breaker)
             )
 
-    def release_withheld(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
-        """Pass on some of what waits or is held, as if nobody had ever stopped it."""
+    def release(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
         passed: set[int] = set()
         self.tx.stock.pools({each.pool for each in holds})
         for some in chunks([each.id for each in holds], 500):
@@ -121,8 +109,7 @@ class SqlWithheld(SqlRepository):
             passed.update(self.run(gone).scalars())
         self.apply_to_pools([each for each in holds if each.id in passed], release, now=now)
 
-    def reduce_withheld(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
-        """Pass on a part of what waits or is held: `delta` of it is left."""
+    def reduce(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
         ours = (WITHHELD.c.id == hold.id) & (WITHHELD.c.delta == hold.delta) & NOT_RELEASED
         if self.run(update(WITHHELD).where(ours).values(delta=delta)).rowcount:
             self.apply_to_pools([replace(hold, delta=hold.delta - delta)], release, now=now)
@@ -142,18 +129,19 @@ class SqlWithheld(SqlRepository):
         self.tx.stock.save_outcomes(outcomes, now=now)
 
 
-def _withheld_movement(row: Row[Any]) -> WithheldMovement:
-    """Return what a row holds."""
-    return WithheldMovement(
-        id=row.id,
-        breaker=row.breaker,
-        pool=PoolId(row.pool_id),
-        level=LevelId(row.level_id),
-        movement=row.movement_id,
-        delta=row.delta,
-        withheld_from={
-            LevelId(int(level)): level_baseline
-            for level, level_baseline in row.withheld_from.items()
-        },
-        at=row.at,
-    )
+def _withheld_movements(rows: Iterable[Row[Any]]) -> list[WithheldMovement]:
+    """Return what rows hold; one of which nobody can say from whom it is kept stays kept."""
+    return [
+        WithheldMovement(
+            id=row.id,
+            breaker=row.breaker,
+            pool=PoolId(row.pool_id),
+            level=LevelId(row.level_id),
+            movement=row.movement_id,
+            delta=row.delta,
+            withheld_from=row.withheld_from,
+            at=row.at,
+        )
+        for row in rows
+        if row.withheld_from is not None
+    ]

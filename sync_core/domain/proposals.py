@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sync_core.domain.values import Alias
+from sync_core.domain.values import Alias, LevelId, Mode
 from sync_core.errors import IllegalStep
 
 FIX_OPEN_FOR = timedelta(hours=26)  # a fix that no newer report replaces
@@ -106,6 +106,20 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionResult:
+    """What came of one proposal that was decided, or what it still waits for."""
+
+    done: bool = False
+    why: str = ""  # why nothing, or not all, was done
+    moved: int = 0
+    pools: int = 0  # products that a safety stop was about
+    writes: tuple[Write, ...] = ()
+    again: LevelId | None = None  # its numbers moved: a fresh proposal is wanted
+    waits: str = ""  # what it waits for
+    since: datetime | None = None  # when it was first tried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """Something that Tipo proposes, and what became of it."""
 
@@ -127,7 +141,7 @@ class Proposal:
     by: Person | None = None
     decided_at: datetime | None = None
     receipt: int | None = None
-    result: dict[str, object] | None = None  # what was done, or why nothing was
+    result: DecisionResult | None = None
 
     def step(self, state: ProposalState) -> "Proposal":
         """Return the proposal one step on.
@@ -245,6 +259,30 @@ class Worst:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Somebody who is told what came of a report."""
+
+    by: str
+    reply: str  # where; empty: in person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFacts:
+    """What a report was asked for with, and what is known of it by now."""
+
+    askers: tuple[Asker, ...] = ()  # of a check
+    operations: dict[Alias, str] = field(default_factory=dict)  # exports that were begun
+    stores: tuple[Alias, ...] = ()  # of an initial comparison
+    mode: Mode | None = None  # of a preflight, from here on: the one that somebody wants
+    source: Alias | None = None
+    alias: Alias | None = None  # None: of every destination
+    before: dict[Alias, Mode] = field(default_factory=dict)
+    person: Person | None = None
+    reply: str = ""
+    proposal: str | None = None  # the token of its question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A comparison of the stores, or what stands without one."""
 
@@ -253,7 +291,7 @@ class Report:
     kind: ReportKind
     state: ReportState
     by: str  # who asked; empty for a night
-    facts: dict[str, object] = field(default_factory=dict)  # mode and alias of a preflight …
+    facts: ReportFacts = field(default_factory=ReportFacts)
     progress: dict[str, str] = field(default_factory=dict)  # by store, in words
     summary: dict[str, object] = field(default_factory=dict)  # counts: compared, differing, units …
     worst: tuple[Worst, ...] = ()

@@ -18,7 +18,8 @@ class AuditRepository(Protocol):
         """Return what is recorded of pools, not locked: each law of each is of one moment."""
 
     def close_orphaned(self, pool: PoolId, *, now: datetime) -> None:
-        """Close adjustments of a pool that nobody will settle, and open none of its levels else.
+        """Close adjustments that nobody will settle; what is open then is what levels say.
 
-        For a pool whose numbers are about to be taken as they are.
+        For a pool whose numbers are about to be taken as they are: whether they were written or
+        not, what is read now contains it.
         """

@@ -41,19 +41,27 @@ class BatchRepository(Protocol):
     ) -> int:
         """Keep a batch and its adjustments (level, delta, level_baseline); return its id."""
 
-    def lease_batch(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
-        """Take the next open batch for sending, and note that it may be executed from now on."""
+    def lease(self, store: Alias, *, now: datetime, until: datetime) -> Batch | None:
+        """Take the next open batch for sending, and note that it may be executed from now on.
 
-    def next_batch_at(self, store: Alias) -> datetime | None:
+        The note is committed before the request leaves: a process may die right after it. What
+        the batch says of its first sending is what was known before.
+        """
+
+    def next_at(self, store: Alias) -> datetime | None:
         """Return from when on an open batch may be claimed; None when none is open."""
 
-    def release_batch(self, batch: Batch, *, until: datetime, executed: bool) -> None:
-        """Give a claimed batch back; `executed`: whether the store may have executed it."""
+    def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:
+        """Give a claimed batch back, to be claimed again from then on.
 
-    def release_batches(self, store: Alias) -> None:
+        `executed`: whether the store may have executed this sending. If it certainly has not, the
+        batch is as it was before: never sent, or sent when it was doubtful for the first time.
+        """
+
+    def release_all(self, store: Alias) -> None:
         """Let every open batch of a store be claimed again at once."""
 
-    def close_batch(
+    def close(
         self, batch: int, state: str, *, now: datetime, written_at: datetime | None = None
     ) -> list[Adjustment]:
         """Close an open batch; return its open adjustments by row, none if it was not open."""

@@ -43,7 +43,7 @@ WebhookParser = Callable[[Alias, str, bytes], WebhookEvent]
 class DeliveryRepository(Protocol):
     """What stores told us: kept once, handled once."""
 
-    def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+    def save(self, deliveries: Sequence[Delivery]) -> None:
         """Keep deliveries that are not known yet."""
 
     def unhandled(self, limit: int, *, only: Sequence[int] | None = None) -> list[Delivery]:
@@ -58,12 +58,12 @@ class DeliveryRepository(Protocol):
     def quarantine(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
         """Keep an unhandled delivery out of the way; return its store, None if it was handled."""
 
-    def quarantined_deliveries(
+    def quarantined(
         self, store: Alias | None = None, *, limit: int = 1000
     ) -> tuple[int, list[QuarantinedDelivery]]:
         """Return how many are quarantined and not handled since, and the oldest of them."""
 
-    def retry_deliveries(self, deliveries: Iterable[int] | None) -> list[int]:
+    def retry(self, deliveries: Iterable[int] | None) -> list[int]:
         """Have what was quarantined handled again, all or some of it; return which."""
 
     def oldest_unhandled(self) -> datetime | None:

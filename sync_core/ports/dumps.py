@@ -18,8 +18,8 @@ VariantDumpRow = tuple[str, int, str, str, str, str]
 class DumpRepository(Protocol):
     """Whole tables, given away some rows at a time."""
 
-    def levels_dump(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
+    def levels(self, *, after: int, limit: int) -> Sequence[LevelDumpRow]:
         """Return the levels whose number is greater, in order."""
 
-    def variants_dump(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantDumpRow]:
+    def variants(self, *, after: tuple[str, int], limit: int) -> Sequence[VariantDumpRow]:
         """Return the variants behind that store and item, in order."""

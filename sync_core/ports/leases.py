@@ -22,22 +22,29 @@ class LeaseRepository(Protocol):
     def end_renewal(self, store: Alias, token: str) -> None:
         """Note that the store has taken a renewal: it holds no earlier one any more."""
 
-    def leases(self) -> dict[Alias, LeaseView]:
+    def all(self) -> dict[Alias, LeaseView]:
         """Return what is known of each store's lease."""
 
-    def lease(self, store: Alias) -> LeaseView:
+    def of(self, store: Alias) -> LeaseView:
         """Return what is known of a store's lease."""
 
-    def note_lease(
+    def note(
         self, store: Alias, state: LeaseState, found: LeaseMark | None, *, weak: bool, now: datetime
     ) -> bool:
         """Note what a store's mark means. False: nothing new, or somebody takes over."""
 
     def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
-        """Let whoever serves take a store over; False if nobody is in our way there."""
+        """Let whoever serves take a store over; False if nobody is in our way there.
+
+        A database that is older is so for every store: all that say so are taken over with it. And
+        whoever takes the source over writes alone: with it goes all that another Tipo has.
+        """
 
     def lose_takeover(self, store: Alias) -> None:
         """Note that somebody else has taken over since: what we find there counts again."""
 
     def end_takeover(self, store: Alias, *, now: datetime) -> LeaseView | None:
-        """Note that a store may be written to after its baseline; return what has ended, once."""
+        """Note that a store may be written to after its baseline; return what has ended, once.
+
+        Where the database was older, it ends when every store that said so has got that far.
+        """

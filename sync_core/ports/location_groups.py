@@ -12,14 +12,14 @@ class LocationGroupRepository(Protocol):
     def unmapped_locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store that belong to no group."""
 
-    def location_groups(self) -> LocationGroups:
+    def all(self) -> LocationGroups:
         """Return the location map."""
 
-    def lock_location_groups(self) -> None:
+    def lock(self) -> None:
         """Let nobody else change the location map meanwhile: it is read and written as a whole."""
 
-    def save_location_groups(self, location_groups: LocationGroups) -> None:
-        """Keep the location map."""
+    def save(self, location_groups: LocationGroups) -> None:
+        """Keep the location map: places that have no id yet are new, and some have new names."""
 
     def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store."""

@@ -12,25 +12,25 @@ from sync_core.domain.views import HourlyMovement, MovementView
 class MovementRepository(Protocol):
     """What moved."""
 
-    def movements_since(
+    def since(
         self, store: Alias, *, since: datetime, limits: BreakerLimits
     ) -> list[CountedMovement]:
         """Return the movements of a store since then."""
 
-    def level_movements(
+    def of_levels(
         self, levels: Iterable[LevelId], *, since: datetime, limits: BreakerLimits
     ) -> list[CountedMovement]:
         """Return the movements of some levels since then."""
 
-    def pool_movements(
+    def of_pools(
         self, pools: Iterable[PoolId], *, since: datetime, limits: BreakerLimits
     ) -> list[CountedMovement]:
         """Return the movements of some pools since then, in whatever store."""
 
-    def movements_after(self, *, after: int, limit: int) -> list[MovementView]:
+    def page(self, *, after: int, limit: int) -> list[MovementView]:
         """Return movements in order, those after that number, each with its cause."""
 
-    def last_movement(self) -> int:
+    def last(self) -> int:
         """Return the number of the newest movement; 0 while there is none."""
 
     def hours(self, *, now: datetime, count: int) -> list[HourlyMovement]:

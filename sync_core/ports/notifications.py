@@ -17,5 +17,5 @@ class NotificationRepository(Protocol):
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
         """Keep events: one notification each, and the finding that it opens, changes or closes."""
 
-    def notifications(self, *, after: int, limit: int = 100) -> list[Notification]:
+    def page(self, *, after: int, limit: int = 100) -> list[Notification]:
         """Return notification in order, those after that number."""

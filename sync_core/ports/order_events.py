@@ -11,13 +11,13 @@ from sync_core.domain.webhook_events import OrderEvent
 class OrderEventRepository(Protocol):
     """What orders and refunds say, and what that explains."""
 
-    def order_events_of(
+    def of_levels(
         self, levels: Sequence[LevelId], *, since: datetime
     ) -> dict[LevelId, list[OrderEvent]]:
         """Return what stores told of the variants of levels since then."""
 
-    def save_order_events(self, order_events: Iterable[OrderEvent]) -> None:
-        """Keep what orders and refunds say."""
+    def save(self, order_events: Iterable[OrderEvent]) -> None:
+        """Keep what orders and refunds say, each line once."""
 
     def add_oversold_orders(self, *, now: datetime) -> None:
         """Put the orders that oversold a product into its finding, once they are known."""

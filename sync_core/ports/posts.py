@@ -13,18 +13,18 @@ class PostRepository(Protocol):
     def cursors(self) -> dict[str, int]:
         """Return how far each stream has been turned into posts."""
 
-    def posts(self, keys: Iterable[str]) -> dict[str, Post]:
+    def by_key(self, keys: Iterable[str]) -> dict[str, Post]:
         """Return posts by key."""
 
-    def post_at(self, channel: str, ts: str) -> Post | None:
+    def at(self, channel: str, ts: str) -> Post | None:
         """Return the post that is that message of a channel."""
 
-    def save_posts(
+    def save(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:
         """Keep posts and move the cursors, if both are what the caller believed."""
 
-    def unsent_posts(self, *, now: datetime, limit: int) -> list[Post]:
+    def unsent(self, *, now: datetime, limit: int) -> list[Post]:
         """Return due posts whose last version nobody has sent, the oldest first."""
 
     def sent(self, key: str, version: int, ts: str, channel: str) -> None:

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sync_core.domain.proposals import Choice, Option, Person, Proposal, ProposalKind
+from sync_core.domain.proposals import (
+    Choice,
+    DecisionResult,
+    Option,
+    Person,
+    Proposal,
+    ProposalKind,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +71,10 @@ class ProposalRepository(Protocol):
     def outdate(self, findings: Iterable[int]) -> int:
         """Close the open proposals about these findings; return how many."""
 
-    def expire_proposals(self, *, now: datetime) -> int:
+    def expire(self, *, now: datetime) -> int:
         """Close the open proposals whose time is over; return how many."""
 
-    def proposals(
+    def of_report(
         self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
         """Return how many proposals a report has, and some: safe ones first.
@@ -75,19 +82,19 @@ class ProposalRepository(Protocol):
         A look at what is open (`DRIFT`) holds none: it has what was open when it was made.
         """
 
-    def proposal(self, token: str) -> Proposal | None:
+    def by_token(self, token: str) -> Proposal | None:
         """Return the proposal whose button carries that token."""
 
-    def proposal_by_id(self, number: int) -> Proposal | None:
+    def get(self, number: int) -> Proposal | None:
         """Return a proposal."""
 
-    def proposals_by_id(self, numbers: Iterable[int]) -> list[Proposal]:
+    def some(self, numbers: Iterable[int]) -> list[Proposal]:
         """Return proposals."""
 
     def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
         """Return open proposals of a report in order, those after that number."""
 
-    def newer_proposal(self, finding: int) -> Proposal | None:
+    def open_about(self, finding: int) -> Proposal | None:
         """Return the open proposal about a finding."""
 
     def decide(
@@ -108,11 +115,11 @@ class ProposalRepository(Protocol):
     def next_approved(self) -> datetime | None:
         """Return when a decided proposal is due; None when none waits."""
 
-    def postpone_proposal(self, number: int, *, until: datetime, why: str, since: datetime) -> None:
+    def postpone(self, number: int, *, until: datetime, why: str, since: datetime) -> None:
         """Try again later to carry a proposal out; keep since when that is tried."""
 
-    def lock_proposal(self, number: int) -> bool:
+    def lock(self, number: int) -> bool:
         """Whether a decided proposal still waits; until the commit nobody else carries it out."""
 
-    def close_proposal(self, number: int, *, result: Mapping[str, object]) -> bool:
+    def close(self, number: int, *, result: DecisionResult) -> bool:
         """Note what came of a decided proposal; False if somebody else did."""

@@ -23,17 +23,17 @@ class ReceiptRepository(Protocol):
     def effects(self, receipt: int) -> list[Effect]:
         """Return what a decision did."""
 
-    def receipt(self, number: int) -> Receipt | None:
+    def get(self, number: int) -> Receipt | None:
         """Return who decided what, and what came of it."""
 
-    def receipts(self, *, limit: int) -> list[Receipt]:
+    def newest(self, *, limit: int) -> list[Receipt]:
         """Return the newest receipts."""
 
     def first_proposal_of(self, receipt: int) -> Proposal | None:
         """Return the first proposal that was decided under a receipt."""
 
-    def unnotified_receipts(self) -> list[int]:
+    def unnotified(self) -> list[int]:
         """Return receipts whose proposals are all carried out and nobody has been told of."""
 
-    def mark_receipt_notified(self, receipt: int) -> bool:
+    def mark_notified(self, receipt: int) -> bool:
         """Note that people will be told of a receipt; False if that was noted before."""

@@ -20,19 +20,19 @@ class UnreadLevel:
 class RefreshRepository(Protocol):
     """Levels that have to be read, and those that could not be."""
 
-    def due_refreshes(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
+    def due(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
         """Return the refreshes that are due at a store, the longest wanted first."""
 
-    def next_refresh(self, store: Alias) -> datetime | None:
+    def next_at(self, store: Alias) -> datetime | None:
         """Return when the next refresh is due."""
 
-    def unread_levels(self, store: Alias) -> dict[LevelId, UnreadLevel]:
+    def unread(self, store: Alias) -> dict[LevelId, UnreadLevel]:
         """Return the levels of a store that could not be read at the last attempt."""
 
-    def save_unread_levels(self, store: Alias, levels: Sequence[UnreadLevel]) -> None:
+    def save_unread(self, store: Alias, levels: Sequence[UnreadLevel]) -> None:
         """Note levels that could not be read."""
 
-    def forget_read_levels(self, store: Alias) -> list[UnreadLevel]:
+    def forget_read(self, store: Alias) -> list[UnreadLevel]:
         """Forget levels that await no refresh any more, whoever has read them; return them."""
 
     def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:

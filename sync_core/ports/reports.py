@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sync_core.domain.proposals import Report, ReportKind, ReportState
+from sync_core.domain.proposals import Asker, Report, ReportFacts, ReportKind, ReportState
+from sync_core.domain.values import Alias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +17,13 @@ class ReportRequest:
     token: str
     by: str = ""
     night: str | None = None  # its date; one report a night, whoever asks
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: ReportFacts = field(default_factory=ReportFacts)
 
 
 class ReportRepository(Protocol):
     """Comparisons of the stores, from the request to the result."""
 
-    def request_report(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
+    def request(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
         """Ask for a report; return its id, and whether it is new.
 
             asked for           while the stores are compared, or wait for it  else
@@ -35,13 +36,13 @@ class ReportRepository(Protocol):
         One comparison runs at a time.
         """
 
-    def claim_report(self, *, now: datetime, until: datetime) -> Report | None:
+    def claim(self, *, now: datetime, until: datetime) -> Report | None:
         """Take the oldest report that nobody works on and whose turn it is, until then."""
 
-    def next_report(self) -> datetime | None:
+    def next_at(self) -> datetime | None:
         """Return from when on a report may be claimed; None when none waits."""
 
-    def update_report(
+    def update(
         self,
         report: int,
         state: ReportState,
@@ -51,10 +52,10 @@ class ReportRepository(Protocol):
     ) -> bool:
         """Note how far a report has come, and go on holding it; False if it is over."""
 
-    def postpone_report(self, report: int, *, until: datetime, why: str) -> int:
+    def postpone(self, report: int, *, until: datetime, why: str) -> int:
         """Let a report be claimed again from then on; return how often it was tried."""
 
-    def finish_report(
+    def finish(
         self,
         report: int,
         *,
@@ -68,23 +69,26 @@ class ReportRepository(Protocol):
         that is done.
         """
 
-    def latest_report(self) -> int | None:
+    def latest(self) -> int | None:
         """Return the report that holds what is open: the newest asked for that is done."""
 
-    def join_report(self, report: int, asker: Mapping[str, str]) -> bool:
+    def join(self, report: int, asker: Asker) -> bool:
         """Have somebody else told of a report's result, too; False if it is over already."""
 
     def count_new(self, report: int) -> int:
         """Return how many of a report's open proposals are about what it was the first to find."""
 
-    def add_report_facts(self, report: int, facts: Mapping[str, object]) -> None:
-        """Add facts to a report."""
+    def keep_question(self, report: int, token: str) -> None:
+        """Keep which question a report has asked."""
 
-    def report(self, report: int) -> Report | None:
+    def keep_operations(self, report: int, operations: Mapping[Alias, str]) -> None:
+        """Keep which exports a report has begun."""
+
+    def get(self, report: int) -> Report | None:
         """Return a report."""
 
-    def report_of(self, token: str) -> Report | None:
+    def by_token(self, token: str) -> Report | None:
         """Return the report whose buttons carry that token."""
 
-    def last_report(self, kinds: Iterable[ReportKind]) -> Report | None:
+    def last_of(self, kinds: Iterable[ReportKind]) -> Report | None:
         """Return the newest report of these kinds that is done."""

@@ -10,13 +10,13 @@ from sync_core.domain.seals import Seal, SealedKind, Value
 class SealRepository(Protocol):
     """Seals of days: what was in each table."""
 
-    def last_seal(self) -> Seal | None:
+    def last(self) -> Seal | None:
         """Return the newest seal, closed or not."""
 
-    def seals(self, *, after: int, limit: int) -> list[Seal]:
+    def page(self, *, after: int, limit: int) -> list[Seal]:
         """Return seals in order, those after that number."""
 
-    def open_seal(self, day: str, before: Seal | None, *, now: datetime) -> bool:
+    def open(self, day: str, before: Seal | None, *, now: datetime) -> bool:
         """Draw the line of a day's seal; False if there is one, or somebody was faster."""
 
     def sealed_rows(
@@ -27,5 +27,5 @@ class SealRepository(Protocol):
     def sealed_adjustments(self, which: Iterable[int]) -> Sequence[tuple[Value, ...]]:
         """Return adjustments as they are sealed, in order."""
 
-    def close_seal(self, seal: Seal, *, now: datetime) -> bool:
+    def close(self, seal: Seal, *, now: datetime) -> bool:
         """Keep what a seal has come to; False if it was closed already."""

@@ -7,19 +7,19 @@ from typing import Protocol
 class SettingRepository(Protocol):
     """Words that processes leave for each other."""
 
-    def setting(self, name: str) -> str | None:
+    def get(self, name: str) -> str | None:
         """Return a word left by a process."""
 
     def compare_and_set(self, name: str, before: str | None, after: str) -> bool:
         """Replace a word by another, if it still is what the caller believed."""
 
-    def add_setting(self, name: str, value: str) -> str | None:
+    def add(self, name: str, value: str) -> str | None:
         """Leave a word where there is none; return it, or None where there was one already."""
 
-    def pop_setting(self, name: str) -> str | None:
+    def pop(self, name: str) -> str | None:
         """Take a word away; return it, or None where there was none."""
 
-    def set_setting(self, name: str, value: str | None) -> None:
+    def set(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""
 
     def take_leadership(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:

@@ -12,13 +12,13 @@ class StockRepository(Protocol):
     """Quantities: pools and their levels."""
 
     def units(self, store: Alias) -> int:
-        """Return how many units a store's pools have."""
+        """Return how many units a store's pools have; a pool below zero has none."""
 
     def pools_by_key(self, level_keys: Iterable[LevelKey]) -> dict[LevelKey, Pool]:
         """Return the pools that have a level there, locked."""
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
-        """Return pools by id, locked."""
+        """Return pools by id, locked in the order of their ids."""
 
     def below_zero(self, store: Alias | None) -> list[PoolId]:
         """Return the pools with a level of that store, or all, that have less than nothing."""
@@ -27,7 +27,7 @@ class StockRepository(Protocol):
         """Return the pool of each level, locked."""
 
     def save_outcomes(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
-        """Keep what has become of pools, with the movements and the events."""
+        """Keep what has become of pools; who oversold one is named at once, if that is known."""
 
     def writable_pools(self, store: Alias, limit: int) -> list[PoolId]:
         """Return pools with a level in that store that is due and may be written."""
@@ -36,7 +36,7 @@ class StockRepository(Protocol):
         """Return which levels of those items are in which pool."""
 
     def assign_pools(self, arrangement: PoolAssignment, *, now: datetime) -> None:
-        """Make new pools, and give levels to pools."""
+        """Make new pools, and give levels to pools; the new ones are looked at."""
 
     def set_buffer(
         self, pools: Sequence[PoolId] | None, units: int, stores: Sequence[Alias]

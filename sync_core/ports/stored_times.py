@@ -10,8 +10,8 @@ class StoredTimesRepository(Protocol):
     def time(self) -> datetime:
         """Return what time it is where the database is: PostgreSQL's own clock."""
 
-    def shift_times(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
+    def shift(self, step: timedelta, *, now: datetime, key_age_known: bool) -> None:
         """Move what was stored before the clock was set by `transaction`; `now`: since then."""
 
-    def clamp_times(self, *, now: datetime) -> int:
+    def clamp(self, *, now: datetime) -> int:
         """Have nothing wait longer than it ever should, or have happened later than now."""

@@ -31,30 +31,28 @@ class StoreState:
 class StoreRepository(Protocol):
     """Stores, and how far we are with each."""
 
-    def lock_store(self, store: Alias) -> None:
+    def lock(self, store: Alias) -> None:
         """Let no other process trip the circuit breaker of this store meanwhile."""
 
-    def register_store(self, alias: Alias, domain: str, role: Role) -> None:
+    def register(self, alias: Alias, domain: str, role: Role) -> None:
         """Make a store of the settings known to the database."""
 
-    def stores(self) -> list[StoreState]:
+    def all(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""
 
-    def store(self, alias: Alias) -> StoreState:
+    def get(self, alias: Alias) -> StoreState:
         """Return what we know of a store."""
 
     def record_sent(self, store: Alias, *, now: datetime) -> None:
         """Note that a batch leaves."""
 
-    def block_store(
-        self, store: Alias, why: str, *, now: datetime, write_refused: bool = False
-    ) -> None:
+    def block(self, store: Alias, why: str, *, now: datetime, write_refused: bool = False) -> None:
         """Send nothing to a store until it is let go; tell people once.
 
         `write_refused`: it has refused a write, and that it says who it is does not lift this.
         """
 
-    def unblock_store(self, store: Alias, *, now: datetime, written: bool = False) -> None:
+    def unblock(self, store: Alias, *, now: datetime, written: bool = False) -> None:
         """Send to the store again, and tell people that it is over.
 
         A refused write is over when a write was taken (`written`), all else when it was not.

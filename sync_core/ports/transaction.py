@@ -45,105 +45,54 @@ class Transaction(Protocol):
         """Once this is committed, wake whoever does such work, in this process and in others."""
 
     @property
-    def stock(self) -> StockRepository:
-        """Quantities: pools and their levels."""
-
+    def stock(self) -> StockRepository: ...
     @property
-    def refreshes(self) -> RefreshRepository:
-        """Levels that have to be read, and those that could not be."""
-
+    def refreshes(self) -> RefreshRepository: ...
     @property
-    def movements(self) -> MovementRepository:
-        """What moved."""
-
+    def movements(self) -> MovementRepository: ...
     @property
-    def order_events(self) -> OrderEventRepository:
-        """What orders and refunds say, and what that explains."""
-
+    def order_events(self) -> OrderEventRepository: ...
     @property
-    def contests(self) -> ContestRepository:
-        """Levels that somebody else changes back."""
-
+    def contests(self) -> ContestRepository: ...
     @property
-    def batches(self) -> BatchRepository:
-        """What we write to stores: decided and kept before it is sent, closed once."""
-
+    def batches(self) -> BatchRepository: ...
     @property
-    def deliveries(self) -> DeliveryRepository:
-        """What stores told us: kept once, handled once."""
-
+    def deliveries(self) -> DeliveryRepository: ...
     @property
-    def stores(self) -> StoreRepository:
-        """Stores, and how far we are with each."""
-
+    def stores(self) -> StoreRepository: ...
     @property
-    def location_groups(self) -> LocationGroupRepository:
-        """The location map, and the locations that may be in it."""
-
+    def location_groups(self) -> LocationGroupRepository: ...
     @property
-    def baselines(self) -> BaselineRepository:
-        """Levels and pools that start over."""
-
+    def baselines(self) -> BaselineRepository: ...
     @property
-    def catalogue(self) -> CatalogueRepository:
-        """What stores sell, by what it is matched, and what has to be read again."""
-
+    def catalogue(self) -> CatalogueRepository: ...
     @property
-    def settings(self) -> SettingRepository:
-        """Words that processes leave for each other."""
-
+    def settings(self) -> SettingRepository: ...
     @property
-    def leases(self) -> LeaseRepository:
-        """Who may write to each store."""
-
+    def leases(self) -> LeaseRepository: ...
     @property
-    def breaker(self) -> CircuitBreakerRepository:
-        """What the circuit breaker counts, and what people decide when it has tripped."""
-
+    def breaker(self) -> CircuitBreakerRepository: ...
     @property
-    def withheld(self) -> WithheldRepository:
-        """Movements that are kept from other stores: they wait, or a circuit breaker holds them."""
-
+    def withheld(self) -> WithheldRepository: ...
     @property
-    def proposals(self) -> ProposalRepository:
-        """What people are asked, and what they decided."""
-
+    def proposals(self) -> ProposalRepository: ...
     @property
-    def receipts(self) -> ReceiptRepository:
-        """Who decided what, and what that did."""
-
+    def receipts(self) -> ReceiptRepository: ...
     @property
-    def reports(self) -> ReportRepository:
-        """Comparisons of the stores, from the request to the result."""
-
+    def reports(self) -> ReportRepository: ...
     @property
-    def findings(self) -> FindingRepository:
-        """What is open until it is over, or somebody has decided."""
-
+    def findings(self) -> FindingRepository: ...
     @property
-    def notifications(self) -> NotificationRepository:
-        """What people must know."""
-
+    def notifications(self) -> NotificationRepository: ...
     @property
-    def posts(self) -> PostRepository:
-        """Messages of a face in its channels."""
-
+    def posts(self) -> PostRepository: ...
     @property
-    def audit(self) -> AuditRepository:
-        """What is recorded, summed up for the audit."""
-
+    def audit(self) -> AuditRepository: ...
     @property
-    def seals(self) -> SealRepository:
-        """Seals of days: what was in each table."""
-
+    def seals(self) -> SealRepository: ...
     @property
-    def views(self) -> ViewRepository:
-        """What people are shown of stores, pools and their history."""
-
+    def views(self) -> ViewRepository: ...
     @property
-    def dumps(self) -> DumpRepository:
-        """Whole tables, given away some rows at a time."""
-
+    def dumps(self) -> DumpRepository: ...
     @property
-    def stored_times(self) -> StoredTimesRepository:
-        """Times that are moved with the clock."""
+    def stored_times(self) -> StoredTimesRepository: ...

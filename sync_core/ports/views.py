@@ -12,7 +12,11 @@ class ViewRepository(Protocol):
     """What people are shown of stores, pools and their history."""
 
     def overview(self, *, now: datetime) -> Overview:
-        """Return everything at a glance."""
+        """Return everything at a glance.
+
+        How many pools and levels there are is counted every few minutes, and when they change.
+        What is open, due, below zero … is counted now, by indexes that hold nothing else.
+        """
 
     def find_pools(self, words: str, *, limit: int = 50) -> list[PoolId]:
         """Return the pools of a handle, SKU or barcode, or of all the words in a title."""

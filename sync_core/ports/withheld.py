@@ -14,10 +14,10 @@ class WithheldRepository(Protocol):
     def unexplained_since(self, stores: Iterable[Alias]) -> dict[Alias, datetime]:
         """Return since when something of a store waits to be explained."""
 
-    def withheld(self, breaker: str) -> list[WithheldMovement]:
+    def by(self, breaker: str) -> list[WithheldMovement]:
         """Return what a circuit breaker holds, or what waits, oldest first."""
 
-    def withheld_of(
+    def of_variants(
         self, breakers: Sequence[str], store: Alias, variants: Iterable[int]
     ) -> list[WithheldMovement]:
         """Return what these hold of some variants."""
@@ -37,8 +37,8 @@ class WithheldRepository(Protocol):
     def take_over(self, breaker: str, waits: Iterable[int]) -> None:
         """Let a circuit breaker hold what has waited."""
 
-    def release_withheld(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
+    def release(self, holds: Sequence[WithheldMovement], *, now: datetime) -> None:
         """Pass on some of what waits or is held, as if nobody had ever stopped it."""
 
-    def reduce_withheld(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
+    def reduce(self, hold: WithheldMovement, delta: int, *, now: datetime) -> None:
         """Pass on a part of what waits or is held: `delta` of it is left."""

@@ -1,6 +1,5 @@
 """What people may order. Everything it changes is a row that the engine acts on."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
@@ -16,14 +15,17 @@ from sync_core.domain.leases import (
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.nights import begins, due_night
 from sync_core.domain.proposals import (
+    Asker,
     Person,
     Report,
+    ReportFacts,
     ReportKind,
 )
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
-from sync_core.service.queries import PREFERENCE_PREFIX, ServiceQueries
+from sync_core.service.queries import PREFERENCE_PREFIX, Preference, ServiceQueries
+from sync_core.stored import to_json
 from sync_core.workers.decision_handlers import (
     request_baselines,
 )
@@ -56,7 +58,7 @@ class ServiceCommands(ServiceQueries):
         wanted = await self._destinations(alias)
         now = self._clock.now()
         call = partial(self._change_mode, wanted=wanted, mode=mode, by=by, now=now)
-        await self._database.transaction(call, limit=LONG_TRANSACTION_SECONDS)
+        await self._transaction(call, limit=LONG_TRANSACTION_SECONDS)
         log.info(
             "mode %s for %s", mode, ", ".join(wanted), extra={"event": "mode_changed", "by": by}
         )
@@ -65,7 +67,7 @@ class ServiceCommands(ServiceQueries):
     def _change_mode(
         self, tx: Transaction, wanted: Sequence[Alias], mode: Mode, by: str, now: datetime
     ) -> None:
-        others = [each for each in wanted if tx.stores.store(each).mode is not mode]
+        others = [each for each in wanted if tx.stores.get(each).mode is not mode]
         request_baselines(tx, others, mode, by=by, token=self._ids.new(), now=now)
         self._wake_server(tx)
 
@@ -81,11 +83,11 @@ class ServiceCommands(ServiceQueries):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Takeover:
-            before = tx.leases.leases()
+            before = tx.leases.all()
             asked = takeover_questions(before.values())
             stores = [each for one in asked if one.token in tokens for each in one.stores]
             started = [tx.leases.start_takeover(each, by.name, now=now) for each in stores]
-            leases = tx.leases.leases().values()
+            leases = tx.leases.all().values()
             if not any(started):
                 return late_answer(tokens, leases)
             tx.notifications.notify(lease_news(leases), now=now)
@@ -93,7 +95,7 @@ class ServiceCommands(ServiceQueries):
             taken = [each.store for each in leases if each.state is not before[each.store].state]
             return Takeover(answer=TakeoverAnswer.STARTED, stores=tuple(sorted(taken)), by=by.name)
 
-        found = await self._database.transaction(work)
+        found = await self._transaction(work)
         if found.answer is TakeoverAnswer.STARTED:
             log.warning(
                 "take over %s", ", ".join(found.stores), extra={"event": "takeover", "by": by.id}
@@ -109,22 +111,22 @@ class ServiceCommands(ServiceQueries):
             reply: Where a face tells them what came of it, whoever else has asked; empty: they
                 are told in person. None: they wait for the report themselves.
         """
-        asker = None if reply is None else {"by": by, "reply": reply}
+        asker = None if reply is None else Asker(by=by, reply=reply)
         while True:
-            facts = {} if asker is None else {"askers": [asker]}
+            facts = ReportFacts(askers=() if asker is None else (asker,))
             wish = ReportRequest(kind=ReportKind.CHECK, token=self._ids.new(), by=by, facts=facts)
             report, is_new = await self._request_report(wish)
             if is_new or asker is None or await self._join(report.id, asker):
                 return report
             # That comparison has ended at this very moment: ask for one of our own.
 
-    async def _join(self, report: int, asker: Mapping[str, str]) -> bool:
-        return await self._database.transaction(lambda tx: tx.reports.join_report(report, asker))
+    async def _join(self, report: int, asker: Asker) -> bool:
+        return await self._transaction(lambda tx: tx.reports.join(report, asker))
 
     async def remember_first_start(self) -> None:
         """Note since when this Tipo exists: nights before that were not missed."""
         now = self._clock.now().isoformat()
-        await self._database.transaction(
+        await self._transaction(
             lambda tx: tx.settings.compare_and_set(NIGHTS_SINCE_SETTING, None, now)
         )
 
@@ -132,9 +134,7 @@ class ServiceCommands(ServiceQueries):
         """Ask for the report of the night that has begun, if there is one and nobody has."""
         now = self._clock.now()
         night = due_night(now, at, zone)
-        since = await self._database.transaction(
-            lambda tx: tx.settings.setting(NIGHTS_SINCE_SETTING)
-        )
+        since = await self._transaction(lambda tx: tx.settings.get(NIGHTS_SINCE_SETTING))
         if night is None or since is None or begins(night, at, zone) < _parse_time(since):
             return None
         wish = ReportRequest(kind=ReportKind.NIGHT, token=self._ids.new(), night=night.isoformat())
@@ -145,7 +145,7 @@ class ServiceCommands(ServiceQueries):
         """Return what stands, with fresh proposals; reads levels, compares nothing else."""
         wish = ReportRequest(kind=ReportKind.DRIFT, token=self._ids.new(), by=by)
         now = self._clock.now()
-        number, _ = await self._database.transaction(partial(_request_own_report, wish, now))
+        number, _ = await self._transaction(partial(_request_own_report, wish, now))
         proposer = Proposer(self._database, self._stores, self._clock, self._ids)
         await report_open_findings(number, proposer, self._database, self._clock)
         found = await self.report(number)
@@ -157,11 +157,11 @@ class ServiceCommands(ServiceQueries):
         now = self._clock.now()
 
         def work(tx: Transaction) -> tuple[Report | None, bool]:
-            number, is_new = tx.reports.request_report(wish, now=now)
+            number, is_new = tx.reports.request(wish, now=now)
             self._wake_server(tx)
-            return tx.reports.report(number), is_new
+            return tx.reports.get(number), is_new
 
-        report, is_new = await self._database.transaction(work)
+        report, is_new = await self._transaction(work)
         if report is None:  # the transaction has just made it
             raise NotAllowed("the report is no longer kept; ask again")
         return report, is_new
@@ -170,18 +170,18 @@ class ServiceCommands(ServiceQueries):
     async def pause(self, *, by: str) -> None:
         """Stop writing; go on counting."""
         paused_by = f"{by}, {self._clock.now():%Y-%m-%d %H:%M} UTC"
-        await self._database.transaction(lambda tx: self._set_paused(tx, paused_by))
+        await self._transaction(lambda tx: self._set_paused(tx, paused_by))
 
     async def resume(self) -> None:
         """Write the sum of what is pending."""
-        await self._database.transaction(lambda tx: self._set_paused(tx, None))
+        await self._transaction(lambda tx: self._set_paused(tx, None))
 
     def _set_paused(self, tx: Transaction, paused_by: str | None) -> None:
         # Two people at once: only the one whose statement has changed the row tells of it.
         said = (
-            tx.settings.add_setting(PAUSED_SETTING, paused_by)
+            tx.settings.add(PAUSED_SETTING, paused_by)
             if paused_by
-            else tx.settings.pop_setting(PAUSED_SETTING)
+            else tx.settings.pop(PAUSED_SETTING)
         )
         if said is not None:
             facts: dict[str, str | int | float | bool | None] = {"by": said}
@@ -197,7 +197,7 @@ class ServiceCommands(ServiceQueries):
 
     def _wake_server(self, tx: Transaction) -> None:
         """Wake the serving process, whichever it is: this one, or one that looks or listens."""
-        tx.settings.set_setting(WAKEUP_SETTING, self._ids.new())
+        tx.settings.set(WAKEUP_SETTING, self._ids.new())
         tx.announce(WorkKind.REQUESTS)
 
     # -- places and buffers
@@ -208,23 +208,21 @@ class ServiceCommands(ServiceQueries):
             NotAllowed: If a location is used twice or unknown, or a level would change its pool.
         """
         now = self._clock.now()
-        await self._database.transaction(
-            partial(self._set_location_groups, location_groups, by, now)
-        )
+        await self._transaction(partial(self._set_location_groups, location_groups, by, now))
         log.info("places changed", extra={"event": "location_groups", "by": by.id})
 
     def _set_location_groups(
         self, location_groups: LocationGroups, by: Person, now: datetime, tx: Transaction
     ) -> None:
         del by, now
-        tx.location_groups.lock_location_groups()
+        tx.location_groups.lock()
         known = {
             (store, location): name
             for store, some in tx.location_groups.locations().items()
             for location, name in some
         }
         _refuse_invalid_map(location_groups, known)
-        kept = tx.location_groups.location_groups()
+        kept = tx.location_groups.all()
         given = {location_group.id: location_group.locations for location_group in location_groups}
         if not given.keys() <= {0, *(location_group.id for location_group in kept)}:
             raise NotAllowed("a shared location was removed meanwhile; open the form again")
@@ -240,7 +238,7 @@ class ServiceCommands(ServiceQueries):
                     f"{before.name} has synced stock in {', '.join(sorted(changed))}; a location "
                     "in use can't be moved to another shared location"
                 )
-        tx.location_groups.save_location_groups(location_groups)
+        tx.location_groups.save(location_groups)
         self._wake_server(tx)
 
     async def set_buffer(
@@ -266,7 +264,7 @@ class ServiceCommands(ServiceQueries):
             self._wake_server(tx)
             return count
 
-        count = await self._database.transaction(work, limit=LONG_TRANSACTION_SECONDS)
+        count = await self._transaction(work, limit=LONG_TRANSACTION_SECONDS)
         log.info("buffer %d", units, extra={"event": "buffer_changed", "by": by.id, "n": count})
         return count
 
@@ -277,13 +275,13 @@ class ServiceCommands(ServiceQueries):
         Raises:
             NotAllowed: If one of them is not set aside; then none is processed again.
         """
-        again = await self._database.transaction(partial(self._retry, numbers))
+        again = await self._transaction(partial(self._retry, numbers))
         facts = {"event": "deliveries_retried", "by": by, "n": len(again)}
         log.info("%d deliveries are tried again", len(again), extra=facts)
         return again
 
     def _retry(self, numbers: Sequence[int] | None, tx: Transaction) -> list[int]:
-        again = tx.deliveries.retry_deliveries(numbers)
+        again = tx.deliveries.retry(numbers)
         unknown = sorted(set(numbers or ()) - set(again))
         if unknown:
             listed = ", ".join(map(str, unknown))
@@ -294,10 +292,8 @@ class ServiceCommands(ServiceQueries):
     # -- a face's own settings
     async def set_preference(self, name: str, value: str | None, by: Person) -> None:
         """Keep a setting of a face; None takes it away."""
-        kept = None if value is None else json.dumps({"value": value, "by": by.name, "id": by.id})
-        await self._database.transaction(
-            lambda tx: tx.settings.set_setting(PREFERENCE_PREFIX + name, kept)
-        )
+        kept = None if value is None else to_json(Preference(value, by.name, by.id))
+        await self._transaction(lambda tx: tx.settings.set(PREFERENCE_PREFIX + name, kept))
         log.info("%s set", name, extra={"event": "preference_changed", "by": by.id})
 
 
@@ -307,8 +303,8 @@ def _parse_time(kept: str) -> datetime:
 
 def _request_own_report(wish: ReportRequest, now: datetime, tx: Transaction) -> tuple[int, bool]:
     """Make a report that its maker works on itself."""
-    number, is_new = tx.reports.request_report(wish, now=now)
-    tx.reports.postpone_report(number, until=now + QUESTION_OPEN_FOR, why="")
+    number, is_new = tx.reports.request(wish, now=now)
+    tx.reports.postpone(number, until=now + QUESTION_OPEN_FOR, why="")
     return number, is_new
 
 

@@ -1,7 +1,7 @@
 """Clicks: each decides once, or is told who was faster, what is newer, or what goes on."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from sync_core.domain.values import Event
 from sync_core.errors import NotAllowed
 from sync_core.ports import DecisionRecord, Transaction
 from sync_core.service.questions import ServiceQuestions
+from sync_core.workers.proposal_facts import UndoFacts, facts_of
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class ServiceDecisions(ServiceQuestions):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Clicked:
-            proposal = tx.proposals.proposal(token)
+            proposal = tx.proposals.by_token(token)
             if proposal is None:
                 return Clicked(answer=Answer.UNKNOWN)
             _refuse_invalid_choice(proposal, choice, number)
@@ -74,30 +75,56 @@ class ServiceDecisions(ServiceQuestions):
             receipt, taken = tx.proposals.decide(signed, {proposal.id: (choice, number)}, now=now)
             return self._answer(tx, proposal, receipt, taken)
 
-        return _logged(await self._database.transaction(work), by)
+        return _logged(await self._transaction(work), by)
 
     async def decide_all(
         self, report_token: str, by: Person, rule: str, *, safe_only: bool = True, where: str = ""
     ) -> Clicked:
         """Approve what a report recommends: all of it, or all that is safe."""
-        now = self._clock.now()
 
-        def work(tx: Transaction) -> Clicked:
-            report = tx.reports.report_of(report_token)
-            if report is None:
-                return Clicked(answer=Answer.UNKNOWN)
-            _, some = tx.proposals.proposals(
-                report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True
-            )
-            wanted: dict[int, tuple[Choice, int | None]] = {
+        def chosen(some: Sequence[Proposal]) -> Choices:
+            return {
                 each.id: (each.recommended, None)
                 for each in some
                 if each.recommended is not None and (each.safe or not safe_only)
             }
-            first = Choice.ACCEPT if wanted else None
+
+        return await self._decide_open(report_token, chosen, Choice.ACCEPT, by, rule, where)
+
+    async def dismiss(
+        self, report_token: str, by: Person, rule: str, *, where: str = ""
+    ) -> Clicked:
+        """Want none of what a report proposes."""
+
+        def chosen(some: Sequence[Proposal]) -> Choices:
+            return {each.id: (Choice.DISMISS, None) for each in some}
+
+        return await self._decide_open(report_token, chosen, Choice.DISMISS, by, rule, where)
+
+    async def _decide_open(
+        self,
+        report_token: str,
+        chosen: Callable[[Sequence[Proposal]], Choices],
+        signed: Choice,
+        by: Person,
+        rule: str,
+        where: str,
+    ) -> Clicked:
+        """Decide what a report still proposes, as chosen."""
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> Clicked:
+            report = tx.reports.by_token(report_token)
+            if report is None:
+                return Clicked(answer=Answer.UNKNOWN)
+            _, some = tx.proposals.of_report(
+                report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True
+            )
+            wanted = chosen(some)
+            first = signed if wanted else None
             return self._decide_many(tx, report.id, wanted, first, by, rule, where, now)
 
-        return _logged(await self._database.transaction(work), by)
+        return _logged(await self._transaction(work), by)
 
     async def decide_some(
         self, report_token: str, choices: Choices, by: Person, rule: str, *, where: str = ""
@@ -110,10 +137,10 @@ class ServiceDecisions(ServiceQuestions):
         now = self._clock.now()
 
         def work(tx: Transaction) -> Clicked:
-            report = tx.reports.report_of(report_token)
+            report = tx.reports.by_token(report_token)
             if report is None:
                 return Clicked(answer=Answer.UNKNOWN)
-            known = {each.id: each for each in tx.proposals.proposals_by_id(choices)}
+            known = {each.id: each for each in tx.proposals.some(choices)}
             for number, (choice, entered) in choices.items():
                 proposal = known.get(number)
                 # A newer report may have taken it over since; each is decided once all the same.
@@ -123,13 +150,13 @@ class ServiceDecisions(ServiceQuestions):
             first = next((choice for choice, _ in choices.values()), None)
             return self._decide_many(tx, report.id, choices, first, by, rule, where, now)
 
-        return _logged(await self._database.transaction(work), by)
+        return _logged(await self._transaction(work), by)
 
     async def preview(
         self, report_token: str, choices: Sequence[BulkChoice]
     ) -> tuple[Report, list[BulkPreview]] | None:
         """Return what each choice for all would write now; None if there is no such report."""
-        report = await self._database.transaction(lambda tx: tx.reports.report_of(report_token))
+        report = await self._transaction(lambda tx: tx.reports.by_token(report_token))
         if report is None:
             return None
         found = [BulkPreview(choice=each.choice) for each in choices]
@@ -157,7 +184,7 @@ class ServiceDecisions(ServiceQuestions):
         """
         if chosen.choice not in FOR_ALL:
             raise NotAllowed(f"{chosen.choice.replace('_', ' ')} is no choice for all")
-        report = await self._database.transaction(lambda tx: tx.reports.report_of(report_token))
+        report = await self._transaction(lambda tx: tx.reports.by_token(report_token))
         if report is None:
             return Clicked(answer=Answer.UNKNOWN)
         apart = replace(chosen, without=chosen.without | choices.keys())
@@ -166,7 +193,7 @@ class ServiceDecisions(ServiceQuestions):
             wanted |= dict.fromkeys(taken(some, apart), (chosen.choice, None))
         wanted |= choices
         if not wanted:  # somebody was faster; else all of it was left out
-            beaten = await self._database.transaction(lambda tx: _who_was_faster(tx, report.id))
+            beaten = await self._transaction(lambda tx: _who_was_faster(tx, report.id))
             nothing = Clicked(answer=Answer.TAKEN, report=report.id)
             return nothing if beaten.by is None else beaten
         return await self.decide_some(report_token, wanted, by, rule, where=where)
@@ -177,30 +204,9 @@ class ServiceDecisions(ServiceQuestions):
         A newer report may have taken it over; it is the same question all the same.
         """
         after, holder = 0, report.newer or report.id
-        while some := await self._database.transaction(
-            partial(_open_after, report=holder, after=after)
-        ):
+        while some := await self._transaction(partial(_open_after, report=holder, after=after)):
             yield some
             after = some[-1].id
-
-    async def dismiss(
-        self, report_token: str, by: Person, rule: str, *, where: str = ""
-    ) -> Clicked:
-        """Want none of what a report proposes."""
-        now = self._clock.now()
-
-        def work(tx: Transaction) -> Clicked:
-            report = tx.reports.report_of(report_token)
-            if report is None:
-                return Clicked(answer=Answer.UNKNOWN)
-            _, some = tx.proposals.proposals(
-                report.id, limit=MAX_PROPOSALS_PER_CLICK, open_only=True
-            )
-            none = {each.id: (Choice.DISMISS, None) for each in some}
-            first = Choice.DISMISS if none else None
-            return self._decide_many(tx, report.id, none, first, by, rule, where, now)
-
-        return _logged(await self._database.transaction(work), by)
 
     def _decide_many(  # noqa: PLR0913, PLR0917 - what a signature needs
         self,
@@ -228,7 +234,7 @@ class ServiceDecisions(ServiceQuestions):
         self, tx: Transaction, proposal: Proposal, receipt: int | None, taken: int
     ) -> Clicked:
         """Return what a click on one proposal came to."""
-        now = tx.proposals.proposal_by_id(proposal.id) or proposal
+        now = tx.proposals.get(proposal.id) or proposal
         if taken:
             self._announce_decision(
                 tx,
@@ -246,7 +252,7 @@ class ServiceDecisions(ServiceQuestions):
                 report=now.report,
                 proposal=now,
             )
-        newer = None if now.finding is None else tx.proposals.newer_proposal(now.finding)
+        newer = None if now.finding is None else tx.proposals.open_about(now.finding)
         return Clicked(
             answer=ANSWERS[now.state],
             by=now.by,
@@ -275,8 +281,8 @@ def _open_after(tx: Transaction, *, report: int, after: int) -> list[Proposal]:
 
 def _who_was_faster(tx: Transaction, number: int) -> Clicked:
     """Return why a click on a report decided nothing."""
-    report = tx.reports.report(number)
-    _, some = tx.proposals.proposals(number, limit=MAX_PROPOSALS_PER_CLICK)
+    report = tx.reports.get(number)
+    _, some = tx.proposals.of_report(number, limit=MAX_PROPOSALS_PER_CLICK)
     decided = [each for each in some if each.by is not None]
     running = any(each.state is ProposalState.APPROVED for each in decided)
     last = max(decided, key=lambda each: each.decided_at or each.opened_at, default=None)
@@ -308,7 +314,7 @@ def _undoes(proposal: Proposal, choice: Choice) -> int | None:
     """Return the receipt that a decision takes back."""
     if proposal.kind is not ProposalKind.UNDO or choice is not Choice.CONFIRM:
         return None
-    return int(str(proposal.facts["receipt"]))
+    return facts_of(proposal, UndoFacts).receipt
 
 
 def _logged(clicked: Clicked, by: Person) -> Clicked:

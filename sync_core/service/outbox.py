@@ -12,44 +12,40 @@ class ServiceOutbox(ServiceDecisions):
 
     async def cursors(self) -> dict[str, int]:
         """Return how far each stream has been turned into posts."""
-        return await self._database.transaction(lambda tx: tx.posts.cursors())
+        return await self._transaction(lambda tx: tx.posts.cursors())
 
     async def posts(self, keys: Sequence[str]) -> dict[str, Post]:
         """Return posts by key."""
-        return await self._database.transaction(lambda tx: tx.posts.posts(keys))
+        return await self._transaction(lambda tx: tx.posts.by_key(keys))
 
     async def post_at(self, channel: str, ts: str) -> Post | None:
         """Return the post that is that message of a channel."""
-        return await self._database.transaction(lambda tx: tx.posts.post_at(channel, ts))
+        return await self._transaction(lambda tx: tx.posts.at(channel, ts))
 
     async def save_posts(
         self, posts: Sequence[Post], before: Mapping[str, int], after: Mapping[str, int]
     ) -> bool:
         """Keep posts and move the cursors, in one commit, if both are what the caller believed."""
-        return await self._database.transaction(
-            lambda tx: tx.posts.save_posts(posts, before, after)
-        )
+        return await self._transaction(lambda tx: tx.posts.save(posts, before, after))
 
     async def unsent_posts(self, *, limit: int = 50) -> list[Post]:
         """Return due posts whose last version nobody has sent, the oldest first."""
         now = self._clock.now()
-        return await self._database.transaction(
-            lambda tx: tx.posts.unsent_posts(now=now, limit=limit)
-        )
+        return await self._transaction(lambda tx: tx.posts.unsent(now=now, limit=limit))
 
     async def sent(self, key: str, version: int, ts: str, channel: str) -> None:
         """Note that a version is out."""
-        await self._database.transaction(lambda tx: tx.posts.sent(key, version, ts, channel))
+        await self._transaction(lambda tx: tx.posts.sent(key, version, ts, channel))
 
     async def failed(self, key: str, version: int, why: str, again_at: datetime) -> None:
         """Note that a post could not be sent, and when to try again."""
         del version  # whatever its version, the post waits
-        await self._database.transaction(lambda tx: tx.posts.not_sent(key, why, until=again_at))
+        await self._transaction(lambda tx: tx.posts.not_sent(key, why, until=again_at))
 
     async def take_leadership(self, name: str, owner: str, seconds: float) -> bool:
         """Take, or keep, a job that one process does at a time."""
         now = self._clock.now()
         until = now + timedelta(seconds=seconds)
-        return await self._database.transaction(
+        return await self._transaction(
             lambda tx: tx.settings.take_leadership(name, owner, now=now, until=until)
         )

@@ -1,10 +1,11 @@
 """What people may ask. Nothing here changes anything."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+
+import msgspec
 
 from sync_core.clock import Clock, Ids
 from sync_core.domain.drift import PASSING
@@ -33,6 +34,7 @@ from sync_core.domain.views import (
 )
 from sync_core.errors import NotAllowed, StoreError, cut
 from sync_core.ports import Database, QuarantinedDelivery, Store, StoreState, Transaction
+from sync_core.stored import from_json
 from sync_core.workers.auditor import audit_read_only
 from sync_core.workers.sealer import verify_seals
 
@@ -44,6 +46,14 @@ COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
 HEARTBEAT_LOST_SECONDS = 15.0  # seconds after which `tipo serve` counts as gone
 
 
+class Preference(msgspec.Struct, frozen=True):
+    """A setting of a face, and who made it."""
+
+    value: str
+    by: str
+    id: str
+
+
 class ServiceQueries:
     """The part of the service that answers."""
 
@@ -51,6 +61,7 @@ class ServiceQueries:
         self, database: Database, stores: Mapping[Alias, Store], clock: Clock, ids: Ids
     ) -> None:
         self._database = database
+        self._transaction = database.transaction
         self._stores = stores
         self._clock = clock
         self._ids = ids
@@ -59,7 +70,7 @@ class ServiceQueries:
     async def overview(self) -> Overview:
         """Return everything at a glance."""
         now = self._clock.now()
-        return await self._database.transaction(lambda tx: tx.views.overview(now=now))
+        return await self._transaction(lambda tx: tx.views.overview(now=now))
 
     async def is_serving(self) -> bool:
         """Whether a process keeps the stores equal right now."""
@@ -71,17 +82,15 @@ class ServiceQueries:
     async def baselines(self, alias: Alias | None = None) -> list[BaselineProgress]:
         """Return how far the first meeting of each destination, or of one, has come."""
         wanted = await self._destinations(alias)
-        return await self._database.transaction(
-            lambda tx: [tx.baselines.baseline_progress(each) for each in wanted]
-        )
+        return await self._transaction(lambda tx: [tx.baselines.progress(each) for each in wanted])
 
     async def stores(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""
-        return await self._database.transaction(lambda tx: tx.stores.stores())
+        return await self._transaction(lambda tx: tx.stores.all())
 
     async def leases(self) -> list[LeaseView]:
         """Return who may write to each store, as far as this database knows."""
-        found = await self._database.transaction(lambda tx: tx.leases.leases())
+        found = await self._transaction(lambda tx: tx.leases.all())
         return sorted(found.values(), key=lambda each: each.store)
 
     async def takeover_questions(self, alias: Alias | None = None) -> list[TakeoverQuestion]:
@@ -115,16 +124,16 @@ class ServiceQueries:
         self,
     ) -> tuple[LocationGroups, dict[Alias, list[tuple[LocationId, str]]]]:
         """Return the location map, and the open locations of each store that are not on it."""
-        return await self._database.transaction(
+        return await self._transaction(
             lambda tx: (
-                tx.location_groups.location_groups(),
+                tx.location_groups.all(),
                 tx.location_groups.unmapped_locations(),
             )
         )
 
     async def stock(self, words: str, *, live: bool = True, limit: int = 50) -> list[PoolView]:
         """Return the pools that some words mean; with live quantities if they are few."""
-        found = await self._database.transaction(lambda tx: self._find(tx, words, limit))
+        found = await self._transaction(lambda tx: self._find(tx, words, limit))
         if live and 0 < len(found) <= 10:  # noqa: PLR2004 - each costs the store points
             return await self._read(found)
         return found
@@ -162,11 +171,11 @@ class ServiceQueries:
 
     async def history(self, pool: PoolId, *, limit: int = 50) -> list[HistoryEntry]:
         """Return the latest lines of a pool's history, oldest first."""
-        return await self._database.transaction(lambda tx: tx.views.history(pool, limit=limit))
+        return await self._transaction(lambda tx: tx.views.history(pool, limit=limit))
 
     async def findings(self, *, limit: int = 200) -> list[Finding]:
         """Return what stands, the newest first."""
-        return await self._database.transaction(lambda tx: tx.findings.findings(limit=limit))
+        return await self._transaction(lambda tx: tx.findings.newest(limit=limit))
 
     async def open_findings(self, *, limit: int = 50) -> list[tuple[Finding, Proposal | None]]:
         """Return what waits for a person, in order, each with its open proposal.
@@ -174,26 +183,22 @@ class ServiceQueries:
         What somebody muted is left out, and incidents that end without anybody's decision.
         """
         now = self._clock.now()
-        return await self._database.transaction(lambda tx: _open_findings(tx, now, limit))
+        return await self._transaction(lambda tx: _open_findings(tx, now, limit))
 
     async def notifications(self, *, after: int = 0, limit: int = 100) -> list[Notification]:
         """Return notices in order, those after that number."""
-        return await self._database.transaction(
-            lambda tx: tx.notifications.notifications(after=after, limit=limit)
-        )
+        return await self._transaction(lambda tx: tx.notifications.page(after=after, limit=limit))
 
     async def pool(self, pool_id: PoolId, *, live: bool = True) -> PoolView | None:
         """Return one pool, with live quantities if asked for."""
-        found = await self._database.transaction(lambda tx: tx.views.pool_views([pool_id]))
+        found = await self._transaction(lambda tx: tx.views.pool_views([pool_id]))
         if found and live:
             found = await self._read(found)
         return found[0] if found else None
 
     async def activity(self, *, after: int = 0, limit: int = 500) -> list[MovementView]:
         """Return movements in order, those after that number, each with its cause."""
-        return await self._database.transaction(
-            lambda tx: tx.movements.movements_after(after=after, limit=limit)
-        )
+        return await self._transaction(lambda tx: tx.movements.page(after=after, limit=limit))
 
     async def audit(self) -> AuditView:
         """Audit every pool now, and change nothing."""
@@ -205,81 +210,79 @@ class ServiceQueries:
 
     async def last_movement(self) -> int:
         """Return the number of the newest movement."""
-        return await self._database.transaction(lambda tx: tx.movements.last_movement())
+        return await self._transaction(lambda tx: tx.movements.last())
 
     async def hours(self, count: int = 24) -> list[HourlyMovement]:
         """Return how many units moved within each of the last hours, by store."""
         now = self._clock.now()
-        return await self._database.transaction(lambda tx: tx.movements.hours(now=now, count=count))
+        return await self._transaction(lambda tx: tx.movements.hours(now=now, count=count))
 
     async def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store."""
-        return await self._database.transaction(lambda tx: tx.location_groups.locations())
+        return await self._transaction(lambda tx: tx.location_groups.locations())
 
     async def unmatched(self, *, limit: int = 50, offset: int = 0) -> tuple[int, list[Unmatched]]:
         """Return how many variants share their stock with nobody, and some of them."""
-        return await self._database.transaction(
+        return await self._transaction(
             lambda tx: tx.catalogue.unmatched(limit=limit, offset=offset)
         )
 
     async def quarantined_deliveries(self) -> tuple[int, list[QuarantinedDelivery]]:
         """Return how many deliveries could not be processed, and the oldest of them."""
-        return await self._database.transaction(lambda tx: tx.deliveries.quarantined_deliveries())
+        return await self._transaction(lambda tx: tx.deliveries.quarantined())
 
     # -- reports and proposals
     async def report(self, report_id: int) -> Report | None:
         """Return a report."""
-        return await self._database.transaction(lambda tx: tx.reports.report(report_id))
+        return await self._transaction(lambda tx: tx.reports.get(report_id))
 
     async def report_of(self, token: str) -> Report | None:
         """Return the report whose buttons carry that token."""
-        return await self._database.transaction(lambda tx: tx.reports.report_of(token))
+        return await self._transaction(lambda tx: tx.reports.by_token(token))
 
     async def last_report(self, kind: ReportKind | None = None) -> Report | None:
         """Return the newest report that is done: of that kind, or of a comparison."""
         kinds = COMPARISONS if kind is None else (kind,)
-        return await self._database.transaction(lambda tx: tx.reports.last_report(kinds))
+        return await self._transaction(lambda tx: tx.reports.last_of(kinds))
 
     async def proposals(
         self, report_id: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
         """Return how many proposals a report has, and some: safe ones first."""
-        return await self._database.transaction(
-            lambda tx: tx.proposals.proposals(
+        return await self._transaction(
+            lambda tx: tx.proposals.of_report(
                 report_id, offset=offset, limit=limit, open_only=open_only
             )
         )
 
     async def proposal(self, token: str) -> Proposal | None:
         """Return the proposal whose button carries that token."""
-        return await self._database.transaction(lambda tx: tx.proposals.proposal(token))
+        return await self._transaction(lambda tx: tx.proposals.by_token(token))
 
     async def question(self, kind: str, subject: str) -> Proposal | None:
         """Return the open proposal about the standing finding of that kind and subject."""
-        return await self._database.transaction(lambda tx: _question(tx, kind, subject))
+        return await self._transaction(lambda tx: _question(tx, kind, subject))
 
     async def stopped_products(
         self, subject: str, *, offset: int = 0, limit: int = 50
     ) -> tuple[int, list[StoppedProduct]]:
         """Return how many products a safety stop asks about, and some, the largest first."""
-        return await self._database.transaction(
+        return await self._transaction(
             lambda tx: tx.breaker.stopped_products(subject, offset=offset, limit=limit)
         )
 
     async def receipt(self, receipt_id: int) -> Receipt | None:
         """Return who decided what, and what came of it."""
-        return await self._database.transaction(lambda tx: tx.receipts.receipt(receipt_id))
+        return await self._transaction(lambda tx: tx.receipts.get(receipt_id))
 
     async def receipts(self, *, limit: int = 10) -> list[Receipt]:
         """Return the newest receipts."""
-        return await self._database.transaction(lambda tx: tx.receipts.receipts(limit=limit))
+        return await self._transaction(lambda tx: tx.receipts.newest(limit=limit))
 
     async def preference(self, name: str) -> str | None:
         """Return a setting of a face."""
-        kept = await self._database.transaction(
-            lambda tx: tx.settings.setting(PREFERENCE_PREFIX + name)
-        )
-        return None if kept is None else str(json.loads(kept)["value"])
+        kept = await self._transaction(lambda tx: tx.settings.get(PREFERENCE_PREFIX + name))
+        return None if kept is None else from_json(kept, Preference).value
 
     async def _destinations(self, alias: Alias | None) -> list[Alias]:
         """Return one destination, or all."""
@@ -298,16 +301,16 @@ def _open_findings(
 ) -> list[tuple[Finding, Proposal | None]]:
     found: list[Finding] = []
     after = 0
-    while len(found) < limit and (page := tx.findings.findings_by(after=after, limit=500)):
+    while len(found) < limit and (page := tx.findings.page(after=after, limit=500)):
         after = page[-1].id
         found += [
             each
             for each in page
             if each.kind not in PASSING and (each.muted_until is None or each.muted_until <= now)
         ]
-    return [(each, tx.proposals.newer_proposal(each.id)) for each in found[:limit]]
+    return [(each, tx.proposals.open_about(each.id)) for each in found[:limit]]
 
 
 def _question(tx: Transaction, kind: str, subject: str) -> Proposal | None:
-    finding = next((each for each in tx.findings.findings_on([subject]) if each.kind == kind), None)
-    return None if finding is None else tx.proposals.newer_proposal(finding.id)
+    finding = next((each for each in tx.findings.on([subject]) if each.kind == kind), None)
+    return None if finding is None else tx.proposals.open_about(finding.id)

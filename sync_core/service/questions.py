@@ -18,6 +18,7 @@ from sync_core.domain.proposals import (
     ProposalKind,
     Receipt,
     Report,
+    ReportFacts,
     ReportKind,
     Write,
 )
@@ -26,9 +27,11 @@ from sync_core.domain.values import Alias, Level, LevelId, Mode, Outcome, Pool, 
 from sync_core.errors import NotAllowed
 from sync_core.ports import Draft, ReportRequest, Transaction
 from sync_core.service.commands import QUESTION_OPEN_FOR, ServiceCommands
+from sync_core.stored import to_plain
 from sync_core.workers.decision_handlers import pending_writes, pools_of_effects, try_undo
 from sync_core.workers.level_reader import LevelReadings, read_levels
-from sync_core.workers.quantity_decisions import explain_obstacle, packings_to_json
+from sync_core.workers.proposal_facts import PackFacts
+from sync_core.workers.quantity_decisions import explain_obstacle, pools_to_repack
 
 MAX_PACK = 100_000  # units; more is taken for a slip
 MAX_WRITES_KEPT = 100  # that the question before an undo keeps; it names fewer
@@ -44,19 +47,14 @@ class ServiceQuestions(ServiceCommands):
             NotAllowed: If there is no such destination, or all are in that mode already.
         """
         wanted = await self._destinations(alias)
-        modes = {each.alias: each.mode.value for each in await self.stores()}
+        modes = {each.alias: each.mode for each in await self.stores()}
         before = {each: modes[each] for each in wanted}
-        if not wanted or all(was == mode.value for was in before.values()):
+        if not wanted or all(was is mode for was in before.values()):
             raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'no store'}")
         source = [each for each in modes if each not in await self._destinations(None)]
-        facts = {
-            "mode": mode.value,
-            "source": source[0],
-            "alias": alias,
-            "before": before,
-            "reply": reply,
-            "person": {"team": by.team, "id": by.id, "name": by.name},
-        }
+        facts = ReportFacts(
+            mode=mode, source=source[0], alias=alias, before=before, reply=reply, person=by
+        )
         wish = ReportRequest(
             kind=ReportKind.PREFLIGHT, token=self._ids.new(), by=by.name, facts=facts
         )
@@ -73,12 +71,12 @@ class ServiceQuestions(ServiceCommands):
         Raises:
             NotAllowed: If it cannot be taken back; the message says why.
         """
-        return await self._database.transaction(partial(self._ask_undo, receipt_id, by))
+        return await self._transaction(partial(self._ask_undo, receipt_id, by))
 
     def _ask_undo(self, receipt: int, by: Person, tx: Transaction) -> Proposal:
         now = self._clock.now()
         effects = tx.receipts.effects(receipt)
-        _refuse_undo(receipt, tx.receipts.receipt(receipt), effects)
+        _refuse_undo(receipt, tx.receipts.get(receipt), effects)
         writes, reasons = _would_undo(tx, effects, now)
         if len(reasons) == len(effects):
             raise NotAllowed("; ".join(reasons))
@@ -121,13 +119,13 @@ class ServiceQuestions(ServiceCommands):
         if not 1 <= pack <= MAX_PACK:
             raise NotAllowed(f"a pack has 1 to {MAX_PACK:,} units")
         stores = await self._destinations(alias)
-        wanted = await self._database.transaction(partial(_wanted, pool_ids, pack, stores))
+        wanted = await self._transaction(partial(_wanted, pool_ids, pack, stores))
         levels = [each for pool, some in wanted for each in read_for(pool, some)]
         found = await read_levels(levels, self._stores, self._clock)
         for store, why in found.silent.items():
             raise NotAllowed(f"{store} isn't answering: {why}")
         numbers = {pool.id: some for pool, some in wanted}
-        return await self._database.transaction(partial(self._ask_pack, numbers, pack, found, by))
+        return await self._transaction(partial(self._ask_pack, numbers, pack, found, by))
 
     def _ask_pack(
         self,
@@ -153,12 +151,13 @@ class ServiceQuestions(ServiceCommands):
             for line, write in _lines(pool, outcome, packing):
                 lines.append({**line, **place})
                 writes += [] if write is None else [write]
+        facts = PackFacts(pack=pack, pools=pools_to_repack(packings))
         option = Option(choice=Choice.CONFIRM, words=f"Use packs of {pack}", writes=tuple(writes))
         draft = Draft(
             kind=ProposalKind.PACK,
             subject=str(pack),
             title=", ".join(dict.fromkeys(pools[each].title for each in numbers)),
-            facts={**packings_to_json(packings), "pack": pack, "lines": lines, "by": by.name},
+            facts={**to_plain(facts), "lines": lines, "by": by.name},
             options=(option,),
             recommended=Choice.CONFIRM,
         )
@@ -170,7 +169,7 @@ class ServiceQuestions(ServiceCommands):
         tx.proposals.propose(
             [(draft, token)], report=None, now=now, expires_at=now + QUESTION_OPEN_FOR
         )
-        made = tx.proposals.proposal(token)
+        made = tx.proposals.by_token(token)
         if made is None:  # the line above has just made it
             raise NotAllowed("the question is no longer open; ask again")
         return made

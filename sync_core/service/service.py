@@ -10,10 +10,8 @@ class Service(ServiceOutbox):
     async def heartbeat(self) -> None:
         """Leave a sign of life."""
         now = self._clock.now().isoformat()
-        await self._database.transaction(lambda tx: tx.settings.set_setting(HEARTBEAT_SETTING, now))
+        await self._transaction(lambda tx: tx.settings.set(HEARTBEAT_SETTING, now))
 
     async def end_heartbeat(self) -> None:
         """Say that nobody serves any more."""
-        await self._database.transaction(
-            lambda tx: tx.settings.set_setting(HEARTBEAT_SETTING, None)
-        )
+        await self._transaction(lambda tx: tx.settings.set(HEARTBEAT_SETTING, None))

@@ -93,9 +93,7 @@ class Health:
         now = self._clock.now().isoformat()
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
-                await self._database.transaction(
-                    lambda tx: tx.settings.set_setting(PROBE_SETTING, now)
-                )
+                await self._database.transaction(lambda tx: tx.settings.set(PROBE_SETTING, now))
         except Exception as exc:  # noqa: BLE001 - whatever it is, we are not ready
             return [f"the database cannot be written: {type(exc).__name__}"]
         return []

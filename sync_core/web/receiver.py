@@ -114,7 +114,7 @@ class Receiver:
 
 
 def _save(deliveries: Sequence[Delivery], tx: Transaction) -> None:
-    tx.deliveries.save_deliveries(deliveries)
+    tx.deliveries.save(deliveries)
     tx.announce(WorkKind.DELIVERIES)
 
 

@@ -13,10 +13,9 @@ What does not add up is looked at a second time with the pool locked, in the ste
 Each equation is one statement and so of one moment: nothing that is under way looks like a breach.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -34,6 +33,7 @@ from sync_core.domain.audit import (
 from sync_core.domain.values import Event, Outcome, Pool, PoolId
 from sync_core.domain.views import AuditView, BooksView
 from sync_core.ports import Database, Transaction
+from sync_core.stored import from_json, to_json
 
 log = logging.getLogger(__name__)
 
@@ -57,24 +57,6 @@ class Sweep:
     wrong: int = 0
     next_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, saved: str | None) -> "Sweep":
-        """Return the sweep that was left."""
-        if saved is None:
-            return cls()
-        fields = json.loads(saved)
-        return cls(
-            after=PoolId(fields["after"]),
-            pools=fields["pools"],
-            wrong=fields["wrong"],
-            next_at=datetime.fromisoformat(fields["next_at"]),
-        )
-
-    def to_json(self, next_at: datetime) -> str:
-        """Return the sweep as it is left, for whoever goes on."""
-        fields = {"after": self.after, "pools": self.pools, "wrong": self.wrong}
-        return json.dumps({**fields, "next_at": next_at.isoformat()})
-
 
 class Auditor:
     """Goes through all pools again and again. Of several processes whoever comes first goes on."""
@@ -89,8 +71,8 @@ class Auditor:
         return await self._database.transaction(partial(self._round, now))
 
     def _round(self, now: datetime, tx: Transaction) -> float:
-        saved = tx.settings.setting(SWEEP_SETTING)
-        sweep = Sweep.from_json(saved)
+        saved = tx.settings.get(SWEEP_SETTING)
+        sweep = Sweep() if saved is None else from_json(saved, Sweep)
         stop_or_resume(tx, (), now=now)
         wait = timedelta() if sweep.next_at is None else sweep.next_at - now
         if timedelta() < wait <= SWEEP_PAUSE:  # further off: the clock was set back since
@@ -100,7 +82,8 @@ class Auditor:
         if next_sweep is None:
             save_audit(tx, sweep, now=now)
             next_sweep, pause = Sweep(), SWEEP_PAUSE
-        tx.settings.compare_and_set(SWEEP_SETTING, saved, next_sweep.to_json(now + pause))
+        left = replace(next_sweep, next_at=now + pause)
+        tx.settings.compare_and_set(SWEEP_SETTING, saved, to_json(left))
         return pause.total_seconds()
 
 
@@ -133,8 +116,7 @@ def sweep_slice(tx: Transaction, sweep: Sweep, *, now: datetime) -> Sweep | None
 def save_audit(tx: Transaction, sweep: Sweep, *, now: datetime) -> BooksView:
     """Keep what a whole sweep came to."""
     view = BooksView(at=now, pools=sweep.pools, wrong=sweep.wrong)
-    fields = {"at": now.isoformat(), "pools": view.pools, "wrong": view.wrong}
-    tx.settings.set_setting(LAST_AUDIT_SETTING, json.dumps(fields))
+    tx.settings.set(LAST_AUDIT_SETTING, to_json(view))
     return view
 
 
@@ -149,7 +131,7 @@ def stop_or_resume(tx: Transaction, candidates: Iterable[PoolId], *, now: dateti
     Returns:
         The candidates whose books don't add up.
     """
-    known = tx.findings.findings_by(kinds=(BOOKS,), after=0, limit=MAX_STOPPED_POOLS)
+    known = tx.findings.page(kinds=(BOOKS,), after=0, limit=MAX_STOPPED_POOLS)
     open_subjects = {each.subject: PoolId(int(str(each.facts["pool"]))) for each in known}
     to_check = list(candidates)
     numbers = {*to_check, *open_subjects.values()}

@@ -72,21 +72,21 @@ class CatalogueSync:
         return facts
 
     def _save_facts(self, alias: Alias, facts: ShopFacts, tx: Transaction) -> None:
-        known = tx.stores.store(alias)
+        known = tx.stores.get(alias)
         if known.shop_id is not None and known.shop_id != facts.shop_id:
             raise WrongShop(
                 f"{known.domain} used to be {known.shop_id} and is {facts.shop_id} now; "
                 f"correct TIPO_STORES__{alias.upper()}__DOMAIN or its token"
             )
         # Two stores that meet at once must see each other.
-        tx.location_groups.lock_location_groups()
+        tx.location_groups.lock()
         tx.stores.save_shop_facts(alias, facts)
-        if tx.settings.setting(MATCHED_BY) != self._context.match_by:
+        if tx.settings.get(MATCHED_BY) != self._context.match_by:
             tx.stores.forget_catalogues()
-            tx.settings.set_setting(MATCHED_BY, self._context.match_by)
+            tx.settings.set(MATCHED_BY, self._context.match_by)
         location_groups = {
             location_group.locations.get(alias): location_group
-            for location_group in tx.location_groups.location_groups()
+            for location_group in tx.location_groups.all()
         }
         now = self._context.clock.now()
         tx.notifications.notify(
@@ -97,12 +97,12 @@ class CatalogueSync:
             ],
             now=now,
         )
-        stores = [each.alias for each in tx.stores.stores() if each.alias in self._context.stores]
-        if all(each.shop_id for each in tx.stores.stores() if each.alias in stores):
-            kept = tx.location_groups.location_groups()
+        stores = [each.alias for each in tx.stores.all() if each.alias in self._context.stores]
+        if all(each.shop_id for each in tx.stores.all() if each.alias in stores):
+            kept = tx.location_groups.all()
             paired = pair_places(kept, tx.location_groups.unmapped_locations(), stores)
             if paired != kept:
-                tx.location_groups.save_location_groups(paired)
+                tx.location_groups.save(paired)
 
     async def read_whole(self, store: Store) -> int:
         """Read a store's whole catalogue, page by page; return how many variants were read.
@@ -210,9 +210,7 @@ class CatalogueSync:
             while after is not None:
                 after = await database.transaction(partial(self._arrange_slice, after))
             # What has changed since then makes another word: it is all matched once more.
-            await database.transaction(
-                lambda tx: tx.settings.set_setting(MATCHED_SETTING, fingerprint)
-            )
+            await database.transaction(lambda tx: tx.settings.set(MATCHED_SETTING, fingerprint))
         self._context.store_work.notify()
 
     def _unarranged(self, tx: Transaction) -> str | None:
@@ -222,13 +220,13 @@ class CatalogueSync:
             return None
         # Later changes are arranged one by one: a restart has nothing to add but new places.
         fingerprint = " ".join(f"{alias}@{at}" for alias, at in sorted(read.items()))
-        for location_group in tx.location_groups.location_groups():
+        for location_group in tx.location_groups.all():
             fingerprint += f" {location_group.id}:{sorted(location_group.locations.items())}"
-        return None if tx.settings.setting(MATCHED_SETTING) == fingerprint else fingerprint
+        return None if tx.settings.get(MATCHED_SETTING) == fingerprint else fingerprint
 
     def _ours(self, tx: Transaction) -> list[StoreState]:
         """Return the stores that this process works for."""
-        return [each for each in tx.stores.stores() if each.alias in self._context.stores]
+        return [each for each in tx.stores.all() if each.alias in self._context.stores]
 
     def _arrange_slice(self, after: ItemId, tx: Transaction) -> ItemId | None:
         """Match some of the source's variants; return the last one, None when there is none."""
@@ -247,7 +245,7 @@ class CatalogueSync:
                 items.setdefault(each.store, []).append(each.item)
         taken: dict[LevelKey, PoolId] = tx.stock.level_keys(items)
         now = context.clock.now()
-        arrangement = assign_pools(matches, tx.location_groups.location_groups(), taken)
+        arrangement = assign_pools(matches, tx.location_groups.all(), taken)
         tx.stock.assign_pools(arrangement, now=now)
         tx.notifications.notify(
             [

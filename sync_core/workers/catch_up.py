@@ -63,8 +63,8 @@ class CatchUp:
         began = context.clock.now()
         state, location_groups, behind = await context.database.transaction(
             lambda tx: (
-                tx.stores.store(alias),
-                tx.location_groups.location_groups(),
+                tx.stores.get(alias),
+                tx.location_groups.all(),
                 tx.stores.lagging_locations(alias),
             )
         )

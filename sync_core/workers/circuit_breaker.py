@@ -68,14 +68,14 @@ def check_circuit_breakers(
             breaker.check(moved[store], levels)
     risen_levels = {m.level for out in outcomes for m in out.movements if m.counted > 0}
     if risen_levels:
-        for each in tx.breaker.breakers():
+        for each in tx.breaker.all():
             StoreCircuitBreaker(tx, context, each.store, now=now).withhold_corrections(risen_levels)
     return moved
 
 
 def receives_order_webhooks(tx: Transaction, context: Context, store: Alias) -> bool:
     """Whether a store tells us of its orders."""
-    scopes = tx.stores.store(store).scopes
+    scopes = tx.stores.get(store).scopes
     return context.public_url is not None and ORDER_TOPIC in context.topics(scopes)
 
 
@@ -109,7 +109,7 @@ class StoreCircuitBreaker:
     def check(self, own: Traffic, levels: set[LevelId]) -> None:
         """Weigh what has just moved, by those levels among others'."""
         tx = self._tx
-        open_question = tx.breaker.open_breaker(self._store)
+        open_question = tx.breaker.open_of(self._store)
         if open_question is not None:
             self._withhold_more(*open_question, levels)
             return
@@ -122,7 +122,7 @@ class StoreCircuitBreaker:
     def decide(self, own: Traffic) -> float | None:
         """Trip, or pass on what has waited long enough; return the seconds until the next."""
         limits, total = self._limits, self._total(own)
-        withheld = self._tx.withheld.withheld(self._waiting_list)
+        withheld = self._tx.withheld.by(self._waiting_list)
         age = self._now - withheld[0].at
         if age < limits.order_grace:
             return (limits.order_grace - age).total_seconds()
@@ -132,9 +132,7 @@ class StoreCircuitBreaker:
             if age < limits.max_wait and self._may_still_trip():
                 return RETRY_SECONDS  # the last may yet be explained
         due = {each.pool for each in withheld if self._now - each.at >= limits.order_grace}
-        self._tx.withheld.release_withheld(
-            [each for each in withheld if each.pool in due], now=self._now
-        )
+        self._tx.withheld.release([each for each in withheld if each.pool in due], now=self._now)
         rest = [each.at for each in withheld if each.pool not in due]
         if not rest:
             return None
@@ -142,7 +140,7 @@ class StoreCircuitBreaker:
 
     def withhold_corrections(self, risen_levels: set[LevelId]) -> None:
         """Take in what rises in other stores, if it puts right what the safety stop asks about."""
-        open_question = self._tx.breaker.open_breaker(self._store)
+        open_question = self._tx.breaker.open_of(self._store)
         if open_question is None:
             return
         subject, facts = open_question
@@ -158,8 +156,8 @@ class StoreCircuitBreaker:
     def release_explained(self, variants: set[int]) -> None:
         """Pass on what waits, or is held, and is explained by what the store has told just now."""
         tx = self._tx
-        names = [self._waiting_list, *(each.subject for each in tx.breaker.breakers())]
-        withheld = tx.withheld.withheld_of(names, self._store, variants)
+        names = [self._waiting_list, *(each.subject for each in tx.breaker.all())]
+        withheld = tx.withheld.of_variants(names, self._store, variants)
         if not withheld:
             return
         levels = {each.level for each in withheld}
@@ -167,16 +165,16 @@ class StoreCircuitBreaker:
             m.id: m for m in self._recent_moves(levels, since=min(each.at for each in withheld))
         }
         explained = [h for h in withheld if h.movement in moves and moves[h.movement].explained]
-        tx.withheld.release_withheld(explained, now=self._now)
+        tx.withheld.release(explained, now=self._now)
         touched = {each.breaker for each in explained}
         for each in withheld:
             move = moves.get(each.movement)
             if move is None or move.explained or each.delta == move.counted - move.sold:
                 continue
-            tx.withheld.reduce_withheld(each, move.counted - move.sold, now=self._now)
+            tx.withheld.reduce(each, move.counted - move.sold, now=self._now)
             touched.add(each.breaker)
-        for breaker in tx.breaker.breakers():
-            open_question = tx.breaker.open_breaker(breaker.store)
+        for breaker in tx.breaker.all():
+            open_question = tx.breaker.open_of(breaker.store)
             if breaker.subject in touched and open_question is not None:
                 self._notify(*open_question, "explained")
 
@@ -212,8 +210,8 @@ class StoreCircuitBreaker:
     def _undecided_moves(self) -> list[CountedMovement]:
         """Return the movements that nobody has decided on yet, explained as far as they are."""
         since = self._now - self._limits.within
-        decided = self._tx.breaker.breaker_closed_at(self._store)
-        moves = self._tx.movements.movements_since(self._store, since=since, limits=self._limits)
+        decided = self._tx.breaker.closed_at(self._store)
+        moves = self._tx.movements.since(self._store, since=since, limits=self._limits)
         return [
             each
             for each in self._explained(moves)
@@ -226,7 +224,7 @@ class StoreCircuitBreaker:
         """Return what levels did of late: an order explains one movement, not two."""
         since = (since or self._now) - self._limits.within - ORDER_WINDOW
         return self._explained(
-            self._tx.movements.level_movements(levels, since=since, limits=self._limits)
+            self._tx.movements.of_levels(levels, since=since, limits=self._limits)
         )
 
     def _explained(self, moves: Sequence[CountedMovement]) -> list[CountedMovement]:
@@ -234,7 +232,7 @@ class StoreCircuitBreaker:
         if not times:
             return []
         levels = {each.level for each in moves}
-        order_events = self._tx.order_events.order_events_of(sorted(levels), since=min(times))
+        order_events = self._tx.order_events.of_levels(sorted(levels), since=min(times))
         return explain_all(moves, order_events)
 
     def _receives_order_webhooks(self) -> bool:
@@ -263,20 +261,18 @@ class StoreCircuitBreaker:
         if rule is None:
             self._context.breaker_checks[self._store] = (self._now, total)
             return False
-        self._tx.stores.lock_store(self._store)
-        open_question = self._tx.breaker.open_breaker(self._store)
+        self._tx.stores.lock(self._store)
+        open_question = self._tx.breaker.open_of(self._store)
         if open_question is not None:  # another process was faster
             self._withhold_more(*open_question, levels)
             return True
         subject = f"circuit_breaker:{self._store}:{self._now:%Y%m%dT%H%M%S%f}"
-        waits = {each.movement: each for each in self._tx.withheld.withheld(self._waiting_list)}
+        waits = {each.movement: each for each in self._tx.withheld.by(self._waiting_list)}
         chosen = self._select(moves, rule, {each.pool for each in waits.values()})
         self._withhold(subject, [m for m in chosen if m.id not in waits], rule, levels)
         taken = {each.id for each in chosen}
         self._tx.withheld.take_over(subject, [waits[each].id for each in waits if each in taken])
-        self._tx.withheld.release_withheld(
-            [waits[m] for m in waits if m not in taken], now=self._now
-        )
+        self._tx.withheld.release([waits[m] for m in waits if m not in taken], now=self._now)
         pools = {each.pool for each in chosen}
         self._withhold(subject, self._corrections_before(subject, pools), rule, levels)
         self._release_corrected(subject, rule, pools)
@@ -309,7 +305,7 @@ class StoreCircuitBreaker:
     def _corrections_before(self, subject: str, pools: set[PoolId]) -> list[CountedMovement]:
         """Return what put a pool right in other stores before the safety stop tripped."""
         since = self._now - self._limits.within
-        moves = self._tx.movements.pool_movements(pools, since=since, limits=self._limits)
+        moves = self._tx.movements.of_pools(pools, since=since, limits=self._limits)
         parts = self._tx.withheld.parts(subject, pools)
         return [
             each
@@ -321,14 +317,14 @@ class StoreCircuitBreaker:
         """Ask no more about what has been put right."""
         parts = self._tx.withheld.parts(subject, pools).values()
         passing = [each for some in parts if is_corrected(some, rule) for each in some]
-        self._tx.withheld.release_withheld(passing, now=self._now)
+        self._tx.withheld.release(passing, now=self._now)
 
     def _notify(self, subject: str, facts: dict[str, Any], ended: str) -> None:
         """Tell people what a safety stop asks about by now; if that is nothing, that it ended."""
-        if self._tx.breaker.breaker_size(subject)["moves"]:
-            self._tx.breaker.notify_breaker(subject, facts, now=self._now)
+        if self._tx.breaker.size(subject)["moves"]:
+            self._tx.breaker.notify(subject, facts, now=self._now)
         else:
-            self._tx.breaker.close_breaker(subject, {**facts, "ended": ended}, now=self._now)
+            self._tx.breaker.close(subject, {**facts, "ended": ended}, now=self._now)
 
     def _wait_for_orders(self, levels: set[LevelId]) -> None:
         """Let what may yet be explained wait, where the store tells us of its orders."""

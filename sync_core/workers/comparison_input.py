@@ -71,8 +71,8 @@ def variant_lines(rows: Iterable[VariantDumpRow]) -> bytes:
 
 
 def _levels(after: int, tx: Transaction) -> Sequence[LevelDumpRow]:
-    return tx.dumps.levels_dump(after=after, limit=ROWS_PER_STEP)
+    return tx.dumps.levels(after=after, limit=ROWS_PER_STEP)
 
 
 def _variants(after: tuple[str, int], tx: Transaction) -> Sequence[VariantDumpRow]:
-    return tx.dumps.variants_dump(after=after, limit=ROWS_PER_STEP)
+    return tx.dumps.variants(after=after, limit=ROWS_PER_STEP)

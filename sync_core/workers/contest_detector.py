@@ -86,7 +86,7 @@ def _inspect(tx: Transaction, pool: Pool, level: Level, context: Context, *, now
     if contest is None:
         return
     tx.stock.save_outcomes([stop(pool, level, contest, now=now)], now=now)
-    ask_to_resume(tx, tx.findings.findings_on([subject_of(pool.id)]), context.ids, now=now)
+    ask_to_resume(tx, tx.findings.on([subject_of(pool.id)]), context.ids, now=now)
     log.warning(
         "%s is not updated any more: somebody else keeps changing it",
         pool.title,
@@ -109,9 +109,7 @@ def _history(
     since = max(times)
     moves = tx.contests.recent_movements(pool, since=since, until=until)
     order_events = (
-        tx.order_events.order_events_of([each.id for each in pool.levels], since=since)
-        if moves
-        else {}
+        tx.order_events.of_levels([each.id for each in pool.levels], since=since) if moves else {}
     )
     return ContestHistory(
         writes=tx.contests.recent_writes(level, since=since, until=until),

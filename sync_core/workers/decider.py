@@ -20,17 +20,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync_core.domain.proposals import Choice, Proposal, ProposalKind
+from sync_core.domain.proposals import Choice, DecisionResult, Proposal, ProposalKind
 from sync_core.domain.values import (
     Event,
     LevelId,
 )
-from sync_core.errors import NoDatabase
+from sync_core.errors import NoDatabase, Unreadable
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ApprovedProposal, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.decision_handlers import (
     RETRY_SILENT_SECONDS,
-    DecisionResult,
     change_mode,
     link_variants,
     resolve_breaker,
@@ -46,6 +45,7 @@ log = logging.getLogger(__name__)
 
 MAX_PROPOSALS_PER_ROUND = 50  # proposals carried out in one round
 INTERNAL_ERROR = "a fault of Tipo's own; the log says more"
+UNREADABLE = "what was kept of it can't be read; ask again"
 NOTHING_TO_DO = "there is nothing left to do"
 GIVE_UP_AFTER = timedelta(minutes=10)  # between the first attempt and giving up
 MONTH = timedelta(days=30)
@@ -108,7 +108,7 @@ class Decider:
             return []
 
     def _due(self, now: datetime, tx: Transaction) -> list[ApprovedProposal]:
-        tx.proposals.expire_proposals(now=now)
+        tx.proposals.expire(now=now)
         return tx.proposals.approved(now=now, limit=MAX_PROPOSALS_PER_ROUND)
 
     def _carry_out(
@@ -119,17 +119,18 @@ class Decider:
         again: list[tuple[int | None, LevelId]] = []
         by_receipt: dict[int, set[int]] = {}  # pools that a receipt has settled in this commit
         for each in wanted:
-            if not tx.proposals.lock_proposal(each.proposal.id):
+            if not tx.proposals.lock(each.proposal.id):
                 continue  # another process has carried it out
             settled = by_receipt.setdefault(each.receipt, set())
-            result = self._carry_out_one(each, found, settled, tx, now)
+            try:
+                result = self._carry_out_one(each, found, settled, tx, now)
+            except Unreadable as exc:
+                log.warning("proposal %d: %s", each.proposal.id, exc, extra={"event": "unreadable"})
+                result = DecisionResult(why=UNREADABLE)
             if isinstance(result, float):
                 self._postpone(each, found, result, tx=tx, now=now)
                 continue
-            if (
-                tx.proposals.close_proposal(each.proposal.id, result=result.to_json())
-                and result.again
-            ):
+            if tx.proposals.close(each.proposal.id, result=result) and result.again:
                 again.append((each.proposal.report, result.again))
         return again
 
@@ -151,11 +152,9 @@ class Decider:
         since = _tried_since(each.proposal) or now
         if now - since < GIVE_UP_AFTER:
             until = now + timedelta(seconds=seconds)
-            tx.proposals.postpone_proposal(each.proposal.id, until=until, why=why, since=since)
+            tx.proposals.postpone(each.proposal.id, until=until, why=why, since=since)
         else:
-            tx.proposals.close_proposal(
-                each.proposal.id, result=DecisionResult(done=False, why=why).to_json()
-            )
+            tx.proposals.close(each.proposal.id, result=DecisionResult(why=why))
 
     def _carry_out_one(
         self,
@@ -167,7 +166,7 @@ class Decider:
     ) -> DecisionResult | float:
         """Carry one decision out; return what came of it, or seconds to wait."""
         proposal, read_lag = each.proposal, self._context.config.read_lag
-        result: DecisionResult | float = DecisionResult(done=False, why=NOTHING_TO_DO)
+        result: DecisionResult | float = DecisionResult(why=NOTHING_TO_DO)
         match proposal.kind, proposal.choice:
             case ProposalKind.FIX, choice if choice in QUANTITIES:
                 result = set_quantity(each, found, settled, tx, now, read_lag)
@@ -188,9 +187,9 @@ class Decider:
     def _notify(self, tx: Transaction) -> None:
         """Tell people of receipts whose every line has its result."""
         now = self._context.clock.now()
-        for number in tx.receipts.unnotified_receipts():
-            receipt = tx.receipts.receipt(number)
-            if receipt is None or not tx.receipts.mark_receipt_notified(number):
+        for number in tx.receipts.unnotified():
+            receipt = tx.receipts.get(number)
+            if receipt is None or not tx.receipts.mark_notified(number):
                 continue
             proposal = tx.receipts.first_proposal_of(number)
             facts: dict[str, str | int | float | bool | None] = {"receipt": number}
@@ -208,8 +207,7 @@ class Decider:
 
 def _tried_since(proposal: Proposal) -> datetime | None:
     """Return when it was first tried: one of ten thousand may have waited long for its turn."""
-    since = (proposal.result or {}).get("since")
-    return datetime.fromisoformat(since) if isinstance(since, str) else None
+    return None if proposal.result is None else proposal.result.since
 
 
 def _other_fix(proposal: Proposal, tx: Transaction, now: datetime) -> DecisionResult:

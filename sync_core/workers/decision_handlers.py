@@ -1,20 +1,24 @@
 """Decisions that need no reading: a mode, an undo, a link, a safety stop. One commit each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 from sync_core.clock import Ids
 from sync_core.domain.contests import contested, pool_of, resume
 from sync_core.domain.decisions import SAFETY_STOP_FIRST, Effect, undo
 from sync_core.domain.location_groups import NewPool, PoolAssignment
-from sync_core.domain.proposals import Choice, Proposal, ReportKind, Write
+from sync_core.domain.proposals import (
+    Choice,
+    DecisionResult,
+    Proposal,
+    ReportFacts,
+    ReportKind,
+    Write,
+)
 from sync_core.domain.quantities import outstanding
 from sync_core.domain.values import (
     Alias,
     Event,
-    ItemId,
-    LevelId,
     LevelKey,
     Mode,
     Outcome,
@@ -24,6 +28,13 @@ from sync_core.domain.values import (
 )
 from sync_core.ports import ApprovedProposal, ReportRequest, Transaction
 from sync_core.workers.outcomes import recheck_oversold
+from sync_core.workers.proposal_facts import (
+    LinkFacts,
+    ModeFacts,
+    SubjectFacts,
+    UndoFacts,
+    facts_of,
+)
 
 BREAKER_IS_OVER = "the safety stop is over: nothing is left to decide"
 POOLS_PER_QUERY = 500  # pools read in one query
@@ -33,37 +44,16 @@ RETRY_SILENT_SECONDS = 10.0  # seconds until a store that was silent is asked ag
 NUMBERS_CHANGED = "the numbers have changed since you were asked"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionResult:
-    """What came of one proposal."""
-
-    done: bool
-    why: str = ""  # why nothing, or not all, was done
-    moved: int = 0
-    pools: int = 0  # products that a safety stop was about
-    writes: tuple[Write, ...] = ()
-    again: LevelId | None = None  # its numbers moved: a fresh proposal is wanted
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as plain JSON."""
-        writes = [{"store": w.store, "before": w.before, "after": w.after} for w in self.writes]
-        kept = {"done": self.done, "why": self.why, "moved": self.moved, "writes": writes}
-        return {**kept, "pools": self.pools} if self.pools else kept
-
-
 def change_mode(proposal: Proposal, tx: Transaction, ids: Ids, now: datetime) -> DecisionResult:
     """Change the mode of the connections that were shown, if they still are in those modes."""
-    mode = Mode(str(proposal.facts["mode"]))
-    before = _texts(proposal.facts["before"])
-    modes = {
-        each.alias: each.mode.value for each in tx.stores.stores() if each.role is not Role.SOURCE
-    }
-    other = [alias for alias, was in before.items() if modes.get(Alias(alias)) != was]
+    facts = facts_of(proposal, ModeFacts)
+    modes = {each.alias: each.mode for each in tx.stores.all() if each.role is not Role.SOURCE}
+    other = [alias for alias, was in facts.before.items() if modes.get(alias) is not was]
     if other:
         return DecisionResult(done=False, why=f"the mode of {', '.join(other)} has changed since")
     by = proposal.by.name if proposal.by is not None else ""
-    changed = [Alias(alias) for alias, was in before.items() if was != mode.value]
-    request_baselines(tx, changed, mode, by=by, token=ids.new(), now=now)
+    changed = [alias for alias, was in facts.before.items() if was is not facts.mode]
+    request_baselines(tx, changed, facts.mode, by=by, token=ids.new(), now=now)
     return DecisionResult(done=True)
 
 
@@ -73,7 +63,7 @@ def request_baselines(
     """Change the mode of stores; where it is not off, a report follows when all have met."""
     for alias in stores:
         with recheck_oversold(tx, alias, now=now):  # without this store, it may be a pre-sale
-            tx.baselines.request_baseline(alias, mode, by=by, now=now)
+            tx.baselines.request(alias, mode, by=by, now=now)
     if not stores:
         return
     facts: dict[str, str | int | float | bool | None] = {
@@ -82,15 +72,15 @@ def request_baselines(
         "by": by,
     }
     if mode is not Mode.OFF:
-        kept = {"stores": list(stores), "mode": mode.value}
+        kept = ReportFacts(stores=tuple(stores), mode=mode)
         request = ReportRequest(kind=ReportKind.BASELINE, token=token, by=by, facts=kept)
-        facts["report"], _ = tx.reports.request_report(request, now=now)
+        facts["report"], _ = tx.reports.request(request, now=now)
     tx.notifications.notify_once([Event(kind="mode", subject="mode", facts=facts)], now=now)
 
 
 def undo_receipt(each: ApprovedProposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Take back what a receipt did, pool by pool, as deltas."""
-    effects = tx.receipts.effects(int(str(each.proposal.facts["receipt"])))
+    effects = tx.receipts.effects(facts_of(each.proposal, UndoFacts).receipt)
     why: list[str] = []
     writes: list[Write] = []
     moved = 0
@@ -117,7 +107,7 @@ def try_undo(
     effect: Effect, pool: Pool, tx: Transaction, *, now: datetime
 ) -> tuple[Outcome, Effect] | str:
     """Return what taking back one effect comes to, or why it cannot be; nothing is kept."""
-    did = SAFETY_STOP_FIRST if tx.breaker.has_open_breaker(pool.id) else undo(pool, effect, now=now)
+    did = SAFETY_STOP_FIRST if tx.breaker.asks_about(pool.id) else undo(pool, effect, now=now)
     return f"{pool.title}: {did}" if isinstance(did, str) else did
 
 
@@ -141,14 +131,12 @@ def pending_writes(pool: Pool) -> list[Write]:
 
 def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Make variants of different stores one product: a new pool at every place they share."""
-    items = {
-        Alias(store): ItemId(int(item)) for store, item in _texts(proposal.facts["link"]).items()
-    }
+    items = facts_of(proposal, LinkFacts).link
     taken = tx.stock.level_keys({store: [item] for store, item in items.items()})
     if taken:
         return DecisionResult(done=False, why="one of them is synced with another product already")
     new = []
-    for location_group in tx.location_groups.location_groups():
+    for location_group in tx.location_groups.all():
         level_keys = tuple(
             LevelKey(store=store, item=item, location=location_group.locations[store])
             for store, item in items.items()
@@ -166,13 +154,13 @@ def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> Decisio
         )
     tx.stock.assign_pools(PoolAssignment(new=tuple(new)), now=now)
     if proposal.finding is not None:
-        tx.findings.close_findings([proposal.finding], now=now)
+        tx.findings.close([proposal.finding], now=now)
     return DecisionResult(done=True)
 
 
 def resume_contested(proposal: Proposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Write to a pool's contested levels again: what is pending, once each has been read."""
-    number = pool_of(str(proposal.facts["subject"]))
+    number = pool_of(facts_of(proposal, SubjectFacts).subject)
     pool = tx.stock.pools([number]).get(number)
     stopped = [] if pool is None else contested(pool)
     if pool is None or not stopped:
@@ -183,13 +171,13 @@ def resume_contested(proposal: Proposal, tx: Transaction, now: datetime) -> Deci
 
 def resolve_breaker(each: ApprovedProposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Pass on what a safety stop kept back, leave it as it is, or restore what the store had."""
-    subject = str(each.proposal.facts["subject"])
+    subject = facts_of(each.proposal, SubjectFacts).subject
     match each.proposal.choice:
         case Choice.RELEASE:
-            count = tx.breaker.release_breaker(subject, now=now)
+            count = tx.breaker.release(subject, now=now)
             return DecisionResult(done=count > 0, why="" if count else BREAKER_IS_OVER, pools=count)
         case Choice.DISCARD:
-            effects = tx.breaker.discard_breaker(subject, now=now)
+            effects = tx.breaker.discard(subject, now=now)
             for number, effect in effects:
                 shared = tx.stock.pools([number])[number].shared or 0
                 tx.receipts.save_effect(each.receipt, each.proposal.id, effect, shared, now=now)
@@ -200,10 +188,5 @@ def resolve_breaker(each: ApprovedProposal, tx: Transaction, now: datetime) -> D
             )
         case _:
             by = each.proposal.by.name if each.proposal.by is not None else ""
-            is_open = tx.breaker.investigate_breaker(subject, by, now=now)
+            is_open = tx.breaker.investigate(subject, by, now=now)
             return DecisionResult(done=is_open, why="" if is_open else BREAKER_IS_OVER)
-
-
-def _texts(given: object) -> Mapping[str, str]:
-    """Return a mapping that was kept as JSON."""
-    return {str(key): str(value) for key, value in dict(given).items()}  # type: ignore[call-overload]

@@ -209,8 +209,8 @@ def _quarantine(tx: Transaction, delivery: int, why: str, now: datetime) -> None
 def notify_quarantined(tx: Transaction, stores: Iterable[Alias], *, now: datetime) -> None:
     """Tell people how many deliveries of these stores are quarantined by now."""
     for store in sorted(stores):
-        tx.stores.lock_store(store)  # of two who count at once, one sees the other's
-        count, oldest = tx.deliveries.quarantined_deliveries(store, limit=1)
+        tx.stores.lock(store)  # of two who count at once, one sees the other's
+        count, oldest = tx.deliveries.quarantined(store, limit=1)
         facts: dict[str, str | int | float | bool | None] = {"store": store, "count": count}
         for each in oldest:
             facts |= {"topic": each.topic, "why": each.why}
@@ -244,7 +244,7 @@ def _apply(tx: Transaction, delivery: Delivery, event: WebhookEvent | None, now:
     """Keep what is not a quantity; return whether the catalogue must be read."""
     match event:
         case OrderEvents(order_events=order_events):
-            tx.order_events.save_order_events(order_events)
+            tx.order_events.save(order_events)
         case ProductChanged() if _is_new(tx, event):
             tx.catalogue.enqueue_product(delivery.store, event.product_id, now=now)
             return True

@@ -22,6 +22,7 @@ from functools import partial
 from sync_core.clock import Clock
 from sync_core.domain.audit import BOOKS
 from sync_core.domain.proposals import (
+    Asker,
     Choice,
     Option,
     Person,
@@ -32,11 +33,13 @@ from sync_core.domain.proposals import (
     ReportState,
 )
 from sync_core.domain.texts import store_name
-from sync_core.domain.values import Alias, Event, LevelId, Severity
+from sync_core.domain.values import Event, LevelId, Severity
 from sync_core.errors import NotCompared, StoreError, cut
 from sync_core.ports import Database, DecisionRecord, Draft, Transaction
+from sync_core.stored import to_plain
 from sync_core.workers.auditor import audit_all
 from sync_core.workers.context import Context
+from sync_core.workers.proposal_facts import ModeFacts
 from sync_core.workers.proposer import REPORT_LEASE, Examination, Proposer
 from sync_core.workers.store_comparison import StoreComparison
 
@@ -64,10 +67,10 @@ class Reporter:
         context = self._context
         now = context.clock.now()
         report = await context.database.transaction(
-            lambda tx: tx.reports.claim_report(now=now, until=now + REPORT_LEASE)
+            lambda tx: tx.reports.claim(now=now, until=now + REPORT_LEASE)
         )
         if report is None:
-            due = await context.database.transaction(lambda tx: tx.reports.next_report())
+            due = await context.database.transaction(lambda tx: tx.reports.next_at())
             return None if due is None else max(1.0, (due - now).total_seconds())
         try:
             return await self._make(report)
@@ -131,39 +134,40 @@ class Reporter:
     async def _preflight(self, report: Report) -> None:
         """Compare the stores, and ask for the confirmation of a change of mode."""
         async with self._comparison.compared(report, until=REPORT_LEASE) as compared:
-            wanted = [Alias(str(each)) for each in _mapping(report.facts["before"])]
+            wanted = list(report.facts.before)
             facts = await self._comparison.preflight(compared, wanted)
         await self._context.database.transaction(partial(self._ask_mode, report, facts))
         await self._finish(report, facts)
 
     def _ask_mode(self, report: Report, facts: Mapping[str, object], tx: Transaction) -> None:
         """Put the question under the report, once."""
-        if "proposal" in report.facts:
+        asked = report.facts
+        if asked.proposal is not None:
             return
+        if asked.mode is None:
+            raise NotCompared("which mode was asked for can't be read; ask again")
         now = self._context.clock.now()
         token = self._context.ids.new()
-        mode = str(report.facts["mode"])
         shown = {name: facts.get(name) for name in ("matching", "differing", "missing", "units")}
         draft = Draft(
             kind=ProposalKind.MODE,
-            subject=mode,
-            title=f"{mode} for {', '.join(_mapping(report.facts['before']))}",
-            facts={"mode": mode, "before": report.facts["before"], **shown},
-            options=(Option(choice=Choice.CONFIRM, words=f"Switch to {mode}"),),
+            subject=asked.mode,
+            title=f"{asked.mode} for {', '.join(asked.before)}",
+            facts={**to_plain(ModeFacts(mode=asked.mode, before=asked.before)), **shown},
+            options=(Option(choice=Choice.CONFIRM, words=f"Switch to {asked.mode}"),),
             recommended=Choice.CONFIRM,
         )
         until = now + CONFIRM_WITHIN
         tx.proposals.propose([(draft, token)], report=report.id, now=now, expires_at=until)
-        tx.reports.add_report_facts(report.id, {"proposal": token})
+        tx.reports.keep_question(report.id, token)
 
     # -- without comparing
     async def _after_baseline(self, report: Report) -> float:
         """Report on a first meeting once all levels have been read."""
         context = self._context
         now = context.clock.now()
-        stores = [Alias(str(each)) for each in _list(report.facts["stores"])]
         baselines = await context.database.transaction(
-            lambda tx: [tx.baselines.baseline_progress(each) for each in stores]
+            lambda tx: [tx.baselines.progress(each) for each in report.facts.stores]
         )
         waiting = sum(each.waiting for each in baselines)
         if waiting and now - report.wanted_at < BASELINE_REPORT_WITHIN:
@@ -172,7 +176,7 @@ class Reporter:
             }
             until = now + timedelta(seconds=BASELINE_POLL_SECONDS)
             await context.database.transaction(
-                lambda tx: tx.reports.update_report(
+                lambda tx: tx.reports.update(
                     report.id, ReportState.READING, progress=words, until=until
                 )
             )
@@ -202,9 +206,9 @@ class Reporter:
 
     def _close(self, report: Report, summary: Mapping[str, object], tx: Transaction) -> None:
         now = self._context.clock.now()
-        counts, new = tx.findings.count_findings(now=now), tx.reports.count_new(report.id)
+        counts, new = tx.findings.count(now=now), tx.reports.count_new(report.id)
         facts = {**summary, "counts": counts, "new": new}
-        tx.reports.finish_report(report.id, now=now, summary=facts)
+        tx.reports.finish(report.id, now=now, summary=facts)
         if report.kind is ReportKind.NIGHT:
             self._approve(report, tx, now)
         tx.notifications.notify_once(report_events(tx, report), now=now)
@@ -212,8 +216,8 @@ class Reporter:
     def _approve(self, report: Report, tx: Transaction, now: datetime) -> None:
         """Approve what the settings say needs no person."""
         auto = self._context.auto
-        holder = tx.reports.latest_report() or report.id
-        _, some = tx.proposals.proposals(holder, limit=MAX_OPEN_FINDINGS, open_only=True)
+        holder = tx.reports.latest() or report.id
+        _, some = tx.proposals.of_report(holder, limit=MAX_OPEN_FINDINGS, open_only=True)
         wanted: dict[int, tuple[Choice, int | None]] = {
             each.id: (each.recommended, None)
             for each in some
@@ -233,13 +237,13 @@ class Reporter:
         now = context.clock.now()
 
         def work(tx: Transaction) -> float:
-            tried = tx.reports.postpone_report(report.id, until=now, why=why)
+            tried = tx.reports.postpone(report.id, until=now, why=why)
             if tried <= len(RETRY_AFTER_SECONDS):
                 wait = RETRY_AFTER_SECONDS[tried - 1]
                 until = now + timedelta(seconds=wait)
-                tx.reports.update_report(report.id, report.state, until=until)
+                tx.reports.update(report.id, report.state, until=until)
                 return wait
-            tx.reports.finish_report(report.id, now=now, why_failed=why)
+            tx.reports.finish(report.id, now=now, why_failed=why)
             tx.notifications.notify_once(report_events(tx, report, failed=why), now=now)
             return 0.0
 
@@ -256,16 +260,16 @@ async def report_open_findings(
 
     def close(tx: Transaction) -> None:
         now = clock.now()
-        counts = tx.findings.count_findings(now=now)
+        counts = tx.findings.count(now=now)
         summary = {"unread": _unanswered(total), "counts": counts}
-        tx.reports.finish_report(report, now=now, summary=summary)
+        tx.reports.finish(report, now=now, summary=summary)
 
     await database.transaction(close)
 
 
 def _levels_with_findings(tx: Transaction, *, after: int = 0) -> tuple[list[LevelId], int | None]:
     """Return levels about which a finding is open, and after which finding there are more."""
-    found = tx.findings.findings_by(kinds=LEVEL_KINDS, after=after, limit=MAX_OPEN_FINDINGS)
+    found = tx.findings.page(kinds=LEVEL_KINDS, after=after, limit=MAX_OPEN_FINDINGS)
     levels = {
         LevelId(int(each.subject.removeprefix("level:"))): None
         for each in found
@@ -287,19 +291,18 @@ def report_events(tx: Transaction, report: Report, *, failed: str = "") -> list[
 
     A preflight's report goes to whoever wants the change, which its own facts say.
     """
-    now = tx.reports.report(report.id) or report  # somebody may have joined it meanwhile
-    askers = now.facts.get("askers")
-    answers = [_answer(now, dict(each)) for each in askers] if isinstance(askers, list) else []
+    now = tx.reports.get(report.id) or report  # somebody may have joined it meanwhile
+    answers = [_answer(now, each) for each in now.facts.askers]
     is_news = now.kind is not ReportKind.CHECK or (not answers if failed else now.open > 0)
     return [*([report_done(now, failed=failed)] if is_news else []), *answers]
 
 
-def _answer(report: Report, asker: Mapping[str, str]) -> Event:
+def _answer(report: Report, asker: Asker) -> Event:
     """Return what tells one person what came of a report."""
     facts: dict[str, str | int | float | bool | None] = {
         "report": report.id,
-        "by": asker["by"],
-        "reply": asker["reply"],
+        "by": asker.by,
+        "reply": asker.reply,
     }
     return Event(kind="answer", subject=f"report:{report.id}", facts=facts)
 
@@ -309,8 +312,8 @@ def report_done(report: Report, *, failed: str = "") -> Event:
     facts: dict[str, str | int | float | bool | None] = {
         "report": report.id,
         "kind": report.kind.value,
-        "by": str(_mapping(report.facts.get("person") or {}).get("id") or report.by),
-        "reply": str(report.facts.get("reply") or "") or None,
+        "by": report.by if report.facts.person is None else report.facts.person.id,
+        "reply": report.facts.reply or None,
         "failed": failed or None,
     }
     severity = Severity.WARNING if failed else Severity.INFO
@@ -327,11 +330,3 @@ def _units_moved(proposal: Proposal) -> int:
 
 def _unanswered(total: Examination) -> list[str]:
     return [f"{store_name(store)} didn't answer: {why}" for store, why in total.silent.items()]
-
-
-def _mapping(given: object) -> dict[str, object]:
-    return dict(given)  # type: ignore[call-overload,no-any-return]
-
-
-def _list(given: object) -> list[object]:
-    return list(given)  # type: ignore[call-overload,no-any-return]

@@ -151,7 +151,7 @@ class Engine:
         why = cut(str(exc))
         if isinstance(exc, AccessLost | WrongShop):
             await self._context.database.transaction(
-                lambda tx: tx.stores.block_store(store.alias, why, now=now)
+                lambda tx: tx.stores.block(store.alias, why, now=now)
             )
             return BLOCKED_RETRY_SECONDS
         if isinstance(exc, Refused):

@@ -90,14 +90,14 @@ class LeaseKeeper:
         context, alias = self._context, self._store.alias
         if self._is_new:
             context.permits.remember(
-                await context.database.transaction(lambda tx: tx.leases.lease(alias))
+                await context.database.transaction(lambda tx: tx.leases.of(alias))
             )
             self._is_new = False
         if alias not in context.identified:
             return NOT_IDENTIFIED_SECONDS
         wait = self._due_at - context.clock.monotonic()
         if wait > 0:
-            noted = await context.database.transaction(lambda tx: tx.leases.lease(alias))
+            noted = await context.database.transaction(lambda tx: tx.leases.of(alias))
             if noted.state is not LeaseState.TAKING_OVER or self._writes_from is not None:
                 return wait
         wait = await self._try_round()
@@ -129,7 +129,7 @@ class LeaseKeeper:
         except StoreError as exc:
             # Perhaps it was written all the same: the mark must be read before the next try.
             self._held = None
-            state = await context.database.transaction(lambda tx: tx.stores.store(alias))
+            state = await context.database.transaction(lambda tx: tx.stores.get(alias))
             if state.blocked_since is None:  # else people know that nothing is written there
                 await self._updates.failed(alias, exc)
             if isinstance(exc, Refused):
@@ -149,7 +149,7 @@ class LeaseKeeper:
         if not self._is_weak or self._context.clock.monotonic() < self._full_at:
             return wait
         alias = self._store.alias
-        noted = await self._context.database.transaction(lambda tx: tx.leases.lease(alias))
+        noted = await self._context.database.transaction(lambda tx: tx.leases.of(alias))
         if noted.state is not LeaseState.OURS:
             return wait
         self._is_weak, self._held = False, None
@@ -189,7 +189,7 @@ class LeaseKeeper:
         """
         alias, ids = self._store.alias, self._context.ids
         instance = tx.leases.instance(ids.new())
-        noted = tx.leases.lease(alias)
+        noted = tx.leases.of(alias)
         claim = claim_of(held.mark, tx.leases.recorded(alias))
         if noted.state is LeaseState.TAKING_OVER:
             # Once our mark was there, any other one is that of somebody who came after us.
@@ -234,22 +234,22 @@ class LeaseKeeper:
         alias, now = self._store.alias, self._context.clock.now()
         ended = tx.leases.end_takeover(alias, now=now)
         if ended is None or ended.reason is None:
-            return tx.leases.lease(alias).state is LeaseState.OURS
+            return tx.leases.of(alias).state is LeaseState.OURS
         store = alias if ended.reason is LeaseState.FOREIGN else None
         with recheck_oversold(tx, store, now=now):
-            tx.baselines.reset_baselines(store, now=now)
-        for breaker in tx.breaker.breakers():
-            if not tx.withheld.withheld(breaker.subject):
+            tx.baselines.reset(store, now=now)
+        for breaker in tx.breaker.all():
+            if not tx.withheld.by(breaker.subject):
                 gone = {"store": breaker.store, "ended": "baseline"}
-                tx.breaker.close_breaker(breaker.subject, gone, now=now)
-        tx.baselines.save_baseline(store, ended.reason.value, ended.by, now=now)
+                tx.breaker.close(breaker.subject, gone, now=now)
+        tx.baselines.save(store, ended.reason.value, ended.by, now=now)
         taken = Event(
             kind="baseline",
             subject="baseline",
             facts={"store": store, "by": ended.by, "reason": ended.reason.value},
         )
         tx.notifications.notify_once([taken], now=now)
-        tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
+        tx.notifications.notify(lease_news(tx.leases.all().values()), now=now)
         log.warning(
             "a new baseline of %s",
             store or "every store",
@@ -261,8 +261,8 @@ class LeaseKeeper:
         """Note that the store has taken our mark; people are told where that is news."""
         alias, now = self._store.alias, self._context.clock.now()
         tx.leases.end_renewal(alias, mark.renewal)
-        if tx.leases.note_lease(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
-            tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
+        if tx.leases.note(alias, LeaseState.OURS, None, weak=self._is_weak, now=now):
+            tx.notifications.notify(lease_news(tx.leases.all().values()), now=now)
 
     async def _stop_writing(self, claim: LeaseClaim, held: StoredMark, noted: LeaseView) -> float:
         """Write nothing, and ask people, once."""
@@ -275,9 +275,9 @@ class LeaseKeeper:
             now = context.clock.now()
             if noted.state is LeaseState.TAKING_OVER:
                 tx.leases.lose_takeover(alias)
-            changed = tx.leases.note_lease(alias, state, held.mark, weak=self._is_weak, now=now)
+            changed = tx.leases.note(alias, state, held.mark, weak=self._is_weak, now=now)
             if changed:
-                tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
+                tx.notifications.notify(lease_news(tx.leases.all().values()), now=now)
             return changed
 
         if await context.database.transaction(work):

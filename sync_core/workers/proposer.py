@@ -117,7 +117,7 @@ class Proposer:
         ]
         self._propose(tx, drafts, report, now)
         if report is not None:
-            tx.reports.update_report(report, ReportState.READING, until=now + REPORT_LEASE)
+            tx.reports.update(report, ReportState.READING, until=now + REPORT_LEASE)
         return total
 
     def _propose(
@@ -140,7 +140,7 @@ class Proposer:
 
     def _propose_others(self, report: int, after: int, tx: Transaction) -> int | None:
         now = self._clock.now()
-        findings = tx.findings.findings_by(after=after, limit=500)
+        findings = tx.findings.page(after=after, limit=500)
         drafts = [
             _draft_for_other(each, _partners(tx, each))
             for each in findings
@@ -200,11 +200,11 @@ def _update_findings(
     ]
     tx.notifications.notify(events, now=now)
     verdicts = {f"level:{each[2].id}": each for each in judged}
-    known = [(each, verdicts[each.subject]) for each in tx.findings.findings_on(verdicts)]
+    known = [(each, verdicts[each.subject]) for each in tx.findings.on(verdicts)]
     resolved = [
         each.id for each, of in known if each.kind in FOUND_BY_COMPARING and each.kind != of[0]
     ]
-    tx.findings.close_findings(resolved, now=now)
+    tx.findings.close(resolved, now=now)
     return known
 
 

@@ -9,6 +9,7 @@ Each result is one of three: it is done; nothing was done, and why; or seconds t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,19 +24,27 @@ from sync_core.domain.decisions import (
     participants,
 )
 from sync_core.domain.pack_sizes import Packing, read_for, repack
-from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
+from sync_core.domain.proposals import (
+    Choice,
+    DecisionResult,
+    Option,
+    Proposal,
+    ProposalKind,
+    Write,
+)
 from sync_core.domain.quantities import outstanding, shared_by
 from sync_core.domain.suspension import ReadLag
 from sync_core.domain.values import Level, LevelId, Outcome, Pool, PoolId
+from sync_core.errors import Unreadable
 from sync_core.ports import ApprovedProposal, Transaction
 from sync_core.workers.decision_handlers import (
     NUMBERS_CHANGED,
     RETRY_BUSY_SECONDS,
     RETRY_SILENT_SECONDS,
-    DecisionResult,
     pending_writes,
 )
 from sync_core.workers.level_reader import LevelReadings
+from sync_core.workers.proposal_facts import LevelFacts, PackFacts, PoolToRepack, facts_of
 
 NOT_SYNCED = "the product isn't synced any more"
 QUANTITIES = {
@@ -53,21 +62,21 @@ Repacked = tuple[Outcome, tuple[Effect, ...]]
 
 def levels_to_read(wanted: Sequence[ApprovedProposal], tx: Transaction) -> list[Level]:
     """Return the levels that have to be read before decisions are carried out."""
-    numbers = [
-        level_of(each.proposal)
-        for each in wanted
-        if each.proposal.kind is ProposalKind.FIX and each.proposal.choice in QUANTITIES
-    ]
-    pools = tx.stock.pools_of(numbers)
-    found = {each.id: each for level, pool in pools.items() for each in participants(pool, level)}
+    numbers: list[LevelId] = []
+    found: dict[LevelId, Level] = {}
     for each in wanted:
-        if each.proposal.kind is ProposalKind.PACK:
-            found |= {level.id: level for level in _levels_to_repack(each.proposal, tx)}
+        with suppress(Unreadable):  # it is told of when it is carried out, and only it
+            if each.proposal.kind is ProposalKind.FIX and each.proposal.choice in QUANTITIES:
+                numbers.append(level_of(each.proposal))
+            elif each.proposal.kind is ProposalKind.PACK:
+                found |= {level.id: level for level in _levels_to_repack(each.proposal, tx)}
+    for level, pool in tx.stock.pools_of(numbers).items():
+        found |= {each.id: each for each in participants(pool, level)}
     return list(found.values())
 
 
 def _levels_to_repack(proposal: Proposal, tx: Transaction) -> list[Level]:
-    wanted = packings_from_json(proposal)
+    wanted = _packings(proposal)
     pools = tx.stock.pools([number for number, _ in wanted])
     return [
         level
@@ -94,7 +103,7 @@ def set_quantity(
     part = participants(pool, number)
     if any(level.key.store in found.silent for level in part):
         return RETRY_SILENT_SECONDS
-    is_asked = tx.breaker.has_open_breaker(pool.id)
+    is_asked = tx.breaker.asks_about(pool.id)
     chosen = (
         SAFETY_STOP_FIRST if is_asked else _choice_in_numbers(each, pool, again=pool.id in settled)
     )
@@ -136,7 +145,7 @@ def _pool_of(number: LevelId, tx: Transaction, now: datetime) -> Pool | None:
 
 def level_of(proposal: Proposal) -> LevelId:
     """Return the level that a fix is about."""
-    return LevelId(int(str(proposal.facts["level"])))
+    return facts_of(proposal, LevelFacts).level
 
 
 def _choice_in_numbers(each: ApprovedProposal, pool: Pool, *, again: bool) -> PoolDecision | str:
@@ -149,19 +158,18 @@ def _choice_in_numbers(each: ApprovedProposal, pool: Pool, *, again: bool) -> Po
     if target is None and proposal.choice is Choice.USE_NUMBER:
         return "no number was given"
     settled = target if target is not None else option.target
-    saw = {LevelId(int(key)): value for key, value in dict(proposal.facts["saw"]).items()}  # type: ignore[call-overload]
-    shared = proposal.facts["shared"]
-    level = pool.level(level_of(proposal))
+    facts = facts_of(proposal, LevelFacts)
+    level = pool.level(facts.level)
     buffer = None
     if proposal.choice is Choice.KEEP and target is not None:
-        buffer = target - shared_by(level, saw.get(level.id) or 0, target) + level.buffer
+        buffer = target - shared_by(level, facts.saw.get(level.id) or 0, target) + level.buffer
     return PoolDecision(
         level=level.id,
         target=target,
         buffer=buffer,
-        saw=saw,
+        saw=facts.saw,
         # Two findings of one pool, settled together: the first has moved it to the same target.
-        shared=pool.shared if again and pool.shared == settled else shared,  # type: ignore[arg-type]
+        shared=pool.shared if again and pool.shared == settled else facts.shared,
     )
 
 
@@ -222,7 +230,7 @@ def _save(
     tx.stock.save_outcomes([outcome], now=now)
     tx.receipts.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or 0, now=now)
     if proposal.finding is not None:
-        tx.findings.close_findings([proposal.finding], now=now)
+        tx.findings.close([proposal.finding], now=now)
     return DecisionResult(done=True, moved=effect.moved, writes=writes)
 
 
@@ -235,35 +243,33 @@ def _are_as_shown(proposal: Proposal, writes: Sequence[Write]) -> bool:
 
 
 # -- pack sizes
-def packings_to_json(packings: Sequence[tuple[PoolId, Packing]]) -> dict[str, object]:
-    """Return what a person saw as plain JSON."""
-    pools = [
-        {
-            "pool": number,
-            "shared": each.shared,
-            "saw": {str(level): each.saw[level] for level in each.levels},
-        }
+def pools_to_repack(packings: Sequence[tuple[PoolId, Packing]]) -> tuple[PoolToRepack, ...]:
+    """Return what a person saw, as it is kept."""
+    return tuple(
+        PoolToRepack(
+            pool=number, shared=each.shared, saw={level: each.saw[level] for level in each.levels}
+        )
         for number, each in packings
-    ]
-    return {"pools": pools}
+    )
 
 
-def packings_from_json(proposal: Proposal) -> list[tuple[PoolId, Packing]]:
+def _packings(proposal: Proposal) -> list[tuple[PoolId, Packing]]:
     """Return what a person saw, from what was kept of it."""
-    pack = int(str(proposal.facts["pack"]))
-    found = []
-    for each in list(proposal.facts["pools"]):  # type: ignore[call-overload]
-        saw = {LevelId(int(level)): value for level, value in each["saw"].items()}
-        packing = Packing(levels=list(saw), pack=pack, saw=saw, shared=each["shared"])
-        found.append((PoolId(each["pool"]), packing))
-    return found
+    facts = facts_of(proposal, PackFacts)
+    return [
+        (
+            each.pool,
+            Packing(levels=list(each.saw), pack=facts.pack, saw=each.saw, shared=each.shared),
+        )
+        for each in facts.pools
+    ]
 
 
 def set_pack(
     each: ApprovedProposal, found: LevelReadings, tx: Transaction, now: datetime, read_lag: ReadLag
 ) -> DecisionResult | float:
     """Change pack sizes; return what came of it, or seconds to wait."""
-    wanted = packings_from_json(each.proposal)
+    wanted = _packings(each.proposal)
     pools = tx.stock.pools([number for number, _ in wanted])
     done: list[Repacked] = []
     writes: list[Write] = []

@@ -71,13 +71,11 @@ class Refresher:
     ) -> tuple[list[RefreshRequest], datetime | None, Collection[LevelId]]:
         """Return the looks that are due, when the next one is, and what could not be read."""
         alias = self._store.alias
-        unread = tx.refreshes.unread_levels(alias)
+        unread = tx.refreshes.unread(alias)
         if unread:
             self._forget(tx)
-        requests = tx.refreshes.due_refreshes(
-            alias, now=now, limit=self._context.config.levels_per_round
-        )
-        return requests, None if requests else tx.refreshes.next_refresh(alias), unread
+        requests = tx.refreshes.due(alias, now=now, limit=self._context.config.levels_per_round)
+        return requests, None if requests else tx.refreshes.next_at(alias), unread
 
     async def _read_levels(self, location: LocationId, requests: Sequence[RefreshRequest]) -> None:
         """Read levels of one location, and put off those that cannot be read: the table."""
@@ -138,7 +136,7 @@ class Refresher:
     def _postpone(self, requests: Sequence[RefreshRequest], tx: Transaction) -> None:
         """Read levels later."""
         now = self._context.clock.now()
-        known = tx.refreshes.unread_levels(self._store.alias)
+        known = tx.refreshes.unread(self._store.alias)
         pools = tx.stock.pools_of(each.level for each in requests)
         later: list[Outcome] = []
         failed: list[UnreadLevel] = []
@@ -155,11 +153,11 @@ class Refresher:
                 UnreadLevel(level=each.level, location=each.key.location, attempts=before + 1)
             )
         tx.stock.save_outcomes(later, now=now)
-        tx.refreshes.save_unread_levels(self._store.alias, failed)
+        tx.refreshes.save_unread(self._store.alias, failed)
 
     def _forget(self, tx: Transaction) -> None:
         """Forget what is unread no more, and say so."""
-        ended = tx.refreshes.forget_read_levels(self._store.alias)
+        ended = tx.refreshes.forget_read(self._store.alias)
         self._notify(
             {each.location for each in ended if each.attempts >= NOTIFY_AFTER_ATTEMPTS}, tx
         )
@@ -167,7 +165,7 @@ class Refresher:
     def _notify(self, locations: Iterable[LocationId], tx: Transaction, why: str = "") -> None:
         """Say what cannot be read at locations, or that all of it can."""
         alias, now = self._store.alias, self._context.clock.now()
-        unread = tx.refreshes.unread_levels(alias).values()
+        unread = tx.refreshes.unread(alias).values()
         for location in sorted(locations):
             here = [each for each in unread if each.location == location]
             reported = [each.level for each in here if each.attempts >= NOTIFY_AFTER_ATTEMPTS]
@@ -188,9 +186,7 @@ def _facts(
 ) -> dict[str, str | int | float | bool | None]:
     """Return what people should know of levels that cannot be read."""
     names = [
-        each.name
-        for each in tx.location_groups.location_groups()
-        if each.locations.get(alias) == location
+        each.name for each in tx.location_groups.all() if each.locations.get(alias) == location
     ]
     # Not how many: each more or less of them would be told.
     title = tx.stock.pools_of(reported)[reported[0]].title if len(reported) == 1 else None

@@ -41,14 +41,14 @@ def ask_about_breakers(tx: Transaction, ids: Ids, *, now: datetime) -> None:
             title=str(each.facts.get("store") or ""),
             facts={"subject": each.subject},
         )
-        for each in tx.findings.findings_by(kinds=["circuit_breaker"])
+        for each in tx.findings.page(kinds=["circuit_breaker"])
     ]
     _ask(tx, drafts, ids, now=now)
 
 
 def ask_about_contests(tx: Transaction, ids: Ids, *, now: datetime) -> None:
     """Ask about every contested level that has no open question; end what is none any more."""
-    open_findings = tx.findings.findings_by(kinds=[FINDING_KIND])
+    open_findings = tx.findings.page(kinds=[FINDING_KIND])
     if not open_findings:
         return
     still_contested = tx.contests.contested_pools(pool_of(each.subject) for each in open_findings)
@@ -83,7 +83,7 @@ def _ask(tx: Transaction, drafts: Iterable[Draft], ids: Ids, *, now: datetime) -
     kept = [
         (each, ids.new())
         for each in drafts
-        if each.finding is not None and tx.proposals.newer_proposal(each.finding) is None
+        if each.finding is not None and tx.proposals.open_about(each.finding) is None
     ]
     if kept:
         tx.proposals.propose(kept, report=None, now=now, expires_at=now + FOREVER)

@@ -80,20 +80,20 @@ class Sealer:
         known = NO_DIGEST if before is None else before.digest or NO_DIGEST
         closed = replace(closed, digest=digest_of(closed, known))
         now = self._clock.now()
-        await self._database.transaction(lambda tx: tx.seals.close_seal(closed, now=now))
+        await self._database.transaction(lambda tx: tx.seals.close(closed, now=now))
 
 
 def _newest(tx: Transaction) -> tuple[Seal | None, Seal | None]:
     """Return the newest seal, and the one that it follows."""
-    last = tx.seals.last_seal()
+    last = tx.seals.last()
     if last is None or not last.previous:
         return last, None
-    before = tx.seals.seals(after=last.previous - 1, limit=1)
+    before = tx.seals.page(after=last.previous - 1, limit=1)
     return last, before[0] if before and before[0].id == last.previous else None
 
 
 def _draw(day: str, before: Seal | None, tx: Transaction, *, now: datetime) -> bool:
-    return tx.seals.open_seal(day, before, now=now)
+    return tx.seals.open(day, before, now=now)
 
 
 def _until_midnight(now: datetime) -> float:
@@ -131,7 +131,7 @@ async def verify_seals(database: Database, clock: Clock) -> SealView:
 
 
 def _next_seals(after: int, tx: Transaction) -> list[Seal]:
-    return tx.seals.seals(after=after, limit=SEALS_PER_STEP)
+    return tx.seals.page(after=after, limit=SEALS_PER_STEP)
 
 
 async def _altered(

@@ -102,7 +102,7 @@ class Sender:
             return 0.0
         if not self._may_write():  # it may have run out while the database was busy
             await self._context.database.transaction(
-                lambda tx: tx.batches.release_batch(batch, until=now, executed=False)
+                lambda tx: tx.batches.release(batch, until=now, executed=False)
             )
             return None
         await self._send(batch)
@@ -118,19 +118,19 @@ class Sender:
         """Write down what may leave now, and take the next batch; or say how long to wait."""
         context, alias = self._context, self._store.alias
         now = context.clock.now()
-        state = tx.stores.store(alias)
+        state = tx.stores.get(alias)
         if state.blocked_since is not None and not state.write_refused:
             return None, None
         plan_batches(tx, self._store, context.ids, now=now, probing=state.write_refused)
-        batch = tx.batches.lease_batch(alias, now=now, until=now + context.config.batch_lease)
+        batch = tx.batches.lease(alias, now=now, until=now + context.config.batch_lease)
         return batch, None if batch is not None else self._wait(tx, now)
 
     def _wait(self, tx: Transaction, now: datetime) -> float | None:
         """Return how long there is certainly nothing to send."""
         alias = self._store.alias
-        times = [tx.batches.next_batch_at(alias)]
-        if tx.settings.setting(PAUSED_SETTING) is None and tx.stock.writable_pools(alias, 1):
-            times.append((tx.stores.store(alias).last_sent_at or now) + BATCH_SPACING)
+        times = [tx.batches.next_at(alias)]
+        if tx.settings.get(PAUSED_SETTING) is None and tx.stock.writable_pools(alias, 1):
+            times.append((tx.stores.get(alias).last_sent_at or now) + BATCH_SPACING)
         waits = [(each - now).total_seconds() for each in times if each is not None]
         return max(0.01, min(waits)) if waits else None
 
@@ -194,14 +194,14 @@ class Sender:
             case Refused() if not was_sent:
                 self._replan(tx, batch)
             case NoAnswer() | StillRunning():
-                tx.batches.release_batch(batch, until=until, executed=True)
+                tx.batches.release(batch, until=until, executed=True)
             case _:
-                tx.batches.release_batch(batch, until=until, executed=False)
+                tx.batches.release(batch, until=until, executed=False)
         if isinstance(exc, AccessLost | Refused | WrongShop):
             # Where another shop answers nothing may be written, not even to find out.
             refused = not isinstance(exc, WrongShop)
             why = cut(str(exc))
-            tx.stores.block_store(self._store.alias, why, now=now, write_refused=refused)
+            tx.stores.block(self._store.alias, why, now=now, write_refused=refused)
 
     async def _note_success(self) -> None:
         """Note that the store takes what we write, and wake who has work by what it said."""
@@ -216,13 +216,13 @@ class Sender:
     ) -> tuple[list[Adjustment], Mapping[LevelId, Pool], datetime]:
         """Close a batch; return its adjustments and the pools of their levels, locked."""
         now = self._context.clock.now()
-        open_ones = tx.batches.close_batch(batch.id, state, now=now)
+        open_ones = tx.batches.close(batch.id, state, now=now)
         return open_ones, tx.stock.pools_of(each.level for each in open_ones), now
 
     def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> None:
         """Move the books by what the store has done."""
         now = self._context.clock.now()
-        done = tx.batches.close_batch(batch.id, "settled", now=now, written_at=written_at)
+        done = tx.batches.close(batch.id, "settled", now=now, written_at=written_at)
         pools = tx.stock.pools_of(each.level for each in done)
         hit = tx.batches.close_adjustments([each.id for each in done], "settled", now=now)
         # A batch has one level of a pool: no outcome builds on another.
@@ -236,7 +236,7 @@ class Sender:
             for each in done
             if each.id in hit and pools[each.level].level(each.level).last_delta * each.delta < 0
         ]
-        tx.stores.unblock_store(self._store.alias, now=now, written=True)
+        tx.stores.unblock(self._store.alias, now=now, written=True)
         commit_outcomes(tx, outcomes, self._context, now=now, reversed_levels=reversed_levels)
 
     def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> None:
@@ -253,7 +253,7 @@ class Sender:
                 outcomes.append(mark_unwritten(pool, each, now=now))
         rest = [each.id for number, each in enumerate(rows) if number not in reasons]
         tx.batches.close_adjustments(rest, "replaced", now=now)
-        tx.stores.unblock_store(self._store.alias, now=now, written=True)
+        tx.stores.unblock(self._store.alias, now=now, written=True)
         commit_outcomes(tx, outcomes, self._context, now=now)
 
     def _replan(self, tx: Transaction, batch: Batch) -> None:
@@ -279,9 +279,9 @@ def plan_batches(
     While all writing is paused, one waits unsent, or the store is blocked, what is pending stays
     pending: differences net out. A probe of a store that is blocked is one batch.
     """
-    if tx.settings.setting(PAUSED_SETTING) is not None:
+    if tx.settings.get(PAUSED_SETTING) is not None:
         return 0
-    state = tx.stores.store(store.alias)
+    state = tx.stores.get(store.alias)
     is_blocked = state.blocked_since is not None and not probing
     if is_blocked or tx.batches.has_unsent(store.alias):
         return 0

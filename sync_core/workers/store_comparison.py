@@ -25,7 +25,7 @@ from sync_core.domain.discrepancies import (
     StoreCount,
 )
 from sync_core.domain.location_groups import LocationGroups
-from sync_core.domain.proposals import Report, ReportState
+from sync_core.domain.proposals import Report, ReportState, Worst
 from sync_core.domain.values import Alias, Event, ItemId, LevelId, Severity
 from sync_core.domain.views import Finding
 from sync_core.errors import NotCompared
@@ -108,9 +108,7 @@ class StoreComparison:
         self, folder: Path, comparer: Comparer, report: Report, until: timedelta
     ) -> AsyncIterator[ComparisonResult]:
         context = self._context
-        location_groups = await context.database.transaction(
-            lambda tx: tx.location_groups.location_groups()
-        )
+        location_groups = await context.database.transaction(lambda tx: tx.location_groups.all())
         columns = {alias: _columns(alias, location_groups) for alias in context.stores}
         if not any(columns.values()):
             raise NotCompared("no locations are shared yet: see `tipo locations`")
@@ -163,12 +161,12 @@ class StoreComparison:
             n for (store, kind), n in kinds.items() if store in involved and kind in VARIANT_KINDS
         )
         worst = [
-            {
-                "title": titles.get(gap.pool, ""),
-                "store": store,
-                "shows": gap.shows,
-                "should_show": gap.should_show,
-            }
+            Worst(
+                title=titles.get(gap.pool, ""),
+                store=store,
+                shows=gap.shows,
+                should_show=gap.should_show,
+            )
             for store, gap in gaps
         ]
         return {
@@ -210,10 +208,10 @@ class StoreComparison:
         subjects = {each.subject for each in seen}
         after = 0
         gone: list[int] = []
-        while some := tx.findings.findings_by(kinds=VARIANT_KINDS.values(), after=after, limit=500):
+        while some := tx.findings.page(kinds=VARIANT_KINDS.values(), after=after, limit=500):
             gone += [each.id for each in some if _is_matched(each, subjects)]
             after = some[-1].id
-        tx.findings.close_findings(gone, now=now)
+        tx.findings.close(gone, now=now)
 
 
 class ReportExports:
@@ -234,7 +232,7 @@ class ReportExports:
         self._until = until
         self._progress: dict[str, str] = {}  # what people read of each store's export
         # What was begun before a process died is waited for.
-        self._operations = {str(k): str(v) for k, v in _started_operations(report).items()}
+        self._operations = dict(report.facts.operations)
 
     async def make(self) -> dict[Alias, ExportedFile]:
         """Make them; one store's failure fails all."""
@@ -271,9 +269,9 @@ class ReportExports:
     async def _started(self, alias: Alias, operation: str) -> None:
         """Keep the name of an export, for whoever comes next."""
         self._operations[alias] = operation
-        note = {"operations": dict(self._operations)}
+        begun = dict(self._operations)
         await self._context.database.transaction(
-            lambda tx: tx.reports.add_report_facts(self._report.id, note)
+            lambda tx: tx.reports.keep_operations(self._report.id, begun)
         )
 
     async def _watch(self) -> None:
@@ -299,7 +297,7 @@ async def _set_state(
     """Note how far a report has come."""
     end = context.clock.now() + until
     await context.database.transaction(
-        lambda tx: tx.reports.update_report(report.id, state, progress=progress, until=end)
+        lambda tx: tx.reports.update(report.id, state, progress=progress, until=end)
     )
 
 
@@ -366,11 +364,6 @@ def _columns(alias: Alias, location_groups: LocationGroups) -> tuple[Column, ...
         for location_group in location_groups
         if alias in location_group.locations
     )
-
-
-def _started_operations(report: Report) -> Mapping[object, object]:
-    kept = report.facts.get("operations") or {}
-    return dict(kept)  # type: ignore[call-overload,no-any-return]
 
 
 def _first_error(many: BaseExceptionGroup[BaseException]) -> BaseException:

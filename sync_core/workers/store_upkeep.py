@@ -98,7 +98,7 @@ class StoreUpkeep:
     async def _identify(self) -> StoreState:
         """Ask the store who it is, at start and hourly; return what we know of it."""
         context, alias = self._context, self._store.alias
-        state = await context.database.transaction(lambda tx: tx.stores.store(alias))
+        state = await context.database.transaction(lambda tx: tx.stores.get(alias))
         # What a refused write has begun only a write can end: the sender asks.
         is_blocked = state.blocked_since is not None and not state.write_refused
         if alias not in context.identified or is_blocked or context.clock.now() >= self._ask_at:
@@ -108,11 +108,11 @@ class StoreUpkeep:
                 await context.availability.identified(alias)
                 # A process that was killed keeps its claims no longer than it lives: the same
                 # bytes under the same key do no harm, should it live after all.
-                await context.database.transaction(lambda tx: tx.batches.release_batches(alias))
+                await context.database.transaction(lambda tx: tx.batches.release_all(alias))
             context.identified.add(alias)
             self._ask_at = context.clock.now() + CHECK_EVERY
             context.store_work.notify()
-            state = await context.database.transaction(lambda tx: tx.stores.store(alias))
+            state = await context.database.transaction(lambda tx: tx.stores.get(alias))
         return state
 
     def _is_old(self, read_at: datetime | None) -> bool:
@@ -122,7 +122,7 @@ class StoreUpkeep:
 
     def _unblock(self) -> Callable[[Transaction], None]:
         now = self._context.clock.now()
-        return lambda tx: tx.stores.unblock_store(self._store.alias, now=now)
+        return lambda tx: tx.stores.unblock(self._store.alias, now=now)
 
     # -- what there is to do
     async def _run_chores(self, chores: Mapping[str, Callable[[], Awaitable[None]]]) -> None:

@@ -180,7 +180,7 @@ def _notify(
 ) -> None:
     """Tell of workers that are down or work again; at first, end what is told of no one here."""
     ended = {f"worker:{name}" for name in resolved}
-    standing = {each.subject for each in tx.findings.findings_by(kinds=[KIND])}
+    standing = {each.subject for each in tx.findings.page(kinds=[KIND])}
     if known is not None:
         ended |= standing - {f"worker:{name}" for name in known}
     tx.notifications.notify(

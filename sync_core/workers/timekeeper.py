@@ -13,7 +13,6 @@
 Several processes on one PostgreSQL go by its clock, not by their own.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from sync_core.domain.clock_steps import (
 )
 from sync_core.errors import NoDatabase
 from sync_core.ports import LONG_TRANSACTION_SECONDS, Database, Transaction
+from sync_core.stored import from_json, to_json
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +79,12 @@ class Timekeeper:
         self._jump = await self._database.transaction(work, limit=LONG_TRANSACTION_SECONDS)
 
     def _begin(self, now: Moment, tx: Transaction) -> timedelta:
-        kept = tx.settings.setting(CLOCK_SETTING)
-        before = None if kept is None else _moment_from_json(kept)
+        kept = tx.settings.get(CLOCK_SETTING)
+        before = None if kept is None else from_json(kept, Moment)
         step = step_between(before, now)
         if before is not None and step:
             known = before.boot == now.boot
-            tx.stored_times.shift_times(step, now=now.at, key_age_known=known)
+            tx.stored_times.shift(step, now=now.at, key_age_known=known)
             events = step_news(step, of_database=self._time_of is not None)
             tx.notifications.notify([events], now=now.at)
             log.warning(
@@ -92,11 +92,11 @@ class Timekeeper:
                 step.total_seconds(),
                 extra={"event": "clock_stepped", "seconds": step.total_seconds()},
             )
-        elif pulled := tx.stored_times.clamp_times(now=now.at):
+        elif pulled := tx.stored_times.clamp(now=now.at):
             log.warning(
                 "%d stored times lay too far ahead", pulled, extra={"event": "clock_stepped"}
             )
-        tx.settings.set_setting(CLOCK_SETTING, _moment_to_json(now))
+        tx.settings.set(CLOCK_SETTING, to_json(now))
         return step
 
     async def run(self, done: Callable[[], None]) -> None:
@@ -131,7 +131,7 @@ class Timekeeper:
 
     def _save(self, now: Moment, tx: Transaction) -> None:
         """Note what time it is; tell people when it has been right for long enough."""
-        tx.settings.set_setting(CLOCK_SETTING, _moment_to_json(now))
+        tx.settings.set(CLOCK_SETTING, to_json(now))
         if now.steady - self._began >= TOLD_SECONDS:
             tx.notifications.notify([CLOCK_STEADY], now=now.at)
 
@@ -149,14 +149,3 @@ class Timekeeper:
 
     def _moment(self) -> Moment:
         return Moment(at=self._clock.now(), boot=boot_id(), steady=self._clock.monotonic())
-
-
-def _moment_to_json(now: Moment) -> str:
-    return json.dumps({"at": now.at.isoformat(), "boot": now.boot, "steady": now.steady})
-
-
-def _moment_from_json(kept: str) -> Moment:
-    found = json.loads(kept)
-    return Moment(
-        at=datetime.fromisoformat(found["at"]), boot=found["boot"], steady=found["steady"]
-    )

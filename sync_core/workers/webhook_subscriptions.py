@@ -50,7 +50,7 @@ class WebhookSubscriptions:
         uri = context.public_url + WEBHOOK_PATH
         new = context.ids.new()
         state, instance = await context.database.transaction(
-            lambda tx: (tx.stores.store(alias), tx.leases.instance(new))
+            lambda tx: (tx.stores.get(alias), tx.leases.instance(new))
         )
         ours = await self._store.subscriptions()
         held = {each.topic for each in ours if each.uri == uri}

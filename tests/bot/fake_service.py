@@ -18,6 +18,7 @@ from sync_core.domain.proposals import (
     Receipt,
     ReceiptLine,
     Report,
+    ReportFacts,
     ReportKind,
     ReportState,
     Write,
@@ -151,7 +152,7 @@ class FakeService:
             kind=kind,
             state=ReportState.DONE,
             by=by,
-            facts=facts,
+            facts=ReportFacts(**facts),
             summary={"compared": 3, "differing": 0, "units": 0},
             wanted_at=self.clock.now(),
             finished_at=self.clock.now(),
@@ -333,7 +334,7 @@ class FakeService:
             raise NotAllowed(f"{alias} is not a destination; the destinations are us")
         report = self.new_report(ReportKind.PREFLIGHT, by.id, mode=str(mode), alias=alias)
         proposal = self.propose(ProposalKind.MODE, report, subject=str(mode))
-        facts = {**report.facts, "proposal": proposal.token}
+        facts = replace(report.facts, proposal=proposal.token)
         report = replace(report, facts=facts)
         self.reported[report.id] = report
         self.tell(

@@ -10,7 +10,14 @@ from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
 from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
-from sync_core.domain.proposals import Choice, Option, Person, ProposalKind, ReportKind
+from sync_core.domain.proposals import (
+    Choice,
+    DecisionResult,
+    Option,
+    Person,
+    ProposalKind,
+    ReportKind,
+)
 from sync_core.domain.values import Event
 from sync_core.ports import Draft, ReportRequest
 from sync_core.service.service import Service
@@ -45,10 +52,10 @@ class Night:
         wish = ReportRequest(kind=ReportKind.NIGHT, token=REPORT, night="2026-11-23")
 
         def work(tx):
-            number, _ = tx.reports.request_report(wish, now=now)
+            number, _ = tx.reports.request(wish, now=now)
             news = [Event(kind="differs", subject=f"level:{n}") for n in range(findings)]
             tx.notifications.notify(news, now=now)
-            ids = [tx.findings.findings_on([each.subject])[0].id for each in news]
+            ids = [tx.findings.on([each.subject])[0].id for each in news]
             drafts = [
                 (
                     Draft(
@@ -66,8 +73,8 @@ class Night:
             ]
             until = now + timedelta(hours=1)
             tx.proposals.propose(drafts, report=number, now=now, expires_at=until)
-            tx.reports.finish_report(number, now=now, summary={})
-            tx.notifications.notify_once([report_done(tx.reports.report(number))], now=now)
+            tx.reports.finish(number, now=now, summary={})
+            tx.notifications.notify_once([report_done(tx.reports.get(number))], now=now)
 
         await self.transaction(work)
         await self.pass_time(5)
@@ -84,9 +91,10 @@ class Night:
 
         def work(tx):
             for each in tx.proposals.approved(now=now, limit=50):
-                tx.proposals.close_proposal(each.proposal.id, result={"done": True, "moved": 4})
-            for number in tx.receipts.unnotified_receipts():
-                if tx.receipts.mark_receipt_notified(number):
+                done = DecisionResult(done=True, moved=4)
+                tx.proposals.close(each.proposal.id, result=done)
+            for number in tx.receipts.unnotified():
+                if tx.receipts.mark_notified(number):
                     one = tx.receipts.first_proposal_of(number)
                     facts = {"receipt": number, "report": one.report, "kind": "fix"}
                     news = Event(kind="decided", subject=f"receipt:{number}", facts=facts)

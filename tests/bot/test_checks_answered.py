@@ -29,11 +29,11 @@ async def ends(night, *, findings=0, failed="", summary=None):
     now = night.clock.now()
 
     def work(tx):
-        report = tx.reports.claim_report(now=now, until=now)
+        report = tx.reports.claim(now=now, until=now)
         if findings:
             news = [Event(kind="differs", subject=f"level:{n}") for n in range(findings)]
             tx.notifications.notify(news, now=now)
-            ids = [tx.findings.findings_on([each.subject])[0].id for each in news]
+            ids = [tx.findings.on([each.subject])[0].id for each in news]
             drafts = [
                 (
                     Draft(
@@ -47,7 +47,7 @@ async def ends(night, *, findings=0, failed="", summary=None):
                 drafts, report=report.id, now=now, expires_at=now.replace(year=now.year + 1)
             )
         facts = {**(summary or {}), "new": tx.reports.count_new(report.id)}
-        tx.reports.finish_report(report.id, now=now, summary=facts, why_failed=failed)
+        tx.reports.finish(report.id, now=now, summary=facts, why_failed=failed)
         tx.notifications.notify_once(report_events(tx, report, failed=failed), now=now)
 
     await night.transaction(work)
@@ -118,7 +118,7 @@ async def test_whoever_asks_while_it_is_under_way_is_told_too(night):
     """Two people, one comparison, two answers; the same when a night is under way."""
     now = night.clock.now()
     await night.transaction(
-        lambda tx: tx.reports.request_report(
+        lambda tx: tx.reports.request(
             ReportRequest(kind=ReportKind.CHECK, token="x", by="cli"),  # noqa: S106
             now=now,
         )

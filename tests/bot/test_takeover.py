@@ -21,8 +21,8 @@ async def find(night, state, *stores, instance="0123456789abcdef"):
     def work(tx):
         for each in stores:
             mark = None if state is LeaseState.OURS else found
-            tx.leases.note_lease(each, state, mark, weak=False, now=now)
-        tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
+            tx.leases.note(each, state, mark, weak=False, now=now)
+        tx.notifications.notify(lease_news(tx.leases.all().values()), now=now)
 
     await night.transaction(work)
     await night.pass_time(40)
@@ -39,7 +39,7 @@ async def end(night, *stores):
     def work(tx):
         for each in stores:
             tx.leases.end_takeover(each, now=now)
-        tx.notifications.notify(lease_news(tx.leases.leases().values()), now=now)
+        tx.notifications.notify(lease_news(tx.leases.all().values()), now=now)
 
     await night.transaction(work)
     await night.pass_time(40)
@@ -86,8 +86,8 @@ async def click_late(night, message, button, person=None):
 @pytest.fixture
 async def home(night):
     def work(tx):
-        tx.stores.register_store(EU, "urbanwear-eu.myshopify.com", Role.SOURCE)
-        tx.stores.register_store(US, "urbanwear-us.myshopify.com", Role.DESTINATION)
+        tx.stores.register(EU, "urbanwear-eu.myshopify.com", Role.SOURCE)
+        tx.stores.register(US, "urbanwear-us.myshopify.com", Role.DESTINATION)
 
     await night.transaction(work)
     async with face_of(night):

@@ -48,7 +48,7 @@ async def test_a_click_on_an_old_safety_stop_decides_it(upgraded):
     message = message_at(night, ts[STOPPED])
     interaction = await night.staff.slack.click(night.staff.ann, message, "decide.release")
     await interaction.answer()
-    proposal = await night.transaction(lambda tx: tx.proposals.proposal(token))
+    proposal = await night.transaction(lambda tx: tx.proposals.by_token(token))
     assert (proposal.state, proposal.choice) == (ProposalState.APPROVED, Choice.RELEASE)
     await until(lambda: "decide.release" not in shown(message_at(night, ts[STOPPED])))
 
@@ -64,7 +64,7 @@ async def test_news_of_what_is_open_goes_into_its_old_message(upgraded):
     """The bot finds its incidents by kind and subject."""
     night, _ = upgraded
     now = night.clock.now()
-    await night.transaction(lambda tx: tx.stores.block_store(Alias("us"), "still refused", now=now))
+    await night.transaction(lambda tx: tx.stores.block(Alias("us"), "still refused", now=now))
     await night.pass_time(60)
     kinds = "SELECT key FROM post WHERE kind = 'incident' ORDER BY number"
     keys = await night.transaction(lambda tx: tx.run(text(kinds)).scalars().all())

@@ -16,7 +16,7 @@ from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
 from sync_core.app.parts import assemble
 from sync_core.app.server import App
-from sync_core.domain.proposals import ReportKind
+from sync_core.domain.proposals import ReportFacts, ReportKind
 from sync_core.ports import ReportRequest
 from sync_core.settings import load
 from sync_core.workers.wakeup import WAKEUP_SETTING
@@ -284,18 +284,20 @@ def ask_for(kinds, late):
 
     def work(tx):
         for kind in kinds:
-            wish = ReportRequest(kind=kind, token=f"token of {kind}", facts={"stores": ["us"]})
-            number, _ = tx.reports.request_report(wish, now=LONG_AGO)
+            wish = ReportRequest(
+                kind=kind, token=f"token of {kind}", facts=ReportFacts(stores=("us",))
+            )
+            number, _ = tx.reports.request(wish, now=LONG_AGO)
             if kind is late:
-                tx.reports.postpone_report(number, until=NEVER_SOON, why="")
-        tx.settings.set_setting(WAKEUP_SETTING, "asked")
+                tx.reports.postpone(number, until=NEVER_SOON, why="")
+        tx.settings.set(WAKEUP_SETTING, "asked")
 
     return work
 
 
 def unblock_store(tx):
     tx.run(text("UPDATE report SET claimed_until = NULL WHERE state = 'wanted'"))
-    tx.settings.set_setting(WAKEUP_SETTING, "let go")
+    tx.settings.set(WAKEUP_SETTING, "let go")
 
 
 def states(tx):

@@ -21,7 +21,7 @@ def keep_aside(*bodies):
         ]
 
         def work(tx):
-            tx.deliveries.save_deliveries(kept)
+            tx.deliveries.save(kept)
             new = [
                 each.id for each in tx.deliveries.unhandled(100) if each.webhook_id.startswith("w")
             ]

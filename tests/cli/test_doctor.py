@@ -84,7 +84,7 @@ def test_a_database_that_is_older_and_a_takeover_are_told(alone):
 
 def older(tx, now):
     for alias in (Alias("eu"), Alias("us")):
-        tx.leases.note_lease(alias, LeaseState.OLDER, None, weak=False, now=now)
+        tx.leases.note(alias, LeaseState.OLDER, None, weak=False, now=now)
 
 
 def test_a_store_that_keeps_no_mark_is_told(baselined):

@@ -35,9 +35,9 @@ def level_key(store, item):
 def furnish(tx):
     """A source, one store of each mode, and a pool of three levels that are all different."""
     for store, role in ((EU, Role.SOURCE), (US, Role.DESTINATION), (UK, Role.DESTINATION)):
-        tx.stores.register_store(store, f"{store}.myshopify.com", role)
-    tx.baselines.request_baseline(US, Mode.TWO_WAY, by="test", now=NOON)
-    tx.baselines.request_baseline(UK, Mode.ONE_WAY, by="test", now=NOON)
+        tx.stores.register(store, f"{store}.myshopify.com", role)
+    tx.baselines.request(US, Mode.TWO_WAY, by="test", now=NOON)
+    tx.baselines.request(UK, Mode.ONE_WAY, by="test", now=NOON)
     tx.run(insert(LocationGroupRow).values(name="Berlin"))
     tx.run(insert(PoolRow).values(location_group_id=1, title="Jacket", shared=50, first_shared=50))
     tx.run(

@@ -23,8 +23,8 @@ def level_key(store, item=1, location=1):
 
 def furnish(tx):
     """Both stores, and a pool (1) of two levels (1: eu, 2: us) that have met at 50."""
-    tx.stores.register_store(EU, "urbanwear-eu.myshopify.com", Role.SOURCE)
-    tx.stores.register_store(US, "urbanwear-us.myshopify.com", Role.DESTINATION)
+    tx.stores.register(EU, "urbanwear-eu.myshopify.com", Role.SOURCE)
+    tx.stores.register(US, "urbanwear-us.myshopify.com", Role.DESTINATION)
     tx.run(insert(LocationGroupRow).values(name="Berlin"))
     tx.run(insert(PoolRow).values(location_group_id=1, title="Jacket", shared=50, first_shared=50))
     baselined = {"book": 50, "first_book": 50, "first_shared": 50, "baselined": True}

@@ -30,7 +30,7 @@ def find(database, subject="level:2", kind="differs"):
 
     def work(tx):
         tx.notifications.notify([Event(kind=kind, subject=subject)], now=NOON)
-        return tx.findings.findings_on([subject])[0].id
+        return tx.findings.on([subject])[0].id
 
     return database.run(work)
 
@@ -56,7 +56,7 @@ def decide(database, *numbers, by=ANN, choice=Choice.USE_SOURCE, at=1, **rest):
 
 def states(database, *numbers):
     """Return the states of these proposals."""
-    return [database.run(lambda tx, n=n: tx.proposals.proposal_by_id(n)).state for n in numbers]
+    return [database.run(lambda tx, n=n: tx.proposals.get(n)).state for n in numbers]
 
 
 def at_once(url, count, work):
@@ -65,7 +65,7 @@ def at_once(url, count, work):
 
     def one(number):
         with closing(SqlDatabase(url)) as database:
-            database.run(lambda tx: tx.settings.setting("warm"))
+            database.run(lambda tx: tx.settings.get("warm"))
             start.wait(20)
             return asyncio.run(work(database, number))
 

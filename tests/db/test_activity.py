@@ -90,22 +90,22 @@ def test_movements_are_told_in_order_and_with_their_causes(furnished):
         location=None,
         at=after(1),
     )
-    furnished.run(lambda tx: tx.order_events.save_order_events([order_event]))
+    furnished.run(lambda tx: tx.order_events.save([order_event]))
     move(furnished, (2, -5, 2), (2, -5, 3), (1, 4, 4))
-    found = furnished.run(lambda tx: tx.movements.movements_after(after=0, limit=9))
+    found = furnished.run(lambda tx: tx.movements.page(after=0, limit=9))
     assert [(each.store, each.delta, each.cause) for each in found] == [
         (US, -5, "order #1042"),
         (US, -5, "changed in the store"),
         (EU, 4, "restock or edit"),
     ]
-    later = furnished.run(lambda tx: tx.movements.movements_after(after=found[0].id, limit=1))
+    later = furnished.run(lambda tx: tx.movements.page(after=found[0].id, limit=1))
     assert [each.id for each in later] == [found[1].id]
-    assert furnished.run(lambda tx: tx.movements.last_movement()) == found[-1].id
+    assert furnished.run(lambda tx: tx.movements.last()) == found[-1].id
 
 
 def test_where_nothing_moved_there_is_nothing_to_tell(furnished):
-    assert furnished.run(lambda tx: tx.movements.movements_after(after=0, limit=9)) == []
-    assert furnished.run(lambda tx: tx.movements.last_movement()) == 0
+    assert furnished.run(lambda tx: tx.movements.page(after=0, limit=9)) == []
+    assert furnished.run(lambda tx: tx.movements.last()) == 0
 
 
 # -- what shares with nobody

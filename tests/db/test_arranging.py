@@ -63,7 +63,7 @@ def variant(store, item, name, by):
 def furnish(tx):
     for number, store in enumerate(STORES):
         role = Role.DESTINATION if number else Role.SOURCE
-        tx.stores.register_store(store, f"{store}.myshopify.com", role)
+        tx.stores.register(store, f"{store}.myshopify.com", role)
         tx.stores.mark_catalogue_read(store, now=NOON)
     for place, stores in ((1, STORES), (2, (EU, US))):
         tx.run(insert(LocationGroupRow).values(name=f"P{place}"))
@@ -86,7 +86,7 @@ def keep(database, catalogue, by):
     variants = [variant(store, item, name, by) for (store, item), name in catalogue.items()]
     worker = CatalogueSync(Context(database, by))
     database.run(lambda tx: worker._save_variants(variants, tx))
-    database.run(lambda tx: tx.settings.set_setting(MATCHED_SETTING, None))
+    database.run(lambda tx: tx.settings.set(MATCHED_SETTING, None))
 
 
 def whole(database, catalogue, by):
@@ -99,9 +99,7 @@ def whole(database, catalogue, by):
         for group in matches.groups:
             for each in group:
                 items.setdefault(each.store, []).append(each.item)
-        arrangement = assign_pools(
-            matches, tx.location_groups.location_groups(), tx.stock.level_keys(items)
-        )
+        arrangement = assign_pools(matches, tx.location_groups.all(), tx.stock.level_keys(items))
         tx.stock.assign_pools(arrangement, now=NOON)
         return sorted((level_keys for _, level_keys in arrangement.conflicts), key=repr)
 
@@ -118,9 +116,7 @@ def pools(database):
 
 def conflicts(database):
     return database.run(
-        lambda tx: sorted(
-            each.subject for each in tx.findings.findings() if each.kind == "conflict"
-        )
+        lambda tx: sorted(each.subject for each in tx.findings.newest() if each.kind == "conflict")
     )
 
 

@@ -87,8 +87,8 @@ def test_a_restored_database_asks_before_it_writes(url, tmp_path, drop):
     """Also where the copy says that somebody was taking over, or that all was well."""
 
     def work(tx):
-        tx.leases.note_lease(EU, LeaseState.OURS, None, weak=True, now=NOON)
-        tx.leases.note_lease(US, LeaseState.FOREIGN, THEIRS, weak=False, now=NOON)
+        tx.leases.note(EU, LeaseState.OURS, None, weak=True, now=NOON)
+        tx.leases.note(US, LeaseState.FOREIGN, THEIRS, weak=False, now=NOON)
         tx.leases.start_takeover(US, "ann", now=NOON)
 
     told(url, work)
@@ -97,8 +97,8 @@ def test_a_restored_database_asks_before_it_writes(url, tmp_path, drop):
     drop(beside(url, restore(url, file)))
 
     def look(tx):
-        return tx.leases.leases(), [
-            (e.kind, e.subject) for e in tx.findings.findings_by(kinds=["older_database"])
+        return tx.leases.all(), [
+            (e.kind, e.subject) for e in tx.findings.page(kinds=["older_database"])
         ]
 
     leases, findings = told(url, look)
@@ -116,7 +116,7 @@ def test_a_database_that_was_never_served_asks_too(url, tmp_path, drop):
     file = tmp_path / "tipo.backup"
     backups_of(url).backup(file)
     drop(beside(url, restore(url, file)))
-    assert {each.state for each in told(url, lambda tx: tx.leases.leases()).values()} == {
+    assert {each.state for each in told(url, lambda tx: tx.leases.all()).values()} == {
         LeaseState.OLDER
     }
 
@@ -126,7 +126,7 @@ def test_a_database_in_use_is_not_replaced(url, tmp_path):
     backups_of(url).backup(file)
     set_shared(url, 45)
     serving = SqlDatabase(url)
-    serving.run(lambda tx: tx.leases.leases())
+    serving.run(lambda tx: tx.leases.all())
     try:
         with pytest.raises(NotRestored, match="in use: stop `tipo serve`"):
             restore(url, file)
@@ -225,12 +225,12 @@ def test_a_copy_by_hand_is_restored_too(sqlite_url, tmp_path):
     folder = tmp_path / "yesterday"
     folder.mkdir()
     serving = SqlDatabase(sqlite_url)
-    serving.run(lambda tx: tx.settings.set_setting("something", "new"))
+    serving.run(lambda tx: tx.settings.set("something", "new"))
     for end in ("", "-wal"):
         (folder / f"copy.db{end}").write_bytes(Path(f"{tmp_path / 'tipo.db'}{end}").read_bytes())
     serving.close()
     restore(sqlite_url, folder / "copy.db")
-    assert told(sqlite_url, lambda tx: tx.settings.setting("something")) == "new"
+    assert told(sqlite_url, lambda tx: tx.settings.get("something")) == "new"
 
 
 def test_a_backup_overwrites_nothing_and_only_its_owner_may_read_it(url, tmp_path):

@@ -22,8 +22,8 @@ BY = MatchBy.BARCODE
 
 
 def register_store(tx):
-    tx.stores.register_store(EU, "eu.example", Role.SOURCE)
-    tx.stores.register_store(US, "us.example", Role.DESTINATION)
+    tx.stores.register(EU, "eu.example", Role.SOURCE)
+    tx.stores.register(US, "us.example", Role.DESTINATION)
 
 
 def coded(store, number, *codes, bundle=False):

@@ -24,17 +24,15 @@ def written(database, key="key", rows=ONE_ROW, store=US):
 
 
 def lease_batch(database, at=0, until=30, store=US):
-    return database.run(lambda tx: tx.batches.lease_batch(store, now=after(at), until=after(until)))
+    return database.run(lambda tx: tx.batches.lease(store, now=after(at), until=after(until)))
 
 
 def close(database, number, state="settled", at=3):
-    return database.run(lambda tx: tx.batches.close_batch(number, state, now=after(at)))
+    return database.run(lambda tx: tx.batches.close(number, state, now=after(at)))
 
 
 def release_batch(database, batch, at, *, executed=True):
-    return database.run(
-        lambda tx: tx.batches.release_batch(batch, until=after(at), executed=executed)
-    )
+    return database.run(lambda tx: tx.batches.release(batch, until=after(at), executed=executed))
 
 
 @pytest.fixture
@@ -58,7 +56,7 @@ def test_nobody_else_sends_a_batch_that_is_being_sent(quiet):
     written(quiet)
     assert lease_batch(quiet, until=30) is not None
     assert lease_batch(quiet, at=29) is None
-    assert quiet.run(lambda tx: tx.batches.next_batch_at(US)) == after(30)
+    assert quiet.run(lambda tx: tx.batches.next_at(US)) == after(30)
 
 
 def test_a_released_batch_is_sent_when_its_time_has_come(quiet):
@@ -112,7 +110,7 @@ def test_fresh_batches_go_before_those_that_were_tried(quiet):
 def test_each_store_has_its_own_batches(quiet):
     written(quiet, store=EU)
     assert lease_batch(quiet, store=US) is None
-    assert quiet.run(lambda tx: tx.batches.next_batch_at(US)) is None
+    assert quiet.run(lambda tx: tx.batches.next_at(US)) is None
     assert lease_batch(quiet, store=EU) is not None
 
 
@@ -131,7 +129,7 @@ def test_two_processes_never_claim_the_same_batch(postgres_url):
         second = written(one)
 
         def both(tx):
-            return tx.batches.lease_batch(US, now=NOON, until=after(9)).id, lease_batch(other).id
+            return tx.batches.lease(US, now=NOON, until=after(9)).id, lease_batch(other).id
 
         assert one.run(both) == (1, second)
 
@@ -146,7 +144,7 @@ def test_only_the_first_to_close_a_batch_gets_its_adjustments(quiet):
     assert close(quiet, number) == []
     assert close(quiet, number, "refused") == []
     assert lease_batch(quiet, at=999) is None
-    assert quiet.run(lambda tx: tx.batches.next_batch_at(US)) is None
+    assert quiet.run(lambda tx: tx.batches.next_at(US)) is None
 
 
 def test_a_closed_batch_stays_as_it_was_closed(quiet):
@@ -154,7 +152,7 @@ def test_a_closed_batch_stays_as_it_was_closed(quiet):
     number = written(quiet)
     late = lease_batch(quiet)
     stated = {"now": after(3), "written_at": after(2)}
-    quiet.run(lambda tx: tx.batches.close_batch(number, "settled", **stated))
+    quiet.run(lambda tx: tx.batches.close(number, "settled", **stated))
     close(quiet, number, "doubtful", at=9)
     release_batch(quiet, late, at=9)
     query = select(
@@ -187,7 +185,7 @@ def test_rows_taken_out_go_again_under_a_new_key(quiet):
     number = written(quiet, rows=[(LevelId(2), -5, 0), (LevelId(1), 7, 0)])
 
     def split(tx):
-        first, second = tx.batches.close_batch(number, "refused", now=after(3))
+        first, second = tx.batches.close(number, "refused", now=after(3))
         tx.batches.close_adjustments([first.id], "refused", now=after(3), why="not stocked")
         tx.batches.close_adjustments([second.id], "replaced", now=after(3))
         rest = [(second.level, second.delta, second.level_baseline)]

@@ -10,6 +10,7 @@ from sync_core.db.tables import FINDING
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice
 from sync_core.domain.proposals import (
     Choice,
+    DecisionResult,
     Option,
     Person,
     ProposalKind,
@@ -43,12 +44,10 @@ class Still(WallClock):
 
 def furnish(tx):
     """Make a report with so many open proposals."""
-    number, _ = tx.reports.request_report(
-        ReportRequest(kind=ReportKind.CHECK, token=REPORT), now=NOON
-    )
+    number, _ = tx.reports.request(ReportRequest(kind=ReportKind.CHECK, token=REPORT), now=NOON)
     row = {"kind": "differs", "facts": {}, "severity": "warning", "opened_at": NOON}
     tx.run(insert(FINDING), [{**row, "subject": f"level:{n}"} for n in range(MANY)])
-    some = tx.findings.findings_by(limit=MANY)
+    some = tx.findings.page(limit=MANY)
     drafts = [
         Draft(
             kind=ProposalKind.FIX,
@@ -62,7 +61,7 @@ def furnish(tx):
     ]
     kept = [(each, f"token {at}") for at, each in enumerate(drafts)]
     tx.proposals.propose(kept, report=number, now=NOON, expires_at=after(3600))
-    tx.reports.finish_report(number, now=NOON, summary={})
+    tx.reports.finish(number, now=NOON, summary={})
 
 
 async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
@@ -84,8 +83,8 @@ async def test_thousands_are_previewed_and_decided_in_bounded_steps(database):
 
     def carry_out(tx):
         for at, each in enumerate(tx.proposals.approved(now=after(2), limit=MANY)):
-            result = {"done": at > 0, "why": "" if at else "moved", "moved": -3}
-            assert tx.proposals.close_proposal(each.proposal.id, result=result)
+            result = DecisionResult(done=at > 0, why="" if at else "moved", moved=-3)
+            assert tx.proposals.close(each.proposal.id, result=result)
 
     await database.transaction(carry_out)
     receipt = await service.receipt(clicked.receipt)

@@ -45,7 +45,7 @@ def set_buffer(tx):
 
 
 def meet(tx):
-    tx.baselines.request_baseline(US, Mode.TWO_WAY, by="ann", now=after(2))
+    tx.baselines.request(US, Mode.TWO_WAY, by="ann", now=after(2))
 
 
 def look(tx):
@@ -142,9 +142,9 @@ def test_a_buffer_is_set_where_it_differs_and_counted(furnished):
 
 def test_a_buffer_for_all_is_for_those_to_come_too(furnished):
     assert furnished.run(lambda tx: tx.stock.set_buffer(None, 5, [US])) == 1
-    assert furnished.run(lambda tx: tx.settings.setting("buffer:us")) == "5"
+    assert furnished.run(lambda tx: tx.settings.get("buffer:us")) == "5"
     assert furnished.run(lambda tx: tx.stock.set_buffer(None, 0, [US])) == 1
-    assert furnished.run(lambda tx: tx.settings.setting("buffer:us")) == "0"
+    assert furnished.run(lambda tx: tx.settings.get("buffer:us")) == "0"
 
 
 @pytest.mark.parametrize(
@@ -175,18 +175,16 @@ def test_a_location_map_is_kept_as_it_was_given(furnished):
     furnished.run(lambda tx: tx.run(insert(LocationRow), rows))
     one = LocationGroup(id=1, name="Berlin", locations={EU: 1, US: 1})
     furnished.run(
-        lambda tx: tx.location_groups.save_location_groups(
-            (one, LocationGroup(name="B", locations={EU: 2}))
-        )
+        lambda tx: tx.location_groups.save((one, LocationGroup(name="B", locations={EU: 2})))
     )
-    kept = furnished.run(lambda tx: tx.location_groups.location_groups())
+    kept = furnished.run(lambda tx: tx.location_groups.all())
     assert kept == (one, LocationGroup(id=2, name="B", locations={EU: 2}))
     swapped = (
         LocationGroup(id=1, name="Hamburg", locations={EU: 2, US: 1}),
         LocationGroup(id=2, name="B", locations={EU: 1}),
     )
-    furnished.run(lambda tx: tx.location_groups.save_location_groups(swapped))
-    assert furnished.run(lambda tx: tx.location_groups.location_groups()) == swapped
+    furnished.run(lambda tx: tx.location_groups.save(swapped))
+    assert furnished.run(lambda tx: tx.location_groups.all()) == swapped
     assert furnished.run(lambda tx: tx.location_groups.unmapped_locations()) == {US: [(2, "L2")]}
 
 
@@ -207,7 +205,7 @@ def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
         False,
         True,
     ]
-    assert database.run(lambda tx: tx.settings.setting("word")) == "b"
+    assert database.run(lambda tx: tx.settings.get("word")) == "b"
 
 
 # -- what is read, thought about, and written back
@@ -215,9 +213,9 @@ def test_a_word_is_swapped_only_for_the_one_that_was_believed(database):
 
 def paused(database):
     """Return the word, whether its finding is open, and how many notices there were."""
-    word = database.run(lambda tx: tx.settings.setting(PAUSED_SETTING))
-    kinds = [each.kind for each in database.run(lambda tx: tx.findings.findings())]
-    notifications = database.run(lambda tx: tx.notifications.notifications(after=0))
+    word = database.run(lambda tx: tx.settings.get(PAUSED_SETTING))
+    kinds = [each.kind for each in database.run(lambda tx: tx.findings.newest())]
+    notifications = database.run(lambda tx: tx.notifications.page(after=0))
     return (
         word,
         "paused" in kinds,
@@ -312,20 +310,18 @@ def test_a_location_map_that_is_changed_while_it_grows_keeps_both(postgres_url, 
         one.run(lambda tx: tx.run(insert(LocationRow), rows))
 
         def rename(tx):
-            tx.location_groups.lock_location_groups()
-            [location_group] = tx.location_groups.location_groups()
-            tx.location_groups.save_location_groups((replace(location_group, name="Hamburg"),))
+            tx.location_groups.lock()
+            [location_group] = tx.location_groups.all()
+            tx.location_groups.save((replace(location_group, name="Hamburg"),))
 
         def grow(tx):
-            tx.location_groups.lock_location_groups()
-            [location_group] = tx.location_groups.location_groups()
-            tx.location_groups.save_location_groups(
-                (replace(location_group, locations={EU: 1, US: 1}),)
-            )
+            tx.location_groups.lock()
+            [location_group] = tx.location_groups.all()
+            tx.location_groups.save((replace(location_group, locations={EU: 1, US: 1}),))
 
         steps = [rename, grow] if first == "a person" else [grow, rename]
         held_up(postgres_url, one, steps[0], other, steps[1])
-        assert one.run(lambda tx: tx.location_groups.location_groups()) == (
+        assert one.run(lambda tx: tx.location_groups.all()) == (
             LocationGroup(id=1, name="Hamburg", locations={EU: 1, US: 1}),
         )
 
@@ -351,13 +347,13 @@ def test_two_stores_that_meet_at_once_share_a_location(postgres_url, first):
         one.run(lambda tx: tx.run(delete(LocationGroupRow)))
         last = US if first == EU else EU
         held_up(postgres_url, one, baselined(first), other, baselined(last))
-        [location_group] = one.run(lambda tx: tx.location_groups.location_groups())
+        [location_group] = one.run(lambda tx: tx.location_groups.all())
         assert location_group.locations == {EU: 1, US: 1}
 
 
 def test_what_is_called_off_waits_for_nothing(furnished):
     """No look is wanted of a store that is off."""
-    furnished.run(lambda tx: tx.baselines.request_baseline(US, Mode.OFF, by="ann", now=NOON))
+    furnished.run(lambda tx: tx.baselines.request(US, Mode.OFF, by="ann", now=NOON))
     mine = level(furnished)
     assert (mine.mode, mine.baselined, mine.refresh_at, mine.due) == (Mode.OFF, False, None, False)
     assert level(furnished, 1).baselined

@@ -48,12 +48,12 @@ def wiped(tx):
     )  # fmt: skip
     pool = tx.stock.pools([1])[1]
     pool = replace(pool.with_level(replace(pool.level(1), book=0)), shared=0)
-    [move] = tx.movements.movements_since(EU, since=NOON, limits=BREAKER_LIMITS)
+    [move] = tx.movements.since(EU, since=NOON, limits=BREAKER_LIMITS)
     assert (move.counted, move.emptied, move.breaker) == (-50, True, None)
     withheld, kept = withhold(pool, -50, [2])
     tx.stock.save_outcomes([Outcome(pool=withheld)], now=NOON)
     tx.withheld.withhold(SUBJECT, [(move, kept)], now=NOON)
-    tx.breaker.notify_breaker(SUBJECT, {"store": "eu", "since": NOON.isoformat()}, now=NOON)
+    tx.breaker.notify(SUBJECT, {"store": "eu", "since": NOON.isoformat()}, now=NOON)
 
 
 def test_what_is_held_is_found_again(furnished):
@@ -62,17 +62,15 @@ def test_what_is_held_is_found_again(furnished):
     one = WithheldMovement(
         id=1, breaker=SUBJECT, pool=1, level=1, movement=1, delta=-50, withheld_from={2: 0}, at=NOON
     )  # fmt: skip
-    assert furnished.run(lambda tx: tx.withheld.withheld(SUBJECT)) == [one]
+    assert furnished.run(lambda tx: tx.withheld.by(SUBJECT)) == [one]
     assert furnished.run(lambda tx: tx.withheld.parts(SUBJECT, [1, 2])) == {1: [one]}
     assert furnished.run(lambda tx: tx.withheld.parts(f"{SUBJECT}1", [1, 2])) == {}
-    assert furnished.run(
-        lambda tx: (tx.breaker.has_open_breaker(1), tx.breaker.has_open_breaker(2))
-    ) == (
+    assert furnished.run(lambda tx: (tx.breaker.asks_about(1), tx.breaker.asks_about(2))) == (
         True,
         False,
     )
-    assert furnished.run(lambda tx: tx.breaker.open_breaker(US)) is None
-    subject, facts = furnished.run(lambda tx: tx.breaker.open_breaker(EU))
+    assert furnished.run(lambda tx: tx.breaker.open_of(US)) is None
+    subject, facts = furnished.run(lambda tx: tx.breaker.open_of(EU))
     assert (subject, facts["units"], facts["title"]) == (SUBJECT, 50, "Jacket")
     assert furnished.run(lambda tx: tx.batches.open_deltas([1])) == {}
 
@@ -80,17 +78,17 @@ def test_what_is_held_is_found_again(furnished):
 def test_it_is_told_how_far_it_has_come(furnished):
     """What is kept from a store, and what has reached it: by a level's number, not its digits."""
     furnished.run(wiped)
-    size = furnished.run(lambda tx: tx.breaker.breaker_size(SUBJECT))
+    size = furnished.run(lambda tx: tx.breaker.size(SUBJECT))
     assert (size["pools"], size["moves"], size["units"], size["worst"]) == (1, 1, 50, -50)
     assert (size["stopped"], size["reached"]) == ({"us": 1}, {})
 
     def reach(tx):
         tx.run(update(WITHHELD).values(withheld_from={"12": 0, "21": 2}))
-        return tx.breaker.breaker_size(SUBJECT)
+        return tx.breaker.size(SUBJECT)
 
     size = furnished.run(reach)
     assert (size["stopped"], size["reached"]) == ({}, {"us": 1})
-    nothing = furnished.run(lambda tx: tx.breaker.breaker_size("circuit_breaker:eu:2"))
+    nothing = furnished.run(lambda tx: tx.breaker.size("circuit_breaker:eu:2"))
     assert (nothing["pools"], nothing["units"], nothing["stopped"]) == (0, 0, {})
 
 
@@ -115,14 +113,14 @@ def test_its_products_are_listed(furnished):
 def test_a_part_of_it_is_passed_on_once(furnished):
     """Two processes hear of the same order: five units reach the other store, not ten."""
     furnished.run(wiped)
-    [withheld] = furnished.run(lambda tx: tx.withheld.withheld(SUBJECT))
+    [withheld] = furnished.run(lambda tx: tx.withheld.by(SUBJECT))
     for _ in range(2):
-        furnished.run(lambda tx: tx.withheld.reduce_withheld(withheld, -45, now=after(5)))
+        furnished.run(lambda tx: tx.withheld.reduce(withheld, -45, now=after(5)))
     assert furnished.run(lambda tx: tx.stock.pools([1]))[1].level(2).withheld == -45
-    assert [each.delta for each in furnished.run(lambda tx: tx.withheld.withheld(SUBJECT))] == [-45]
+    assert [each.delta for each in furnished.run(lambda tx: tx.withheld.by(SUBJECT))] == [-45]
 
 
-@pytest.mark.parametrize(("end", "shared"), [("release_breaker", 0), ("discard_breaker", 50)])
+@pytest.mark.parametrize(("end", "shared"), [("release", 0), ("discard", 50)])
 def test_a_decision_happens_once(furnished, end, shared):
     """Whoever clicks, and however often."""
     furnished.run(wiped)
@@ -132,10 +130,10 @@ def test_a_decision_happens_once(furnished, end, shared):
     pool = furnished.run(lambda tx: tx.stock.pools([1]))[1]
     assert pool.shared == shared
     assert [(each.withheld, each.due) for each in pool.levels] == [
-        (0, end == "discard_breaker"),
-        (0, end == "release_breaker"),
+        (0, end == "discard"),
+        (0, end == "release"),
     ]
     times = furnished.run(lambda tx: tx.run(select(WITHHELD.c.released_at)).scalars().all())
     assert times == [after(60)]
-    assert furnished.run(lambda tx: tx.breaker.breaker_closed_at(EU)) == after(60)
-    assert furnished.run(lambda tx: tx.breaker.breakers()) == []
+    assert furnished.run(lambda tx: tx.breaker.closed_at(EU)) == after(60)
+    assert furnished.run(lambda tx: tx.breaker.all()) == []

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from sync_core.db.database import MAX_TRIES, SqlDatabase, plain_url
+from sync_core.db.database import MAX_TRIES, SqlDatabase
+from sync_core.db.engines import plain_url
 from sync_core.db.tables import LevelRow, NotificationRow, PoolRow, SettingRow
 from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings, NoDatabase
@@ -118,11 +119,11 @@ async def test_a_step_in_the_way_of_another_is_run_again_as_a_whole(sqlite_url, 
     calls = []
 
     def work(tx):
-        tx.settings.set_setting("shared", f"run {len(calls)}")
+        tx.settings.set("shared", f"run {len(calls)}")
         calls.append(tx)
         if len(calls) < 3:
             raise reason
-        return tx.settings.setting("shared")
+        return tx.settings.get("shared")
 
     with closing(SqlDatabase(sqlite_url, clock=waits, rng=random.Random(1))) as database:
         assert await database.transaction(work) == "run 2"
@@ -245,7 +246,7 @@ async def test_times_come_back_aware_and_in_utc(furnished):
     """SQLite knows no time zones, and PostgreSQL answers in its own."""
     written = datetime.fromisoformat("2026-11-23T13:00:00.123456+02:00")
     await furnished.transaction(lambda tx: tx.stores.record_sent(US, now=written))
-    read = await furnished.transaction(lambda tx: tx.stores.store(US).last_sent_at)
+    read = await furnished.transaction(lambda tx: tx.stores.get(US).last_sent_at)
     assert (read, read.tzinfo) == (written, UTC)
 
 
@@ -272,11 +273,11 @@ def test_a_url_that_leads_nowhere_is_explained(wrong):
 
 def test_a_word_left_by_one_process_is_read_by_another(furnished, database_url):
     word = json.dumps({"epoch": 3})
-    furnished.run(lambda tx: tx.settings.set_setting("instance", "early"))
-    furnished.run(lambda tx: tx.settings.set_setting("instance", word))
+    furnished.run(lambda tx: tx.settings.set("instance", "early"))
+    furnished.run(lambda tx: tx.settings.set("instance", word))
     with closing(SqlDatabase(database_url)) as other:
-        assert other.run(lambda tx: tx.settings.setting("instance")) == word
-        other.run(lambda tx: tx.settings.set_setting("instance", None))
+        assert other.run(lambda tx: tx.settings.get("instance")) == word
+        other.run(lambda tx: tx.settings.set("instance", None))
     assert furnished.run(lambda tx: tx.run(select(SettingRow)).all()) == []
 
 

@@ -31,13 +31,13 @@ def kept(database, limit=100):
 def test_a_delivery_is_kept_once(furnished):
     """Shopify delivers at least once, and a batch may hold the same one twice."""
     one, two = webhook(1), webhook(2)
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([one, two, one]))
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([two, webhook(3)]))
+    furnished.run(lambda tx: tx.deliveries.save([one, two, one]))
+    furnished.run(lambda tx: tx.deliveries.save([two, webhook(3)]))
     assert kept(furnished) == [one.body, two.body, webhook(3).body]
 
 
 def test_the_same_id_from_another_store_is_another_delivery(furnished):
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(1, EU), webhook(1, US)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1, EU), webhook(1, US)]))
     assert len(kept(furnished)) == 2
 
 
@@ -46,7 +46,7 @@ def test_a_delivery_comes_back_as_it_was(furnished):
     odd = Delivery(
         store=US, webhook_id="ü", topic="t", body=b"\x00\xff {'", received_at=after(0.000001)
     )
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([odd]))
+    furnished.run(lambda tx: tx.deliveries.save([odd]))
     (found,) = furnished.run(lambda tx: tx.deliveries.unhandled(1))
     assert (found.store, found.webhook_id, found.topic) == (US, "ü", "t")
     assert (found.body, found.received_at) == (odd.body, odd.received_at)
@@ -54,26 +54,26 @@ def test_a_delivery_comes_back_as_it_was(furnished):
 
 def test_the_oldest_come_first_and_no_more_than_asked_for(furnished):
     for number in range(5):
-        furnished.run(lambda tx, n=number: tx.deliveries.save_deliveries([webhook(n, at=-n)]))
+        furnished.run(lambda tx, n=number: tx.deliveries.save([webhook(n, at=-n)]))
     assert kept(furnished, limit=3) == [webhook(number).body for number in range(3)]
 
 
 def test_what_is_handled_does_not_come_back(furnished):
     """Not even when the store delivers it again."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(1), webhook(2)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1), webhook(2)]))
 
     def handle(tx):
         (first,) = tx.deliveries.unhandled(1)
         tx.deliveries.mark_handled([first.id], now=NOON)
 
     furnished.run(handle)
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(1)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1)]))
     assert kept(furnished) == [webhook(2).body]
 
 
 def test_a_step_that_fails_leaves_its_deliveries_unhandled(furnished):
     """Handled and accounted are one commit."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(1)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1)]))
 
     def fail(tx):
         tx.deliveries.mark_handled([each.id for each in tx.deliveries.unhandled(1)], now=NOON)
@@ -89,7 +89,7 @@ def test_two_processes_never_hold_the_same_delivery(postgres_url):
     """Each takes its own; none waits for the other."""
     with closing(SqlDatabase(postgres_url)) as one, closing(SqlDatabase(postgres_url)) as other:
         one.run(furnish)
-        one.run(lambda tx: tx.deliveries.save_deliveries([webhook(number) for number in range(4)]))
+        one.run(lambda tx: tx.deliveries.save([webhook(number) for number in range(4)]))
 
         def both(tx):
             mine = [each.webhook_id for each in tx.deliveries.unhandled(3)]
@@ -103,33 +103,31 @@ def test_two_processes_never_hold_the_same_delivery(postgres_url):
 def test_the_age_of_the_inbox_is_that_of_its_oldest(furnished):
     """`/readyz` tells by it whether anybody works."""
     assert furnished.run(lambda tx: tx.deliveries.oldest_unhandled()) is None
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(1, at=1), webhook(2, at=2)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1, at=1), webhook(2, at=2)]))
     assert furnished.run(lambda tx: tx.deliveries.oldest_unhandled()) == after(1)
     furnished.run(lambda tx: tx.deliveries.mark_handled([1], now=NOON))
     assert furnished.run(lambda tx: tx.deliveries.oldest_unhandled()) == after(2)
 
 
 def test_a_store_is_known_to_have_been_heard(furnished):
-    furnished.run(
-        lambda tx: tx.deliveries.save_deliveries([webhook(1, US, at=1), webhook(2, US, at=9)])
-    )
-    assert furnished.run(lambda tx: tx.stores.store(US)).last_delivery_at == after(9)
-    assert furnished.run(lambda tx: tx.stores.store(EU)).last_delivery_at is None
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1, US, at=1), webhook(2, US, at=9)]))
+    assert furnished.run(lambda tx: tx.stores.get(US)).last_delivery_at == after(9)
+    assert furnished.run(lambda tx: tx.stores.get(EU)).last_delivery_at is None
 
 
 def test_nothing_is_forgotten_that_nobody_has_handled(furnished):
     """However old: it is a sale that nobody has counted."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(n, at=n) for n in range(4)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(n, at=n) for n in range(4)]))
     furnished.run(lambda tx: tx.deliveries.mark_handled([2, 4], now=after(5)))
     assert furnished.run(lambda tx: tx.retention.forget_deliveries(before=after(3))) == 1
     assert kept(furnished) == [webhook(0).body, webhook(2).body]
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(3)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(3)]))
     assert kept(furnished) == [webhook(0).body, webhook(2).body]
 
 
 def test_thousands_of_deliveries_fit_into_one_step(furnished):
     """Databases limit the parameters of a statement; a burst must not meet the limit."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(n) for n in range(3000)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(n) for n in range(3000)]))
     furnished.run(lambda tx: tx.deliveries.mark_handled(range(1, 2501), now=NOON))
     assert len(kept(furnished, limit=5000)) == 500
 
@@ -156,9 +154,7 @@ def test_what_an_order_says_is_kept_once(furnished):
             replace(order_event, kind=OrderEventKind.REFUND),
         ],
     ):
-        furnished.run(
-            lambda tx, order_events=order_events: tx.order_events.save_order_events(order_events)
-        )
+        furnished.run(lambda tx, order_events=order_events: tx.order_events.save(order_events))
     query = select(OrderEventRow.kind, OrderEventRow.line, OrderEventRow.quantity).order_by(
         OrderEventRow.id
     )
@@ -167,12 +163,12 @@ def test_what_an_order_says_is_kept_once(furnished):
 
 
 def aside(database, store=None):
-    return database.run(lambda tx: tx.deliveries.quarantined_deliveries(store))
+    return database.run(lambda tx: tx.deliveries.quarantined(store))
 
 
 def test_what_is_set_aside_is_out_of_the_way_and_kept(furnished):
     """However old: it is a sale, perhaps, that nobody has counted."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(n) for n in range(3)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(n) for n in range(3)]))
     put = furnished.run(lambda tx: tx.deliveries.quarantine(2, "a bug", now=after(9)))
     assert put == US
     assert kept(furnished) == [webhook(0).body, webhook(2).body]
@@ -186,22 +182,22 @@ def test_what_is_set_aside_is_out_of_the_way_and_kept(furnished):
 
 
 def test_what_is_tried_again_comes_back_until_it_is_handled(furnished):
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(n) for n in range(3)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(n) for n in range(3)]))
     for number in (1, 2):
         furnished.run(lambda tx, n=number: tx.deliveries.quarantine(n, "a bug", now=NOON))
-    assert furnished.run(lambda tx: tx.deliveries.retry_deliveries([2, 3])) == [2]
+    assert furnished.run(lambda tx: tx.deliveries.retry([2, 3])) == [2]
     again = furnished.run(lambda tx: tx.deliveries.unhandled(9))
     assert [(each.id, each.quarantine) for each in again] == [(2, True), (3, False)]
     assert [(each.id, each.retrying) for each in aside(furnished)[1]] == [(1, False), (2, True)]
     assert furnished.run(lambda tx: tx.retention.forget_deliveries(before=after(86400 * 365))) == 0
     furnished.run(lambda tx: tx.deliveries.mark_handled([2, 3], now=NOON))
     assert [each.id for each in aside(furnished)[1]] == [1]
-    assert furnished.run(lambda tx: tx.deliveries.retry_deliveries(None)) == [1]
+    assert furnished.run(lambda tx: tx.deliveries.retry(None)) == [1]
 
 
 def test_what_another_process_has_handled_is_not_set_aside(furnished):
     """It failed here, and folded there: two answers, and the better one holds."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(1)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(1)]))
     furnished.run(lambda tx: tx.deliveries.mark_handled([1], now=NOON))
     assert furnished.run(lambda tx: tx.deliveries.quarantine(1, "a bug", now=NOON)) is None
     assert aside(furnished) == (0, [])
@@ -209,7 +205,7 @@ def test_what_another_process_has_handled_is_not_set_aside(furnished):
 
 def test_some_deliveries_are_handed_out_by_number(furnished):
     """In their order, whatever the order asked for; without those that are handled by now."""
-    furnished.run(lambda tx: tx.deliveries.save_deliveries([webhook(n) for n in range(5)]))
+    furnished.run(lambda tx: tx.deliveries.save([webhook(n) for n in range(5)]))
     furnished.run(lambda tx: tx.deliveries.mark_handled([3], now=NOON))
     some = furnished.run(
         lambda tx: [each.id for each in tx.deliveries.unhandled(9, only=[4, 3, 2])]

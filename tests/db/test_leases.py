@@ -23,13 +23,11 @@ THEIRS = LeaseMark(instance="b", renewal="r", at=NOON)
 
 
 def lease(database, store=US):
-    return database.run(lambda tx: tx.leases.lease(store))
+    return database.run(lambda tx: tx.leases.of(store))
 
 
 def find(database, state, store=US, found=None, at=0, *, weak=False):
-    return database.run(
-        lambda tx: tx.leases.note_lease(store, state, found, weak=weak, now=after(at))
-    )
+    return database.run(lambda tx: tx.leases.note(store, state, found, weak=weak, now=after(at)))
 
 
 def start(database, store=US, at=10):
@@ -103,7 +101,7 @@ def test_renewals_before_the_last_are_remembered_for_a_while(furnished):
 
 def test_a_store_that_nobody_has_asked_is_unknown(furnished):
     assert lease(furnished) == LeaseView(store=US, state=LeaseState.UNKNOWN)
-    assert furnished.run(lambda tx: tx.leases.leases()) == {}
+    assert furnished.run(lambda tx: tx.leases.all()) == {}
 
 
 def test_what_was_found_is_noted_once(furnished):
@@ -208,7 +206,7 @@ def busy(furnished):
 
 
 def baseline(database, store):
-    database.run(lambda tx: tx.baselines.reset_baselines(store, now=after(60)))
+    database.run(lambda tx: tx.baselines.reset(store, now=after(60)))
 
 
 def test_a_destination_starts_over_and_its_pools_go_on(busy):
@@ -252,7 +250,7 @@ def test_what_is_off_is_not_read(busy):
 
 
 def test_a_baseline_is_kept_for_the_history(furnished):
-    furnished.run(lambda tx: tx.baselines.save_baseline(None, "older", "ann", now=NOON))
+    furnished.run(lambda tx: tx.baselines.save(None, "older", "ann", now=NOON))
     assert rows(furnished, BASELINE, "store", "reason", "by", "at") == [
         (None, "older", "ann", NOON)
     ]

@@ -56,7 +56,7 @@ def request(token):
     """What a command does, but for what it asks for."""
 
     def work(tx):
-        tx.settings.set_setting(WAKEUP_SETTING, token)
+        tx.settings.set(WAKEUP_SETTING, token)
         tx.announce(WorkKind.REQUESTS)
 
     return work
@@ -88,7 +88,7 @@ async def test_a_commit_wakes_whoever_subscribes_in_this_process(database):
     with database.subscribe(woken.append):
         await database.transaction(request("1"))
         assert woken == [WorkKind.REQUESTS]
-        await database.transaction(lambda tx: tx.settings.setting(WAKEUP_SETTING))
+        await database.transaction(lambda tx: tx.settings.get(WAKEUP_SETTING))
         assert woken == [WorkKind.REQUESTS]
     await database.transaction(request("2"))
     assert woken == [WorkKind.REQUESTS]
@@ -179,9 +179,7 @@ async def test_a_notification_that_is_lost_is_made_up_for_by_the_slow_look(here,
     async with running(PostgresListener(here, 0.3).run(woken.append, woken.done)):
         await until(lambda: woken.rounds)
         woken.clear()
-        await there.transaction(
-            lambda tx: tx.settings.set_setting(WAKEUP_SETTING, "nobody was told")
-        )
+        await there.transaction(lambda tx: tx.settings.set(WAKEUP_SETTING, "nobody was told"))
         await until(lambda: woken)
         assert woken == [WorkKind.REQUESTS]
 
@@ -260,7 +258,7 @@ async def test_a_delivery_of_which_nobody_heard_is_found_by_the_slow_look(here, 
     engine = engine_of(here, 0.3, PostgresListener(here, NEVER))
     async with running(engine.run()):
         await asyncio.sleep(0.1)
-        await there.transaction(lambda tx: tx.deliveries.save_deliveries([delivery(1)]))
+        await there.transaction(lambda tx: tx.deliveries.save([delivery(1)]))
         await until(lambda: handled(there) == ["1"])
 
 

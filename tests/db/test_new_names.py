@@ -59,46 +59,46 @@ def test_no_word_of_before_is_left(upgraded):
 
 
 def test_findings_and_notifications_go_on_by_their_new_names(upgraded):
-    found = {each.kind: each for each in upgraded.run(lambda tx: tx.findings.findings())}
+    found = {each.kind: each for each in upgraded.run(lambda tx: tx.findings.newest())}
     assert set(found) == {"missed", "circuit_breaker", "store_blocked", "dead_worker"}
     stop = found["circuit_breaker"]
     assert (stop.subject, stop.facts["investigated_by"]) == (STOP, "ann")
     dead = found["dead_worker"]
     assert (dead.subject, dead.facts["worker"]) == ("worker:refresher us", "refresher us")
-    told = upgraded.run(lambda tx: tx.notifications.notifications(after=0))
+    told = upgraded.run(lambda tx: tx.notifications.page(after=0))
     assert [each.kind for each in told] == [
         *("mode", "report", "report", "circuit_breaker", "circuit_breaker", "store_blocked"),
     ]
     assert [each.facts["kind"] for each in told if each.kind == "report"] == ["baseline"] * 2
-    state = upgraded.run(lambda tx: tx.stores.store(US))
+    state = upgraded.run(lambda tx: tx.stores.get(US))
     assert state.blocked_why == "the token was withdrawn"
-    assert upgraded.run(lambda tx: tx.breaker.breaker_closed_at(US)) is not None
+    assert upgraded.run(lambda tx: tx.breaker.closed_at(US)) is not None
 
 
 def test_the_safety_stop_still_withholds_and_can_be_decided(upgraded):
-    [breaker] = upgraded.run(lambda tx: tx.breaker.breakers())
+    [breaker] = upgraded.run(lambda tx: tx.breaker.all())
     assert (breaker.subject, breaker.pools, breaker.investigated_by) == (STOP, 4, "ann")
-    parts = upgraded.run(lambda tx: tx.withheld.withheld(STOP))
+    parts = upgraded.run(lambda tx: tx.withheld.by(STOP))
     assert [(each.delta, len(each.withheld_from)) for each in parts] == [(-50, 1)] * 4
     question = upgraded.run(
-        lambda tx: tx.proposals.newer_proposal(
-            next(e.id for e in tx.findings.findings() if e.subject == STOP)
+        lambda tx: tx.proposals.open_about(
+            next(e.id for e in tx.findings.newest() if e.subject == STOP)
         )
     )
     assert (question.subject, question.facts) == ("circuit_breaker", {"subject": STOP})
-    assert upgraded.run(lambda tx: tx.breaker.release_breaker(STOP, now=breaker.since)) == 4
+    assert upgraded.run(lambda tx: tx.breaker.release(STOP, now=breaker.since)) == 4
 
 
 def test_a_quarantined_webhook_can_be_tried_again(upgraded):
-    count, [found] = upgraded.run(lambda tx: tx.deliveries.quarantined_deliveries())
+    count, [found] = upgraded.run(lambda tx: tx.deliveries.quarantined())
     assert (count, found.webhook_id, found.why) == (1, "bad", "it is no JSON")
-    assert upgraded.run(lambda tx: tx.deliveries.retry_deliveries(None)) == [found.id]
+    assert upgraded.run(lambda tx: tx.deliveries.retry(None)) == [found.id]
 
 
 def test_the_bot_finds_its_stories_again(upgraded):
     """Else each open incident would be told once more, and its end nowhere."""
     posts = upgraded.run(
-        lambda tx: tx.posts.posts(["ledger:news", "incident:4", "incident:6", "report:2"])
+        lambda tx: tx.posts.by_key(["ledger:news", "incident:4", "incident:6", "report:2"])
     )
     assert set(posts["ledger:news"].body["stories"]) == {
         f"circuit_breaker {STOP}",

@@ -25,12 +25,12 @@ def told(database, *parts, at=0):
 
 
 def findings(database):
-    found = database.run(lambda tx: tx.findings.findings())
+    found = database.run(lambda tx: tx.findings.newest())
     return [(each.kind, each.subject, each.facts, each.opened_at) for each in found]
 
 
 def notifications(database, beyond=0):
-    found = database.run(lambda tx: tx.notifications.notifications(after=beyond))
+    found = database.run(lambda tx: tx.notifications.page(after=beyond))
     return [(each.kind, each.facts, each.resolved, each.at) for each in found]
 
 
@@ -103,17 +103,17 @@ def test_news_of_a_step_that_fails_is_not_told(furnished):
 def test_a_store_is_held_once_and_let_go_once(furnished):
     """One notice of the beginning and one of the end, whatever happens in between."""
     for second in (0, 5):
-        furnished.run(lambda tx, s=second: tx.stores.block_store(US, "token refused", now=after(s)))
-    state = furnished.run(lambda tx: tx.stores.store(US))
+        furnished.run(lambda tx, s=second: tx.stores.block(US, "token refused", now=after(s)))
+    state = furnished.run(lambda tx: tx.stores.get(US))
     assert (state.blocked_since, state.blocked_why) == (after(0), "token refused")
     for second in (7, 9):
-        furnished.run(lambda tx, s=second: tx.stores.unblock_store(US, now=after(s)))
+        furnished.run(lambda tx, s=second: tx.stores.unblock(US, now=after(s)))
     assert [(resolved, at) for _, _, resolved, at in notifications(furnished)] == [
         (False, after(0)),
         (True, after(7)),
     ]
-    assert furnished.run(lambda tx: tx.stores.store(US)).blocked_since is None
-    assert furnished.run(lambda tx: tx.stores.store(EU)).blocked_since is None
+    assert furnished.run(lambda tx: tx.stores.get(US)).blocked_since is None
+    assert furnished.run(lambda tx: tx.stores.get(EU)).blocked_since is None
 
 
 @needs_postgres

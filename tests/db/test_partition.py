@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
-from sync_core.db.database import MAX_POSTGRES_CONNECTIONS, SqlDatabase, TimeLimits
+from sync_core.db.database import SqlDatabase
+from sync_core.db.engines import MAX_POSTGRES_CONNECTIONS, TimeLimits
 from sync_core.db.migrate import migrate
 from sync_core.errors import NoDatabase
 from tests.conftest import needs_postgres

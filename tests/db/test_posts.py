@@ -13,16 +13,16 @@ def post(key="a", **rest):
 
 def write(database, *posts, before=None, to=None):
     believed, wanted = before or {}, before or {} if to is None else to
-    return database.run(lambda tx: tx.posts.save_posts(posts, believed, wanted))
+    return database.run(lambda tx: tx.posts.save(posts, believed, wanted))
 
 
 def unsent_posts(database, at=0, limit=50):
-    found = database.run(lambda tx: tx.posts.unsent_posts(now=after(at), limit=limit))
+    found = database.run(lambda tx: tx.posts.unsent(now=after(at), limit=limit))
     return [each.key for each in found]
 
 
 def known(database, key="a"):
-    return database.run(lambda tx: tx.posts.posts([key])).get(key)
+    return database.run(lambda tx: tx.posts.by_key([key])).get(key)
 
 
 def test_posts_and_cursors_move_together_or_not_at_all(database):
@@ -41,9 +41,9 @@ def test_a_post_is_found_by_the_message_that_it_is(database):
     write(database, post(), post("b", channel="C2"))
     for key, channel in (("a", "C1"), ("b", "C2")):
         database.run(lambda tx, k=key, c=channel: tx.posts.sent(k, 1, "17.1", c))
-    found = [database.run(lambda tx, c=c: tx.posts.post_at(c, "17.1")) for c in ("C1", "C2")]
+    found = [database.run(lambda tx, c=c: tx.posts.at(c, "17.1")) for c in ("C1", "C2")]
     assert [each.key for each in found] == ["a", "b"]
-    assert database.run(lambda tx: tx.posts.post_at("C1", "17.2")) is None
+    assert database.run(lambda tx: tx.posts.at("C1", "17.2")) is None
 
 
 def test_of_several_writers_one_moves_the_cursors(database, database_url):
@@ -53,7 +53,7 @@ def test_of_several_writers_one_moves_the_cursors(database, database_url):
     async def work(own, turn):
         mine = [post(f"p{turn}")]
         return await own.transaction(
-            lambda tx: tx.posts.save_posts(mine, {"notices": 3}, {"notices": 4 + turn})
+            lambda tx: tx.posts.save(mine, {"notices": 3}, {"notices": 4 + turn})
         )
 
     answers = at_once(database_url, 6, work)
@@ -71,7 +71,7 @@ def test_of_several_writers_one_makes_the_next_version(database, database_url, e
 
     async def work(own, turn):
         mine = [post(version=1 + exists, body={"by": turn})]
-        return await own.transaction(lambda tx: tx.posts.save_posts(mine, {}, {}))
+        return await own.transaction(lambda tx: tx.posts.save(mine, {}, {}))
 
     answers = at_once(database_url, 6, work)
     assert sorted(answers) == [False] * 5 + [True]
@@ -130,7 +130,7 @@ def test_only_what_was_sent_is_forgotten(database):
     for key in ("old", "new"):
         database.run(lambda tx, k=key: tx.posts.sent(k, 1, "1", "C1"))
     assert database.run(lambda tx: tx.retention.forget_posts(before=after(9))) == 1
-    assert sorted(database.run(lambda tx: tx.posts.posts(["old", "waits", "new"]))) == [
+    assert sorted(database.run(lambda tx: tx.posts.by_key(["old", "waits", "new"]))) == [
         "new",
         "waits",
     ]

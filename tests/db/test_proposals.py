@@ -9,7 +9,14 @@ from sqlalchemy.exc import IntegrityError
 
 from sync_core.db.tables import EFFECT, PROPOSAL, RECEIPT, ProposalRow
 from sync_core.domain.decisions import Effect, JoinedLevel
-from sync_core.domain.proposals import Choice, ProposalKind, ProposalState, ReportKind, Write
+from sync_core.domain.proposals import (
+    Choice,
+    DecisionResult,
+    ProposalKind,
+    ProposalState,
+    ReportKind,
+    Write,
+)
 from sync_core.ports import Draft, ReportRequest
 from tests.db.conftest import NOON, after
 from tests.db.proposal_helpers import ANN, BOB, at_once, decide, find, propose, signed, states
@@ -41,9 +48,9 @@ def test_ten_people_decide_one_proposal_and_one_has_decided(furnished, database_
     assert sorted(taken for _, taken in answers) == [0] * 9 + [1]
     assert [each for each, taken in answers if not taken] == [None] * 9
     assert count(furnished, RECEIPT) == 1
-    proposal = furnished.run(lambda tx: tx.proposals.proposal_by_id(number))
+    proposal = furnished.run(lambda tx: tx.proposals.get(number))
     assert (proposal.state, proposal.receipt) == (APPROVED, receipt)
-    assert proposal.by.id == furnished.run(lambda tx: tx.receipts.receipt(receipt)).by.id
+    assert proposal.by.id == furnished.run(lambda tx: tx.receipts.get(receipt)).by.id
 
 
 def test_many_people_who_decide_overlapping_proposals_share_them(furnished, database_url):
@@ -79,7 +86,7 @@ def test_a_receipt_is_undone_once(furnished, database_url):
     answers = at_once(database_url, 4, confirm)
     assert sorted(taken for _, taken in answers) == [0, 0, 0, 1]
     [undone_by] = [each for each, taken in answers if taken]
-    found = furnished.run(lambda tx: tx.receipts.receipt(receipt))
+    found = furnished.run(lambda tx: tx.receipts.get(receipt))
     assert (found.undone_by, count(furnished, RECEIPT)) == (undone_by, 2)
     assert sorted(states(furnished, *questions)) == ["approved", "open", "open", "open"]
 
@@ -104,7 +111,7 @@ def test_the_database_itself_allows_one_open_proposal_per_finding(furnished):
     finding = find(furnished)
     propose(furnished, finding)
     row = ProposalRow(
-        token="x", kind="fix", finding_id=finding, facts={}, options=[],  # noqa: S106
+        token="x", kind="fix", finding_id=finding, facts={}, options=(),  # noqa: S106
         opened_at=NOON, expires_at=NOON,
     ).model_dump(exclude={"id"})  # fmt: skip
     with pytest.raises(IntegrityError):
@@ -119,9 +126,9 @@ def test_what_is_decided_is_carried_out_by_one(furnished, database_url):
 
     async def carry_out(database, turn):
         def work(tx):
-            if tx.proposals.lock_proposal(number):
+            if tx.proposals.lock(number):
                 acted.append(turn)
-                tx.proposals.close_proposal(number, result={"done": True})
+                tx.proposals.close(number, result=DecisionResult(done=True))
 
         await database.transaction(work)
 
@@ -138,15 +145,15 @@ def test_what_has_expired_cannot_be_decided(furnished):
     [number] = propose(furnished, find(furnished), until=60)
     assert decide(furnished, number, at=60) == (None, 0)
     assert (states(furnished, number), count(furnished, RECEIPT)) == ([OPEN], 0)
-    assert furnished.run(lambda tx: tx.proposals.expire_proposals(now=after(59))) == 0
-    assert furnished.run(lambda tx: tx.proposals.expire_proposals(now=after(60))) == 1
+    assert furnished.run(lambda tx: tx.proposals.expire(now=after(59))) == 0
+    assert furnished.run(lambda tx: tx.proposals.expire(now=after(60))) == 1
     assert states(furnished, number) == [ProposalState.EXPIRED]
 
 
 def test_a_proposal_may_be_decided_until_it_expires(furnished):
     [number] = propose(furnished, find(furnished), until=60)
     assert decide(furnished, number, at=59)[1] == 1
-    assert furnished.run(lambda tx: tx.proposals.expire_proposals(now=after(99))) == 0
+    assert furnished.run(lambda tx: tx.proposals.expire(now=after(99))) == 0
 
 
 def test_what_is_outdated_cannot_be_decided(furnished):
@@ -156,16 +163,16 @@ def test_what_is_outdated_cannot_be_decided(furnished):
     [new] = propose(furnished, finding)
     assert decide(furnished, old) == (None, 0)
     assert states(furnished, old, new) == [ProposalState.OUTDATED, OPEN]
-    assert furnished.run(lambda tx: tx.proposals.newer_proposal(finding)).id == new
+    assert furnished.run(lambda tx: tx.proposals.open_about(finding)).id == new
 
 
 def test_a_finding_that_closes_takes_its_question_along(furnished):
     """Nobody should be asked about what is gone."""
     finding = find(furnished)
     [number] = propose(furnished, finding)
-    assert furnished.run(lambda tx: tx.findings.close_findings([finding], now=NOON)) == 1
+    assert furnished.run(lambda tx: tx.findings.close([finding], now=NOON)) == 1
     assert states(furnished, number) == [ProposalState.OUTDATED]
-    assert furnished.run(lambda tx: tx.findings.close_findings([finding], now=NOON)) == 0
+    assert furnished.run(lambda tx: tx.findings.close([finding], now=NOON)) == 0
 
 
 @pytest.mark.parametrize("first", [Choice.DISMISS, Choice.USE_SOURCE])
@@ -186,10 +193,10 @@ def test_some_may_be_dismissed_and_others_approved_in_one_breath(furnished, firs
         (numbers[1], None, receipt),
         (numbers[2], 7, receipt),
     ]
-    assert furnished.run(lambda tx: tx.receipts.unnotified_receipts()) == []
+    assert furnished.run(lambda tx: tx.receipts.unnotified()) == []
     for each in numbers[1:]:
-        furnished.run(lambda tx, n=each: tx.proposals.close_proposal(n, result={"done": True}))
-    assert furnished.run(lambda tx: tx.receipts.unnotified_receipts()) == [receipt]
+        furnished.run(lambda tx, n=each: tx.proposals.close(n, result=DecisionResult(done=True)))
+    assert furnished.run(lambda tx: tx.receipts.unnotified()) == [receipt]
 
 
 def test_a_dismissal_needs_no_telling_but_keeps_its_receipt(furnished):
@@ -197,8 +204,8 @@ def test_a_dismissal_needs_no_telling_but_keeps_its_receipt(furnished):
     [number] = propose(furnished, find(furnished))
     receipt, _ = decide(furnished, number, choice=Choice.DISMISS)
     assert states(furnished, number) == [DISMISSED]
-    assert furnished.run(lambda tx: tx.receipts.unnotified_receipts()) == []
-    assert furnished.run(lambda tx: tx.receipts.receipt(receipt)).running is False
+    assert furnished.run(lambda tx: tx.receipts.unnotified()) == []
+    assert furnished.run(lambda tx: tx.receipts.get(receipt)).running is False
 
 
 def test_deciding_nothing_leaves_no_receipt(furnished):
@@ -214,37 +221,37 @@ def test_a_proposal_that_waits_comes_back_when_its_time_has_come(furnished):
     [number] = propose(furnished, find(furnished))
     receipt, _ = decide(furnished, number)
     put_off = {"until": after(30), "why": "us does not answer", "since": after(7)}
-    furnished.run(lambda tx: tx.proposals.postpone_proposal(number, **put_off))
+    furnished.run(lambda tx: tx.proposals.postpone(number, **put_off))
     assert furnished.run(lambda tx: tx.proposals.approved(now=after(29), limit=9)) == []
     assert furnished.run(lambda tx: tx.proposals.next_approved()) == after(30)
     assert len(furnished.run(lambda tx: tx.proposals.approved(now=after(30), limit=9))) == 1
-    found = furnished.run(lambda tx: tx.receipts.receipt(receipt))
+    found = furnished.run(lambda tx: tx.receipts.get(receipt))
     assert (found.running, found.lines[0].why) == (True, "us does not answer")
     [again] = furnished.run(lambda tx: tx.proposals.approved(now=after(30), limit=9))
-    assert again.proposal.result["since"] == after(7).isoformat()  # patience counts from there
+    assert again.proposal.result.since == after(7)  # patience counts from there
 
 
 def test_what_is_done_is_done_once_and_told_once(furnished):
     """Its result is not changed by whoever comes late."""
     [number] = propose(furnished, find(furnished))
     receipt, _ = decide(furnished, number)
-    writes = [{"store": "us", "before": 47, "after": 50}]
-    result = {"done": True, "why": "", "moved": 3, "writes": writes}
-    assert furnished.run(lambda tx: tx.proposals.close_proposal(number, result=result))
-    assert not furnished.run(lambda tx: tx.proposals.close_proposal(number, result={"done": False}))
+    writes = (Write(store="us", before=47, after=50),)
+    result = DecisionResult(done=True, moved=3, writes=writes)
+    assert furnished.run(lambda tx: tx.proposals.close(number, result=result))
+    assert not furnished.run(lambda tx: tx.proposals.close(number, result=DecisionResult()))
     late = {"until": after(1), "why": "late", "since": after(1)}
-    furnished.run(lambda tx: tx.proposals.postpone_proposal(number, **late))
+    furnished.run(lambda tx: tx.proposals.postpone(number, **late))
     assert furnished.run(lambda tx: tx.proposals.next_approved()) is None
-    [line] = furnished.run(lambda tx: tx.receipts.receipt(receipt)).lines
+    [line] = furnished.run(lambda tx: tx.receipts.get(receipt)).lines
     assert (line.done, line.moved, line.writes) == (
         True,
         3,
         (Write(store="us", before=47, after=50),),
     )
-    assert furnished.run(lambda tx: tx.receipts.unnotified_receipts()) == [receipt]
-    assert furnished.run(lambda tx: tx.receipts.mark_receipt_notified(receipt))
-    assert not furnished.run(lambda tx: tx.receipts.mark_receipt_notified(receipt))
-    assert furnished.run(lambda tx: tx.receipts.unnotified_receipts()) == []
+    assert furnished.run(lambda tx: tx.receipts.unnotified()) == [receipt]
+    assert furnished.run(lambda tx: tx.receipts.mark_notified(receipt))
+    assert not furnished.run(lambda tx: tx.receipts.mark_notified(receipt))
+    assert furnished.run(lambda tx: tx.receipts.unnotified()) == []
 
 
 def test_an_effect_comes_back_whole(furnished):
@@ -274,7 +281,7 @@ def test_proposals_are_listed_safe_ones_first_and_page_by_page(furnished):
     decide(furnished, plain[0])
 
     def page(**given):
-        total, some = furnished.run(lambda tx: tx.proposals.proposals(report, **given))
+        total, some = furnished.run(lambda tx: tx.proposals.of_report(report, **given))
         return total, [each.id for each in some]
 
     assert page() == (5, [*safe, *plain])
@@ -283,7 +290,7 @@ def test_proposals_are_listed_safe_ones_first_and_page_by_page(furnished):
 
 
 def _report(tx):
-    return tx.reports.request_report(ReportRequest(kind=ReportKind.CHECK, token="r"), now=NOON)[0]  # noqa: S106
+    return tx.reports.request(ReportRequest(kind=ReportKind.CHECK, token="r"), now=NOON)[0]  # noqa: S106
 
 
 def test_a_finding_that_is_muted_is_not_counted_until_then(furnished):
@@ -292,13 +299,11 @@ def test_a_finding_that_is_muted_is_not_counted_until_then(furnished):
     furnished.run(lambda tx: tx.findings.mute(first, until=NOON + timedelta(days=30)))
     for day, expected in ((29, 1), (30, 2)):
         now = NOON + timedelta(days=day)
-        assert furnished.run(lambda tx, n=now: tx.findings.count_findings(now=n)) == {
-            "differs": expected
-        }
+        assert furnished.run(lambda tx, n=now: tx.findings.count(now=n)) == {"differs": expected}
     furnished.run(lambda tx: tx.findings.mute(first, until=None))
-    assert furnished.run(lambda tx: tx.findings.count_findings(now=NOON)) == {"differs": 2}
-    furnished.run(lambda tx: tx.findings.close_findings([second], now=NOON))
-    assert [each.id for each in furnished.run(lambda tx: tx.findings.findings_by())] == [first]
+    assert furnished.run(lambda tx: tx.findings.count(now=NOON)) == {"differs": 2}
+    furnished.run(lambda tx: tx.findings.close([second], now=NOON))
+    assert [each.id for each in furnished.run(lambda tx: tx.findings.page())] == [first]
 
 
 def test_a_state_that_nobody_knows_is_refused(furnished):

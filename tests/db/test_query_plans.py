@@ -58,7 +58,7 @@ def fill(tx):
     tx.run(insert(DELIVERY).values(**hook, received_at=NOON, handled_at=NOON))
     multiply(tx, DELIVERY, webhook_id="'w' || i")
     batch = tx.batches.insert_batch(US, "key", b"x", [(2, -1, 0)], now=NOON)
-    over = tx.batches.close_batch(batch, "settled", now=NOON)
+    over = tx.batches.close(batch, "settled", now=NOON)
     tx.batches.close_adjustments([each.id for each in over], "settled", now=NOON)
     tx.run(update(BATCH).values(state="settled", closed_at=NOON, body=b""))
     multiply(tx, BATCH, key="'k' || i || '.' || one.id")
@@ -86,11 +86,11 @@ def tidied(tx):
 QUESTIONS = {
     "at a glance": lambda tx: tx.views.overview(now=NOON + timedelta(minutes=9)),
     "what came": lambda tx: tx.deliveries.unhandled(100),
-    "what to look at": lambda tx: tx.refreshes.due_refreshes(US, now=NOON, limit=100),
-    "when to look": lambda tx: tx.refreshes.next_refresh(US),
+    "what to look at": lambda tx: tx.refreshes.due(US, now=NOON, limit=100),
+    "when to look": lambda tx: tx.refreshes.next_at(US),
     "what to write": lambda tx: tx.stock.writable_pools(US, 250),
-    "what to send": lambda tx: tx.batches.lease_batch(US, now=NOON, until=NOON),
-    "what moved": lambda tx: tx.movements.movements_after(after=MANY - 50, limit=50),
+    "what to send": lambda tx: tx.batches.lease(US, now=NOON, until=NOON),
+    "what moved": lambda tx: tx.movements.page(after=MANY - 50, limit=50),
     "a history": lambda tx: tx.views.history(7, limit=50),
     "orders by their names": lambda tx: tx.order_events.order_names([1, 2, 3]),
     "what is too old": tidied,

@@ -2,10 +2,11 @@
 
 import pytest
 
-from sync_core.db.reports import worst_to_json
 from sync_core.domain.proposals import (
+    Asker,
     ProposalKind,
     ProposalState,
+    ReportFacts,
     ReportKind,
     ReportState,
     Worst,
@@ -21,15 +22,15 @@ BASELINE, PREFLIGHT = ReportKind.BASELINE, ReportKind.PREFLIGHT
 
 def want(database, token, kind=CHECK, at=0, **rest):
     wish = ReportRequest(kind=kind, token=token, **rest)
-    return database.run(lambda tx: tx.reports.request_report(wish, now=after(at)))
+    return database.run(lambda tx: tx.reports.request(wish, now=after(at)))
 
 
 def finish(database, number, at=10, **rest):
-    database.run(lambda tx: tx.reports.finish_report(number, now=after(at), **rest))
+    database.run(lambda tx: tx.reports.finish(number, now=after(at), **rest))
 
 
 def claim(database, at=0, until=60):
-    found = database.run(lambda tx: tx.reports.claim_report(now=after(at), until=after(until)))
+    found = database.run(lambda tx: tx.reports.claim(now=after(at), until=after(until)))
     return None if found is None else found.id
 
 
@@ -70,7 +71,7 @@ def test_a_night_that_finds_a_comparison_under_way_runs_after_it(furnished, kind
     assert (is_new, night != running) == (True, True)
     assert want(furnished, "again", NIGHT, at=3, night="2026-11-23") == (night, False)
     assert claim(furnished, at=4, until=90) is None, "one comparison at a time"
-    assert furnished.run(lambda tx: tx.reports.next_report()) == after(60), "no idle rounds"
+    assert furnished.run(lambda tx: tx.reports.next_at()) == after(60), "no idle rounds"
     assert claim(furnished, at=61, until=120) == running, "whoever takes it up again goes first"
     assert want(furnished, "check", at=70) == (running, False)
     finish(furnished, running, at=80, why_failed=failed)
@@ -101,7 +102,7 @@ def test_of_two_nights_that_wait_one_is_begun(furnished, database_url):
 
     async def take(database, _turn):
         found = await database.transaction(
-            lambda tx: tx.reports.claim_report(now=after(1), until=after(60))
+            lambda tx: tx.reports.claim(now=after(1), until=after(60))
         )
         return None if found is None else found.id
 
@@ -120,13 +121,11 @@ def test_a_check_and_a_night_that_begin_together_run_one_after_the_other(furnish
     async def both(database, turn):
         if turn % 2:
             found = await database.transaction(
-                lambda tx: tx.reports.claim_report(now=after(1), until=after(60))
+                lambda tx: tx.reports.claim(now=after(1), until=after(60))
             )
             return found and found.id
         wish = ReportRequest(kind=CHECK, token=f"t{turn}")
-        return (
-            await database.transaction(lambda tx: tx.reports.request_report(wish, now=after(1)))
-        )[0]
+        return (await database.transaction(lambda tx: tx.reports.request(wish, now=after(1))))[0]
 
     assert {*at_once(database_url, 6, both)} - {None} == {night}
 
@@ -141,7 +140,7 @@ def test_what_compares_nothing_waits_for_nobody(furnished, kind):
 def test_many_processes_ask_for_a_night_and_one_report_is_made(furnished, database_url):
     async def ask(database, turn):
         wish = ReportRequest(kind=NIGHT, token=f"t{turn}", night="2026-11-23")
-        return await database.transaction(lambda tx: tx.reports.request_report(wish, now=NOON))
+        return await database.transaction(lambda tx: tx.reports.request(wish, now=NOON))
 
     answers = at_once(database_url, 8, ask)
     assert len({number for number, _ in answers}) == 1
@@ -153,7 +152,7 @@ def test_many_processes_want_work_and_each_report_is_held_by_one(furnished, data
 
     async def take(database, _turn):
         found = await database.transaction(
-            lambda tx: tx.reports.claim_report(now=after(1), until=after(60))
+            lambda tx: tx.reports.claim(now=after(1), until=after(60))
         )
         return None if found is None else found.id
 
@@ -166,16 +165,16 @@ def test_many_processes_want_work_and_each_report_is_held_by_one(furnished, data
 def test_a_report_that_was_left_is_taken_up_after_its_time(furnished):
     """Its process has died in the middle."""
     number, _ = want(furnished, "t")
-    assert furnished.run(lambda tx: tx.reports.next_report()) == after(0)
+    assert furnished.run(lambda tx: tx.reports.next_at()) == after(0)
     assert claim(furnished, at=0, until=60) == number
     assert claim(furnished, at=59, until=99) is None
-    assert furnished.run(lambda tx: tx.reports.next_report()) == after(60)
+    assert furnished.run(lambda tx: tx.reports.next_at()) == after(60)
     progress = {"eu": "3 of 9"}
     on = {"progress": progress, "until": after(90)}
-    assert furnished.run(lambda tx: tx.reports.update_report(number, ReportState.EXPORTING, **on))
+    assert furnished.run(lambda tx: tx.reports.update(number, ReportState.EXPORTING, **on))
     assert claim(furnished, at=89) is None
     assert claim(furnished, at=90, until=120) == number
-    found = furnished.run(lambda tx: tx.reports.report(number))
+    found = furnished.run(lambda tx: tx.reports.get(number))
     assert (found.state, found.progress) == (ReportState.EXPORTING, progress)
 
 
@@ -184,9 +183,9 @@ def test_a_report_that_is_over_is_nobodys_work(furnished):
     number, _ = want(furnished, "t")
     finish(furnished, number)
     on = {"until": after(90)}
-    assert not furnished.run(lambda tx: tx.reports.update_report(number, ReportState.READING, **on))
+    assert not furnished.run(lambda tx: tx.reports.update(number, ReportState.READING, **on))
     assert claim(furnished, at=999) is None
-    assert furnished.run(lambda tx: tx.reports.next_report()) is None
+    assert furnished.run(lambda tx: tx.reports.next_at()) is None
 
 
 def test_tries_are_counted_and_the_last_says_why(furnished):
@@ -194,10 +193,10 @@ def test_tries_are_counted_and_the_last_says_why(furnished):
     claim(furnished)
     for tried in (1, 2):
         given = {"until": after(30), "why": "us is down"}
-        assert furnished.run(lambda tx, g=given: tx.reports.postpone_report(number, **g)) == tried
+        assert furnished.run(lambda tx, g=given: tx.reports.postpone(number, **g)) == tried
     assert claim(furnished, at=29) is None
     finish(furnished, number, why_failed="us is down")
-    found = furnished.run(lambda tx: tx.reports.report(number))
+    found = furnished.run(lambda tx: tx.reports.get(number))
     assert (found.state, found.why_failed, found.finished_at) == (
         ReportState.FAILED,
         "us is down",
@@ -207,22 +206,22 @@ def test_tries_are_counted_and_the_last_says_why(furnished):
 
 
 def test_facts_that_are_added_keep_the_others(furnished):
-    number, _ = want(furnished, "t", facts={"reply": "C1"})
-    furnished.run(lambda tx: tx.reports.add_report_facts(number, {"proposal": "x"}))
-    found = furnished.run(lambda tx: tx.reports.report_of("t"))
-    assert found.facts == {"reply": "C1", "proposal": "x"}
+    number, _ = want(furnished, "t", facts=ReportFacts(reply="C1"))
+    furnished.run(lambda tx: tx.reports.keep_question(number, "x"))
+    found = furnished.run(lambda tx: tx.reports.by_token("t"))
+    assert found.facts == ReportFacts(reply="C1", proposal="x")
 
 
 def test_a_report_shows_its_worst_and_what_becomes_of_its_proposals(furnished):
     number, _ = want(furnished, "t")
     worst = Worst(title="Jacket", store="us", shows=47, should_show=50)
-    summary = {"compared": 2, "worst": [worst_to_json(worst)], "counts": {"differs": 3}}
+    summary = {"compared": 2, "worst": [worst], "counts": {"differs": 3}}
     findings = [find(furnished, f"level:{n}") for n in range(4)]
     plain = propose(furnished, *findings[:2], report=number)
     propose(furnished, *findings[2:], report=number, safe=True)
     decide(furnished, plain[0])
     finish(furnished, number, summary=summary)
-    found = furnished.run(lambda tx: tx.reports.report(number))
+    found = furnished.run(lambda tx: tx.reports.get(number))
     assert (found.worst, found.counts, found.summary) == (
         (worst,),
         {"differs": 3},
@@ -237,15 +236,15 @@ def test_an_older_report_names_the_one_that_took_its_place(furnished):
     finish(furnished, first)
     preflight, _ = want(furnished, "p", PREFLIGHT)
     finish(furnished, preflight)
-    assert furnished.run(lambda tx: tx.reports.report(first)).newer is None
+    assert furnished.run(lambda tx: tx.reports.get(first)).newer is None
     second, _ = want(furnished, "b")
-    assert furnished.run(lambda tx: tx.reports.report(first)).newer is None
+    assert furnished.run(lambda tx: tx.reports.get(first)).newer is None
     finish(furnished, second)
-    assert furnished.run(lambda tx: tx.reports.report(first)).newer == second
-    assert furnished.run(lambda tx: tx.reports.report(second)).newer is None
-    last = furnished.run(lambda tx: tx.reports.last_report([CHECK, NIGHT]))
+    assert furnished.run(lambda tx: tx.reports.get(first)).newer == second
+    assert furnished.run(lambda tx: tx.reports.get(second)).newer is None
+    last = furnished.run(lambda tx: tx.reports.last_of([CHECK, NIGHT]))
     assert last.id == second
-    assert furnished.run(lambda tx: tx.reports.last_report([NIGHT])) is None
+    assert furnished.run(lambda tx: tx.reports.last_of([NIGHT])) is None
 
 
 ORDERS = [(0, 1), (1, 0)]
@@ -273,14 +272,14 @@ def test_the_newest_report_that_is_done_holds_all_that_is_open(
         look, _ = want(furnished, "look", DRIFT, at=20)
         propose(furnished, both, own[0], report=look)
         finish(furnished, look, at=21)
-        assert furnished.run(lambda tx: tx.reports.report(look)).open == 3
-        assert furnished.run(lambda tx: tx.proposals.proposals(look))[0] == 3
-    older, newest = (furnished.run(lambda tx, n=n: tx.reports.report(n)) for n in reports)
+        assert furnished.run(lambda tx: tx.reports.get(look)).open == 3
+        assert furnished.run(lambda tx: tx.proposals.of_report(look))[0] == 3
+    older, newest = (furnished.run(lambda tx, n=n: tx.reports.get(n)) for n in reports)
     assert (newest.open, newest.newer) == (3, None)
     assert (older.open, older.newer) == (0, newest.id)
-    _, held = furnished.run(lambda tx: tx.proposals.proposals(newest.id, open_only=True))
+    _, held = furnished.run(lambda tx: tx.proposals.of_report(newest.id, open_only=True))
     assert sorted(each.finding for each in held) == sorted([both, *own[:2]])
-    assert furnished.run(lambda tx: tx.proposals.proposal_by_id(breaker[0])).report is None
+    assert furnished.run(lambda tx: tx.proposals.get(breaker[0])).report is None
 
 
 def test_what_a_later_report_has_open_is_not_taken_from_it(furnished):
@@ -298,7 +297,7 @@ def test_a_fix_found_anew_goes_to_the_newest_report(furnished):
     for number in (older, newer):
         finish(furnished, number)
     (fresh,) = propose(furnished, find(furnished), report=older)
-    assert furnished.run(lambda tx: tx.proposals.proposal_by_id(fresh)).report == newer
+    assert furnished.run(lambda tx: tx.proposals.get(fresh)).report == newer
 
 
 def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
@@ -314,21 +313,21 @@ def test_a_look_has_what_was_open_and_what_became_of_it(furnished):
     given = {"report": held, "now": after(30), "expires_at": after(3600)}
     furnished.run(lambda tx: tx.proposals.propose(drafts, **given))
     decide(furnished, *open_ones, at=40)
-    found = furnished.run(lambda tx: tx.reports.report(look))
+    found = furnished.run(lambda tx: tx.reports.get(look))
     assert (found.open, found.decided, found.newer) == (0, 1, None)
-    assert furnished.run(lambda tx: tx.reports.report(held)).open == 1
+    assert furnished.run(lambda tx: tx.reports.get(held)).open == 1
 
 
 def test_whoever_joins_a_comparison_is_remembered_once(furnished):
     """Two clicks of one person are one answer; nobody joins what is over."""
-    number, _ = want(furnished, "t", facts={"askers": [{"by": "U1", "reply": "a"}]})
-    bob = {"by": "U2", "reply": "b"}
+    number, _ = want(furnished, "t", facts=ReportFacts(askers=(Asker(by="U1", reply="a"),)))
+    bob = Asker(by="U2", reply="b")
     for _ in range(2):
-        assert furnished.run(lambda tx: tx.reports.join_report(number, bob))
-    found = furnished.run(lambda tx: tx.reports.report(number))
-    assert found.facts["askers"] == [{"by": "U1", "reply": "a"}, bob]
+        assert furnished.run(lambda tx: tx.reports.join(number, bob))
+    found = furnished.run(lambda tx: tx.reports.get(number))
+    assert found.facts.askers == (Asker(by="U1", reply="a"), bob)
     finish(furnished, number)
-    assert not furnished.run(lambda tx: tx.reports.join_report(number, bob))
+    assert not furnished.run(lambda tx: tx.reports.join(number, bob))
 
 
 def test_new_is_what_this_report_was_the_first_to_find(furnished):
@@ -337,6 +336,6 @@ def test_new_is_what_this_report_was_the_first_to_find(furnished):
     number, _ = want(furnished, "t", at=5)
     events = [Event(kind="differs", subject="level:2")]
     furnished.run(lambda tx: tx.notifications.notify(events, now=after(6)))
-    [new] = furnished.run(lambda tx: tx.findings.findings_on(["level:2"]))
+    [new] = furnished.run(lambda tx: tx.findings.on(["level:2"]))
     propose(furnished, old, new.id, report=number)
     assert furnished.run(lambda tx: tx.reports.count_new(number)) == 1

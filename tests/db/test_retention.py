@@ -26,7 +26,7 @@ from sync_core.db.tables import (
 from sync_core.domain.audit import breaches
 from sync_core.domain.causes import ORDER_NOT_KEPT
 from sync_core.domain.decisions import Effect
-from sync_core.domain.proposals import Choice, ProposalState, ReportKind
+from sync_core.domain.proposals import Choice, DecisionResult, ProposalState, ReportKind
 from sync_core.domain.values import Event, PoolId
 from sync_core.ports import ReportRequest
 from tests.db.conftest import NOON, US
@@ -71,7 +71,7 @@ def a_day(tx, at, number, levels=(1, 2)):
     tx.run(update(LEVEL).where(LEVEL.c.id.in_(levels)).values(book=shared))
     tx.run(text("UPDATE pool SET shared = :s").bindparams(s=shared))
     batch = tx.batches.insert_batch(US, f"key {number}", b"x" * 100, [(us, -1, 0)], now=at)
-    over = tx.batches.close_batch(batch, "settled", now=at)
+    over = tx.batches.close(batch, "settled", now=at)
     tx.batches.close_adjustments([each.id for each in over], "settled", now=at)
     order_event = {
         "store": "eu",
@@ -84,10 +84,10 @@ def a_day(tx, at, number, levels=(1, 2)):
     tx.run(insert(ORDER_EVENT).values(**order_event, name=f"#{number}", variant_id=1, quantity=1))
     hook = {"store": "eu", "webhook_id": f"w{number}", "topic": "x", "body": b"x"}
     tx.run(insert(DELIVERY).values(**hook, received_at=at, handled_at=at))
-    report, _ = tx.reports.request_report(
+    report, _ = tx.reports.request(
         ReportRequest(kind=ReportKind.NIGHT, token=f"n{number}", night=f"{at:%Y-%m-%d}"), now=at
     )
-    tx.reports.finish_report(report, now=at)
+    tx.reports.finish(report, now=at)
     events = Event(kind="store_blocked", subject=f"store:{number}")
     tx.notifications.notify([events], now=at)
     tx.notifications.notify(
@@ -141,16 +141,14 @@ def test_what_is_needed_is_kept_however_old(furnished):
     furnished.run(old)
     standing, decided_on = find(furnished, "level:1"), find(furnished, "level:2")
     (question,) = propose(furnished, standing)
-    report, _ = furnished.run(
-        lambda tx: tx.reports.request_report(ReportRequest(**CHECK), now=NOON)
-    )
+    report, _ = furnished.run(lambda tx: tx.reports.request(ReportRequest(**CHECK), now=NOON))
     (fix,) = propose(furnished, decided_on, report=report)
     receipt, _ = decide(furnished, fix)
-    furnished.run(lambda tx: tx.proposals.close_proposal(fix, result={"done": True}))
+    furnished.run(lambda tx: tx.proposals.close(fix, result=DecisionResult(done=True)))
     effect = Effect(pool=1, level=2, moved=-3, joined=(), buffer_before=None, founded=False)
     furnished.run(lambda tx: tx.receipts.save_effect(receipt, fix, effect, 47, now=NOON))
-    furnished.run(lambda tx: tx.findings.close_findings([decided_on], now=NOON))
-    furnished.run(lambda tx: tx.reports.finish_report(report, now=NOON))
+    furnished.run(lambda tx: tx.findings.close([decided_on], now=NOON))
+    furnished.run(lambda tx: tx.reports.finish(report, now=NOON))
     tables = (*TABLES, *KEPT_FOR_EVER)
     before = count(furnished, *tables)
     tidy(furnished, NOON + 3000 * DAY)
@@ -158,9 +156,7 @@ def test_what_is_needed_is_kept_however_old(furnished):
     assert count(furnished, BATCH, where="WHERE length(body) > 0") == {"batch": 2}
     assert states(furnished, question, fix) == [ProposalState.OPEN, ProposalState.DONE]
     assert furnished.run(lambda tx: tx.receipts.effects(receipt)) == [effect], "it can be undone"
-    assert (
-        furnished.run(lambda tx: tx.receipts.receipt(receipt)).lines[0].choice is Choice.USE_SOURCE
-    )
+    assert furnished.run(lambda tx: tx.receipts.get(receipt)).lines[0].choice is Choice.USE_SOURCE
 
 
 @pytest.mark.parametrize(
@@ -185,10 +181,10 @@ def test_notices_that_a_face_has_not_seen_yet_wait_for_it(furnished):
                 [Event(kind="x", subject=f"{n}")], now=NOON
             )
         )
-    furnished.run(lambda tx: tx.settings.set_setting("cursors", '{"notices": 2}'))
+    furnished.run(lambda tx: tx.settings.set("cursors", '{"notices": 2}'))
     tidy(furnished, NOON + 61 * DAY)
     assert count(furnished, NOTIFICATION) == {"notification": 2}
-    furnished.run(lambda tx: tx.settings.set_setting("cursors", None))
+    furnished.run(lambda tx: tx.settings.set("cursors", None))
     tidy(furnished, NOON + 61 * DAY)
     assert count(furnished, NOTIFICATION) == {"notification": 0}, (
         "where there is no face, age decides"
@@ -201,8 +197,8 @@ def test_preflights_and_looks_go_after_a_week_but_not_what_was_decided_on(furnis
     numbers = {}
     for kind in kinds:
         wish = ReportRequest(kind=kind, token=kind.value)
-        numbers[kind], _ = furnished.run(lambda tx, w=wish: tx.reports.request_report(w, now=NOON))
-        furnished.run(lambda tx, n=numbers[kind]: tx.reports.finish_report(n, now=NOON))
+        numbers[kind], _ = furnished.run(lambda tx, w=wish: tx.reports.request(w, now=NOON))
+        furnished.run(lambda tx, n=numbers[kind]: tx.reports.finish(n, now=NOON))
     tidy(furnished, NOON + 8 * DAY)
     assert count(furnished, REPORT) == {"report": 3}
     tidy(furnished, NOON + 8 * DAY + DAY / 24)
@@ -239,7 +235,7 @@ def write_in_vain(database, key):
 
     def work(tx):
         batch = tx.batches.insert_batch(US, key, b"x", [(2, -1, 0)], now=NOON)
-        over = tx.batches.close_batch(batch, "refused", now=NOON)
+        over = tx.batches.close(batch, "refused", now=NOON)
         tx.batches.close_adjustments([each.id for each in over], "replaced", now=NOON)
 
     database.run(work)
@@ -255,7 +251,7 @@ def test_a_new_meeting_begins_with_no_sum(furnished):
     batch = furnished.run(
         lambda tx: tx.batches.insert_batch(US, "k2", b"x", [(2, -1, 1)], now=NOON)
     )
-    over = furnished.run(lambda tx: tx.batches.close_batch(batch, "settled", now=NOON))
+    over = furnished.run(lambda tx: tx.batches.close(batch, "settled", now=NOON))
     furnished.run(lambda tx: tx.batches.close_adjustments([over[0].id], "settled", now=NOON))
     furnished.run(lambda tx: tx.run(update(LEVEL).where(LEVEL.c.id == 2).values(book=48)))
     write_in_vain(furnished, "k3")

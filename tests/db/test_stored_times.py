@@ -41,7 +41,7 @@ def test_every_time_has_its_place():
 def move(database, step, *, known=True):
     """The clock was at noon, and is set."""
     database.run(
-        lambda tx: tx.stored_times.shift_times(
+        lambda tx: tx.stored_times.shift(
             timedelta(seconds=step), now=after(step), key_age_known=known
         )
     )
@@ -145,7 +145,7 @@ def test_what_is_sealed_stays_as_it_is(furnished):
         tx.run(insert(MOVEMENT).values(row | {"at": after(-9)}))
 
     furnished.run(recorded)
-    assert furnished.run(lambda tx: tx.seals.open_seal("2026-11-22", None, now=NOON))
+    assert furnished.run(lambda tx: tx.seals.open("2026-11-22", None, now=NOON))
     furnished.run(recorded)
     move(furnished, -MONTH)
     times = select(MOVEMENT.c.at).order_by(MOVEMENT.c.id)
@@ -168,15 +168,15 @@ def test_settings_of_a_time_to_come_are_forgotten(furnished):
     def keep(tx):
         tx.settings.take_leadership("slack", "me", now=NOON, until=after(30))
         for name in ("serving", "nights_since", "causes_since", f"circuit_breaker_ended:{US}"):
-            tx.settings.set_setting(name, NOON.isoformat())
-        tx.settings.set_setting("buffer:us", "2")
+            tx.settings.set(name, NOON.isoformat())
+        tx.settings.set("buffer:us", "2")
 
     furnished.run(keep)
     move(furnished, -3 * HOUR)
     now = after(-3 * HOUR)
     said = furnished.run(
         lambda tx: {
-            name: tx.settings.setting(name)
+            name: tx.settings.get(name)
             for name in ("lead:slack", "serving", "nights_since", "causes_since", "buffer:us")
         }
     )
@@ -187,24 +187,24 @@ def test_settings_of_a_time_to_come_are_forgotten(furnished):
         "causes_since": now.isoformat(),
         "buffer:us": "2",
     }
-    assert furnished.run(lambda tx: tx.breaker.breaker_closed_at(US)) == now
+    assert furnished.run(lambda tx: tx.breaker.closed_at(US)) == now
 
 
 def test_nothing_waits_longer_than_it_ever_should(furnished):
     """Whatever wrote it: an older Tipo, a backup, a process that had not noticed yet."""
     put(furnished, LEVEL, refresh_at=after(MONTH), settled_at=after(MONTH), refresh_since=None)
     put(furnished, BATCH, claimed_until=after(MONTH))
-    assert furnished.run(lambda tx: tx.stored_times.clamp_times(now=NOON)) == 5
+    assert furnished.run(lambda tx: tx.stored_times.clamp(now=NOON)) == 5
     assert one(furnished, LEVEL.c.refresh_at) == NOON
     assert one(furnished, LEVEL.c.settled_at) == NOON
     assert one(furnished, BATCH.c.claimed_until) == NOON
-    assert furnished.run(lambda tx: tx.stored_times.clamp_times(now=NOON)) == 0
+    assert furnished.run(lambda tx: tx.stored_times.clamp(now=NOON)) == 0
 
 
 def test_what_is_in_order_is_left_alone(furnished):
     put(furnished, LEVEL, refresh_at=after(3600), settled_at=after(-1))
     put(furnished, BATCH, claimed_until=after(60))
-    assert furnished.run(lambda tx: tx.stored_times.clamp_times(now=NOON)) == 0
+    assert furnished.run(lambda tx: tx.stored_times.clamp(now=NOON)) == 0
     assert one(furnished, LEVEL.c.refresh_at) == after(3600)
 
 

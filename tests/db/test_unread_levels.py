@@ -19,18 +19,18 @@ def wanted(database, *levels):
 
 def test_attempts_are_kept_until_a_level_is_read(furnished):
     wanted(furnished, 1, 2)
-    furnished.run(lambda tx: tx.refreshes.save_unread_levels(EU, [unread_levels(1)]))
-    furnished.run(lambda tx: tx.refreshes.save_unread_levels(US, [unread_levels(2)]))
-    furnished.run(lambda tx: tx.refreshes.save_unread_levels(US, [unread_levels(2, 2)]))
-    assert furnished.run(lambda tx: tx.refreshes.unread_levels(US)) == {2: unread_levels(2, 2)}
-    assert furnished.run(lambda tx: tx.refreshes.forget_read_levels(US)) == []
+    furnished.run(lambda tx: tx.refreshes.save_unread(EU, [unread_levels(1)]))
+    furnished.run(lambda tx: tx.refreshes.save_unread(US, [unread_levels(2)]))
+    furnished.run(lambda tx: tx.refreshes.save_unread(US, [unread_levels(2, 2)]))
+    assert furnished.run(lambda tx: tx.refreshes.unread(US)) == {2: unread_levels(2, 2)}
+    assert furnished.run(lambda tx: tx.refreshes.forget_read(US)) == []
 
 
 def test_what_awaits_no_look_any_more_is_unread_no_more(furnished):
     """Whoever has read it: a decision reads levels, too."""
     wanted(furnished, 1)
-    furnished.run(lambda tx: tx.refreshes.save_unread_levels(EU, [unread_levels(1)]))
-    furnished.run(lambda tx: tx.refreshes.save_unread_levels(US, [unread_levels(2, 5)]))
-    assert furnished.run(lambda tx: tx.refreshes.forget_read_levels(US)) == [unread_levels(2, 5)]
-    assert furnished.run(lambda tx: tx.refreshes.unread_levels(US)) == {}
-    assert furnished.run(lambda tx: tx.refreshes.unread_levels(EU)) == {1: unread_levels(1)}
+    furnished.run(lambda tx: tx.refreshes.save_unread(EU, [unread_levels(1)]))
+    furnished.run(lambda tx: tx.refreshes.save_unread(US, [unread_levels(2, 5)]))
+    assert furnished.run(lambda tx: tx.refreshes.forget_read(US)) == [unread_levels(2, 5)]
+    assert furnished.run(lambda tx: tx.refreshes.unread(US)) == {}
+    assert furnished.run(lambda tx: tx.refreshes.unread(EU)) == {1: unread_levels(1)}

@@ -224,7 +224,7 @@ def test_a_new_baseline_ends_it_too(build_harness):
     alter(harness, FORGED["the shared quantity"])
     harness.advance(SWEEP_SETTING)
     now = harness.clock.now()
-    harness.process.database.run(lambda tx: tx.baselines.reset_baselines(None, now=now))
+    harness.process.database.run(lambda tx: tx.baselines.reset(None, now=now))
     harness.advance(90)
     assert_all_green(harness, 45)
 

@@ -59,7 +59,7 @@ def wipe(harness, alias, skus, *, to=0):
 
 
 def breakers(harness):
-    return harness.do(transaction(harness, lambda tx: tx.breaker.breakers()))
+    return harness.do(transaction(harness, lambda tx: tx.breaker.all()))
 
 
 def transaction(harness, work):
@@ -74,7 +74,7 @@ def subject(harness):
 def release(harness, which=None):
     now = harness.clock.now()
     which = which or subject(harness)
-    count = harness.do(transaction(harness, lambda tx: tx.breaker.release_breaker(which, now=now)))
+    count = harness.do(transaction(harness, lambda tx: tx.breaker.release(which, now=now)))
     harness.process.context.store_work.notify()
     return count
 
@@ -85,7 +85,7 @@ def discard(harness, which=None):
     which = which or subject(harness)
 
     def work(tx):
-        effects = tx.breaker.discard_breaker(which, now=now)
+        effects = tx.breaker.discard(which, now=now)
         given = dict.fromkeys(("team", "person", "name", "rule"), "ann")
         receipt = insert(ReceiptRow).values(
             kind="brake", choice="discard", origin="", at=now, notified=False, **given
@@ -225,11 +225,11 @@ def test_somebody_looks_into_it(braked):
     which = subject(harness)
     now = harness.clock.now()
     assert harness.do(
-        transaction(harness, lambda tx: tx.breaker.investigate_breaker(which, "ann", now=now))
+        transaction(harness, lambda tx: tx.breaker.investigate(which, "ann", now=now))
     )
     [breaker] = breakers(harness)
     assert (breaker.investigated_by, breaker.pools) == ("ann", PRODUCTS)
-    [finding] = harness.do(transaction(harness, lambda tx: tx.findings.findings_on([which])))
+    [finding] = harness.do(transaction(harness, lambda tx: tx.findings.on([which])))
     facts = finding.facts
     assert (facts["investigated_by"], facts["units"], facts["worst"]) == (
         "ann",
@@ -238,9 +238,9 @@ def test_somebody_looks_into_it(braked):
     )
     release(harness)
     assert not harness.do(
-        transaction(harness, lambda tx: tx.breaker.investigate_breaker(which, "bob", now=now))
+        transaction(harness, lambda tx: tx.breaker.investigate(which, "bob", now=now))
     )
-    assert harness.do(transaction(harness, lambda tx: tx.findings.findings_on([which]))) == []
+    assert harness.do(transaction(harness, lambda tx: tx.findings.on([which]))) == []
 
 
 @pytest.mark.parametrize(("pools", "trips"), [(20, False), (21, True)])
@@ -691,7 +691,7 @@ def test_three_stores_of_which_one_was_reached(build_harness):
     now = harness.clock.now()
     wipe(harness, "eu", ["SKU-0"])
     harness.advance(3)
-    harness.do(transaction(harness, lambda tx: tx.stores.block_store("uk", "no token", now=now)))
+    harness.do(transaction(harness, lambda tx: tx.stores.block("uk", "no token", now=now)))
     wipe(harness, "eu", ["SKU-1"])
     harness.advance(3)
     wipe(harness, "eu", harness.skus[2:])
@@ -704,9 +704,7 @@ def test_three_stores_of_which_one_was_reached(build_harness):
     # Somebody at `us` types the old number: `uk` never lost it, and gets nothing on top.
     wipe(harness, "us", ["SKU-1"], to=INITIAL_QUANTITY)
     harness.advance(3)
-    harness.do(
-        transaction(harness, lambda tx: tx.stores.unblock_store("uk", now=harness.clock.now()))
-    )
+    harness.do(transaction(harness, lambda tx: tx.stores.unblock("uk", now=harness.clock.now())))
     harness.process.context.store_work.notify()
     harness.advance(5)
     check(harness)
@@ -751,7 +749,7 @@ def test_a_store_that_meets_anew_owes_nothing_of_it(build_harness, end):
     harness.set_mode(Mode.ONE_WAY)
     harness.advance(20)
     check(harness)
-    harness.do(transaction(harness, lambda tx: tx.breaker.breakers()))
+    harness.do(transaction(harness, lambda tx: tx.breaker.all()))
     written = harness.written("us", "SKU-7")
     end(harness)
     harness.advance(20)

@@ -4,12 +4,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
+from sync_core.db.tables import PROPOSAL
 from sync_core.domain.location_groups import LocationGroup
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
-from sync_core.workers.decider import Decider
+from sync_core.workers.decider import UNREADABLE, Decider
 from sync_core.workers.proposer import Proposer
 from tests.simulation.harness import assert_conserved
 
@@ -109,6 +111,25 @@ def test_two_findings_of_one_product_are_settled_together(build_harness):
     assert stock(harness) == [50, 50, 50]
     [receipt] = harness.do(harness.process.service.receipts())
     assert [(line.done, line.why) for line in receipt.lines] == [(True, ""), (True, "")]
+    assert_conserved(harness)
+
+
+def test_a_decision_whose_facts_are_odd_holds_up_only_itself_and_says_so(build_harness):
+    """What was shown can't be read any more: nothing is written by it, the others go on."""
+    harness, report, some = differing(build_harness, 40, 47, stores=3)
+    harness.do(harness.process.service.decide_all(report.token, ANN, "x", safe_only=False))
+    odd, plain = sorted(some, key=lambda each: each.facts["shows"])
+    with harness.process.database.engine.begin() as connection:
+        facts = {key: value for key, value in odd.facts.items() if key != "saw"}
+        changed = update(PROPOSAL).where(PROPOSAL.c.id == odd.id).values(facts=facts)
+        connection.execute(changed)
+    carry_out(harness)
+    [receipt] = harness.do(harness.process.service.receipts())
+    assert [(line.done, line.why) for line in receipt.lines] == [
+        (each.id == plain.id, "" if each.id == plain.id else UNREADABLE) for each in some
+    ]
+    assert not receipt.running
+    assert stock(harness) == [50, 40, 50]
     assert_conserved(harness)
 
 

@@ -526,7 +526,7 @@ def test_a_mode_is_changed_after_a_preflight_and_bound_to_what_was_shown(build_h
     assert [(each.title, each.shows, each.should_show) for each in report.worst] == [
         ("Thing 1", 43, 50)
     ]
-    question = harness.do(service.proposal(report.facts["proposal"]))
+    question = harness.do(service.proposal(report.facts.proposal))
     assert decide(harness, question, Choice.CONFIRM).answer is Answer.TAKEN
     harness.advance(30)
     assert stock(harness, "SKU-1") == {"eu": 50, "us": 43}
@@ -548,7 +548,7 @@ def test_a_mode_that_somebody_else_changed_meanwhile_is_not_confirmed(build_harn
     harness.advance(30)
     harness.set_mode(Mode.ONE_WAY)
     report = harness.do(service.report(asked.id))
-    question = harness.do(service.proposal(report.facts["proposal"]))
+    question = harness.do(service.proposal(report.facts.proposal))
     clicked = decide(harness, question, Choice.CONFIRM)
     (line,) = receipt(harness, clicked).lines
     assert (line.done, line.why) == (False, "the mode of us has changed since")

@@ -56,10 +56,8 @@ def test_what_the_safety_stop_withheld_is_written_when_somebody_says_so(upgraded
     upgraded.advance(30)
     assert [upgraded.shows("us", f"SKU-{n}") for n in range(4, 8)] == [50] * 4
     now, database = upgraded.clock.now(), upgraded.process.database
-    [breaker] = upgraded.do(database.transaction(lambda tx: tx.breaker.breakers()))
-    upgraded.do(
-        database.transaction(lambda tx: tx.breaker.release_breaker(breaker.subject, now=now))
-    )
+    [breaker] = upgraded.do(database.transaction(lambda tx: tx.breaker.all()))
+    upgraded.do(database.transaction(lambda tx: tx.breaker.release(breaker.subject, now=now)))
     upgraded.process.context.store_work.notify()
     upgraded.advance(30)
     assert [upgraded.shows("us", f"SKU-{n}") for n in range(4, 8)] == [0] * 4

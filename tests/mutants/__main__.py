@@ -565,7 +565,7 @@ MUTANTS = (
     mutant(
         "whoever has taken over goes on from its old numbers",
         f"{WORKERS}/lease_keeper.py",
-        "            tx.baselines.reset_baselines(store, now=now)\n",
+        "            tx.baselines.reset(store, now=now)\n",
         "            pass\n",
         first=LEASES,
     ),

@@ -522,7 +522,7 @@ class KeptConnection(SqlDatabase):
 
     def _peek(self, name):
         with self._connection.begin():
-            return SqlTransaction(self._connection).settings.setting(name)
+            return SqlTransaction(self._connection).settings.get(name)
 
     def close(self) -> None:
         self._connection.close()
@@ -619,9 +619,7 @@ def _migrated(url: str, shops: dict[Alias, Shop]) -> None:
 
     def register_store(tx):
         for number, (alias, shop) in enumerate(shops.items()):
-            tx.stores.register_store(
-                alias, shop.domain, Role.DESTINATION if number else Role.SOURCE
-            )
+            tx.stores.register(alias, shop.domain, Role.DESTINATION if number else Role.SOURCE)
 
     database.run(register_store)
     database.close()  # the last to close writes the log back into the file

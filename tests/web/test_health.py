@@ -32,7 +32,7 @@ def keep(harness, age):
         body=b"{}",
         received_at=harness.clock.now() - timedelta(seconds=age),
     )
-    harness.database.run(lambda tx: tx.deliveries.save_deliveries([late]))
+    harness.database.run(lambda tx: tx.deliveries.save([late]))
 
 
 async def figures(harness):
@@ -99,7 +99,7 @@ async def test_it_says_who_writes_to_each_store_and_is_ready_all_the_same(harnes
     def work(tx):
         tx.leases.instance("0123456789abcdef")
         for alias, state in (("eu", LeaseState.OURS), ("us", LeaseState.FOREIGN)):
-            tx.leases.note_lease(Alias(alias), state, None, weak=False, now=now)
+            tx.leases.note(Alias(alias), state, None, weak=False, now=now)
 
     harness.database.run(work)
     answer = await harness.client.get("/readyz")
@@ -128,12 +128,12 @@ async def test_a_delivery_that_has_just_come_is_no_trouble(harness):
 async def test_it_takes_webhooks_of_all_stores_while_one_refuses_us(harness):
     """Behind a load balancer, one dead token must not drop the other stores' webhooks."""
     now = harness.clock.now()
-    harness.database.run(lambda tx: tx.stores.block_store(Alias("us"), "access lost", now=now))
+    harness.database.run(lambda tx: tx.stores.block(Alias("us"), "access lost", now=now))
     answer = await harness.client.get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
     assert (await figures(harness))["tipo_store_blocked", "us"] == 1
     assert answer.json()["stores"]["us"]["blocked"] == "access lost"
-    harness.database.run(lambda tx: tx.stores.unblock_store(Alias("us"), now=now))
+    harness.database.run(lambda tx: tx.stores.unblock(Alias("us"), now=now))
     assert (await harness.client.get("/readyz")).json()["stores"]["us"]["blocked"] is None
     assert (await figures(harness))["tipo_store_blocked", "us"] == 0
 

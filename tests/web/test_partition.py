@@ -10,7 +10,8 @@ import pytest
 from sandbox.sample_shops import environment
 from sync_core.app.parts import assemble
 from sync_core.app.server import App
-from sync_core.db.database import SqlDatabase, TimeLimits
+from sync_core.db.database import SqlDatabase
+from sync_core.db.engines import TimeLimits
 from sync_core.domain.values import Mode
 from sync_core.settings import load
 from sync_core.workers import supervisor

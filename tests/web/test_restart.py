@@ -52,12 +52,8 @@ async def test_another_one_goes_on_at_the_same_listener(settings, monkeypatch):
             await serving
             assert not second.must_restart
     parts = assemble(settings)
-    found = await parts.database.transaction(
-        lambda tx: tx.findings.findings_by(kinds=["clock_step"])
-    )
-    kept = await parts.database.transaction(
-        lambda tx: tx.settings.setting(timekeeper.CLOCK_SETTING)
-    )
+    found = await parts.database.transaction(lambda tx: tx.findings.page(kinds=["clock_step"]))
+    kept = await parts.database.transaction(lambda tx: tx.settings.get(timekeeper.CLOCK_SETTING))
     await parts.close()
     assert [abs(each.facts["seconds"] + 3600) <= 1 for each in found] == [True]
     assert json.loads(kept)["boot"]

@@ -18,7 +18,7 @@ async def parts(settings):
     made = assemble(settings)
     await made.database.transaction(
         lambda tx: [
-            tx.stores.register_store(Alias(name), each.domain, each.role)
+            tx.stores.register(Alias(name), each.domain, each.role)
             for name, each in settings.stores.items()
         ]
     )

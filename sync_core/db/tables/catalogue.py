@@ -1,12 +1,12 @@
 """What stores sell."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import JSON, BigInteger, Index, Table, text
+from sqlalchemy import BigInteger, Index, Table, text
 from sqlmodel import Field, SQLModel
 
-from sync_core.db.tables.columns import NAMED, Utc
+from sync_core.db.tables.columns import NAMED, Json, Utc
 
 
 class VariantRow(SQLModel, table=True):
@@ -32,10 +32,11 @@ class VariantRow(SQLModel, table=True):
     product_id: int = Field(sa_type=BigInteger)
     handle: str
     title: str
-    options: list[Any] = Field(sa_type=JSON)
+    options: tuple[tuple[str, str], ...] = Field(sa_type=Json(tuple[tuple[str, str], ...], ()))
     sku: str
     barcode: str  # the main one, all that an older Tipo knew
-    barcodes: list[Any] | None = Field(None, sa_type=JSON)  # None: an older Tipo wrote this row
+    # None: an older Tipo wrote this row.
+    barcodes: tuple[str, ...] | None = Field(None, sa_type=Json(tuple[str, ...] | None))
     tracked: bool
     bundle: bool
     gift_card: bool

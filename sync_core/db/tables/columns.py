@@ -1,10 +1,16 @@
 """What the tables have in common: types, conditions of their indexes, defaults."""
 
+import logging
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, TypeDecorator, text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, TypeDecorator, text
 from sqlmodel import SQLModel
+
+from sync_core.errors import Unreadable
+from sync_core.stored import from_plain, to_plain
+
+log = logging.getLogger(__name__)
 
 OPEN = text("state = 'open'")
 UNHANDLED = text("handled_at IS NULL")
@@ -50,6 +56,41 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Json(TypeDecorator[Any]):
+    """A value stored as JSON. One that no Tipo has stored is logged, and read as `otherwise`.
+
+    So is `{}` where there is no value, without a word. A row that is odd holds up nobody: what
+    depends on the value says itself what is missing.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: Any, otherwise: Any = None) -> None:
+        super().__init__()
+        self.kind = kind
+        self._otherwise = otherwise
+
+    def process_bind_param(self, value: Any, _: Dialect) -> Any:
+        """Store what JSON knows; nothing as `{}`."""
+        return {} if value is None else to_plain(value)
+
+    def process_result_value(self, value: Any, _: Dialect) -> Any:
+        """Return the value."""
+        try:
+            return from_plain(value, self.kind)
+        except Unreadable as exc:
+            if value:
+                log.error("a stored value: %s", exc, extra={"event": "unreadable"})  # noqa: TRY400
+            return self._otherwise
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        """Compare and index as JSON does."""
+        return self.impl_instance.coerce_compared_value(op, value)
+
+
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
-    """Tell alembic how to write our own type into a migration."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Utc) else False
+    """Tell alembic how to write our own types into a migration."""
+    if kind != "type" or not isinstance(item, Utc | Json):
+        return False
+    return "sa.JSON()" if isinstance(item, Json) else "sa.DateTime(timezone=True)"

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+import msgspec
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, Table, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
@@ -15,8 +16,20 @@ from sync_core.db.tables.columns import (
     UNSENT,
     ZERO,
     Big,
+    Json,
     Utc,
 )
+from sync_core.domain.proposals import DecisionResult, Option, ReportFacts
+from sync_core.domain.values import LevelId
+
+
+class EffectFacts(msgspec.Struct, frozen=True):
+    """What of an effect has no column of its own. The daily seals are made of it: it stays so."""
+
+    joined: tuple[tuple[LevelId, int, int], ...] = ()  # level, its baseline, what was written
+    buffer_before: int | None = None
+    pack_before: int | None = None
+    founded: bool = False
 
 
 class FindingRow(SQLModel, table=True):
@@ -80,15 +93,15 @@ class ReportRow(SQLModel, table=True):
         UniqueConstraint("night", name="one_report_per_night"),
     )
 
-    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    id: int = Field(None, sa_type=Big, primary_key=True)
     token: str = Field(unique=True)
     kind: str
     state: str = "wanted"
     turn: str | None = None  # set on the one comparison whose turn it is
     night: str | None = None  # 2026-11-23, for the scheduled ones
     by: str = ""
-    facts: dict[str, Any] = Field(sa_type=JSON)
-    progress: dict[str, Any] = Field(sa_type=JSON)
+    facts: ReportFacts = Field(sa_type=Json(ReportFacts, ReportFacts()))
+    progress: dict[str, str] = Field(sa_type=Json(dict[str, str], {}))
     summary: dict[str, Any] = Field(sa_type=JSON)
     wanted_at: datetime = Field(sa_type=Utc)
     finished_at: datetime | None = Field(None, sa_type=Utc)
@@ -123,7 +136,7 @@ class ProposalRow(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    id: int = Field(None, sa_type=Big, primary_key=True)
     token: str = Field(unique=True)
     kind: str
     state: str = "open"
@@ -132,7 +145,7 @@ class ProposalRow(SQLModel, table=True):
     subject: str = ""
     title: str = ""
     facts: dict[str, Any] = Field(sa_type=JSON)
-    options: list[Any] = Field(sa_type=JSON)
+    options: tuple[Option, ...] = Field(sa_type=Json(tuple[Option, ...], ()))
     recommended: str | None = None
     safe: bool = False
     opened_at: datetime = Field(sa_type=Utc)
@@ -142,7 +155,7 @@ class ProposalRow(SQLModel, table=True):
     receipt_id: int | None = Field(None, sa_type=Big, foreign_key="receipt.id")
     decided_at: datetime | None = Field(None, sa_type=Utc)
     try_at: datetime | None = Field(None, sa_type=Utc)  # when to try again to carry it out
-    result: dict[str, Any] | None = Field(None, sa_type=JSON)
+    result: DecisionResult | None = Field(None, sa_type=Json(DecisionResult))
 
 
 PROPOSAL: Table = ProposalRow.__table__  # type: ignore[attr-defined]
@@ -153,7 +166,7 @@ class ReceiptRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "receipt"
 
-    id: int | None = Field(None, sa_type=Big, primary_key=True)
+    id: int = Field(None, sa_type=Big, primary_key=True)
     kind: str
     choice: str
     team: str
@@ -186,7 +199,8 @@ class EffectRow(SQLModel, table=True):
     level_id: int = Field(sa_type=Big, foreign_key="level.id")
     moved: int = Field(sa_type=BigInteger)
     shared: int | None = Field(None, sa_type=BigInteger)  # after it
-    facts: dict[str, Any] = Field(sa_type=JSON)  # who joined, buffers: what taking it back needs
+    # What taking it back needs; None where it can't be read.
+    facts: EffectFacts | None = Field(sa_type=Json(EffectFacts), nullable=False)
     at: datetime = Field(sa_type=Utc)
     baseline: int = Field(0, sa_column_kwargs=ZERO)  # of its pool, when it was decided
 

@@ -1,9 +1,9 @@
 """Quantities: what there is, what moved, and what is kept back."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, Table, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from sync_core.db.tables.columns import (
@@ -16,8 +16,10 @@ from sync_core.db.tables.columns import (
     UNAGREED,
     ZERO,
     Big,
+    Json,
     Utc,
 )
+from sync_core.domain.values import LevelId
 
 
 class PoolRow(SQLModel, table=True):
@@ -161,7 +163,8 @@ class WithheldMovementRow(SQLModel, table=True):
     level_id: int = Field(sa_type=Big, foreign_key="level.id")
     movement_id: int = Field(sa_type=Big, foreign_key="movement.id", unique=True)
     delta: int = Field(sa_type=BigInteger)
-    withheld_from: dict[str, Any] = Field(sa_type=JSON)  # levels, each with its baseline
+    # Levels, each with its baseline.
+    withheld_from: dict[LevelId, int] = Field(sa_type=Json(dict[LevelId, int]))
     at: datetime = Field(sa_type=Utc)
     released_at: datetime | None = Field(None, sa_type=Utc)
 

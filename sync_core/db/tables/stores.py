@@ -1,12 +1,13 @@
 """Stores, what they are connected by, and who may write to them."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Table, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from sync_core.db.tables.columns import FALSE, Big, Utc
+from sync_core.db.tables.columns import FALSE, Big, Json, Utc
+from sync_core.domain.leases import LeaseMark
 
 
 class StoreRow(SQLModel, table=True):
@@ -51,7 +52,8 @@ class LeaseRow(SQLModel, table=True):
     reason: str = ""  # taking over: what it was before, older or foreign
     ready: bool = False  # taking over: the mark is ours, and the wait is over
     by: str = ""  # who said: take over
-    found: dict[str, Any] = Field(sa_type=JSON)  # the mark that is in our way
+    # The mark that is in our way.
+    found: LeaseMark | None = Field(sa_type=Json(LeaseMark), nullable=False)
     weak: bool = False  # the store does not let us keep a mark; our subscriptions' name stands in
 
 

@@ -1,10 +1,9 @@
 """What stores tell us, what we write to them, and the seals over it."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
     Index,
@@ -14,7 +13,10 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from sync_core.db.tables.columns import HAS_BODY, OPEN, QUARANTINED, UNHANDLED, Big, Utc
+from sync_core.db.tables.columns import HAS_BODY, OPEN, QUARANTINED, UNHANDLED, Big, Json, Utc
+from sync_core.domain.seals import SealedContent, SealedKind
+
+NO_LINES = dict.fromkeys(SealedKind, 0)
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -162,9 +164,13 @@ class SealRow(SQLModel, table=True):
     previous: int = Field(sa_type=Big, unique=True)  # the seal before; 0: this is the first
     format: int
     drawn_at: datetime = Field(sa_type=Utc)
-    lines: dict[str, Any] = Field(sa_type=JSON)  # the last number in it, by kind of row
-    contents: dict[str, Any] = Field(sa_type=JSON)  # by kind: how many rows, their hash
-    open: list[Any] = Field(sa_type=JSON)  # adjustments that belong to the next one
+    # The last number in it, by kind of row.
+    lines: dict[SealedKind, int] = Field(sa_type=Json(dict[SealedKind, int], NO_LINES))
+    contents: dict[SealedKind, SealedContent] = Field(
+        sa_type=Json(dict[SealedKind, SealedContent], {})
+    )
+    # Adjustments that belong to the next one.
+    open: tuple[int, ...] = Field(sa_type=Json(tuple[int, ...], ()))
     oldest: datetime | None = Field(None, sa_type=Utc)  # when its first adjustment was closed
     digest: str | None = None  # None: the line is drawn, and the seal not yet closed
     closed_at: datetime | None = Field(None, sa_type=Utc)

@@ -32,6 +32,7 @@ from sync_core.domain.proposals import (
     Answer,
     Choice,
     Clicked,
+    DecisionResult,
     Option,
     Person,
     Proposal,
@@ -40,6 +41,7 @@ from sync_core.domain.proposals import (
     Receipt,
     ReceiptLine,
     Report,
+    ReportFacts,
     ReportKind,
     ReportState,
     Worst,
@@ -209,7 +211,7 @@ def decided(n, text, proposal_state):
         by=ANN,
         decided_at=NOW,
         receipt=4,
-        result={"why": text},
+        result=DecisionResult(why=text),
     )
 
 
@@ -220,7 +222,7 @@ def report(n, text, **given):
         "kind": ReportKind.NIGHT,
         "state": ReportState.DONE,
         "by": "",
-        "facts": {"mode": "two-way", "alias": text},
+        "facts": ReportFacts(mode="two-way", alias=text),
         "progress": {alias(each): text for each in range(min(n, 300))},
         "summary": {"match": 1204, "differ": n, "missing": n, "units": n, "compared": n},
         "worst": tuple(

@@ -15,6 +15,7 @@ from sync_core.domain.proposals import (
     ProposalKind,
     Receipt,
     ReceiptLine,
+    ReportFacts,
     ReportKind,
     Write,
 )
@@ -360,7 +361,7 @@ def test_a_click_is_answered_for_what_was_asked(kind, told):
 
 # -- what is said before one way, and of an oversell
 def preflight(mode, before, **given):
-    told = {"mode": mode, "before": before, "source": "eu", **given}
+    told = ReportFacts(mode=mode, before=before, source="eu", **given)
     asked = report(3, "us", kind=ReportKind.PREFLIGHT, facts=told)
     return modes.preflight(report=asked, proposal=proposal(1, "x", kind=ProposalKind.MODE))
 
