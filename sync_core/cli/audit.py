@@ -1,12 +1,13 @@
 """`tipo audit`: whether the books add up, and whether what was recorded is as it was sealed."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from sync_core.cli.output import echo, echo_json, echo_table, format_time
 from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, run_with_parts
-from sync_core.domain.audit import Breach, Law
+from sync_core.domain.audit import Breach, Law, OrderShare
 from sync_core.domain.seals import AlteredSeal
 from sync_core.domain.views import AuditView, SealView
 
@@ -15,6 +16,7 @@ LAW_NAMES = {
     Law.BOOK: "book",
     Law.OPEN: "updates under way",
     Law.BATCH: "updates at odds with their batch",
+    Law.ORDERS: "changes at odds with their orders",
 }
 OTHER_CAUSES = {Law.SHARED: "decisions", Law.BOOK: "updates"}
 
@@ -39,24 +41,31 @@ def audit(*, verify: VerifyOption = False, as_json: AsJson = False) -> None:
     found = run_with_parts(lambda parts: parts.service.audit())
     seals = run_with_parts(lambda parts: parts.service.verify()) if verify else None
     if as_json:
-        breaches = [
-            {
-                **{name: getattr(each, name) for name in ("law", "pool", "title", "store")},
-                **{name: getattr(each, name) for name in ("recorded", "expected", "first")},
-                "movements": each.movements,
-                OTHER_CAUSES.get(each.law, "others"): each.others,
-                "why": each.why,
-            }
-            for each in found.breaches
-        ]
-        counts = {name: getattr(found, name) for name in ("at", "pools", "levels", "wrong")}
-        echo_json({**counts, "breaches": breaches, **({} if seals is None else {"seals": seals})})
+        echo_json({**_as_json(found), **({} if seals is None else {"seals": seals})})
     else:
         _print_audit(found)
+        _print_shares(found.shares)
         if seals is not None:
             _print_seals(seals)
     if found.wrong or (seals is not None and seals.altered is not None):
         raise typer.Exit(EXIT_PROBLEM)
+
+
+def _as_json(found: AuditView) -> dict[str, object]:
+    counts = {name: getattr(found, name) for name in ("at", "pools", "levels", "wrong")}
+    breaches = [
+        {
+            **{name: getattr(each, name) for name in ("law", "pool", "title", "store")},
+            **{name: getattr(each, name) for name in ("recorded", "expected", "first")},
+            "movements": each.movements,
+            OTHER_CAUSES.get(each.law, "others"): each.others,
+            "why": each.why,
+        }
+        for each in found.breaches
+    ]
+    shares = ("since", "moved", "by_orders", "otherwise")
+    orders = {each.store: {name: getattr(each, name) for name in shares} for each in found.shares}
+    return {**counts, "orders": orders, "breaches": breaches}
 
 
 def _print_audit(found: AuditView) -> None:
@@ -73,6 +82,16 @@ def _print_audit(found: AuditView) -> None:
     )
     echo("`tipo serve` doesn't update them; all other products are still synced.")
     echo("Choose the right number with /tipo drift, or undo what was changed in the database.")
+
+
+def _print_shares(shares: Iterable[OrderShare]) -> None:
+    """Say how much of what moved orders explain; the rest is no fault."""
+    for each in shares:
+        echo(
+            f"{each.store}: {each.moved:,} units moved since {format_time(each.since)}. "
+            f"Orders explain {each.by_orders:,}; {each.otherwise:,} were restocked or edited, or "
+            "had no matching order."
+        )
 
 
 def _breach_row(breach: Breach) -> tuple[object, ...]:

@@ -4,12 +4,34 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import ADJUSTMENT, BATCH, EFFECT, LEVEL, MOVEMENT, POOL, SETTLED_SUM
+from sync_core.db.tables import (
+    ADJUSTMENT,
+    BATCH,
+    EFFECT,
+    LEVEL,
+    MOVEMENT,
+    ORDER_EVENT,
+    POOL,
+    SETTLED_SUM,
+    VARIANT,
+)
 from sync_core.domain.audit import LevelBooks, PoolBooks
 from sync_core.domain.values import Alias, LevelId, PoolId, Suspension
+from sync_core.domain.webhook_events import OrderEventKind
 
 
 def _sum(column: ColumnElement[Any], *which: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -24,6 +46,30 @@ INCONSISTENT = or_(
         ADJUSTMENT.c.level_baseline == LEVEL.c.level_baseline,
         BATCH.c.state.is_distinct_from("settled"),
     ),
+)
+EXPLAINS = ORDER_EVENT.c.movement_id == MOVEMENT.c.id
+ORDERED = (  # what the orders that explain a movement come to; null, and equal to all, if none does
+    select(
+        func.sum(
+            case(
+                (ORDER_EVENT.c.kind == OrderEventKind.SALE.value, -ORDER_EVENT.c.quantity),
+                else_=ORDER_EVENT.c.quantity,
+            )
+        )
+    )
+    .where(EXPLAINS)
+    .scalar_subquery()
+)
+SOLD_AS = and_(VARIANT.c.store == LEVEL.c.store, VARIANT.c.item == LEVEL.c.item)
+# A variant has one item for ever. What the catalogue no longer knows may be right.
+OF_ANOTHER_LEVEL = exists(
+    select(ORDER_EVENT.c.id)
+    .select_from(ORDER_EVENT.outerjoin(VARIANT, SOLD_AS))
+    .where(
+        EXPLAINS,
+        or_(ORDER_EVENT.c.store != LEVEL.c.store, ORDER_EVENT.c.variant_id != VARIANT.c.variant_id),
+    )
+    .correlate(MOVEMENT, LEVEL)
 )
 POOL_BOOKS: Select[Any] = select(
     POOL.c.id,
@@ -74,6 +120,16 @@ LEVEL_BOOKS: Select[Any] = select(
     .where(OF_LEVEL, INCONSISTENT)
     .scalar_subquery()
     .label("mismatched"),
+    select(func.count())
+    .select_from(MOVEMENT)
+    .where(
+        MOVEMENT.c.pool_id == LEVEL.c.pool_id,
+        MOVEMENT.c.level_id == LEVEL.c.id,
+        MOVEMENT.c.level_baseline == LEVEL.c.level_baseline,
+        or_(MOVEMENT.c.delta != ORDERED, OF_ANOTHER_LEVEL),
+    )
+    .scalar_subquery()
+    .label("misexplained"),
 ).order_by(LEVEL.c.id)
 POOL_BOOKS_OF_POOLS = POOL_BOOKS.where(POOL.c.id.in_(bindparam("some", expanding=True)))
 LEVEL_BOOKS_OF_POOLS = LEVEL_BOOKS.where(LEVEL.c.pool_id.in_(bindparam("some", expanding=True)))
@@ -147,5 +203,6 @@ def _level_books(row: Any) -> LevelBooks:
         written=int(row["written"]) + int(row["kept"]),
         opened=row["opened"],
         mismatched=row["mismatched"],
+        misexplained=row["misexplained"],
         stopped=row["suspended"] == Suspension.UNBALANCED.value,
     )

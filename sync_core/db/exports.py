@@ -36,7 +36,7 @@ from sync_core.db.tables import (
     RECEIPT,
     VARIANT,
 )
-from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain
+from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain_movement
 from sync_core.domain.drift import cause
 from sync_core.domain.proposals import DecisionResult
 from sync_core.domain.webhook_events import OrderEvent
@@ -121,7 +121,8 @@ class SqlExports(SqlRepository):
         since = self.tx.order_events.causes_since()
         lines = []
         for row in rows:
-            why, used = explain(
+            why, used = explain_movement(
+                row.id,
                 row.delta,
                 row.seen_at or row.at,
                 explained.unused(order_events.get(row.level_id, ())),

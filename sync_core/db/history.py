@@ -18,7 +18,7 @@ from sync_core.db.tables import (
     STORE,
 )
 from sync_core.domain.admin_pages import order_page
-from sync_core.domain.causes import ORDER_NOT_KEPT, explain
+from sync_core.domain.causes import ORDER_NOT_KEPT, explain_movement
 from sync_core.domain.proposals import Choice, ProposalKind
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, PoolId, Role
@@ -124,7 +124,7 @@ def _moved(
 ) -> HistoryEntry:
     """Return a movement as a line, and use up the acts that explain it."""
     theirs = order_events[row.store]
-    cause, used = explain(row.delta, row.seen_at or row.at, theirs)
+    cause, used = explain_movement(row.id, row.delta, row.seen_at or row.at, theirs)
     if not used and row.at < since:
         cause = ORDER_NOT_KEPT
     for each in used:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, select
 
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, POOL, VARIANT
-from sync_core.domain.causes import ORDER_WINDOW, explain
+from sync_core.domain.causes import ORDER_WINDOW, explain, explain_movement
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import NEVER, Alias, Event, LevelId, PoolId, Severity
 from sync_core.domain.views import MovementView
@@ -178,7 +178,7 @@ class SqlOrderEvents(SqlRepository):
 
 def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView:
     """Return a movement as a line, and use up the acts that explain it."""
-    cause, used = explain(row.delta, row.seen_at or row.at, order_events)
+    cause, used = explain_movement(row.id, row.delta, row.seen_at or row.at, order_events)
     for each in used:
         order_events.remove(each)
     return MovementView(
@@ -196,4 +196,4 @@ def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView
 def order_event_of(row: Any, names: dict[tuple[str, int], str]) -> OrderEvent:
     """Return an act from its row; `names`: what orders are called, by store and id."""
     name = row.name or names.get((row.store, row.order_id), "")
-    return replace(from_row(row, OrderEvent), name=name)
+    return replace(from_row(row, OrderEvent), name=name, explains=row.movement_id)

@@ -136,14 +136,22 @@ class SqlRetention(SqlRepository):
         return self.run(delete(BATCH).where(*old, ~left)).rowcount
 
     def forget_order_events(self, *, before: datetime) -> int:
-        """Delete what orders said before then, and note since when causes are known."""
+        """Delete what orders said before then, and note since when causes are known.
+
+        Orders that explained a movement together with one that goes explain it no longer: what is
+        left of them does not add up to it.
+        """
         old = delete(ORDER_EVENT).where(
             ORDER_EVENT.c.id <= self._head(ORDER_EVENT), ORDER_EVENT.c.at < before
         )
-        count = self.run(old).rowcount
-        if count:
+        explained = self.run(old.returning(ORDER_EVENT.c.movement_id)).scalars().all()
+        movements = sorted({each for each in explained if each is not None})
+        for some in chunks(movements, 500):
+            left = ORDER_EVENT.c.movement_id.in_(some)
+            self.run(update(ORDER_EVENT).where(left).values(movement_id=None))
+        if explained:
             self.tx.settings.set(CAUSES_SINCE, before.isoformat())
-        return count
+        return len(explained)
 
     def forget_findings(self, *, before: datetime) -> int:
         """Delete findings that were closed before then, unless a proposal is about them."""

@@ -9,6 +9,7 @@ from sync_core.db.audit import SqlAudit
 from sync_core.db.baselines import SqlBaselines
 from sync_core.db.batches import SqlBatches
 from sync_core.db.catalogue import SqlCatalogue
+from sync_core.db.causes import SqlCauses
 from sync_core.db.circuit_breaker import SqlCircuitBreaker
 from sync_core.db.contests import SqlContests
 from sync_core.db.deliveries import SqlDeliveries
@@ -64,6 +65,7 @@ class SqlTransaction(Statements):
     refreshes = RepositoryOf(SqlRefreshes)
     movements = RepositoryOf(SqlMovements)
     order_events = RepositoryOf(SqlOrderEvents)
+    causes = RepositoryOf(SqlCauses)
     contests = RepositoryOf(SqlContests)
     batches = RepositoryOf(SqlBatches)
     deliveries = RepositoryOf(SqlDeliveries)

@@ -7,6 +7,20 @@
     OPEN     open adjustments of a level      one if a write is under way, else none
     BATCH    adjustments at odds with their   none: what is open is in an open batch, and what is
              batch                            settled in one that the store has done
+    ORDERS   movements at odds with the       none: where order lines are recorded as the cause of
+             orders that explain them         a movement, they add up to it, to the unit, and are of
+                                              the same item in the same store
+
+An order line explains one movement or none, and as a whole: it has one place to name it, so no unit
+that was sold explains two. With ORDERS it follows, for each level and whatever span of time,
+
+    sum of movements == order lines that explain some + movements that no order explains
+
+That the last term is zero is no law, and so neither is orders == movements. A person may restock
+or edit. A webhook of an order may be lost. A sale and an edit between two readings are one
+movement, which no order equals. An order may be edited, or be sent from another location than this
+one. And a store without `read_orders` tells nothing of orders. So how much orders explain is
+reported (`OrderShare`), and judged by nobody.
 
 Each is over one baseline: a pool that has agreed on nothing has no quantity to explain, and a
 level that has not joined its pool has no book that matters. The tests check every history by these
@@ -42,6 +56,7 @@ class Law(StrEnum):
     BOOK = "book"
     OPEN = "open"
     BATCH = "batch"
+    ORDERS = "orders"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +73,7 @@ class LevelBooks:
     written: int  # by settled adjustments of its present baseline
     opened: int  # adjustments that are open
     mismatched: int  # adjustments at odds with their batch
+    misexplained: int = 0  # movements of its present baseline at odds with their orders
     stopped: bool = False  # not written to, since the books of its pool did not add up
 
 
@@ -72,6 +88,21 @@ class PoolBooks:
     movements: int  # of its present baseline
     decisions: int
     levels: tuple[LevelBooks, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShare:
+    """How much of what moved in a store orders explain. No law: see above."""
+
+    store: Alias
+    since: datetime  # the first movement that an order explains
+    moved: int  # units, either way
+    by_orders: int  # of these
+
+    @property
+    def otherwise(self) -> int:
+        """Return the units that no order explains: restocked, edited, or sold without a word."""
+        return self.moved - self.by_orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +128,8 @@ class Breach:
                 return f"{self.store}: updates under way: {self.recorded}, expected {self.expected}"
             case Law.BATCH:
                 return f"{self.store}: updates at odds with their batch: {self.recorded}"
+            case Law.ORDERS:
+                return f"{self.store}: changes that their orders don't add up to: {self.recorded}"
             case Law.SHARED:
                 return f"the shared quantity is {_n(self.recorded)}, {self._sum('decisions')}"
             case Law.BOOK:
@@ -156,6 +189,13 @@ def check_batch(books: PoolBooks, level: LevelBooks) -> Breach | None:
     return _of_level(Law.BATCH, books, level, level.mismatched, 0)
 
 
+def check_orders(books: PoolBooks, level: LevelBooks) -> Breach | None:
+    """Return how many of a level's movements are at odds with the orders that explain them."""
+    if level.misexplained == 0:
+        return None
+    return _of_level(Law.ORDERS, books, level, level.misexplained, 0)
+
+
 def _of_level(
     law: Law, books: PoolBooks, level: LevelBooks, recorded: int | None, expected: int | None
 ) -> Breach:
@@ -184,7 +224,7 @@ def _breaches(books: PoolBooks) -> Iterator[Breach]:
     if found is not None:
         yield found
     for level in books.levels:
-        for check in (check_book, check_open, check_batch):
+        for check in (check_book, check_open, check_batch, check_orders):
             found = check(books, level)
             if found is not None:
                 yield found

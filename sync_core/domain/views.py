@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sync_core.domain.audit import Breach
+from sync_core.domain.audit import Breach, OrderShare
 from sync_core.domain.leases import LeaseView
 from sync_core.domain.seals import AlteredSeal
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
@@ -79,6 +79,7 @@ class AuditView:
     levels: int
     wrong: int  # pools whose books don't add up
     breaches: tuple[Breach, ...] = ()  # some of them, if there are very many
+    shares: tuple[OrderShare, ...] = ()  # of stores that tell us of orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ class OrderEvent:
     quantity: int  # units, positive
     location: int | None
     at: datetime
+    explains: int | None = None  # the movement, once that is recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

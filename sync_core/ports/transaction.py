@@ -7,6 +7,7 @@ from sync_core.ports.audit import AuditRepository
 from sync_core.ports.baselines import BaselineRepository
 from sync_core.ports.batches import BatchRepository
 from sync_core.ports.catalogue import CatalogueRepository
+from sync_core.ports.causes import CauseRepository
 from sync_core.ports.circuit_breaker import CircuitBreakerRepository
 from sync_core.ports.contests import ContestRepository
 from sync_core.ports.deliveries import DeliveryRepository
@@ -52,6 +53,8 @@ class Transaction(Protocol):
     def movements(self) -> MovementRepository: ...
     @property
     def order_events(self) -> OrderEventRepository: ...
+    @property
+    def causes(self) -> CauseRepository: ...
     @property
     def contests(self) -> ContestRepository: ...
     @property

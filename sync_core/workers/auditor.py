@@ -1,5 +1,7 @@
 """Audit the books: continuously, a slice at a time, and whole each night.
 
+A sweep also records which orders explain which movements: in time for the audit of it.
+
     the books of a pool            it is         then
     -----------------------------  ------------  --------------------------------------------------
     add up                         going on      nothing
@@ -104,6 +106,7 @@ def sweep_slice(tx: Transaction, sweep: Sweep, *, now: datetime) -> Sweep | None
     numbers = tx.audit.pools_after(sweep.after, limit=POOLS_PER_SLICE)
     if not numbers:
         return None
+    tx.causes.record(numbers, now=now)
     books = tx.audit.books(numbers)
     # Those that are stopped, too: nobody looks each minute at more than `MAX_STOPPED_POOLS`.
     stopped = {each.pool for each in books for level in each.levels if level.stopped}
@@ -191,8 +194,15 @@ async def audit_read_only(database: Database, clock: Clock) -> AuditView:
         found = [breach for each in books for breach in breaches(each)]
         wrong |= {each.pool for each in found}
         listed += found[: MAX_BREACHES_LISTED - len(listed)]
+    now = clock.now()
+    shares = await database.transaction(lambda tx: tx.causes.shares(now=now))
     return AuditView(
-        at=clock.now(), pools=pools, levels=levels, wrong=len(wrong), breaches=tuple(listed)
+        at=now,
+        pools=pools,
+        levels=levels,
+        wrong=len(wrong),
+        breaches=tuple(listed),
+        shares=tuple(shares),
     )
 
 

@@ -1,12 +1,12 @@
 """`tipo audit`, on a database that somebody has altered, or has not."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from sync_core.cli import audit
-from sync_core.domain.audit import Breach, Law
+from sync_core.domain.audit import Breach, Law, OrderShare
 from sync_core.domain.seals import AlteredSeal
 from sync_core.domain.views import SealView
 from sync_core.workers import sealer
@@ -70,6 +70,16 @@ def test_a_seal_that_was_broken_is_named(alone, monkeypatch):
         "found": None,
     }
     assert f"{said['last']}: the seal itself" in alone("audit", "--verify", expect=1).output
+
+
+def test_how_much_orders_explain_is_said_and_is_no_breach(alone, capsys):
+    """Somebody may restock: what no order explains is a number, and not a fault."""
+    assert alone.json("audit")["orders"] == {}, "nobody tells of orders here"
+    since = datetime(2026, 11, 23, 9, 1, tzinfo=UTC)
+    audit._print_shares([OrderShare(store="eu", since=since, moved=1204, by_orders=1150)])
+    shown = capsys.readouterr().out
+    assert "eu: 1,204 units moved since 2026-11-23 09:01" in shown
+    assert "Orders explain 1,150; 54 were restocked or edited" in shown
 
 
 def test_what_was_altered_is_said_with_the_days_that_were_not(capsys):

@@ -92,6 +92,8 @@ QUESTIONS = {
     "what to send": lambda tx: tx.batches.lease(US, now=NOON, until=NOON),
     "what moved": lambda tx: tx.movements.page(after=MANY - 50, limit=50),
     "a history": lambda tx: tx.views.history(7, limit=50),
+    "what orders explain": lambda tx: tx.causes.record([7, 8], now=NOON + timedelta(minutes=9)),
+    "the books": lambda tx: tx.audit.books([7, 8]),
     "orders by their names": lambda tx: tx.order_events.order_names([1, 2, 3]),
     "what is too old": tidied,
 }

@@ -204,6 +204,35 @@ def test_it_goes_on_by_itself_when_the_books_are_right_again(build_harness, ther
     assert_all_green(harness, 43)
 
 
+@pytest.mark.parametrize("answer", ["undone", "decided"])
+def test_an_order_that_does_not_add_up_to_its_change_is_found(build_harness, answer):
+    """Somebody makes one sale of five out of one of three, to explain what nobody sold."""
+    harness = at_work(build_harness, orders=True)
+    harness.change_stock("eu", JACKET, -2)
+    harness.advance(400 + SWEEP_SETTING)
+    (sale, other) = harness.rows(
+        "SELECT movement_id, quantity FROM order_event WHERE movement_id IS NOT NULL ORDER BY id"
+    )
+    assert [sale["quantity"], other["quantity"]] == [3, 2]
+    shares = harness.do(harness.process.service.audit()).shares
+    assert [(each.store, each.moved, each.by_orders) for each in shares] == [("eu", 5, 5)]
+    harness.change_stock("us", JACKET, -1)  # nobody waits for its order
+    harness.change_stock("eu", JACKET, 3)  # a restock is explained by no order, and no fault
+    harness.advance(SWEEP_SETTING)
+    assert findings(harness) == []
+    alter(harness, "UPDATE order_event SET quantity = quantity + 2 WHERE quantity = 3")
+    harness.advance(SWEEP_SETTING)
+    assert_stopped(harness)
+    if answer == "undone":
+        alter(harness, "UPDATE order_event SET quantity = quantity - 2 WHERE quantity = 5")
+        harness.advance(90)
+        assert_all_green(harness, 43)
+        return
+    (asked,) = proposals(harness, check(harness))
+    decide(harness, asked, Choice.USE_SOURCE)
+    assert_all_green(harness, 43)
+
+
 def test_a_pool_that_is_stopped_and_of_which_nothing_stands_is_not_forgotten(
     build_harness, monkeypatch
 ):

@@ -45,6 +45,12 @@ AT_END = {
     "a batch was sent again, and settled": (
         "SELECT 1 FROM batch WHERE state = 'settled' AND attempts > 1"
     ),
+    "an order was recorded as the cause of a change": (
+        "SELECT 1 FROM order_event WHERE movement_id IS NOT NULL"
+    ),
+    "orders were told that explain no change": (
+        "SELECT 1 FROM order_event WHERE movement_id IS NULL"
+    ),
     "a change was found by reading": "SELECT 1 FROM movement WHERE source = 'look'",
     "a decision found that the numbers had moved": (
         "SELECT 1 FROM proposal WHERE state = 'done' AND NOT json_extract(result, '$.done')"

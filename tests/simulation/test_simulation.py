@@ -70,9 +70,15 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.harness: Harness | None = None
 
-    @initialize(seed=st.integers(0, 2**32), latency=st.sampled_from([0.0, 0.02, 0.3]))
-    def begin(self, seed, latency):
-        self.harness = Harness(stores=self.stores, seed=seed, latency=latency, opened=True)
+    @initialize(
+        seed=st.integers(0, 2**32),
+        latency=st.sampled_from([0.0, 0.02, 0.3]),
+        orders=st.booleans(),
+    )
+    def begin(self, seed, latency, orders):
+        self.harness = Harness(
+            stores=self.stores, seed=seed, latency=latency, opened=True, orders=orders
+        )
 
     def store(self, number):
         return list(self.harness.shops)[number % len(self.harness.shops)]

@@ -15,6 +15,7 @@ from sync_core.domain.audit import (
     check_batch,
     check_book,
     check_open,
+    check_orders,
     check_shared,
     ended,
     finding_level,
@@ -104,6 +105,14 @@ def test_an_adjustment_is_as_its_batch_is():
     assert (found.law, found.recorded, found.expected) == (Law.BATCH, 2, 0)
 
 
+def test_orders_add_up_to_the_change_that_they_explain():
+    """None at all may explain it: that is no breach, whatever moved."""
+    assert check_orders(pool_books(), level_books()) is None
+    found = check_orders(pool_books(), level_books(misexplained=2))
+    assert (found.law, found.recorded, found.expected) == (Law.ORDERS, 2, 0)
+    assert (found.store, found.level) == ("us", US)
+
+
 @given(first=units, movements=units, others=units, off=units)
 def test_exactly_what_is_off_is_a_breach_and_says_by_how_much(first, movements, others, off):
     """Of the pool and of the level alike, whatever the numbers are."""
@@ -123,9 +132,9 @@ def test_exactly_what_is_off_is_a_breach_and_says_by_how_much(first, movements, 
 
 def test_every_level_is_looked_at_by_every_law():
     """One that is wrong hides no other."""
-    wrong = {"is_open": True, "mismatched": 1, "book": 1}
+    wrong = {"is_open": True, "mismatched": 1, "book": 1, "misexplained": 1}
     found = breaches(pool_books(level_books(), level_books(**wrong), level_books(opened=1)))
-    assert [each.law for each in found] == [Law.BOOK, Law.OPEN, Law.BATCH, Law.OPEN]
+    assert [each.law for each in found] == [Law.BOOK, Law.OPEN, Law.BATCH, Law.ORDERS, Law.OPEN]
 
 
 def test_what_does_not_add_up_is_said_with_all_its_numbers():
@@ -141,6 +150,8 @@ def test_what_does_not_add_up_is_said_with_all_its_numbers():
     assert found.why == "us: updates under way: 1, expected 0"
     (found,) = breaches(pool_books(level_books(mismatched=1)))
     assert found.why == "us: updates at odds with their batch: 1"
+    (found,) = breaches(pool_books(level_books(misexplained=1)))
+    assert found.why == "us: changes that their orders don't add up to: 1"
 
 
 # -- what becomes of the pool

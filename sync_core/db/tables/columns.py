@@ -28,6 +28,7 @@ UNAGREED = text("shared IS NULL")
 OVERSOLD = text("shared < 0")
 HAS_BODY = text("length(body) > 0")
 CLOSED = text("closed_at IS NOT NULL")
+EXPLAINS = text("movement_id IS NOT NULL")
 NAMED = text("sku <> ''")  # the others would all have one hash
 
 ZERO = {"server_default": text("0")}  # for columns that older rows have not got

@@ -13,7 +13,16 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from sync_core.db.tables.columns import HAS_BODY, OPEN, QUARANTINED, UNHANDLED, Big, Json, Utc
+from sync_core.db.tables.columns import (
+    EXPLAINS,
+    HAS_BODY,
+    OPEN,
+    QUARANTINED,
+    UNHANDLED,
+    Big,
+    Json,
+    Utc,
+)
 from sync_core.domain.seals import SealedContent, SealedKind
 
 NO_LINES = dict.fromkeys(SealedKind, 0)
@@ -58,6 +67,12 @@ class OrderEventRow(SQLModel, table=True):
         UniqueConstraint("store", "kind", "ref", "line", name="order_event_once"),
         Index("order_event_variant", "store", "variant_id", "at"),
         Index("order_event_order", "order_id"),
+        Index(
+            "order_event_movement",
+            "movement_id",
+            sqlite_where=EXPLAINS,
+            postgresql_where=EXPLAINS,
+        ),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -71,6 +86,7 @@ class OrderEventRow(SQLModel, table=True):
     quantity: int  # units, always positive
     location: int | None = Field(None, sa_type=BigInteger)
     at: datetime = Field(sa_type=Utc)
+    movement_id: int | None = Field(None, sa_type=Big)  # that it explains, all of it; one at most
 
 
 ORDER_EVENT: Table = OrderEventRow.__table__  # type: ignore[attr-defined]
