@@ -17,12 +17,13 @@ from bot.setup import SlackSetup
 from bot.slack_errors import SlackError
 from bot.socket_mode import SocketMode
 from sync_core.app.parts import Parts
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock, Ids
 from sync_core.domain.checks import Check
 
 log = logging.getLogger(__name__)
 
-MAX_BACKOFF_SECONDS = 60.0  # seconds between attempts of a part that fails
+RESTART = Backoff(first=2, longest=60)  # of a part that fails; Slack cannot be told: health says so
 STEADY_AFTER_SECONDS = 120.0  # seconds after which a part that failed counts as well again
 
 Work = Callable[[], Awaitable[None]]
@@ -100,7 +101,7 @@ class SlackApp:
                 return
             lasted = (self._clock.now() - began).total_seconds()
             failed = 1 if lasted > STEADY_AFTER_SECONDS else failed + 1
-            await self._clock.sleep(min(MAX_BACKOFF_SECONDS, 2.0 ** min(failed, 10)))
+            await self._clock.sleep(RESTART.delay(failed))
 
     def health(self) -> dict[str, object]:
         """Say how it is."""

@@ -17,6 +17,7 @@ from bot.slack_errors import (
     SlackUnreachable,
 )
 from bot.text import is_person
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import NEVER
 from sync_core.domain.views import Post
@@ -24,7 +25,8 @@ from sync_core.domain.views import Post
 log = logging.getLogger(__name__)
 
 CHANNEL_INTERVAL_SECONDS = 1.1  # seconds between messages of one channel
-MAX_BACKOFF_SECONDS = 300.0  # seconds between attempts
+# Until Slack has it: what people must know is never dropped. `/readyz` says why it waits.
+SILENT_CHANNEL = Backoff(first=2, longest=300)
 REFUSED_RETRY_DELAY = timedelta(minutes=10)  # for a message that Slack does not take
 THREAD_RETRY_DELAY = timedelta(seconds=30)  # for an answer in a thread that has not begun
 BATCH_SIZE, WIDE_BATCH_SIZE = 50, 1_000  # posts that are looked at
@@ -150,7 +152,7 @@ class PostSender:
         now = self._clock.now()
         ready = [self._queues[each].ready_at for each in names if each in self._queues]
         waits = [(each - now).total_seconds() for each in ready]
-        return max(0.02, min(waits, default=MAX_BACKOFF_SECONDS))
+        return max(0.02, min(waits, default=SILENT_CHANNEL.longest))
 
     async def _attempt(self, post: Post, queue: ChannelQueue) -> None:
         """Try to send one post, and note what came of it."""
@@ -297,7 +299,7 @@ class PostSender:
             log.error("nothing can be posted: %s", why, extra={"event": "post_failed"})
         queue.trouble = why
         queue.failed += 1
-        self._wait(queue, min(MAX_BACKOFF_SECONDS, 2.0 ** min(queue.failed, 10)))
+        self._wait(queue, SILENT_CHANNEL.delay(queue.failed))
 
     def _wait(self, queue: ChannelQueue, seconds: float) -> None:
         queue.ready_at = self._clock.now() + timedelta(seconds=seconds)

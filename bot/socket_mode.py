@@ -19,6 +19,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.slack_calls import SILENT_LOGGER, open_client
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ MAX_SILENCE_SECONDS = 30.0  # seconds without a pong or an envelope
 MAX_IDLE_SECONDS = 900.0  # seconds without an envelope, pongs or not
 PING_INTERVAL_SECONDS = 5.0
 CHECK_INTERVAL_SECONDS = 1.0
-MAX_BACKOFF_SECONDS = 300.0
-MAX_BACKOFF_DOUBLINGS = 10
+# Slack allows few connections a minute, and a token that is wrong stays wrong: health says so.
+RECONNECT = Backoff(first=1, longest=300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +99,7 @@ class SocketMode:
                     failed += 1
             finally:
                 await _close(handler)
-            await self._clock.sleep(
-                min(MAX_BACKOFF_SECONDS, 2.0 ** min(failed, MAX_BACKOFF_DOUBLINGS))
-                if failed
-                else 0.1
-            )
+            await self._clock.sleep(RECONNECT.delay(failed) if failed else 0.1)
 
     async def _connect(self, handler: AsyncSocketModeHandler) -> bool:
         """Connect; say clearly why not."""

@@ -26,7 +26,6 @@ Steps that go through a whole table say `limit=LONG_TRANSACTION_SECONDS`; migrat
 """
 
 import asyncio
-import logging
 import os
 import random
 import secrets
@@ -41,6 +40,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 
+from sync_core.backoff import Backoff, retry
 from sync_core.clock import Clock, WallClock
 from sync_core.db.engines import (
     MAX_POSTGRES_CONNECTIONS,
@@ -54,10 +54,10 @@ from sync_core.db.transaction import SqlTransaction
 from sync_core.errors import NoDatabase, reason
 from sync_core.ports import WorkKind
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MAX_TRIES = 8
+# Others are in the way for moments; what is not over after 8 tries, some 3 s, somebody must see.
+BUSY = Backoff(first=0.05, longest=3.2, jitter=1, attempts=8)
 ONE_SETTING = "SELECT value FROM setting WHERE name = ?"
 SET_LOCAL_TIMEOUTS = text(
     "SELECT set_config('statement_timeout', :ms, true),"
@@ -156,15 +156,13 @@ class SqlDatabase:
 
     async def _with_retries(self, work: Callable[[SqlTransaction], T], limit: float | None) -> T:
         """Do work, again and again while others are in the way."""
-        for attempt in range(MAX_TRIES):
-            try:
-                return await self._run_in_thread(work, limit)
-            except DBAPIError as exc:
-                if not _is_transient(exc) or attempt == MAX_TRIES - 1:
-                    raise
-                log.info("the database is busy, again", extra={"act": "step_again"})
-            await self._clock.sleep(self._rng.uniform(0, 0.05 * 2**attempt))
-        raise AssertionError  # pragma: no cover - the loop returns or raises
+        return await retry(
+            lambda: self._run_in_thread(work, limit),
+            BUSY,
+            self._clock,
+            may_help=_is_transient,
+            rng=self._rng,
+        )
 
     async def _run_in_thread(self, work: Callable[[SqlTransaction], T], limit: float | None) -> T:
         attempt = _Attempt()
@@ -254,8 +252,10 @@ def _interrupt(connection: Any) -> None:
         copy.shutdown(socket.SHUT_RDWR)
 
 
-def _is_transient(exc: DBAPIError) -> bool:
+def _is_transient(exc: Exception) -> bool:
     """Whether running the step again may help."""
+    if not isinstance(exc, DBAPIError):
+        return False
     unreachable = isinstance(exc, OperationalError) and exc.statement is None
     if unreachable or exc.connection_invalidated:
         return True

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -11,10 +12,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from sync_core.backoff import Backoff
 from sync_core.domain.texts import storable, storable_json
 from sync_core.errors import BadSettings
 
-MAX_WAL_SWITCH_TRIES = 100  # attempts at writing ahead while other processes start
+# Only while other processes start: each holds that lock for some milliseconds.
+WAL_SWITCH = Backoff(first=0.05, longest=0.05, attempts=100)
 MAX_POSTGRES_CONNECTIONS = 6  # threads, and connections, to PostgreSQL
 
 
@@ -148,13 +151,13 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 def _write_ahead(connection: Any) -> None:
     """Switch to writing ahead. SQLite does not wait for others here, so we do."""
-    for attempt in range(MAX_WAL_SWITCH_TRIES):
+    for failures in count(1):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError:
-            if attempt == MAX_WAL_SWITCH_TRIES - 1:
+            if WAL_SWITCH.is_over(failures):
                 raise
-            Event().wait(0.05)
+            Event().wait(WAL_SWITCH.delay(failures))
         else:
             return
 

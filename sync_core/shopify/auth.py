@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias
 from sync_core.errors import (
@@ -28,8 +29,9 @@ log = logging.getLogger(__name__)
 
 TOKEN_LIFETIME = timedelta(hours=24)
 RENEW_BEFORE_END = timedelta(hours=4)  # before its end, a token is renewed
-PAUSE_AFTER_FAILURE = timedelta(seconds=5)  # however many requests want a token meanwhile
-RETRY_RENEWAL_AFTER = timedelta(minutes=1)  # after a failed renewal while the old token still works
+# However many requests want a token meanwhile, they get the same error.
+TOKEN = Backoff(first=5, longest=5)
+EARLY_TOKEN = Backoff(first=60, longest=60)  # while the old one still works, for hours
 
 _GRANT_ERROR_WORDS = {
     "shop_not_permitted": "the app and the store are not in the same organization",
@@ -120,7 +122,7 @@ class ClientCredentials:
             except (AccessLost, WrongShop, NotSent) as exc:
                 if not self._is_valid():
                     raise
-                self._renew_at = self._clock.now() + RETRY_RENEWAL_AFTER
+                self._renew_at = self._clock.now() + timedelta(seconds=EARLY_TOKEN.first)
                 log.warning(
                     "The token could not be renewed yet: %s",
                     exc,
@@ -154,7 +156,10 @@ class ClientCredentials:
         try:
             await self._fetch_token()
         except StoreError as exc:
-            self._failure, self._failed_until = exc, self._clock.now() + PAUSE_AFTER_FAILURE
+            self._failure, self._failed_until = (
+                exc,
+                self._clock.now() + timedelta(seconds=TOKEN.first),
+            )
             raise
         self._failure = None
 

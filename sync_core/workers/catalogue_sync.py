@@ -24,6 +24,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core.backoff import Backoff
 from sync_core.domain.location_groups import LocationGroup, assign_pools, pair_places
 from sync_core.domain.matching import (
     MATCHED_BY,
@@ -47,9 +48,8 @@ log = logging.getLogger(__name__)
 MATCHED_SETTING = "arranged"  # the setting that names what has been matched
 VARIANTS_PER_SLICE = 250  # variants of the source that are matched in one transaction
 PRODUCTS_PER_STEP = 100  # that are looked up as to be read
-FIRST_RETRY_AFTER = timedelta(minutes=1)  # for a product that could not be read,
-MAX_RETRY_AFTER = timedelta(hours=1)  # growing up to this
-NOTIFY_AFTER_ATTEMPTS = 2  # attempts
+# Nothing of a product's stock waits for it: only whether a new variant is matched.
+UNREAD_PRODUCT = Backoff(first=60, longest=3600, notify_after=2)
 
 
 class CatalogueSync:
@@ -301,9 +301,10 @@ class CatalogueSync:
     def _postpone(self, alias: Alias, read: ProductToRead, why: str, tx: Transaction) -> None:
         """Read a product later; say so when it was not for the first time."""
         now = self._context.clock.now()
-        wait = min(MAX_RETRY_AFTER, FIRST_RETRY_AFTER * 2 ** min(read.attempts, 10))
+        attempts = read.attempts + 1
+        wait = timedelta(seconds=UNREAD_PRODUCT.delay(attempts))
         tx.catalogue.retry_product(alias, read, until=now + wait)
-        if read.attempts + 1 >= NOTIFY_AFTER_ATTEMPTS:
+        if UNREAD_PRODUCT.should_notify(attempts):
             known = tx.catalogue.variants_of(alias, read.product)
             title = known[0].title if known else f"product {read.product}"
             tx.notifications.notify(

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.audit import BOOKS
 from sync_core.domain.proposals import (
@@ -45,7 +46,8 @@ from sync_core.workers.store_comparison import StoreComparison
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_SECONDS = (30.0, 120.0, 600.0)  # after the last it has failed
+# After the last attempt the report has failed, and says so itself.
+FAILED_REPORT = Backoff(first=30, factor=4, longest=600, attempts=4)
 BASELINE_POLL_SECONDS = 5.0  # seconds between checks of how far a baseline is
 BASELINE_REPORT_WITHIN = timedelta(minutes=30)  # then it is reported as far as it is
 CONFIRM_WITHIN = timedelta(minutes=15)  # a confirmation is bound to numbers, and numbers move
@@ -238,8 +240,8 @@ class Reporter:
 
         def work(tx: Transaction) -> float:
             tried = tx.reports.postpone(report.id, until=now, why=why)
-            if tried <= len(RETRY_AFTER_SECONDS):
-                wait = RETRY_AFTER_SECONDS[tried - 1]
+            if not FAILED_REPORT.is_over(tried):
+                wait = FAILED_REPORT.delay(tried)
                 until = now + timedelta(seconds=wait)
                 tx.reports.update(report.id, report.state, until=until)
                 return wait

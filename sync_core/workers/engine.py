@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
+from sync_core.backoff import Backoff
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
 from sync_core.ports import Store, WorkKind
 from sync_core.workers.auditor import Auditor
@@ -28,7 +29,8 @@ from sync_core.workers.wakeup import Listener, WakeupTopic
 
 MIN_WAIT_SECONDS = 0.001  # less is no time: sums of floats miss a moment by some 1e-13
 MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself
-BLOCKED_RETRY_SECONDS = 60.0  # seconds between questions to a store that does not accept us
+# A store that does not accept us is asked again by whoever needs it; a person has to act.
+BLOCKED_STORE = Backoff(first=60, longest=60, notify_after=1)
 
 Round = Callable[[], Awaitable[float | None]]
 """Does what is due; returns the seconds until more is, or None: when it is woken."""
@@ -153,11 +155,11 @@ class Engine:
             await self._context.database.transaction(
                 lambda tx: tx.stores.block(store.alias, why, now=now)
             )
-            return BLOCKED_RETRY_SECONDS
+            return BLOCKED_STORE.first
         if isinstance(exc, Refused):
             events = request_refused(store.alias, why)
             await self._context.database.transaction(
                 lambda tx: tx.notifications.notify([events], now=now)
             )
-            return BLOCKED_RETRY_SECONDS
+            return BLOCKED_STORE.first
         return await self._context.availability.failed(store.alias, exc)

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from sync_core.backoff import Backoff, retry
 from sync_core.clock import Clock
 from sync_core.domain.values import LocationId
 from sync_core.errors import NoAnswer, NotSent, Refused, StillRunning, StoreError, Throttled, cut
@@ -32,15 +33,15 @@ from sync_core.workers.wakeup import Wakeup
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-WAIT_GROWTH = 1.5  # from one wait to the next
+# Between questions how far an export has come, and after one that got no answer: small exports take
+# seconds, and an export of hours need not be asked about more than six times a minute.
+EXPORT_WAITS = Backoff(first=1, longest=10, factor=1.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportLimits:
     """How long to wait for what; seconds where it is no time span."""
 
-    first_wait: float = 1.0
-    longest_wait: float = 10.0
     still: timedelta = timedelta(minutes=10)  # no progress, no answer, no room for an export
     export: timedelta = timedelta(hours=3)  # for an export to be done
     paging: timedelta = timedelta(hours=12)  # for reading page by page
@@ -146,16 +147,16 @@ class Exporter:
     async def _watch(self, wanted: ExportRequest, state: ExportState) -> ExportState:
         """Return an export that is done."""
         began = moved = self._clock.now()
-        wait = self._limits.first_wait
+        asked, least = 0, 0.0
         while state.stage is ExportStage.RUNNING:
             self._check_time_limits(began, moved)
-            await self._wait(wait)
-            wait = min(wait * WAIT_GROWTH, self._limits.longest_wait)
-            before = state.objects
+            asked += 1
+            await self._wait(max(EXPORT_WAITS.delay(asked), least))
+            before, least = state.objects, 0.0
             try:
                 state = await self._store.export_state(state.operation)
             except TRANSIENT_ERRORS as exc:
-                wait = max(wait, getattr(exc, "wait", 0.0))
+                least = exc.wait if isinstance(exc, Throttled) else 0.0
                 continue
             if state.objects > before:
                 moved = self._clock.now()
@@ -181,8 +182,7 @@ class Exporter:
     async def _fetch(self, wanted: ExportRequest, state: ExportState) -> int:
         """Fetch the file; each time with an address that the store has just given us."""
         why = "it was never tried"
-        wait = self._limits.first_wait
-        for _ in range(self._limits.fetches):
+        for failures in range(1, self._limits.fetches + 1):
             try:
                 lines = await self._store.download_export(state, wanted.to)
             except (Refused, *TRANSIENT_ERRORS) as exc:
@@ -190,8 +190,7 @@ class Exporter:
             else:
                 wanted.progress(lines, wanted.expected)
                 return lines
-            await self._clock.sleep(wait)
-            wait = min(wait * WAIT_GROWTH, self._limits.longest_wait)
+            await self._clock.sleep(EXPORT_WAITS.delay(failures))
             state = await self._with_retries(partial(self._store.export_state, state.operation))
         raise _NoExport(f"the file of the export did not come: {why}")
 
@@ -220,17 +219,13 @@ class Exporter:
 
     async def _with_retries(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until there is an answer, with growing waits, as long as it makes sense."""
-        until = self._clock.now() + self._limits.still
-        wait = self._limits.first_wait
-        while True:
-            try:
-                return await ask()
-            except TRANSIENT_ERRORS as exc:
-                pause = max(wait, exc.wait if isinstance(exc, Throttled) else 0.0)
-                if self._clock.now() + timedelta(seconds=pause) > until:
-                    raise
-            await self._clock.sleep(pause)
-            wait = min(wait * WAIT_GROWTH, self._limits.longest_wait)
+        return await retry(
+            ask,
+            EXPORT_WAITS,
+            self._clock,
+            may_help=lambda exc: isinstance(exc, TRANSIENT_ERRORS),
+            within=self._limits.still,
+        )
 
 
 class _NoExport(StoreError):

@@ -17,6 +17,7 @@ loses nothing by it: the lease runs out, and is renewed when it answers again.
 import logging
 from functools import partial
 
+from sync_core.backoff import Backoff
 from sync_core.domain.leases import (
     RENEW_EVERY_SECONDS,
     LeaseClaim,
@@ -49,10 +50,10 @@ log = logging.getLogger(__name__)
 NOT_IDENTIFIED_SECONDS = 0.5  # seconds until asking again whether the store has said who it is
 NOT_READY_SECONDS = 1.0  # seconds until asking again whether the other stores are taken over, too
 MAX_RETRY_SECONDS = 15.0  # seconds, at the most, after a renewal that got no answer
-REFUSED_RETRY_SECONDS = 120.0  # seconds after a renewal that the store refused
-FULL_MARK_RETRY_SECONDS = (
-    60.0  # seconds between tries to keep a full mark where the store let us keep none
-)
+# A renewal that is refused costs points, and nothing is written until a person has acted.
+REFUSED_RENEWAL = Backoff(first=120, longest=120)
+# Where the store let us keep none: somebody may grant the app more at any time.
+FULL_MARK = Backoff(first=60, longest=60)
 MAX_SWAP_TRIES = 3  # at a compare-and-set that somebody else was faster at
 
 
@@ -119,7 +120,7 @@ class LeaseKeeper:
                 extra={"event": "subscription_mark", "store": alias},
             )
             self._is_weak, self._held = True, None
-            self._full_at = context.clock.monotonic() + FULL_MARK_RETRY_SECONDS
+            self._full_at = context.clock.monotonic() + FULL_MARK.first
             return 0.0
         except Throttled as exc:
             return exc.wait
@@ -133,7 +134,7 @@ class LeaseKeeper:
             if state.blocked_since is None:  # else people know that nothing is written there
                 await self._updates.failed(alias, exc)
             if isinstance(exc, Refused):
-                return REFUSED_RETRY_SECONDS
+                return REFUSED_RENEWAL.first
             return min(MAX_RETRY_SECONDS, await context.availability.failed(alias, exc))
         await self._updates.succeeded(alias)
         await context.availability.succeeded(alias)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core.backoff import Backoff
 from sync_core.domain.accounting import apply_reading
 from sync_core.domain.values import (
     Alias,
@@ -34,9 +35,8 @@ from sync_core.ports import Store, Transaction, UnreadLevel
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 
-FIRST_RETRY_AFTER = timedelta(seconds=10)  # for a level that could not be read,
-MAX_RETRY_AFTER = timedelta(hours=1)  # growing up to this
-NOTIFY_AFTER_ATTEMPTS = 4  # attempts, in more than a minute
+# A level that cannot be read is mostly one that somebody changes at this moment; after 70 s not.
+UNREAD_LEVEL = Backoff(first=10, longest=3600, notify_after=4)
 FAILURES_UNTIL_LOCATION_FAILS = 16  # without a success: halving 100 takes 8
 
 
@@ -144,13 +144,13 @@ class Refresher:
             level = pools[each.level].level(each.level)
             if not level.awaits_refresh:
                 continue
-            before = known[each.level].attempts if each.level in known else 0
-            until = now + min(MAX_RETRY_AFTER, FIRST_RETRY_AFTER * 2 ** min(before, 10))
+            attempts = 1 + (known[each.level].attempts if each.level in known else 0)
+            until = now + timedelta(seconds=UNREAD_LEVEL.delay(attempts))
             later.append(
                 Outcome(pool=pools[each.level].with_level(replace(level, refresh_at=until)))
             )
             failed.append(
-                UnreadLevel(level=each.level, location=each.key.location, attempts=before + 1)
+                UnreadLevel(level=each.level, location=each.key.location, attempts=attempts)
             )
         tx.stock.save_outcomes(later, now=now)
         tx.refreshes.save_unread(self._store.alias, failed)
@@ -159,7 +159,7 @@ class Refresher:
         """Forget what is unread no more, and say so."""
         ended = tx.refreshes.forget_read(self._store.alias)
         self._notify(
-            {each.location for each in ended if each.attempts >= NOTIFY_AFTER_ATTEMPTS}, tx
+            {each.location for each in ended if UNREAD_LEVEL.should_notify(each.attempts)}, tx
         )
 
     def _notify(self, locations: Iterable[LocationId], tx: Transaction, why: str = "") -> None:
@@ -168,7 +168,7 @@ class Refresher:
         unread = tx.refreshes.unread(alias).values()
         for location in sorted(locations):
             here = [each for each in unread if each.location == location]
-            reported = [each.level for each in here if each.attempts >= NOTIFY_AFTER_ATTEMPTS]
+            reported = [each.level for each in here if UNREAD_LEVEL.should_notify(each.attempts)]
             if reported and not why:
                 continue  # some of it was read; the rest says so itself when it is tried
             events = Event(

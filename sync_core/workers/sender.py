@@ -28,6 +28,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from sync_core.backoff import Backoff
 from sync_core.clock import Ids
 from sync_core.domain.adjustments import (
     BATCH_SPACING,
@@ -60,8 +61,8 @@ from sync_core.workers.store_availability import StoreAvailability
 
 log = logging.getLogger(__name__)
 
-FIRST_PROBE = timedelta(minutes=1)  # from a refusal to the next question,
-LAST_PROBE = timedelta(minutes=10)  # growing up to this
+# From a refusal to the next question, which may cost a batch; the first refusal is told.
+PROBE = Backoff(first=60, longest=600, notify_after=1)
 MAX_FULL_BATCHES = 8  # full batches planned at once
 
 PAUSED_SETTING = "paused"  # the setting that stops all writing
@@ -169,10 +170,9 @@ class Sender:
     def _probe_pause(self, exc: StoreError) -> timedelta:
         """Return how long to leave a store alone that refuses us: a refusal may cost a batch."""
         if not isinstance(exc, Refused):
-            return FIRST_PROBE
+            return timedelta(seconds=PROBE.first)
         self._refusals += 1
-        grown: timedelta = FIRST_PROBE * 2 ** min(self._refusals - 1, 10)
-        return min(LAST_PROBE, grown)
+        return timedelta(seconds=PROBE.delay(self._refusals))
 
     async def _pause(self, exc: StoreError) -> timedelta:
         """Return how long to leave a store alone that may take it later: longer each time."""

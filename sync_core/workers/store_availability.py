@@ -10,6 +10,7 @@ import logging
 from datetime import datetime
 from random import Random
 
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias, Event, Severity
 from sync_core.errors import StoreError, cut
@@ -18,7 +19,8 @@ from sync_core.ports import Database
 log = logging.getLogger(__name__)
 
 NOTIFY_AFTER_SECONDS = 120.0  # seconds
-MAX_PAUSE_SECONDS = 60.0  # seconds between questions to a store that does not answer
+# Short at first: most silences are one lost answer. A minute is what an outage may add to a delay.
+SILENT_STORE = Backoff(first=0.5, longest=60)
 LOG_WORDS = {"unreachable": "%s does not answer", "updates_failing": "%s takes no updates"}
 
 
@@ -62,7 +64,7 @@ class StoreAvailability:
                 kind=self._kind, subject=f"store:{alias}", severity=self._severity, facts=facts
             )
             await self._notify(events, now)
-        return self._rng.uniform(0.5, max(1.0, min(MAX_PAUSE_SECONDS, lasted / 2)))
+        return SILENT_STORE.delay_after(lasted, self._rng)
 
     async def succeeded(self, alias: Alias) -> None:
         """Note that a store answers."""

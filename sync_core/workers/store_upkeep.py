@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sync_core.backoff import Backoff
 from sync_core.domain.values import Alias, Event, Severity
 from sync_core.errors import AccessLost, NoAnswer, Refused, StillRunning, StoreError, cut
 from sync_core.ports import Store, StoreState, Transaction
@@ -23,10 +24,9 @@ from sync_core.workers.webhook_subscriptions import WebhookSubscriptions
 CHECK_EVERY = timedelta(hours=1)  # between questions who a store is, and what it sends us
 REREAD_CATALOGUE_EVERY = timedelta(days=1)  # between readings of a whole catalogue
 IDLE_SECONDS = 600.0  # seconds between rounds when there is no catch-up
-FIRST_RETRY_AFTER = timedelta(minutes=1)  # for a chore that failed,
-MAX_RETRY_AFTER = timedelta(hours=1)  # growing up to this
 CATCH_UP = "missed changes"
-NOTIFY_AFTER_ATTEMPTS = 3  # attempts without an answer; a refusal is told at once
+# The store answers, but not to this: it may be for hours, and asking costs points of its budget.
+CHORE = Backoff(first=60, longest=3600, notify_after=3)  # a refusal is told at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class ChoreFailure:
     @property
     def should_notify(self) -> bool:
         """Whether people should know."""
-        return self.refused or self.attempts >= NOTIFY_AFTER_ATTEMPTS
+        return self.refused or CHORE.should_notify(self.attempts)
 
 
 class StoreUpkeep:
@@ -146,10 +146,10 @@ class StoreUpkeep:
     def _postpone(self, name: str, exc: StoreError) -> None:
         """Try a chore later, each time after a longer wait."""
         known = self._failures.get(name)
-        attempts = known.attempts if known else 0
-        wait = min(MAX_RETRY_AFTER, FIRST_RETRY_AFTER * 2 ** min(attempts, 10))
+        attempts = (known.attempts if known else 0) + 1
+        wait = timedelta(seconds=CHORE.delay(attempts))
         self._failures[name] = ChoreFailure(
-            attempts=attempts + 1,
+            attempts=attempts,
             try_at=self._context.clock.now() + wait,
             why=cut(str(exc)),
             refused=isinstance(exc, AccessLost | Refused),

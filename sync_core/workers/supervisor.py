@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import NEVER, Event, Severity
 from sync_core.errors import TipoError, reason
@@ -26,11 +27,11 @@ from sync_core.ports import Database, Transaction
 
 log = logging.getLogger(__name__)
 
-FAILURES_UNTIL_DOWN = 3  # in a row
 STEADY_AFTER = timedelta(
     minutes=2
 )  # longer than a claim on a batch: its next failure is still in a row
-LONGEST_PAUSE_SECONDS = 30.0
+# Soon: a worker that fails by chance must not be missed. It is down when people are told.
+RESTART = Backoff(first=1, longest=30, notify_after=3)
 TELL_SECONDS = 5.0  # between looks at who is down
 KIND = "dead_worker"
 
@@ -61,7 +62,7 @@ class Worker:
 
     def is_down(self) -> bool:
         """Whether it fails again and again."""
-        return self.failures >= FAILURES_UNTIL_DOWN and not self.is_up()
+        return RESTART.should_notify(self.failures) and not self.is_up()
 
     def has_recovered(self, now: datetime) -> bool:
         """Whether it has worked long enough to say that it works."""
@@ -72,7 +73,7 @@ class Worker:
         self.failures = 1 if self.has_recovered(now) else self.failures + 1
         self.failed_at, self.tried_at = now, self.began_at
         self.error, self.why = exc, reason(exc)
-        return min(LONGEST_PAUSE_SECONDS, 2.0 ** min(self.failures - 1, 10))
+        return RESTART.delay(self.failures)
 
 
 class Supervisor:

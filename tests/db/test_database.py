@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from sync_core.db.database import MAX_TRIES, SqlDatabase
+from sync_core.db.database import BUSY, SqlDatabase
 from sync_core.db.engines import plain_url
 from sync_core.db.tables import LevelRow, NotificationRow, PoolRow, SettingRow
 from sync_core.domain.texts import storable, storable_json
@@ -143,7 +143,7 @@ async def test_a_step_gives_up_after_some_tries(sqlite_url):
         pytest.raises(DBAPIError, match="database is locked"),
     ):
         await database.transaction(locked)
-    assert len(waits.slept) == MAX_TRIES - 1
+    assert len(waits.slept) == BUSY.attempts - 1
 
 
 async def test_a_server_that_is_away_is_asked_again():
@@ -154,7 +154,7 @@ async def test_a_server_that_is_away_is_asked_again():
         pytest.raises(NoDatabase, match="onnection refused"),
     ):
         await database.transaction(shared)
-    assert len(waits.slept) == MAX_TRIES - 1
+    assert len(waits.slept) == BUSY.attempts - 1
 
 
 async def test_processes_that_hammer_one_database_lose_nothing(furnished, database_url):

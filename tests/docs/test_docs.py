@@ -377,6 +377,26 @@ def test_every_name_that_is_linked_is_in_its_file():
     assert len(told) > 3
 
 
+def test_everything_that_is_tried_again_is_told_with_its_end():
+    """What is tried for ever, and told to nobody, is an outage that nobody knows of."""
+    told = {
+        (name, (HOW.parent / path).resolve())
+        for names, path in re.findall(
+            r"\| ((?:`\w+`(?:, )?)+) in \[[^\]]+\]\(([^)]+)\) \| [^|]{10,} \|",
+            section(HOW, "What is tried again"),
+        )
+        for name in re.findall(r"\w+", names)
+    }
+    declared = {
+        (name, path)
+        for path in modules("sync_core", "bot")
+        for name in re.findall(r"^([A-Z_]+) = Backoff\(", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert declared - told == set()
+    assert {(name, path) for name, path in told if name not in path.read_text("utf-8")} == set()
+    assert len(told) >= len(declared) >= 15
+
+
 def test_every_part_that_may_stop_is_told_with_what_it_means():
     """`dead_worker` names a part; whoever is woken by it looks up what stands still."""
     source = "".join(

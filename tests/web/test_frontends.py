@@ -1,6 +1,7 @@
 """What the process keeps at work beside the engine: the receiver, and the faces."""
 
 import asyncio
+from dataclasses import replace
 
 from sync_core.app import server
 from sync_core.workers import supervisor
@@ -27,7 +28,7 @@ class Shaky:
 
 async def test_a_face_that_fails_is_begun_again_and_is_well_once_it_runs(harness, monkeypatch):
     """Nobody may miss what is to be told; and nobody restarts the process for it."""
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "RESTART", replace(supervisor.RESTART, longest=0.01))
     monkeypatch.setattr(server, "FRONTEND_STEADY_SECONDS", 0.05)
     frontend = Shaky()
     watch = harness.app._supervisor

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from functools import partial
 
 import httpx
@@ -43,7 +44,7 @@ async def served(stores, postgres_url, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sync_core.app.parts.SqlDatabase", partial(SqlDatabase, limits=SHORT))
     monkeypatch.setattr("sync_core.web.health.DATABASE_TIMEOUT_SECONDS", 2.0)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(supervisor, "RESTART", replace(supervisor.RESTART, longest=0.5))
     monkeypatch.setattr(supervisor, "TELL_SECONDS", 0.2)
     async with partitioned(postgres_url) as (proxy, url):
         for name, value in environment(stores.shops, stores.url).items():
