@@ -47,7 +47,12 @@ class SlackApp:
             else None
         )
         slack = self._bot.context.slack
-        policy = AlertPolicy(channel=setup.channel, stores=setup.stores, zone=setup.zone)
+        policy = AlertPolicy(
+            channel=setup.channel,
+            stores=setup.stores,
+            zone=setup.zone,
+            approvers=tuple(setup.approvers),
+        )
         sender = PostSender(core, slack, clock)
         self._outbox = (
             SlackOutbox(core, sender, clock, policy, ids.new()) if setup.channel else None

@@ -4,6 +4,7 @@ A protocol, so that the bot's needs stand in one place; `sync_core.service.Servi
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -31,6 +32,14 @@ from sync_core.domain.views import (
     StoppedProduct,
     Unmatched,
 )
+
+
+class Waker(Protocol):
+    """Something that wakes whoever waits for it."""
+
+    async def wait(self, seconds: float | None) -> None:
+        """Return when there may be something to do, or after so many seconds."""
+
 
 Locations = dict[Alias, list[tuple[LocationId, str]]]
 
@@ -140,6 +149,9 @@ class CoreCommands(Protocol):
     ) -> Proposal:
         """Propose to count one of a store's own as so many shared units."""
 
+    async def investigate(self, subject: str, by: Person) -> bool:
+        """Note who is on a safety stop; whether it is still open."""
+
     async def set_preference(self, name: str, value: str | None, by: Person) -> None:
         """Change one of the bot's own settings."""
 
@@ -224,6 +236,12 @@ class BotPosts(Protocol):
 
     async def unsent_posts(self, *, limit: int = 50) -> list[Post]:
         """Return due posts that Slack has not got."""
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next post is due after now; None: there is none."""
+
+    def wakeups(self) -> AbstractContextManager[Waker]:
+        """Give what wakes whoever sends, as soon as there may be something to say."""
 
     async def sent(self, key: str, version: int, ts: str, channel: str) -> None:
         """Say that Slack has this version."""

@@ -11,6 +11,7 @@
     the same, beyond so many an hour a line of one "23 more" message
     something that goes on           its message, updated in place; its thread tells each step
     something that gets worse        a new message; the old one points to it
+    something critical, still open   a reminder every four hours, or when its snooze is over
     something that is over           its message: "resolved after 12 min, 3 products"
     a report, a decision             the report's message; who, when, what was written
     a change of mode                 one message: the mode, who, and then its comparison
@@ -26,8 +27,7 @@ that it does not matter in how many pieces they come or where a process is kille
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.incidents.aggregator import MAX_SUMMARY_LINES, IncidentAggregator
-from bot.incidents.incident import without_subjects
+from bot.incidents.aggregator import IncidentAggregator
 from bot.incidents.ledger import LEDGER, load_ledger, needed_posts
 from bot.incidents.report_posts import ReportOffer
 from bot.policy import NEVER_DUE, AlertPolicy, QuietHours
@@ -39,6 +39,7 @@ __all__ = [
     "QuietHours",
     "ReportOffer",
     "aggregate_notifications",
+    "has_open_incidents",
     "needed_posts",
     "next_reminder",
     "open_reports",
@@ -71,6 +72,11 @@ def open_reports(ledger: Post | None) -> list[str]:
     return list(load_ledger(ledger)["reports"])
 
 
+def has_open_incidents(ledger: Post | None) -> bool:
+    """Whether anything is open of which people may have to be reminded."""
+    return bool(load_ledger(ledger)["stories"])
+
+
 def update_reports(
     posts: Mapping[str, Post],
     offers: Mapping[str, ReportOffer | None],
@@ -89,16 +95,11 @@ def update_reports(
 def next_reminder(posts: Mapping[str, Post], *, policy: AlertPolicy) -> datetime | None:
     """Return when something severe will have been open for too long, if anything is."""
     aggregator = IncidentAggregator(posts, now=NEVER_DUE, policy=policy)
-    return min((at for _, at in aggregator.open_critical()), default=None)
+    return min((at for _, _, at in aggregator.open_critical()), default=None)
 
 
 def remind(posts: Mapping[str, Post], *, now: datetime, policy: AlertPolicy) -> list[Post]:
     """Return one message about all that is severe and has been open for four hours or more."""
     aggregator = IncidentAggregator(posts, now=now, policy=policy)
-    late = [post for post, at in aggregator.open_critical() if at <= now]
-    if not late:
-        return []
-    lines = {post.key: without_subjects(post.body) for post in late[:MAX_SUMMARY_LINES]}
-    body = {"lines": lines, "left": len(late) - len(lines)}
-    aggregator.remind(late, body)
+    aggregator.remind()
     return aggregator.changed()

@@ -12,6 +12,14 @@
     cannot change the message any more         it is posted again
 
 Posts are rows: a restart forgets nothing. Within a channel they keep their order.
+
+    a round begins                                       because
+    ---------------------------------------------------  -------------------------------------------
+    at once                                              a commit, here or in another process, made
+                                                         a notification or changed a post
+    when the next post is due, or a channel takes more   the round before has looked it up
+    after 15 s at the latest                             movements wake nobody: they are told half a
+                                                         minute later; and a signal may be lost
 """
 
 import logging
@@ -19,6 +27,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot import activity, notifications
+from bot.approvers import PREFERENCE as APPROVERS
+from bot.approvers import parse_approvers
 from bot.core_client import CoreClient
 from bot.notifications import AlertPolicy
 from bot.post_sender import PostSender
@@ -31,7 +41,8 @@ log = logging.getLogger(__name__)
 
 JOB = "slack.outbox"
 LEADER_LEASE_SECONDS = 30.0  # seconds
-ROUND_SECONDS = 1.0  # seconds between rounds
+POLL_SECONDS = 15.0  # between rounds that nobody asks for; well within the lease
+GATHERING_SECONDS = 0.1  # at least between rounds: what is told together becomes one page
 MAX_NOTIFICATIONS = 100
 MAX_MOVEMENTS = 500
 REMINDER_INTERVAL = timedelta(minutes=1)  # between looks for what must be said again
@@ -50,6 +61,7 @@ class SlackOutbox:
         self._clock = clock
         self._policy = policy
         self._owner = owner
+        self._policy_now: AlertPolicy | None = None  # of this round, once somebody asked for it
         self._reminded_at: datetime | None = None
         self._reports_updated_at = NEVER
         self.leading = False
@@ -59,31 +71,51 @@ class SlackOutbox:
         return {"leading": self.leading, **self._sender.health()}
 
     async def run(self) -> None:
-        """Go round until cancelled."""
-        while True:
-            await self._clock.sleep(await self.round())
+        """Go round until cancelled: when there may be something to say, and now and then."""
+        with self._core.wakeups() as wakeup:
+            while True:
+                wait = await self.round()
+                if not self.leading:
+                    await self._clock.sleep(wait)  # what there is to say is another one's work
+                    continue
+                await self._clock.sleep(GATHERING_SECONDS)
+                await wakeup.wait(wait)
 
     async def round(self) -> float:
         """Aggregate and send what is due; return the seconds until the next round."""
         self.leading = await self._core.take_leadership(JOB, self._owner, LEADER_LEASE_SECONDS)
         if not self.leading:
             return LEADER_LEASE_SECONDS / 3
-        policy = await self._current()
+        self._policy_now = None
         pages = 0
-        while pages < MAX_PAGES_PER_ROUND and await self._aggregate(policy):
+        while pages < MAX_PAGES_PER_ROUND and await self._aggregate():
             pages += 1
-        await self._update_reports(policy, at_once=pages > 0)
-        await self._remind(policy)
-        return min(ROUND_SECONDS, await self._sender.send())
+        await self._update_reports(at_once=pages > 0)
+        await self._remind()
+        pause = await self._sender.send()
+        return min(POLL_SECONDS, pause, await self._until_next_due())
+
+    async def _until_next_due(self) -> float:
+        """Return the seconds until a post is due that was not due before."""
+        due = await self._core.next_due()
+        return POLL_SECONDS if due is None else (due - self._clock.now()).total_seconds()
 
     async def _current(self) -> AlertPolicy:
-        """Return the policy, as people have set it."""
+        """Return the policy, as people have set it by the beginning of this round."""
+        if self._policy_now is None:
+            self._policy_now = await self._read_policy()
+        return self._policy_now
+
+    async def _read_policy(self) -> AlertPolicy:
         hours = quiet_hours(await self._core.preference(QUIET))
         quiet = None if hours is None else notifications.QuietHours(start=hours[0], end=hours[1])
         level = alert_level(await self._core.preference(ALERTS))
-        return self._policy.with_preferences(level=level, quiet=quiet)
+        approvers = parse_approvers(
+            await self._core.preference(APPROVERS), default=self._policy.approvers
+        )
+        return self._policy.with_preferences(level=level, quiet=quiet, approvers=approvers)
 
-    async def _aggregate(self, policy: AlertPolicy) -> bool:
+    async def _aggregate(self) -> bool:
         """Turn a page of notifications and movements into posts; say if there was one."""
         before = await self._core.cursors()
         if "movements" not in before:
@@ -99,7 +131,7 @@ class SlackOutbox:
             after["notices"] = told[-1].id
         if moved:
             after["movements"] = moved[-1].id
-        posts = await self._posts(told, moved, policy)
+        posts = await self._posts(told, moved, await self._current())
         if not await self._core.save_posts(posts, before, after):
             log.info(
                 "another process has aggregated this page; trying again",
@@ -119,7 +151,7 @@ class SlackOutbox:
         now = self._clock.now()
         posts: list[Post] = []
         if told:
-            known = await self._known(told)
+            known = await self._known(await self._ledger(), told)
             posts += notifications.aggregate_notifications(known, told, now=now, policy=policy)
         if moved:
             ledger = (await self._core.posts([activity.LEDGER])).get(activity.LEDGER)
@@ -127,25 +159,30 @@ class SlackOutbox:
             posts += activity.aggregate_movements(known, moved, now=now, policy=policy)
         return posts
 
-    async def _known(self, told: Sequence[Notification]) -> dict[str, Post]:
+    async def _ledger(self) -> Post | None:
+        """Return what the bot remembers of its posts."""
+        return (await self._core.posts([notifications.LEDGER])).get(notifications.LEDGER)
+
+    async def _known(
+        self, ledger: Post | None, told: Sequence[Notification] = ()
+    ) -> dict[str, Post]:
         """Return the posts that notifications may change."""
-        ledger = (await self._core.posts([notifications.LEDGER])).get(notifications.LEDGER)
         return await self._core.posts(
             [notifications.LEDGER, *notifications.needed_posts(ledger, told)]
         )
 
-    async def _update_reports(self, policy: AlertPolicy, *, at_once: bool) -> None:
+    async def _update_reports(self, *, at_once: bool) -> None:
         """Have the messages of reports say what these offer now."""
         now = self._clock.now()
         if not at_once and now - self._reports_updated_at < REPORT_UPDATE_INTERVAL:
             return
         self._reports_updated_at = now
-        known = await self._known([])
-        offers = {
-            key: await self._offer_of(known[key])
-            for key in notifications.open_reports(known.get(notifications.LEDGER))
-            if key in known
-        }
+        ledger = await self._ledger()
+        open_reports = notifications.open_reports(ledger)
+        if not open_reports:
+            return
+        known, policy = await self._known(ledger), await self._current()
+        offers = {key: await self._offer_of(known[key]) for key in open_reports if key in known}
         posts = notifications.update_reports(known, offers, now=now, policy=policy)
         if posts:
             cursors = await self._core.cursors()
@@ -164,13 +201,17 @@ class SlackOutbox:
         waits = latest is not None and not link and not latest.body.get("reply")
         return notifications.ReportOffer(newer=report.newer, link=link, is_final=not waits)
 
-    async def _remind(self, policy: AlertPolicy) -> None:
+    async def _remind(self) -> None:
         """Say again what is severe and still open."""
         now = self._clock.now()
         if self._reminded_at is not None and now - self._reminded_at < REMINDER_INTERVAL:
             return
         self._reminded_at = now
-        posts = notifications.remind(await self._known([]), now=now, policy=policy)
+        ledger = await self._ledger()
+        if not notifications.has_open_incidents(ledger):
+            return
+        known, policy = await self._known(ledger), await self._current()
+        posts = notifications.remind(known, now=now, policy=policy)
         if posts:
             cursors = await self._core.cursors()
             await self._core.save_posts(posts, cursors, cursors)

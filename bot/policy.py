@@ -27,10 +27,13 @@ class AlertPolicy:
     per_hour: int = 20  # new messages about incidents; the severe ones have as many of their own
     digest_at: time = time(9)
     zone: str = "UTC"
+    approvers: tuple[str, ...] = ()  # people and groups to mention; none: the whole channel
 
-    def with_preferences(self, *, level: str, quiet: QuietHours | None) -> "AlertPolicy":
+    def with_preferences(
+        self, *, level: str, quiet: QuietHours | None, approvers: tuple[str, ...] = ()
+    ) -> "AlertPolicy":
         """Return the policy as people have set it."""
-        return replace(self, level=level, quiet=quiet)
+        return replace(self, level=level, quiet=quiet, approvers=approvers)
 
     def quiet_until(self, at: datetime) -> datetime | None:
         """Return when the quiet hours end that a moment falls into, or None."""

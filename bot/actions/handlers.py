@@ -5,6 +5,7 @@ action                          does
 decide.<choice>                 decides one proposal
 decide.use_number               asks for the number first, in a modal
 decide_all, dismiss_report      decides a report
+incident.own, incident.snooze   notes who is on an incident, or that it may wait
 take_over                       takes stores over, as they stood when the question was asked
 undo                            asks whether to take back what a receipt did
 review, bulk, places.open       opens a modal; *.page turns its page
@@ -16,6 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from bot.actions.feedback import DecisionFeedback
+from bot.actions.ownership import OwnershipHandlers
 from bot.approvers import Allowed
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext
@@ -54,7 +56,7 @@ class ActionHandlers:
         self._core = context.core
         self._commands = commands
         self._home = home
-        by_approver = self._by_approver
+        by_approver, ownership = self._by_approver, OwnershipHandlers(context)
         self.handlers: dict[str, Handle] = {
             **{f"{Action.DECIDE}.{each}": by_approver(self._decide) for each in Choice},
             f"{Action.DECIDE}.{Choice.USE_NUMBER}": views.number,
@@ -62,6 +64,8 @@ class ActionHandlers:
             Action.DISMISS_REPORT: by_approver(self._dismiss),
             Action.UNDO: by_approver(self._undo),
             Action.TAKE_OVER: by_approver(self._take_over),
+            Action.INCIDENT_OWN: ownership.own,
+            Action.INCIDENT_SNOOZE: ownership.snooze,
             Action.REVIEW: views.review,
             Action.BULK: views.bulk,
             Action.REVIEW_NEXT: views.turn_review,

@@ -18,10 +18,13 @@ from bot.incidents.incident import (
     parse_time,
     row_of,
     with_notification,
+    without_subjects,
     worse_severity,
 )
-from bot.incidents.ledger import thread_key
+from bot.incidents.ledger import slot_name, thread_key
+from bot.incidents.mentions import Mentions
 from bot.incidents.outages import MAX_PAGES, OUTAGE_KINDS, Outages
+from bot.incidents.ownership import snooze_of, with_investigator
 from bot.incidents.post_editor import NO_DELAY, UPDATE_DELAY, PostEditor, integer
 from bot.incidents.report_posts import ReportPosts
 from bot.incidents.schedule import DELAY_BY_KIND, Schedule
@@ -30,10 +33,13 @@ from sync_core.domain.views import Notification, Post
 
 STALE_AFTER = timedelta(hours=24)  # an older message is not where people look for what is new
 REMIND_AFTER = timedelta(hours=4)  # between reminders
+REMINDED_KINDS = {"incident", "critical"}  # posts that tell of what is critical
 MAX_MESSAGES_PER_INCIDENT = 20  # messages that one incident may be open in
 MAX_SUMMARY_LINES = 200  # incidents in one summary
 ROWS_PER_PAGE = 40  # lines of a page of a thread
 EVENT_KINDS = {"mode", "baseline"}  # they happen; they are not over some day
+# What a new message does not take from the one before it: getting worse ends a snooze, too.
+KEPT_BEHIND = {"behind", "waits", "snoozed", "mentions", "hushed"}
 Slot = list[Any]  # a post, the pages of its thread, and the line if it is a summary
 
 
@@ -44,6 +50,7 @@ class IncidentAggregator:
         self._editor = PostEditor(posts, now=now, policy=policy)
         self._schedule = Schedule(self._editor)
         self._outages = Outages(self._editor)
+        self._mentions = Mentions(self._editor)
         self.reports = ReportPosts(self._editor)
         self.state = self._editor.state
 
@@ -76,7 +83,7 @@ class IncidentAggregator:
             self._begin_incident(base, begin_incident(notification), notification)
             return
         incident = self._incident_in(slot)
-        told = with_notification(incident, notification)
+        told = _told(incident, notification)
         if worse_severity(incident["severity"], notification.severity) != incident["severity"]:
             self._move_to_new_message(base, slot, incident, notification)
         else:
@@ -103,9 +110,11 @@ class IncidentAggregator:
 
     def _begin_incident(self, base: str, incident: Incident, notification: Notification) -> None:
         """Begin an incident; when and where it is told depends on severity and hour."""
-        told = with_notification(incident, notification)
+        told = _told(incident, notification)
         key, kind, due = self._schedule.destination(told, notification)
         if kind == "incident":
+            if is_critical(told["severity"]):
+                told |= self._mentions.for_new(key, notification.at)
             self._editor.put(key, kind, told, due)
             self._outages.note(told, key)
             slot: Slot = [key, 0, None]
@@ -132,6 +141,8 @@ class IncidentAggregator:
         body |= {"lines": lines, "notices": integer(body["notices"]) + 1}
         if key not in self.state["summaries"]:
             self.state["summaries"].append(key)
+        if kind == "critical" and old is None:
+            body |= self._mentions.for_new(slot_name(slot), parse_time(incident["changed"]))
         if old is None or old.due_at == NEVER_DUE:
             self._editor.put(key, kind, body, due)
         else:
@@ -208,7 +219,7 @@ class IncidentAggregator:
         self._remove_slot(base, old, line)
         for waiting in self.state["down"].values():
             waiting[:] = [each for each in waiting if each != old]
-        fresh = {name: value for name, value in incident.items() if name not in {"behind", "waits"}}
+        fresh = {name: value for name, value in incident.items() if name not in KEPT_BEHIND}
         self._begin_incident(base, {**fresh, "notices": 0}, notification)
         moved = self.state["stories"][base][-1][0]
         post = self._editor.posts[old]
@@ -266,24 +277,56 @@ class IncidentAggregator:
         """See to it that a message and its thread are never said."""
         for each in (key, *(thread_key(key, page) for page in range(pages))):
             if each in self._editor.posts:
+                self._mentions.take_back(self._editor.posts[each].body)
                 self._editor.posts[each] = replace(self._editor.posts[each], due_at=NEVER_DUE)
 
-    def remind(self, late: Iterable[Post], body: Mapping[str, Any]) -> None:
-        """Post what is severe and still open once more, and remember when that was."""
-        now = self._editor.now.isoformat()
-        self._editor.put(f"reminder:{now}", "reminder", body, self._editor.now)
-        self.state["reminded"] |= {post.key: now for post in late}
+    # -- reminders
+    def remind(self) -> None:
+        """Post what is critical and has been open for too long, and remember when that was."""
+        now = self._editor.now
+        late = {name: told for name, told, at in self.open_critical() if at <= now}
+        if not late:
+            return
+        said = self._mentions.for_reminder(late)
+        shown = dict(list(late.items())[:MAX_SUMMARY_LINES])
+        lines = {
+            name: {**without_subjects(told), "hushed": "hushed" in said}
+            for name, told in shown.items()
+        }
+        body = {"lines": lines, "left": len(late) - len(lines), **said}
+        self._editor.put(f"reminder:{now.isoformat()}", "reminder", body, now)
+        self.state["reminded"] |= dict.fromkeys(late, now.isoformat())
+        for name, told in late.items():
+            if "snoozed" in told:  # it is over: whoever reads on may snooze it again
+                body = {each: kept for each, kept in told.items() if each != "snoozed"}
+                self._editor.revise(name, body, now)
 
-    def open_critical(self) -> Iterable[tuple[Post, datetime]]:
-        """Yield each message about something severe and open, and when to remind people of it."""
+    def open_critical(self) -> Iterable[tuple[str, Incident, datetime]]:
+        """Yield each incident that is critical and open, and when to remind people of it."""
         for slots in self.state["stories"].values():
-            for key, *_ in slots:
-                post = self._editor.posts.get(key)
-                if post is None or post.kind != "incident" or post.due_at == NEVER_DUE:
+            for slot in slots:
+                post = self._editor.posts.get(slot[0])
+                if post is None or post.kind not in REMINDED_KINDS or post.due_at == NEVER_DUE:
                     continue
-                if is_critical(f"{post.body['severity']}") and post.body.get("open"):
-                    last = self.state["reminded"].get(key) or post.body["opened"]
-                    yield post, parse_time(f"{last}") + REMIND_AFTER
+                incident = self._incident_in(slot)
+                if is_critical(f"{incident['severity']}") and incident.get("open"):
+                    name = slot_name(slot)
+                    yield name, incident, self._next_reminder(name, incident)
+
+    def _next_reminder(self, name: str, incident: Incident) -> datetime:
+        """Return when a snooze ends; else four hours later, or when quiet hours are over."""
+        if (snoozed := snooze_of(incident)) is not None:
+            return snoozed.until
+        last = self.state["reminded"].get(name) or incident["opened"]
+        missed = self.state["unmentioned"].get(name)
+        dues = [parse_time(f"{last}") + REMIND_AFTER, *([parse_time(missed)] if missed else [])]
+        return min(dues)
+
+
+def _told(incident: Incident, notification: Notification) -> Incident:
+    """Return an incident with what is told of it now."""
+    told = with_notification(incident, notification)
+    return with_investigator(incident, told, notification.at)
 
 
 def _lines(body: Mapping[str, Any]) -> dict[str, Incident]:

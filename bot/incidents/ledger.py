@@ -1,14 +1,16 @@
 """What the bot remembers of its own posts: one post that is never due, in plain JSON.
 
-stories    which incidents are open, and where each is told: [post, pages of its thread, line]
-summaries  posts that tell of several stories, the newest last
-hours      how many messages an hour has had
-down       stores that are held or silent, and the messages that wait until they are back
-reminded   when people were last reminded of a message
-reports    messages of reports that may still offer something, the newest last
-recovered  when a store that was down came back
-mode       the message about the latest change of mode
-strays     ends whose beginning was told to nobody
+stories      which incidents are open, and where each is told: [post, pages of its thread, line]
+summaries    posts that tell of several stories, the newest last
+hours        how many messages an hour has had
+down         stores that are held or silent, and the messages that wait until they are back
+reminded     when people were last reminded of an incident
+mentioned    when a message last mentioned the approvers
+unmentioned  incidents of which quiet hours have kept them, and when these end
+reports      messages of reports that may still offer something, the newest last
+recovered    when a store that was down came back
+mode         the message about the latest change of mode
+strays       ends whose beginning was told to nobody
 """
 
 import json
@@ -23,7 +25,8 @@ MAX_REPORTS = 20  # whose messages we look after
 MAX_HOURS = 6  # counts of messages that we remember
 EMPTY = (
     '{"last": 0, "stories": {}, "summaries": [], "hours": {}, "down": {}, "reminded": {},'
-    ' "reports": [], "recovered": {}, "mode": null, "strays": 0}'
+    ' "mentioned": null, "unmentioned": {}, "reports": [], "recovered": {}, "mode": null,'
+    ' "strays": 0}'
 )
 LedgerState = dict[str, Any]
 
@@ -34,6 +37,12 @@ def load_ledger(ledger: Post | None) -> LedgerState:
     if before := kept.pop("report", None):  # an older Tipo remembered one
         kept.setdefault("reports", []).append(before)
     return {**json.loads(EMPTY), **kept}
+
+
+def slot_name(slot: Sequence[Any]) -> str:
+    """Return by what name an incident is remembered: its message's key, or that of its line."""
+    key, _, line = slot
+    return f"{key}" if line is None else f"{key} {line}"
 
 
 def thread_key(parent: str, page: int) -> str:
@@ -56,11 +65,12 @@ def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()
 
 def tidy(state: LedgerState) -> LedgerState:
     """Return the book without hours and summaries long past, and reminders of what is over."""
-    told = {slot[0] for slots in state["stories"].values() for slot in slots}
+    told = {slot_name(slot) for slots in state["stories"].values() for slot in slots}
     return {
         **state,
         "hours": dict(sorted(state["hours"].items())[-MAX_HOURS:]),
         "summaries": state["summaries"][-MAX_SUMMARIES:],
         "reports": state["reports"][-MAX_REPORTS:],
-        "reminded": {key: at for key, at in state["reminded"].items() if key in told},
+        "reminded": {name: at for name, at in state["reminded"].items() if name in told},
+        "unmentioned": {name: at for name, at in state["unmentioned"].items() if name in told},
     }

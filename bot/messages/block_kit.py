@@ -56,6 +56,8 @@ class Action(StrEnum):
     REVIEW_NEXT = "review.page.next"
     REVIEW_PREVIOUS = "review.page.previous"
     TAKE_OVER = "take_over"
+    INCIDENT_OWN = "incident.own"
+    INCIDENT_SNOOZE = "incident.snooze"
     DRIFT = "drift"
     STATUS = "status"
     HOME_PAUSE = "home.pause"

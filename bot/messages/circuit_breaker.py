@@ -9,7 +9,6 @@ reached    in how many products it had got there before, by store
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from bot.messages.block_kit import (
     Action,
@@ -19,18 +18,15 @@ from bot.messages.block_kit import (
     TableColumn,
     actions,
     bold,
-    bullets,
     button,
     code,
     confirm_dialog,
-    context_block,
-    mention_part,
     message,
     more_line,
     table,
 )
 from bot.messages.modes import count
-from bot.text import clean, counted, number, store_name, units, when
+from bot.text import clean, counted, number, store_name, units
 from sync_core.domain.proposals import Choice
 from sync_core.domain.views import StoppedProduct
 
@@ -46,19 +42,6 @@ COLUMNS = (
 )
 
 
-def breaker_alert(*, facts: Facts, token: str | None, at: datetime) -> Message:
-    """Ask everybody whether what a store reports can be true."""
-    return message(
-        *breaker_headline(facts),
-        sign="Critical",
-        blocks=[
-            bullets(breaker_lines(facts)),
-            *breaker_buttons(facts, token),
-            context_block(f"Stopped {when(at)}"),
-        ],
-    )
-
-
 def breaker_headline(facts: Facts) -> list[Part]:
     """Return how bad it is: what dropped, what was stopped, and what was not."""
     store, pools = store_name(facts.get("store")), count(dict(facts), "pools")
@@ -70,10 +53,7 @@ def breaker_headline(facts: Facts) -> list[Part]:
     parts: list[Part] = [f"{what} {how} in {store}{unseen}."]
     if facts.get("ended"):
         return parts
-    parts += _extent(_by_store(facts, "stopped"), _by_store(facts, "reached"))
-    if facts.get("investigated_by"):
-        parts += [" ", mention_part(f"{facts['investigated_by']}"), " is looking into it."]
-    return parts
+    return [*parts, *_extent(_by_store(facts, "stopped"), _by_store(facts, "reached"))]
 
 
 def _extent(stopped: Mapping[str, int], reached: Mapping[str, int]) -> list[Part]:
@@ -150,7 +130,7 @@ def _apply(facts: Facts) -> str:
 
 
 def breaker_buttons(facts: Facts, token: str | None) -> list[Block]:
-    """Return the three answers, if there is a question that can be answered."""
+    """Return the two answers, if there is a question that can be answered."""
     if not token:
         return []
     store, label = store_name(facts.get("store")), _apply(facts)
@@ -159,9 +139,6 @@ def breaker_buttons(facts: Facts, token: str | None) -> list[Block]:
     return actions(
         "circuit_breaker",
         button(f"{Action.DECIDE}.{Choice.RELEASE}", label, token, confirm=apply),
-        button(
-            f"{Action.DECIDE}.{Choice.INVESTIGATE}", "I'm looking into it", token, style="primary"
-        ),
         button(
             f"{Action.DECIDE}.{Choice.DISCARD}",
             f"Restore {store}'s stock\u2026",

@@ -78,7 +78,7 @@ def _taken(clicked: Clicked) -> Message:
 
 BREAKER_ANSWERS = {
     Choice.RELEASE: "The new numbers are being written. The message says when that's done.",
-    Choice.INVESTIGATE: "You're looking into it. Nothing is written until somebody decides.",
+    Choice.INVESTIGATE: "You're on it. Nothing is written until somebody decides.",
     Choice.DISCARD: "The stock is being restored. The message says when that's done.",
 }
 

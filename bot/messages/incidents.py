@@ -2,7 +2,8 @@
 
 the incident is   the message
 -------------  ------------------------------------------------------------------
-open           severity, the news, what Tipo did, what you can do, up to 3 buttons
+open           severity, the news, who is on it or is called, what Tipo did, what you can do;
+               up to 3 buttons that fix it, and below them [I'm on it] [Snooze 1 h]
 worse          that it goes on below
 over           "resolved after 12 min, 3 products", and no button
 """
@@ -39,6 +40,7 @@ from bot.messages.incident_texts import (
     unknown_headline,
 )
 from bot.messages.lease import lease_buttons, older_buttons
+from bot.messages.ownership import called_parts, people_buttons, people_parts, reminded_parts
 from bot.messages.stock import REASONS
 from bot.text import between, clean, counted, when
 from sync_core.domain.values import Severity
@@ -94,6 +96,7 @@ def incident(*, body: Body, now: datetime, token: str = "") -> Message:
         lines = contest_lines(_facts(body))
     return message(
         *headline_of(body),
+        *people_parts(body, now),
         sign=SEVERITY_WORDS.get(Severity(f"{body.get('severity')}"), "Note")
         if body.get("severity") in set(Severity)
         else "Warning",
@@ -101,6 +104,7 @@ def incident(*, body: Body, now: datetime, token: str = "") -> Message:
             *_details(body),
             *([bullets(lines)] if lines else []),
             *_buttons(body, token),
+            *people_buttons(body, now),
             *_since(body, now),
         ],
     )
@@ -204,7 +208,7 @@ def _line(body: Body) -> list[Part]:
     word = (
         SEVERITY_WORDS.get(Severity(f"{body['severity']}"), "Note") if _known(body) else "Warning"
     )
-    return [bold(f"{word}: "), *headline_of(body)]
+    return [bold(f"{word}: "), *headline_of(body), *reminded_parts(body)]
 
 
 def _known(body: Body) -> bool:
@@ -221,6 +225,7 @@ def summary(*, body: Body, head: str, sign: str = "Note") -> Message:
     hidden = len(told) - len(shown) + (left if isinstance(left, int) else 0)
     return message(
         head,
+        *called_parts(body),
         sign=sign,
         blocks=[*([bullets(shown)] if shown else []), *more_line(hidden, "/tipo drift")],
     )

@@ -129,9 +129,7 @@ def _safety_stop(overview: Overview, _: SyncStatus) -> Said:
     left = len(overview.breakers) - 1
     few = "needs" if first.pools == 1 else "need"
     more_line = f" {counted(left, 'more safety stop')} {_is(left)} open." if left else ""
-    looking = (
-        f" {clean(first.investigated_by, 80)} is looking into it." if first.investigated_by else ""
-    )
+    looking = f" {clean(first.investigated_by, 80)} is on it." if first.investigated_by else ""
     return "Critical", [f"Safety stop: {pools} in {store} {few} a decision.{looking}{more_line}"]
 
 

@@ -42,9 +42,7 @@ CHOICE_OF_ACTION = {
 }
 DONE_WORDS = {
     SafetyStopAction.APPLY: "The new numbers of {store} are applied: {pools}.",
-    SafetyStopAction.INVESTIGATE: (
-        "You are looking into it. Nothing is written until somebody decides."
-    ),
+    SafetyStopAction.INVESTIGATE: ("You are on it. Nothing is written until somebody decides."),
     SafetyStopAction.RESTORE: (
         "The stock of {store} is restored: {pools} set back to the previous numbers."
     ),
@@ -55,7 +53,7 @@ ActionArgument = Annotated[
     typer.Argument(
         help="apply: write the new numbers to the other stores. restore: set all products back to "
         "the previous numbers, wherever they had changed. investigate: tell everybody that you "
-        "are looking into it. Without it, show what there is to decide."
+        "are on it. Without it, show what there is to decide."
     ),
 ]
 AliasArgument = Annotated[
@@ -120,7 +118,7 @@ def describe_stop(stop: CircuitBreakerView) -> str:
     orders = "with no matching orders" if stop.orders_known else "(Tipo can't see its orders)"
     stopped = ", ".join(f"{n} to {each}" for each, n in sorted(stop.stopped.items()))
     reached = ", ".join(f"{n} had already reached {each}" for each, n in stop.reached.items())
-    looking = f" {stop.investigated_by} is looking into it." if stop.investigated_by else ""
+    looking = f" {stop.investigated_by} is on it." if stop.investigated_by else ""
     return (
         f"Safety stop: {pools} changed at once in {stop.store} {orders}, "
         f"{stop.units:,} units, since {stop.since:%Y-%m-%d %H:%M} UTC. "
@@ -187,7 +185,7 @@ def _question(stop: CircuitBreakerView, wanted: SafetyStopAction) -> str:
             what = f"Set {format_products(stop.pools)} in {stop.store} back to the previous numbers"
             return f"{what}{also}?"
         case SafetyStopAction.INVESTIGATE:
-            return f"Tell everybody that you are looking into the change in {stop.store}?"
+            return f"Tell everybody that you are on it: the change in {stop.store}?"
 
 
 async def _decide(

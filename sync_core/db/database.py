@@ -108,6 +108,11 @@ class SqlDatabase:
         finally:
             self._subscribers.remove(wake)
 
+    def wake(self, work: WorkKind) -> None:
+        """Call all who subscribed, for what this process has announced, or another one."""
+        for wake in self._subscribers:
+            wake(work)
+
     async def peek(self, name: str) -> str | None:
         """Return a setting; on SQLite without a transaction, which would lock out all writers.
 
@@ -173,8 +178,7 @@ class SqlDatabase:
             attempt.abort()
             raise
         for announced in sorted(attempt.announced):
-            for wake in self._subscribers:
-                wake(announced)
+            self.wake(announced)
         return done
 
     def _run(

@@ -9,6 +9,7 @@ Within a process whoever makes work wakes whoever does it (db/database.py). Betw
                 (requests of people, commands)         15 s on PostgreSQL, where a notification
                                                        may be lost with its connection
     either      a row in the table of deliveries       by the delivery processor, every 15 s
+    either      a notification, a post                 by the outbox, every 15 s
 
 SQLite cannot tell one process of another, so a command (`tipo mode`) waits up to a second. What is
 read each second is one row by its key, in no transaction: it takes no lock and costs some 20 µs.
@@ -89,8 +90,8 @@ class PostgresListener:
             done()
             async for each in connection.notifies(timeout=self._recheck_seconds):
                 work, _, sender = each.payload.partition(" ")
-                if sender != self._database.name:
-                    wake(WorkKind(work))
+                if sender != self._database.name and work in set(WorkKind):
+                    wake(WorkKind(work))  # another kind is of another version: not for us
 
 
 class _WakeupSetting:

@@ -9,6 +9,7 @@ from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import FINDING, NOTIFICATION
 from sync_core.domain.values import Event
 from sync_core.domain.views import Notification
+from sync_core.ports import WorkKind
 from sync_core.stored import from_row
 
 # Told as a sum by a report, not one by one.
@@ -57,6 +58,7 @@ class SqlNotifications(SqlRepository):
                 at=now,
             )
         )
+        self.tx.announce(WorkKind.NOTIFICATIONS)
 
     def page(self, *, after: int, limit: int = 100) -> list[Notification]:
         query = (

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import POST
 from sync_core.domain.views import Post
+from sync_core.ports import WorkKind
 from sync_core.stored import from_json, from_row, to_json
 
 CURSORS = "cursors"  # the setting that says how far streams have become posts
@@ -52,6 +53,8 @@ class SqlPosts(SqlRepository):
                 self._replace(each)
             else:
                 self.run(insert(POST).values(number=number + place, **_columns(each)))
+        if posts:
+            self.tx.announce(WorkKind.NOTIFICATIONS)  # whoever sends may be another process
         return True
 
     def _replace(self, post: Post) -> None:
@@ -64,6 +67,12 @@ class SqlPosts(SqlRepository):
     def unsent(self, *, now: datetime, limit: int) -> list[Post]:
         query = select(POST).where(UNSENT, POST.c.due_at <= now).order_by(POST.c.number)
         return [from_row(row, Post) for row in self.run(query.limit(limit))]
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next post is due that nobody has sent; None: there is none."""
+        query = select(func.min(POST.c.due_at)).where(UNSENT, POST.c.due_at > after)
+        found: datetime | None = self.run(query).scalar_one()
+        return found
 
     def sent(self, key: str, version: int, ts: str, channel: str) -> None:
         mine = update(POST).where(POST.c.key == key, POST.c.sent < version)

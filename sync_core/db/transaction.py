@@ -96,6 +96,8 @@ class SqlTransaction(Statements):
 
     def announce(self, work: WorkKind) -> None:
         """Wake whoever does such work: this process by the caller, others by PostgreSQL."""
+        if work in self.announced:
+            return
         self.announced.add(work)
         if not self.is_sqlite:
             self.run(NOTIFY, {"work": work.value})

@@ -27,3 +27,6 @@ class Database(Protocol):
 
     def subscribe(self, wake: Callable[[WorkKind], None]) -> AbstractContextManager[None]:
         """Call `wake` for what transactions of this object announce, as long as this is open."""
+
+    def wake(self, work: WorkKind) -> None:
+        """Call all of these: another process has announced it."""

@@ -27,6 +27,9 @@ class PostRepository(Protocol):
     def unsent(self, *, now: datetime, limit: int) -> list[Post]:
         """Return due posts whose last version nobody has sent, the oldest first."""
 
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next post is due that nobody has sent; None: there is none."""
+
     def sent(self, key: str, version: int, ts: str, channel: str) -> None:
         """Note that a version is out."""
 

@@ -37,6 +37,7 @@ class WorkKind(StrEnum):
 
     DELIVERIES = "deliveries"  # to be processed
     REQUESTS = "requests"  # somebody asked for something, or changed it: everybody looks
+    NOTIFICATIONS = "notifications"  # people are to be told something, or a message has changed
 
 
 class Transaction(Protocol):

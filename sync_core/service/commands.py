@@ -268,6 +268,17 @@ class ServiceCommands(ServiceQueries):
         log.info("buffer %d", units, extra={"event": "buffer_changed", "by": by.id, "n": count})
         return count
 
+    # -- the safety stop
+    async def investigate(self, subject: str, by: Person) -> bool:
+        """Note who is on a safety stop, for all to see; whether it is still open.
+
+        It decides nothing: the question about it stays as it is.
+        """
+        now = self._clock.now()
+        return await self._database.transaction(
+            lambda tx: tx.breaker.investigate_breaker(subject, by.name, now=now)
+        )
+
     # -- deliveries
     async def retry_deliveries(self, numbers: Sequence[int] | None, *, by: str) -> list[int]:
         """Have deliveries that were set aside processed again, some or all; return which.

@@ -1,10 +1,13 @@
 """A face's own rows: what it has said, and has still to say. A restart forgets nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sync_core.domain.views import Post
+from sync_core.ports import WorkKind
 from sync_core.service.decisions import ServiceDecisions
+from sync_core.workers.wakeup import Wakeup
 
 
 class ServiceOutbox(ServiceDecisions):
@@ -32,6 +35,26 @@ class ServiceOutbox(ServiceDecisions):
         """Return due posts whose last version nobody has sent, the oldest first."""
         now = self._clock.now()
         return await self._transaction(lambda tx: tx.posts.unsent(now=now, limit=limit))
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next post is due after now; None: there is none."""
+        now = self._clock.now()
+        return await self._database.transaction(lambda tx: tx.posts.next_due(now))
+
+    @contextmanager
+    def wakeups(self) -> Iterator[Wakeup]:
+        """Give a wakeup that is notified when there may be something to say, while it is open.
+
+        Commands of other processes wake as requests do on SQLite: see db/listener.py.
+        """
+        wakeup = Wakeup()
+
+        def wake(work: WorkKind) -> None:
+            if work in {WorkKind.NOTIFICATIONS, WorkKind.REQUESTS}:
+                wakeup.notify()
+
+        with self._database.subscribe(wake):
+            yield wakeup
 
     async def sent(self, key: str, version: int, ts: str, channel: str) -> None:
         """Note that a version is out."""

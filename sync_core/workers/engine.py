@@ -56,7 +56,8 @@ class Engine:
                 group.create_task(
                     supervise("delivery_processor", DeliveryProcessor(context).run, vital=True)
                 )
-                group.create_task(supervise("listener", partial(self._listener.run, self._wake)))
+                listen = partial(self._listener.run, context.database.wake)
+                group.create_task(supervise("listener", listen))
                 group.create_task(supervise("decider", self._decide))
                 group.create_task(supervise("reporter", self._report))
                 group.create_task(supervise("auditor", self._audit))
@@ -68,6 +69,8 @@ class Engine:
     def _wake(self, work: WorkKind) -> None:
         """Wake whoever does what a transaction has announced, in this process or in another."""
         context = self._context
+        if work is WorkKind.NOTIFICATIONS:
+            return  # that is for whoever tells people: a frontend subscribes by itself
         context.inbox.notify()
         if work is WorkKind.REQUESTS:
             context.catalogues.notify()

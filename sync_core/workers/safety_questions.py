@@ -21,7 +21,7 @@ BREAKER_QUESTION = Draft(
     subject="circuit_breaker",
     options=(
         Option(choice=Choice.RELEASE, words="Apply: write these changes to the other stores"),
-        Option(choice=Choice.INVESTIGATE, words="I'm looking into it"),
+        Option(choice=Choice.INVESTIGATE, words="I'm on it"),
         Option(choice=Choice.DISCARD, words="Restore: set all products back to previous numbers"),
     ),
 )

@@ -1,5 +1,6 @@
 """A core of dictionaries, as strict as the real one: what is decided is decided once."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -44,6 +45,7 @@ from sync_core.domain.views import (
     Unmatched,
 )
 from sync_core.errors import NotAllowed
+from sync_core.workers.wakeup import Wakeup
 
 EU, US = Alias("eu"), Alias("us")
 STATES = {
@@ -77,6 +79,8 @@ class FakeService:
         self.cursor = {}
         self.leases = {}
         self.asked = []
+        self.investigated = []
+        self.wakeup = Wakeup()
         self.map = (
             LocationGroup(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),
         )
@@ -129,6 +133,7 @@ class FakeService:
                 at=at or self.clock.now(),
             )
         )
+        self.wakeup.notify()
 
     def move(self, store, delta, pool=1, cause="order #1001"):
         self.moved.append(
@@ -393,6 +398,10 @@ class FakeService:
         self.buffers.append((pool_ids, units, alias, by.id))
         return 2 if pool_ids is None else len(pool_ids)
 
+    async def investigate(self, subject, by):
+        self.investigated.append((subject, by.id))
+        return True
+
     async def set_preference(self, name, value, by):
         self.preferences[name] = value
 
@@ -534,6 +543,7 @@ class FakeService:
             sent = 0 if old is None else old.sent
             self.stored[post.key] = replace(post, sent=sent, ts=old.ts if old else None)
         self.cursor = dict(after)
+        self.wakeup.notify()
         return True
 
     async def unsent_posts(self, *, limit=50):
@@ -552,6 +562,16 @@ class FakeService:
 
     async def failed(self, key, version, why, again_at):
         self.again[key, version] = again_at
+
+    async def next_due(self):
+        now = self.clock.now()
+        unsent = [each for each in self.stored.values() if each.sent < each.version]
+        dues = [max(each.due_at, self.again.get((each.key, each.version), now)) for each in unsent]
+        return min((each for each in dues if each > now), default=None)
+
+    @contextmanager
+    def wakeups(self):
+        yield self.wakeup
 
     async def take_leadership(self, name, owner, seconds):
         now = self.clock.now()

@@ -3,6 +3,8 @@
 The core is the real one with a real database, and once more one of dictionaries.
 """
 
+from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -96,6 +98,34 @@ async def test_a_critical_notice_is_told_at_once(staff, news):
     assert len(said(staff)) == 1
     assert "Jacket" in said(staff)[0]
     assert "#1" in str(staff.slack.messages(staff.stock)[0].blocks)
+
+
+async def test_a_message_is_said_when_it_is_due_though_nobody_wakes_the_outbox(staff, news):
+    """Half a minute after it began, not at the next poll."""
+    box = outbox(staff, news.service)
+    await news.tell("unreachable", "store:eu", "warning", store="eu")
+    began = staff.clock.now()
+    while not said(staff):
+        await staff.clock.sleep(await box.round())
+    assert (staff.clock.now() - began).total_seconds() < 35
+
+
+async def test_at_rest_it_asks_the_database_every_two_seconds(staff, sqlite_url, monkeypatch):
+    """29 transactions a minute, 33 while something critical is open: it asked seven a second."""
+    count = Counter()
+    run = SqlDatabase._run
+
+    def counting(self, work, attempt, limit):
+        count["transactions"] += 1
+        return run(self, work, attempt, limit)
+
+    with closing(RealNews(sqlite_url, staff.clock).database) as database:
+        service = Service(database, {}, staff.clock, RandomIds())
+        box = outbox(staff, service)
+        await pass_time(staff, box, 60)
+        monkeypatch.setattr(SqlDatabase, "_run", counting)
+        await pass_time(staff, box, 600)
+    assert count["transactions"] <= 10 * 30
 
 
 async def test_what_is_over_before_it_is_said_is_never_said(staff, news):

@@ -98,6 +98,6 @@ def test_somebody_looks_into_it(stopped):
         said = stopped("safety-stop", "investigate", "--yes").output
         ask(_until(_is_asked))
     rest()
-    assert "You are looking into it" in said
-    assert "is looking into it." in stopped("status").output
+    assert "You are on it" in said
+    assert "is on it." in stopped("status").output
     assert sums(stopped)["us"] > 0

@@ -14,8 +14,10 @@ from sync_core.clock import RandomIds, WallClock
 from sync_core.db.database import SqlDatabase
 from sync_core.db.listener import SQLITE_POLL_SECONDS, PollingListener, PostgresListener
 from sync_core.db.tables import DeliveryRow
+from sync_core.db.transaction import NOTIFY
 from sync_core.domain.matching import MatchBy
-from sync_core.domain.values import Alias
+from sync_core.domain.values import Alias, Event
+from sync_core.domain.views import Post
 from sync_core.errors import NoDatabase
 from sync_core.ports import Delivery, WorkKind
 from sync_core.service.service import Service
@@ -30,6 +32,7 @@ from tests.conftest import needs_postgres
 from tests.db.conftest import EU, furnish
 
 CLOCK = WallClock()
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NEVER = 600.0  # seconds: longer than any test
 LEVEL = (
     b'{"inventory_item_id": 1, "location_id": 1, "available": 45,'
@@ -185,6 +188,19 @@ async def test_a_notification_that_is_lost_is_made_up_for_by_the_slow_look(here,
 
 
 @needs_postgres
+async def test_a_kind_of_work_of_another_version_is_ignored(here, there):
+    """Two versions run side by side while one is installed: neither fails by the other."""
+    woken = Woken()
+    async with running(PostgresListener(here, NEVER).run(woken.append, woken.done)):
+        await until(lambda: woken.rounds)
+        woken.clear()
+        await there.transaction(lambda tx: tx.run(NOTIFY, {"work": "of next year"}))
+        await there.transaction(announce(WorkKind.NOTIFICATIONS))
+        await until(lambda: woken)
+        assert woken == [WorkKind.NOTIFICATIONS]
+
+
+@needs_postgres
 async def test_where_nothing_can_listen_the_setting_is_read_at_each_try(here, there, monkeypatch):
     woken = Woken()
     listener = PostgresListener(here)
@@ -250,6 +266,41 @@ async def test_a_delivery_that_one_process_keeps_another_processes_at_once(here,
             await receiver.store(delivery(number))
             await until(lambda: str(number) in handled(there))  # noqa: B023
     assert there.run(lambda tx: tx.run(text("SELECT shared FROM pool")).scalar_one()) == 45
+
+
+@needs_postgres
+async def test_whoever_tells_people_is_woken_by_what_another_process_has_to_say(here, there):
+    """The outbox is run by one process; the alert may come from any."""
+    engine = engine_of(here, NEVER, PostgresListener(here, NEVER))
+    event = Event(kind="oversold", subject="pool:1")
+    with Service(here, {}, CLOCK, RandomIds()).wakeups() as wakeup:
+        async with running(engine.run()):
+            await wakeup.wait(2)  # by the first look at what others want, if by anything
+            await asyncio.sleep(0.5)
+            began = CLOCK.monotonic()
+            await there.transaction(
+                lambda tx: tx.notifications.notify_once([event], now=CLOCK.now())
+            )
+            await wakeup.wait(NEVER)
+            assert CLOCK.monotonic() - began < 5
+
+
+async def test_what_is_to_be_told_wakes_whoever_tells_it_and_a_delivery_does_not(database):
+    """A sale is told half a minute later: the outbox need not look at once."""
+    event = Event(kind="oversold", subject="pool:1")
+    post = Post(key="k", channel="C", body={}, due_at=NOON)
+    service = Service(database, {}, CLOCK, RandomIds())
+    with service.wakeups() as wakeup:
+        for wakes, work in (
+            (False, announce(WorkKind.DELIVERIES)),
+            (True, lambda tx: tx.notifications.notify_once([event], now=NOON)),
+            (True, lambda tx: tx.posts.save_posts([post], {}, {})),
+            (True, announce(WorkKind.REQUESTS)),
+        ):
+            await database.transaction(work)
+            began = CLOCK.monotonic()
+            await wakeup.wait(0.5)
+            assert (CLOCK.monotonic() - began < 0.4) is wakes
 
 
 @needs_postgres

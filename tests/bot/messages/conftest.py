@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from bot.incidents.ownership import OwnershipAnswer
 from bot.messages import (
     answers,
     bulk,
-    circuit_breaker,
     decisions,
     history,
     home,
@@ -24,6 +24,7 @@ from bot.messages import (
     stock,
     unmatched,
 )
+from bot.messages.ownership import ownership_answer
 from bot.policy import AlertPolicy
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkPreview, ChangeTotals
 from sync_core.domain.leases import LeaseState, LeaseView
@@ -244,6 +245,9 @@ def receipt(n, text, **given):
     )
     facts = {"id": 7, "kind": ProposalKind.FIX, "by": ANN, "rule": text, "at": NOW}
     return Receipt(**{**facts, "running": False, "lines": lines, **given})
+
+
+OWNER = {"id": "U0ANN", "name": "ann", "since": NOW.isoformat()}
 
 
 def story(n, text, **given):
@@ -471,10 +475,31 @@ MESSAGES = {
     ),
     "undo": lambda n, t: proposals.undo_question(proposal=proposal(n, t, kind=ProposalKind.UNDO)),
     "receipt": lambda n, t: proposals.receipt(receipt=receipt(n, t), share="s"),
-    "brake": lambda n, t: circuit_breaker.breaker_alert(
-        facts={"store": t, "pools": n}, token=f"{n}", at=NOW
+    "brake": lambda n, t: incident(
+        "circuit_breaker", n, t, facts={"store": t, "pools": n}, severity="critical"
     ),
-    "brake, why": lambda n, t: circuit_breaker.breaker_alert(facts={"why": t}, token=None, at=NOW),
+    "incident, owned": lambda n, t: incident(
+        "oversold", n, t, severity="critical", owner=OWNER | {"name": t}
+    ),
+    "incident, owned by name": lambda n, t: incident(
+        "oversold", n, t, severity="critical", owner=OWNER | {"name": t, "id": ""}, hushed=True
+    ),
+    "incident, calls": lambda n, t: incident(
+        "oversold", n, t, severity="critical", mentions=[t, "U0ANN", "S0STOCK"] * min(n, 30)
+    ),
+    "incident, snoozed": lambda n, t: incident(
+        "oversold",
+        n,
+        t,
+        severity="critical",
+        snoozed={"by": "U0ANN", "name": t, "until": (NOW + timedelta(hours=1)).isoformat()},
+    ),
+    **{
+        f"click on an incident, {answer}": lambda n, t, answer=answer: ownership_answer(
+            answer=answer, body=story(n, t, owner=OWNER | {"name": t}), user=f"U{n}"
+        )
+        for answer in (*OwnershipAnswer, None)
+    },
     **{f"incident, {k}": lambda n, t, k=k: incident(k, n, t) for k in STORY_KINDS},
     **{
         f"incident over, {k}": lambda n, t, k=k: incident(k, n, t, over=NOW.isoformat())
