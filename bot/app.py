@@ -53,7 +53,7 @@ class SlackApp:
             zone=setup.zone,
             approvers=tuple(setup.approvers),
         )
-        sender = PostSender(core, slack, clock)
+        sender = PostSender(core, slack, clock, self._bot.renderer)
         self._outbox = (
             SlackOutbox(core, sender, clock, policy, ids.new()) if setup.channel else None
         )

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -21,11 +22,13 @@ from bot.core_client import CoreClient
 from bot.handler_context import HandlerContext
 from bot.home import AppHome
 from bot.listeners import Listeners
-from bot.post_renderer import PostUpdater
+from bot.permalinks import Permalinks
+from bot.post_renderer import PostRenderer, PostUpdater
 from bot.setup import SlackSetup
 from bot.slack_api import SlackApi
 from bot.slack_calls import SILENT_LOGGER, open_client
 from bot.views.handlers import ViewHandlers
+from bot.zones import ReaderZones
 from sync_core.clock import Clock, Ids
 
 
@@ -37,6 +40,7 @@ class Bot:
     context: HandlerContext
     listeners: Listeners
     home: AppHome
+    renderer: PostRenderer
 
 
 def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bot:
@@ -48,15 +52,20 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
     setup.checked()
     slack = SlackApi(open_client(setup.token, setup.api_url))
     approvers = Approvers(core, slack, clock, listed=setup.approvers, channel=setup.channel)
+    zone = ZoneInfo(setup.zone)
+    links = Permalinks(core, slack, clock)
+    renderer = PostRenderer(core, clock, zone, links)
     context = HandlerContext(
         core=core,
         slack=slack,
-        updater=PostUpdater(core, slack, clock),
+        updater=PostUpdater(core, slack, clock, renderer),
         approvers=approvers,
         clock=clock,
         ids=ids,
         channel=setup.channel,
         zone=setup.zone,
+        links=links,
+        zones=ReaderZones(slack, clock, zone),
     )
     commands, feedback, home = CommandHandlers(context), DecisionFeedback(context), AppHome(context)
     views = ViewHandlers(context, feedback)
@@ -64,7 +73,7 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
     listeners = Listeners(context, commands, actions, views, home)
     app = open_bolt_app(setup, slack)
     listeners.register(app)
-    return Bot(app=app, context=context, listeners=listeners, home=home)
+    return Bot(app=app, context=context, listeners=listeners, home=home, renderer=renderer)
 
 
 def open_bolt_app(setup: SlackSetup, slack: SlackApi) -> AsyncApp:

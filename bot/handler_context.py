@@ -15,9 +15,12 @@ from bot.core_client import CoreClient
 from bot.messages.block_kit import Message
 from bot.messages.decisions import not_allowed
 from bot.payloads import Click, SlashCommand, Submission
+from bot.permalinks import Permalinks
 from bot.post_renderer import PostUpdater
 from bot.slack_api import SlackApi
+from bot.slack_calls import Showable
 from bot.slack_errors import SlackError
+from bot.zones import ReaderZones, localized
 from sync_core.clock import Clock, Ids
 
 log = logging.getLogger(__name__)
@@ -37,24 +40,27 @@ class HandlerContext:
     ids: Ids
     channel: str  # for alerts
     zone: str  # of quiet hours
+    zones: ReaderZones
+    links: Permalinks
 
     async def answer(
         self, interaction: Interaction, message: Message, *, replace: bool = False
     ) -> None:
         """Answer a person, one way or another. Never raises for Slack's sake."""
         url = "" if isinstance(interaction, Submission) else interaction.response_url
+        said = localized(message, await self.zones.of(interaction.person.id))
         if url:
             try:
-                await self.slack.respond(url, message, replace=replace)
+                await self.slack.respond(url, said, replace=replace)
             except SlackError as exc:
                 log.warning(
                     "a response_url fails", extra={"event": "reply_failed", "why": str(exc)}
                 )
             else:
                 return
-        await self._answer_without_url(interaction, message)
+        await self._answer_without_url(interaction, said)
 
-    async def _answer_without_url(self, interaction: Interaction, message: Message) -> None:
+    async def _answer_without_url(self, interaction: Interaction, message: Showable) -> None:
         """Answer where no response_url helps."""
         channel = "" if isinstance(interaction, Submission) else interaction.channel
         if channel:

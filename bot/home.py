@@ -10,7 +10,9 @@ from typing import Any
 from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
 from bot.messages import home
+from bot.messages.state import ALERT_KINDS
 from bot.slack_errors import SlackError, SlackRefused
+from bot.zones import localized_blocks
 from sync_core.domain.proposals import Person, Report, ReportKind
 
 log = logging.getLogger(__name__)
@@ -75,14 +77,21 @@ class AppHome:
     async def _view(self, person: Person) -> dict[str, Any]:
         core = self._context.core
         found = await self._context.approvers.authorize(person)
-        return home.home(
+        zone = await self._context.zones.of(person.id)
+        reports = await self._reports()
+        links = await self._context.links.links(
+            reports=[each.id for each in reports], alerts=ALERT_KINDS
+        )
+        view: dict[str, Any] = home.home(
             overview=await core.overview(),
             hours=await core.hours(CHART_HOURS),
-            reports=await self._reports(),
-            now=self._context.clock.now(),
+            reports=reports,
+            now=self._context.clock.now().astimezone(zone),
             is_approver=isinstance(found, Allowed),
             chart=self._chart,
+            links=links,
         )
+        return {**view, "blocks": localized_blocks(view["blocks"], zone)}
 
     async def _reports(self) -> list[Report]:
         found = [await self._context.core.last_report(kind) for kind in (None, ReportKind.NIGHT)]

@@ -14,13 +14,15 @@ this one is lost. What both draw is read from the database at that moment.
 
 import logging
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from bot.core_client import CoreClient
 from bot.incidents.report_posts import with_receipt
 from bot.messages import posts
-from bot.messages.block_kit import Message
+from bot.permalinks import Permalinks
 from bot.slack_api import SlackApi
 from bot.slack_errors import SlackError, SlackNoAnswer
+from bot.zones import Localized, localized
 from sync_core.clock import Clock
 from sync_core.domain.proposals import Proposal
 from sync_core.domain.values import PoolId
@@ -33,28 +35,44 @@ MAX_STOPPED_PRODUCTS = 99  # products of a safety stop
 MAX_WRITE_ATTEMPTS = 5  # to mark a post that changes all the time
 
 
-async def render_now(core: CoreClient, post: Post, clock: Clock) -> Message | None:
-    """Return what a post says now; None if it has nothing to say."""
-    needs = posts.needs(post)
-    report = None if needs.report is None else await core.report(needs.report)
-    proposals: list[Proposal] = []
-    if needs.proposals is not None:
-        _, proposals = await core.proposals(needs.proposals, limit=MAX_PROPOSALS)
-    receipts = [await core.receipt(each) for each in needs.receipts]
-    question = None if needs.question is None else await core.question(*needs.question)
-    pool = None if needs.pool is None else await core.pool(PoolId(needs.pool), live=False)
-    stopped: tuple[int, list[StoppedProduct]] = (0, [])
-    if needs.stopped is not None:
-        stopped = await core.stopped_products(needs.stopped, limit=MAX_STOPPED_PRODUCTS)
-    lookup = posts.Lookup(
-        stopped=stopped,
-        pool=pool,
-        report=report,
-        question=question,
-        proposals=tuple(proposals),
-        receipts=tuple(each for each in receipts if each is not None),
-    )
-    return posts.render(post, lookup, clock.now())
+class PostRenderer:
+    """Draws what posts say, for a channel: its dates fall back to the clock of one zone."""
+
+    def __init__(self, core: CoreClient, clock: Clock, zone: ZoneInfo, links: Permalinks) -> None:
+        self._core = core
+        self._clock = clock
+        self._zone = zone
+        self.links = links
+
+    async def render(self, post: Post) -> Localized | None:
+        """Return what a post says now; None if it has nothing to say."""
+        found = await self._look_up(posts.needs(post))
+        if mentioned := posts.mentions(post, found.report):
+            found = replace(found, links=await self.links.links(posts=mentioned))
+        said = posts.render(post, found, self._clock.now())
+        return None if said is None else localized(said, self._zone)
+
+    async def _look_up(self, needs: posts.Needs) -> posts.Lookup:
+        """Return what has to be known before a post can be rendered."""
+        core = self._core
+        report = None if needs.report is None else await core.report(needs.report)
+        proposals: list[Proposal] = []
+        if needs.proposals is not None:
+            _, proposals = await core.proposals(needs.proposals, limit=MAX_PROPOSALS)
+        receipts = [await core.receipt(each) for each in needs.receipts]
+        question = None if needs.question is None else await core.question(*needs.question)
+        pool = None if needs.pool is None else await core.pool(PoolId(needs.pool), live=False)
+        stopped: tuple[int, list[StoppedProduct]] = (0, [])
+        if needs.stopped is not None:
+            stopped = await core.stopped_products(needs.stopped, limit=MAX_STOPPED_PRODUCTS)
+        return posts.Lookup(
+            stopped=stopped,
+            pool=pool,
+            report=report,
+            question=question,
+            proposals=tuple(proposals),
+            receipts=tuple(each for each in receipts if each is not None),
+        )
 
 
 def identifiers_of(post: Post) -> dict[str, object]:
@@ -65,15 +83,18 @@ def identifiers_of(post: Post) -> dict[str, object]:
 class PostUpdater:
     """Changes a message at once, because somebody has clicked in it."""
 
-    def __init__(self, core: CoreClient, slack: SlackApi, clock: Clock) -> None:
+    def __init__(
+        self, core: CoreClient, slack: SlackApi, clock: Clock, renderer: PostRenderer
+    ) -> None:
         self._core = core
         self._slack = slack
         self._clock = clock
+        self._renderer = renderer
 
     async def update_now(self, post: Post, receipt: int | None) -> bool:
         """Draw a message as it is now, with a new receipt if there is one; say if Slack has it."""
         now = post if receipt is None else replace(post, body=with_receipt(post.body, receipt))
-        message = await render_now(self._core, replace(now, version=post.version + 1), self._clock)
+        message = await self._renderer.render(replace(now, version=post.version + 1))
         if message is None:
             return False
         try:

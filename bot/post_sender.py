@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core_client import CoreClient
-from bot.messages.block_kit import Message
-from bot.post_renderer import identifiers_of, render_now
+from bot.permalinks import AT_RESPONSE_URL, NO_MESSAGE, NOWHERE
+from bot.post_renderer import PostRenderer, identifiers_of
 from bot.slack_api import SlackApi
 from bot.slack_errors import (
     SlackError,
@@ -17,6 +17,7 @@ from bot.slack_errors import (
     SlackUnreachable,
 )
 from bot.text import is_person
+from bot.zones import Localized
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import NEVER
@@ -29,12 +30,10 @@ CHANNEL_INTERVAL_SECONDS = 1.1  # seconds between messages of one channel
 SILENT_CHANNEL = Backoff(first=2, longest=300)
 REFUSED_RETRY_DELAY = timedelta(minutes=10)  # for a message that Slack does not take
 THREAD_RETRY_DELAY = timedelta(seconds=30)  # for an answer in a thread that has not begun
+REPORT_DELAY = timedelta(seconds=10)  # that an answer waits for the report which it leads to
 BATCH_SIZE, WIDE_BATCH_SIZE = 50, 1_000  # posts that are looked at
 WIDE_BATCH_INTERVAL = timedelta(seconds=10)  # between looks at many
 CLOCK_MARGIN = timedelta(minutes=2)  # by which Slack's clock and ours may differ
-AT_RESPONSE_URL = "reply"  # instead of a ts: it was said at a response_url
-NOWHERE = "nowhere"  # instead of a ts: nothing to say, or somebody has deleted it
-NO_MESSAGE = {None, AT_RESPONSE_URL, NOWHERE}
 MAX_RESPONSE_URL_ATTEMPTS = 3  # at a response_url
 MAX_SERVER_FAULTS = 4  # over one post, before others go first
 MAX_SERVER_FAULTS_WITH_BLOCKS = 2  # stumbles over one post, before its text is tried alone
@@ -70,8 +69,11 @@ class ChannelQueue:
 class PostSender:
     """Sends posts."""
 
-    def __init__(self, core: CoreClient, slack: SlackApi, clock: Clock) -> None:
+    def __init__(
+        self, core: CoreClient, slack: SlackApi, clock: Clock, renderer: PostRenderer
+    ) -> None:
         self._core = core
+        self._renderer = renderer
         self._slack = slack
         self._clock = clock
         self._began = clock.now()
@@ -98,13 +100,7 @@ class PostSender:
 
     async def link(self, post: Post) -> str:
         """Return the address of a post's message; empty while Slack has not told us of one."""
-        if post.ts in NO_MESSAGE:
-            return ""
-        try:
-            return await self._slack.permalink(post.channel, str(post.ts))
-        except SlackError as exc:
-            log.info("no link to %s", post.key, extra={"event": "no_link", "why": str(exc)})
-            return ""
+        return await self._renderer.links.of(post)
 
     async def send(self) -> float:
         """Send what is due, one message a channel; return the seconds until there may be more."""
@@ -119,6 +115,9 @@ class PostSender:
                 or queue.ready_at > self._clock.now()
                 or await self._waits_for_parent(post)
             ):
+                continue
+            if await self._waits_for_report(post):
+                self._wait(queue, CHANNEL_INTERVAL_SECONDS)
                 continue
             done.add(name)
             await self._attempt(post, queue)
@@ -147,6 +146,14 @@ class PostSender:
         again = self._clock.now() + THREAD_RETRY_DELAY
         await self._core.failed(post.key, post.version, "its thread has not begun", again)
         return True
+
+    async def _waits_for_report(self, post: Post) -> bool:
+        """Whether an answer leads to a report that the channel gets in this very moment."""
+        if post.kind != "answer" or self._clock.now() > post.due_at + REPORT_DELAY:
+            return False
+        key = f"report:{post.body['report']}"
+        report = (await self._core.posts([key])).get(key)
+        return report is not None and report.ts is None and report.due_at <= self._clock.now()
 
     def _pause(self, names: Iterable[str]) -> float:
         now = self._clock.now()
@@ -188,7 +195,7 @@ class PostSender:
 
     async def _deliver(self, post: Post) -> tuple[str, str]:
         """Bring one post to Slack; return its channel and ts."""
-        message = await render_now(self._core, post, self._clock)
+        message = await self._renderer.render(post)
         if message is None or (post.ts == NOWHERE and not is_open_incident(post)):
             return post.channel, NOWHERE
         url = _response_url_of(post)
@@ -200,10 +207,10 @@ class PostSender:
             channel = asker if is_person(asker) else post.channel
             post = replace(post, channel=channel, ts=None)
         if self._server_faults.get(post.key, 0) > MAX_SERVER_FAULTS_WITH_BLOCKS:
-            message = Message(message.text)  # Slack stumbles over it: perhaps over its blocks
+            message = Localized(message.text)  # Slack stumbles over it: perhaps over its blocks
         return await self._update_or_post(post, message)
 
-    async def _respond(self, post: Post, url: str, message: Message) -> bool:
+    async def _respond(self, post: Post, url: str, message: Localized) -> bool:
         """Answer at a response_url, in place of what stands there; whether that went well."""
         self._url_attempts[post.key] = self._url_attempts.get(post.key, 0) + 1
         try:
@@ -221,7 +228,7 @@ class PostSender:
         self._url_attempts.pop(post.key, None)
         return True
 
-    async def _update_or_post(self, post: Post, message: Message) -> tuple[str, str]:
+    async def _update_or_post(self, post: Post, message: Localized) -> tuple[str, str]:
         """Change what is there, or post again; nothing brings back what somebody has deleted."""
         thread = await self._thread_ts(post)
         if thread == NOWHERE:
@@ -245,7 +252,9 @@ class PostSender:
             return await self._post_new(post, message, thread)
         return post.channel, str(ts)
 
-    async def _post_new(self, post: Post, message: Message, thread: str | None) -> tuple[str, str]:
+    async def _post_new(
+        self, post: Post, message: Localized, thread: str | None
+    ) -> tuple[str, str]:
         identifiers = identifiers_of(post)
         try:
             return await self._slack.post(

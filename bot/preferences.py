@@ -1,7 +1,8 @@
 """The bot's own settings, which people change in Slack: as rows of text, as values."""
 
 import json
-from datetime import time
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from bot.commands.requests import AlertLevel
 
@@ -24,6 +25,15 @@ def quiet_hours(text: str | None) -> Hours | None:
             except ValueError:
                 return None
     return None
+
+
+def hours_for(hours: Hours, zone: ZoneInfo, reader: ZoneInfo, now: datetime) -> str:
+    """Return quiet hours by a reader's clock, as it stands today; empty if it shows the same."""
+    day = now.astimezone(zone).date()
+    theirs = [datetime.combine(day, each, zone).astimezone(reader).time() for each in hours]
+    if theirs == list(hours):
+        return ""
+    return f"{theirs[0]:%H:%M} to {theirs[1]:%H:%M} ({reader})"
 
 
 def alert_level(text: str | None) -> AlertLevel:

@@ -55,6 +55,7 @@ class Member:
     deleted: bool
     guest: bool
     stranger: bool
+    zone: str = ""  # of their clock: "Europe/Berlin"
 
 
 class SlackApi:
@@ -104,6 +105,7 @@ class SlackApi:
             deleted=bool(found.get("deleted")),
             guest=bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
             stranger=bool(found.get("is_stranger")),
+            zone=word_in(found, "tz"),
         )
 
     async def group(self, group: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ Slack reads `<!channel>` and `<https://evil|Approve>` wherever mrkdwn is read, a
 
 import re
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from sync_core.domain import texts
 
@@ -21,6 +21,7 @@ JOINERS = {"\u200c", "\u200d"}  # Persian words and composed emoji need them
 HARMFUL = {"Cc", "Cf", "Cs"}  # control; bidi and other invisible; half characters
 RIGHT_TO_LEFT = {"R", "AL", "AN"}
 ISOLATE, END = "\u2068", "\u2069"
+DATE_AND_TIME = "{date_short_pretty} {time}"  # as Slack draws it
 MAX_COMBINING_MARKS = 4  # combining marks in a row; more of them climb over the lines above
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LOOKALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
@@ -116,14 +117,23 @@ def between(start: datetime, end: datetime) -> str:
     return duration((end - start).total_seconds())
 
 
-def spoken(at: datetime) -> str:
-    """Return a moment for readers whose Slack does not draw dates."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def spoken(at: datetime, style: str = DATE_AND_TIME, zone: tzinfo = UTC) -> str:
+    """Return a moment for readers whose Slack does not draw dates, by the clock of a zone."""
+    local = at.astimezone(zone)
+    day, time = f"{local.day} {local:%b %Y}", f"{local:%H:%M} ({zone_name(zone)})"
+    if style == "{time}":
+        return time
+    return f"{day}, {time}" if "{time" in style or "{ago}" in style else day
 
 
-def when(at: datetime, style: str = "{date_short_pretty} {time}") -> str:
+def zone_name(zone: tzinfo) -> str:
+    """Return what people call a zone: Europe/Berlin."""
+    return f"{zone}"
+
+
+def when(at: datetime, style: str = DATE_AND_TIME) -> str:
     """Return a moment that Slack shows in each reader's own time zone."""
-    return f"<!date^{int(at.timestamp())}^{style}|{spoken(at)}>"
+    return f"<!date^{int(at.timestamp())}^{style}|{spoken(at, style)}>"
 
 
 def ago(at: datetime) -> str:

@@ -35,13 +35,20 @@ class DecisionFeedback:
         is_taken = outcome.answer is Answer.TAKEN
         if not is_taken or not await self.update_message(click, outcome):
             replace = _is_question(outcome) and click.ephemeral
-            await self._context.answer(click, decision_answer(clicked=outcome), replace=replace)
+            await self._context.answer(click, await self.answer_to(outcome), replace=replace)
         if is_taken:
             await self.follow_up(click, outcome)
         else:
             await self.update_message(
                 click, outcome
             )  # its buttons should be gone: whatever was lost
+
+    async def answer_to(self, outcome: Clicked) -> Message:
+        """Return the answer to a decision; what it mentions leads to its message."""
+        links = await self._context.links.links(
+            reports=[outcome.report], receipts=[outcome.receipt]
+        )
+        return decision_answer(clicked=outcome, links=links)
 
     async def update_message(self, click: Click, outcome: Clicked) -> bool:
         """Draw the message of a click again, without the buttons that are decided."""

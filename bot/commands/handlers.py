@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.approvers import PREFERENCE as APPROVERS
 from bot.approvers import Denied, reason_unfit
@@ -51,8 +52,9 @@ from bot.messages import (
 from bot.messages import unmatched as alone
 from bot.messages.block_kit import Message, context_block
 from bot.payloads import Click, SlashCommand
-from bot.preferences import ALERTS, QUIET, alert_level, quiet_hours, quiet_text
+from bot.preferences import ALERTS, QUIET, alert_level, hours_for, quiet_hours, quiet_text
 from bot.slack_errors import SlackError, SlackRefused
+from bot.zones import localized
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView
 
@@ -124,7 +126,9 @@ class CommandHandlers:
         by = context_block(f"Shared by <@{click.person.id}>")
         said = replace(said, blocks=[*said.blocks[:49], by])
         try:
-            await self._context.slack.post(click.channel, said)
+            await self._context.slack.post(
+                click.channel, localized(said, self._context.zones.otherwise)
+            )
         except SlackRefused as exc:
             await self._context.answer(click, answers.trouble(sentence=cannot_share(exc.code)))
         except SlackError:
@@ -153,12 +157,15 @@ class CommandHandlers:
 
     async def status(self, *, share: str = "") -> Message:
         """Say how everything is."""
+        last = await self._core.last_report()
+        reports = [] if last is None else [last.id]
         return state.status(
             overview=await self._core.overview(),
             serving=await self._core.is_serving(),
-            last_report=await self._core.last_report(),
+            last_report=last,
             now=self._context.clock.now(),
             share=share,
+            links=await self._context.links.links(reports=reports, alerts=state.ALERT_KINDS),
         )
 
     async def _mode(self, _command: ShowMode, asked: SlashCommand) -> Message:
@@ -187,7 +194,9 @@ class CommandHandlers:
 
     async def _timeline(self, pool: PoolView, *, share: str) -> Message:
         entries = await self._core.history(pool.id, limit=50)
-        return history.history(pool=pool, entries=entries, share=share)
+        receipts = [each.ref for each in entries if each.kind == "decision"]
+        links = await self._context.links.links(receipts=receipts)
+        return history.history(pool=pool, entries=entries, share=share, links=links)
 
     async def pool(self, pool_id: PoolId, then: str, *, share: bool = True) -> Message | None:
         """Show one pool that was chosen from a list: its stock or its history."""
@@ -219,10 +228,14 @@ class CommandHandlers:
     async def _approvers(self, _command: ShowApprovers, _asked: SlashCommand) -> Message:
         return answers.approvers(listed=await self._context.approvers.listed())
 
-    async def _quiet(self, _command: ShowQuiet, _asked: SlashCommand) -> Message:
-        hours = quiet_hours(await self._core.preference(QUIET))
-        start, end = (None, None) if hours is None else (f"{hours[0]:%H:%M}", f"{hours[1]:%H:%M}")
-        return answers.quiet(start=start, end=end, zone=self._context.zone)
+    async def _quiet(self, _command: ShowQuiet, asked: SlashCommand) -> Message:
+        hours, zone = quiet_hours(await self._core.preference(QUIET)), self._context.zone
+        if hours is None:
+            return answers.quiet(start=None, end=None, zone=zone)
+        reader = await self._context.zones.of(asked.person.id)
+        yours = hours_for(hours, ZoneInfo(zone), reader, self._context.clock.now())
+        start, end = (f"{each:%H:%M}" for each in hours)
+        return answers.quiet(start=start, end=end, zone=zone, yours=yours)
 
     async def _alerts(self, _command: ShowAlerts, _asked: SlashCommand) -> Message:
         return answers.alerts(level=alert_level(await self._core.preference(ALERTS)))

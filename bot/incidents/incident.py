@@ -144,10 +144,17 @@ def facts_of(facts: Mapping[str, object]) -> dict[str, Any]:
             counts = list(value.items())[:MAX_FACTS]
             kept[name] = {truncate(each, 60): n for each, n in counts if isinstance(n, int)}
         elif isinstance(value, list | tuple):
-            kept[name] = [truncate(each) for each in value[:MAX_LIST_ITEMS]]
+            kept[name] = [_item(each) for each in value[:MAX_LIST_ITEMS]]
         else:
             kept[name] = truncate(value)
     return kept
+
+
+def _item(value: object) -> str | dict[str, str]:
+    """Return one of several things as plain JSON: a word, or the words for one of its kind."""
+    if not isinstance(value, Mapping):
+        return truncate(value)
+    return {truncate(each, 60): truncate(told) for each, told in list(value.items())[:MAX_FACTS]}
 
 
 def worse_severity(one: str, other: str) -> str:

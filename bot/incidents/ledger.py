@@ -50,6 +50,18 @@ def thread_key(parent: str, page: int) -> str:
     return f"{parent}/{page}"
 
 
+def receipt_key(receipt: object) -> str:
+    """Return the key under which it is kept which post shows a decision."""
+    return f"shown:{receipt}"
+
+
+def open_posts(state: LedgerState, kind: str) -> list[str]:
+    """Return the posts in which incidents of a kind are open, the newest first."""
+    stories = state["stories"].items()
+    told = [slots[-1][0] for base, slots in stories if base.startswith(f"{kind} ") and slots]
+    return list(dict.fromkeys(reversed(told)))
+
+
 def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()) -> list[str]:
     """Return the keys of the posts that notifications and reminders need."""
     state = load_ledger(ledger)
@@ -60,6 +72,8 @@ def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()
     keys |= {key for waiting in state["down"].values() for key in waiting}
     keys |= {*state["reports"], *([state["mode"]] if state["mode"] else [])}
     keys |= {f"report:{each.facts['report']}" for each in notifications if each.facts.get("report")}
+    decided = (each.facts["receipt"] for each in notifications if each.facts.get("receipt"))
+    keys |= set(map(receipt_key, decided))
     return sorted(keys)
 
 

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.incidents.incident import truncate
-from bot.incidents.ledger import thread_key
+from bot.incidents.ledger import receipt_key, thread_key
 from bot.incidents.post_editor import NO_DELAY, PostEditor, integer
+from bot.policy import NEVER_DUE
 from sync_core.domain.views import Notification, Post
 
 REPAIR_DELAY = timedelta(seconds=3)  # if what a click changed in the message at once was lost
@@ -114,6 +115,7 @@ class ReportPosts:
             return
         asked = self._asked_in(notification)
         if asked is not None:
+            self._note_where(receipt, asked.key)
             body = {
                 **with_receipt(asked.body, receipt),
                 "notices": integer(asked.body.get("notices")) + 1,
@@ -127,14 +129,19 @@ class ReportPosts:
                 "kind": truncate(notification.facts.get("kind", "")),
                 "notices": 1,
             }
-            self._editor.put(
-                f"receipt:{receipt}:{notification.id}", "receipt", body, notification.at
-            )
+            key = f"receipt:{receipt}:{notification.id}"
+            self._editor.put(key, "receipt", body, notification.at)
+            self._note_where(receipt, key)
+
+    def _note_where(self, receipt: object, key: str) -> None:
+        """Note which post shows a decision, for whatever mentions it later."""
+        self._editor.put(receipt_key(receipt), "pointer", {"post": key}, NEVER_DUE)
 
     def _mode_decided(self, receipt: object, at: datetime) -> None:
         """Say who has changed the mode, in the message about it."""
         post = self._editor.posts.get(self._editor.state["mode"] or "")
         if post is not None and not post.body.get("mode_receipt"):
+            self._note_where(receipt, post.key)
             self._editor.revise(
                 post.key, {**post.body, "mode_receipt": receipt}, at, within=NO_DELAY
             )

@@ -130,12 +130,13 @@ def approvers(*, listed: Sequence[str]) -> Message:
     return message("Approvers: ", *parts[1:], f"{left}.")
 
 
-def quiet(*, start: str | None, end: str | None, zone: str) -> Message:
-    """Say when we are silent."""
+def quiet(*, start: str | None, end: str | None, zone: str, yours: str = "") -> Message:
+    """Say when we are silent, by which clock, and by the reader's own if that shows other times."""
     if start is None or end is None:
         return message("No quiet hours are set: alerts come at any time.")
+    other = f" For you that is {clean(yours, 100)}." if yours else ""
     return message(
-        f"Quiet hours are {clean(start, 10)} to {clean(end, 10)} ({clean(zone, 60)}). "
+        f"Quiet hours are {clean(start, 10)} to {clean(end, 10)} ({clean(zone, 60)}).{other} "
         "Critical alerts still come at once; the rest comes in one summary afterwards."
     )
 

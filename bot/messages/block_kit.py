@@ -11,7 +11,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.text import clean, escaped, is_group, is_person, mention, number, spoken, tamed, when
+from bot.text import (
+    DATE_AND_TIME,
+    clean,
+    escaped,
+    is_group,
+    is_person,
+    mention,
+    number,
+    spoken,
+    tamed,
+    when,
+)
 from sync_core.domain.values import Severity
 
 Block = dict[str, Any]
@@ -22,7 +33,6 @@ MAX_TABLE_ROWS = 99  # in a table, besides its header
 MAX_TABLE_CHARS = 9_500  # in all tables of a message, a little below Slack's 10,000
 MAX_CELL_CHARS = 120
 MAX_OPTIONS = 100
-DATE = "{date_short_pretty} {time}"
 SEVERITY_WORDS = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning", Severity.INFO: "Note"}
 SIGNS = {
     "Critical": "rotating_light",
@@ -84,10 +94,10 @@ def code(words: str) -> Part:
     return {"type": "text", "text": words, "style": {"code": True}}
 
 
-def date(at: datetime, style: str = DATE) -> Part:
+def date(at: datetime, style: str = DATE_AND_TIME) -> Part:
     """Return a moment in each reader's own time zone."""
     stamp = int(at.timestamp())
-    return {"type": "date", "timestamp": stamp, "format": style, "fallback": spoken(at)}
+    return {"type": "date", "timestamp": stamp, "format": style, "fallback": spoken(at, style)}
 
 
 def mention_part(name: str) -> Part:

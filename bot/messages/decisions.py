@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.messages.block_kit import Message, Part, code, date, mention_part, message
+from bot.messages.links import NO_LINKS, Links, linked
 from bot.text import clean, counted
 from sync_core.domain.proposals import Answer, Choice, Clicked, ProposalKind
 
@@ -26,20 +27,25 @@ SAID = {
 }
 
 
-def decision_answer(*, clicked: Clicked) -> Message:
-    """Answer a click."""
+def decision_answer(*, clicked: Clicked, links: Links = NO_LINKS) -> Message:
+    """Answer a click; what it mentions leads to its message."""
     match clicked.answer:
         case Answer.TAKEN:
-            return _taken(clicked)
+            return _taken(clicked, links)
         case Answer.ALREADY:
-            return message("Already decided", *_by(clicked), ". Your click changed nothing.")
+            return message("Already decided", *_by(clicked, links), ". Your click changed nothing.")
         case Answer.RUNNING:
-            parts = _by(clicked)
+            parts = _by(clicked, links)
             return message("Already decided", *parts, ". Applying now.")
         case Answer.OUTDATED:
-            newer = f": report {clicked.report} is newer" if clicked.report else ""
+            newer: list[Part] = []
+            if clicked.report:
+                url = links.reports.get(clicked.report)
+                newer = [": ", linked(f"report {clicked.report}", url), " is newer"]
             return message(
-                f"The numbers have changed since{newer}. Nothing was written; ",
+                "The numbers have changed since",
+                *newer,
+                ". Nothing was written; ",
                 code("/tipo drift"),
                 " shows what is open now.",
             )
@@ -57,23 +63,29 @@ def decision_answer(*, clicked: Clicked) -> Message:
             )
 
 
-def _taken(clicked: Clicked) -> Message:
+def _taken(clicked: Clicked, links: Links) -> Message:
     """Say that a click decided, and what comes next."""
-    one = clicked.proposal
+    one, url = clicked.proposal, links.receipts.get(clicked.receipt or 0)
     number = f" Receipt {clicked.receipt}." if clicked.receipt is not None else ""
     if one is not None and one.choice in {Choice.DISMISS, Choice.IGNORE, Choice.IGNORE_MONTH}:
         return message(f"{_chose(one.choice)}. Nothing was written.{number}", sign="Done")
     if one is not None and one.choice in BREAKER_ANSWERS:
-        return message(BREAKER_ANSWERS[one.choice])
+        return _promise(BREAKER_ANSWERS[one.choice], url)
     if one is not None and one.kind in CONFIRMED:
-        return message(f"{CONFIRMED[one.kind]}{number}")
+        return _promise(f"{CONFIRMED[one.kind]}{number}", url)
     if not clicked.taken:
         return message("There was nothing left to decide.")
     what = counted(clicked.taken, "fix", "fixes")
     tail = "it's" if clicked.taken == 1 else "they're"
-    return message(
-        f"Approved {what}, applying now.{number} The message says when {tail} done.",
-    )
+    said = f"Approved {what}, applying now.{number} The message says when {tail} done."
+    return _promise(said, url)
+
+
+def _promise(words: str, url: str | None) -> Message:
+    """Say something; what it calls the message is the one at that address."""
+    before, promised, after = words.partition("The message")
+    parts: list[Part] = [before, linked(promised, url), after]
+    return message(*[each for each in parts if each])  # Slack refuses a text that is empty
 
 
 BREAKER_ANSWERS = {
@@ -96,7 +108,7 @@ def _chose(choice: Choice) -> str:
     )
 
 
-def _by(clicked: Clicked) -> list[Part]:
+def _by(clicked: Clicked, links: Links) -> list[Part]:
     """Return who was faster, when, and what they chose."""
     parts: list[Part] = []
     if clicked.by is not None:
@@ -106,7 +118,8 @@ def _by(clicked: Clicked) -> list[Part]:
     if clicked.proposal is not None and clicked.proposal.choice is not None:
         parts += [f": {SAID[clicked.proposal.choice]}"]
     if clicked.receipt is not None:
-        parts += [f" (receipt {clicked.receipt})"]
+        url = links.receipts.get(clicked.receipt)
+        parts += [" (", linked(f"receipt {clicked.receipt}", url), ")"]
     return parts
 
 

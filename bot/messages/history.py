@@ -19,6 +19,7 @@ from bot.messages.block_kit import (
     share_button,
     title,
 )
+from bot.messages.links import NO_LINKS, Links, linked
 from bot.text import clean, counted, duration, number, signed, store_name
 from sync_core.domain.views import HistoryEntry, PoolView
 
@@ -26,8 +27,17 @@ MAX_LINES = 40  # that are shown; the latest count
 LINES_PER_BLOCK = 10
 
 
-def history(*, pool: PoolView, entries: Sequence[HistoryEntry], share: str = "") -> Message:
-    """Tell who moved what, which order it was, and what Tipo wrote."""
+def history(
+    *,
+    pool: PoolView,
+    entries: Sequence[HistoryEntry],
+    share: str = "",
+    links: Links = NO_LINKS,
+) -> Message:
+    """Tell who moved what, which order it was, and what Tipo wrote.
+
+    A decision leads to the message that shows it.
+    """
     shown = list(entries)[-MAX_LINES:]
     left = len(entries) - len(shown)
     blocks: list[Block] = []
@@ -38,7 +48,7 @@ def history(*, pool: PoolView, entries: Sequence[HistoryEntry], share: str = "")
     pages = [
         shown[start : start + LINES_PER_BLOCK] for start in range(0, len(shown), LINES_PER_BLOCK)
     ]
-    blocks += [bullets(map(line, page)) for page in pages]
+    blocks += [bullets(line(each, links) for each in page) for page in pages]
     all_of_it = sentence("All of it, as a file: ", code("tipo export"))
     buttons = actions(
         "history", button(Action.POOL_STOCK, "Live numbers", f"{pool.id}"), share_button(share)
@@ -59,12 +69,12 @@ def _headline(pool: PoolView, entries: Sequence[HistoryEntry]) -> list[Part]:
     moved = [each for each in entries if each.kind == "movement"]
     if not moved:
         return [*lead, ": no changes yet."]
-    return [*lead, f". Last of {counted(len(moved), 'change')}: ", *_told(moved[-1]), "."]
+    return [*lead, f". Last of {counted(len(moved), 'change')}: ", *_told(moved[-1], NO_LINKS), "."]
 
 
-def line(entry: HistoryEntry) -> list[Part]:
+def line(entry: HistoryEntry, links: Links = NO_LINKS) -> list[Part]:
     """Return one line of the timeline."""
-    parts: list[Part] = [date(entry.at), "  ", *_told(entry)]
+    parts: list[Part] = [date(entry.at), "  ", *_told(entry, links)]
     if entry.kind == "movement" and entry.shared is not None:
         parts += [" \u2192 ", bold(number(entry.shared))]
     if entry.kind == "movement" and entry.state == "not counted":
@@ -72,7 +82,7 @@ def line(entry: HistoryEntry) -> list[Part]:
     return parts
 
 
-def _told(entry: HistoryEntry) -> list[Part]:
+def _told(entry: HistoryEntry, links: Links) -> list[Part]:
     """Return what happened, without its time."""
     store = store_name(entry.store) if entry.store else ""
     match entry.kind:
@@ -82,12 +92,21 @@ def _told(entry: HistoryEntry) -> list[Part]:
             return [f"Tipo wrote {signed(entry.delta)} to {store}{_fate(entry)}"]
         case "decision":
             by = [f" ({signed(entry.delta)})"] if entry.delta else []
-            return [bold("Decision: "), clean(entry.cause, 200), *by]
+            return [bold("Decision: "), *_decision(entry, links), *by]
         case "gap":
             where = store or "every store"
             return [bold("Gap: "), f"{clean(entry.cause, 200)} ({where})"]
         case _:
             return [f"{clean(entry.kind, 40)} {signed(entry.delta)} in {store}"]
+
+
+def _decision(entry: HistoryEntry, links: Links) -> list[Part]:
+    """Return who decided what; its receipt leads to the message that shows it."""
+    receipt = f"receipt {entry.ref}"
+    url = links.receipts.get(entry.ref)
+    if not url or not entry.cause.endswith(f", {receipt}"):
+        return [clean(entry.cause, 200)]
+    return [clean(entry.cause.removesuffix(receipt), 180), " ", linked(receipt, url)]
 
 
 def verb(delta: int, cause: str) -> str:

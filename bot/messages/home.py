@@ -1,7 +1,7 @@
 """The App Home: how each store is doing, what moved, and the buttons that matter."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bot.messages.block_kit import (
@@ -19,10 +19,11 @@ from bot.messages.block_kit import (
     opening,
     sentence,
 )
+from bot.messages.links import NO_LINKS, Links, mrkdwn_link
 from bot.messages.modes import STEPS
 from bot.messages.reports import NAMES
 from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row, writers
-from bot.text import between, clean, counted, number, store_name, when
+from bot.text import between, clean, counted, number, store_name, when, zone_name
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
 from sync_core.domain.views import HourlyMovement, Overview
@@ -33,7 +34,7 @@ MAX_REPORTS = 5
 FRESH_SECONDS = 120  # seconds since the last sign of life
 
 
-def home(
+def home(  # noqa: PLR0913 - all that a page shows, each by its name
     *,
     overview: Overview,
     hours: Sequence[HourlyMovement],
@@ -41,10 +42,16 @@ def home(
     now: datetime,
     is_approver: bool,
     chart: bool = True,
+    links: Links = NO_LINKS,
 ) -> dict[str, Any]:
-    """Return the App Home; `is_approver`: they may decide; `chart`: Slack draws charts."""
+    """Return the App Home.
+
+    `now` is the time by the reader's own clock: so is the axis of the chart, where Slack draws no
+    dates. `is_approver`: they may decide; `chart`: Slack draws charts.
+    """
+    zone = now.tzinfo or UTC
     serving = is_serving(overview, now)
-    sign, parts = headline(overview, serving=serving, compared=bool(reports))
+    sign, parts = headline(overview, serving=serving, compared=bool(reports), links=links)
     left = len(overview.stores) - MAX_STORES
     blocks: list[Block] = [
         sentence(*opening(sign), *parts),
@@ -56,10 +63,10 @@ def home(
         *_books(overview),
         context_block(writers(overview)),
         header("Units moved, last 24 hours"),
-        *(_chart(hours) if chart else _numbers(hours)),
+        *(_chart(hours, zone) if chart else _numbers(hours, zone)),
         divider(),
         header("Comparisons"),
-        *(_reports(reports)),
+        *(_reports(reports, links)),
     ]
     return {"type": "home", "callback_id": "home", "blocks": fit_blocks(blocks, 100)}
 
@@ -110,18 +117,31 @@ def _modes(overview: Overview) -> Iterator[Block]:
             yield button(f"{Action.HOME_MODE}.{mode}", label, "", says=says)
 
 
-def _pairs(hours: Sequence[HourlyMovement]) -> list[tuple[str, dict[str, int]]]:
-    """Return two hours as one point, the newest last."""
+def _pairs(hours: Sequence[HourlyMovement], zone: tzinfo) -> list[tuple[str, dict[str, int]]]:
+    """Return two hours as one point, the newest last, by the clock of a zone."""
     latest = list(hours)[-2 * MAX_POINTS :]
     pairs = [latest[start : start + 2] for start in range(0, len(latest), 2)]
-    summed: list[tuple[str, dict[str, int]]] = []
+    summed: list[tuple[datetime, dict[str, int]]] = []
     for pair in pairs:
         units: dict[str, int] = {}
         for each in pair:
             for store, n in each.units.items():
                 units[store] = units.get(store, 0) + n
-        summed.append((f"{pair[0].at:%H:%M}", units))
-    return summed
+        summed.append((pair[0].at, units))
+    labels = hour_labels([at for at, _ in summed], zone)
+    return [(label, units) for label, (_, units) in zip(labels, summed, strict=True)]
+
+
+def hour_labels(times: Sequence[datetime], zone: tzinfo) -> list[str]:
+    """Return what clocks in a zone show, each once: Slack takes no label twice.
+
+    Where clocks are put back, one time comes twice; the second is told by its offset, too.
+    """
+    labels: list[str] = []
+    for at in times:
+        label = f"{at.astimezone(zone):%H:%M}"
+        labels.append(label if label not in labels else f"{at.astimezone(zone):%H:%M %z}")
+    return labels
 
 
 def _busiest(points: Sequence[tuple[str, dict[str, int]]]) -> list[str]:
@@ -133,9 +153,9 @@ def _busiest(points: Sequence[tuple[str, dict[str, int]]]) -> list[str]:
     return sorted(sorted(total, key=lambda each: -total[each])[:MAX_SERIES])
 
 
-def _chart(hours: Sequence[HourlyMovement]) -> list[Block]:
+def _chart(hours: Sequence[HourlyMovement], zone: tzinfo) -> list[Block]:
     """Return the chart, or a sentence if nothing moved."""
-    points = _pairs(hours)
+    points = _pairs(hours, zone)
     stores = _busiest(points)
     if not any(sum(units.values()) for _, units in points):
         return [sentence("No changes in the last 24 hours.")]
@@ -147,7 +167,7 @@ def _chart(hours: Sequence[HourlyMovement]) -> list[Block]:
         }
         for store, name in zip(stores, _names(stores), strict=True)
     ]
-    axes = {"categories": labels, "x_label": "Time (UTC)", "y_label": "Units"}
+    axes = {"categories": labels, "x_label": f"Time ({zone_name(zone)})", "y_label": "Units"}
     return [
         {
             "type": "data_visualization",
@@ -166,26 +186,28 @@ def _names(stores: Sequence[str]) -> list[str]:
     return names
 
 
-def _numbers(hours: Sequence[HourlyMovement]) -> list[Block]:
+def _numbers(hours: Sequence[HourlyMovement], zone: tzinfo) -> list[Block]:
     """Return the same as a list, for Slacks that draw no charts."""
-    points = _pairs(hours)
+    points = _pairs(hours, zone)
     stores = _busiest(points)
     if not any(sum(units.values()) for _, units in points):
         return [sentence("No changes in the last 24 hours.")]
     columns = [
-        TableColumn("From (UTC)"),
+        TableColumn(f"From ({zone_name(zone)})"),
         *(TableColumn(name, right=True) for name in _names(stores)),
     ]
     return fact_lines(columns, ([at, *(units.get(s, 0) for s in stores)] for at, units in points))
 
 
-def _reports(reports: Sequence[Report]) -> list[Block]:
-    """Return the last compares, a line each."""
+def _reports(reports: Sequence[Report], links: Links) -> list[Block]:
+    """Return the last compares, a line each, which leads to its message."""
     if not reports:
         return [context_block(last_compare(None))]
     lines: list[str] = []
     for each in list(reports)[:MAX_REPORTS]:
-        name = f"{NAMES[each.kind]}, {when(each.wanted_at)}"
+        name = (
+            f"{mrkdwn_link(NAMES[each.kind], links.reports.get(each.id))}, {when(each.wanted_at)}"
+        )
         took = f" in {between(each.wanted_at, each.finished_at)}" if each.finished_at else ""
         lines.append(f"{name}: {STEPS[each.state]}{took}, {number(each.open)} open")
     return [context_block(line) for line in lines]

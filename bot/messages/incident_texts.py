@@ -10,6 +10,8 @@ from bot.messages.circuit_breaker import breaker_headline
 from bot.messages.contest import contest_headline
 from bot.messages.findings import kind_words
 from bot.messages.lease import baseline_headline, lease_headline, older_headline, weak_headline
+from bot.messages.oversell import oversold_headline
+from bot.messages.state import paused_by
 from bot.messages.stock import REASONS
 from bot.text import clean, counted, number, store_name
 
@@ -140,17 +142,7 @@ def _books(facts: Facts, _: int) -> list[Part]:
 
 
 def _oversold(facts: Facts, _: int) -> list[Part]:
-    units = facts.get("units")
-    by = f" by {number(units)}" if isinstance(units, int) else ""
-    acts = facts.get("acts")
-    told = [clean(each, 80) for each in acts] if isinstance(acts, list) else []
-    if isinstance(acts, str) and acts:
-        told = [clean(acts, 300)]
-    return [
-        title(facts.get("title") or "A product"),
-        f" is oversold{by}",
-        f": {' and '.join(told[:4])} took what was left." if told else ".",
-    ]
+    return oversold_headline(facts)
 
 
 def _presold(facts: Facts, _: int) -> list[Part]:
@@ -196,8 +188,8 @@ def _quarantined(facts: Facts, _: int) -> list[Part]:
 
 
 def _paused(facts: Facts, _: int) -> list[Part]:
-    by = clean(facts.get("by") or facts.get("why") or "somebody", 80)
-    return [f"Writing is paused ({by}). Sales are still counted."]
+    by = paused_by(f"{facts.get('by') or facts.get('why') or 'somebody'}")
+    return ["Writing is paused (", *by, "). Sales are still counted."]
 
 
 def _mode(facts: Facts, _: int) -> list[Part]:

@@ -8,8 +8,9 @@ worse          that it goes on below
 over           "resolved after 12 min, 3 products", and no button
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from bot.messages.block_kit import (
@@ -40,6 +41,8 @@ from bot.messages.incident_texts import (
     unknown_headline,
 )
 from bot.messages.lease import lease_buttons, older_buttons
+from bot.messages.links import linked
+from bot.messages.oversell import open_orders
 from bot.messages.ownership import called_parts, people_buttons, people_parts, reminded_parts
 from bot.messages.stock import REASONS
 from bot.text import between, clean, counted, when
@@ -77,10 +80,14 @@ def size(body: Body) -> int:
     return n if isinstance(n, int) and n else seen if isinstance(seen, int) else 1
 
 
-def incident(*, body: Body, now: datetime, token: str = "") -> Message:
-    """Say what an incident has come to; `token` is that of the question that it asks."""
+def incident(*, body: Body, now: datetime, token: str = "", moved: str = "") -> Message:
+    """Say what an incident has come to.
+
+    `token` is that of the question that it asks, `moved` the address of where it goes on.
+    """
     if body.get("moved"):
-        return message(*headline_of(body), " It got worse: see the newer message.", sign="Note")
+        worse: list[Part] = [" It got worse: see the ", linked("newer message", moved), "."]
+        return message(*headline_of(body), *worse, sign="Note")
     over = moment(body.get("over"))
     if over is not None:
         return _resolved(body, over)
@@ -121,6 +128,8 @@ def _since(body: Body, now: datetime) -> list[Block]:
 
 def _details(body: Body) -> list[Block]:
     """Return the things that an incident is about, if there are several."""
+    if body.get("kind") == "oversold":
+        return open_orders(_facts(body))
     rows = body.get("rows")
     n = size(body)
     if n < 2 or not isinstance(rows, list) or body.get("kind") not in KINDS_WITH_TABLE:  # noqa: PLR2004
@@ -186,10 +195,14 @@ ENDS = {
 }
 
 
-def lines_of(lines: Iterable[Body]) -> list[list[Part]]:
-    """Return several stories, a line each, the worst first."""
-    ordered = sorted(lines, key=lambda each: (bool(each.get("over")), -_rank(each)))
-    return [_line(each) for each in ordered]
+def lines_of(lines: Mapping[str, Body], links: Mapping[str, str]) -> list[list[Part]]:
+    """Return several incidents, a line each, the worst first; each leads to its own message."""
+    ordered = sorted(lines.items(), key=lambda each: (bool(each[1].get("over")), -_rank(each[1])))
+    return [[*_line(each), *_open_alert(links.get(key))] for key, each in ordered]
+
+
+def _open_alert(url: str | None) -> list[Part]:
+    return [" ", linked("Open alert", url)] if url else []
 
 
 def _rank(body: Body) -> int:
@@ -215,12 +228,13 @@ def _known(body: Body) -> bool:
     return body.get("severity") in set(Severity)
 
 
-def summary(*, body: Body, head: str, sign: str = "Note") -> Message:
-    """Say several incidents in one message."""
+def summary(
+    *, body: Body, head: str, sign: str = "Note", links: Mapping[str, str] = MappingProxyType({})
+) -> Message:
+    """Say several incidents in one message; `links` are those to messages of their own."""
     known = body.get("lines")
-    lines = list(known.values()) if isinstance(known, Mapping) else []
     left = body.get("left")
-    told = lines_of(lines)
+    told = lines_of(known if isinstance(known, Mapping) else {}, links)
     shown = told[:30]
     hidden = len(told) - len(shown) + (left if isinstance(left, int) else 0)
     return message(

@@ -8,6 +8,7 @@ from typing import Any
 from bot.messages import activity, incidents
 from bot.messages.block_kit import Message, bullets, fit_blocks, message, versioned
 from bot.messages.circuit_breaker import products
+from bot.messages.links import NO_LINKS, Links
 from bot.messages.modes import preflight
 from bot.messages.proposals import has_changed_nothing, receipt, receipt_headline
 from bot.messages.reports import MAX_ROWS, answer, connected, details, report
@@ -39,6 +40,7 @@ class Lookup:
     question: Proposal | None = None
     pool: PoolView | None = None
     stopped: tuple[int, Sequence[StoppedProduct]] = (0, ())  # how many products, and some
+    links: Links = NO_LINKS  # to the posts that it mentions
 
 
 NOTHING_FOUND = Lookup()
@@ -66,6 +68,25 @@ def needs(post: Post) -> Needs:
             return Needs(pool=_pool_of(post))
 
 
+def mentions(post: Post, report: Report | None) -> tuple[str, ...]:
+    """Return the keys of the posts that a post mentions, so that it may lead to their messages."""
+    body: dict[str, Any] = post.body
+    match post.kind:
+        case "incident" if body.get("moved"):
+            return (f"{body['moved']}",)
+        case "reminder":
+            return tuple(body.get("lines") or ())
+        case "answer" if report is not None:
+            return (_counts(report),)
+        case _:
+            return ()
+
+
+def _counts(report: Report) -> str:
+    """Return the key of the report that counts: a newer one, if there is one."""
+    return f"report:{report.newer or report.id}"
+
+
 def _pool_of(post: Post) -> int | None:
     """Return the product that an incident is about, if it is one product."""
     kind, _, number = f"{post.body.get('subject') or ''}".partition(":")
@@ -90,7 +111,7 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message | None:
             return PLAIN[each](body)
         case _:
             head, sign = _head(post.kind, body)
-            return incidents.summary(body=body, head=head, sign=sign)
+            return incidents.summary(body=body, head=head, sign=sign, links=lookup.links.posts)
 
 
 PLAIN: dict[str, Callable[[dict[str, Any]], Message]] = {
@@ -149,14 +170,17 @@ def _details(_body: dict[str, Any], lookup: Lookup) -> Message | None:
 
 def _answer(_body: dict[str, Any], lookup: Lookup) -> Message:
     """Return the answer to whoever asked for a report."""
-    return message(GONE) if lookup.report is None else answer(report=lookup.report)
+    if lookup.report is None:
+        return message(GONE)
+    return answer(report=lookup.report, url=lookup.links.posts.get(_counts(lookup.report), ""))
 
 
 def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
     """Return an incident; what people decided about it is its last line."""
     running = any(each.running for each in lookup.receipts)
     token = lookup.question.token if lookup.question and not running else ""
-    said = incidents.incident(body=body, now=now, token=token)
+    moved = lookup.links.posts.get(f"{body.get('moved')}", "")
+    said = incidents.incident(body=body, now=now, token=token, moved=moved)
     if lookup.pool is not None:
         lines = [each for each in said.blocks if each["type"] == "rich_text"]
         rest = said.blocks[len(lines) :]

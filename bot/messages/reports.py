@@ -122,7 +122,7 @@ def _failed(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Re
     )
 
 
-def answer(*, report: Report) -> Message:
+def answer(*, report: Report, url: str = "") -> Message:
     """Tell whoever asked for a check what came of it; the report itself is in the channel."""
     if report.state is ReportState.FAILED:
         return _failed(report, (), ())
@@ -132,12 +132,15 @@ def answer(*, report: Report) -> Message:
         fresh = "" if new == report.open else f", {number(new)} of them new"
         fresh = ", all of them new" if new == report.open > 1 else fresh
         return message(
-            f"{_mismatches(report.open)}{fresh}. The report is in the channel: decide there.",
+            f"{_mismatches(report.open)}{fresh}. The ",
+            link("report", url),
+            " is in the channel: decide there.",
             sign="Question",
             blocks=blocks,
         )
     if report.newer is not None:
-        return message("A newer check has finished: its report is in the channel.", blocks=blocks)
+        newer: list[Part] = ["A newer check has finished: its ", link("report", url)]
+        return message(*newer, " is in the channel.", blocks=blocks)
     if _unsure(report):
         return message("No mismatch, as far as the stores could be compared.", blocks=blocks)
     if report.kind is ReportKind.PREFLIGHT and count(report.summary, "differing"):
@@ -165,7 +168,8 @@ def _unsure(report: Report) -> list[Block]:
 def _superseded(report: Report, receipts: Sequence[Receipt], latest: str) -> Message:
     """Say that another report counts now; nothing can be clicked here any more."""
     return message(
-        f"{_name(report)}: outdated, see the ",
+        *_name(report),
+        ": outdated, see the ",
         link("latest report", latest),
         ".",
         blocks=_done(receipts),
@@ -177,11 +181,13 @@ def _agree(report: Report) -> Message:
     if _unsure(report):
         blocks = [*_unsure(report), *_small(report)]
         return message(
-            f"{_name(report)}: no mismatch found, but not everything could be read.", blocks=blocks
+            *_name(report),
+            ": no mismatch found, but not everything could be read.",
+            blocks=blocks,
         )
     levels = count(report.summary, "compared", "levels")
     of = f" {counted(levels, 'stock level')} compared." if levels else ""
-    return message(f"{_name(report)}: in sync.{of}", sign="Done", blocks=_small(report))
+    return message(*_name(report), f": in sync.{of}", sign="Done", blocks=_small(report))
 
 
 def _decided(report: Report, receipts: Sequence[Receipt]) -> Message:
@@ -190,25 +196,26 @@ def _decided(report: Report, receipts: Sequence[Receipt]) -> Message:
     what = counted(report.decided, "mismatch", "mismatches") if report.decided else "everything"
     tail = "decided, applying\u2026" if running else "decided, none open."
     return message(
-        f"{_name(report)}: {what} {tail}",
+        *_name(report),
+        f": {what} {tail}",
         sign="" if running else "Done",
         blocks=[*_done(receipts), *_small(report)],
     )
 
 
-def _name(report: Report) -> str:
-    """Return what a report is called."""
+def _name(report: Report) -> list[Part]:
+    """Return what a report is called: by its day, as the reader's clock has it."""
     if report.kind is ReportKind.DRIFT:
-        return NAMES[report.kind]
+        return [NAMES[report.kind]]
     at = report.finished_at or report.wanted_at
-    return f"{NAMES[report.kind]} of {at.day} {at:%B}"
+    return [f"{NAMES[report.kind]} of ", date(at, "{date}")]
 
 
 def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Receipt]) -> Message:
     """Say what waits for a decision, with a table and the buttons."""
     safe = f" {number(report.safe)} have a safe fix." if report.safe > 1 else ""
     safe = " 1 has a safe fix." if report.safe == 1 else safe
-    parts: list[Part] = [f"{_name(report)}: {_mismatches(report.open)}.{safe}"]
+    parts: list[Part] = [*_name(report), f": {_mismatches(report.open)}.{safe}"]
     blocks = [
         *_offers(report, proposals),
         *_done(receipts),

@@ -14,6 +14,7 @@ from bot.messages.block_kit import (
     button,
     code,
     context_block,
+    date,
     date_or,
     message,
     open_line,
@@ -21,9 +22,11 @@ from bot.messages.block_kit import (
     share_button,
     table,
 )
+from bot.messages.links import NO_LINKS, Links, mrkdwn_link, see_alerts
 from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
 from sync_core.domain.admin_pages import store_page
 from sync_core.domain.leases import LeaseState
+from sync_core.domain.pauses import read_pause
 from sync_core.domain.proposals import Report
 from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
 from sync_core.domain.values import Mode, Role
@@ -59,9 +62,11 @@ def status(
     last_report: Report | None,
     now: datetime,
     share: str = "",
+    links: Links = NO_LINKS,
 ) -> Message:
-    """Say how things stand, at a glance."""
-    sign, parts = headline(overview, serving=serving, compared=last_report is not None)
+    """Say how things stand, at a glance; alerts and the last report lead to their messages."""
+    compared = last_report is not None
+    sign, parts = headline(overview, serving=serving, compared=compared, links=links)
     blocks, shown = table(COLUMNS, map(row, overview.stores))
     left = len(overview.stores) - shown
     return message(
@@ -70,7 +75,7 @@ def status(
         blocks=[
             *blocks,
             *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
-            context_block(counts(overview), last_compare(last_report), f"As of {when(now)}"),
+            context_block(counts(overview), last_compare(last_report, links), f"As of {when(now)}"),
             context_block(writers(overview)),
             *open_line(
                 {store_name(each.alias): store_page(each.domain) for each in overview.stores}
@@ -84,15 +89,27 @@ def status(
     )
 
 
-def headline(overview: Overview, *, serving: bool, compared: bool) -> tuple[str, list[Part]]:
+def headline(
+    overview: Overview, *, serving: bool, compared: bool, links: Links = NO_LINKS
+) -> tuple[str, list[Part]]:
     """Return how bad it is, and the news in a sentence or two."""
     now = sync_status(overview, serving=serving, compared=compared)
     sign, parts = SAYS[now.state](overview, now)
+    kinds = ALERTS.get(now.state, ())
+    parts = [*parts, *see_alerts([each for kind in kinds for each in links.alerts.get(kind, ())])]
     if now.off and now.state is not SyncState.OFF:
         parts = [*parts, " ", *_off(now)]
     return sign, parts
 
 
+ALERTS = {  # in which alerts a state is told as well
+    SyncState.NOT_OURS: ("lease", "older_database"),
+    SyncState.CANT_UPDATE: ("store_blocked",),
+    SyncState.SAFETY_STOP: ("circuit_breaker",),
+    SyncState.OVERSOLD: ("oversold",),
+    SyncState.PAUSED: ("paused",),
+}
+ALERT_KINDS = tuple(kind for kinds in ALERTS.values() for kind in kinds)
 Said = tuple[str, list[Part]]
 
 
@@ -139,9 +156,14 @@ def _oversold(overview: Overview, _: SyncStatus) -> Said:
 
 
 def _paused(overview: Overview, _: SyncStatus) -> Said:
-    by = clean(overview.paused, 80)
     resume: list[Part] = ["Changes are counted, and written after ", code("/tipo resume"), "."]
-    return "Paused", [f"Writing is paused ({by}). ", *resume]
+    return "Paused", ["Writing is paused (", *paused_by(overview.paused or ""), "). ", *resume]
+
+
+def paused_by(kept: str) -> list[Part]:
+    """Return who has paused, and when, by the reader's clock."""
+    by, at = read_pause(kept)
+    return [clean(by, 80), *([", ", date(at)] if at else [])]
 
 
 def _all_off(overview: Overview, now: SyncStatus) -> Said:
@@ -300,12 +322,13 @@ def books(*, pools: int, wrong: int, at: datetime) -> str:
     return f"Books: {number(wrong)} of {many} {'doesn' if wrong == 1 else 'don'}'t add up, {time}"
 
 
-def last_compare(report: Report | None) -> str:
-    """Return when the stores were last compared, and what came of it."""
+def last_compare(report: Report | None, links: Links = NO_LINKS) -> str:
+    """Return when the stores were last compared, and what came of it; it leads to the report."""
     if report is None:
         return "The stores have not been compared yet."
     few = counted(report.open, "mismatch", "mismatches")
-    return f"Last compared {date_or(report.finished_at)}: {few} open."
+    words = mrkdwn_link("Last compared", links.reports.get(report.id))
+    return f"{words} {date_or(report.finished_at)}: {few} open."
 
 
 def mode_now(*, overview: Overview, share: str = "") -> Message:

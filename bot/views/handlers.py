@@ -15,7 +15,6 @@ from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
 from bot.messages import answers, bulk, location_groups, review
 from bot.messages.block_kit import Message
-from bot.messages.decisions import decision_answer
 from bot.payloads import Click, Submission
 from bot.slack_errors import SlackError
 from bot.views.form_state import MAX_METADATA_CHARS, FormState, PoolDecision, dump_form, load_form
@@ -322,7 +321,7 @@ class ViewHandlers:
         click = self._opened.pop(submission.view.id, None)
         if click is not None:
             await self._feedback.update_message(click, outcome)
-        await self._tell(submission, decision_answer(clicked=outcome))
+        await self._tell(submission, await self._feedback.answer_to(outcome))
         if click is not None and outcome.answer is Answer.TAKEN:
             await self._feedback.follow_up(click, outcome)
 

@@ -308,11 +308,16 @@ def _said(post: Post, found: posts.Lookup = posts.NOTHING_FOUND) -> Message:
     return posts.render(post, found, NOW) or Message("")
 
 
+def _sale(store: Alias, name: str, number: int) -> dict[str, str]:
+    page = order_page(f"urbanwear-{store}.myshopify.com", number)
+    return {"store": store, "name": name, "page": page}
+
+
 def _oversold() -> Message:
     facts = {
         "title": JACKET,
         "units": 1,
-        "acts": [f"order #1009 in {store_name(EU)}", f"order #2041 in {store_name(US)}"],
+        "orders": [_sale(EU, "#1009", 6009), _sale(US, "#2041", 7041)],
     }
     told = _notice(1, "oversold", "pool:7", severity="critical", facts=facts)
     return _told(told, found=posts.Lookup(pool=POOL))

@@ -46,7 +46,7 @@ def _person(api: ApiContext, person: SlackUser) -> JsonObject:
         "is_ultra_restricted": False,
         "is_stranger": person.team_id != api.state.team_id,
         "is_admin": False,
-        "tz": "Europe/Berlin",
+        **({"tz": person.tz} if person.tz else {}),
         "profile": {"real_name": name, "display_name": person.name, "team": person.team_id},
     }
 

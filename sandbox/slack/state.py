@@ -43,6 +43,7 @@ class SlackUser:
     is_bot: bool = False
     is_guest: bool = False
     deleted: bool = False
+    tz: str = "Europe/Berlin"  # empty: Slack does not say
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Self
 
 import aiohttp
@@ -93,6 +94,10 @@ class SandboxWorkspace(UserActions):
         )
         self.state.people[made.id] = made
         return made
+
+    def set_zone(self, person: SlackUser, tz: str) -> None:
+        """Let somebody be where clocks show another time; empty: Slack does not say."""
+        self.state.people[person.id] = replace(self.state.people[person.id], tz=tz)
 
     def add_channel(
         self,

@@ -122,7 +122,7 @@ def _moved(
     since: datetime,
     domains: Mapping[str, str],
 ) -> HistoryEntry:
-    """Return a movement as a line, and use up the acts that explain it."""
+    """Return a movement as a line, and use up the order events that explain it."""
     theirs = order_events[row.store]
     cause, used = explain_movement(row.id, row.delta, row.seen_at or row.at, theirs)
     if not used and row.at < since:

@@ -10,8 +10,8 @@ from sqlalchemy import Row, and_, select
 
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, POOL, VARIANT
+from sync_core.domain.admin_pages import order_page
 from sync_core.domain.causes import ORDER_WINDOW, explain, explain_movement
-from sync_core.domain.texts import store_name
 from sync_core.domain.values import NEVER, Alias, Event, LevelId, PoolId, Severity
 from sync_core.domain.views import MovementView
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
@@ -142,15 +142,18 @@ class SqlOrderEvents(SqlRepository):
         standing = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
         for row in self.run(select(FINDING).where(standing).limit(MAX_OVERSOLD_FINDINGS)).all():
             pool = PoolId(int(row.subject.removeprefix("pool:")))
-            order_events = self._orders_that_oversold(pool, int(row.facts["units"]))
-            if order_events and row.facts.get("acts") != order_events:
-                facts = {**row.facts, "acts": order_events}
+            orders = self._orders_that_oversold(pool, int(row.facts["units"]))
+            if orders and row.facts.get("orders") != orders:
+                facts = {**row.facts, "orders": orders}
                 severity = Severity(row.severity)
                 told = Event(kind="oversold", subject=row.subject, severity=severity, facts=facts)
                 self.tx.notifications.notify([told], now=now)
 
-    def _orders_that_oversold(self, pool: PoolId, units: int) -> str:
-        """Return who took the units that nobody has, and the last that somebody had."""
+    def _orders_that_oversold(self, pool: PoolId, units: int) -> list[dict[str, str]]:
+        """Return the orders that took the units that nobody has, and the last that somebody had.
+
+        Each by its store, its name and its page in that store's admin.
+        """
         query = (
             select(MOVEMENT, LEVEL.c.store, POOL.c.title)
             .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
@@ -166,21 +169,36 @@ class SqlOrderEvents(SqlRepository):
             taken -= row.counted
             if taken > units:
                 break
+        domains = self.tx.stores.domains()
         order_events = self.around(rows)
-        moves = [movement_view(row, order_events[row.level_id]) for row in reversed(rows)]
-        known = [
-            f"{each.cause} in {store_name(each.store)}"
-            for each in moves
-            if each.cause.startswith("order")
-        ]
-        return " and ".join(dict.fromkeys(known))
+        known: dict[tuple[str, int], dict[str, str]] = {}
+        for row in reversed(rows):
+            _, used = explained_by(row, order_events[row.level_id])
+            for each in used:
+                if each.kind is OrderEventKind.SALE:
+                    known[each.store, each.order_id] = _named(each, domains[each.store])
+        return list(known.values())
 
 
-def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView:
-    """Return a movement as a line, and use up the acts that explain it."""
+def _named(sale: OrderEvent, domain: str) -> dict[str, str]:
+    """Return an order as people find it: its store, its name, its page in the store's admin."""
+    name = sale.name or f"{sale.order_id}"
+    return {"store": sale.store, "name": name, "page": order_page(domain, sale.order_id)}
+
+
+def explained_by(
+    row: Row[Any], order_events: list[OrderEvent]
+) -> tuple[str, tuple[OrderEvent, ...]]:
+    """Return the cause of a movement and the order events behind it, and use those up."""
     cause, used = explain_movement(row.id, row.delta, row.seen_at or row.at, order_events)
     for each in used:
         order_events.remove(each)
+    return cause, used
+
+
+def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView:
+    """Return a movement as a line, and use up the order events that explain it."""
+    cause, _ = explained_by(row, order_events)
     return MovementView(
         id=row.id,
         at=row.at,

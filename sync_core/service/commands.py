@@ -14,6 +14,7 @@ from sync_core.domain.leases import (
 )
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.nights import begins, due_night
+from sync_core.domain.pauses import pause_text
 from sync_core.domain.proposals import (
     Asker,
     Person,
@@ -169,7 +170,7 @@ class ServiceCommands(ServiceQueries):
     # -- writing
     async def pause(self, *, by: str) -> None:
         """Stop writing; go on counting."""
-        paused_by = f"{by}, {self._clock.now():%Y-%m-%d %H:%M} UTC"
+        paused_by = pause_text(by, self._clock.now())
         await self._transaction(lambda tx: self._set_paused(tx, paused_by))
 
     async def resume(self) -> None:
@@ -276,7 +277,7 @@ class ServiceCommands(ServiceQueries):
         """
         now = self._clock.now()
         return await self._database.transaction(
-            lambda tx: tx.breaker.investigate_breaker(subject, by.name, now=now)
+            lambda tx: tx.breaker.investigate(subject, by.name, now=now)
         )
 
     # -- deliveries

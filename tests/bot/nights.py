@@ -2,9 +2,12 @@
 
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
+from bot.permalinks import Permalinks
+from bot.post_renderer import PostRenderer
 from bot.post_sender import PostSender
 from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
@@ -40,8 +43,13 @@ class Night:
 
     def new_box(self):
         policy = AlertPolicy(channel=self.staff.stock.id, stores=("eu", "us"))
-        sender = PostSender(self.service, self.workspace, self.clock)
+        sender = self.new_sender()
         return SlackOutbox(self.service, sender, self.clock, policy, RandomIds().new())
+
+    def new_sender(self):
+        links = Permalinks(self.service, self.workspace, self.clock)
+        renderer = PostRenderer(self.service, self.clock, ZoneInfo("UTC"), links)
+        return PostSender(self.service, self.workspace, self.clock, renderer)
 
     async def transaction(self, work):
         return await self.database.transaction(work)

@@ -8,11 +8,14 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
+from bot.permalinks import Permalinks
+from bot.post_renderer import PostRenderer
 from bot.post_sender import PostSender
 from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
@@ -75,7 +78,10 @@ def news(request, staff):
 def outbox(staff, core, **given):
     client = open_client(staff.slack.app.bot_token, staff.slack.api_url)
     policy = AlertPolicy(channel=staff.stock.id, stores=("eu", "us"), **given)
-    sender = PostSender(core, SlackApi(client), staff.clock)
+    slack = SlackApi(client)
+    links = Permalinks(core, slack, staff.clock)
+    renderer = PostRenderer(core, staff.clock, ZoneInfo("UTC"), links)
+    sender = PostSender(core, slack, staff.clock, renderer)
     return SlackOutbox(core, sender, staff.clock, policy, RandomIds().new())
 
 

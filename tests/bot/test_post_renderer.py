@@ -8,7 +8,6 @@ import pytest
 
 from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
-from bot.post_sender import PostSender
 from sandbox.slack import SlackFault
 from tests.bot.nights import REPORT, face_of, person_of, shown
 
@@ -113,7 +112,7 @@ async def test_what_the_outbox_drew_meanwhile_is_not_hidden(night):
         updater._slack.update = late
         night.box = SlackOutbox(
             night.service,
-            PostSender(night.service, night.workspace, night.clock),
+            night.new_sender(),
             night.clock,
             AlertPolicy(channel=night.staff.stock.id, stores=("eu", "us")),
             night.box._owner,

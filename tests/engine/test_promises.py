@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox.faults import ShopFault
+from sync_core.domain.admin_pages import order_page
 from sync_core.domain.values import Mode
 from sync_core.workers.context import EngineConfig
 from tests.simulation.harness import assert_at_rest, assert_conserved
@@ -396,11 +397,16 @@ def test_an_oversold_product_names_the_orders(build_harness):
     [finding] = harness.rows(
         "SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL"
     )
-    orders = {alias: list(shop.orders.values())[-1].name for alias, shop in harness.shops.items()}
-    acts = json.loads(finding["facts"])["acts"]
-    assert {f"order {orders['eu']} in EU", f"order {orders['us']} in US"} == set(
-        acts.split(" and ")
-    )
+    told = json.loads(finding["facts"])["orders"]
+    assert sorted(told, key=lambda each: each["store"]) == [
+        as_told(alias, shop) for alias, shop in sorted(harness.shops.items())
+    ]
+
+
+def as_told(alias, shop):
+    """Return a shop's last order as people are told of it."""
+    order = list(shop.orders.values())[-1]
+    return {"store": alias, "name": order.name, "page": order_page(shop.domain, order.id)}
 
 
 def test_an_oversell_that_only_a_second_look_shows_names_its_order(build_harness):
@@ -416,8 +422,7 @@ def test_an_oversell_that_only_a_second_look_shows_names_its_order(build_harness
     [finding] = harness.rows(
         "SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL"
     )
-    [order] = harness.shops["us"].orders.values()
-    assert json.loads(finding["facts"])["acts"] == f"order {order.name} in US"
+    assert json.loads(finding["facts"])["orders"] == [as_told("us", harness.shops["us"])]
     assert (harness.shows("eu", "SKU-0"), harness.shows("us", "SKU-0")) == (-10, -10)
 
 

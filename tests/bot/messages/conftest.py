@@ -86,6 +86,7 @@ words = st.one_of(
 ANN = Person(team="T1", id="U0ANN", name="ann")
 
 
+ADMIN_PAGE = "https://admin.shopify.com/store/{store}/orders/8"
 LEASES = [
     lambda store, _text: LeaseView(store=store, state=LeaseState.OURS, since=NOW),
     lambda store, text: LeaseView(
@@ -250,6 +251,13 @@ def receipt(n, text, **given):
 OWNER = {"id": "U0ANN", "name": "ann", "since": NOW.isoformat()}
 
 
+def orders_of(n, text):
+    """Return the orders of an oversell, as they are told now and as they were told before."""
+    page = ADMIN_PAGE.format(store=alias(0)) if n % 2 else ""
+    orders = [{"store": text, "name": text, "page": page}] * n
+    return {"acts": [text] * 3} if n == 1 else {"orders": orders}
+
+
 def story(n, text, **given):
     rows = [[f"level:{i}", text, text] for i in range(min(n, 12))]
     facts = {
@@ -257,7 +265,7 @@ def story(n, text, **given):
         "severity": "warning",
         "subject": "level:1",
         "store": text,
-        "facts": {"title": text, "store": text, "why": text, "acts": [text] * 3, "units": 2},
+        "facts": {"title": text, "store": text, "why": text, "units": 2, **orders_of(n, text)},
         "opened": (NOW - timedelta(hours=5)).isoformat(),
         "changed": NOW.isoformat(),
         "over": None,

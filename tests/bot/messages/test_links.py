@@ -8,7 +8,8 @@ from bot.messages import history, posts, state, stock, unmatched
 from sync_core.domain.admin_pages import order_page, product_page, store_page
 from sync_core.domain.values import Alias, ItemId
 from sync_core.domain.views import Unmatched
-from tests.bot.messages.conftest import NOW, entry, overview, pool, post, story
+from tests.bot.messages.conftest import NOW, entry, notice, overview, pool, post, story
+from tests.bot.messages.test_notifications import Kept
 
 DOMAIN = "urbanwear-us.myshopify.com"
 STORE = "https://admin.shopify.com/store/urbanwear-us"
@@ -58,6 +59,43 @@ def test_a_sale_leads_to_its_order():
     sold = replace(entry(0, "Jacket"), kind="movement", page=order_page(DOMAIN, 9))
     shown = history.history(pool=pool(0, "Jacket"), entries=[sold])
     assert ("order #1002", f"{STORE}/orders/9") in links(shown.blocks)
+
+
+def test_an_oversell_leads_to_both_orders():
+    """Whoever has to cancel one of them opens it in its own store."""
+    eu = {"store": "eu", "name": "#1009", "page": order_page("urbanwear-eu.myshopify.com", 9)}
+    us = {"store": "us", "name": "#2041", "page": order_page(DOMAIN, 41)}
+    facts = {"title": "Jacket", "units": 1, "orders": [eu, us]}
+    kept = Kept()
+    kept.fold(notice(1, "oversold", "pool:7", severity="critical", facts=facts))
+    [told] = kept.told()
+    said = posts.render(told, posts.NOTHING_FOUND, NOW)
+    assert "order #1009> in EU and " in said.text
+    assert "order #2041> in US took what was left." in said.text
+    both = [("order #1009", eu["page"]), ("order #2041", us["page"])]
+    assert links(said.blocks[:1]) == both
+    assert links(said.blocks[1:2]) == both
+    line = "".join(each["text"] for each in said.blocks[1]["elements"][0]["elements"])
+    assert line == "Open order #1009 (EU) \u00b7 order #2041 (US)"
+
+
+def test_orders_whose_page_is_not_known_are_named_without_a_link():
+    """A store at an address of its own, or an alert that an older Tipo made."""
+    order = {"store": "us", "name": "#2041", "page": ""}
+    for facts in ({"orders": [order]}, {"acts": "order #2041 in US"}):
+        body = story(1, "Jacket", kind="oversold", facts={"title": "Jacket", "units": 2, **facts})
+        said = posts.render(post("incident", body), posts.NOTHING_FOUND, NOW)
+        assert said.text.endswith("oversold by 2: order #2041 in US took what was left.")
+        assert links(said.blocks) == []
+
+
+def test_very_many_orders_are_counted():
+    """A pool of a hundred that sells out at once has a hundred orders."""
+    orders = [{"store": "us", "name": f"#{n}", "page": order_page(DOMAIN, n)} for n in range(1, 21)]
+    body = story(1, "Jacket", kind="oversold", facts={"title": "Jacket", "orders": orders})
+    said = posts.render(post("incident", body), posts.NOTHING_FOUND, NOW)
+    assert said.text.endswith("> in US and 16 more orders took what was left.")
+    assert len(links(said.blocks)) == 4 + 10
 
 
 def test_an_unmatched_variant_leads_to_its_product():

@@ -87,7 +87,9 @@ def test_numbers_are_told_as_people_read_them():
 
 
 def test_a_moment_is_shown_in_each_readers_zone():
-    assert text.when(NOW) == ("<!date^1795421700^{date_short_pretty} {time}|2026-11-23 08:15 UTC>")
+    assert text.when(NOW) == (
+        "<!date^1795421700^{date_short_pretty} {time}|23 Nov 2026, 08:15 (UTC)>"
+    )
 
 
 def state_of(view):
