@@ -1,41 +1,32 @@
 """Answer commands: each is one question to the core, and one message."""
 
-import json
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
-from zoneinfo import ZoneInfo
 
-from bot.approvers import PREFERENCE as APPROVERS
-from bot.approvers import Denied, reason_unfit
 from bot.commands.grammar import help_rows, needs_approver, parse
+from bot.commands.preference_commands import BuildMessage, PreferenceCommands
+from bot.commands.product_search import are_one_product, ask_which_product, nothing_found
 from bot.commands.requests import (
     CheckNow,
+    Command,
     FindStock,
+    GuessStock,
     Help,
     Pause,
     Resume,
-    SetAlerts,
-    SetApprovers,
     SetBuffer,
     SetMode,
     SetPack,
-    SetQuiet,
-    ShowAlerts,
-    ShowApprovers,
     ShowDrift,
     ShowHistory,
     ShowLocations,
     ShowMode,
-    ShowQuiet,
     ShowStatus,
     ShowUnmatched,
     TakeOver,
     Unclear,
     Undo,
 )
-from bot.commands.tokens import shorten
 from bot.handler_context import HandlerContext
 from bot.messages import (
     answers,
@@ -52,8 +43,8 @@ from bot.messages import (
 from bot.messages import unmatched as alone
 from bot.messages.block_kit import Message, context_block
 from bot.payloads import Click, SlashCommand
-from bot.preferences import ALERTS, QUIET, alert_level, hours_for, quiet_hours, quiet_text
 from bot.slack_errors import SlackError, SlackRefused
+from bot.text import mrkdwn
 from bot.zones import localized
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView
@@ -64,13 +55,6 @@ MAX_POOLS_SHOWN = 10  # pools; more are a list to choose from
 MAX_POOLS_FOUND = 100
 MAX_SHARED_CHARS = 300  # characters of a command that a Share button carries
 UNMATCHED_PAGE_SIZE = 20  # rows of the unmatched
-
-BuildMessage = Callable[[Any, SlashCommand], Awaitable[Message | None]]
-
-WOULD_LOCK_OUT = (
-    "That list leaves you out, and you couldn't change it back. Nothing was changed: name "
-    "yourself too, or a user group that you're in."
-)
 
 
 class CommandHandlers:
@@ -85,6 +69,7 @@ class CommandHandlers:
             ShowMode: self._mode,
             SetMode: self._set_mode,
             FindStock: self._stock,
+            GuessStock: self._guess,
             ShowHistory: self._history,
             CheckNow: self._check,
             ShowDrift: self._drift,
@@ -96,19 +81,14 @@ class CommandHandlers:
             Pause: self._pause,
             Resume: self._resume,
             Undo: self._undo,
-            ShowApprovers: self._approvers,
-            SetApprovers: self._set_approvers,
-            ShowQuiet: self._quiet,
-            SetQuiet: self._set_quiet,
-            ShowAlerts: self._alerts,
-            SetAlerts: self._set_alerts,
+            **PreferenceCommands(context).builders,
         }
 
     async def answer(self, asked: SlashCommand) -> None:
         """Read, authorise, ask the core, answer."""
         command = parse(asked.text)
         if isinstance(command, Unclear):
-            await self._context.answer(asked, unclear(command))
+            await self._context.answer(asked, answers.refused(sentence=command.sentence))
             return
         if needs_approver(command) and await self._context.require_approver(asked) is None:
             return
@@ -141,9 +121,7 @@ class CommandHandlers:
         if head in {"stock", "history"} and rest.isdecimal():
             return await self.pool(PoolId(int(rest)), head, share=False)
         command = parse(click.value)
-        if isinstance(command, Unclear) or needs_approver(command):
-            return None
-        if isinstance(command, CheckNow | ShowDrift):
+        if not may_be_shared(command):
             return None
         asked = SlashCommand(person=click.person, text="", channel=click.channel, response_url="")
         return await self._builders[type(command)](command, asked)
@@ -183,6 +161,19 @@ class CommandHandlers:
             return stock.stock_choice(pools=pools, words=command.words)
         now = self._context.clock.now()
         return stock.stock(pools=pools, now=now, total=len(pools), share=shared(asked))
+
+    async def _guess(self, command: GuessStock, asked: SlashCommand) -> Message:
+        """Show the stock of what no command is called; else say what may have been meant."""
+        again = replace(asked, text=f"stock {asked.text}")  # a Share button asks plainly
+        if not await self._core.stock(command.words, live=False, limit=1):
+            return answers.no_product(
+                words=command.words, nearest=command.nearest, close=command.close
+            )
+        said = await self._stock(FindStock(command.words), again)
+        if not command.close:
+            return said
+        meant = context_block(f"Did you mean the command `/tipo {mrkdwn(command.nearest[0], 80)}`?")
+        return replace(said, blocks=[*said.blocks[:49], meant])
 
     async def _history(self, command: ShowHistory, asked: SlashCommand) -> Message:
         pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
@@ -224,21 +215,6 @@ class CommandHandlers:
         return location_groups.location_groups(
             location_groups=known, locations=locations, free=free, share=shared(asked)
         )
-
-    async def _approvers(self, _command: ShowApprovers, _asked: SlashCommand) -> Message:
-        return answers.approvers(listed=await self._context.approvers.listed())
-
-    async def _quiet(self, _command: ShowQuiet, asked: SlashCommand) -> Message:
-        hours, zone = quiet_hours(await self._core.preference(QUIET)), self._context.zone
-        if hours is None:
-            return answers.quiet(start=None, end=None, zone=zone)
-        reader = await self._context.zones.of(asked.person.id)
-        yours = hours_for(hours, ZoneInfo(zone), reader, self._context.clock.now())
-        start, end = (f"{each:%H:%M}" for each in hours)
-        return answers.quiet(start=start, end=end, zone=zone, yours=yours)
-
-    async def _alerts(self, _command: ShowAlerts, _asked: SlashCommand) -> Message:
-        return answers.alerts(level=alert_level(await self._core.preference(ALERTS)))
 
     # -- orders
     async def _set_mode(self, command: SetMode, asked: SlashCommand) -> Message:
@@ -315,78 +291,17 @@ class CommandHandlers:
         proposal = await self._core.ask_undo(command.receipt, asked.person)
         return proposals.undo_question(proposal=proposal)
 
-    async def _set_approvers(self, command: SetApprovers, asked: SlashCommand) -> Message | None:
-        for each in command.ids or ():
-            if why := await self._unknown(each, asked.person.team):
-                await self._context.refuse(asked, Denied(why))
-                return None
-        if command.ids is not None:
-            own = await self._context.approvers.authorize_with(asked.person, tuple(command.ids))
-            if isinstance(own, Denied):
-                await self._context.refuse(asked, Denied(WOULD_LOCK_OUT))
-                return None
-        value = None if command.ids is None else json.dumps(list(command.ids))
-        await self._core.set_preference(APPROVERS, value, asked.person)
-        return answers.approvers(listed=await self._context.approvers.listed())
 
-    async def _unknown(self, name: str, team: str) -> str:
-        """Return why somebody cannot be an approver, or nothing: a wrong name locks people out."""
-        try:
-            if name.startswith("S"):
-                found = await self._context.slack.group(name)
-                return (
-                    "" if found else f"The user group {name} has no members. Nothing was changed."
-                )
-            why = reason_unfit(await self._context.slack.member(name), team)
-        except SlackError as exc:
-            return f"Slack doesn't say who {name} is ({exc}). Nothing was changed."
-        return f"{name} can't be an approver: {why} Nothing was changed." if why else ""
-
-    async def _set_quiet(self, command: SetQuiet, asked: SlashCommand) -> Message:
-        await self._core.set_preference(QUIET, quiet_text(command.hours), asked.person)
-        return await self._quiet(ShowQuiet(), asked)
-
-    async def _set_alerts(self, command: SetAlerts, asked: SlashCommand) -> Message:
-        await self._core.set_preference(ALERTS, json.dumps(str(command.level)), asked.person)
-        return answers.alerts(level=command.level)
-
-
-def unclear(command: Unclear) -> Message:
-    """Answer what is no command."""
-    if command.word:
-        return answers.unclear(words=command.word, nearest=command.nearest)
-    return answers.refused(sentence=command.sentence)
+def may_be_shared(command: Command | Unclear) -> bool:
+    """Whether everybody may see the answer: it only says how things are, and offers no decision."""
+    if isinstance(command, Unclear | GuessStock | CheckNow | ShowDrift):
+        return False
+    return not needs_approver(command)
 
 
 def shared(asked: SlashCommand) -> str:
     """Return what a Share button carries: the question, to be asked again."""
     return asked.text if asked.response_url and len(asked.text) <= MAX_SHARED_CHARS else ""
-
-
-def nothing_found(words: str) -> Message:
-    """Say that no product goes by that name."""
-    return answers.refused(
-        sentence=f"No synced product matches “{shorten(words, 80)}”. Type a handle, a SKU, a "
-        "barcode or words of the title; /tipo unmatched lists products with no match."
-    )
-
-
-def are_one_product(pools: list[PoolView], words: str) -> bool:
-    """Whether somebody named one product by its handle, and these are its variants."""
-    handles = {each.handle.casefold() for each in pools}
-    return handles == {words.strip().casefold()}
-
-
-def ask_which_product(pools: list[PoolView], word: str, command: SetBuffer | SetPack) -> str:
-    """Ask for one of several products, with what to type."""
-    tail = f" {command.units}" + (f" {command.alias}" if command.alias else "")
-    skus = list(dict.fromkeys(each.sku for pool in pools for each in pool.levels if each.sku))
-    more = f" (and {len(pools) - 5} more)" if len(pools) > 5 else ""  # noqa: PLR2004
-    typed = ", ".join(f"/tipo {word} {sku}{tail}" for sku in skus[:5])
-    return (
-        f"{len(pools)} products match “{shorten(command.words or '')}”; nothing was changed. "
-        f"Name one by its SKU: {typed}{more}; or a whole product by its handle."
-    )
 
 
 def cannot_share(code: str) -> str:

@@ -46,6 +46,18 @@ class FindStock:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessStock:
+    """No command begins like that: look for a product of that name.
+
+    A product wins over a slip of the finger; where there is none, commands are offered.
+    """
+
+    words: str
+    nearest: tuple[str, ...]  # what may have been meant, without `/tipo`
+    close: bool = False  # it is most likely a slip of the finger
+
+
+@dataclass(frozen=True, slots=True)
 class ShowHistory:
     """Tell who moved what, and what Tipo wrote."""
 
@@ -158,8 +170,6 @@ class Unclear:
     """
 
     sentence: str
-    word: str = ""  # an unknown command, as it was typed
-    nearest: tuple[str, ...] = ()  # what may have been meant by it, without `/tipo`
 
 
 Command = (
@@ -168,6 +178,7 @@ Command = (
     | ShowMode
     | SetMode
     | FindStock
+    | GuessStock
     | ShowHistory
     | CheckNow
     | ShowDrift

@@ -36,21 +36,20 @@ def help_message(*, commands: Sequence[tuple[str, str]], nearest: Sequence[str] 
     return message(*parts, blocks=[*blocks, tip])
 
 
-def unclear(*, words: str, nearest: Sequence[str]) -> Message:
-    """Say that a command was not understood, and what may have been meant."""
-    parts: list[Part] = ["There is no command \u201c", clean(words, 80), "\u201d. "]
-    if nearest:
-        parts += ["Did you mean ", *_either(nearest), "?"]
-    else:
-        parts += [code("/tipo help"), " lists all commands."]
-    return message(*parts)
+def no_product(*, words: str, nearest: Sequence[str], close: bool) -> Message:
+    """Say that words are no product, and which command may have been meant by them."""
+    parts: list[Part] = ["No product matches \u201c", clean(words, 80), "\u201d. "]
+    if close:
+        return message(*parts, "Did you mean ", *_either(nearest), "?")
+    parts += ["Type a handle, a SKU, a barcode or words of the title. The nearest commands are "]
+    return message(*parts, *_either(nearest, " and "), "; ", code("/tipo help"), " lists all.")
 
 
-def _either(nearest: Sequence[str]) -> list[Part]:
+def _either(nearest: Sequence[str], joined: str = " or ") -> list[Part]:
     """Return the commands that may have been meant."""
     parts: list[Part] = []
     for each in nearest[:2]:
-        parts += [" or " if parts else "", code(f"/tipo {clean(each, 40)}")]
+        parts += [joined if parts else "", code(f"/tipo {clean(each, 40)}")]
     return parts[1:]
 
 

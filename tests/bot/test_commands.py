@@ -57,7 +57,12 @@ async def ask(staff, line, person=None, channel=None):
         ("quiet off", "No quiet hours"),
         ("alerts", "digest"),
         ("alerts problems", "problems"),
-        ("stok", "Did you mean"),
+        ("stok SFDJ-M", "No product matches “stok SFDJ-M”. Did you mean /tipo stock SFDJ-M?"),
+        ("statsu", "No product matches “statsu”. Did you mean /tipo status?"),
+        ("linen trousers", "No product matches “linen trousers”"),
+        ("linen trousers", "The nearest commands are /tipo "),
+        ("SFDJ-M", "Slim Fit Denim Jacket (M)"),
+        ("denim jacket", "2 matches"),
         ("mode twoway", "isn't a mode. Did you mean /tipo mode two-way"),
         ("mode two-way mars", "Mars is not a destination"),
         ("stock", "Type it like this: /tipo stock"),
@@ -270,6 +275,25 @@ async def test_an_answer_whose_blocks_slack_refuses_arrives_in_words(slack_app, 
     answer, _ = await ask(staff, "status")
     assert "isn't connected yet" in answer.text
     assert answer.blocks == []
+
+
+async def test_a_product_without_a_command_is_its_stock(slack_app, staff):
+    """With the button that shows it to the channel, as if `stock` had been typed."""
+    plain, _ = await ask(staff, "stock SFDJ-M")
+    said, _ = await ask(staff, "SFDJ-M")
+    assert said.text == plain.text
+    await staff.slack.click(staff.ann, said, "share")
+    await staff.slack.until(lambda: staff.slack.messages(staff.stock, by=staff.slack.bot), 5)
+    assert "Slim Fit Denim Jacket (M)" in staff.slack.messages(staff.stock)[-1].text
+
+
+async def test_a_product_wins_over_a_slip_and_the_command_is_offered(slack_app, staff, core):
+    """Nothing is paused because somebody sells a thing called Paus."""
+    core.stock_up("Paus Sweater", "paus-sweater", "PAUS-1", 5)
+    said, _ = await ask(staff, "paus")
+    assert "Paus Sweater" in said.text
+    assert "Did you mean the command `/tipo pause`?" in str(said.blocks)
+    assert core.paused is None
 
 
 async def test_several_products_come_in_one_table(slack_app, staff, core):

@@ -20,6 +20,7 @@ JACKET = "slim fit denim jacket"
     [
         ("", g.Help()),
         ("   ", g.Help()),
+        ('""', g.Help()),
         ("help", g.Help()),
         ("help mode", g.Help()),
         ("status", g.ShowStatus()),
@@ -88,10 +89,6 @@ def test_a_command_is_read(typed, meant):
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        (
-            "stok SFDJ-M",
-            "There is no command “stok”. Did you mean /tipo stock or /tipo history?",
-        ),
         ("status now", "“status” takes nothing after it: type /tipo status."),
         (
             "mode twoway",
@@ -195,10 +192,40 @@ def test_what_is_unclear_gets_a_sentence(typed, sentence):
     assert found.sentence == sentence
 
 
-def test_an_unknown_word_gets_the_nearest_two():
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("denim jacket", g.GuessStock("denim jacket", ("mode", "drift"))),
+        ("  denim   jacket", g.GuessStock("denim jacket", ("mode", "drift"))),
+        ("SFDJ-M", g.GuessStock("SFDJ-M", ("resume", "undo"))),
+        ("Black &amp; White", g.GuessStock("Black & White", ("pack", "stock"))),
+        ("stok SFDJ-M", g.GuessStock("stok SFDJ-M", ("stock SFDJ-M",), close=True)),
+        ("statsu", g.GuessStock("statsu", ("status",), close=True)),
+        ("HLEP", g.GuessStock("HLEP", ("help",), close=True)),
+        ("resum", g.GuessStock("resum", ("resume",), close=True)),
+        ("“check” shirt", g.GuessStock("check shirt", ("check", "pack"))),
+        ('"status"', g.GuessStock("status", ("status", "pause"))),
+    ],
+)
+def test_what_no_command_is_called_is_a_search(typed, meant):
+    """People type what they look for; in quotation marks a command's word is a product's."""
+    assert parse(typed) == meant
+
+
+def test_a_guess_is_never_an_order():
+    """A slip of the finger must not pause anything; only the word itself does."""
+    for row in COMMANDS:
+        for slip in (row.word[:-1], row.word + row.word[-1], f'"{row.word}"'):
+            if slip not in BY_WORD:
+                assert isinstance(parse(f"{slip} all 2"), g.GuessStock)
+                assert not needs_approver(parse(slip))
+
+
+def test_a_guess_knows_which_commands_may_have_been_meant():
     """Whoever mistypes should not have to read all of the help."""
-    assert parse("hlep").nearest == ("help", "check")
-    assert all(len(parse(f"x{word}x").nearest) == 2 for word in BY_WORD)
+    for word in BY_WORD:
+        found = parse(f"x{word}x")
+        assert len(found.nearest) == 1 if found.close else 2
 
 
 def test_every_example_of_the_help_is_understood():
@@ -264,6 +291,8 @@ LINES = st.lists(WORDS | st.text(max_size=12), max_size=8).map(" ".join)
 def test_reading_never_raises(line):
     """Somebody will paste anything."""
     found = parse(line)
+    if isinstance(found, g.GuessStock):
+        assert found.words.strip()
     if isinstance(found, Unclear):
         assert found.sentence.endswith((".", "?"))
         assert len(found.sentence) < 300

@@ -318,7 +318,7 @@ def incident(kind, n, text, **given):
 STORY_KINDS = [*incident_texts.INCIDENT_TEXTS, "something_new"]
 MESSAGES = {
     "help": lambda n, t: answers.help_message(commands=[(t, t)] * n, nearest=[t] * min(n, 3)),
-    "unclear": lambda n, t: answers.unclear(words=t, nearest=[t] * min(n, 3)),
+    "no product": lambda n, t: answers.no_product(words=t, nearest=[t] * min(n, 2), close=n == 1),
     "trouble": lambda n, t: answers.trouble(sentence=f"{t} did not work."),
     "said": lambda n, t: answers.said(sentence=f"Now it is {t}.", share="again"),
     "paused": lambda n, t: answers.paused(by=t),
