@@ -53,7 +53,7 @@ def order(ref, quantity, seconds=0, *, store=EU, kind=SALE, variant_id=None):
 
 
 def tell(database, *orders):
-    database.run(lambda tx: tx.order_events.save_order_events(orders))
+    database.run(lambda tx: tx.order_events.save(orders))
 
 
 def record(database, now=LATER):
@@ -110,7 +110,7 @@ def test_every_page_says_the_same_cause(shop):
     record(shop)
 
     def causes_after(number):
-        found = shop.run(lambda tx: tx.movements.movements_after(after=number, limit=9))
+        found = shop.run(lambda tx: tx.movements.page(after=number, limit=9))
         return {each.id: each.cause for each in found}
 
     assert causes_after(0) == {first: "order #1042", second: "changed in the store"}

@@ -294,7 +294,7 @@ async def test_what_is_to_be_told_wakes_whoever_tells_it_and_a_delivery_does_not
         for wakes, work in (
             (False, announce(WorkKind.DELIVERIES)),
             (True, lambda tx: tx.notifications.notify_once([event], now=NOON)),
-            (True, lambda tx: tx.posts.save_posts([post], {}, {})),
+            (True, lambda tx: tx.posts.save([post], {}, {})),
             (True, announce(WorkKind.REQUESTS)),
         ):
             await database.transaction(work)
