@@ -49,6 +49,7 @@ from sync_core.db.engines import (
     connect_args,
     engine_of,
     plain_url,
+    require_same_file,
 )
 from sync_core.db.transaction import SqlTransaction
 from sync_core.errors import NoDatabase, reason
@@ -194,6 +195,7 @@ class SqlDatabase:
             tx = SqlTransaction(connection)
             done = work(tx)
             attempt.raise_if_aborted()
+            require_same_file(connection)
             attempt.announced = tx.announced
             return done
 

@@ -1,6 +1,7 @@
 """Connections to one of the two databases: durable commits, waits with limits, any text."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from sync_core.backoff import Backoff
 from sync_core.domain.texts import storable, storable_json
-from sync_core.errors import BadSettings
+from sync_core.errors import BadSettings, NoDatabase
 
+OPENED = "opened_file"  # of a connection: its file's path, and what that named when it was opened
 # Only while other processes start: each holds that lock for some milliseconds.
 WAL_SWITCH = Backoff(first=0.05, longest=0.05, attempts=100)
 MAX_POSTGRES_CONNECTIONS = 6  # threads, and connections, to PostgreSQL
@@ -141,12 +143,39 @@ def connect_args(limits: TimeLimits, name: str) -> dict[str, Any]:
     }
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    """Write ahead, sync on every commit, wait for other processes, keep references."""
+def _set_pragmas(connection: Any, record: Any) -> None:
+    """Write ahead, sync on every commit, wait for others, keep references; note the file."""
     connection.execute("PRAGMA busy_timeout=10000")
     _write_ahead(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _, _, path = connection.execute("PRAGMA database_list").fetchone()
+    record.info[OPENED] = (path, _identity(path)) if path else None
+
+
+def require_same_file(connection: Connection) -> None:
+    """Refuse to go on where the file of a connection is no longer what its path names.
+
+    SQLite goes on writing to a file that was deleted or replaced, and all of it is lost at the end.
+
+    Raises:
+        NoDatabase: If it was.
+    """
+    opened = connection.info.get(OPENED)
+    if opened is not None and _identity(opened[0]) != opened[1]:
+        raise NoDatabase(
+            f"the file {opened[0]} was deleted or replaced while Tipo used it; nothing is recorded "
+            "any more. Stop Tipo, put the file back or run `tipo restore`, and start again"
+        )
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what a path names; None: nothing."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - on every commit: a third of what Path takes
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _write_ahead(connection: Any) -> None:

@@ -1,6 +1,10 @@
 """How the service says how it is."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -259,3 +263,27 @@ async def test_a_process_that_is_not_ready_says_so_to_everybody(settings, harnes
     harness.database.trouble = OSError("no disk")
     ready = await harness.client.get("/readyz")
     assert (ready.status_code, ready.json()) == (503, {"ready": False})
+
+
+async def test_a_database_file_that_is_gone_is_noticed_and_its_return_too(harness, caplog):
+    """SQLite would go on writing into a file without a name, and all of it would be lost."""
+    file = Path(harness.database.url.database)
+    assert (await harness.send()).status_code == 200
+    away = file.rename(file.with_name("away.db"))  # noqa: ASYNC240
+    assert (await harness.client.get("/readyz")).status_code == 503
+    assert (await harness.send()).status_code == 503
+    assert f"{file} was deleted or replaced" in caplog.text
+    away.rename(file)
+    assert (await harness.client.get("/readyz")).status_code == 200
+    assert (await harness.send()).status_code == 200
+    assert len(harness.stored()) == 2
+
+
+async def test_a_database_file_that_was_replaced_is_not_written(harness):
+    file = Path(harness.database.url.database)
+    assert (await harness.send()).status_code == 200
+    other = Path(shutil.copy(file, file.with_name("other.db")))
+    other.replace(file)  # noqa: ASYNC240
+    assert (await harness.send()).status_code == 503
+    with closing(sqlite3.connect(file)) as now:
+        assert now.execute("SELECT count(*) FROM delivery").fetchone()[0] <= 1
