@@ -91,6 +91,9 @@ class CoreQueries(Protocol):
     async def proposal(self, token: str) -> Proposal | None:
         """Return the proposal that a button means."""
 
+    async def fixes(self, numbers: Sequence[int]) -> list[Proposal]:
+        """Return these fixes as they are now, in the order given."""
+
     async def question(self, kind: str, subject: str) -> Proposal | None:
         """Return the open proposal about the standing finding of that kind and subject."""
 

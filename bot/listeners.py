@@ -31,7 +31,8 @@ from bot.home import AppHome
 from bot.messages.answers import refused, trouble
 from bot.messages.block_kit import Message
 from bot.payloads import Submission, Unreadable, read, read_home
-from bot.views.handlers import ViewHandlers, sentence_modal
+from bot.views.handlers import ViewHandlers
+from bot.views.modals import sentence_modal
 from sync_core.errors import NotAllowed
 
 log = logging.getLogger(__name__)

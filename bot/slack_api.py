@@ -229,9 +229,9 @@ class SlackApi:
         answer = await call(self._client.views_open(trigger_id=trigger, view=dict(view)))
         return word_in(answer.data.get("view") or {}, "id")
 
-    async def update_view(self, view_id: str, view: Mapping[str, Any], *, seen: str = "") -> None:
-        """Change an open modal; only if nobody else has, where `seen` is its hash."""
-        await call(self._client.views_update(view_id=view_id, view=dict(view), hash=seen or None))
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Change an open modal."""
+        await call(self._client.views_update(view_id=view_id, view=dict(view)))
 
     async def publish_home(self, user: str, view: Mapping[str, Any], *, seen: str = "") -> str:
         """Show somebody's App Home; return its new hash."""

@@ -1,7 +1,8 @@
 """How Slack is called, and what its answers mean.
 
 Whatever Slack has against the blocks of a message, its words still arrive: every way of showing
-one tries again with the text alone, unless the refusal is about something else.
+one tries again, unless the refusal is about something else. First with plain tables, since not
+every workspace takes those that can be sorted; then with the text alone.
 """
 
 import asyncio
@@ -59,7 +60,7 @@ class Showable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TextOnly:
+class Plainer:
     """What is shown where Slack does not take the blocks."""
 
     text: str
@@ -111,7 +112,7 @@ async def call(asked: Awaitable[Any]) -> ApiAnswer:
 async def show_or_fall_back(
     said: Showable, show: Callable[[Showable], Awaitable[T]], *, may_repeat: bool = False
 ) -> T:
-    """Show a message; where Slack refuses its blocks, or fails over them, its words alone.
+    """Show a message; where Slack refuses its blocks, or fails over them, in a plainer form.
 
     `may_repeat`: showing it twice does no harm, so a failure after which it may be there is no
     reason to leave it.
@@ -121,17 +122,32 @@ async def show_or_fall_back(
     except SlackRefused as exc:
         if not said.blocks or exc.code in CODES_NOT_ABOUT_BLOCKS:
             raise
-        why = exc.code
+        plainer, why = _with_plain_tables(said), exc.code
     except SlackNoAnswer as exc:
         if not (said.blocks and may_repeat and exc.is_server_fault):
             raise
-        why = str(exc)
+        plainer, why = Plainer(said.text), str(exc)
     log.warning(
-        "Slack does not take the blocks of a message (%s); its text is sent alone",
+        "Slack does not take the blocks of a message (%s); it is sent in a plainer form",
         why,
         extra={"event": "blocks_refused"},
     )
-    return await show(TextOnly(said.text))
+    if not plainer.blocks or plainer.blocks == said.blocks:
+        return await show(Plainer(said.text))
+    return await show_or_fall_back(plainer, show, may_repeat=may_repeat)
+
+
+def _with_plain_tables(said: Showable) -> Plainer:
+    """Return a message with plain tables in place of those that can be sorted."""
+    return Plainer(said.text, [_plain_table(each) for each in said.blocks])
+
+
+def _plain_table(block: Json) -> Json:
+    if block.get("type") != "data_table":
+        return block
+    settings = [{"is_wrapped": True} for _ in block["rows"][0]]
+    named = {"block_id": block["block_id"]} if "block_id" in block else {}
+    return {"type": "table", **named, "rows": block["rows"], "column_settings": settings}
 
 
 def is_slack_url(url: str, *, api_url: str) -> bool:

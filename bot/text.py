@@ -79,7 +79,7 @@ def _shortened(words: str, limit: int) -> str:
 
 def number(count: int) -> str:
     """Return a number as people read it: 1,204, and a real minus."""
-    return f"{count:,}".replace("-", "\u2212")
+    return texts.number(count)
 
 
 def signed(count: int) -> str:

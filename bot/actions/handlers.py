@@ -8,7 +8,7 @@ decide_all, dismiss_report      decides a report
 incident.own, incident.snooze   notes who is on an incident, or that it may wait
 take_over                       takes stores over, as they stood when the question was asked
 undo                            asks whether to take back what a receipt did
-review, bulk, places.open       opens a modal; *.page turns its page
+review, bulk, places.open       opens a modal; *.page turns its page, review.* draws it again
 pool.*, choose.*, drift, …      asks the core, and shows
 share                           shows an answer to the channel
 """
@@ -59,19 +59,13 @@ class ActionHandlers:
         by_approver, ownership = self._by_approver, OwnershipHandlers(context)
         self.handlers: dict[str, Handle] = {
             **{f"{Action.DECIDE}.{each}": by_approver(self._decide) for each in Choice},
-            f"{Action.DECIDE}.{Choice.USE_NUMBER}": views.number,
             Action.DECIDE_ALL: by_approver(self._decide_all),
             Action.DISMISS_REPORT: by_approver(self._dismiss),
             Action.UNDO: by_approver(self._undo),
             Action.TAKE_OVER: by_approver(self._take_over),
             Action.INCIDENT_OWN: ownership.own,
             Action.INCIDENT_SNOOZE: ownership.snooze,
-            Action.REVIEW: views.review,
-            Action.BULK: views.bulk,
-            Action.REVIEW_NEXT: views.turn_review,
-            Action.REVIEW_PREVIOUS: views.turn_review,
-            Action.LOCATIONS_OPEN: views.location_groups,
-            Action.LOCATIONS_PAGE: views.turn_location_groups,
+            **_forms(views),
             Action.SHARE: commands.share,
             Action.POOL_STOCK: self._pool,
             Action.POOL_HISTORY: self._pool,
@@ -188,6 +182,22 @@ class ActionHandlers:
         await self._context.answer(click, message)
         if click.view is not None:
             await self._home.show(click.person)
+
+
+def _forms(views: ViewHandlers) -> dict[str, Handle]:
+    """Return what opens a form, or is done in one."""
+    reviews = views.reviews
+    return {
+        f"{Action.DECIDE}.{Choice.USE_NUMBER}": views.number,
+        Action.REVIEW: reviews.open,
+        Action.REVIEW_CHOICE: reviews.choose,
+        Action.REVIEW_REST: reviews.choose,
+        Action.REVIEW_NEXT: reviews.turn,
+        Action.REVIEW_PREVIOUS: reviews.turn,
+        Action.BULK: reviews.open_bulk,
+        Action.LOCATIONS_OPEN: views.location_groups,
+        Action.LOCATIONS_PAGE: views.turn_location_groups,
+    }
 
 
 def where(click: Click) -> str:

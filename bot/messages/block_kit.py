@@ -63,6 +63,8 @@ class Action(StrEnum):
     UNMATCHED_PAGE = "unmatched.page"
     LOCATIONS_OPEN = "places.open"
     LOCATIONS_PAGE = "places.page"
+    REVIEW_CHOICE = "review.choice"
+    REVIEW_REST = "review.rest"
     REVIEW_NEXT = "review.page.next"
     REVIEW_PREVIOUS = "review.page.previous"
     TAKE_OVER = "take_over"
@@ -110,8 +112,13 @@ def mention_part(name: str) -> Part:
 
 
 def link(words: str, url: str) -> Part:
-    """Return words of ours that lead somewhere; the words alone if there is no address."""
+    """Return words that lead somewhere; the words alone if there is no address."""
     return {"type": "link", "url": url, "text": words} if url else words
+
+
+def bold_link(words: str, url: str) -> Part:
+    """Return words in bold that lead somewhere, if there is an address."""
+    return {**bold(words), "type": "link", "url": url} if url else bold(words)  # type: ignore[dict-item]
 
 
 def title(words: str) -> Part:
@@ -166,7 +173,7 @@ def _spoken_part(part: dict[str, Any]) -> str:
         case "emoji":
             return ""
         case "link":
-            return f"<{part['url']}|{escaped(part['text'])}>"
+            return f"<{part['url']}|{tamed(part['text'])}>"
         case _:
             return tamed(part["text"])
 
@@ -359,12 +366,15 @@ def _spoken(value: object) -> str:
 
 
 def _length(made: dict[str, Any]) -> int:
-    """Return how many characters a cell takes of what a message has room for."""
+    """Return how many characters a cell takes of what a message has room for.
+
+    Whether an address counts is said nowhere: it is counted.
+    """
     if "text" in made:
         return len(made["text"])
     (section,) = made["elements"]
     (part,) = section["elements"]
-    return len(part.get("text", "23 November 2026 at 12:34 and more"))
+    return len(part.get("text", "23 November 2026 at 12:34 and more")) + len(part.get("url", ""))
 
 
 def more_line(left: int, command: str) -> list[Block]:

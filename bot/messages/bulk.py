@@ -35,11 +35,12 @@ def is_for_all(proposal: Proposal) -> bool:
     return is_open and any(BulkChoice(choice=each).option(proposal) for each in FOR_ALL)
 
 
-def labels(stores: Collection[str], source: str) -> dict[Choice, str]:
+def labels(stores: Collection[str], source: str) -> dict[Choice | None, str]:
     """Return what each choice is called: by the stores' names, where all are about one store."""
     one = next(iter(stores)) if len(stores) == 1 else ""
     named = bool(one and source and one != source)
     return {
+        None: "As suggested",
         Choice.USE_SOURCE: f"Use {clean(source, 40)}'s numbers"
         if named
         else "Use the source's numbers",
@@ -62,7 +63,7 @@ def bulk_modal(
     options = [
         option(called[each.choice], each.choice.value, in_short(each))
         for each in previews
-        if each.taken
+        if each.taken and each.choice is not None
     ]
     if not options:
         return _view(

@@ -2,8 +2,19 @@
 
 from collections.abc import Sequence
 
-from bot.messages.block_kit import Message, Part, code, date, mention_part, message
+from bot.messages.block_kit import (
+    Message,
+    Part,
+    bullets,
+    code,
+    date,
+    mention_part,
+    message,
+    sentence,
+)
+from bot.messages.findings import product
 from bot.messages.links import NO_LINKS, Links, linked
+from bot.messages.proposals import ending
 from bot.text import clean, counted
 from sync_core.domain.proposals import Answer, Choice, Clicked, ProposalKind
 
@@ -28,7 +39,19 @@ SAID = {
 
 
 def decision_answer(*, clicked: Clicked, links: Links = NO_LINKS) -> Message:
-    """Answer a click; what it mentions leads to its message."""
+    """Answer a click, and name what it was to decide and somebody else had decided before.
+
+    What it mentions leads to its message.
+    """
+    said = _answer(clicked, links)
+    if not clicked.late:
+        return said
+    head = sentence("This was decided, or had changed, before your click:")
+    rows = bullets([product(each), ": ", *ending(each)] for each in clicked.late)
+    return Message(said.text, [*said.blocks, head, rows])
+
+
+def _answer(clicked: Clicked, links: Links) -> Message:
     match clicked.answer:
         case Answer.TAKEN:
             return _taken(clicked, links)
@@ -74,7 +97,12 @@ def _taken(clicked: Clicked, links: Links) -> Message:
     if one is not None and one.kind in CONFIRMED:
         return _promise(f"{CONFIRMED[one.kind]}{number}", url)
     if not clicked.taken:
-        return message("There was nothing left to decide.")
+        return message(
+            "There was nothing left to decide: it was decided before, or its numbers have "
+            "changed. ",
+            code("/tipo drift"),
+            " shows what is open now.",
+        )
     what = counted(clicked.taken, "fix", "fixes")
     tail = "it's" if clicked.taken == 1 else "they're"
     said = f"Approved {what}, applying now.{number} The message says when {tail} done."

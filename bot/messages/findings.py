@@ -1,10 +1,16 @@
-"""What findings and choices are called, and how their facts are told."""
+"""What findings and choices are called, and how their facts are told.
+
+Wherever mismatches are listed, a row says the same three things: the product, with a link to its
+page in Shopify's admin; what each store shows; the suggested fix.
+"""
 
 from collections.abc import Iterable, Mapping
 
-from bot.messages.block_kit import Part, title
-from bot.text import clean, counted, number, store_name
+from bot.messages.block_kit import Part, bold_link, link
+from bot.text import clean, counted, mrkdwn, number, store_name
+from sync_core.domain.admin_pages import ADMIN
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Write
+from sync_core.domain.suggestions import UNDECIDED, levels_text, suggested_fix
 
 KINDS = {
     "missed": "missed change",
@@ -95,6 +101,12 @@ def cause(facts: Mapping[str, object]) -> str:
     return ""
 
 
+def why_line(facts: Mapping[str, object]) -> str:
+    """Return why it is so as small print, beginning like a sentence."""
+    why = cause(facts)
+    return mrkdwn(f"{why[:1].upper()}{why[1:]}", 200) if why else ""
+
+
 def numbers(facts: Mapping[str, object]) -> str:
     """Return what a store shows and should show, if the facts say so."""
     shows, should = facts.get("shows"), facts.get("should_show")
@@ -112,7 +124,45 @@ def about(proposal: Proposal) -> list[Part]:
     """Return a finding in one line: its product, what is wrong, why."""
     known = numbers(proposal.facts)
     kind = f"{kind_words(proposal.subject)}{f' ({known})' if known else ''}"
-    return [title(proposal.title or "Nameless"), f": {cause(proposal.facts) or kind}"]
+    return [product(proposal), f": {cause(proposal.facts) or kind}"]
+
+
+def product(proposal: Proposal) -> Part:
+    """Return a finding's product, with a link to its page in Shopify's admin."""
+    return bold_link(clean(proposal.title or "Nameless", 120), _page(proposal))
+
+
+def row(proposal: Proposal) -> tuple[object, ...]:
+    """Return a finding as a row: its product, what each store shows, the suggested fix."""
+    name = link(clean(proposal.title or "Nameless", 120), _page(proposal))
+    return (name, levels(proposal) or None, recommended(proposal))
+
+
+def row_line(proposal: Proposal) -> list[Part]:
+    """Return a row as one line, where there is no table."""
+    shown = levels(proposal)
+    told = f": {shown}. " if shown else ": "
+    return [product(proposal), f"{told}{_suggestion(recommended(proposal))}"]
+
+
+def suggestion_line(proposal: Proposal) -> str:
+    """Return what we suggest as small print; what needs a decision says so itself."""
+    return _suggestion(mrkdwn(recommended(proposal), 120))
+
+
+def _suggestion(said: str) -> str:
+    return said if said.startswith(UNDECIDED) else f"Suggested fix: {said}"
+
+
+def levels(proposal: Proposal) -> str:
+    """Return what each store shows: EU 45 \u00b7 US 47."""
+    shown = levels_text(proposal.facts)
+    return clean(shown, 120) if shown else ""
+
+
+def _page(proposal: Proposal) -> str:
+    page = str(proposal.facts.get("page") or "")
+    return page if page.startswith(f"{ADMIN}/") else ""
 
 
 def written(writes: Iterable[Write], most: int = 4) -> str:
@@ -126,8 +176,5 @@ def written(writes: Iterable[Write], most: int = 4) -> str:
 
 
 def recommended(proposal: Proposal) -> str:
-    """Return what we would do, in words."""
-    for each in proposal.options:
-        if each.choice is proposal.recommended:
-            return clean(each.words, 75)
-    return "your decision"
+    """Return what we suggest, in a few words."""
+    return clean(suggested_fix(proposal), 120)

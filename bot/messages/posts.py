@@ -11,7 +11,7 @@ from bot.messages.circuit_breaker import products
 from bot.messages.links import NO_LINKS, Links
 from bot.messages.modes import preflight
 from bot.messages.proposals import has_changed_nothing, receipt, receipt_headline
-from bot.messages.reports import MAX_ROWS, answer, connected, details, report
+from bot.messages.reports import MAX_ROWS_WITHOUT_THREAD, answer, connected, details, report
 from bot.messages.stock import open_pages
 from bot.text import counted
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
@@ -163,7 +163,7 @@ def _report(body: dict[str, Any], lookup: Lookup) -> Message:
 
 def _details(_body: dict[str, Any], lookup: Lookup) -> Message | None:
     """Return the details of a report, for its thread, if its own message has no room for them."""
-    if lookup.report is None or len(lookup.proposals) <= MAX_ROWS:
+    if lookup.report is None or len(lookup.proposals) <= MAX_ROWS_WITHOUT_THREAD:
         return None
     return details(report=lookup.report, proposals=lookup.proposals)
 

@@ -22,7 +22,7 @@ from bot.messages.block_kit import (
     table,
     title,
 )
-from bot.messages.findings import CHOICES, ENDS, about, recommended, written
+from bot.messages.findings import CHOICES, ENDS, about, suggestion_line, written
 from bot.text import clean, counted, mention, mrkdwn, number, signed, store_name, when
 from sync_core.domain.proposals import (
     Choice,
@@ -55,7 +55,7 @@ def proposal(*, proposal: Proposal) -> Message:
     blocks: list[Block] = [bullets(map(_offer, offers))] if offers else []
     blocks += [
         *option_buttons(proposal),
-        context_block(f"Suggested fix: {mrkdwn(recommended(proposal))} \u00b7 {expiry(proposal)}"),
+        context_block(f"{suggestion_line(proposal)} \u00b7 {expiry(proposal)}"),
     ]
     return message(*about(proposal), ".", sign="Question", blocks=blocks)
 
@@ -96,7 +96,7 @@ def _button(proposal: Proposal, option: Option) -> Block:
 
 def ending(proposal: Proposal) -> list[Part]:
     """Return what became of a proposal, who decided, and when."""
-    parts: list[Part] = [ENDS.get(proposal.state, "open").capitalize()]
+    parts: list[Part] = [ENDS.get(proposal.state, "expired").capitalize()]
     if proposal.choice is not None:
         parts += [f" ({CHOICES[proposal.choice].lower()})"]
     if proposal.by is not None:

@@ -6,7 +6,8 @@ is not finished                   how far it has come
 has failed                        why, and what it had found by then, with the buttons
 has a newer one                   outdated, with a link to the latest, without buttons
 differs in nothing                in sync
-waits for decisions               a table, [Approve all safe] [Same for all] [Review] [Dismiss]
+waits for decisions               a table to sort and turn pages of; [Approve all safe]
+                                  [Same for all] [Review] [Dismiss]
 is decided                        who, when, what was written, [Undo]
 
 Whoever asked for a check is answered in a message of their own: what it found, and where the
@@ -38,7 +39,7 @@ from bot.messages.block_kit import (
     table,
 )
 from bot.messages.bulk import is_for_all
-from bot.messages.findings import about, cause, counted_kind, kind_words, recommended
+from bot.messages.findings import cause, counted_kind, kind_words, product, row, row_line, why_line
 from bot.messages.modes import count, progress
 from bot.messages.proposals import ending, option_buttons, receipt_headline, undo_button
 from bot.messages.state import books
@@ -52,16 +53,10 @@ from sync_core.domain.proposals import (
     ReportState,
 )
 
-COLUMNS = (
-    TableColumn("Product", wrapped=True),
-    TableColumn("Why", wrapped=True),
-    TableColumn("Store"),
-    TableColumn("Shows", right=True),
-    TableColumn("Expected", right=True),
-    TableColumn("Suggested fix", wrapped=True),
-)
-MAX_ROWS = 12
+COLUMNS = (TableColumn("Product"), TableColumn("Stock"), TableColumn("Suggested fix"))
 MAX_WITH_BUTTONS = 6  # findings with buttons of their own
+ROWS_AT_ONCE = 10  # of the table, whose pages people turn
+MAX_ROWS_WITHOUT_THREAD = 12  # more of them are told again in the thread, each with its cause
 ROWS_PER_PAGE, MAX_PAGES = 25, 8  # of the thread
 NAMES = {
     ReportKind.NIGHT: "Nightly check",
@@ -185,9 +180,16 @@ def _agree(report: Report) -> Message:
             ": no mismatch found, but not everything could be read.",
             blocks=blocks,
         )
+    compared = _compared(report)
+    of = f" {compared}." if compared else ""
+    small = _small(report, compared=False)
+    return message(*_name(report), f": in sync.{of}", sign="Done", blocks=small)
+
+
+def _compared(report: Report) -> str:
+    """Return how much was compared."""
     levels = count(report.summary, "compared", "levels")
-    of = f" {counted(levels, 'stock level')} compared." if levels else ""
-    return message(*_name(report), f": in sync.{of}", sign="Done", blocks=_small(report))
+    return f"{counted(levels, 'stock level')} compared" if levels else ""
 
 
 def _decided(report: Report, receipts: Sequence[Receipt]) -> Message:
@@ -227,41 +229,41 @@ def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Rece
 
 
 def _offers(report: Report, proposals: Sequence[Proposal]) -> list[Block]:
-    """Return the first findings that wait, and how many more there are."""
+    """Return the findings that wait, as many as Slack takes, and how many more there are.
+
+    Whoever looks at a few has the buttons of each; else there is a table, and Review.
+    """
     waiting = [each for each in proposals if each.state is ProposalState.OPEN]
-    is_look = report.kind is ReportKind.DRIFT
-    blocks = _one_by_one(waiting) if is_look else _table(waiting)
-    return [
-        *blocks,
-        *_rest(report.open - min(len(waiting), MAX_WITH_BUTTONS if is_look else MAX_ROWS)),
+    if report.kind is ReportKind.DRIFT and report.open <= MAX_WITH_BUTTONS:
+        blocks, shown = _one_by_one(waiting), len(waiting)
+    else:
+        blocks, shown = _sortable(waiting)
+    return [*blocks, *_rest(report.open - shown)]
+
+
+def _sortable(waiting: Sequence[Proposal]) -> tuple[list[Block], int]:
+    """Return a table that people can sort and turn pages of, and how many rows it has."""
+    plain, shown = table(COLUMNS, map(row, waiting))
+    made: list[Block] = [
+        {
+            "type": "data_table",
+            "caption": "Mismatches, safe fixes first",
+            "rows": each["rows"],
+            "page_size": ROWS_AT_ONCE,
+            "row_header_column_index": 0,
+        }
+        for each in plain
     ]
-
-
-def _table(waiting: Sequence[Proposal]) -> list[Block]:
-    """Return the first findings as a table."""
-    rows = map(_row, waiting[:MAX_ROWS])
-    blocks, _ = table(COLUMNS, rows)
-    return blocks
-
-
-def _row(proposal: Proposal) -> tuple[object, ...]:
-    """Return what the table says of a finding."""
-    facts = proposal.facts
-    words = cause(facts) or kind_words(proposal.subject)
-    numbers = (_number(facts.get(each)) for each in ("shows", "should_show"))
-    store = store_name(facts["store"]) if facts.get("store") else None
-    return (proposal.title, words, store, *numbers, recommended(proposal))
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return made, shown
 
 
 def _one_by_one(waiting: Sequence[Proposal]) -> list[Block]:
-    """Return the first findings, each with buttons of its own."""
+    """Return findings, each with buttons of its own."""
     blocks: list[Block] = []
     for each in waiting[:MAX_WITH_BUTTONS]:
-        blocks += [sentence(*about(each), "."), *option_buttons(each)]
+        why = why_line(each.facts)
+        small = [context_block(why)] if why else []
+        blocks += [sentence(*row_line(each)), *small, *option_buttons(each)]
     return blocks
 
 
@@ -307,16 +309,18 @@ def _done(receipts: Sequence[Receipt]) -> list[Block]:
     return [*earlier, bullets(map(receipt_headline, latest)), *actions("undo", *undo)]
 
 
-def _small(report: Report) -> list[Block]:
-    """Return counts by cause, and what Tipo did by itself, as small print."""
+def _small(report: Report, *, compared: bool = True) -> list[Block]:
+    """Return counts by cause, and what Tipo did by itself, as small print.
+
+    `compared`: also how much was compared, if that is not said above.
+    """
     most = sorted(report.counts.items(), key=lambda each: (-each[1], each[0]))
     words = [mrkdwn(counted_kind(n, kind)) for kind, n in most if n]
     auto = count(report.summary, "auto", "auto_approved")
     if auto:
         words.append(f"Tipo fixed {number(auto)} by itself, as its settings allow")
-    compared = count(report.summary, "compared", "levels")
-    if compared:
-        words.append(f"{counted(compared, 'stock level')} compared")
+    if compared and _compared(report):
+        words.append(_compared(report))
     small = [context_block(" \u00b7 ".join(words[:20]))] if words else []
     return [*small, *_books(report)]
 
@@ -363,13 +367,8 @@ def _page(at: int, page: Sequence[Proposal], total: int) -> Message:
 
 
 def _detail(proposal: Proposal) -> list[Part]:
-    """Return one finding with its time, cause and what we suggest, or what was decided."""
-    lead: list[Part] = [*about(proposal), "; "]
-    if proposal.state is ProposalState.OPEN:
-        return [
-            *lead,
-            f"suggested fix: {recommended(proposal)}",
-            ", until ",
-            date(proposal.expires_at),
-        ]
-    return [*lead, *ending(proposal)]
+    """Return one finding: its row, why, until when it can be decided; or what was decided."""
+    if proposal.state is not ProposalState.OPEN:
+        return [product(proposal), ": ", *ending(proposal)]
+    why = cause(proposal.facts) or kind_words(proposal.subject)
+    return [*row_line(proposal), f" \u00b7 {why} \u00b7 open until ", date(proposal.expires_at)]

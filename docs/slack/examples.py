@@ -10,6 +10,7 @@ from bot import activity as activities
 from bot import notifications
 from bot.messages import (
     answers,
+    bulk,
     circuit_breaker,
     decisions,
     history,
@@ -182,7 +183,14 @@ def _option(choice: Choice, words: str, store: Alias, before: int, after: int) -
 
 def _fix(number: int, title: str, kind: str, **given: Any) -> Proposal:
     shows, should = given.pop("numbers", (46, 50))
-    known = {"store": US, "shows": shows, "should_show": should, "book": should}
+    known = {
+        "store": US,
+        "shows": shows,
+        "should_show": should,
+        "book": should,
+        "shown": [[EU, should], [US, shows]],
+        "page": product_page("urbanwear-us.myshopify.com", 7000 + number),
+    }
     about = {**known, **given.pop("about", {})}
     accept = f"Accept {store_name(US)}'s change (set {store_name(EU)} to {shows})"
     options = (
@@ -211,11 +219,11 @@ def _fix(number: int, title: str, kind: str, **given: Any) -> Proposal:
 
 FIXES = (
     _fix(1, JACKET, "missed"),
-    _fix(2, "Linen Shirt (S)", "differs", numbers=(0, 8)),
-    _fix(3, "Wool Beanie", "differs", numbers=(31, 30), about={"was_off": True}),
-    _fix(4, "Canvas Tote", "suspended", numbers=(12, 10), about={"why": "unfinished"}),
-    _fix(5, "Chino Trousers (32)", "missed", numbers=(4, 6), about={"order": "order #1009"}),
-    _fix(6, "Rain Parka (L)", "one_way", numbers=(9, 7)),
+    _fix(2, "Canvas Tote", "suspended", numbers=(12, 10), about={"why": "unfinished"}),
+    _fix(3, "Chino Trousers (32)", "missed", numbers=(4, 6), about={"order": "order #1009"}),
+    _fix(4, "Rain Parka (L)", "one_way", numbers=(9, 7)),
+    _fix(5, "Linen Shirt (S)", "differs", numbers=(0, 8), safe=False),
+    _fix(6, "Wool Beanie", "differs", numbers=(31, 30), about={"was_off": True}, safe=False),
 )
 REPORT = Report(
     id=3,
@@ -426,13 +434,15 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         ),
     ),
     "review": (
-        "Review: one choice for each mismatch, page by page.",
+        "Review: what is safe is chosen already, and the button counts.",
         lambda: review.review_modal(
             report=REPORT,
             total=15,
-            proposals=FIXES[:2],
+            proposals=(FIXES[2], *FIXES[4:]),
             offset=0,
-            chosen={1: (Choice.ACCEPT, None)},
+            chosen={6: review.Picked(Choice.USE_NUMBER, 29)},
+            rest=review.SUGGESTED,
+            labels=bulk.labels({US}, EU),
             private_metadata="",
         ),
     ),

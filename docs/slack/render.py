@@ -95,6 +95,16 @@ def table(block: dict[str, Any]) -> str:
     return f"<table><tr>{lines}</table>"
 
 
+def sortable_table(block: dict[str, Any]) -> str:
+    """Return the first page of a table that can be sorted."""
+    head, *rows = block["rows"]
+    shown = rows[: block["page_size"]]
+    marked = [{**each, "text": f"{each['text']} \u21c5"} for each in head]
+    made = table({"rows": [marked, *shown], "column_settings": [None] * len(head)})
+    foot = f"1 to {len(shown)} of {len(rows)} \u2039 \u203a" if len(rows) > len(shown) else ""
+    return f'{made}<div class="ctx">{foot}</div>'
+
+
 def chart(block: dict[str, Any]) -> str:
     """Return a bar chart as SVG."""
     series, labels = block["chart"]["series"], block["chart"]["axis_config"]["categories"]
@@ -159,6 +169,7 @@ def field(block: dict[str, Any]) -> str:
 BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "rich_text": rich,
     "table": table,
+    "data_table": sortable_table,
     "data_visualization": chart,
     "header": lambda block: f"<h3>{html.escape(block['text']['text'])}</h3>",
     "divider": lambda _: "<hr>",

@@ -102,10 +102,13 @@ class BlockActions:
         """Let somebody choose in a menu, by an option's value or words (a list, if it is multiple).
 
         Raises:
-            Impossible: If they cannot see it, or there is no such menu or option.
+            Impossible: If they cannot see it, or there is no such menu or option; or if it is an
+                input that sends nothing before it is submitted.
         """
         self._require_visible(person, where)
         block, element = find(_blocks(where, -1), action_id, nth)
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            raise ImpossibleAction(f"{action_id!r} sends nothing: its block does not dispatch")
         chosen = entered(element, value)
         if element["type"] != "overflow":
             where.entered.setdefault(block["block_id"], {})[element["action_id"]] = chosen
@@ -114,6 +117,16 @@ class BlockActions:
         return await self._send_action(
             person, where, (f"chooses {_words(words)}", action), -1, forgery
         )
+
+    def enter(self, person: SlackUser, view: SlackView, values: Mapping[str, Any]) -> None:
+        """Let somebody fill out fields of a modal, by block id, and not submit it yet.
+
+        Raises:
+            Impossible: If they cannot see it, there is no such field, or a value does not fit.
+        """
+        self._require_visible(person, view)
+        for block_id, chosen in filled(view.blocks, values).items():
+            view.entered.setdefault(block_id, {}).update(chosen)
 
     async def click_raw(
         self,

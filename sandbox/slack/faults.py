@@ -33,6 +33,7 @@ class SlackFaults:
     always: dict[str, SlackFault] = field(default_factory=dict)
     refuse: dict[str, str] = field(default_factory=dict)  # Slack's own error word
     blocks: str = ""  # the word with which it refuses whatever has blocks; "": it takes them
+    unknown_blocks: set[str] = field(default_factory=set)  # kinds that this workspace has not got
     outage: bool = False  # every connection breaks before anything is done
     down_until: float = 0.0  # the same, until the clock says so
     retry_after: int = 1
@@ -58,6 +59,8 @@ class SlackFaults:
     def refusal(self, method: str, given: Mapping[str, Any]) -> str | None:
         """Return the error word with which Slack refuses this call."""
         named = self.refuse.get(method) or self.refuse.get(ANY)
+        if any(kind in f"{given.get('blocks')}" for kind in self.unknown_blocks):
+            return named or "invalid_blocks"
         return named or (self.blocks if given.get("blocks") else None) or None
 
     def once(self, method: str, *answers: SlackFault) -> None:

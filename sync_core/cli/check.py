@@ -29,6 +29,7 @@ from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, CommandFailed, run_with_
 from sync_core.cli.status import count_waiting
 from sync_core.domain.drift import PASSING, cause
 from sync_core.domain.proposals import Proposal, Report, ReportKind
+from sync_core.domain.suggestions import levels_text, suggested_fix
 from sync_core.domain.views import Finding
 from sync_core.errors import cut
 
@@ -131,13 +132,13 @@ def _print_result(found: CheckResult) -> None:
         echo(line)
     if found.open_findings:
         echo_table(
-            ("store", "product", "why", "suggested fix", "since"),
+            ("product", "stock", "suggested fix", "why", "since"),
             (
                 (
-                    finding.facts.get("store"),
                     finding.facts.get("title"),
+                    levels_text((proposal or finding).facts),
+                    "" if proposal is None else suggested_fix(proposal),
                     cause(finding.kind, finding.facts),
-                    describe_recommendation(proposal),
                     format_age(finding.opened_at, found.now),
                 )
                 for finding, proposal in found.open_findings
@@ -195,14 +196,6 @@ def describe_comparison(summary: Mapping[str, object]) -> str:
     return f"{read}; {equal:,} stock levels match, {differing:,} don't"
 
 
-def describe_recommendation(proposal: Proposal | None) -> str:
-    """Return what is recommended, in words."""
-    if proposal is None:
-        return ""
-    option = next((o for o in proposal.options if o.choice is proposal.recommended), None)
-    return "your decision" if option is None else option.words
-
-
 # -- for programs
 def _as_json(found: CheckResult) -> dict[str, object]:
     report = found.report
@@ -228,6 +221,7 @@ def _finding_as_json(finding: Finding, proposal: Proposal | None) -> dict[str, o
         "facts": finding.facts,
         "opened_at": finding.opened_at,
         "recommended": None if proposal is None else proposal.recommended,
+        "suggested_fix": None if proposal is None else suggested_fix(proposal),
         "safe": proposal is not None and proposal.safe,
     }
 

@@ -108,6 +108,19 @@ class SqlCatalogue(SqlRepository):
             found.update(self.run(query).scalars())
         return sorted(found)
 
+    def product_pages(
+        self, items: Iterable[tuple[Alias, ItemId]]
+    ) -> dict[tuple[Alias, ItemId], str]:
+        """Return where the products of these items are in their stores' admin, if known."""
+        domains = self.tx.stores.domains()
+        found: dict[tuple[Alias, ItemId], str] = {}
+        for some in chunks(sorted(set(items)), 300):
+            query = select(VARIANT.c.store, VARIANT.c.item, VARIANT.c.product_id)
+            for row in self.run(query.where(tuple_(VARIANT.c.store, VARIANT.c.item).in_(some))):
+                page = product_page(domains.get(row.store, ""), row.product_id)
+                found[Alias(row.store), ItemId(row.item)] = page
+        return found
+
     def keyed_variants(self, variants: Iterable[Variant]) -> KeyedVariants:
         found: KeyedVariants = {}
         for some in chunks([(each.store, each.item) for each in variants], 300):

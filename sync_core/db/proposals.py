@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, true, update
 from sqlmodel import select as rows_of
 from sqlmodel.sql.expression import Select
 
@@ -94,7 +94,9 @@ class SqlProposals(SqlRepository):
             return 0, []
         mine = of_report(row) & IS_OPEN if open_only else of_report(row)
         total = self.run(select(func.count()).select_from(PROPOSAL).where(mine)).scalar_one()
-        query = WITH_RECEIPT.where(mine).order_by(PROPOSAL.c.safe.desc(), PROPOSAL.c.id)
+        query = WITH_RECEIPT.where(mine).order_by(
+            IS_OPEN.desc(), PROPOSAL.c.safe.desc(), PROPOSAL.c.id
+        )
         return int(total), self._proposals(query.offset(offset).limit(limit))
 
     def by_token(self, token: str) -> Proposal | None:
@@ -107,6 +109,19 @@ class SqlProposals(SqlRepository):
         found: list[Proposal] = []
         for some in chunks(sorted(set(numbers)), 500):
             found += self._proposals(WITH_RECEIPT.where(PROPOSAL.c.id.in_(some)))
+        return found
+
+    def decided_elsewhere(
+        self, numbers: Iterable[int], receipt: int | None, *, limit: int
+    ) -> list[Proposal]:
+        column = PROPOSAL.c.receipt_id
+        other = column.is_(None) | (column != receipt) if receipt is not None else true()
+        found: list[Proposal] = []
+        for some in chunks(sorted(set(numbers)), 500):
+            query = WITH_RECEIPT.where(other, PROPOSAL.c.id.in_(some)).order_by(PROPOSAL.c.id)
+            found += self._proposals(query.limit(limit - len(found)))
+            if len(found) == limit:
+                break
         return found
 
     def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:

@@ -8,12 +8,14 @@
     would take a store from above 0 to 0 or less  taken only if the person said so as well
     anything else                                 taken
 
+The choice may also be what Tipo suggests for each: that takes the safe fixes, and nothing else.
+
 A preview shows what is taken; the decision takes nothing that was not in the preview. Each is read
 again before it is written, as ever: where a number has moved, nothing is written and it is asked
 again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind
@@ -27,7 +29,7 @@ MAX_NAMED_PRODUCTS = 20  # products that a preview names
 class BulkChoice:
     """What somebody chooses for all that a report proposes."""
 
-    choice: Choice
+    choice: Choice | None  # None: what is suggested for each, where that is safe
     without: frozenset[int] = frozenset()  # proposals left out, or decided on their own
     zeros: bool = False  # those, too, that take a store to 0
     upto: int | None = None  # the newest proposal that was shown; None: whatever is open
@@ -44,7 +46,8 @@ class BulkChoice:
         is_new = self.upto is not None and proposal.id > self.upto
         if proposal.kind is not ProposalKind.FIX or is_new or proposal.id in self.without:
             return None
-        return next((each for each in proposal.options if each.choice is self.choice), None)
+        wanted = self.choice or default_of(proposal)
+        return next((each for each in proposal.options if each.choice is wanted), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ class ChangeTotals:
 class BulkPreview:
     """What a choice for all would do, before anybody confirms it."""
 
-    choice: Choice
+    choice: Choice | None
     taken: int = 0  # proposals that it decides, those among them that take a store to 0
     cannot: int = 0  # open ones that have no such option: they stay open
     without: int = 0  # left out, or decided on their own
@@ -122,6 +125,12 @@ def empties(option: Option) -> bool:
     return any(each.after <= 0 < (each.before or 0) for each in option.writes)
 
 
-def taken(proposals: Iterable[Proposal], chosen: BulkChoice) -> Iterator[int]:
-    """Yield the proposals that a choice for all decides."""
-    yield from (each.id for each in proposals if chosen.takes(each) is not None)
+def default_of(proposal: Proposal) -> Choice | None:
+    """Return what is chosen for a proposal before anybody does: what is suggested, if safe."""
+    return proposal.recommended if proposal.safe else None
+
+
+def taken(proposals: Iterable[Proposal], chosen: BulkChoice) -> dict[int, Choice]:
+    """Return the proposals that a choice for all decides, and what it decides about each."""
+    found = {each.id: chosen.takes(each) for each in proposals}
+    return {key: option.choice for key, option in found.items() if option is not None}

@@ -176,6 +176,7 @@ class Clicked:
     receipt: int | None = None
     report: int | None = None  # the newer report, if there is one
     proposal: Proposal | None = None  # as it stands now
+    late: tuple[Proposal, ...] = ()  # what was to be decided, too, and no longer could be: some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

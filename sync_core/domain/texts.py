@@ -39,6 +39,11 @@ def store_name(alias: object) -> str:
     return name.upper() if len(name) <= ABBREVIATION else name
 
 
+def number(count: int) -> str:
+    """Return a number as people read it: 1,204, and a real minus."""
+    return f"{count:,}".replace("-", "\u2212")
+
+
 def storable(text: str) -> str:
     """Return the text without what cannot be stored."""
     return _BAD.sub(REPLACEMENT, text)

@@ -51,6 +51,11 @@ class CatalogueRepository(Protocol):
     def products_of(self, store: Alias, items: Sequence[ItemId]) -> list[int]:
         """Return the products that these items are of, as far as we know them."""
 
+    def product_pages(
+        self, items: Iterable[tuple[Alias, ItemId]]
+    ) -> dict[tuple[Alias, ItemId], str]:
+        """Return where the products of these items are in their stores' admin, if known."""
+
     def enqueue_product(self, store: Alias, product: int, *, now: datetime) -> None:
         """Note that a product has changed, whether or not somebody is reading it right now."""
 

@@ -77,7 +77,7 @@ class ProposalRepository(Protocol):
     def of_report(
         self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
-        """Return how many proposals a report has, and some: safe ones first.
+        """Return how many proposals a report has, and some: open ones first, safe ones of them.
 
         A look at what is open (`DRIFT`) holds none: it has what was open when it was made.
         """
@@ -90,6 +90,11 @@ class ProposalRepository(Protocol):
 
     def some(self, numbers: Iterable[int]) -> list[Proposal]:
         """Return proposals."""
+
+    def decided_elsewhere(
+        self, numbers: Iterable[int], receipt: int | None, *, limit: int
+    ) -> list[Proposal]:
+        """Return some of these proposals that are not decided under that receipt."""
 
     def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
         """Return open proposals of a report in order, those after that number."""

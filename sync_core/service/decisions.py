@@ -26,6 +26,7 @@ from sync_core.workers.proposal_facts import UndoFacts, facts_of
 log = logging.getLogger(__name__)
 
 MAX_PROPOSALS_PER_CLICK = 10_000  # proposals that one click may decide
+MAX_LATE_NAMED = 10  # proposals that an answer names as decided before
 PROPOSALS_PER_STEP = 500  # proposals that one step looks at
 MAX_ENTERED_NUMBER = 1_000_000_000  # the greatest number a person may enter
 ANSWERS = {
@@ -182,7 +183,7 @@ class ServiceDecisions(ServiceQuestions):
         Raises:
             NotAllowed: If it is no choice for all, or if one on its own is not among the choices.
         """
-        if chosen.choice not in FOR_ALL:
+        if chosen.choice is not None and chosen.choice not in FOR_ALL:
             raise NotAllowed(f"{chosen.choice.replace('_', ' ')} is no choice for all")
         report = await self._transaction(lambda tx: tx.reports.by_token(report_token))
         if report is None:
@@ -190,7 +191,7 @@ class ServiceDecisions(ServiceQuestions):
         apart = replace(chosen, without=chosen.without | choices.keys())
         wanted: dict[int, tuple[Choice, int | None]] = {}
         async for some in self._open_of(report):
-            wanted |= dict.fromkeys(taken(some, apart), (chosen.choice, None))
+            wanted |= {key: (each, None) for key, each in taken(some, apart).items()}
         wanted |= choices
         if not wanted:  # somebody was faster; else all of it was left out
             beaten = await self._transaction(lambda tx: _who_was_faster(tx, report.id))
@@ -225,9 +226,12 @@ class ServiceDecisions(ServiceQuestions):
                 kind=ProposalKind.FIX, choice=first, by=by, rule=rule, origin=where
             )
             receipt, taken = tx.proposals.decide(signed, wanted, now=now)
+            late = _late(tx, wanted, receipt, taken)
             if taken:
                 self._announce_decision(tx, receipt, now, kind=ProposalKind.FIX.value)
-                return Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
+                done = Clicked(answer=Answer.TAKEN, taken=taken, receipt=receipt, report=report)
+                return replace(done, late=late)
+            return replace(_who_was_faster(tx, report), late=late)
         return _who_was_faster(tx, report)
 
     def _answer(
@@ -277,6 +281,15 @@ class ServiceDecisions(ServiceQuestions):
 
 def _open_after(tx: Transaction, *, report: int, after: int) -> list[Proposal]:
     return tx.proposals.open_after(report, after, limit=PROPOSALS_PER_STEP)
+
+
+def _late(
+    tx: Transaction, wanted: Choices, receipt: int | None, taken: int
+) -> tuple[Proposal, ...]:
+    """Return what a click was to decide and did not: somebody or something was faster."""
+    if taken == len(wanted):
+        return ()
+    return tuple(tx.proposals.decided_elsewhere(wanted, receipt, limit=MAX_LATE_NAMED))
 
 
 def _who_was_faster(tx: Transaction, number: int) -> Clicked:

@@ -16,7 +16,7 @@ from sync_core.domain.leases import (
     takeover_questions,
 )
 from sync_core.domain.location_groups import LocationGroups
-from sync_core.domain.proposals import Proposal, Receipt, Report, ReportKind
+from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
     AuditView,
@@ -248,7 +248,7 @@ class ServiceQueries:
     async def proposals(
         self, report_id: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
-        """Return how many proposals a report has, and some: safe ones first."""
+        """Return how many proposals a report has, and some: open ones first, safe ones of them."""
         return await self._transaction(
             lambda tx: tx.proposals.of_report(
                 report_id, offset=offset, limit=limit, open_only=open_only
@@ -258,6 +258,12 @@ class ServiceQueries:
     async def proposal(self, token: str) -> Proposal | None:
         """Return the proposal whose button carries that token."""
         return await self._transaction(lambda tx: tx.proposals.by_token(token))
+
+    async def fixes(self, numbers: Sequence[int]) -> list[Proposal]:
+        """Return these fixes as they are now, in the order given; those that are known."""
+        found = await self._transaction(lambda tx: tx.proposals.some(numbers))
+        known = {each.id: each for each in found if each.kind is ProposalKind.FIX}
+        return [known[each] for each in numbers if each in known]
 
     async def question(self, kind: str, subject: str) -> Proposal | None:
         """Return the open proposal about the standing finding of that kind and subject."""

@@ -21,6 +21,7 @@ from sync_core.domain.values import (
     Pool,
     PoolId,
     Reading,
+    Role,
     Severity,
 )
 from sync_core.domain.views import Finding
@@ -110,10 +111,14 @@ class Proposer:
             if said in BY_LEVEL:
                 total.counts[said] = total.counts.get(said, 0) + 1
         known = _update_findings(judged, found, tx, now)
-        drafts = [
-            _draft(finding, of, found)
+        wanted = [
+            (finding, of)
             for finding, of in known
             if finding.kind == of[0] and not _is_muted(finding, now)
+        ]
+        pages = tx.catalogue.product_pages(_item_of(level) for _, (_, _, level) in wanted)
+        drafts = [
+            _draft(finding, of, found, pages.get(_item_of(of[2]), "")) for finding, of in wanted
         ]
         self._propose(tx, drafts, report, now)
         if report is not None:
@@ -141,12 +146,18 @@ class Proposer:
     def _propose_others(self, report: int, after: int, tx: Transaction) -> int | None:
         now = self._clock.now()
         findings = tx.findings.page(after=after, limit=500)
-        drafts = [
-            _draft_for_other(each, _partners(tx, each))
+        wanted = [
+            each
             for each in findings
             if not each.subject.startswith("level:")
             and each.kind not in {*PASSING, *KINDS_WITH_OWN_QUESTION}
             and not _is_muted(each, now)
+        ]
+        items = {each.id: item for each in wanted if (item := _variant_in(each.subject))}
+        known = tx.catalogue.product_pages(items.values())
+        pages = {number: known.get(item, "") for number, item in items.items()}
+        drafts = [
+            _draft_for_other(each, _partners(tx, each), pages.get(each.id, "")) for each in wanted
         ]
         self._propose(tx, drafts, report, now)
         return findings[-1].id if findings else None
@@ -243,7 +254,11 @@ def _explaining_order(
     return tx.order_events.cause_of(pool.id, level.key.store, shows - level.book, at)
 
 
-def _draft(finding: Finding, of: JudgedLevel, found: LevelReadings) -> Draft:
+def _item_of(level: Level) -> tuple[Alias, ItemId]:
+    return level.key.store, level.key.item
+
+
+def _draft(finding: Finding, of: JudgedLevel, found: LevelReadings, page: str) -> Draft:
     """Return what to propose about a finding on a level."""
     said, pool, level = of
     part = participants(pool, level.id)
@@ -256,24 +271,39 @@ def _draft(finding: Finding, of: JudgedLevel, found: LevelReadings) -> Draft:
         "pool": pool.id,
         "level": level.id,
         "saw": {str(each): value for each, value in values.items()},
+        "shown": _shown(part, values),
+        "page": page,
         "since": finding.opened_at.isoformat(),
     }
     facts["cause"] = cause(said.value, facts)
     return _as_draft(finding, facts, suggested)
 
 
+def _shown(part: Sequence[Level], values: Mapping[LevelId, int | None]) -> list[list[object]]:
+    """Return what each store shows, the source first, as people are told it."""
+    ordered = sorted(part, key=lambda each: (each.role is not Role.SOURCE, each.key.store))
+    return [[each.key.store, values.get(each.id)] for each in ordered]
+
+
+def _variant_in(subject: str) -> tuple[Alias, ItemId] | None:
+    """Return the variant that a finding is about, if it is about one."""
+    kind, _, rest = subject.partition(":")
+    if kind != "variant":
+        return None
+    store, _, item = rest.partition(":")
+    return Alias(store), ItemId(int(item))
+
+
 def _partners(tx: Transaction, finding: Finding) -> dict[Alias, ItemId]:
     """Return what a variant without a partner may be linked with: the same by SKU or barcode."""
-    kind, _, rest = finding.subject.partition(":")
-    if kind != "variant":
-        return {}
-    store, _, item = rest.partition(":")
-    return tx.catalogue.partners(Alias(store), ItemId(int(item)))
+    variant = _variant_in(finding.subject)
+    return {} if variant is None else tx.catalogue.partners(*variant)
 
 
-def _draft_for_other(finding: Finding, partners: Mapping[Alias, ItemId]) -> Draft:
+def _draft_for_other(finding: Finding, partners: Mapping[Alias, ItemId], page: str) -> Draft:
     """Return what to propose about a finding on anything else."""
-    facts: dict[str, object] = {**finding.facts, "since": finding.opened_at.isoformat()}
+    since = finding.opened_at.isoformat()
+    facts: dict[str, object] = {**finding.facts, "since": since, "page": page}
     facts["cause"] = cause(finding.kind, facts)
     if not partners:
         return _as_draft(finding, facts, Fixes(options=IGNORE))

@@ -312,10 +312,17 @@ class FakeService:
             for each in self.proposed.values()
             if each.report == report_id and (not open_only or each.state is ProposalState.OPEN)
         ]
-        return len(found), found[offset : offset + limit]
+        ordered = sorted(
+            found, key=lambda each: (each.state is not ProposalState.OPEN, not each.safe, each.id)
+        )
+        return len(found), ordered[offset : offset + limit]
 
     async def proposal(self, token):
         return self.proposed.get(token)
+
+    async def fixes(self, numbers):
+        known = {each.id: each for each in self.proposed.values()}
+        return [known[each] for each in numbers if each in known]
 
     async def question(self, kind, subject):
         asked = (each for each in self.proposed.values() if each.facts.get("subject") == subject)
@@ -488,6 +495,7 @@ class FakeService:
             answer=Answer.TAKEN if taken else Answer.ALREADY,
             taken=len(taken),
             receipt=taken[0].receipt if taken else None,
+            late=tuple(each.proposal for each in done if each.answer is not Answer.TAKEN),
         )
 
     async def preview(self, report_token, choices):
@@ -501,7 +509,7 @@ class FakeService:
         report = await self.report_of(report_token)
         _, found = await self.proposals(report.id, limit=10_000, open_only=True)
         apart = replace(chosen, without=chosen.without | set(choices))
-        wanted = dict.fromkeys(taken(found, apart), (chosen.choice, None))
+        wanted = {key: (choice, None) for key, choice in taken(found, apart).items()}
         return await self.decide_some(report_token, {**wanted, **choices}, by, rule)
 
     async def dismiss(self, report_token, by, rule):

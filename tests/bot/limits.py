@@ -51,7 +51,8 @@ def _all(blocks, surface):
     yield from (f"block_id {each} twice" for each in twice)
     if sum(b["type"] == "data_visualization" for b in blocks) > 2:
         yield "too many charts"
-    cells = [c for b in blocks if b["type"] == "table" for row in b["rows"] for c in row]
+    tables = [b for b in blocks if b["type"] in {"table", "data_table"}]
+    cells = [c for b in tables for row in b["rows"] for c in row]
     if sum(len(_words(cell)) for cell in cells) > CHARACTERS:
         yield "too many characters in tables"
 
@@ -192,6 +193,18 @@ def _table(block):
         yield "column settings"
 
 
+def _data_table(block):
+    yield from _table({"rows": block["rows"][:-1]})  # a header, and as many rows as a table
+    if not 1 <= len(block["caption"]) <= limits.SECTION_TEXT_MAX_LENGTH:
+        yield "caption"
+    if len(block["rows"]) < limits.DATA_TABLE_ROWS_MIN_ITEMS:
+        yield "no rows"
+    if not 1 <= block["page_size"] <= limits.DATA_TABLE_PAGE_SIZE_MAX:
+        yield "page_size"
+    if any(cell["type"] == "rich_text" for cell in block["rows"][0]):
+        yield "rich text in the header"
+
+
 def _rich_text(block):
     for part in block["elements"]:
         sections = part["elements"] if part["type"] == "rich_text_list" else [part]
@@ -231,6 +244,7 @@ RULES = {
     "input": _input,
     "divider": lambda _: [],
     "table": _table,
+    "data_table": _data_table,
     "rich_text": _rich_text,
     "data_visualization": _chart,
 }

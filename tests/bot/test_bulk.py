@@ -114,13 +114,13 @@ async def test_the_review_decides_some_and_all_others_alike(night):
     message = await fifteen(night)
     staff = night.staff
     async with face_of(night):
-        view = await opened(night, message, "review", "Mismatches 1 to 10")
-        view.entered["rest"] = {"rest": picked("use_source")}
-        view.entered["choice.3"] = {"chosen": picked("leave")}
+        view = await opened(night, message, "review", "page 1 of 2")
+        await staff.slack.select(staff.ann, view, "review.rest", "use_source")
+        view = await modal(night, "choice.3.use_source.0")
+        staff.slack.enter(staff.ann, view, {"choice.3.use_source.0": "leave"})
         await staff.slack.click(staff.ann, view, "review.page.next")
-        view = await modal(night, "Mismatches 11 to 15")
-        assert "1 choice on all pages so far" in json.dumps(view.content)
-        await staff.slack.submit(staff.ann, view, {"choice.12": "use_lower"})
+        view = await modal(night, "page 2 of 2")
+        await staff.slack.submit(staff.ann, view, {"choice.12.use_source.0": "use_lower"})
         seen = await modal(night, "bulk_confirm")
         told = json.dumps(seen.content)
         assert "1 product decided one by one" in told
@@ -133,10 +133,6 @@ async def test_the_review_decides_some_and_all_others_alike(night):
     assert found.pop(11) == (ProposalState.APPROVED, Choice.USE_LOWER)
     assert set(found.values()) == {APPROVED}
     assert len(await night.service.receipts()) == 1
-
-
-def picked(value):
-    return {"type": "static_select", "selected_option": {"value": value}}
 
 
 async def test_two_people_confirm_at_once_and_one_decides(night):

@@ -59,13 +59,13 @@ async def test_a_review_decides_what_was_chosen_on_all_pages(slack_app, staff, c
     listed = await asked(staff, "drift")
     view = await filled(staff, listed, "review")
     first = next(each for each in view.blocks if str(each.get("block_id")).startswith("choice."))
-    await staff.slack.select(staff.ann, view, "chosen", "use_source")
+    await staff.slack.select(staff.ann, view, "review.choice", "use_source")
     await staff.slack.click(staff.ann, view, "review.page.next")
     await staff.slack.until(
         lambda: repr(first["block_id"]) not in str(staff.slack.modal(staff.ann).blocks), 5
     )
     view = staff.slack.modal(staff.ann)
-    await staff.slack.select(staff.ann, view, "chosen", "ignore")
+    await staff.slack.select(staff.ann, view, "review.choice", "ignore")
     interaction = await staff.slack.submit(staff.ann, view)
     assert interaction.acked
     assert interaction.ack_ms < ACKED_WITHIN_MS
@@ -133,6 +133,19 @@ async def test_a_form_after_a_restart_is_answered(staff, core):
         interaction = await staff.slack.submit(staff.ann, view)
         assert interaction.acked
         await says(staff, "shared locations are saved")
+
+
+async def test_a_form_that_another_change_has_overtaken_is_not_saved(staff, core):
+    """Its menus would take the other change back; a restart makes no difference."""
+    async with at_work(staff, core):
+        said = await asked(staff, "locations")
+        view = await filled(staff, said, "places.open")
+    other = (replace(core.map[0], name="Hamburg"),)
+    core.map = other
+    async with at_work(staff, core):
+        await staff.slack.submit(staff.ann, view)
+        await says(staff, "have changed since this form was opened")
+    assert core.map == other
 
 
 async def test_a_form_that_slack_does_not_open_is_explained(slack_app, staff):

@@ -138,7 +138,7 @@ async def review(staff, report, person):
     await staff.slack.until(
         lambda: "submit" in getattr(staff.slack.modal(person), "content", {}), 5
     )
-    await staff.slack.select(person, staff.slack.modal(person), "chosen", "use_source")
+    await staff.slack.select(person, staff.slack.modal(person), "review.choice", "use_source")
 
 
 async def test_a_team_runs_two_stores(world, staff):
@@ -252,6 +252,33 @@ async def test_a_lost_change_is_found_approved_and_taken_back(world, staff):
         await until(lambda: tipo.shops["us"].available("SFDJ-S") == 46, LONG)
         late = await staff.slack.click(staff.ann, report, "decide_all", version=0)
         await staff.slack.until(late.ephemeral_replies, 5)
+
+
+async def test_a_number_that_moved_while_the_form_was_open_is_asked_again(world, staff):
+    """Both numbers are in the form; what is approved is read again, and nothing else is written."""
+    tipo, stores_url = world
+    async with tipo.serving(stores_url) as service:
+        await two_way(staff, service)
+        tipo.shops["us"].sell("SFDJ-S", 4)
+        await ask(staff, "check")
+        report = await staff.slack.until(lambda: with_button(staff, staff.ann, "review"), LONG)
+        await staff.slack.click(staff.ann, report, "review")
+        view = await staff.slack.until(
+            lambda: (
+                (found := staff.slack.modal(staff.ann))
+                and "Apply 1 fix" in str(found.content)
+                and found
+            ),
+            5,
+        )
+        assert "EU 50 \u00b7 US 46" in str(view.content)
+        tipo.shops["us"].sell("SFDJ-S", 3)
+        await staff.slack.submit(staff.ann, view)
+        await staff.slack.until(lambda: "EU 50 \u00b7 US 43" in str(report.blocks), 2 * LONG)
+        [fix, _] = await service.receipts(limit=2)
+        assert not any(line.done for line in fix.lines)
+        shown = {alias: shop.available("SFDJ-S") for alias, shop in tipo.shops.items()}
+        assert shown == {"eu": 50, "us": 43}
 
 
 async def test_a_click_shows_in_the_message_at_once(world, staff):

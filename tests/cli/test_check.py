@@ -32,7 +32,8 @@ def test_a_missed_change_is_bad_news_with_its_numbers_and_the_way_on(alone):
     assert "Mismatches: 1 missed change." in said
     assert "US dropped 50 → 45; Shopify sent no notification" in said
     assert "Slim Fit Denim Jacket (M)" in said
-    assert "Accept US's change (set EU to 45)" in said
+    assert "EU 50 · US 45" in said
+    assert "EU 50 → 45 (US \u22125, no order explains it)" in said
     assert "Open: 1, 1 with a safe fix. Approve fixes in Slack" in said
     assert alone.shops["eu"].available(JACKET) == 50  # it approves nothing
 
@@ -48,6 +49,7 @@ def test_whoever_serves_makes_the_comparison(alone):
         "only US sells it",
         {"no_partner": 1},
     )
+    assert found["suggested_fix"] == "Needs your decision: only US sells it"
     assert ask(lambda parts: parts.service.report(said["report"])).state is ReportState.DONE
 
 

@@ -273,7 +273,7 @@ def test_an_effect_comes_back_whole(furnished):
     assert count(furnished, EFFECT) == 2
 
 
-def test_proposals_are_listed_safe_ones_first_and_page_by_page(furnished):
+def test_proposals_are_listed_open_and_safe_ones_first_and_page_by_page(furnished):
     findings = [find(furnished, f"level:{n}") for n in range(5)]
     report = furnished.run(_report)
     plain = propose(furnished, *findings[:3], report=report)
@@ -284,9 +284,29 @@ def test_proposals_are_listed_safe_ones_first_and_page_by_page(furnished):
         total, some = furnished.run(lambda tx: tx.proposals.of_report(report, **given))
         return total, [each.id for each in some]
 
-    assert page() == (5, [*safe, *plain])
-    assert page(offset=1, limit=2) == (5, [safe[1], plain[0]])
+    assert page() == (5, [*safe, *plain[1:], plain[0]])
+    assert page(offset=1, limit=2) == (5, [safe[1], plain[1]])
     assert page(open_only=True) == (4, [*safe, *plain[1:]])
+
+
+def test_what_a_receipt_has_not_decided_is_named(furnished):
+    """Somebody was faster, or nobody decides it any more; not more than is asked for."""
+    one, two, three, four = propose(
+        furnished, *(find(furnished, f"level:{n}") for n in range(4)), safe=True
+    )
+    decide(furnished, one, by=BOB)
+    receipt, taken = decide(furnished, one, two)
+    assert taken == 1
+
+    def left(receipt, limit=10):
+        found = furnished.run(
+            lambda tx: tx.proposals.decided_elsewhere([four, three, two, one], receipt, limit=limit)
+        )
+        return [(each.id, each.by and each.by.id) for each in found]
+
+    assert left(receipt) == [(one, BOB.id), (three, None), (four, None)]
+    assert left(receipt, limit=1) == [(one, BOB.id)]
+    assert [key for key, _ in left(None)] == [one, two, three, four]
 
 
 def _report(tx):

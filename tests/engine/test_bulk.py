@@ -5,6 +5,7 @@ The whole engine between imitation stores, in virtual time; the numbers are what
 
 from sync_core.domain.bulk_decisions import BulkChoice, ChangeTotals
 from sync_core.domain.proposals import Answer, Choice, Person, ReportKind
+from sync_core.domain.suggestions import levels_text
 from sync_core.domain.values import Mode
 from tests.simulation.harness import INITIAL_QUANTITY, assert_conserved
 
@@ -127,6 +128,16 @@ def test_a_number_that_has_moved_is_not_written_and_is_shown_again(build_harness
     assert (found.open, fresh.facts["shows"]) == (1, 53)
     assert fresh.id > seen.upto
     assert_conserved(harness)
+
+
+def test_a_mismatch_says_what_every_store_shows_and_where_its_product_is(build_harness):
+    """As people see it in a row, wherever mismatches are listed."""
+    harness, report = differing(build_harness, [40])
+    [one] = again(harness, report)[1]
+    assert one.facts["shown"] == [["eu", INITIAL_QUANTITY], ["us", 40]]
+    assert levels_text(one.facts) == f"EU {INITIAL_QUANTITY} · US 40"
+    admin = "https://admin.shopify.com/store/urbanwear-us/products/"
+    assert one.facts["page"].removeprefix(admin).isdecimal()
 
 
 def test_what_the_preview_has_not_shown_is_not_taken(build_harness):

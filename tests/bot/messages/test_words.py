@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot import text
 from bot.messages import location_groups, review
+from bot.messages.review import Picked
 from bot.policy import AlertPolicy, QuietHours
 from sync_core.domain.location_groups import LocationGroup
 from sync_core.domain.proposals import Choice
@@ -172,7 +173,7 @@ def test_a_places_form_says_what_is_wrong(state, name, errors):
 
 def test_a_review_that_nobody_touches_decides_nothing_new():
     """Turning pages must not decide."""
-    chosen = {2: (Choice.USE_NUMBER, 47), 3: (Choice.KEEP, None)}
+    chosen = {2: Picked(Choice.USE_NUMBER, 47), 3: Picked(Choice.KEEP)}
     view = review.review_modal(
         report=report(9, "x"),
         total=9,
@@ -187,15 +188,17 @@ def test_a_review_that_nobody_touches_decides_nothing_new():
 
 def test_what_is_set_back_to_open_is_forgotten():
     """Else somebody decides what they had thought better of."""
-    chosen = {2: (Choice.KEEP, None), 40: (Choice.IGNORE, None)}
-    state = form(choice_2="rest")
-    assert review.chosen_after(chosen, state) == {40: (Choice.IGNORE, None)}
+    chosen = {2: Picked(Choice.KEEP), 40: Picked(Choice.IGNORE)}
+    for state in (form(choice_2="rest"), form(choice_2_leave_0="leave")):
+        assert review.chosen_after(chosen, state) == {40: Picked(Choice.IGNORE)}
 
 
 def test_what_is_left_open_on_purpose_is_remembered():
     """A choice for all others must not decide it."""
     state = form(choice_2="leave")
-    assert review.chosen_after({}, state) == {2: (None, None)}
+    assert review.chosen_after({}, state) == {2: Picked(None)}
+    state = form(choice_2_accept_1="leave")
+    assert review.chosen_after({}, state) == {2: Picked(None, is_safe=True)}
 
 
 @pytest.mark.parametrize(
