@@ -2,7 +2,7 @@
 
     `tipo serve`       the comparison is made
     -----------------  ---------------------------------------------------------
-    runs               there: the wish is a row, and its progress is read
+    runs               there: the request is a row, and its progress is read
     does not run       here
     stops meanwhile    here, from then on
 

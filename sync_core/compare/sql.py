@@ -96,7 +96,7 @@ def load_known(stores: Sequence[Alias]) -> str:
 
 
 def load_levels(stores: Sequence[Alias], columns: Sequence[Sequence[Column]]) -> str:
-    """Read our levels; those at no mapped place have no column."""
+    """Read our levels; those at no shared location have no column."""
     fields = ", ".join(f"'{name}': '{kind}'" for name, kind in _LEVELS)
     cases = [
         "".join(f" WHEN {column.location} THEN {c}" for c, column in enumerate(store_columns))
@@ -231,7 +231,7 @@ def find_renamed(store: int, line: str) -> str:
 
 
 def find_unmatched(store: int, line: str) -> str:
-    """Note variants that are kept at a mapped place and are in no pool."""
+    """Note variants that are kept at a shared location and are in no pool."""
     return (
         f"INSERT INTO odd_variant SELECT {store}, e.kept, e.item,"
         f" CASE WHEN {_has(OWN)} THEN {NO_PARTNER} ELSE w0 END, e.{line},"
@@ -355,7 +355,7 @@ def find_discrepancies(store: int) -> str:
 
 
 def count_levels(store: int) -> str:
-    """Count our levels of a store: at mapped places, of these in the export, elsewhere."""
+    """Count our levels of a store: at shared locations, of these in the export, elsewhere."""
     return (
         "SELECT count(*), count(*) FILTER (seen),"
         f" (SELECT count(*) FROM ours WHERE s = {store} AND c IS NULL) FROM judged_{store}"

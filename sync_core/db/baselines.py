@@ -110,7 +110,7 @@ class SqlBaselines(SqlRepository):
         self.run(update(LEVEL).where(which).values(restarted_values(now=now)))
 
     def _refresh_unbaselined_sources(self, pools: Select[Any], now: datetime) -> None:
-        """Have source levels read that never met anybody: their pools can agree on nothing else."""
+        """Have source levels read that have no baseline: their pools can agree on nothing else."""
         source = select(STORE.c.alias).where(STORE.c.role == Role.SOURCE.value).scalar_subquery()
         unbaselined = LEVEL.c.baselined.is_(False) & (LEVEL.c.store == source)
         here = LEVEL.c.pool_id.in_(pools)
@@ -155,7 +155,7 @@ class SqlBaselines(SqlRepository):
         )
 
     def _facts_of_open(self, kind: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the facts of standing findings by subject."""
+        """Return the facts of open findings by subject."""
         wanted = set(subjects)
         query = select(FINDING.c.subject, FINDING.c.facts).where(
             FINDING.c.kind == kind, FINDING.c.closed_at.is_(None)

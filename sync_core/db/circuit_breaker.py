@@ -206,10 +206,10 @@ class SqlCircuitBreaker(SqlRepository):
         return list(moved.items())
 
     def investigate(self, subject: str, by: str, *, now: datetime) -> bool:
-        standing = self._lock_open(subject)
-        if standing is None:
+        facts = self._lock_open(subject)
+        if facts is None:
             return False
-        self.notify(subject, {**standing, "investigated_by": by}, now=now)
+        self.notify(subject, {**facts, "investigated_by": by}, now=now)
         return True
 
     def _lock_open(self, subject: str) -> dict[str, Any] | None:
@@ -224,14 +224,14 @@ class SqlCircuitBreaker(SqlRepository):
             select(WITHHELD.c.pool_id).where(WITHHELD.c.breaker == subject, NOT_RELEASED)
         ).scalars()
         self.tx.stock.pools(PoolId(each) for each in known)  # first, as everybody does
-        standing = self._lock_open(subject)
-        if standing is None:
+        facts = self._lock_open(subject)
+        if facts is None:
             return []
         size = self.size(subject)
         ended = self.tx.withheld.by(subject)
         ours = (WITHHELD.c.breaker == subject) & NOT_RELEASED
         self.run(update(WITHHELD).where(ours).values(released_at=now))
-        self.close(subject, {**standing, **size, "ended": how}, now=now)
+        self.close(subject, {**facts, **size, "ended": how}, now=now)
         return ended
 
     def close(self, subject: str, facts: dict[str, Any], *, now: datetime) -> None:

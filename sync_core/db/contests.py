@@ -58,11 +58,11 @@ class SqlContests(SqlRepository):
     def recent_movements(
         self, pool: Pool, *, since: datetime, until: datetime
     ) -> list[CountedMovement]:
-        meetings = {each.id: each.level_baseline for each in pool.levels}
+        baselines = {each.id: each.level_baseline for each in pool.levels}
         return [
             move_of(row, title=pool.title)
             for row in reversed(self.run(LAST_MOVEMENTS, {"pool": pool.id}).all())
-            if meetings.get(row.level_id) == row.level_baseline and since < row.at <= until
+            if baselines.get(row.level_id) == row.level_baseline and since < row.at <= until
         ]
 
     def newest_order_at(self, store: Alias) -> datetime | None:
@@ -71,9 +71,9 @@ class SqlContests(SqlRepository):
 
     def contested_at(self, pool: Pool, *, since: datetime) -> datetime | None:
         mine = (FINDING.c.kind == FINDING_KIND) & (FINDING.c.subject == subject_of(pool.id))
-        standing = select(FINDING.c.facts).where(mine, FINDING.c.closed_at.is_(None))
+        open_facts = select(FINDING.c.facts).where(mine, FINDING.c.closed_at.is_(None))
         ended = select(func.max(FINDING.c.closed_at)).where(mine, FINDING.c.closed_at > since)
-        facts = self.run(standing).scalar()
+        facts = self.run(open_facts).scalar()
         if facts is not None:
             return datetime.fromisoformat(facts["at"])
         found: datetime | None = self.run(ended).scalar()

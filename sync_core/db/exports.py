@@ -76,11 +76,11 @@ class ExplainedOrders:
     keys: dict[OrderEventKey, datetime] = field(default_factory=dict)
 
     def unused(self, order_events: Iterable[OrderEvent]) -> list[OrderEvent]:
-        """Return the acts that have explained nothing yet."""
+        """Return the order events that have explained nothing yet."""
         return [each for each in order_events if _key(each) not in self.keys]
 
     def use(self, order_events: Iterable[OrderEvent]) -> None:
-        """Note that acts have explained something."""
+        """Note that order events have explained something."""
         self.keys.update({_key(each): each.at for each in order_events})
 
     def without_older_than(self, then: datetime) -> "ExplainedOrders":
@@ -151,7 +151,7 @@ class SqlExports(SqlRepository):
         return self.bounds(FINDING, FINDING.c.opened_at, wanted)
 
     def export_findings(self, after: int, last: int, limit: int) -> list[ExportLine]:
-        """Return findings in order, standing or not, those after that number."""
+        """Return findings in order, open or not, those after that number."""
         page = _page(select(FINDING), FINDING.c.id, after, last, limit)
         return [_finding(row) for row in self.run(select(page).order_by(page.c.id))]
 

@@ -59,12 +59,14 @@ class SqlFindings(SqlRepository):
     def close(self, numbers: Iterable[int], *, now: datetime) -> int:
         count = 0
         for some in chunks(sorted(set(numbers)), 500):
-            standing = update(FINDING).where(FINDING.c.id.in_(some), FINDING.c.closed_at.is_(None))
-            count += self.run(standing.values(closed_at=now)).rowcount
+            still_open = update(FINDING).where(
+                FINDING.c.id.in_(some), FINDING.c.closed_at.is_(None)
+            )
+            count += self.run(still_open.values(closed_at=now)).rowcount
             self.tx.proposals.outdate(some)
         return count
 
     def count(self, *, now: datetime) -> dict[str, int]:
-        heard = or_(FINDING.c.muted_until.is_(None), FINDING.c.muted_until <= now)
-        query = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None), heard)
+        not_muted = or_(FINDING.c.muted_until.is_(None), FINDING.c.muted_until <= now)
+        query = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None), not_muted)
         return {row[0]: row[1] for row in self.run(query.group_by(FINDING.c.kind))}

@@ -31,8 +31,8 @@ from sync_core.errors import NoDatabase, reason
 from sync_core.ports import WorkKind
 from sync_core.workers.wakeup import WAKEUP_SETTING, Wake
 
-SQLITE_POLL_SECONDS = 1.0  # between looks at the setting, where nothing else tells of it
-RECHECK_SECONDS = 15.0  # between looks where a notification does
+SQLITE_POLL_SECONDS = 1.0  # between reads of the setting, where nothing else tells of it
+RECHECK_SECONDS = 15.0  # between reads where a notification does
 LISTEN_TIMEOUT_SECONDS = 30.0  # until a connection listens
 
 
@@ -102,7 +102,7 @@ class _WakeupSetting:
         self._seen: str | None = None
 
     async def check(self, wake: Wake) -> None:
-        """Wake everybody if it has changed since the last look."""
+        """Wake everybody if it has changed since it was last read."""
         current = await self._database.peek(WAKEUP_SETTING)
         if current != self._seen:
             self._seen = current

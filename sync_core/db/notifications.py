@@ -19,24 +19,24 @@ NOT_NOTIFIED = {"differs", "missed", "one_way", "no_partner", "ambiguous"}
 class SqlNotifications(SqlRepository):
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
         for each in events:
-            standing = self.run(
+            known = self.run(
                 select(FINDING.c.id, FINDING.c.facts).where(
                     FINDING.c.kind == each.kind,
                     FINDING.c.subject == each.subject,
                     FINDING.c.closed_at.is_(None),
                 )
             ).first()
-            if each.resolved and standing is not None:
-                closed = update(FINDING).where(FINDING.c.id == standing.id)
+            if each.resolved and known is not None:
+                closed = update(FINDING).where(FINDING.c.id == known.id)
                 self.run(closed.values(closed_at=now))
-                self._notify(each, now, facts={**standing.facts, **each.facts})
-            elif not each.resolved and standing is None:
+                self._notify(each, now, facts={**known.facts, **each.facts})
+            elif not each.resolved and known is None:
                 row = {"kind": each.kind, "subject": each.subject, "facts": dict(each.facts)}
                 opened = {**row, "severity": each.severity.value, "opened_at": now}
                 if self.insert_new(FINDING, [opened]):  # else another process tells it just now
                     self._notify(each, now, facts=dict(each.facts))
-            elif not each.resolved and standing is not None and standing.facts != dict(each.facts):
-                changed = update(FINDING).where(FINDING.c.id == standing.id)
+            elif not each.resolved and known is not None and known.facts != dict(each.facts):
+                changed = update(FINDING).where(FINDING.c.id == known.id)
                 self.run(changed.values(facts=dict(each.facts), severity=each.severity.value))
                 self._notify(each, now, facts=dict(each.facts))
 
@@ -45,7 +45,7 @@ class SqlNotifications(SqlRepository):
             self._notify(each, now, facts=dict(each.facts))
 
     def _notify(self, events: Event, now: datetime, *, facts: dict[str, object]) -> None:
-        """Add a notice, unless this kind is told as a sum."""
+        """Add a notification, unless this kind is told as a sum."""
         if events.kind in NOT_NOTIFIED:
             return
         self.run(

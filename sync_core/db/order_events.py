@@ -139,8 +139,8 @@ class SqlOrderEvents(SqlRepository):
         return cause if used else None
 
     def add_oversold_orders(self, *, now: datetime) -> None:
-        standing = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
-        for row in self.run(select(FINDING).where(standing).limit(MAX_OVERSOLD_FINDINGS)).all():
+        still_open = FINDING.c.closed_at.is_(None) & (FINDING.c.kind == "oversold")
+        for row in self.run(select(FINDING).where(still_open).limit(MAX_OVERSOLD_FINDINGS)).all():
             pool = PoolId(int(row.subject.removeprefix("pool:")))
             orders = self._orders_that_oversold(pool, int(row.facts["units"]))
             if orders and row.facts.get("orders") != orders:
@@ -212,6 +212,6 @@ def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView
 
 
 def order_event_of(row: Any, names: dict[tuple[str, int], str]) -> OrderEvent:
-    """Return an act from its row; `names`: what orders are called, by store and id."""
+    """Return an order event from its row; `names`: what orders are called, by store and id."""
     name = row.name or names.get((row.store, row.order_id), "")
     return replace(from_row(row, OrderEvent), name=name, explains=row.movement_id)

@@ -48,11 +48,11 @@ class SqlPosts(SqlRepository):
         ):
             return False
         number = int(self.run(select(func.coalesce(func.max(POST.c.number), 0))).scalar_one())
-        for place, each in enumerate(posts, start=1):
+        for nth, each in enumerate(posts, start=1):
             if each.key in known:
                 self._replace(each)
             else:
-                self.run(insert(POST).values(number=number + place, **_columns(each)))
+                self.run(insert(POST).values(number=number + nth, **_columns(each)))
         if posts:
             self.tx.announce(WorkKind.NOTIFICATIONS)  # whoever sends may be another process
         return True

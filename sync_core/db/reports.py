@@ -27,7 +27,7 @@ from sync_core.ports import ReportRequest
 from sync_core.stored import from_plain, to_plain
 
 COMPARING_KINDS = {ReportKind.NIGHT, ReportKind.CHECK, ReportKind.PREFLIGHT}
-# Reports of which everybody is told. A preflight asks about a mode; a look shows what others hold.
+# Reports of which everybody is told. A preflight asks about a mode; what is open is held by others.
 PUBLISHED_KINDS = (ReportKind.NIGHT.value, ReportKind.CHECK.value, ReportKind.BASELINE.value)
 MAX_ASKERS = 50  # people who are told of one comparison
 FINISHED_STATES = (ReportState.DONE.value, ReportState.FAILED.value)
@@ -48,18 +48,18 @@ class _NamedCounts(msgspec.Struct, frozen=True):
 
 
 class SqlReports(SqlRepository):
-    def request(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
-        joins = wish.kind in COMPARING_KINDS and wish.night is None
+    def request(self, wanted: ReportRequest, *, now: datetime) -> tuple[int, bool]:
+        joins = wanted.kind in COMPARING_KINDS and wanted.night is None
         if joins and (going := self._comparison()) is not None:
             return going, False
         row: dict[str, Any] = {
-            "token": wish.token,
-            "kind": wish.kind.value,
+            "token": wanted.token,
+            "kind": wanted.kind.value,
             "state": ReportState.WANTED.value,
             "turn": "yes" if joins else None,  # a night may have to wait for its turn
-            "night": wish.night,
-            "by": wish.by,
-            "facts": wish.facts,
+            "night": wanted.night,
+            "by": wanted.by,
+            "facts": wanted.facts,
             "progress": {},
             "summary": {},
             "wanted_at": now,
@@ -67,12 +67,12 @@ class SqlReports(SqlRepository):
             "why_failed": "",
         }
         if self.insert_new(REPORT, [row]):
-            query = select(REPORT.c.id).where(REPORT.c.token == wish.token)
+            query = select(REPORT.c.id).where(REPORT.c.token == wanted.token)
             return int(self.run(query).scalar_one()), True
-        if wish.night is not None:
-            query = select(REPORT.c.id).where(REPORT.c.night == wish.night)
+        if wanted.night is not None:
+            query = select(REPORT.c.id).where(REPORT.c.night == wanted.night)
             return int(self.run(query).scalar_one()), False
-        return self.request(wish, now=now)  # another process was faster: join its comparison
+        return self.request(wanted, now=now)  # another process was faster: join its comparison
 
     def _comparison(self) -> int | None:
         """Return the comparison that is under way, else the first that waits for its turn."""

@@ -6,8 +6,8 @@
       proposals and findings that they decided
     webhooks that are handled                        a week
     the bytes of batches that are closed             a week
-    preflights and looks, without a decision         8 days
-    notices that have become posts, posts, and       60 days
+    preflights, drift views, without a decision      8 days
+    notifications that are posts, posts, and         60 days
       proposals that nobody decided
     closed adjustments and batches, what orders      400 days
       said, closed findings, reports
@@ -105,7 +105,7 @@ class SqlRetention(SqlRepository):
         return count
 
     def _add_settled(self, sums: dict[tuple[int, int], int]) -> None:
-        """Add to the sums of levels; those of earlier meetings say nothing any more."""
+        """Add to the sums of levels; those of earlier baselines say nothing any more."""
         for some in chunks(sorted(sums), 200):
             rows = [
                 {"level_id": level, "level_baseline": level_baseline, "delta": 0}
@@ -164,14 +164,14 @@ class SqlRetention(SqlRepository):
         return self._delete(PROPOSAL.c.id, PROPOSAL.c.opened_at < before, is_over)
 
     def forget_notifications(self, *, before: datetime) -> int:
-        """Delete notices of before then; of a face's, only what it has turned into posts."""
+        """Delete notifications of before then; of a face's, only what it has turned into posts."""
         old = (NOTIFICATION.c.id <= self._head(NOTIFICATION), NOTIFICATION.c.at < before)
         told = self.tx.posts.cursors().get("notices")
-        heard = () if told is None else (NOTIFICATION.c.id <= told,)
-        return self.run(delete(NOTIFICATION).where(*old, *heard)).rowcount
+        posted = () if told is None else (NOTIFICATION.c.id <= told,)
+        return self.run(delete(NOTIFICATION).where(*old, *posted)).rowcount
 
     def forget_temporary_reports(self, *, before: datetime) -> int:
-        """Delete preflights and looks of before then, unless something was decided on them."""
+        """Delete preflights and drift views of before then on which nothing was decided."""
         return self._forget_reports(before, REPORT.c.kind.in_(TEMPORARY_KINDS))
 
     def forget_reports(self, *, before: datetime) -> int:

@@ -63,7 +63,7 @@ def level_changes(level: Level) -> dict[str, Any]:
 
 
 def new_level(pool: int, key: LevelKey, **given: Any) -> dict[str, Any]:
-    """Return the columns of a level that has not met its pool yet."""
+    """Return the columns of a level that has no baseline yet."""
     fresh = Level(id=LevelId(0), key=key, role=Role.SOURCE, mode=Mode.OFF, **given)
     columns = level_changes(fresh)
     del columns["key"]

@@ -67,8 +67,8 @@ class SqlViews(SqlRepository):
         waiting = DELIVERY.c.handled_at.is_(None)
         unhandled = self.run(select(func.count()).select_from(DELIVERY).where(waiting))
         first = select(DELIVERY.c.received_at).where(waiting).order_by(DELIVERY.c.id).limit(1)
-        standing = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
-        kinds = {row[0]: row[1] for row in self.run(standing.group_by(FINDING.c.kind))}
+        still_open = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
+        kinds = {row[0]: row[1] for row in self.run(still_open.group_by(FINDING.c.kind))}
         serving = self.tx.settings.get(SERVING)
         audited = self.tx.settings.get(AUDITED)
         return Overview(

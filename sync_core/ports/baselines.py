@@ -23,7 +23,7 @@ class BaselineRepository(Protocol):
         """Keep that numbers were taken as they were: those of a store, or of all."""
 
     def request(self, store: Alias, mode: Mode, *, by: str, now: datetime) -> None:
-        """Change a connection's mode: all its levels meet their pools again.
+        """Change a connection's mode: all its levels are baselined again.
 
         Open adjustments stay open and are settled as ever. What `restart_level` does to one
         level is done to all of them at once.

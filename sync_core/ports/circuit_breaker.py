@@ -64,4 +64,4 @@ class CircuitBreakerRepository(Protocol):
         """
 
     def investigate(self, subject: str, by: str, *, now: datetime) -> bool:
-        """Note who looks into it; everything stays held. Whether the breaker still stands."""
+        """Note who looks into it; all stays withheld. Return whether it is still open."""

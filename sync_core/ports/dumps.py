@@ -6,8 +6,9 @@ from typing import Protocol
 LevelDumpRow = tuple[
     int, int, int, str, int, int, bool, bool, bool, int | None, int, int, int, str, str, int | None
 ]
-"""A level as it is dumped for a comparison: level, pool, place, store, item, location, is_source,
-counts, met, book, buffer, pack, held, suspended, busy, shared; no word where nothing is the matter.
+"""A level as it is dumped for a comparison: level, pool, location group, store, item, location,
+is_source, counts, baselined, book, buffer, pack, withheld, suspended, busy, shared; no word where
+nothing is the matter.
 """
 
 

@@ -19,7 +19,7 @@ class LocationGroupRepository(Protocol):
         """Let nobody else change the location map meanwhile: it is read and written as a whole."""
 
     def save(self, location_groups: LocationGroups) -> None:
-        """Keep the location map: places that have no id yet are new, and some have new names."""
+        """Keep the location map: groups that have no id yet are new, and some have new names."""
 
     def locations(self) -> dict[Alias, list[tuple[LocationId, str]]]:
         """Return the open locations of each store."""

@@ -65,7 +65,7 @@ class ProposalRepository(Protocol):
 
         A fix is held by the newest report: by the one given, or by one that was asked for later
         and is done. What a report that was asked for later has open already stays as it is. A
-        look at what is open (`DRIFT`) holds nothing: its fixes are those of the newest report.
+        view of what is open (`DRIFT`) holds nothing: its fixes are those of the newest report.
         """
 
     def outdate(self, findings: Iterable[int]) -> int:
@@ -79,7 +79,7 @@ class ProposalRepository(Protocol):
     ) -> tuple[int, list[Proposal]]:
         """Return how many proposals a report has, and some: open ones first, safe ones of them.
 
-        A look at what is open (`DRIFT`) holds none: it has what was open when it was made.
+        A view of what is open (`DRIFT`) holds none: it has what was open when it was made.
         """
 
     def by_token(self, token: str) -> Proposal | None:

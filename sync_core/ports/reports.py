@@ -23,7 +23,7 @@ class ReportRequest:
 class ReportRepository(Protocol):
     """Comparisons of the stores, from the request to the result."""
 
-    def request(self, wish: ReportRequest, *, now: datetime) -> tuple[int, bool]:
+    def request(self, wanted: ReportRequest, *, now: datetime) -> tuple[int, bool]:
         """Ask for a report; return its id, and whether it is new.
 
             asked for           while the stores are compared, or wait for it  else

@@ -1,4 +1,4 @@
-"""What people may order. Everything it changes is a row that the engine acts on."""
+"""What people may ask for. Everything it changes is a row that the engine acts on."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class ServiceCommands(ServiceQueries):
 
     # -- modes
     async def set_mode(self, mode: Mode, *, by: str, alias: Alias | None = None) -> list[Alias]:
-        """Change the mode of every connection, or of one: a new first meeting each.
+        """Change the mode of every connection, or of one: a new initial comparison each.
 
         Returns the destinations whose mode it is now; one that had it already is left in peace.
         Nothing is written by this: levels that agree are adopted, levels that differ are left
@@ -115,8 +115,8 @@ class ServiceCommands(ServiceQueries):
         asker = None if reply is None else Asker(by=by, reply=reply)
         while True:
             facts = ReportFacts(askers=() if asker is None else (asker,))
-            wish = ReportRequest(kind=ReportKind.CHECK, token=self._ids.new(), by=by, facts=facts)
-            report, is_new = await self._request_report(wish)
+            wanted = ReportRequest(kind=ReportKind.CHECK, token=self._ids.new(), by=by, facts=facts)
+            report, is_new = await self._request_report(wanted)
             if is_new or asker is None or await self._join(report.id, asker):
                 return report
             # That comparison has ended at this very moment: ask for one of our own.
@@ -138,15 +138,17 @@ class ServiceCommands(ServiceQueries):
         since = await self._transaction(lambda tx: tx.settings.get(NIGHTS_SINCE_SETTING))
         if night is None or since is None or begins(night, at, zone) < _parse_time(since):
             return None
-        wish = ReportRequest(kind=ReportKind.NIGHT, token=self._ids.new(), night=night.isoformat())
-        report, is_new = await self._request_report(wish)
+        wanted = ReportRequest(
+            kind=ReportKind.NIGHT, token=self._ids.new(), night=night.isoformat()
+        )
+        report, is_new = await self._request_report(wanted)
         return report if is_new else None
 
     async def drift(self, by: str) -> Report:
         """Return what stands, with fresh proposals; reads levels, compares nothing else."""
-        wish = ReportRequest(kind=ReportKind.DRIFT, token=self._ids.new(), by=by)
+        wanted = ReportRequest(kind=ReportKind.DRIFT, token=self._ids.new(), by=by)
         now = self._clock.now()
-        number, _ = await self._transaction(partial(_request_own_report, wish, now))
+        number, _ = await self._transaction(partial(_request_own_report, wanted, now))
         proposer = Proposer(self._database, self._stores, self._clock, self._ids)
         await report_open_findings(number, proposer, self._database, self._clock)
         found = await self.report(number)
@@ -154,11 +156,11 @@ class ServiceCommands(ServiceQueries):
             raise NotAllowed("the report is no longer kept; ask again")
         return found
 
-    async def _request_report(self, wish: ReportRequest) -> tuple[Report, bool]:
+    async def _request_report(self, wanted: ReportRequest) -> tuple[Report, bool]:
         now = self._clock.now()
 
         def work(tx: Transaction) -> tuple[Report | None, bool]:
-            number, is_new = tx.reports.request(wish, now=now)
+            number, is_new = tx.reports.request(wanted, now=now)
             self._wake_server(tx)
             return tx.reports.get(number), is_new
 
@@ -313,9 +315,9 @@ def _parse_time(kept: str) -> datetime:
     return datetime.fromisoformat(kept)
 
 
-def _request_own_report(wish: ReportRequest, now: datetime, tx: Transaction) -> tuple[int, bool]:
+def _request_own_report(wanted: ReportRequest, now: datetime, tx: Transaction) -> tuple[int, bool]:
     """Make a report that its maker works on itself."""
-    number, is_new = tx.reports.request(wish, now=now)
+    number, is_new = tx.reports.request(wanted, now=now)
     tx.reports.postpone(number, until=now + QUESTION_OPEN_FOR, why="")
     return number, is_new
 

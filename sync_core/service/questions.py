@@ -55,10 +55,10 @@ class ServiceQuestions(ServiceCommands):
         facts = ReportFacts(
             mode=mode, source=source[0], alias=alias, before=before, reply=reply, person=by
         )
-        wish = ReportRequest(
+        asked = ReportRequest(
             kind=ReportKind.PREFLIGHT, token=self._ids.new(), by=by.name, facts=facts
         )
-        report, is_new = await self._request_report(wish)
+        report, is_new = await self._request_report(asked)
         if not is_new:
             raise NotAllowed(
                 f"the stores are being compared right now ({report.kind}); ask again in a moment"

@@ -6,7 +6,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Index, Table, text
 from sqlmodel import Field, SQLModel
 
-from sync_core.db.tables.columns import NAMED, Json, Utc
+from sync_core.db.tables.columns import NAMED, Json, Utc, index_where
 
 
 class VariantRow(SQLModel, table=True):
@@ -17,13 +17,7 @@ class VariantRow(SQLModel, table=True):
         Index("variant_product", "store", "product_id"),
         # Of a hash: what is sold may go by a name that no page of an ordered index holds.
         Index("variant_key", "key", postgresql_using="hash"),
-        Index(
-            "variant_sku",
-            "sku",
-            sqlite_where=NAMED,
-            postgresql_where=NAMED,
-            postgresql_using="hash",
-        ),
+        index_where(NAMED, "variant_sku", "sku", postgresql_using="hash"),
     )
 
     store: str = Field(primary_key=True, foreign_key="store.alias")

@@ -4,7 +4,17 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, TypeDecorator, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    TextClause,
+    TypeDecorator,
+    text,
+)
 from sqlmodel import SQLModel
 
 from sync_core.errors import Unreadable
@@ -38,6 +48,11 @@ FALSE = {"server_default": text("false")}
 SQLModel.model_config["defer_build"] = True
 
 Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+
+def index_where(condition: TextClause, name: str, *columns: str, **more: Any) -> Index:
+    """Return an index of the rows of which a condition holds."""
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition, **more)
 
 
 class Utc(TypeDecorator[datetime]):
@@ -78,11 +93,13 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, _: Dialect) -> Any:
         """Return the value."""
+        if value is None:
+            return self._otherwise
         try:
             return from_plain(value, self.kind)
         except Unreadable as exc:
             if value:
-                log.error("a stored value: %s", exc, extra={"event": "unreadable"})  # noqa: TRY400
+                log.error("can't read a stored value: %s", exc, extra={"event": "unreadable"})  # noqa: TRY400
             return self._otherwise
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:

@@ -18,6 +18,7 @@ from sync_core.db.tables.columns import (
     Big,
     Json,
     Utc,
+    index_where,
 )
 from sync_core.domain.proposals import DecisionResult, Option, ReportFacts
 from sync_core.domain.values import LevelId
@@ -37,15 +38,8 @@ class FindingRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "finding"
     __table_args__ = (
-        Index(
-            "one_open_finding",
-            "kind",
-            "subject",
-            unique=True,
-            sqlite_where=OPEN_FINDING,
-            postgresql_where=OPEN_FINDING,
-        ),
-        Index("finding_closed", "closed_at", sqlite_where=CLOSED, postgresql_where=CLOSED),
+        index_where(OPEN_FINDING, "one_open_finding", "kind", "subject", unique=True),
+        index_where(CLOSED, "finding_closed", "closed_at"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -79,17 +73,11 @@ NOTIFICATION: Table = NotificationRow.__table__  # type: ignore[attr-defined]
 
 
 class ReportRow(SQLModel, table=True):
-    """A comparison of the stores, from the wish to the result. One at a time, one a night."""
+    """A comparison of the stores, from the request to the result. One at a time, one a night."""
 
     __tablename__: ClassVar[str] = "report"
     __table_args__ = (
-        Index(
-            "one_comparison",
-            "turn",
-            unique=True,
-            sqlite_where=HAS_TURN,
-            postgresql_where=HAS_TURN,
-        ),
+        index_where(HAS_TURN, "one_comparison", "turn", unique=True),
         UniqueConstraint("night", name="one_report_per_night"),
     )
 
@@ -118,18 +106,12 @@ class ProposalRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "proposal"
     __table_args__ = (
-        Index(
-            "one_proposal_per_finding",
-            "finding_id",
-            unique=True,
-            sqlite_where=OPEN,
-            postgresql_where=OPEN,
-        ),
+        index_where(OPEN, "one_proposal_per_finding", "finding_id", unique=True),
         Index("proposal_report", "report_id", "id"),
         Index("proposal_finding", "finding_id"),
         Index("proposal_opened", "opened_at"),
         Index("proposal_receipt", "receipt_id"),
-        Index("proposal_approved", "id", sqlite_where=APPROVED, postgresql_where=APPROVED),
+        index_where(APPROVED, "proposal_approved", "id"),
         CheckConstraint(
             "state IN ('open', 'approved', 'done', 'dismissed', 'outdated', 'expired')",
             name="proposal_state_is_known",
@@ -213,7 +195,7 @@ class PostRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "post"
     __table_args__ = (
-        Index("post_due", "due_at", sqlite_where=UNSENT, postgresql_where=UNSENT),
+        index_where(UNSENT, "post_due", "due_at"),
         Index("post_ts", "ts"),
     )
 

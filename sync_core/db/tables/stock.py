@@ -18,6 +18,7 @@ from sync_core.db.tables.columns import (
     Big,
     Json,
     Utc,
+    index_where,
 )
 from sync_core.domain.values import LevelId
 
@@ -27,8 +28,8 @@ class PoolRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "pool"
     __table_args__ = (
-        Index("pool_unagreed", "id", sqlite_where=UNAGREED, postgresql_where=UNAGREED),
-        Index("pool_oversold", "id", sqlite_where=OVERSOLD, postgresql_where=OVERSOLD),
+        index_where(UNAGREED, "pool_unagreed", "id"),
+        index_where(OVERSOLD, "pool_oversold", "id"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -49,21 +50,10 @@ class LevelRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("store", "item", "location", name="one_level_per_key"),
         UniqueConstraint("pool_id", "store", name="one_level_per_store"),
-        Index(
-            "level_refresh",
-            "store",
-            "refresh_at",
-            sqlite_where=REFRESH_DUE,
-            postgresql_where=REFRESH_DUE,
-        ),
-        Index("level_due", "store", sqlite_where=DUE, postgresql_where=DUE),
-        Index(
-            "level_not_baselined",
-            "store",
-            sqlite_where=NOT_BASELINED,
-            postgresql_where=NOT_BASELINED,
-        ),
-        Index("level_suspended", "store", sqlite_where=SUSPENDED, postgresql_where=SUSPENDED),
+        index_where(REFRESH_DUE, "level_refresh", "store", "refresh_at"),
+        index_where(DUE, "level_due", "store"),
+        index_where(NOT_BASELINED, "level_not_baselined", "store"),
+        index_where(SUSPENDED, "level_suspended", "store"),
         CheckConstraint("pack > 0", name="pack_is_positive"),
         CheckConstraint("NOT baselined OR book IS NOT NULL", name="baselined_has_a_book"),
     )
@@ -148,12 +138,7 @@ class WithheldMovementRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "withheld_movement"
     __table_args__ = (
-        Index(
-            "withheld_movement_open",
-            "pool_id",
-            sqlite_where=NOT_RELEASED,
-            postgresql_where=NOT_RELEASED,
-        ),
+        index_where(NOT_RELEASED, "withheld_movement_open", "pool_id"),
         Index("withheld_movement_breaker", "breaker"),
     )
 

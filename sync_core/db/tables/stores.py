@@ -119,7 +119,7 @@ LOCATION_GROUP: Table = LocationGroupRow.__table__  # type: ignore[attr-defined]
 
 
 class LocationRow(SQLModel, table=True):
-    """A store's location; a place has at most one of each store."""
+    """A store's location; a shared location has at most one of each store."""
 
     __tablename__: ClassVar[str] = "location"
     __table_args__ = (

@@ -22,6 +22,7 @@ from sync_core.db.tables.columns import (
     Big,
     Json,
     Utc,
+    index_where,
 )
 from sync_core.domain.seals import SealedContent, SealedKind
 
@@ -34,15 +35,9 @@ class DeliveryRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "delivery"
     __table_args__ = (
         UniqueConstraint("store", "webhook_id", name="delivery_once"),
-        Index("delivery_new", "id", sqlite_where=UNHANDLED, postgresql_where=UNHANDLED),
+        index_where(UNHANDLED, "delivery_new", "id"),
         Index("delivery_age", "received_at"),
-        Index(
-            "delivery_quarantined",
-            "store",
-            "id",
-            sqlite_where=QUARANTINED,
-            postgresql_where=QUARANTINED,
-        ),
+        index_where(QUARANTINED, "delivery_quarantined", "store", "id"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -67,12 +62,7 @@ class OrderEventRow(SQLModel, table=True):
         UniqueConstraint("store", "kind", "ref", "line", name="order_event_once"),
         Index("order_event_variant", "store", "variant_id", "at"),
         Index("order_event_order", "order_id"),
-        Index(
-            "order_event_movement",
-            "movement_id",
-            sqlite_where=EXPLAINS,
-            postgresql_where=EXPLAINS,
-        ),
+        index_where(EXPLAINS, "order_event_movement", "movement_id"),
     )
 
     id: int | None = Field(None, sa_type=Big, primary_key=True)
@@ -97,9 +87,9 @@ class BatchRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "batch"
     __table_args__ = (
-        Index("batch_open", "store", sqlite_where=OPEN, postgresql_where=OPEN),
+        index_where(OPEN, "batch_open", "store"),
         Index("batch_state", "store", "state", "id"),
-        Index("batch_body", "closed_at", sqlite_where=HAS_BODY, postgresql_where=HAS_BODY),
+        index_where(HAS_BODY, "batch_body", "closed_at"),
         CheckConstraint(
             "state IN ('open', 'settled', 'refused', 'doubtful')", name="batch_state_is_known"
         ),
@@ -128,9 +118,7 @@ class AdjustmentRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "adjustment"
     __table_args__ = (
-        Index(
-            "one_open_adjustment", "level_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
-        ),
+        index_where(OPEN, "one_open_adjustment", "level_id", unique=True),
         Index("adjustment_batch", "batch_id"),
         Index("adjustment_level", "level_id", "id"),
         CheckConstraint("delta <> 0", name="delta_is_something"),
