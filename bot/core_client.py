@@ -240,8 +240,8 @@ class BotPosts(Protocol):
     async def unsent_posts(self, *, limit: int = 50) -> list[Post]:
         """Return due posts that Slack has not got."""
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next post is due after now; None: there is none."""
+    async def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next unsent post is due after a moment; None: there is none."""
 
     def wakeups(self) -> AbstractContextManager[Waker]:
         """Give what wakes whoever sends, as soon as there may be something to say."""

@@ -92,13 +92,15 @@ class SlackOutbox:
             pages += 1
         await self._update_reports(at_once=pages > 0)
         await self._remind()
+        began = self._clock.now()  # what falls due while messages are sent must not wait either
         pause = await self._sender.send()
-        return min(POLL_SECONDS, pause, await self._until_next_due())
+        return min(POLL_SECONDS, pause, await self._until_next_due(began))
 
-    async def _until_next_due(self) -> float:
-        """Return the seconds until a post is due that was not due before."""
-        due = await self._core.next_due()
-        return POLL_SECONDS if due is None else (due - self._clock.now()).total_seconds()
+    async def _until_next_due(self, after: datetime) -> float:
+        """Return the seconds until a post is due that was not due at that moment."""
+        due = await self._core.next_due(after)
+        wait = POLL_SECONDS if due is None else (due - self._clock.now()).total_seconds()
+        return max(0.0, wait)
 
     async def _current(self) -> AlertPolicy:
         """Return the policy, as people have set it by the beginning of this round."""

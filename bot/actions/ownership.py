@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 REPAIR_DELAY = timedelta(seconds=3)  # until the outbox draws it, if the click could not
 MAX_WRITE_ATTEMPTS = 5  # at a post that changes all the time
+MAX_LOOKUPS, LOOKUP_SECONDS = 4, 0.5  # for the post of a message
 
 Change = Callable[[Mapping[str, Any], Person, datetime], Incident | OwnershipAnswer]
 
@@ -81,8 +82,16 @@ class OwnershipHandlers:
         raise NotAllowed("This alert changes all the time at the moment. Try again in a minute.")
 
     async def _post_of(self, click: Click) -> Post | None:
-        """Return the incident in whose message somebody clicked, if it is one of ours."""
+        """Return the incident in whose message somebody clicked, if it is one of ours.
+
+        Whoever clicks at once may be faster than the outbox, which notes what Slack has taken.
+        """
         if click.ephemeral or not click.ts:
             return None
-        post = await self._core.post_at(click.channel, click.ts)
-        return post if post is not None and post.kind == "incident" else None
+        for attempt in range(MAX_LOOKUPS):
+            if attempt:
+                await self._context.clock.sleep(LOOKUP_SECONDS)
+            post = await self._core.post_at(click.channel, click.ts)
+            if post is not None:
+                return post if post.kind == "incident" else None
+        return None

@@ -245,6 +245,17 @@ def summary(
     )
 
 
+def reminder_of_one(*, line: Body, body: Body) -> Message:
+    """Remind people of one incident: what it is about is in the first line, as for phones."""
+    return message(
+        *headline_of(line),
+        *reminded_parts(line),
+        *called_parts(body),
+        sign="Critical",
+        word="Critical, still open:",
+    )
+
+
 def thread(*, rows: list[Any]) -> Message:
     """Say step by step what happened, for a thread."""
     lines: list[list[Part]] = []

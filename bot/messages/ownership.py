@@ -16,10 +16,11 @@ from bot.messages.block_kit import (
     mention_part,
     message,
 )
-from bot.text import clean
+from bot.text import clean, is_group, is_person
 from sync_core.domain.values import Severity
 
 Body = Mapping[str, Any]
+MAX_MENTIONS = 30  # people and groups that a message calls by name
 TIME = "{time}"  # of a snooze: it is within the hour
 # Somebody has just done it, or it is only told: there is nothing to look after.
 KINDS_WITHOUT_OWNER = {"mode", "baseline", "paused"}
@@ -46,10 +47,13 @@ def people_parts(body: Body, now: datetime) -> list[Part]:
 
 def called_parts(body: Body) -> list[Part]:
     """Return whom a message calls: mentions at the end of its first line."""
+    called = [f"{each}" for each in body.get("mentions") or ()]
+    known = [each for each in called if is_person(each) or is_group(each)]
     parts: list[Part] = []
-    for each in body.get("mentions") or ():
-        parts += [", " if parts else " For ", mention_part(f"{each}")]
-    return [*parts, "."] if parts else []
+    for each in known[:MAX_MENTIONS]:
+        parts += [", " if parts else " For ", mention_part(each)]
+    left = len(known) - MAX_MENTIONS
+    return [*parts, f" and {left} more." if left > 0 else "."] if parts else []
 
 
 def reminded_parts(body: Body) -> list[Part]:
@@ -79,11 +83,12 @@ def people_buttons(body: Body, now: datetime) -> list[Block]:
     if is_taken_over or body.get("kind") in KINDS_WITHOUT_OWNER:
         return []
     is_owned, is_snoozed = owner_of(body) is not None, snooze_of(body, now) is not None
-    # Only what is critical has reminders.
-    has_snooze = severity == Severity.CRITICAL and not is_snoozed
+    is_critical = severity == Severity.CRITICAL
+    has_snooze = is_critical and not is_snoozed  # only what is critical has reminders
+    style = "primary" if is_critical else ""
     return actions(
         "people",
-        None if is_owned else button(Action.INCIDENT_OWN, "I'm on it", "own"),
+        None if is_owned else button(Action.INCIDENT_OWN, "I'm on it", "own", style=style),
         button(Action.INCIDENT_SNOOZE, "Snooze 1 h", "snooze") if has_snooze else None,
     )
 

@@ -109,6 +109,9 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message | None:
             return _incident(body, lookup, now)
         case each if each in PLAIN:
             return PLAIN[each](body)
+        case "reminder" if len(body["lines"]) == 1 and not body.get("left"):
+            (line,) = body["lines"].values()
+            return incidents.reminder_of_one(line=line, body=body)
         case _:
             head, sign = _head(post.kind, body)
             return incidents.summary(body=body, head=head, sign=sign, links=lookup.links.posts)
@@ -132,8 +135,7 @@ def _head(kind: str, body: dict[str, Any]) -> tuple[str, str]:
         case "quiet":
             return f"During quiet hours: {counted(n, 'incident')}{solved}.", "Note"
         case "reminder":
-            few = "is" if n == 1 else "are"
-            return f"{counted(n, 'incident')} {few} still open.", "Critical"
+            return f"{counted(n, 'incident')} are still open.", "Critical"
         case "critical":
             return f"{counted(n, 'more incident')} in this hour{solved}.", "Critical"
         case "more":

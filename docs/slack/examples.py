@@ -8,10 +8,10 @@ from typing import Any
 
 from bot import activity as activities
 from bot import notifications
+from bot.incidents import ownership
 from bot.messages import (
     answers,
     bulk,
-    circuit_breaker,
     decisions,
     history,
     home,
@@ -71,7 +71,7 @@ EU, US = Alias("eu"), Alias("us")
 JACKET = "Slim Fit Denim Jacket (M)"
 ANN = Person(team="T1", id="U0ANN", name="ann")
 TOKEN = "8kQ2v0ZrJm5w"  # noqa: S105  # what a button carries; it opens nothing
-POLICY = AlertPolicy(channel="C0STOCK", level="all", stores=(EU, US))
+POLICY = AlertPolicy(channel="C0STOCK", level="all", stores=(EU, US), approvers=("U0ANN",))
 
 
 def _store(alias: Alias, role: Role, seconds: tuple[float, float]) -> StoreView:
@@ -321,14 +321,42 @@ def _sale(store: Alias, name: str, number: int) -> dict[str, str]:
     return {"store": store, "name": name, "page": page}
 
 
-def _oversold() -> Message:
-    facts = {
+OVERSOLD = _notice(
+    1,
+    "oversold",
+    "pool:7",
+    severity="critical",
+    facts={
         "title": JACKET,
         "units": 1,
         "orders": [_sale(EU, "#1009", 6009), _sale(US, "#2041", 7041)],
-    }
-    told = _notice(1, "oversold", "pool:7", severity="critical", facts=facts)
-    return _told(told, found=posts.Lookup(pool=POOL))
+    },
+)
+
+
+def _oversold() -> Message:
+    return _told(OVERSOLD, found=posts.Lookup(pool=POOL))
+
+
+def _on_it(change: Callable[..., Any] | None = None, kind: str = "incident") -> Message:
+    """Return the oversell once ann is on it, or has snoozed it; or the reminder of it."""
+    made = notifications.aggregate_notifications({}, [OVERSOLD], now=NOW, policy=POLICY)
+    kept = {each.key: each for each in made}
+    post = kept["incident:1"]
+    clicked = ownership.own(post.body, ANN, NOW - 20 * MINUTE)
+    kept["incident:1"] = post = replace(post, body=dict(clicked))
+    if kind == "reminder":
+        later = notifications.remind(kept, now=NOW + 4 * 60 * MINUTE, policy=POLICY)
+        return _said(next(each for each in later if each.kind == "reminder"))
+    if change is not None:
+        post = replace(post, body=dict(change(post.body, ANN, NOW)))
+    return _said(post, posts.Lookup(pool=POOL))
+
+
+def _safety_stop() -> Message:
+    told = _notice(1, "circuit_breaker", SUBJECT, 30, severity="critical", facts=STOPPED)
+    asked = replace(FIXES[0], token=TOKEN)
+    return _told(told, found=posts.Lookup(question=asked))
 
 
 def _held(*, resolved: bool = False) -> Message:
@@ -413,6 +441,7 @@ CLICKED = Clicked(
     proposal=replace(FIXES[0], state=ProposalState.DONE, choice=Choice.USE_SOURCE, by=ANN),
 )
 Made = Callable[[], Message | dict[str, Any]]
+SUBJECT = f"circuit_breaker:{EU}:1"
 STOPPED = {
     "store": EU,
     "rule": "emptied",
@@ -454,6 +483,14 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         "Both stores sold the last one: said at once, also at night, with both orders.",
         _oversold,
     ),
+    "on-it": (
+        "The same message, once somebody clicked [I'm on it] and [Snooze 1 h].",
+        lambda: _on_it(ownership.snooze),
+    ),
+    "reminder": (
+        "Four hours later: a reminder that names who has been on it.",
+        lambda: _on_it(kind="reminder"),
+    ),
     "cant-update": (
         "A store no longer accepts the token: no alerts about its products meanwhile.",
         _held,
@@ -465,7 +502,7 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     ),
     "safety-stop": (
         "The safety stop: updates wait until a person says that they are right.",
-        lambda: circuit_breaker.breaker_alert(facts=STOPPED, token=TOKEN, at=NOW),
+        _safety_stop,
     ),
     "activity": ("Who sold how much of what, and which stores follow.", _group),
     "stock": (

@@ -36,10 +36,9 @@ class ServiceOutbox(ServiceDecisions):
         now = self._clock.now()
         return await self._transaction(lambda tx: tx.posts.unsent(now=now, limit=limit))
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next post is due after now; None: there is none."""
-        now = self._clock.now()
-        return await self._database.transaction(lambda tx: tx.posts.next_due(now))
+    async def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next unsent post is due after a moment; None: there is none."""
+        return await self._database.transaction(lambda tx: tx.posts.next_due(after))
 
     @contextmanager
     def wakeups(self) -> Iterator[Wakeup]:

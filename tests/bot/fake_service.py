@@ -571,11 +571,12 @@ class FakeService:
     async def failed(self, key, version, why, again_at):
         self.again[key, version] = again_at
 
-    async def next_due(self):
-        now = self.clock.now()
+    async def next_due(self, after):
         unsent = [each for each in self.stored.values() if each.sent < each.version]
-        dues = [max(each.due_at, self.again.get((each.key, each.version), now)) for each in unsent]
-        return min((each for each in dues if each > now), default=None)
+        dues = [
+            max(each.due_at, self.again.get((each.key, each.version), after)) for each in unsent
+        ]
+        return min((each for each in dues if each > after), default=None)
 
     @contextmanager
     def wakeups(self):

@@ -116,6 +116,24 @@ async def test_a_message_is_said_when_it_is_due_though_nobody_wakes_the_outbox(s
     assert (staff.clock.now() - began).total_seconds() < 35
 
 
+async def test_what_falls_due_while_slack_is_slow_does_not_wait_for_the_poll(staff, news):
+    """It was not due when the round looked, and is when the round ends."""
+    box = outbox(staff, news.service)
+    await box.round()
+    await news.tell("unreachable", "store:eu", "warning", store="eu")
+    await box.round()
+    send = box._sender.send
+
+    async def slow():
+        pause = await send()
+        staff.clock.forward(60)
+        return pause
+
+    box._sender.send = slow
+    assert await box.round() == 0
+    assert said(staff) == []
+
+
 async def test_at_rest_it_asks_the_database_every_two_seconds(staff, sqlite_url, monkeypatch):
     """29 transactions a minute, 33 while something critical is open: it asked seven a second."""
     count = Counter()

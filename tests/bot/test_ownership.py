@@ -63,7 +63,11 @@ async def alert(staff, core, kind="oversold", subject="pool:7", **facts):
     told = {"title": "Jacket", "units": 1, "acts": [], **facts}
     await core.tell(kind, subject, **told)
     await until(lambda: len(said(staff)) > before)
-    return said(staff)[-1]
+    message = said(staff)[-1]
+    async with asyncio.timeout(5):
+        while await core.post_at(staff.stock.id, message.ts) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return message
 
 
 async def now(staff, words):
@@ -154,6 +158,21 @@ async def test_what_is_resolved_or_forgotten_is_answered(slack_app, staff, core)
     await core._database.transaction(lambda tx: tx.run(delete(POST)))
     interaction = await staff.slack.click(staff.ann, message, OWN, version=0)
     assert "no longer kept" in await answer(interaction)
+
+
+async def test_a_click_before_the_outbox_has_noted_its_message_counts(slack_app, staff, core):
+    """The message is on the screen a moment before its row says where."""
+    message = await alert(staff, core)
+    post = await core.post_at(staff.stock.id, message.ts)
+    found = [None, post]
+
+    async def late(*where):
+        return found.pop(0) if found else await Core.post_at(core, *where)
+
+    core.post_at = late
+    await staff.slack.click(staff.ann, message, OWN)
+    await now(staff, "is on it since")
+    assert found == []
 
 
 async def test_an_alert_that_got_worse_sends_people_to_the_newer_message(slack_app, staff, core):

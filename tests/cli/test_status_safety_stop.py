@@ -10,8 +10,8 @@ from tests.unit.test_sync_status import FINE, MAKES, NOON, SOURCE, STOP, store
 OFF = "uk isn't connected yet. Turn it on with `tipo mode two-way uk`."
 STOPPED = (
     "Safety stop: 25 products changed at once in eu with no matching orders, 150 units, since "
-    "2026-11-23 12:00 UTC. Updates stopped: 3 to us; 22 had already reached us. ann is looking "
-    "into it. `tipo safety-stop` lists the products and lets you decide."
+    "2026-11-23 12:00 UTC. Updates stopped: 3 to us; 22 had already reached us. ann is on it. "
+    "`tipo safety-stop` lists the products and lets you decide."
 )
 STOP_OF_25 = replace(STOP, stopped={"us": 3}, reached={"us": 22}, investigated_by="ann")
 PAUSED = "Writing is paused (ann). Changes are counted, and written after `tipo resume`."

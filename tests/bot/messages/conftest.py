@@ -250,6 +250,8 @@ def receipt(n, text, **given):
 
 OWNER = {"id": "U0ANN", "name": "ann", "since": NOW.isoformat()}
 
+SNOOZED = {"by": "U0ANN", "name": "ann", "until": (NOW + timedelta(hours=1)).isoformat()}
+
 
 def orders_of(n, text):
     """Return the orders of an oversell, as they are told now and as they were told before."""
@@ -500,11 +502,13 @@ MESSAGES = {
         n,
         t,
         severity="critical",
-        snoozed={"by": "U0ANN", "name": t, "until": (NOW + timedelta(hours=1)).isoformat()},
+        snoozed=SNOOZED | {"name": t},
     ),
     **{
         f"click on an incident, {answer}": lambda n, t, answer=answer: ownership_answer(
-            answer=answer, body=story(n, t, owner=OWNER | {"name": t}), user=f"U{n}"
+            answer=answer,
+            body=story(n, t, owner=OWNER | {"name": t}, snoozed=SNOOZED | {"name": t}),
+            user=f"U{n}",
         )
         for answer in (*OwnershipAnswer, None)
     },
