@@ -26,7 +26,7 @@ UPDATE_DELAY, MAX_UPDATE_DELAY = timedelta(seconds=15), timedelta(seconds=45)
 GROUP_ENDS_AFTER_QUIET, MAX_GROUP_DURATION = timedelta(minutes=5), timedelta(minutes=15)
 MAX_PRODUCTS = 5_000  # that one message tells apart
 ROWS_PER_PAGE, MAX_PAGES = 40, 10  # movements of a page, pages of a thread
-MAX_TITLE_CHARS, MAX_CAUSE_CHARS = 100, 80
+MAX_TITLE_CHARS, MAX_CAUSE_CHARS, MAX_PAGE_CHARS = 100, 80, 200
 
 
 def needed_posts(ledger: Post | None) -> list[str]:
@@ -164,6 +164,7 @@ class ActivityAggregator:
             moved.delta,
             moved.cause[:MAX_CAUSE_CHARS],
             moved.counted,
+            moved.page[:MAX_PAGE_CHARS],
         ]
         due = self._posts[group["key"]].due_at
         key = _page_key(group["key"], at)

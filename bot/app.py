@@ -19,6 +19,7 @@ from bot.socket_mode import SocketMode
 from sync_core.app.parts import Parts
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock, Ids
+from sync_core.domain.admin_pages import store_page
 from sync_core.domain.checks import Check
 
 log = logging.getLogger(__name__)
@@ -157,4 +158,5 @@ def setup_from(parts: Parts) -> SlackSetup | None:
         api_url=slack.api_url,
         zone=settings.nightly.timezone,
         stores=tuple(settings.stores),
+        pages={alias: store_page(each.domain) for alias, each in settings.stores.items()},
     ).checked()

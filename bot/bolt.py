@@ -54,7 +54,7 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
     approvers = Approvers(core, slack, clock, listed=setup.approvers, channel=setup.channel)
     zone = ZoneInfo(setup.zone)
     links = Permalinks(core, slack, clock)
-    renderer = PostRenderer(core, clock, zone, links)
+    renderer = PostRenderer(core, clock, zone, links, setup.pages)
     context = HandlerContext(
         core=core,
         slack=slack,

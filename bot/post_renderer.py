@@ -13,6 +13,7 @@ this one is lost. What both draw is read from the database at that moment.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -38,10 +39,18 @@ MAX_WRITE_ATTEMPTS = 5  # to mark a post that changes all the time
 class PostRenderer:
     """Draws what posts say, for a channel: its dates fall back to the clock of one zone."""
 
-    def __init__(self, core: CoreClient, clock: Clock, zone: ZoneInfo, links: Permalinks) -> None:
+    def __init__(
+        self,
+        core: CoreClient,
+        clock: Clock,
+        zone: ZoneInfo,
+        links: Permalinks,
+        stores: Mapping[str, str],
+    ) -> None:
         self._core = core
         self._clock = clock
         self._zone = zone
+        self._stores = stores  # the page of each in Shopify's admin
         self.links = links
 
     async def render(self, post: Post) -> Localized | None:
@@ -66,6 +75,7 @@ class PostRenderer:
         if needs.stopped is not None:
             stopped = await core.stopped_products(needs.stopped, limit=MAX_STOPPED_PRODUCTS)
         return posts.Lookup(
+            stores=self._stores,
             stopped=stopped,
             pool=pool,
             report=report,

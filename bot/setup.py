@@ -30,6 +30,7 @@ class SlackSetup:
     api_url: str = "https://slack.com/api/"
     zone: str = "UTC"
     stores: tuple[str, ...] = ()
+    pages: dict[str, str] = field(default_factory=dict)  # of each store, in Shopify's admin
 
     def checked(self) -> "SlackSetup":
         """Return it, if one can begin with it.

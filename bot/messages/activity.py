@@ -13,6 +13,7 @@ from bot.messages.block_kit import (
     bullets,
     context_block,
     date,
+    link,
     message,
     sentence,
     table,
@@ -91,10 +92,11 @@ def details(*, rows: list[Any]) -> Message:
 
 def _movement(row: list[Any]) -> list[Part]:
     """Return one movement in one line."""
-    at, name, delta, cause, followed = row
-    told = f": {verb(delta, cause)} ({signed(delta)}), {clean(cause or 'cause unknown', 80)}"
-    tail = "" if followed else "; not synced"
-    return [date(datetime.fromisoformat(at)), "  ", title(name), told + tail]
+    at, name, delta, cause, followed, *pages = row  # an older Tipo kept no page of the order
+    told = f": {verb(delta, cause)} ({signed(delta)}), "
+    why = link(clean(cause or "cause unknown", 80), pages[0] if pages else "")
+    tail: list[Part] = [] if followed else ["; not synced"]
+    return [date(datetime.fromisoformat(at)), "  ", title(name), told, why, *tail]
 
 
 def day(*, body: Body) -> Message:

@@ -20,6 +20,7 @@ from bot.messages.block_kit import (
     title,
 )
 from bot.messages.links import NO_LINKS, Links, linked
+from bot.messages.stock import open_pages
 from bot.text import clean, counted, duration, number, signed, store_name
 from sync_core.domain.views import HistoryEntry, PoolView
 
@@ -54,7 +55,8 @@ def history(
         "history", button(Action.POOL_STOCK, "Live numbers", f"{pool.id}"), share_button(share)
     )
     return message(
-        *_headline(pool, entries), blocks=[*blocks, *([all_of_it] if left else []), *buttons]
+        *_headline(pool, entries),
+        blocks=[*blocks, *([all_of_it] if left else []), *open_pages(pool), *buttons],
     )
 
 

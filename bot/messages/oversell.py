@@ -26,13 +26,11 @@ def oversold_headline(facts: Facts) -> list[Part]:
     by = f" by {number(units)}" if isinstance(units, int) else ""
     lead: list[Part] = [title(facts.get("title") or "A product"), f" is oversold{by}"]
     orders = _orders(facts)
-    told: list[Part] = []
-    for store, words, page in orders[:MAX_ORDERS_NAMED]:
-        told += [" and " if told else ": ", link(words, page)]
-        told += [f" in {store}"] if store else []
+    told = [f"{words} in {store}" if store else words for store, words, _ in orders]
     left = len(orders) - MAX_ORDERS_NAMED
     more = f" and {counted(left, 'more order')}" if left > 0 else ""
-    return [*lead, *told, f"{more} took what was left." if told else "."]
+    names = " and ".join(told[:MAX_ORDERS_NAMED])
+    return [*lead, f": {names}{more} took what was left." if told else "."]
 
 
 def open_orders(facts: Facts) -> list[Block]:

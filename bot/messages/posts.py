@@ -1,19 +1,28 @@
 """From a post to a message: what has to be looked up for it, and what it says then."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from bot.messages import activity, incidents
-from bot.messages.block_kit import Message, bullets, fit_blocks, message, versioned
+from bot.messages.block_kit import (
+    Block,
+    Message,
+    bullets,
+    fit_blocks,
+    message,
+    open_line,
+    versioned,
+)
 from bot.messages.circuit_breaker import products
 from bot.messages.links import NO_LINKS, Links
 from bot.messages.modes import preflight
 from bot.messages.proposals import has_changed_nothing, receipt, receipt_headline
 from bot.messages.reports import MAX_ROWS_WITHOUT_THREAD, answer, connected, details, report
 from bot.messages.stock import open_pages
-from bot.text import counted
+from bot.text import counted, store_name
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
 from sync_core.domain.views import PoolView, Post, StoppedProduct
 
@@ -41,6 +50,7 @@ class Lookup:
     pool: PoolView | None = None
     stopped: tuple[int, Sequence[StoppedProduct]] = (0, ())  # how many products, and some
     links: Links = NO_LINKS  # to the posts that it mentions
+    stores: Mapping[str, str] = field(default_factory=dict)  # pages in Shopify's admin
 
 
 NOTHING_FOUND = Lookup()
@@ -63,7 +73,8 @@ def needs(post: Post) -> Needs:
             return Needs(receipts=(body["receipt"],))
         case "incident" if body.get("kind") in {"circuit_breaker", "contested"}:
             question = None if body.get("over") else (f"{body['kind']}", f"{body['subject']}")
-            return Needs(question=question, receipts=tuple(body.get("receipts") or ()))
+            decided = tuple(body.get("receipts") or ())
+            return Needs(question=question, receipts=decided, pool=_contested(body))
         case _:
             return Needs(pool=_pool_of(post))
 
@@ -92,6 +103,12 @@ def _pool_of(post: Post) -> int | None:
     kind, _, number = f"{post.body.get('subject') or ''}".partition(":")
     is_one = post.kind == "incident" and kind == "pool" and number.isdecimal()
     return int(number) if is_one else None
+
+
+def _contested(body: dict[str, Any]) -> int | None:
+    """Return the product that somebody else keeps changing, too."""
+    pool = (body.get("facts") or {}).get("pool")
+    return pool if isinstance(pool, int) else None
 
 
 def render(post: Post, lookup: Lookup, now: datetime) -> Message | None:
@@ -183,14 +200,23 @@ def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
     token = lookup.question.token if lookup.question and not running else ""
     moved = lookup.links.posts.get(f"{body.get('moved')}", "")
     said = incidents.incident(body=body, now=now, token=token, moved=moved)
-    if lookup.pool is not None:
-        lines = [each for each in said.blocks if each["type"] == "rich_text"]
+    if pages := _pages(body, lookup):
+        lines = list(takewhile(lambda each: each["type"] == "rich_text", said.blocks))
         rest = said.blocks[len(lines) :]
-        said = Message(said.text, fit_blocks([*lines, *open_pages(lookup.pool), *rest]))
+        said = Message(said.text, fit_blocks([*lines, *pages, *rest]))
     if not lookup.receipts:
         return said
     decided = bullets(map(receipt_headline, lookup.receipts))
     return Message(said.text, fit_blocks([*said.blocks, decided]))
+
+
+def _pages(body: dict[str, Any], lookup: Lookup) -> list[Block]:
+    """Return the line that leads to the product in each store, else to the store, while open."""
+    if lookup.pool is not None:
+        return open_pages(lookup.pool)
+    store = f"{body.get('store') or ''}"
+    is_open = not body.get("over") and not body.get("moved")
+    return open_line({store_name(store): lookup.stores.get(store, "")}) if is_open else []
 
 
 def _receipt(_body: dict[str, Any], lookup: Lookup) -> Message | None:

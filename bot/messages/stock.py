@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages.block_kit import (
+    MAX_CELL_CHARS,
     MAX_OPTIONS,
     Action,
     Block,
@@ -15,6 +16,7 @@ from bot.messages.block_kit import (
     button,
     code,
     context_block,
+    link,
     message,
     more_line,
     open_line,
@@ -129,7 +131,7 @@ def _together(pools: Sequence[PoolView]) -> list[Block]:
     """Return one table of several pools: a message takes no second one."""
     levels = [each for pool in pools for each in pool.levels]
     rows, shown = table(
-        MANY_COLUMNS, ((pool.title, *_row(e)) for pool in pools for e in pool.levels)
+        MANY_COLUMNS, ((_product(pool, e), *_row(e)) for pool in pools for e in pool.levels)
     )
     menu: Block = {
         "type": "static_select",
@@ -143,6 +145,11 @@ def _together(pools: Sequence[PoolView]) -> list[Block]:
         *_unread(levels),
         {"type": "actions", "block_id": "why", "elements": [menu]},
     ]
+
+
+def _product(pool: PoolView, level: LevelView) -> object:
+    """Return a product's title, which leads to its page in the store of that row."""
+    return link(clean(pool.title, MAX_CELL_CHARS), level.page) if level.page else pool.title
 
 
 def _hidden(left: int) -> list[Block]:

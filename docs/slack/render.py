@@ -43,8 +43,12 @@ def stamped(seconds: int, style: str) -> str:
     at = datetime.fromtimestamp(seconds, UTC)
     if style == "{ago}":
         return f"{round((NOW - at).total_seconds() / 60)} minutes ago"
+    if style == "{date}":
+        return f"{at:%B} {at.day}, {at.year}"
+    if style == "{time}":
+        return f"{at:%H:%M}"
     day = "Today" if at.date() == NOW.date() else "Tomorrow" if at > NOW else f"{at:%b} {at.day}"
-    return f"{day} {at:%H:%M}"
+    return f"{day} {at:%H:%M}" if "{time}" in style else day
 
 
 def mrkdwn(words: str) -> str:
@@ -54,6 +58,8 @@ def mrkdwn(words: str) -> str:
         if part.startswith("<!date^"):
             _, seconds, style = part.split("|")[0].split("^")
             made += html.escape(stamped(int(seconds), style))
+        elif part.startswith("<https://"):
+            made += f'<span class="link">{html.escape(part[1:-1].partition("|")[2])}</span>'
         elif part.startswith("<@"):
             made += f'<span class="at">@{PEOPLE[part[2:-1]]}</span>'
         else:

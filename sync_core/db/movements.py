@@ -86,7 +86,8 @@ class SqlMovements(SqlRepository):
         )
         rows = self.run(query).all()
         order_events = self.tx.order_events.around(rows)
-        return [movement_view(row, order_events[row.level_id]) for row in rows]
+        domains = self.tx.stores.domains()
+        return [movement_view(row, order_events[row.level_id], domains[row.store]) for row in rows]
 
     def last(self) -> int:
         return int(self.run(select(func.coalesce(func.max(MOVEMENT.c.id), 0))).scalar_one())

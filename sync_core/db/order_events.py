@@ -196,9 +196,9 @@ def explained_by(
     return cause, used
 
 
-def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView:
+def movement_view(row: Row[Any], order_events: list[OrderEvent], domain: str) -> MovementView:
     """Return a movement as a line, and use up the order events that explain it."""
-    cause, _ = explained_by(row, order_events)
+    cause, used = explained_by(row, order_events)
     return MovementView(
         id=row.id,
         at=row.at,
@@ -208,6 +208,7 @@ def movement_view(row: Row[Any], order_events: list[OrderEvent]) -> MovementView
         delta=row.delta,
         counted=row.counted,
         cause=cause,
+        page=order_page(domain, used[0].order_id) if len(used) == 1 else "",
     )
 
 

@@ -203,6 +203,7 @@ class MovementView:
     delta: int
     counted: int  # by how much it moved the pool
     cause: str  # "order #1002", "restock or edit" …
+    page: str = ""  # of the order that explains it, in the store's admin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ class Night:
 
     def new_sender(self):
         links = Permalinks(self.service, self.workspace, self.clock)
-        renderer = PostRenderer(self.service, self.clock, ZoneInfo("UTC"), links)
+        renderer = PostRenderer(self.service, self.clock, ZoneInfo("UTC"), links, {})
         return PostSender(self.service, self.workspace, self.clock, renderer)
 
     async def transaction(self, work):

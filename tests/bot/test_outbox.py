@@ -80,7 +80,7 @@ def outbox(staff, core, **given):
     policy = AlertPolicy(channel=staff.stock.id, stores=("eu", "us"), **given)
     slack = SlackApi(client)
     links = Permalinks(core, slack, staff.clock)
-    renderer = PostRenderer(core, staff.clock, ZoneInfo("UTC"), links)
+    renderer = PostRenderer(core, staff.clock, ZoneInfo("UTC"), links, {})
     sender = PostSender(core, slack, staff.clock, renderer)
     return SlackOutbox(core, sender, staff.clock, policy, RandomIds().new())
 

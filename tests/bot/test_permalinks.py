@@ -1,6 +1,7 @@
 """What is mentioned is one click away: a report, an alert, a decision. No link is dead or slow."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from sync_core.domain.proposals import Answer, Clicked
 from sync_core.domain.views import HistoryEntry, Post
 from tests.bot.conftest import Staff, Ticking
 from tests.bot.fake_service import FakeService
-from tests.bot.messages.conftest import NOW, pool
+from tests.bot.messages.conftest import NOW, overview, pool, store
 from tests.bot.messages.test_links import links as links_in
 from tests.bot.nights import REPORT, face_of
 from tests.bot.test_checks_answered import checks, ends
@@ -236,7 +237,8 @@ def test_a_decision_in_the_history_leads_to_its_message():
     )
     shown = history.history(pool=pool(0, "Jacket"), entries=[line], links=Links(receipts={7: url}))
     assert ("receipt 7", url) in links_in(shown.blocks)
-    assert links_in(history.history(pool=pool(0, "Jacket"), entries=[line]).blocks) == []
+    plain = history.history(pool=pool(0, "Jacket"), entries=[line])
+    assert "receipt 7" not in dict(links_in(plain.blocks))
     assert clean(cause) in f"{history.line(line)}"
 
 
@@ -249,6 +251,16 @@ def test_several_alerts_are_told_apart():
         "Shirt",
     ]
     assert set(state.ALERT_KINDS) >= {"oversold", "store_blocked", "circuit_breaker", "paused"}
+
+
+def test_the_headline_leads_to_the_alert_of_what_it_says():
+    """And to no other: what is worse is told first."""
+    view = replace(overview(3, ""), stores=(store(0, ""), store(5, "")), oversold=0, paused="ann")
+    url = "https://x.slack.com/archives/C1/p1"
+    links = Links(alerts={"paused": [("the alert", url)], "oversold": [("Jacket", f"{url}2")]})
+    said = state.status(overview=view, serving=True, last_report=None, now=NOW, links=links)
+    assert said.text.endswith(f". See the <{url}|alert>.")
+    assert links_in(said.blocks[:1]) == [("alert", url)]
 
 
 async def test_an_answer_leads_to_the_report_that_it_is_about(night):

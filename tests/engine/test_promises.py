@@ -422,7 +422,10 @@ def test_an_oversell_that_only_a_second_look_shows_names_its_order(build_harness
     [finding] = harness.rows(
         "SELECT facts FROM finding WHERE kind='oversold' AND closed_at IS NULL"
     )
-    assert json.loads(finding["facts"])["orders"] == [as_told("us", harness.shops["us"])]
+    told = as_told("us", harness.shops["us"])
+    assert json.loads(finding["facts"])["orders"] == [told]
+    moved = harness.do(harness.process.service.activity())
+    assert [each.page for each in moved if each.store == "us"] == [told["page"]]
     assert (harness.shows("eu", "SKU-0"), harness.shows("us", "SKU-0")) == (-10, -10)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.messages import history, posts, state, stock, unmatched
+from bot.messages import activity, history, posts, state, stock, unmatched
 from sync_core.domain.admin_pages import order_page, product_page, store_page
 from sync_core.domain.values import Alias, ItemId
 from sync_core.domain.views import Unmatched
@@ -70,11 +70,9 @@ def test_an_oversell_leads_to_both_orders():
     kept.fold(notice(1, "oversold", "pool:7", severity="critical", facts=facts))
     [told] = kept.told()
     said = posts.render(told, posts.NOTHING_FOUND, NOW)
-    assert "order #1009> in EU and " in said.text
-    assert "order #2041> in US took what was left." in said.text
+    assert said.text.endswith(": order #1009 in EU and order #2041 in US took what was left.")
     both = [("order #1009", eu["page"]), ("order #2041", us["page"])]
-    assert links(said.blocks[:1]) == both
-    assert links(said.blocks[1:2]) == both
+    assert links(said.blocks) == both
     line = "".join(each["text"] for each in said.blocks[1]["elements"][0]["elements"])
     assert line == "Open order #1009 (EU) \u00b7 order #2041 (US)"
 
@@ -94,8 +92,8 @@ def test_very_many_orders_are_counted():
     orders = [{"store": "us", "name": f"#{n}", "page": order_page(DOMAIN, n)} for n in range(1, 21)]
     body = story(1, "Jacket", kind="oversold", facts={"title": "Jacket", "orders": orders})
     said = posts.render(post("incident", body), posts.NOTHING_FOUND, NOW)
-    assert said.text.endswith("> in US and 16 more orders took what was left.")
-    assert len(links(said.blocks)) == 4 + 10
+    assert said.text.endswith("order #4 in US and 16 more orders took what was left.")
+    assert len(links(said.blocks)) == 10
 
 
 def test_an_unmatched_variant_leads_to_its_product():
@@ -121,3 +119,43 @@ def test_the_status_leads_to_the_stores():
         overview=replace(view, stores=stores), serving=True, last_report=None, now=NOW
     )
     assert [url for _, url in links(shown.blocks)] == [STORE]
+
+
+def test_each_row_of_several_products_leads_to_its_store():
+    """Ten products in two stores are twenty pages."""
+    found = [pool(0, "Jacket"), pool(3, "Shirt")]
+    shown = stock.stock(pools=found, now=NOW, total=2)
+    assert [words for words, _ in links(shown.blocks)] == ["Jacket", "Jacket", "Shirt", "Shirt"]
+    assert len({url for _, url in links(shown.blocks)}) == 2
+
+
+def test_the_history_leads_to_the_product():
+    shown = history.history(pool=pool(0, "Jacket"), entries=[])
+    assert [words for words, _ in links(shown.blocks)] == ["store-0", "store-1"]
+
+
+def test_a_contested_product_leads_to_its_pages():
+    """What else changes it is found there, in the history of its stock."""
+    body = story(1, "Jacket", kind="contested", facts={"title": "Jacket", "pool": 7})
+    assert posts.needs(post("incident", body)).pool == 7
+    shown = posts.render(post("incident", body), posts.Lookup(pool=pool(0, "Jacket")), NOW)
+    assert [words for words, _ in links(shown.blocks)] == ["store-0", "store-1"]
+
+
+def test_an_alert_about_a_store_leads_to_its_admin_while_it_is_open():
+    """What to fix is fixed there."""
+    known = posts.Lookup(stores={"us": STORE})
+    body = story(1, "x", kind="store_blocked", store="us", facts={"store": "us", "why": "no"})
+    shown = posts.render(post("incident", body), known, NOW)
+    assert links(shown.blocks) == [("US", STORE)]
+    for closed in ({"over": NOW.isoformat()}, {"moved": "incident:2"}, {"store": "de"}):
+        shown = posts.render(post("incident", {**body, **closed}), known, NOW)
+        assert links(shown.blocks) == []
+
+
+def test_a_sale_in_the_details_of_a_day_leads_to_its_order():
+    """And a line that an older Tipo has kept is told as before."""
+    old = [NOW.isoformat(), "Jacket", -5, "order #1002", True]
+    page = order_page(DOMAIN, 9)
+    shown = activity.details(rows=[old, [*old, page]])
+    assert links(shown.blocks) == [("order #1002", page)]
