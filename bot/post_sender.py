@@ -201,7 +201,7 @@ class PostSender:
         url = _response_url_of(post)
         if url and await self._respond(post, url, message):
             return post.channel, AT_RESPONSE_URL
-        if url or post.kind == "answer":
+        if url or post.kind == "answer" or (post.ts is None and is_question_of_one(post)):
             # Whoever asked waits for it, and nobody else does.
             asker = str(post.body.get("by") or "")
             channel = asker if is_person(asker) else post.channel
@@ -328,6 +328,12 @@ def _response_url_of(post: Post) -> str:
     """Return the response_url at which a post answers first, if there is one."""
     url = post.body.get("reply")
     return url if isinstance(url, str) and (post.ts is None or post.ts == AT_RESPONSE_URL) else ""
+
+
+def is_question_of_one(post: Post) -> bool:
+    """Whether a post asks one person alone: who asked for a mode in the App Home, say."""
+    asks = post.kind == "report" and post.body.get("kind") == "preflight"
+    return asks and is_person(f"{post.body.get('by') or ''}")
 
 
 def is_open_incident(post: Post) -> bool:

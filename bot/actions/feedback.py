@@ -15,7 +15,7 @@ from bot.messages import proposals, reports
 from bot.messages.block_kit import Message
 from bot.messages.decisions import decision_answer
 from bot.payloads import Click
-from sync_core.domain.proposals import Answer, Clicked, ProposalKind, Receipt, ReportKind
+from sync_core.domain.proposals import Answer, Clicked, Receipt, ReportKind
 from sync_core.domain.views import Post
 
 MAX_RECEIPT_POLLS = 20  # looks at a receipt that is being carried out
@@ -103,4 +103,4 @@ class DecisionFeedback:
 def _is_question(outcome: Clicked) -> bool:
     """Whether the message asked one question alone, so that its answer may take its place."""
     one = outcome.proposal
-    return one is not None and one.kind in {ProposalKind.MODE, ProposalKind.UNDO, ProposalKind.PACK}
+    return one is not None and one.kind in proposals.QUESTIONS

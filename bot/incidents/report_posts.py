@@ -75,7 +75,8 @@ class ReportPosts:
             if thread_key(key, 0) in self._editor.posts or key in self._editor.state["reports"]:
                 return
         else:
-            due = self._editor.after_quiet_hours(notification.at, asked=bool(body["reply"]))
+            asked = bool(body["reply"]) or body["kind"] == "preflight"  # somebody waits for it
+            due = self._editor.after_quiet_hours(notification.at, asked=asked)
             self._editor.put(key, "report", body, due)
         if body["reply"]:
             return

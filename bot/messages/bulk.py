@@ -19,7 +19,7 @@ from bot.messages.block_kit import (
     plain_text,
     sentence,
 )
-from bot.text import clean, counted, number, units
+from bot.text import clean, counted, number, store_name, units
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview, ChangeTotals, empties
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 from sync_core.domain.values import Alias
@@ -41,10 +41,10 @@ def labels(stores: Collection[str], source: str) -> dict[Choice | None, str]:
     named = bool(one and source and one != source)
     return {
         None: "As suggested",
-        Choice.USE_SOURCE: f"Use {clean(source, 40)}'s numbers"
+        Choice.USE_SOURCE: f"Use {store_name(source)}'s numbers"
         if named
         else "Use the source's numbers",
-        Choice.USE_DESTINATION: f"Use {clean(one, 40)}'s numbers"
+        Choice.USE_DESTINATION: f"Use {store_name(one)}'s numbers"
         if named
         else "Use the destination's numbers",
         Choice.USE_LOWER: "Use the lower number of each product",

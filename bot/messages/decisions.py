@@ -90,6 +90,8 @@ def _taken(clicked: Clicked, links: Links) -> Message:
     """Say that a click decided, and what comes next."""
     one, url = clicked.proposal, links.receipts.get(clicked.receipt or 0)
     number = f" Receipt {clicked.receipt}." if clicked.receipt is not None else ""
+    if one is not None and one.choice is Choice.DISMISS and one.kind in CONFIRMED:
+        return message(f"Cancelled: nothing was changed.{number}")
     if one is not None and one.choice in {Choice.DISMISS, Choice.IGNORE, Choice.IGNORE_MONTH}:
         return message(f"{_chose(one.choice)}. Nothing was written.{number}", sign="Done")
     if one is not None and one.choice in BREAKER_ANSWERS:

@@ -120,6 +120,8 @@ def render(post: Post, lookup: Lookup, now: datetime) -> Message | None:
 def _said(post: Post, lookup: Lookup, now: datetime) -> Message | None:
     body: dict[str, Any] = post.body
     match post.kind:
+        case "stopped" if not post.ts and not lookup.stopped[0]:
+            return None  # decided before the list was sent
         case each if each in LOOKED_UP:
             return LOOKED_UP[each](body, lookup)
         case "incident":

@@ -194,10 +194,13 @@ def _did(receipt: Receipt) -> list[Part]:
     pack size             The pack size was changed: US 50 → 8.
     safety stop           EU's stock was restored: 25 products set back to the previous numbers.
     nothing was done      Nothing was changed: <why>.
+    a cancelled question  Nothing was changed.
     """
     done = [each for each in receipt.lines if each.done]
     n, finished, _ = receipt.sums
     if receipt.lines and all(each.choice is Choice.DISMISS for each in receipt.lines):
+        if receipt.kind in QUESTIONS:
+            return ["Nothing was changed."]
         return [f"Dismissed {counted(n, 'mismatch', 'mismatches')}."]
     if not done:
         why = next((each.why for each in receipt.lines if each.why), "")
@@ -269,6 +272,7 @@ def _reason(change: MissedChange | None) -> str:
 
 
 IGNORED = {Choice.IGNORE, Choice.IGNORE_MONTH}
+QUESTIONS = {ProposalKind.MODE, ProposalKind.UNDO, ProposalKind.PACK}  # each a message of its own
 
 
 def _sums(writes: Sequence[Write]) -> str:
@@ -303,6 +307,8 @@ SWITCHED: dict[str, str] = {
 def _by(receipt: Receipt) -> str:
     """Return how somebody decided, as a verb."""
     choices = {each.choice for each in receipt.lines}
+    if receipt.kind in QUESTIONS and choices == {Choice.DISMISS}:
+        return "Cancelled"
     if receipt.kind is ProposalKind.MODE and receipt.sums[1]:
         return SWITCHED.get(receipt.lines[0].title.partition(" ")[0], "Approved")
     if receipt.kind is ProposalKind.CIRCUIT_BREAKER and choices == {Choice.INVESTIGATE}:

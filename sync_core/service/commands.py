@@ -22,6 +22,7 @@ from sync_core.domain.proposals import (
     ReportFacts,
     ReportKind,
 )
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
@@ -336,6 +337,7 @@ def _refuse_invalid_map(
                 raise NotAllowed(f"{pair[0]} has no open location {pair[1]}; see `tipo locations`")
             if pair in used:
                 raise NotAllowed(
-                    f"{known[pair]} of {pair[0]} is in {used[pair]} and {location_group.name}"
+                    f"{known[pair]} of {store_name(pair[0])} is in {used[pair]} "
+                    f"and {location_group.name}: each location can be used once"
                 )
             used[pair] = location_group.name

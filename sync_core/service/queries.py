@@ -17,6 +17,7 @@ from sync_core.domain.leases import (
 )
 from sync_core.domain.location_groups import LocationGroups
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
+from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
     AuditView,
@@ -106,10 +107,10 @@ class ServiceQueries:
             return found
         await self._known(alias)
         leases = [each for each in known if alias in {None, each.store}]
-        stores = " and ".join(each.store for each in leases) or alias or "any store"
+        stores = " and ".join(store_name(each.store) for each in leases) or alias or "any store"
         running = [each for each in leases if each.state is LeaseState.TAKING_OVER]
         if running:
-            stores = " and ".join(each.store for each in running)
+            stores = " and ".join(store_name(each.store) for each in running)
             by = running[0].by
             raise NotAllowed(f"{by} is taking over {stores}; writing starts in a minute or two")
         raise NotAllowed(f"no other Tipo writes to {stores}: there is nothing to take over")

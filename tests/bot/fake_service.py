@@ -193,7 +193,7 @@ class FakeService:
 
     # -- questions
     async def takeover_questions(self, _alias=None):
-        raise NotAllowed("no other Tipo writes to eu and us: there is nothing to take over")
+        raise NotAllowed("no other Tipo writes to EU and US: there is nothing to take over")
 
     async def overview(self):
         stores = tuple(

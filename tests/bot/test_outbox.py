@@ -22,7 +22,8 @@ from bot.slack_calls import open_client
 from sandbox.slack import SlackFault
 from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
-from sync_core.domain.values import Event, Severity
+from sync_core.domain.proposals import Person
+from sync_core.domain.values import Event, Mode, Severity
 from sync_core.domain.views import Post
 from sync_core.service.service import Service
 from tests.bot.conftest import Staff, Ticking
@@ -414,6 +415,22 @@ async def test_in_quiet_hours_only_what_is_severe_is_said(staff, news):
     await pass_time(staff, box, 60)
     assert len(said(staff)) == 2
     assert "During quiet hours" in said(staff)[1]
+
+
+async def test_a_mode_asked_for_in_the_home_is_asked_about_in_a_direct_message(staff):
+    """The Home has no response_url: the question went to the channel, and at night nowhere."""
+    service = FakeService(staff.clock)
+    await service.set_preference("quiet", '["11:00", "14:00"]', staff.ann)
+    box = outbox(staff, service)
+    ann = Person(team=staff.ann.team_id, id=staff.ann.id, name="ann")
+    await service.ask_mode(Mode.ONE_WAY, None, ann, "")
+    await pass_time(staff, box, 30)
+    direct = staff.slack.direct_channel(staff.ann)
+    [question] = staff.slack.messages(direct)
+    assert "become one-way" in question.text
+    assert "decide.confirm" in str(question.blocks)
+    assert said(staff) == []
+    assert await service.post_at(direct.id, question.ts) is not None  # a click finds it
 
 
 async def test_movements_are_told_in_groups(staff, news):

@@ -201,7 +201,7 @@ async def test_the_command_asks_for_all_that_there_is_to_take_over(home):
     assert await states(home) == {"eu": "foreign", "us": "foreign"}
     assert "Taking over EU and US" in (await click(home, question)).text
     assert await states(home) == {"eu": "taking_over", "us": "taking_over"}
-    assert "Ann is taking over eu and us" in (await type_(home, "takeover")).text
+    assert "Ann is taking over EU and US" in (await type_(home, "takeover")).text
 
 
 async def test_the_command_takes_one_store_over(home):
@@ -222,7 +222,7 @@ async def test_the_command_asks_about_the_whole_database_whichever_store_is_name
     ("line", "words"),
     [
         ("takeover", "there is nothing to take over"),
-        ("takeover us", "No other Tipo writes to us"),
+        ("takeover us", "No other Tipo writes to US"),
         ("takeover mars", "There is no store mars; the stores are eu, us"),
         ("takeover us eu", "Type it like this: /tipo takeover [store]"),
     ],

@@ -329,7 +329,9 @@ MESSAGES = {
     "approvers": lambda n, t: answers.approvers(listed=["U0A", "S0B", t] * n),
     "quiet": lambda n, t: answers.quiet(start=t, end=t, zone=t),
     "alerts": lambda n, t: answers.alerts(level=t),
-    "not allowed": lambda n, t: decisions.not_allowed(why=f"Not you, {t}.", listed=["U0A", t] * n),
+    "not allowed": lambda n, t: decisions.not_allowed(
+        why=f"Not you, {t}.", listed=["U0A", f"no id: {t}"] * n
+    ),
     **{
         f"clicked, {each}": lambda n, t, each=each: decisions.decision_answer(
             clicked=Clicked(

@@ -5,7 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from bot.messages import block_kit, circuit_breaker, home, incidents, modes, proposals, state
+from bot.messages import (
+    block_kit,
+    circuit_breaker,
+    home,
+    incidents,
+    modes,
+    posts,
+    proposals,
+    state,
+)
 from bot.messages.decisions import decision_answer
 from sync_core.domain.proposals import (
     Answer,
@@ -21,7 +30,7 @@ from sync_core.domain.proposals import (
 )
 from sync_core.domain.values import Mode
 from sync_core.domain.views import StoppedProduct
-from tests.bot.messages.conftest import ANN, NOW, proposal, report
+from tests.bot.messages.conftest import ANN, NOW, post, proposal, rendered, report
 from tests.unit.test_sync_status import FINE, MAKES, SOURCE, STOP, store
 
 TOKEN = "a" * 16
@@ -172,6 +181,16 @@ def test_the_thread_lists_the_products(total, first, rest):
     assert "No updates are stopped" in circuit_breaker.products(total=0, rows=[]).text
 
 
+def test_a_list_that_is_empty_before_it_is_sent_is_not_sent():
+    """Somebody decided at once: an empty reply in the thread would be no news."""
+    body = {"subject": "store:eu"}
+    assert rendered("stopped", body, stopped=(0, ())) is None
+    rows = (2, [stopped(1), stopped(2)])
+    assert rendered("stopped", body, stopped=rows).text.startswith("These 2 products")
+    sent = replace(post("stopped", body), ts="1763881234.000100")
+    assert "No updates are stopped" in posts.render(sent, posts.Lookup(), NOW).text
+
+
 # -- how things stand
 @pytest.mark.parametrize(
     ("given", "told"),
@@ -284,6 +303,10 @@ MOVED = "the stock has changed: it is 40 now"
             "Ignored 2 mismatches. Nothing was written. Decided by ",
         ),
         (receipt(line(Choice.DISMISS)), "Dismissed 1 mismatch. Decided by "),
+        *(
+            (receipt(line(Choice.DISMISS), kind=each), "Nothing was changed. Cancelled by ")
+            for each in (ProposalKind.MODE, ProposalKind.UNDO, ProposalKind.PACK)
+        ),
         (
             receipt(line(Choice.CONFIRM, writes=FOUR), kind=ProposalKind.UNDO, undoes=2),
             "Receipt 2 was undone: EU 46 \u2192 42. Approved by ",
