@@ -93,7 +93,7 @@ def test_a_key_that_the_store_knows_otherwise_is_never_replaced(build_harness):
     assert_conserved(harness)
 
 
-def test_edited_orders_returns_and_transfers_are_changes_like_any_other(build_harness):
+def test_edited_orders_and_returns_are_changes_like_any_other(build_harness):
     """Whatever moves `available` is taken over; the cause matters to people only."""
     harness = build_harness(opened=True, orders=True)
     shop = harness.shops["eu"]

@@ -17,9 +17,13 @@ PENDING = "SELECT 1 FROM proposal WHERE kind = 'pack' AND state = 'approved'"
 class PackHistory(History):
     """What is sold counts by the size that packs have when it is sold, in whatever order."""
 
-    @initialize(seed=st.integers(0, 2**32), latency=st.sampled_from([0.0, 0.02, 0.3]))
-    def begin(self, seed, latency):
-        super().begin(seed, latency)
+    @initialize(
+        seed=st.integers(0, 2**32),
+        latency=st.sampled_from([0.0, 0.02, 0.3]),
+        orders=st.booleans(),
+    )
+    def begin(self, seed, latency, orders):
+        super().begin(seed, latency, orders)
         self.units = dict.fromkeys(self.harness.skus, INITIAL_QUANTITY)
         self.change_stock, self.harness.change_stock = (
             self.harness.change_stock,

@@ -79,6 +79,8 @@ class History(RuleBasedStateMachine):
         self.harness = Harness(
             stores=self.stores, seed=seed, latency=latency, opened=True, orders=orders
         )
+        if orders:
+            self.harness.advance(5)  # it subscribes to what it may hear by now
 
     def store(self, number):
         return list(self.harness.shops)[number % len(self.harness.shops)]

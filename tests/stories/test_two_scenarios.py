@@ -52,3 +52,23 @@ def test_it_stops_when_told_to(harness):
     assert harness.serving.wait(10) == 0
     status = json.loads(harness.tipo("status", "--json").stdout)
     assert status["serving"] is False
+
+
+def test_it_stops_in_the_middle_of_an_update_and_the_next_one_ends_it(harness):
+    """A slow store holds up no goodbye; its update is sent again, and counts once."""
+    harness.open_stores(products=1)
+    harness.serve()
+    harness.until(harness.is_up, "tipo serve is up")
+    assert harness.tipo("mode", "two-way", "--yes").returncode == 0, harness.log()
+    slow = {"mutations_only": True, "answers": {"slow": 1.0}, "slow_for": 20.0}
+    harness.perform("us", "break", **slow)
+    harness.perform("eu", "sell", item=JACKET, quantity=5)
+    harness.until(lambda: harness.shows(JACKET)["us"] == 45, "it is written, and not answered")
+
+    harness.serving.terminate()
+
+    assert harness.serving.wait(10) == 0
+    harness.perform("us", "clear-faults")
+    harness.perform("us", "sell", item=JACKET, quantity=1)
+    harness.serve()
+    harness.until(lambda: harness.shows(JACKET) == {"eu": 44, "us": 44}, "44 and 44", seconds=90)

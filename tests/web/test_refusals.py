@@ -74,6 +74,22 @@ async def test_a_signature_that_is_not_the_stores(harness, refused, given):
     await refused(await harness.send(hmac_sha256=given), 401)
 
 
+async def test_every_refused_signature_gets_the_same_answer(harness):
+    """Nobody learns by it how near they came."""
+    forged = (None, "", "garbage!", signature(BODY, "forged"), signature(BODY)[:-2])
+    answers = [await harness.send(hmac_sha256=each) for each in forged]
+    answers.append(await harness.send(secret=OLD, shop_domain=US))
+    said = {
+        (
+            each.status_code,
+            each.content,
+            *(f"{k}: {v}" for k, v in each.headers.items() if k != "date"),
+        )
+        for each in answers
+    }
+    assert len(said) == 1
+
+
 async def test_store_a_cannot_speak_for_store_b(harness, refused):
     await refused(await harness.send(secret=OLD, shop_domain=US), 401)
 
