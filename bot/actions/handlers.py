@@ -10,6 +10,7 @@ take_over                       takes stores over, as they stood when the questi
 undo                            asks whether to take back what a receipt did
 review, bulk, places.open       opens a modal; *.page turns its page, review.* draws it again
 pool.*, choose.*, drift, …      asks the core, and shows
+run.<command>                   asks what the help's button says
 share                           shows an answer to the channel
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from bot.actions.feedback import DecisionFeedback
 from bot.actions.ownership import OwnershipHandlers
 from bot.approvers import Allowed
+from bot.commands.grammar import RUNNABLE
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext
 from bot.home import AppHome
@@ -67,6 +69,7 @@ class ActionHandlers:
             Action.INCIDENT_SNOOZE: ownership.snooze,
             **_forms(views),
             Action.SHARE: commands.share,
+            **{f"{Action.RUN}.{word}": commands.run for word in RUNNABLE},
             Action.POOL_STOCK: self._pool,
             Action.POOL_HISTORY: self._pool,
             f"{Action.CHOOSE}.stock": self._pool,

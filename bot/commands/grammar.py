@@ -6,6 +6,7 @@ reading never raises, whatever somebody types.
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 
 from bot.commands.arguments import (
     Read,
@@ -46,8 +47,17 @@ from bot.commands.requests import (
     Undo,
 )
 from bot.commands.tokens import MAX_COMMAND_CHARS, tokens_of
+from bot.messages.answers import HelpSection
 
 SLIP_SIMILARITY = 0.75  # of two words, from 0 to 1: statsu is status, stocking is not stock
+
+
+class HelpGroup(StrEnum):
+    """What the help puts together, with its headings."""
+
+    SEE = "See stock, and what happened to it"
+    CHANGE = "Change what Tipo does"
+    SETTINGS = "Settings of alerts and approvals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class CommandSpec:
     does: str
     example: str = ""
     read: Read
+    group: HelpGroup = HelpGroup.CHANGE
+    button: str = ""  # of the help's button that gives it as it is: a question, never an order
     order: bool = False  # changes something: approvers only, as far as it does
     former_words: tuple[str, ...] = ()  # Share buttons of old posts carry them
 
@@ -83,6 +95,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         word="status",
         does="every store: mode, pending changes, delay, open mismatches",
+        group=HelpGroup.SEE,
+        button="Status",
         read=read_nothing(ShowStatus()),
     ),
     CommandSpec(
@@ -90,6 +104,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="[two-way | one-way | off] [store]",
         does="show the mode, or change it: you see what it means before you confirm",
         example="/tipo mode two-way",
+        button="Mode",
         read=read_mode,
         order=True,
     ),
@@ -98,6 +113,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="<handle, SKU, barcode or words of the title>",
         does="live numbers of every store, what is expected and what is pending",
         example="/tipo stock slim fit denim jacket",
+        group=HelpGroup.SEE,
         read=read_stock,
     ),
     CommandSpec(
@@ -105,6 +121,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="<product>",
         does="why a product has this number: sales, orders, edits, what Tipo wrote",
         example="/tipo why SFDJ-M",
+        group=HelpGroup.SEE,
         read=read_history,
     ),
     CommandSpec(
@@ -112,26 +129,33 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="<product>",
         does="the same as why",
         example="/tipo history SFDJ-M",
+        group=HelpGroup.SEE,
         read=read_history,
     ),
     CommandSpec(
         word="check",
         does="compare the stores now, as each night",
+        group=HelpGroup.SEE,
         read=read_nothing(CheckNow()),
     ),
     CommandSpec(
         word="drift",
         does="open mismatches, with buttons to fix them",
+        group=HelpGroup.SEE,
+        button="Open mismatches",
         read=read_nothing(ShowDrift()),
     ),
     CommandSpec(
         word="unmatched",
         does="products with no match in another store, and what to do",
+        group=HelpGroup.SEE,
+        button="No match",
         read=read_nothing(ShowUnmatched()),
     ),
     CommandSpec(
         word="locations",
         does="which locations share stock, and a form to change it",
+        button="Shared locations",
         read=read_nothing(ShowLocations()),
         order=True,
         former_words=("places",),
@@ -185,6 +209,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="[@people and @groups | channel | default]",
         does="who can approve, or change who can",
         example="/tipo approvers @ann @stock-team",
+        group=HelpGroup.SETTINGS,
+        button="Approvers",
         read=read_approvers,
         order=True,
     ),
@@ -193,6 +219,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="[22:00-07:00 | off]",
         does="hours in which only critical alerts are posted",
         example="/tipo quiet 22:00-07:00",
+        group=HelpGroup.SETTINGS,
+        button="Quiet hours",
         read=read_quiet,
         order=True,
     ),
@@ -201,10 +229,14 @@ COMMANDS: tuple[CommandSpec, ...] = (
         takes="[all | digest | problems]",
         does="how much is posted in the channel",
         example="/tipo alerts digest",
+        group=HelpGroup.SETTINGS,
+        button="Alerts",
         read=read_alerts,
         order=True,
     ),
-    CommandSpec(word="help", does="this list", read=lambda _words: Help()),
+    CommandSpec(
+        word="help", does="this list", group=HelpGroup.SETTINGS, read=lambda _words: Help()
+    ),
 )
 BY_WORD = {word: row for row in COMMANDS for word in (row.word, *row.former_words)}
 
@@ -242,6 +274,17 @@ def _hint(row: CommandSpec) -> Unclear:
     return Unclear(f"Type it like this: {row.usage}{example}.")
 
 
-def help_rows() -> list[tuple[str, str]]:
-    """Return how each command is typed, and what it does."""
-    return [(row.usage, row.does) for row in COMMANDS]
+def help_groups() -> list[HelpSection]:
+    """Return what there is: how each command is typed, what it does, and buttons to try."""
+    return [
+        HelpSection(
+            title=group.value,
+            rows=[(row.usage, row.does) for row in rows],
+            buttons=[(row.word, row.button) for row in rows if row.button],
+        )
+        for group in HelpGroup
+        for rows in [[row for row in COMMANDS if row.group is group]]
+    ]
+
+
+RUNNABLE = frozenset(row.word for row in COMMANDS if row.button)

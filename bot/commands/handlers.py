@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from bot.commands.grammar import help_rows, needs_approver, parse
+from bot.commands.grammar import RUNNABLE, help_groups, needs_approver, parse
 from bot.commands.preference_commands import BuildMessage, PreferenceCommands
 from bot.commands.product_search import are_one_product, ask_which_product, nothing_found
 from bot.commands.requests import (
@@ -96,6 +96,21 @@ class CommandHandlers:
         if said is not None:
             await self._context.answer(asked, said)
 
+    async def run(self, click: Click) -> None:
+        """Ask what a button of the help asks, for whoever clicks; orders have no such button."""
+        if click.value not in RUNNABLE:
+            sentence = "That button is of another version of Tipo. Type /tipo help."
+            await self._context.answer(click, answers.refused(sentence=sentence))
+            return
+        asked = SlashCommand(
+            person=click.person,
+            text=click.value,
+            channel=click.channel,
+            response_url=click.response_url,
+            trigger=click.trigger,
+        )
+        await self.answer(asked)
+
     async def share(self, click: Click) -> None:
         """Show to the channel what one person has asked for, as it is now."""
         said = await self._shared(click)
@@ -128,7 +143,7 @@ class CommandHandlers:
 
     # -- questions
     async def _help(self, _command: Help, _asked: SlashCommand) -> Message:
-        return answers.help_message(commands=help_rows())
+        return answers.help_message(sections=help_groups())
 
     async def _status(self, _command: ShowStatus, asked: SlashCommand) -> Message:
         return await self.status(share=shared(asked))

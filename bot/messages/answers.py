@@ -1,18 +1,22 @@
 """Short answers to commands: help, what was unclear, what did not work, what was set."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.messages.block_kit import (
+    Action,
+    Block,
     Message,
     Part,
-    TableColumn,
     actions,
+    bold,
+    bullets,
+    button,
     code,
     mention_part,
     message,
     sentence,
     share_button,
-    table,
     title,
 )
 from bot.text import clean, counted, store_name
@@ -22,18 +26,41 @@ LEVELS = {
     "digest": "problems as they happen, and one summary a day",
     "problems": "problems only",
 }
+MAX_HELP_ROWS = 20  # of a group
 ENDS = (".", "!", "?", "\u2026", "`")
 
 
-def help_message(*, commands: Sequence[tuple[str, str]], nearest: Sequence[str] = ()) -> Message:
-    """Say what there is; `commands` are pairs of how to type it and what it does."""
-    parts: list[Part] = ["Tipo keeps your stores' stock in sync. You can type:"]
-    if nearest:
-        parts = ["Did you mean ", *_either(nearest), "? You can type:"]
-    columns = (TableColumn("Type", wrapped=True), TableColumn("What it does", wrapped=True))
-    blocks, _ = table(columns, commands)
-    tip = sentence("Commands don't work in threads; buttons do.")
-    return message(*parts, blocks=[*blocks, tip])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpSection:
+    """Some commands that belong together."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]  # how to type it, what it does
+    buttons: Sequence[tuple[str, str]] = ()  # a command's word, and what its button says
+
+
+def help_message(*, sections: Sequence[HelpSection]) -> Message:
+    """Say what there is, by what it is for; each group with questions to try at once."""
+    blocks: list[Block] = []
+    for nth, each in enumerate(sections):
+        rows = [
+            [code(clean(typed, 80)), f": {clean(does, 120)}"]
+            for typed, does in each.rows[:MAX_HELP_ROWS]
+        ]
+        blocks.append(sentence(bold(clean(each.title, 80))))
+        blocks += [bullets(rows)] if rows else []
+        blocks += actions(f"help.{nth}", *(_try(*one) for one in each.buttons))
+    return message(
+        "Tipo keeps your stores' stock in sync. Type ",
+        code("/tipo"),
+        " and a product's name to see its stock, or one of these:",
+        blocks=[*blocks, sentence("Commands don't work in threads; buttons do.")],
+    )
+
+
+def _try(word: str, label: str) -> Block:
+    name = clean(word, 40)
+    return button(f"{Action.RUN}.{name}", label, name, says=f"Try /tipo {name}")
 
 
 def no_product(*, words: str, nearest: Sequence[str], close: bool) -> Message:

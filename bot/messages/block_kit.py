@@ -72,6 +72,7 @@ class Action(StrEnum):
     INCIDENT_SNOOZE = "incident.snooze"
     DRIFT = "drift"
     STATUS = "status"
+    RUN = "run"  # followed by a command
     HOME_PAUSE = "home.pause"
     HOME_RESUME = "home.resume"
     HOME_CHECK = "home.check"

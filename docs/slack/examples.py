@@ -8,6 +8,7 @@ from typing import Any
 
 from bot import activity as activities
 from bot import notifications
+from bot.commands.grammar import help_groups
 from bot.incidents import ownership
 from bot.messages import (
     answers,
@@ -425,14 +426,6 @@ LOCATIONS = {
     US: [(LocationId(2), "US warehouse")],
 }
 FREE = {EU: [(LocationId(3), "Hamburg shop")], US: []}
-HELP = (
-    ("/tipo status", "how each store is doing"),
-    ("/tipo stock <product>", "live numbers of every store"),
-    ("/tipo why <product>", "sales, orders, edits, and what Tipo wrote"),
-    ("/tipo mode two-way", "change how stores are connected; you see what it means first"),
-    ("/tipo check", "compare the stores now"),
-    ("/tipo drift", "open mismatches, with buttons"),
-)
 CLICKED = Clicked(
     answer=Answer.ALREADY,
     by=ANN,
@@ -553,7 +546,7 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
         "`/tipo unmatched`: products with no match, and what to do.",
         lambda: unmatched.unmatched(total=17, rows=UNMATCHED, offset=0, page=4),
     ),
-    "help": ("`/tipo`: all commands.", lambda: answers.help_message(commands=HELP)),
+    "help": ("`/tipo`: all commands.", lambda: answers.help_message(sections=help_groups())),
     "too-late": (
         "Each click gets an answer: here somebody else decided first.",
         lambda: decisions.decision_answer(clicked=CLICKED),

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
+from bot.commands.grammar import RUNNABLE
 from bot.messages.proposals import proposal as shown
 from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
@@ -221,6 +222,16 @@ async def test_a_question_gives_way_to_its_receipt(undo, staff, core):
     await staff.slack.click(staff.ann, undo, "decide.confirm")
     await staff.slack.until(lambda: "Receipt" in undo.text, 5)
     assert "decide.confirm" not in str(undo.blocks)
+
+
+@pytest.mark.parametrize("word", sorted(RUNNABLE))
+async def test_each_button_of_the_help_asks_what_it_says(slack_app, staff, core, word):
+    """As if the person had typed it: they alone see the answer, and nothing changes."""
+    helped = await asked(staff, "help")
+    clicked = await staff.slack.click(staff.ann, helped, f"run.{word}")
+    await staff.slack.until(clicked.ephemeral_replies, 5)
+    assert clicked.ephemeral_replies()[0].text == (await asked(staff, word)).text
+    assert (core.decisions, core.paused) == ([], None)
 
 
 async def test_a_list_is_drawn_anew_after_each_decision(slack_app, staff, core):

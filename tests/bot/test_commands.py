@@ -29,8 +29,8 @@ async def ask(staff, line, person=None, channel=None):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "You can type"),
-        ("help", "You can type"),
+        ("", "Type /tipo and a product"),
+        ("help", "or one of these"),
         ("status", "US isn't connected yet"),
         ("mode", "off"),
         ("stock SFDJ-M", "Slim Fit Denim Jacket (M)"),

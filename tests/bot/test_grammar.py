@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bot.commands.requests as g
-from bot.commands.grammar import BY_WORD, COMMANDS, needs_approver, parse
+from bot.commands.grammar import BY_WORD, COMMANDS, RUNNABLE, help_groups, needs_approver, parse
 from bot.commands.requests import Unclear
 from bot.commands.tokens import MAX_COMMAND_CHARS, undone
 from sync_core.domain.values import Mode
@@ -312,3 +312,18 @@ def test_escapes_are_undone_once(text):
     """A title that itself says `&amp;` is found by what it says."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert undone(escaped) == text
+
+
+def test_a_button_of_the_help_never_gives_an_order():
+    """Whoever looks around must not change anything by it."""
+    for word in RUNNABLE:
+        command = parse(word)
+        assert not isinstance(command, Unclear)
+        assert not needs_approver(command)
+        assert not isinstance(command, g.CheckNow)
+
+
+def test_the_help_has_every_command_once():
+    typed = [usage for each in help_groups() for usage, _ in each.rows]
+    assert sorted(typed) == sorted(row.usage for row in COMMANDS)
+    assert all(each.rows for each in help_groups())

@@ -170,7 +170,7 @@ async def test_a_team_runs_two_stores(world, staff):
                 ("quiet 22:00-07:00", "22:00"),
                 ("quiet off", "No quiet hours"),
                 ("alerts problems", "problems"),
-                ("help", "You can type"),
+                ("help", "or one of these"),
             ):
                 assert await ask(staff, line, words=words), line
             done.set()

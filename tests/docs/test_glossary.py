@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bot.commands.grammar import COMMANDS, help_rows
+from bot.commands.grammar import COMMANDS, help_groups
 from bot.messages import answers, findings, incidents
 from bot.messages.block_kit import ALARMS, SIGNS, Message
 from sync_core.cli import app
@@ -126,7 +126,11 @@ def test_counts_have_their_plural(kind):
 
 
 def test_help_is_in_plain_words():
-    rows = " | ".join(f"{typed}: {does}" for typed, does in help_rows())
+    rows = " | ".join(
+        f"{section.title}: {typed}: {does} {section.buttons}"
+        for section in help_groups()
+        for typed, does in section.rows
+    )
     assert dialect(rows) == []
     assert "/tipo locations" in rows
 

@@ -317,9 +317,15 @@ def incident(kind, n, text, **given):
     return incidents.incident(body=story(n, text, kind=kind, **given), now=NOW)
 
 
+def help_section(n, text):
+    return answers.HelpSection(title=text, rows=[(text, text)] * n, buttons=[(text, text)])
+
+
 STORY_KINDS = [*incident_texts.INCIDENT_TEXTS, "something_new"]
 MESSAGES = {
-    "help": lambda n, t: answers.help_message(commands=[(t, t)] * n, nearest=[t] * min(n, 3)),
+    "help": lambda n, t: answers.help_message(
+        sections=[answers.HelpSection(title=t, rows=[(t, t)] * n, buttons=[(t, t)])]
+    ),
     "no product": lambda n, t: answers.no_product(words=t, nearest=[t] * min(n, 2), close=n == 1),
     "trouble": lambda n, t: answers.trouble(sentence=f"{t} did not work."),
     "said": lambda n, t: answers.said(sentence=f"Now it is {t}.", share="again"),
