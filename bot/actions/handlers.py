@@ -25,7 +25,8 @@ from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext
 from bot.home import AppHome
 from bot.messages import answers, lease, modes, proposals
-from bot.messages.block_kit import Action, Message
+from bot.messages.action_ids import Action
+from bot.messages.block_kit import Message
 from bot.payloads import Click
 from bot.views.handlers import ViewHandlers
 from sync_core.domain.proposals import Choice

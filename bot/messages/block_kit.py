@@ -8,9 +8,9 @@ inside are never parsed by Slack: rich text has no syntax.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from bot.messages.action_ids import Action
 from bot.text import (
     DATE_AND_TIME,
     clean,
@@ -45,38 +45,6 @@ SIGNS = {
     "Off": "white_circle",
 }
 ALARMS = {"Critical", "Warning"}  # said as a word, too: good news and questions need none
-
-
-class Action(StrEnum):
-    """What a button does; `decide` is followed by a choice."""
-
-    DECIDE = "decide"
-    DECIDE_ALL = "decide_all"
-    REVIEW = "review"
-    BULK = "bulk"
-    DISMISS_REPORT = "dismiss_report"
-    UNDO = "undo"
-    SHARE = "share"
-    CHOOSE = "choose"
-    POOL_STOCK = "pool.stock"
-    POOL_HISTORY = "pool.history"
-    UNMATCHED_PAGE = "unmatched.page"
-    LOCATIONS_OPEN = "places.open"
-    LOCATIONS_PAGE = "places.page"
-    REVIEW_CHOICE = "review.choice"
-    REVIEW_REST = "review.rest"
-    REVIEW_NEXT = "review.page.next"
-    REVIEW_PREVIOUS = "review.page.previous"
-    TAKE_OVER = "take_over"
-    INCIDENT_OWN = "incident.own"
-    INCIDENT_SNOOZE = "incident.snooze"
-    DRIFT = "drift"
-    STATUS = "status"
-    RUN = "run"  # followed by a command
-    HOME_PAUSE = "home.pause"
-    HOME_RESUME = "home.resume"
-    HOME_CHECK = "home.check"
-    HOME_MODE = "home.mode"
 
 
 @dataclass(frozen=True, slots=True)

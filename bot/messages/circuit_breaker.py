@@ -10,8 +10,8 @@ reached    in how many products it had got there before, by store
 
 from collections.abc import Mapping, Sequence
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

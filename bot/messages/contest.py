@@ -13,8 +13,8 @@ follows            that store is one-way: its own changes count nowhere
 
 from collections.abc import Mapping
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Part,
     actions,

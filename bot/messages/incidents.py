@@ -13,9 +13,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     SEVERITY_WORDS,
-    Action,
     Block,
     Message,
     Part,

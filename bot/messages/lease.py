@@ -11,8 +11,8 @@ taking_over  who takes over
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

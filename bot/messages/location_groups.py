@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     MAX_OPTIONS,
-    Action,
     Block,
     Message,
     TableColumn,

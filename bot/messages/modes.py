@@ -1,7 +1,7 @@
 """A change of mode: what was found, what would be written, and the button that says so."""
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

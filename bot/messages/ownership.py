@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from bot.incidents.ownership import Owner, OwnershipAnswer, owner_of, snooze_of
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

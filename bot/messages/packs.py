@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Message,
     TableColumn,
     actions,

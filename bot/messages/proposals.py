@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

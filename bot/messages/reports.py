@@ -17,8 +17,8 @@ report is.
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

@@ -16,8 +16,8 @@ Slack keeps what is in a field as long as its name stays.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Part,
     actions,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
-    Action,
     Block,
     Message,
     Part,

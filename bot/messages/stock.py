@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     MAX_CELL_CHARS,
     MAX_OPTIONS,
-    Action,
     Block,
     Message,
     Part,

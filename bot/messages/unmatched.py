@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     MAX_CELL_CHARS,
-    Action,
     Block,
     Message,
     Part,
