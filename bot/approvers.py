@@ -98,6 +98,10 @@ class Approvers:
         member = await self._members.get(person.id)
         return member.team == ours and not member.stranger
 
+    async def may_talk(self, person: Person) -> bool:
+        """Whether we answer what somebody writes: bots of our own workspace are left alone, too."""
+        return await self.is_ours(person) and not (await self._members.get(person.id)).bot
+
     async def _decide(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         if not await self.is_ours(person):
             return Denied("Only people of this workspace can do this.", listed)

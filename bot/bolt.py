@@ -22,6 +22,7 @@ from bot.core_client import CoreClient
 from bot.handler_context import HandlerContext
 from bot.home import AppHome
 from bot.listeners import Listeners
+from bot.message_handlers import MessageHandlers
 from bot.permalinks import Permalinks
 from bot.post_renderer import PostRenderer, PostUpdater
 from bot.setup import SlackSetup
@@ -70,7 +71,8 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
     commands, feedback, home = CommandHandlers(context), DecisionFeedback(context), AppHome(context)
     views = ViewHandlers(context, feedback)
     actions = ActionHandlers(context, commands, views, home, feedback)
-    listeners = Listeners(context, commands, actions, views, home)
+    messages = MessageHandlers(context, commands)
+    listeners = Listeners(context, commands, actions, views, home, messages)
     app = open_bolt_app(setup, slack)
     listeners.register(app)
     return Bot(app=app, context=context, listeners=listeners, home=home, renderer=renderer)

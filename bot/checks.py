@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from bot.handler_context import HandlerContext
-from bot.manifest import SCOPES, WELCOME
+from bot.manifest import LATER_SCOPES, SCOPES, WELCOME, WHY
 from bot.setup import SlackSetup
 from bot.slack_api import BotIdentity
 from bot.slack_calls import open_client
@@ -41,6 +41,11 @@ def _scopes(identity: BotIdentity) -> Check:
     if missing:
         then = "update the app from `tipo slack manifest`, and install it again"
         return fail(ABOUT, f"scopes are missing: {', '.join(missing)}", then)
+    lacks = [each for each in LATER_SCOPES if each not in identity.scopes]
+    if lacks:
+        then = "update the app from `tipo slack manifest`, and install it again"
+        what = " and ".join(f"{WHY[each]} ({each})" for each in lacks)
+        return warn(ABOUT, f"scopes are missing, so Tipo gives no {what}", then)
     if not set(WELCOME) <= identity.scopes:
         return ok(ABOUT, "all needed scopes")
     return ok(ABOUT, "all needed scopes, and those to find its own messages again")

@@ -252,6 +252,9 @@ class BotPosts(Protocol):
     async def failed(self, key: str, version: int, why: str, again_at: datetime) -> None:
         """Say that a version could not be sent, and when to try again."""
 
+    async def claim(self, name: str, *, lasting: bool = False) -> bool:
+        """Whether nobody has done this so far; `lasting`: it is never done again."""
+
     async def take_leadership(self, name: str, owner: str, seconds: float) -> bool:
         """Whether this process may do that job now."""
 

@@ -28,9 +28,10 @@ from bot.actions.handlers import ActionHandlers
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext, Interaction
 from bot.home import AppHome
+from bot.message_handlers import MessageHandlers
 from bot.messages.answers import refused, trouble
 from bot.messages.block_kit import Message
-from bot.payloads import Submission, Unreadable, read, read_home
+from bot.payloads import Submission, Unreadable, read, read_home, read_message
 from bot.views.handlers import ViewHandlers
 from bot.views.modals import sentence_modal
 from sync_core.errors import NotAllowed
@@ -66,12 +67,14 @@ class Listeners:
         actions: ActionHandlers,
         views: ViewHandlers,
         home: AppHome,
+        messages: MessageHandlers,
     ) -> None:
         self._context = context
         self._commands = commands
         self._actions = actions
         self._views = views
         self._home = home
+        self._messages = messages
         self._running: set[asyncio.Task[Any]] = set()
         self.gone = ""  # why Slack has let us go, if it has
 
@@ -86,6 +89,8 @@ class Listeners:
         for callback, submit in self._views.handlers.items():
             app.view(callback)(self._submitted(submit))
         app.event("app_home_opened")(self.home_opened)
+        app.event("app_mention")(self.written)
+        app.event("message")(self.written)
         app.event("app_uninstalled")(self.uninstalled)
         app.event("tokens_revoked")(self.uninstalled)
 
@@ -155,6 +160,18 @@ class Listeners:
             ):
                 async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                     await self._home.opened(opened.person)
+
+    async def written(self, body: Json) -> None:
+        """Answer a message to us; Bolt has acked it."""
+        with self._guarded():
+            us = (await self._context.slack.identity()).user
+            asked = read_message(body, us)
+            if isinstance(asked, Unreadable) or asked.person.id == us:
+                return
+            if len(self._running) > MAX_CONCURRENT_ANSWERS:
+                log.warning("too busy for a message", extra={"event": "message_dropped"})
+                return
+            await self._answer(asked, self._messages.answer)
 
     async def uninstalled(self, event: Json) -> None:
         """Note that Slack has let us go."""

@@ -14,6 +14,8 @@ SCOPES = (
     "groups:read",
     "usergroups:read",
 )
+# What an app that was installed before them lacks: it goes on without, and `tipo doctor` says so.
+LATER_SCOPES = ("app_mentions:read", "im:history")
 # With these Tipo looks whether a message whose answer was lost has arrived; without, it repeats.
 WELCOME = ("channels:history", "groups:history")
 WHY = {
@@ -23,8 +25,17 @@ WHY = {
     "channels:read": "channel members as approvers",
     "groups:read": "the same for a private channel",
     "usergroups:read": "user groups as approvers",
+    "app_mentions:read": "answers to @Tipo",
+    "im:history": "answers to direct messages",
 }
-EVENTS = ("app_home_opened", "app_uninstalled", "tokens_revoked")
+EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "app_uninstalled",
+    "member_joined_channel",
+    "message.im",
+    "tokens_revoked",
+)
 
 TEMPLATE = """\
 _metadata:
@@ -38,7 +49,7 @@ features:
   app_home:
     home_tab_enabled: true
     messages_tab_enabled: true
-    messages_tab_read_only_enabled: true
+    messages_tab_read_only_enabled: false
   bot_user:
     display_name: Tipo
     always_online: true
@@ -76,7 +87,7 @@ def manifest(url: str | None) -> str:
         command_url=line(6, "url"),
         events_url=line(4, "request_url"),
         interactivity_url=line(4, "request_url"),
-        scopes="".join(f"      - {each}  # {WHY[each]}\n" for each in SCOPES),
+        scopes="".join(f"      - {each}  # {WHY[each]}\n" for each in (*SCOPES, *LATER_SCOPES)),
         events="".join(f"      - {each}\n" for each in EVENTS),
         socket="false" if address else "true",
     )

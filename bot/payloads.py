@@ -2,17 +2,22 @@
 
     what comes                      becomes
     ------------------------------  ----------
-    a slash command                 Asked
+    a slash command                 TypedCommand
+    a message to us from a person   TypedCommand, with the message
     a click in a message            Click
     a click in a view               Click, with the view
     a submitted modal               Submission
     app_home_opened, on "home"      HomeOpened
-    anything else, or without ids   Odd
+    anything else, or without ids   Unreadable
+
+A message is to us if it mentions us in a channel, or is a direct one. One that a bot wrote, that
+somebody changed or deleted, or that tells of a join is none: answers to those could go round.
 
 Of all of it only team, user and channel are believed: Slack has signed them. What a button carries
 is a token to be looked up.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,20 +27,35 @@ from sync_core.domain.texts import storable
 
 MAX_VALUE_CHARS = 2_000  # characters that a button can carry
 MAX_ID_CHARS = 255
+PLAIN_MESSAGES = {"", "file_share", "thread_broadcast"}  # subtypes of what a person has written
+SLACKBOT = "USLACKBOT"  # a bot that Slack's records take for a person
+TIMESTAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
+MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 
 Json = Mapping[str, Any]
 EMPTY: Json = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlashCommand:
-    """Somebody typed a command."""
+class UserMessage:
+    """A message in which somebody asked for something."""
+
+    ts: str
+    thread: str = ""  # in whose thread it is, if in one
+    direct: bool = False  # in the conversation with us alone
+    sent_at: float = 0.0  # seconds since 1970; 0: Slack did not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedCommand:
+    """Somebody typed a command: as a slash command, or in a message to us."""
 
     person: Person
     text: str
     channel: str
-    response_url: str  # the response_url
+    response_url: str = ""  # of a slash command
     trigger: str = ""
+    message: UserMessage | None = None  # None: a slash command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +109,7 @@ class Unreadable:
     why: str
 
 
-def read(body: Json) -> SlashCommand | Click | Submission | Unreadable | None:
+def read(body: Json) -> TypedCommand | Click | Submission | Unreadable | None:
     """Read what somebody has typed, clicked or submitted; None if it is nothing of these."""
     match "command" if "command" in body else body.get("type"):
         case "command":
@@ -101,13 +121,13 @@ def read(body: Json) -> SlashCommand | Click | Submission | Unreadable | None:
     return None
 
 
-def read_command(body: Json) -> SlashCommand | Unreadable:
+def read_command(body: Json) -> TypedCommand | Unreadable:
     """Read a slash command."""
     person = _person(_word(body, "team_id"), _word(body, "user_id"), _word(body, "user_name"))
     response_url = _word(body, "response_url")
     if person is None or not response_url:
         return Unreadable("a command without user, team or response_url")
-    return SlashCommand(
+    return TypedCommand(
         person=person,
         text=_word(body, "text"),
         channel=_word(body, "channel_id"),
@@ -157,6 +177,41 @@ def read_home(body: Json) -> HomeOpened | Unreadable:
     if person is None or event.get("tab") != "home":
         return Unreadable("no Home was opened")
     return HomeOpened(person=person, hash=_word(_map(event.get("view")), "hash"))
+
+
+def read_message(body: Json, us: str) -> TypedCommand | Unreadable:
+    """Read a message to us, whom people mention by the id `us`."""
+    event = _map(body.get("event"))
+    direct = event.get("type") == "message"
+    if direct and event.get("channel_type") != "im":
+        return Unreadable("a message that is not to us")
+    is_plain = _word(event, "subtype") in PLAIN_MESSAGES and not event.get("edited")
+    if not is_plain or event.get("bot_id") or event.get("bot_profile"):
+        return Unreadable("a message that no person has just written")
+    team = _word(event, "user_team") or _word(event, "team") or _word(body, "team_id")
+    person = _person(team, _word(event, "user"), "")
+    channel, ts = _word(event, "channel"), _word(event, "ts")
+    if person is None or person.id == SLACKBOT or not channel or not TIMESTAMP.fullmatch(ts):
+        return Unreadable("a message without user, team, channel or ts")
+    thread = _word(event, "thread_ts")
+    place = UserMessage(
+        ts=ts,
+        thread=thread if TIMESTAMP.fullmatch(thread) else "",
+        direct=direct,
+        sent_at=float(ts),
+    )
+    words = _to_us(_word(event, "text"), us)
+    return TypedCommand(person=person, text=words, channel=channel, message=place)
+
+
+def _to_us(text: str, user: str) -> str:
+    """Return what follows the mention of us; what is before it, if nothing follows."""
+    before, mention, after = MENTION.sub(lambda found: f"<@{found[1]}>", text).partition(
+        f"<@{user}>"
+    )
+    words = after if after.strip() else before
+    words = words.replace(mention, " ") if mention else words
+    return words.strip().lstrip(",:;").rstrip("?! ").strip()
 
 
 def _clicker(body: Json) -> Person | None:

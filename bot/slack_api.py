@@ -191,13 +191,19 @@ class SlackApi:
             may_repeat=True,
         )
 
-    async def post_ephemeral(self, channel: str, user: str, said: Showable) -> None:
-        """Show a message to one person in a channel."""
+    async def post_ephemeral(
+        self, channel: str, user: str, said: Showable, *, thread: str | None = None
+    ) -> None:
+        """Show a message to one person in a channel, or in one of its threads."""
         await show_or_fall_back(
             said,
             lambda each: call(
                 self._client.chat_postEphemeral(
-                    channel=channel, user=user, text=each.text, blocks=each.blocks or None
+                    channel=channel,
+                    user=user,
+                    text=each.text,
+                    blocks=each.blocks or None,
+                    thread_ts=thread,
                 )
             ),
             may_repeat=True,

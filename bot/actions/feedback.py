@@ -34,7 +34,7 @@ class DecisionFeedback:
         """Show what came of a click in its message; where that says nothing new, in words."""
         is_taken = outcome.answer is Answer.TAKEN
         if not is_taken or not await self.update_message(click, outcome):
-            replace = _is_question(outcome) and click.ephemeral
+            replace = _is_question(outcome) and _is_private(click)
             await self._context.answer(click, await self.answer_to(outcome), replace=replace)
         if is_taken:
             await self.follow_up(click, outcome)
@@ -98,6 +98,11 @@ class DecisionFeedback:
             await self._context.clock.sleep(RECEIPT_POLL_SECONDS)
             receipt = await self._core.receipt(receipt.id)
         return receipt
+
+
+def _is_private(click: Click) -> bool:
+    """Whether only they see the message in which they clicked."""
+    return click.ephemeral or click.channel.startswith("D")
 
 
 def _is_question(outcome: Clicked) -> bool:

@@ -42,7 +42,7 @@ from bot.messages import (
 )
 from bot.messages import unmatched as alone
 from bot.messages.block_kit import Message, context_block
-from bot.payloads import Click, SlashCommand
+from bot.payloads import Click, TypedCommand
 from bot.slack_errors import SlackError, SlackRefused
 from bot.text import mrkdwn
 from bot.zones import localized
@@ -54,6 +54,11 @@ log = logging.getLogger(__name__)
 MAX_POOLS_SHOWN = 10  # pools; more are a list to choose from
 MAX_POOLS_FOUND = 100
 MAX_SHARED_CHARS = 300  # characters of a command that a Share button carries
+MAX_ORDER_AGE_SECONDS = 120.0  # of a message that orders something
+TOO_LATE = (
+    "Your message reached Tipo minutes after you wrote it, so nothing was done. If you still want "
+    "it, write it again."
+)
 UNMATCHED_PAGE_SIZE = 20  # rows of the unmatched
 
 
@@ -84,17 +89,21 @@ class CommandHandlers:
             **PreferenceCommands(context).builders,
         }
 
-    async def answer(self, asked: SlashCommand) -> None:
+    async def answer(self, asked: TypedCommand) -> None:
         """Read, authorise, ask the core, answer."""
         command = parse(asked.text)
         if isinstance(command, Unclear):
             await self._context.answer(asked, answers.refused(sentence=command.sentence))
             return
+        if is_too_late(asked, command, self._context.clock.now().timestamp()):
+            await self._context.answer(asked, answers.refused(sentence=TOO_LATE))
+            return
         if needs_approver(command) and await self._context.require_approver(asked) is None:
             return
         said = await self._builders[type(command)](command, asked)
         if said is not None:
-            await self._context.answer(asked, said)
+            public = is_public(command)
+            await self._context.answer(asked, said, public=public)
 
     async def run(self, click: Click) -> None:
         """Ask what a button of the help asks, for whoever clicks; orders have no such button."""
@@ -102,7 +111,7 @@ class CommandHandlers:
             sentence = "That button is of another version of Tipo. Type /tipo help."
             await self._context.answer(click, answers.refused(sentence=sentence))
             return
-        asked = SlashCommand(
+        asked = TypedCommand(
             person=click.person,
             text=click.value,
             channel=click.channel,
@@ -138,14 +147,14 @@ class CommandHandlers:
         command = parse(click.value)
         if not may_be_shared(command):
             return None
-        asked = SlashCommand(person=click.person, text="", channel=click.channel, response_url="")
+        asked = TypedCommand(person=click.person, text="", channel=click.channel, response_url="")
         return await self._builders[type(command)](command, asked)
 
     # -- questions
-    async def _help(self, _command: Help, _asked: SlashCommand) -> Message:
+    async def _help(self, _command: Help, _asked: TypedCommand) -> Message:
         return answers.help_message(sections=help_groups())
 
-    async def _status(self, _command: ShowStatus, asked: SlashCommand) -> Message:
+    async def _status(self, _command: ShowStatus, asked: TypedCommand) -> Message:
         return await self.status(share=shared(asked))
 
     async def status(self, *, share: str = "") -> Message:
@@ -161,14 +170,14 @@ class CommandHandlers:
             links=await self._context.links.links(reports=reports, alerts=state.ALERT_KINDS),
         )
 
-    async def _mode(self, _command: ShowMode, asked: SlashCommand) -> Message:
+    async def _mode(self, _command: ShowMode, asked: TypedCommand) -> Message:
         return await self.mode(share=shared(asked))
 
     async def mode(self, *, share: str = "") -> Message:
         """Say which connection has which mode."""
         return state.mode_now(overview=await self._core.overview(), share=share)
 
-    async def _stock(self, command: FindStock, asked: SlashCommand) -> Message:
+    async def _stock(self, command: FindStock, asked: TypedCommand) -> Message:
         pools = await self._core.stock(command.words, live=True, limit=MAX_POOLS_FOUND)
         if not pools:
             return nothing_found(command.words)
@@ -177,20 +186,23 @@ class CommandHandlers:
         now = self._context.clock.now()
         return stock.stock(pools=pools, now=now, total=len(pools), share=shared(asked))
 
-    async def _guess(self, command: GuessStock, asked: SlashCommand) -> Message:
+    async def _guess(self, command: GuessStock, asked: TypedCommand) -> Message | None:
         """Show the stock of what no command is called; else say what may have been meant."""
         again = replace(asked, text=f"stock {asked.text}")  # a Share button asks plainly
         if not await self._core.stock(command.words, live=False, limit=1):
-            return answers.no_product(
+            # For their eyes only: a message that mentions us may well ask for nothing.
+            said = answers.no_product(
                 words=command.words, nearest=command.nearest, close=command.close
             )
+            await self._context.answer(asked, said)
+            return None
         said = await self._stock(FindStock(command.words), again)
         if not command.close:
             return said
         meant = context_block(f"Did you mean the command `/tipo {mrkdwn(command.nearest[0], 80)}`?")
         return replace(said, blocks=[*said.blocks[:49], meant])
 
-    async def _history(self, command: ShowHistory, asked: SlashCommand) -> Message:
+    async def _history(self, command: ShowHistory, asked: TypedCommand) -> Message:
         pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
         if not pools:
             return nothing_found(command.words)
@@ -214,7 +226,7 @@ class CommandHandlers:
             return await self._timeline(pool, share=value)
         return stock.stock(pools=[pool], now=self._context.clock.now(), total=1, share=value)
 
-    async def _unmatched(self, _command: ShowUnmatched, asked: SlashCommand) -> Message:
+    async def _unmatched(self, _command: ShowUnmatched, asked: TypedCommand) -> Message:
         return await self.unmatched(0, share=shared(asked))
 
     async def unmatched(self, offset: int, *, share: str = "") -> Message:
@@ -224,7 +236,7 @@ class CommandHandlers:
             total=total, rows=rows, offset=offset, page=UNMATCHED_PAGE_SIZE, share=share
         )
 
-    async def _location_groups(self, _command: ShowLocations, asked: SlashCommand) -> Message:
+    async def _location_groups(self, _command: ShowLocations, asked: TypedCommand) -> Message:
         known, free = await self._core.location_groups()
         locations = await self._core.locations()
         return location_groups.location_groups(
@@ -232,14 +244,15 @@ class CommandHandlers:
         )
 
     # -- orders
-    async def _set_mode(self, command: SetMode, asked: SlashCommand) -> Message:
+    async def _set_mode(self, command: SetMode, asked: TypedCommand) -> Message:
         report = await self._core.ask_mode(
             command.mode, command.alias, asked.person, asked.response_url
         )
         # What was found follows as an answer of its own, from the row that remembers us.
-        return modes.progress(report=report, promise=modes.QUESTION_HERE)
+        promise = modes.QUESTION_HERE if asked.response_url else modes.QUESTION_DIRECT
+        return modes.progress(report=report, promise=promise)
 
-    async def _check(self, _command: CheckNow, asked: SlashCommand) -> Message:
+    async def _check(self, _command: CheckNow, asked: TypedCommand) -> Message:
         return await self.check(asked.person.id, asked.response_url)
 
     async def check(self, by: str, response_url: str) -> Message:
@@ -251,7 +264,7 @@ class CommandHandlers:
             promise = modes.RESULT_HERE if response_url else modes.RESULT_DIRECT
         return modes.progress(report=report, promise=promise)
 
-    async def _drift(self, _command: ShowDrift, asked: SlashCommand) -> Message:
+    async def _drift(self, _command: ShowDrift, asked: TypedCommand) -> Message:
         return await self.drift(asked.person.id)
 
     async def drift(self, by: str) -> Message:
@@ -260,7 +273,7 @@ class CommandHandlers:
         _, found = await self._core.proposals(report.id, limit=50)
         return reports.report(report=report, proposals=found)
 
-    async def _buffer(self, command: SetBuffer, asked: SlashCommand) -> Message:
+    async def _buffer(self, command: SetBuffer, asked: TypedCommand) -> Message:
         if command.words is None:
             return await self._buffered(None, command, asked)
         pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
@@ -270,7 +283,7 @@ class CommandHandlers:
             return answers.said(sentence=ask_which_product(pools, "buffer", command))
         return await self._buffered(pools, command, asked)
 
-    async def _pack(self, command: SetPack, asked: SlashCommand) -> Message:
+    async def _pack(self, command: SetPack, asked: TypedCommand) -> Message:
         pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
         if not pools:
             return nothing_found(command.words)
@@ -281,7 +294,7 @@ class CommandHandlers:
         return packs.pack_question(proposal=proposal)
 
     async def _buffered(
-        self, pools: list[PoolView] | None, command: SetBuffer, asked: SlashCommand
+        self, pools: list[PoolView] | None, command: SetBuffer, asked: TypedCommand
     ) -> Message:
         ids = None if pools is None else [each.id for each in pools]
         count = await self._core.set_buffer(ids, command.units, command.alias, asked.person)
@@ -290,19 +303,19 @@ class CommandHandlers:
             levels=count, units=command.units, alias=command.alias, product=product
         )
 
-    async def _take_over(self, command: TakeOver, _asked: SlashCommand) -> Message:
+    async def _take_over(self, command: TakeOver, _asked: TypedCommand) -> Message:
         asked = await self._core.takeover_questions(command.alias)
         return lease.takeover_question(asked=asked)
 
-    async def _pause(self, _command: Pause, asked: SlashCommand) -> Message:
+    async def _pause(self, _command: Pause, asked: TypedCommand) -> Message:
         await self._core.pause(by=asked.person.name)
         return answers.paused(by=asked.person.id)
 
-    async def _resume(self, _command: Resume, asked: SlashCommand) -> Message:
+    async def _resume(self, _command: Resume, asked: TypedCommand) -> Message:
         await self._core.resume()
         return answers.resumed(by=asked.person.id)
 
-    async def _undo(self, command: Undo, asked: SlashCommand) -> Message:
+    async def _undo(self, command: Undo, asked: TypedCommand) -> Message:
         proposal = await self._core.ask_undo(command.receipt, asked.person)
         return proposals.undo_question(proposal=proposal)
 
@@ -314,7 +327,24 @@ def may_be_shared(command: Command | Unclear) -> bool:
     return not needs_approver(command)
 
 
-def shared(asked: SlashCommand) -> str:
+def is_public(command: Command) -> bool:
+    """Whether the answer to a message is for all who have seen the message."""
+    if isinstance(command, Help | ShowLocations):
+        return False
+    return isinstance(command, GuessStock) or may_be_shared(command)
+
+
+def is_too_late(asked: TypedCommand, command: Command, now: float) -> bool:
+    """Whether a message reaches us so late that what it orders may be wrong by now.
+
+    Slack delivers again, for minutes or hours, what a server that was down has not taken.
+    """
+    if asked.message is None or not (needs_approver(command) or isinstance(command, CheckNow)):
+        return False
+    return now - asked.message.sent_at > MAX_ORDER_AGE_SECONDS
+
+
+def shared(asked: TypedCommand) -> str:
     """Return what a Share button carries: the question, to be asked again."""
     return asked.text if asked.response_url and len(asked.text) <= MAX_SHARED_CHARS else ""
 

@@ -18,11 +18,11 @@ from bot.commands.requests import (
 from bot.handler_context import HandlerContext
 from bot.messages import answers
 from bot.messages.block_kit import Message
-from bot.payloads import SlashCommand
+from bot.payloads import TypedCommand
 from bot.preferences import ALERTS, QUIET, alert_level, hours_for, quiet_hours, quiet_text
 from bot.slack_errors import SlackError
 
-BuildMessage = Callable[[Any, SlashCommand], Awaitable[Message | None]]
+BuildMessage = Callable[[Any, TypedCommand], Awaitable[Message | None]]
 
 WOULD_LOCK_OUT = (
     "That list leaves you out, and you couldn't change it back. Nothing was changed: name "
@@ -45,10 +45,10 @@ class PreferenceCommands:
             SetAlerts: self._set_alerts,
         }
 
-    async def _approvers(self, _command: ShowApprovers, _asked: SlashCommand) -> Message:
+    async def _approvers(self, _command: ShowApprovers, _asked: TypedCommand) -> Message:
         return answers.approvers(listed=await self._context.approvers.listed())
 
-    async def _quiet(self, _command: ShowQuiet, asked: SlashCommand) -> Message:
+    async def _quiet(self, _command: ShowQuiet, asked: TypedCommand) -> Message:
         hours, zone = quiet_hours(await self._core.preference(QUIET)), self._context.zone
         if hours is None:
             return answers.quiet(start=None, end=None, zone=zone)
@@ -57,10 +57,10 @@ class PreferenceCommands:
         start, end = (f"{each:%H:%M}" for each in hours)
         return answers.quiet(start=start, end=end, zone=zone, yours=yours)
 
-    async def _alerts(self, _command: ShowAlerts, _asked: SlashCommand) -> Message:
+    async def _alerts(self, _command: ShowAlerts, _asked: TypedCommand) -> Message:
         return answers.alerts(level=alert_level(await self._core.preference(ALERTS)))
 
-    async def _set_approvers(self, command: SetApprovers, asked: SlashCommand) -> Message | None:
+    async def _set_approvers(self, command: SetApprovers, asked: TypedCommand) -> Message | None:
         for each in command.ids or ():
             if why := await self._unknown(each, asked.person.team):
                 await self._context.refuse(asked, Denied(why))
@@ -87,10 +87,10 @@ class PreferenceCommands:
             return f"Slack doesn't say who {name} is ({exc}). Nothing was changed."
         return f"{name} can't be an approver: {why} Nothing was changed." if why else ""
 
-    async def _set_quiet(self, command: SetQuiet, asked: SlashCommand) -> Message:
+    async def _set_quiet(self, command: SetQuiet, asked: TypedCommand) -> Message:
         await self._core.set_preference(QUIET, quiet_text(command.hours), asked.person)
         return await self._quiet(ShowQuiet(), asked)
 
-    async def _set_alerts(self, command: SetAlerts, asked: SlashCommand) -> Message:
+    async def _set_alerts(self, command: SetAlerts, asked: TypedCommand) -> Message:
         await self._core.set_preference(ALERTS, json.dumps(str(command.level)), asked.person)
         return answers.alerts(level=command.level)

@@ -54,7 +54,7 @@ def help_message(*, sections: Sequence[HelpSection]) -> Message:
         "Tipo keeps your stores' stock in sync. Type ",
         code("/tipo"),
         " and a product's name to see its stock, or one of these:",
-        blocks=[*blocks, sentence("Commands don't work in threads; buttons do.")],
+        blocks=[*blocks, sentence("Commands don't work in threads; @Tipo and buttons do.")],
     )
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 SCOPES = frozenset(
     {"commands", "chat:write", "files:write", "users:read", "usergroups:read"}
-    | {"channels:read", "groups:read", "im:write"}
+    | {"channels:read", "groups:read", "im:write", "app_mentions:read", "im:history"}
 )
+EVENTS = frozenset({"app_home_opened", "app_mention", "message.im", "member_joined_channel"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class InstalledApp:
     signing_secret: str = "sandbox-signing-secret"  # noqa: S105
     scopes: frozenset[str] = SCOPES
     commands: frozenset[str] = frozenset({"/tipo"})
-    events: frozenset[str] = frozenset({"app_home_opened"})
+    events: frozenset[str] = EVENTS
     request_url: str | None = None
     socket_mode: bool = False
     should_escape: bool = True

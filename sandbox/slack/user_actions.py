@@ -1,24 +1,47 @@
 """What people do besides: type commands, open the Home, write; and what is sent again."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.slack import payloads
 from sandbox.slack.api_call import ApiRefusal
-from sandbox.slack.api_context import ResponseUrl
+from sandbox.slack.api_context import ApiContext, ResponseUrl
 from sandbox.slack.block_actions import BlockActions
+from sandbox.slack.conversation_events import joined_event, message_events
 from sandbox.slack.form_input import ImpossibleAction
 from sandbox.slack.interaction import Interaction
 from sandbox.slack.mrkdwn import BROADCASTS, escape, typed
-from sandbox.slack.payload_sender import OutgoingPayload, PayloadType
+from sandbox.slack.payload_sender import OutgoingPayload, PayloadSender, PayloadType
 from sandbox.slack.response_urls import apply_response
 from sandbox.slack.signing import HONEST, Forgery
-from sandbox.slack.state import Channel, HistoryKind, SlackMessage, SlackUser
-from sandbox.slack.workspace_changes import MessageContent, PostOptions, direct_channel, post
+from sandbox.slack.state import Channel, HistoryKind, SlackHistoryEntry, SlackMessage, SlackUser
+from sandbox.slack.workspace_changes import (
+    MessageContent,
+    PostOptions,
+    change,
+    delete,
+    direct_channel,
+    post,
+)
+
+OWN_EVENTS = {HistoryKind.POSTED, HistoryKind.CHANGED, HistoryKind.DELETED}
 
 
 class UserActions(BlockActions):
     """A running workspace's people."""
+
+    def __init__(self, api: ApiContext, sender: PayloadSender) -> None:
+        self._seen: SlackHistoryEntry | None = None
+        self._own_events: set[asyncio.Task[Interaction]] = set()
+        self.delivered: Interaction | None = None
+        super().__init__(api, sender)
+
+    async def finish_events(self) -> None:
+        """End what is still on its way to the app."""
+        for task in self._own_events:
+            task.cancel()
+        await asyncio.gather(*self._own_events, return_exceptions=True)
 
     # Commands ---------------------------------------------------------------------------------
 
@@ -114,20 +137,50 @@ class UserActions(BlockActions):
             raise ImpossibleAction(f"{person.name} cannot write in #{channel.name}")
         where = PostOptions(thread_ts=thread_ts)
         message = post(self.api.state, channel.id, person.id, MessageContent(text=text), where)
-        for kind in self._event_types(channel, text):
-            inner = {"type": kind, "user": person.id, "text": text, "ts": message.ts}
-            await self.event(inner | {"channel": channel.id, "event_ts": message.ts}, by=person)
+        await self._tell(message, person)
         return message
 
-    def _event_types(self, channel: Channel, text: str) -> list[str]:
-        app = self.api.app
-        if app.user_id not in channel.members:
-            return []
-        kind = "im" if channel.im_with else "groups" if channel.private else "channels"
-        event_types = ["message"] if f"message.{kind}" in app.events else []
-        if "app_mention" in app.events and f"<@{app.user_id}>" in text:
-            event_types.append("app_mention")
-        return event_types
+    async def edit(self, person: SlackUser, message: SlackMessage, text: str) -> None:
+        """Let somebody change what they have written."""
+        change(self.api.state, message, MessageContent(text=text))
+        await self._tell(message, person, HistoryKind.CHANGED)
+
+    async def remove(self, person: SlackUser, message: SlackMessage) -> None:
+        """Let somebody delete what they have written."""
+        delete(self.api.state, message)
+        await self._tell(message, person, HistoryKind.DELETED)
+
+    async def _tell(
+        self, message: SlackMessage, by: SlackUser, kind: HistoryKind = HistoryKind.POSTED
+    ) -> None:
+        """Deliver the events of a message; `self.delivered` keeps the last of them."""
+        for inner in message_events(self.api, message, kind):
+            self.delivered = await self.event(inner, by=by)
+
+    async def invite(
+        self, person: SlackUser, channel: Channel, *, by: SlackUser | None = None
+    ) -> Interaction | None:
+        """Let somebody invite a person, or the bot, into a channel; return the event, if any."""
+        if person.id in channel.members:
+            raise ImpossibleAction(f"{person.name} is in #{channel.name} already")
+        channel.members.append(person.id)
+        inner = joined_event(self.api, channel, person, by)
+        return None if inner is None else await self.event(inner, by=by or person)
+
+    def _wake(self) -> None:
+        """Deliver to the app the events of its own messages, as Slack does."""
+        super()._wake()
+        entry = self.api.state.history[-1] if self.api.state.history else None
+        if entry is self._seen or entry is None or entry.message is None:
+            return
+        self._seen = entry
+        is_own = entry.who == self.api.app.user_id and entry.kind in OWN_EVENTS
+        if not is_own or self.sender.session is None:
+            return
+        for inner in message_events(self.api, entry.message, entry.kind):
+            task = asyncio.get_running_loop().create_task(self.event(inner))
+            self._own_events.add(task)
+            task.add_done_callback(self._own_events.discard)
 
     # Once more --------------------------------------------------------------------------------
 

@@ -152,6 +152,7 @@ class SandboxWorkspace(UserActions):
                 yield self
         finally:
             self.sender.session = None
+            await self.finish_events()
             await self.sockets.close()
             await runner.cleanup()
 

@@ -6,6 +6,7 @@
       proposals and findings that they decided
     webhooks that are handled                        a week
     the bytes of batches that are closed             a week
+     claims: which messages were answered             a week
     preflights, drift views, without a decision      8 days
     notifications that are posts, posts, and         60 days
       proposals that nobody decided
@@ -40,6 +41,7 @@ from sqlalchemy import (
 from sync_core.db.order_events import CAUSES_SINCE
 from sync_core.db.posts import UNSENT
 from sync_core.db.repository import SqlRepository, chunks
+from sync_core.db.settings import PASSING_CLAIMS
 from sync_core.db.tables import (
     ADJUSTMENT,
     BATCH,
@@ -53,6 +55,7 @@ from sync_core.db.tables import (
     POST,
     PROPOSAL,
     REPORT,
+    SETTING,
     SETTLED_SUM,
 )
 from sync_core.domain.proposals import ProposalState, ReportKind
@@ -75,6 +78,15 @@ class SqlRetention(SqlRepository):
     def forget_posts(self, *, before: datetime) -> int:
         """Delete some posts that were sent and are older than that; return how many."""
         return self._delete(POST.c.key, ~UNSENT, POST.c.due_at < before)
+
+    def forget_claims(self, *, before: datetime) -> int:
+        """Delete passing claims of before then; return how many."""
+        old = select(SETTING.c.name).where(
+            SETTING.c.name.startswith(PASSING_CLAIMS), SETTING.c.value < before.isoformat()
+        )
+        return self.run(
+            delete(SETTING).where(SETTING.c.name.in_(old.limit(MAX_ROWS_DELETED)))
+        ).rowcount
 
     def forget_bodies(self, *, before: datetime) -> int:
         """Empty the bodies of batches that were closed before then; nobody sends them again."""
@@ -205,6 +217,7 @@ class SqlRetention(SqlRepository):
 RETENTION_PERIODS: tuple[tuple[timedelta, Callable[..., int]], ...] = (
     (WEEK, SqlRetention.forget_deliveries),
     (WEEK, SqlRetention.forget_bodies),
+    (WEEK, SqlRetention.forget_claims),
     (MONTHS, SqlRetention.forget_posts),
     (MONTHS, SqlRetention.forget_notifications),
     (MONTHS, SqlRetention.forget_proposals),

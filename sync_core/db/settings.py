@@ -7,6 +7,8 @@ from sqlalchemy import bindparam, delete, select, update
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import SETTING
 
+PASSING_CLAIMS = "claim:passing:"  # how the names of claims begin that only matter for days
+LASTING_CLAIMS = "claim:lasting:"
 ONE_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
 
 
@@ -34,6 +36,11 @@ class SqlSettings(SqlRepository):
             self.run(delete(SETTING).where(SETTING.c.name == name))
         else:
             self.upsert(SETTING, [{"name": name, "value": value}])
+
+    def claim(self, name: str, *, lasting: bool, now: datetime) -> bool:
+        """Note that something is being done; False if somebody was first."""
+        key = (LASTING_CLAIMS if lasting else PASSING_CLAIMS) + name
+        return self.add(key, now.isoformat()) is not None
 
     def take_leadership(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
         setting = f"lead:{name}"

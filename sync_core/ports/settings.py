@@ -22,5 +22,11 @@ class SettingRepository(Protocol):
     def set(self, name: str, value: str | None) -> None:
         """Leave a word, or take it away."""
 
+    def claim(self, name: str, *, lasting: bool, now: datetime) -> bool:
+        """Note that something is being done; False if somebody was first.
+
+        A claim that is not `lasting` is forgotten after some days.
+        """
+
     def take_leadership(self, name: str, owner: str, *, now: datetime, until: datetime) -> bool:
         """Take, or keep, a job that one process does at a time."""

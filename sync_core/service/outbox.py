@@ -64,6 +64,13 @@ class ServiceOutbox(ServiceDecisions):
         del version  # whatever its version, the post waits
         await self._transaction(lambda tx: tx.posts.not_sent(key, why, until=again_at))
 
+    async def claim(self, name: str, *, lasting: bool = False) -> bool:
+        """Whether nobody has done this so far: who asks first does it, of all processes."""
+        now = self._clock.now()
+        return await self._database.transaction(
+            lambda tx: tx.settings.claim(name, lasting=lasting, now=now)
+        )
+
     async def take_leadership(self, name: str, owner: str, seconds: float) -> bool:
         """Take, or keep, a job that one process does at a time."""
         now = self._clock.now()

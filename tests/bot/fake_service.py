@@ -77,6 +77,7 @@ class FakeService:
         self.stored = {}
         self.again = {}
         self.cursor = {}
+        self.claims = set()
         self.leases = {}
         self.asked = []
         self.investigated = []
@@ -581,6 +582,11 @@ class FakeService:
     @contextmanager
     def wakeups(self):
         yield self.wakeup
+
+    async def claim(self, name, *, lasting=False):
+        is_first = name not in self.claims
+        self.claims.add(name)
+        return is_first
 
     async def take_leadership(self, name, owner, seconds):
         now = self.clock.now()

@@ -46,6 +46,18 @@ async def test_what_is_wrong_says_what_to_do(staff, core, change, part):
     assert part in said
 
 
+async def test_an_app_installed_before_goes_on_and_is_told_what_it_lacks(staff, core):
+    """An update must not break what works; `tipo doctor` says what is new, and how to get it."""
+    staff.slack.app.scopes -= {"app_mentions:read", "im:history"}
+    states, said = await checked(staff, core, approvers=(staff.ann.id,))
+    assert states == {CheckState.OK, CheckState.WARN}
+    assert (
+        "scopes are missing, so Tipo gives no answers to @Tipo (app_mentions:read) and answers to "
+        "direct messages (im:history)" in said
+    )
+    assert "install it again" in said
+
+
 async def test_wrong_settings_are_found(staff, core):
     """A channel's name instead of its id, an approver who has left."""
     states, said = await checked(staff, core, channel="C0NOWHERE", approvers=("U0NOBODY",))

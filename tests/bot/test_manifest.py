@@ -87,7 +87,7 @@ def test_it_is_what_slack_needs():
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": True,
+                "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "Tipo", "always_online": True},
             "slash_commands": [
@@ -109,13 +109,22 @@ def test_it_is_what_slack_needs():
                     "channels:read",
                     "groups:read",
                     "usergroups:read",
+                    "app_mentions:read",
+                    "im:history",
                 ]
             }
         },
         "settings": {
             "event_subscriptions": {
                 "request_url": URL,
-                "bot_events": ["app_home_opened", "app_uninstalled", "tokens_revoked"],
+                "bot_events": [
+                    "app_home_opened",
+                    "app_mention",
+                    "app_uninstalled",
+                    "member_joined_channel",
+                    "message.im",
+                    "tokens_revoked",
+                ],
             },
             "interactivity": {"is_enabled": True, "request_url": URL},
             "org_deploy_enabled": False,

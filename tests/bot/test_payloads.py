@@ -1,18 +1,21 @@
 """What Slack sends is read into values; whatever else arrives is a value too, never a crash."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.payloads import (
     Click,
     HomeOpened,
-    SlashCommand,
     Submission,
+    TypedCommand,
     Unreadable,
+    UserMessage,
     View,
     read_click,
     read_command,
     read_home,
+    read_message,
     read_submission,
 )
 from sync_core.domain.proposals import Person
@@ -32,13 +35,75 @@ def test_a_command_is_read():
         "response_url": "https://hooks.slack.com/1",
         "trigger_id": "1.2",
     }
-    assert read_command(body) == SlashCommand(
+    assert read_command(body) == TypedCommand(
         person=ANN,
         text="status",
         channel="C1",
         response_url="https://hooks.slack.com/1",
         trigger="1.2",
     )
+
+
+def read_us(body):
+    return read_message(body, "U9")
+
+
+def mention(text, **more):
+    event = {"type": "app_mention", "user": "U1", "text": text, "ts": "1.2", "channel": "C1"}
+    return {"team_id": "T1", "event": {**event, **more}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<@U9> denim jacket", "denim jacket"),
+        ("<@U9|tipo>: status", "status"),
+        ("hey <@U9> why SFDJ-M?", "why SFDJ-M"),
+        ("denim jacket <@U9>", "denim jacket"),
+        ("<@U9>", ""),
+        ("<@U9> approvers <@U1>", "approvers <@U1>"),
+        ("<@U9> status <@U9>", "status"),
+    ],
+)
+def test_a_mention_is_read(text, words):
+    """What follows the mention is the command; what is before it if nothing follows."""
+    assert read_us(mention(text)) == TypedCommand(
+        person=Person(team="T1", id="U1", name="U1"),
+        text=words,
+        channel="C1",
+        message=UserMessage(ts="1.2", sent_at=1.2),
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"bot_id": "B1"},
+        {"bot_profile": {"id": "B1"}},
+        {"subtype": "message_changed"},
+        {"subtype": "message_deleted"},
+        {"subtype": "channel_join"},
+        {"edited": {"user": "U1", "ts": "1.3"}},
+        {"user": "USLACKBOT"},
+        {"user": None},
+        {"ts": "nan"},
+        {"ts": "1e999"},
+        {"type": "message"},
+        {"type": "message", "channel_type": "channel"},
+    ],
+)
+def test_what_nobody_has_just_written_to_us_is_not_read(more):
+    """An answer to a bot may be answered, and so on; one to a change was given before."""
+    assert isinstance(read_us(mention("<@U9> pause", **more)), Unreadable)
+
+
+def test_a_direct_message_in_a_thread_is_read():
+    """It is answered there; a file beside the words changes nothing."""
+    more = {"type": "message", "channel_type": "im", "thread_ts": "1.1", "subtype": "file_share"}
+    found = read_us(mention("status", **more, user_team="T2"))
+    assert found.text == "status"
+    assert found.person.team == "T2"
+    assert found.message == UserMessage(ts="1.2", thread="1.1", direct=True, sent_at=1.2)
 
 
 def test_a_click_in_a_message_is_read():
@@ -148,9 +213,9 @@ def test_reading_never_raises(body):
     """Slack may change its mind about a field; an ack must not be lost over it."""
     if not isinstance(body, dict):
         body = {"user": body, "actions": body, "view": body, "event": body}
-    for read in (read_command, read_click, read_submission, read_home):
+    for read in (read_command, read_click, read_submission, read_home, read_us):
         found = read(body)
-        assert isinstance(found, (Unreadable, SlashCommand, Click, Submission, HomeOpened))
+        assert isinstance(found, (Unreadable, TypedCommand, Click, Submission, HomeOpened))
 
 
 ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))

@@ -273,3 +273,20 @@ def test_an_old_movement_does_not_claim_that_there_was_no_order(furnished):
         ORDER_NOT_KEPT,
         "changed in the store",
     ]
+
+
+def test_a_claim_that_passes_is_forgotten_after_a_week_and_a_lasting_one_never(furnished):
+    """A channel is welcomed once, however long ago; a message is not sent again after days."""
+
+    def claim(name, after):
+        lasting, at = name.startswith("welcome"), NOON + after * DAY
+        return furnished.run(lambda tx: tx.settings.claim(name, lasting=lasting, now=at))
+
+    for name in ("message:C1:1.1", "welcome:C1"):
+        assert claim(name, 0)
+        assert not claim(name, 1)
+    tidy(furnished, NOON + 6 * DAY)
+    assert not claim("message:C1:1.1", 6)
+    tidy(furnished, NOON + 8 * DAY)
+    assert claim("message:C1:1.1", 8)
+    assert not claim("welcome:C1", 800)

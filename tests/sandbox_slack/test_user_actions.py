@@ -237,12 +237,60 @@ async def test_the_app_hears_only_what_it_subscribed_to(harness, app):
     workspace = harness.workspace
     await workspace.say(harness.ann, harness.stock, "Hello")
     workspace.app.events |= {"message.channels", "app_mention"}
+    await workspace.say(harness.ann, harness.stock, "No scope to read it")
+    assert app.heard == []
+    workspace.app.scopes |= {"channels:history"}
     await workspace.say(harness.ann, harness.stock, f"<@{workspace.bot.id}> help")
     assert [each["event"]["type"] for each in app.heard] == ["message", "app_mention"]
     with pytest.raises(ImpossibleAction, match="eve cannot write in #stock"):
         await workspace.say(harness.eve, harness.stock, "Hello")
     with pytest.raises(ImpossibleAction, match="/nope is not a valid command"):
         await workspace.command(harness.ann, "/nope", channel=harness.stock)
+
+
+async def test_a_direct_message_is_no_mention_and_the_app_hears_itself(harness, app):
+    """Whoever answers all that comes answers itself, for ever."""
+    workspace, direct = harness.workspace, harness.workspace.direct_channel(harness.ann)
+    await workspace.say(harness.ann, direct, f"<@{workspace.bot.id}> help")
+    await harness.client.chat_postMessage(channel=direct.id, text="Hello")
+    await workspace.until(lambda: len(app.heard) == 2)
+    first, second = (each["event"] for each in app.heard)
+    assert (first["type"], first["channel_type"], first["user"]) == (
+        "message",
+        "im",
+        harness.ann.id,
+    )
+    assert (second["user"], "bot_id" in second, "bot_id" in first) == (
+        workspace.bot.id,
+        True,
+        False,
+    )
+
+
+async def test_what_is_changed_and_deleted_is_an_event_of_its_own(harness, app):
+    """An app that reads only `text` would do again what was corrected."""
+    workspace, direct = harness.workspace, harness.workspace.direct_channel(harness.ann)
+    said = await workspace.say(harness.ann, direct, "help")
+    await workspace.edit(harness.ann, said, "halp")
+    await workspace.remove(harness.ann, said)
+    told = [each["event"].get("subtype") for each in app.heard]
+    assert told == [None, "message_changed", "message_deleted"]
+    there = await workspace.say(harness.ann, harness.stock, "help")
+    await workspace.edit(harness.ann, there, f"<@{workspace.bot.id}> help")
+    assert "edited" in app.heard[-1]["event"]
+
+
+async def test_whoever_is_invited_is_an_event(harness, app):
+    """The bot itself, too."""
+    workspace = harness.workspace
+    lonely = workspace.add_channel("lonely", [harness.ann], bot=False)
+    assert await workspace.invite(harness.bob, lonely) is None
+    await workspace.invite(workspace.bot, lonely, by=harness.ann)
+    event = app.heard[-1]["event"]
+    assert (event["type"], event["channel"], event["channel_type"]) == (
+        *("member_joined_channel", lonely.id, "C"),
+    )
+    assert (event["user"], event["inviter"]) == (workspace.bot.id, harness.ann.id)
 
 
 async def test_anything_at_all_can_be_sent_to_the_app(harness, app):

@@ -199,7 +199,9 @@ def test_whoever_is_on_it_is_named_instead_of_a_call():
     kept.fold(oversold(1))
     assert labels(kept, "incident:1") == ["Live numbers", "Why?", "I'm on it", "Snooze 1 h"]
     assert click(kept, own) is None
-    stamp = f"<!date^{int(NOW.timestamp())}^{{date_short_pretty}} {{time}}|23 Nov 2026, 08:15 (UTC)>"
+    stamp = (
+        f"<!date^{int(NOW.timestamp())}^{{date_short_pretty}} {{time}}|23 Nov 2026, 08:15 (UTC)>"
+    )
     assert text(kept, "incident:1").endswith(f" <@U0ANN> is on it since {stamp}.")
     assert labels(kept, "incident:1") == ["Live numbers", "Why?", "Snooze 1 h"]
 
