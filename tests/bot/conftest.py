@@ -9,7 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bot.app import SlackApp
-from bot.manifest import EVENTS, SCOPES
+from bot.manifest import EVENTS, LATER_SCOPES, SCOPES
 from bot.setup import SlackSetup
 from sandbox.slack import SandboxWorkspace
 from sync_core.clock import RandomIds, WallClock
@@ -53,7 +53,8 @@ class Staff:
         self.clock = clock or WallClock()
         self.slack = SandboxWorkspace(lambda: self.clock.now().timestamp(), **kwargs)
         # As installed from our manifest: what it does not ask for, nobody gives us.
-        self.slack.app.scopes, self.slack.app.events = frozenset(SCOPES), frozenset(EVENTS)
+        self.slack.app.scopes = frozenset((*SCOPES, *LATER_SCOPES))
+        self.slack.app.events = frozenset(EVENTS)
         self.ann = self.slack.add_user("ann")
         self.bob = self.slack.add_user("bob")
         self.carl = self.slack.add_user("carl")  # of the workspace, not of the channel

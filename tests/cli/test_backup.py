@@ -27,7 +27,7 @@ def test_a_backup_is_made_and_restored_and_the_next_start_asks(alone, bare):
     said = alone("takeover", "us", "--yes", "--time-out", 0).output
     assert "eu, us: it is done when `tipo serve` starts" in said
     assert leases() == {"eu": LeaseState.TAKING_OVER, "us": LeaseState.TAKING_OVER}
-    assert "is taking over eu and us" in alone("takeover", expect=2).output
+    assert "is taking over EU and US" in alone("takeover", expect=2).output
 
 
 def test_programs_are_told_as_json(alone, bare):
