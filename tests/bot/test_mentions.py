@@ -77,7 +77,7 @@ async def test_a_mention_in_a_thread_is_answered_in_that_thread(slack_app, staff
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("", "You can type"),
+        ("", "or one of these"),
         ("quite nice, thanks", "No product matches"),
         ("mode twoway", "isn't a mode"),
         ("drift", ""),
@@ -98,7 +98,13 @@ async def test_a_direct_message_is_answered_beside_it(slack_app, staff, core):
     """Orders, too: nobody else reads there. Tipo hears its own answer and leaves it alone."""
     direct = staff.slack.direct_channel(staff.ann)
     for count, (words, answer) in enumerate(
-        [("SFDJ-M", "(M)"), ("help", "You can type"), ("pause", "paused"), ("statsu", "Did you")], 1
+        [
+            ("SFDJ-M", "(M)"),
+            ("help", "or one of these"),
+            ("pause", "paused"),
+            ("statsu", "Did you"),
+        ],
+        1,
     ):
         await staff.slack.say(staff.ann, direct, words)
         said = await one_reply(staff, direct, count)
