@@ -80,8 +80,8 @@ def mention_part(name: str) -> Part:
     return clean(name, 80)
 
 
-def link(words: str, url: str) -> Part:
-    """Return words that lead somewhere; the words alone if there is no address."""
+def link(words: str, url: str | None) -> Part:
+    """Return words that lead somewhere; the words alone if no address is known."""
     return {"type": "link", "url": url, "text": words} if url else words
 
 

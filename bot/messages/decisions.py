@@ -8,12 +8,13 @@ from bot.messages.block_kit import (
     bullets,
     code,
     date,
+    link,
     mention_part,
     message,
     sentence,
 )
 from bot.messages.findings import product
-from bot.messages.links import NO_LINKS, Links, linked
+from bot.messages.links import NO_LINKS, Links
 from bot.messages.proposals import ending
 from bot.text import clean, counted
 from sync_core.domain.proposals import Answer, Choice, Clicked, ProposalKind
@@ -64,7 +65,7 @@ def _answer(clicked: Clicked, links: Links) -> Message:
             newer: list[Part] = []
             if clicked.report:
                 url = links.reports.get(clicked.report)
-                newer = [": ", linked(f"report {clicked.report}", url), " is newer"]
+                newer = [": ", link(f"report {clicked.report}", url), " is newer"]
             return message(
                 "The numbers have changed since",
                 *newer,
@@ -114,7 +115,7 @@ def _taken(clicked: Clicked, links: Links) -> Message:
 def _promise(words: str, url: str | None) -> Message:
     """Say something; what it calls the message is the one at that address."""
     before, promised, after = words.partition("The message")
-    parts: list[Part] = [before, linked(promised, url), after]
+    parts: list[Part] = [before, link(promised, url), after]
     return message(*[each for each in parts if each])  # Slack refuses a text that is empty
 
 
@@ -149,7 +150,7 @@ def _by(clicked: Clicked, links: Links) -> list[Part]:
         parts += [f": {SAID[clicked.proposal.choice]}"]
     if clicked.receipt is not None:
         url = links.receipts.get(clicked.receipt)
-        parts += [" (", linked(f"receipt {clicked.receipt}", url), ")"]
+        parts += [" (", link(f"receipt {clicked.receipt}", url), ")"]
     return parts
 
 

@@ -19,7 +19,7 @@ from bot.messages.block_kit import (
     share_button,
     title,
 )
-from bot.messages.links import NO_LINKS, Links, linked
+from bot.messages.links import NO_LINKS, Links
 from bot.messages.stock import open_pages
 from bot.text import clean, counted, duration, number, signed, store_name
 from sync_core.domain.views import HistoryEntry, PoolView
@@ -108,7 +108,7 @@ def _decision(entry: HistoryEntry, links: Links) -> list[Part]:
     url = links.receipts.get(entry.ref)
     if not url or not entry.cause.endswith(f", {receipt}"):
         return [clean(entry.cause, 200)]
-    return [clean(entry.cause.removesuffix(receipt), 180), " ", linked(receipt, url)]
+    return [clean(entry.cause.removesuffix(receipt), 180), " ", link(receipt, url)]
 
 
 def verb(delta: int, cause: str) -> str:

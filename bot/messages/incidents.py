@@ -26,6 +26,7 @@ from bot.messages.block_kit import (
     button,
     context_block,
     date,
+    link,
     message,
     more_line,
     table,
@@ -41,7 +42,6 @@ from bot.messages.incident_texts import (
     unknown_headline,
 )
 from bot.messages.lease import lease_buttons, older_buttons
-from bot.messages.links import linked
 from bot.messages.oversell import open_orders
 from bot.messages.ownership import called_parts, people_buttons, people_parts, reminded_parts
 from bot.messages.stock import REASONS
@@ -86,7 +86,7 @@ def incident(*, body: Body, now: datetime, token: str = "", moved: str = "") -> 
     `token` is that of the question that it asks, `moved` the address of where it goes on.
     """
     if body.get("moved"):
-        worse: list[Part] = [" It got worse: see the ", linked("newer message", moved), "."]
+        worse: list[Part] = [" It got worse: see the ", link("newer message", moved), "."]
         return message(*headline_of(body), *worse, sign="Note")
     over = moment(body.get("over"))
     if over is not None:
@@ -202,7 +202,7 @@ def lines_of(lines: Mapping[str, Body], links: Mapping[str, str]) -> list[list[P
 
 
 def _open_alert(url: str | None) -> list[Part]:
-    return [" ", linked("Open alert", url)] if url else []
+    return [" ", link("Open alert", url)] if url else []
 
 
 def _rank(body: Body) -> int:

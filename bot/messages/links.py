@@ -26,13 +26,8 @@ class Links:
 NO_LINKS = Links()
 
 
-def linked(words: str, url: str | None) -> Part:
-    """Return words that lead to a message; the words alone if its address is not known."""
-    return link(words, url or "")
-
-
 def mrkdwn_link(words: str, url: str | None) -> str:
-    """Return the same for small print, which is mrkdwn; the words are ours."""
+    """Return words that lead to a message, for small print: that is mrkdwn; the words are ours."""
     return f"<{escaped(url)}|{words}>" if url else words
 
 
