@@ -37,7 +37,7 @@ from bot.messages.findings import (
     why_line,
     written,
 )
-from bot.messages.proposals import ending
+from bot.messages.proposals import IGNORED, ending
 from bot.text import clean, counted, number
 from sync_core.domain.bulk_decisions import BulkChoice, default_of
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Report
@@ -48,7 +48,6 @@ LEAVE = "leave"  # no decision: it stays open
 SUGGESTED = "suggested"  # for all others: what is suggested for each, where that is safe
 REST = "rest"  # the menu for all others; of an older form also: no decision of its own
 ELEMENT = "chosen"
-IGNORED = {Choice.IGNORE, Choice.IGNORE_MONTH}
 MISSING_NUMBER = "Enter a whole number, 0 or more."
 
 
@@ -252,11 +251,6 @@ class _Menu(NamedTuple):
     default: str  # what it showed by itself
     is_safe: bool
     value: str
-
-
-def read_review(state: Mapping[str, Any]) -> dict[int, Picked]:
-    """Return what was chosen on this page, by mismatch; what nobody changed is not in it."""
-    return {each.key: _picked(state, each) for each in _menus(state) if each.value != each.default}
 
 
 def chosen_after(chosen: PoolDecision, state: Mapping[str, Any]) -> dict[int, Picked]:

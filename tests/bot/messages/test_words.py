@@ -182,7 +182,7 @@ def test_a_review_that_nobody_touches_decides_nothing_new():
         chosen=chosen,
         private_metadata="",
     )
-    assert review.read_review(state_of(view)) == chosen
+    assert review.chosen_after({}, state_of(view)) == chosen
     assert review.chosen_after(chosen, state_of(view)) == chosen
 
 
