@@ -54,7 +54,6 @@ class TypedCommand:
     text: str
     channel: str
     response_url: str = ""  # of a slash command
-    trigger: str = ""
     message: UserMessage | None = None  # None: a slash command
 
 
@@ -65,7 +64,6 @@ class View:
     id: str
     kind: str  # modal, home
     callback: str = ""
-    hash: str = ""
     metadata: str = ""
     state: Json = field(default_factory=dict)
 
@@ -132,7 +130,6 @@ def read_command(body: Json) -> TypedCommand | Unreadable:
         text=_word(body, "text"),
         channel=_word(body, "channel_id"),
         response_url=response_url,
-        trigger=_word(body, "trigger_id"),
     )
 
 
@@ -235,7 +232,6 @@ def _view(body: Json) -> View | None:
         id=_word(view, "id"),
         kind=_word(view, "type"),
         callback=_word(view, "callback_id"),
-        hash=_word(view, "hash"),
         metadata=_word(view, "private_metadata"),
         state=_map(_map(view.get("state")).get("values")),
     )

@@ -116,7 +116,6 @@ class CommandHandlers:
             text=click.value,
             channel=click.channel,
             response_url=click.response_url,
-            trigger=click.trigger,
         )
         await self.answer(asked)
 

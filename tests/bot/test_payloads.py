@@ -40,7 +40,6 @@ def test_a_command_is_read():
         text="status",
         channel="C1",
         response_url="https://hooks.slack.com/1",
-        trigger="1.2",
     )
 
 
@@ -168,7 +167,6 @@ def test_a_submission_is_read():
             id="V1",
             kind="modal",
             callback="places",
-            hash="h",
             metadata="m",
             state={"b": {"a": {"value": "1"}}},
         ),
