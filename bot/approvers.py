@@ -75,6 +75,14 @@ class Approvers:
         self._groups: AnswerCache[frozenset[str]] = AnswerCache(clock, slack.group)
         self._channels: AnswerCache[frozenset[str]] = AnswerCache(clock, slack.members)
 
+    async def member(self, user: str) -> Member:
+        """Return what Slack says about somebody, at most a minute old.
+
+        Raises:
+            SlackError: If Slack does not say.
+        """
+        return await self._members.get(user)
+
     async def listed(self) -> tuple[str, ...]:
         """Return who is on the list: ids of people and groups; empty for the channel's members."""
         return parse_approvers(await self._core.preference(PREFERENCE), default=self._listed)
@@ -95,17 +103,17 @@ class Approvers:
         ours = (await self._slack.identity()).team
         if person.team != ours:
             return False
-        member = await self._members.get(person.id)
+        member = await self.member(person.id)
         return member.team == ours and not member.stranger
 
     async def may_talk(self, person: Person) -> bool:
         """Whether we answer what somebody writes: bots of our own workspace are left alone, too."""
-        return await self.is_ours(person) and not (await self._members.get(person.id)).bot
+        return await self.is_ours(person) and not (await self.member(person.id)).bot
 
     async def _decide(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:
         if not await self.is_ours(person):
             return Denied("Only people of this workspace can do this.", listed)
-        member = await self._members.get(person.id)
+        member = await self.member(person.id)
         if why := reason_unfit(member, person.team):
             return Denied(why, listed)
         if not listed:

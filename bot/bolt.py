@@ -66,7 +66,7 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
         channel=setup.channel,
         zone=setup.zone,
         links=links,
-        zones=ReaderZones(slack, clock, zone),
+        zones=ReaderZones(approvers, clock, zone),
     )
     commands, feedback, home = CommandHandlers(context), DecisionFeedback(context), AppHome(context)
     views = ViewHandlers(context, feedback)

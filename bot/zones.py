@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.slack_api import SlackApi
+from bot.approvers import Approvers
 from bot.slack_calls import Showable
 from bot.slack_errors import SlackError
 from bot.text import spoken
@@ -89,8 +89,8 @@ def _fallback(seconds: int, style: str, zone: ZoneInfo) -> str:
 class ReaderZones:
     """The zone of each person, as Slack knows them."""
 
-    def __init__(self, slack: SlackApi, clock: Clock, otherwise: ZoneInfo) -> None:
-        self._slack = slack
+    def __init__(self, approvers: Approvers, clock: Clock, otherwise: ZoneInfo) -> None:
+        self._approvers = approvers  # it has usually just asked Slack about the same person
         self._clock = clock
         self._known: dict[str, tuple[datetime, ZoneInfo]] = {}  # until when it holds
         self.otherwise = otherwise
@@ -111,7 +111,7 @@ class ReaderZones:
         """Return what Slack says, and how long that holds; if it says nothing, what we knew."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                member = await self._slack.member(person)
+                member = await self._approvers.member(person)
         except (SlackError, TimeoutError) as exc:
             log.info("no zone of a person", extra={"event": "no_zone", "why": str(exc)})
             return before, RETRY_AFTER

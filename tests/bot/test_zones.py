@@ -233,6 +233,14 @@ async def test_two_people_read_two_clocks(staff, core):
         assert "New_York" not in f"{message.blocks}"
 
 
+async def test_one_command_asks_slack_once_who_somebody_is(staff, core):
+    """Whether they are of our workspace, and what their clock shows: one answer has both."""
+    async with at_work(staff, core):
+        asked = await staff.slack.command(staff.ann, "/tipo status", channel=staff.stock)
+        await asked.answer()
+        assert len(staff.slack.calls_of("users.info")) == 1
+
+
 async def test_quiet_hours_are_told_by_both_clocks(staff, core):
     """They are kept in one zone: whoever types them elsewhere means other hours."""
     staff.slack.set_zone(staff.ann, "Asia/Kathmandu")
