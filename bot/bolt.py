@@ -64,7 +64,6 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
         clock=clock,
         ids=ids,
         channel=setup.channel,
-        zone=setup.zone,
         links=links,
         zones=ReaderZones(approvers, clock, zone),
     )

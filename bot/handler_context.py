@@ -46,7 +46,6 @@ class HandlerContext:
     clock: Clock
     ids: Ids
     channel: str  # for alerts
-    zone: str  # of quiet hours
     zones: ReaderZones
     links: Permalinks
 

@@ -93,7 +93,7 @@ class ReaderZones:
         self._approvers = approvers  # it has usually just asked Slack about the same person
         self._clock = clock
         self._known: dict[str, tuple[datetime, ZoneInfo]] = {}  # until when it holds
-        self.otherwise = otherwise
+        self.otherwise = otherwise  # of channels and quiet hours, too
 
     async def of(self, person: str) -> ZoneInfo:
         """Return somebody's zone. Never raises, and never lets anybody wait for long."""

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bot.approvers import PREFERENCE as APPROVERS
 from bot.approvers import Denied, reason_unfit
@@ -21,6 +20,7 @@ from bot.messages.block_kit import Message
 from bot.payloads import TypedCommand
 from bot.preferences import ALERTS, QUIET, alert_level, hours_for, quiet_hours, quiet_text
 from bot.slack_errors import SlackError
+from bot.text import zone_name
 
 BuildMessage = Callable[[Any, TypedCommand], Awaitable[Message | None]]
 
@@ -49,11 +49,13 @@ class PreferenceCommands:
         return answers.approvers(listed=await self._context.approvers.listed())
 
     async def _quiet(self, _command: ShowQuiet, asked: TypedCommand) -> Message:
-        hours, zone = quiet_hours(await self._core.preference(QUIET)), self._context.zone
+        hours = quiet_hours(await self._core.preference(QUIET))
+        zones = self._context.zones
+        zone = zone_name(zones.otherwise)
         if hours is None:
             return answers.quiet(start=None, end=None, zone=zone)
-        reader = await self._context.zones.of(asked.person.id)
-        yours = hours_for(hours, ZoneInfo(zone), reader, self._context.clock.now())
+        reader = await zones.of(asked.person.id)
+        yours = hours_for(hours, zones.otherwise, reader, self._context.clock.now())
         start, end = (f"{each:%H:%M}" for each in hours)
         return answers.quiet(start=start, end=end, zone=zone, yours=yours)
 
