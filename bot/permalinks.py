@@ -16,7 +16,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from bot.core_client import CoreClient
 from bot.incidents.ledger import LEDGER, load_ledger, open_posts, receipt_key
@@ -74,12 +74,12 @@ class Permalinks:
     ) -> Links:
         """Return where posts, reports, decisions and open alerts of some kinds are told."""
         known_receipts = {each for each in receipts if each is not None}
-        pointers = await self._core.posts([receipt_key(each) for each in known_receipts])
+        pointers = await self._posts(map(receipt_key, known_receipts))
         shown_in = {each: _target(pointers.get(receipt_key(each))) for each in known_receipts}
         by_report = {each: f"report:{each}" for each in reports if each is not None}
         by_kind = await self._alerts(alerts)
         keys = [*posts, *by_report.values(), *shown_in.values(), *chain(*by_kind.values())]
-        found = await self._core.posts(list(dict.fromkeys(filter(None, keys)))[:MAX_LINKS])
+        found = await self._posts(islice(dict.fromkeys(filter(None, keys)), MAX_LINKS))
         urls = await self._urls(found)
         return Links(
             posts=urls,
@@ -97,6 +97,11 @@ class Permalinks:
             return {}
         state = load_ledger((await self._core.posts([LEDGER])).get(LEDGER))
         return {kind: open_posts(state, kind)[:MAX_ALERTS] for kind in kinds}
+
+    async def _posts(self, keys: Iterable[str]) -> dict[str, Post]:
+        """Return posts by key; for none, the database is not asked."""
+        wanted = list(keys)
+        return await self._core.posts(wanted) if wanted else {}
 
     async def _urls(self, posts: dict[str, Post]) -> dict[str, str]:
         """Return the addresses of posts by their keys, those that there are."""
