@@ -30,6 +30,7 @@ from bot import activity, notifications
 from bot.approvers import PREFERENCE as APPROVERS
 from bot.approvers import parse_approvers
 from bot.core_client import CoreClient
+from bot.incidents.ledger import report_key
 from bot.notifications import AlertPolicy
 from bot.post_sender import PostSender
 from bot.preferences import ALERTS, QUIET, alert_level, quiet_hours
@@ -197,7 +198,7 @@ class SlackOutbox:
             return None
         if report.newer is None:
             return notifications.ReportOffer(open=report.open, safe=report.safe)
-        key = f"report:{report.newer}"
+        key = report_key(report.newer)
         latest = (await self._core.posts([key])).get(key)
         link = await self._sender.link(latest) if latest is not None else ""
         waits = latest is not None and not link and not latest.body.get("reply")

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from bot.core_client import CoreClient
-from bot.incidents.ledger import LEDGER, load_ledger, open_posts, receipt_key
+from bot.incidents.ledger import LEDGER, load_ledger, open_posts, receipt_key, report_key
 from bot.messages.links import Links
 from bot.slack_api import SlackApi
 from bot.slack_errors import SlackError, SlackRateLimited, SlackRefused
@@ -76,7 +76,7 @@ class Permalinks:
         known_receipts = {each for each in receipts if each is not None}
         pointers = await self._posts(map(receipt_key, known_receipts))
         shown_in = {each: _target(pointers.get(receipt_key(each))) for each in known_receipts}
-        by_report = {each: f"report:{each}" for each in reports if each is not None}
+        by_report = {each: report_key(each) for each in reports if each is not None}
         by_kind = await self._alerts(alerts)
         keys = [*posts, *by_report.values(), *shown_in.values(), *chain(*by_kind.values())]
         found = await self._posts(islice(dict.fromkeys(filter(None, keys)), MAX_LINKS))

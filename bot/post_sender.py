@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core_client import CoreClient
+from bot.incidents.ledger import report_key
 from bot.permalinks import AT_RESPONSE_URL, NO_MESSAGE, NOWHERE
 from bot.post_renderer import PostRenderer, identifiers_of
 from bot.slack_api import SlackApi
@@ -151,7 +152,7 @@ class PostSender:
         """Whether an answer leads to a report that the channel gets in this very moment."""
         if post.kind != "answer" or self._clock.now() > post.due_at + REPORT_DELAY:
             return False
-        key = f"report:{post.body['report']}"
+        key = report_key(post.body["report"])
         report = (await self._core.posts([key])).get(key)
         return report is not None and report.ts is None and report.due_at <= self._clock.now()
 

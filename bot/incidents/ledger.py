@@ -50,6 +50,11 @@ def thread_key(parent: str, page: int) -> str:
     return f"{parent}/{page}"
 
 
+def report_key(report: object) -> str:
+    """Return the key of the post that shows a report."""
+    return f"report:{report}"
+
+
 def receipt_key(receipt: object) -> str:
     """Return the key under which it is kept which post shows a decision."""
     return f"shown:{receipt}"
@@ -71,7 +76,8 @@ def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()
             keys |= {key, *(thread_key(key, page) for page in range(pages))}
     keys |= {key for waiting in state["down"].values() for key in waiting}
     keys |= {*state["reports"], *([state["mode"]] if state["mode"] else [])}
-    keys |= {f"report:{each.facts['report']}" for each in notifications if each.facts.get("report")}
+    shown = (each.facts["report"] for each in notifications if each.facts.get("report"))
+    keys |= set(map(report_key, shown))
     decided = (each.facts["receipt"] for each in notifications if each.facts.get("receipt"))
     keys |= set(map(receipt_key, decided))
     return sorted(keys)

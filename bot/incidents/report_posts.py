@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.incidents.incident import truncate
-from bot.incidents.ledger import receipt_key, thread_key
+from bot.incidents.ledger import receipt_key, report_key, thread_key
 from bot.incidents.post_editor import NO_DELAY, PostEditor, integer
 from bot.policy import NEVER_DUE
 from sync_core.domain.views import Notification, Post
@@ -51,7 +51,7 @@ class ReportPosts:
         number = facts.get("report")
         told = {each: truncate(facts.get(each) or "") for each in ("mode", "stores", "by")}
         body = {"report": number, "kind": "baseline", "receipts": [], "notices": 1, **told}
-        key = self._editor.state["mode"] = f"report:{number}"
+        key = self._editor.state["mode"] = report_key(number)
         self._editor.put(key, "report", body, notification.at)
 
     def report(self, notification: Notification) -> None:
@@ -66,7 +66,7 @@ class ReportPosts:
             "receipts": [],
             "notices": 1,
         }
-        key = f"report:{number}"
+        key = report_key(number)
         if key in self._editor.posts:  # told again: as it stands now
             kept = self._editor.posts[key].body
             self._editor.revise(
@@ -156,7 +156,7 @@ class ReportPosts:
             keys = [key for key, _, line in slots if line is None]
             if keys:
                 return self._editor.posts.get(keys[-1])
-        report = self._editor.posts.get(f"report:{notification.facts.get('report')}")
+        report = self._editor.posts.get(report_key(notification.facts.get("report")))
         return None if report is None or report.body.get("reply") else report
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from bot.incidents.ledger import report_key
 from bot.messages import activity, incidents
 from bot.messages.block_kit import (
     Block,
@@ -95,7 +96,7 @@ def mentions(post: Post, report: Report | None) -> tuple[str, ...]:
 
 def _counts(report: Report) -> str:
     """Return the key of the report that counts: a newer one, if there is one."""
-    return f"report:{report.newer or report.id}"
+    return report_key(report.newer or report.id)
 
 
 def _pool_of(post: Post) -> int | None:
