@@ -20,7 +20,7 @@ from bot.messages import answers, bulk, review
 from bot.payloads import Click, Submission
 from bot.views.form_state import FormState, dump_form, load_form
 from bot.views.modals import Json, Modals, remember, sentence_modal
-from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice
+from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview
 from sync_core.domain.proposals import Choice, Clicked, Proposal, ProposalState, Report
 from sync_core.domain.values import Role
 from sync_core.errors import NotAllowed
@@ -51,10 +51,10 @@ class ReviewForm:
         await self._modals.open(click, "Review", lambda _: self._first_page(click.value))
 
     async def _first_page(self, token: str) -> Json:
-        report = await self._report(token)
-        upto = await self._load_choice_labels(token)
+        report, previews = await self._load_choice_labels(token)
+        upto = max(each.upto for each in previews)
         rest = review.SUGGESTED if report.safe else review.LEAVE
-        return await self._page_at(FormState(token=token, rest=rest, upto=upto), 0)
+        return await self._page_at(FormState(token=token, rest=rest, upto=upto), report, 0)
 
     async def turn(self, click: Click) -> None:
         """Turn to another page, and keep what was chosen on this one."""
@@ -70,7 +70,7 @@ class ReviewForm:
                 return await self._same_page(form, before, notice=review.enter_first(names))
             if form.is_too_long:
                 return await self._same_page(form, before, notice=FULL)
-            return await self._page_at(form, offset)
+            return await self._page_at(form, await self._report(form.token), offset)
 
         await self._modals.redraw(click, build)
 
@@ -86,9 +86,8 @@ class ReviewForm:
 
         await self._modals.redraw(click, build)
 
-    async def _page_at(self, form: FormState, offset: int) -> Json:
+    async def _page_at(self, form: FormState, report: Report, offset: int) -> Json:
         """Return a page of what is open now."""
-        report = await self._report(form.token)
         total, some = await self._core.proposals(
             report.id, offset=offset, limit=review.PAGE_SIZE, open_only=True
         )
@@ -103,11 +102,10 @@ class ReviewForm:
         report = await self._report(form.token)
         some = await self._core.fixes(form.page)
         gone = frozenset(each.id for each in some if each.state is not ProposalState.OPEN)
-        form = form.without(gone)
+        form, metadata = form.without(gone), ""
         if form.is_too_long:
-            notice, before = notice or FULL, replace(before, rest=form.rest)
-            return await self._drawn(form, report, report.open, some, notice, dump_form(before))
-        return await self._drawn(form, report, report.open, some, notice)
+            notice, metadata = notice or FULL, dump_form(replace(before, rest=form.rest))
+        return await self._drawn(form, report, report.open, some, notice, metadata)
 
     async def _drawn(
         self,
@@ -138,18 +136,24 @@ class ReviewForm:
             raise NotAllowed(GONE)
         return report
 
-    async def _load_choice_labels(self, token: str) -> int | None:
-        """Find out what may be chosen for all; return the newest proposal that there is."""
-        found = await self._core.preview(token, [BulkChoice(choice=each) for each in FOR_ALL])
-        report, previews = (None, []) if found is None else found
+    async def _load_choice_labels(self, token: str) -> tuple[Report, list[BulkPreview]]:
+        """Find out what may be chosen for all, and what it is called."""
+        report, previews = await self._previews(token)
         stores = frozenset().union(*(each.stores for each in previews))
         labels = bulk.labels(stores, await self._source())
         many = {each.choice for each in previews if each.taken > 1}
-        if report is not None and report.safe:
+        if report.safe:
             many.add(None)
         known = {each: words for each, words in labels.items() if each in many}
         remember(self._choice_labels, token, known)
-        return max((each.upto for each in previews), default=None)
+        return report, previews
+
+    async def _previews(self, token: str) -> tuple[Report, list[BulkPreview]]:
+        """Return a report, and what each choice for all would write now."""
+        found = await self._core.preview(token, [BulkChoice(choice=each) for each in FOR_ALL])
+        if found is None:
+            raise NotAllowed(GONE)
+        return found
 
     async def _source(self) -> str:
         stores = (await self._core.overview()).stores
@@ -193,10 +197,7 @@ class ReviewForm:
         )
 
     async def _bulk_view(self, token: str) -> Json:
-        found = await self._core.preview(token, [BulkChoice(choice=each) for each in FOR_ALL])
-        if found is None:
-            raise NotAllowed(GONE)
-        report, previews = found
+        report, previews = await self._previews(token)
         _, some = await self._core.proposals(
             report.id, limit=bulk.MAX_PRODUCTS_LISTED, open_only=True
         )
