@@ -161,3 +161,15 @@ async def night(sqlite_url):
         made = Night(staff, sqlite_url)
         yield made
         made.database.close()
+
+
+@pytest.fixture
+def breathing(night):
+    """A form is filled after its ack: time stands still here, so the wait must be a real one."""
+    clock = night.clock
+
+    async def sleep(seconds):
+        clock.forward(seconds)
+        await asyncio.sleep(min(seconds, 0.2))
+
+    clock.sleep = sleep

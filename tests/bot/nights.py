@@ -1,5 +1,6 @@
 """A report in the channel of a real database, and no loop that works on it but the test's own."""
 
+import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from sync_core.domain.proposals import (
     Option,
     Person,
     ProposalKind,
+    ProposalState,
     ReportKind,
 )
 from sync_core.domain.values import Event
@@ -28,6 +30,8 @@ from sync_core.workers.drift_report import report_done
 from tests.bot.conftest import at_work
 
 REPORT = "report"
+APPROVED = (ProposalState.APPROVED, Choice.USE_SOURCE)
+OPEN = (ProposalState.OPEN, None)
 OPTIONS = (Option(choice=Choice.USE_SOURCE, words="Use eu: 50", target=50),)
 
 
@@ -116,6 +120,27 @@ async def face_of(night, **given):
     """The real bot, reached by signed requests; none of its loops runs."""
     async with at_work(night.staff, night.service, running=False, **given) as slack_app:
         yield slack_app
+
+
+def front(night, person=None):
+    """Return the form in front of somebody."""
+    return night.staff.slack.modal(person or night.staff.ann)
+
+
+async def modal(night, holds, person=None):
+    """Wait until the form in front of somebody is the one that is meant."""
+
+    def there():
+        view = front(night, person)
+        return view is not None and holds in json.dumps(view.content) and view
+
+    return await night.staff.slack.until(there, 5)
+
+
+async def states(night):
+    """Return what has become of each mismatch, by the number in its title."""
+    _, some = await night.service.proposals(1, limit=100)
+    return {each.facts["level"]: (each.state, each.choice) for each in some}
 
 
 def shown(message):

@@ -3,14 +3,15 @@
 The core is the real one with a real database; requests are signed and come over HTTP.
 """
 
-import asyncio
 import json
 
 import pytest
 
 from sync_core.domain.bulk_decisions import FOR_ALL
 from sync_core.domain.proposals import Choice, Option, ProposalState, Write
-from tests.bot.nights import face_of, person_of, shown
+from tests.bot.nights import APPROVED, OPEN, face_of, modal, person_of, shown, states
+
+pytestmark = pytest.mark.usefixtures("breathing")
 
 
 def options(at):
@@ -28,45 +29,13 @@ def options(at):
     )
 
 
-@pytest.fixture(autouse=True)
-def breathing(night):
-    """A form is filled after its ack: time stands still here, so the wait must be a real one."""
-    clock = night.clock
-
-    async def sleep(seconds):
-        clock.forward(seconds)
-        await asyncio.sleep(min(seconds, 0.2))
-
-    clock.sleep = sleep
-
-
 async def fifteen(night):
     return await night.report(findings=15, safe=0, options=options)
-
-
-async def modal(night, holds, person=None):
-    """Wait until the form in front of somebody is the one that is meant."""
-    slack, person = night.staff.slack, person or night.staff.ann
-
-    def there():
-        view = slack.modal(person)
-        return view is not None and holds in json.dumps(view.content) and view
-
-    return await slack.until(there, 5)
 
 
 async def opened(night, message, button, holds, person=None):
     await night.staff.slack.click(person or night.staff.ann, message, button)
     return await modal(night, holds, person)
-
-
-async def states(night):
-    _, some = await night.service.proposals(1, limit=100)
-    return {each.facts["level"]: (each.state, each.choice) for each in some}
-
-
-APPROVED = (ProposalState.APPROVED, Choice.USE_SOURCE)
-OPEN = (ProposalState.OPEN, None)
 
 
 async def test_fifteen_products_take_three_clicks(night):

@@ -12,10 +12,9 @@ from bot.views.form_state import FormState, dump_form, load_form
 from sandbox.slack.form_input import ImpossibleAction
 from sync_core.domain.proposals import Choice, Option, ProposalKind, ProposalState, Write
 from sync_core.ports import Draft
-from tests.bot.nights import face_of, person_of, shown
+from tests.bot.nights import APPROVED, OPEN, face_of, front, modal, person_of, shown, states
 
-APPROVED = (ProposalState.APPROVED, Choice.USE_SOURCE)
-OPEN = (ProposalState.OPEN, None)
+pytestmark = pytest.mark.usefixtures("breathing")
 
 
 def options(_at):
@@ -27,39 +26,13 @@ def options(_at):
     )
 
 
-@pytest.fixture(autouse=True)
-def breathing(night):
-    """A form is filled after its ack: time stands still here, so the wait must be a real one."""
-    clock = night.clock
-
-    async def sleep(seconds):
-        clock.forward(seconds)
-        await asyncio.sleep(min(seconds, 0.2))
-
-    clock.sleep = sleep
-
-
 async def fifteen(night):
     """A report of fifteen products, twelve of them with a safe fix."""
     return await night.report(findings=15, safe=12, options=options)
 
 
-def front(night, person=None):
-    return night.staff.slack.modal(person or night.staff.ann)
-
-
 def label(view):
     return view.content.get("submit", {}).get("text", "")
-
-
-async def modal(night, holds, person=None):
-    """Wait until the form in front of somebody is the one that is meant."""
-
-    def there():
-        view = front(night, person)
-        return view is not None and holds in json.dumps(view.content) and view
-
-    return await night.staff.slack.until(there, 5)
 
 
 async def opened(night, message, person=None):
@@ -80,11 +53,6 @@ async def submitted(night, view, holds, values=None, person=None):
     interaction = await night.staff.slack.submit(person or night.staff.ann, view, values)
     assert interaction.acked
     return await modal(night, holds, person)
-
-
-async def states(night):
-    _, some = await night.service.proposals(1, limit=100)
-    return {each.facts["level"]: (each.state, each.choice) for each in some}
 
 
 def fields(view, kind):

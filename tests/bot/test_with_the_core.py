@@ -219,14 +219,19 @@ def nested(blocks):
             yield from nested(each)
 
 
+async def sold_unseen(tipo, staff):
+    """Sell four in us, of which no webhook tells; return the report that says so."""
+    tipo.shops["us"].sell("SFDJ-S", 4)
+    await ask(staff, "check")
+    return await staff.slack.until(lambda: with_button(staff, staff.ann, "review"), LONG)
+
+
 async def test_a_lost_change_is_found_approved_and_taken_back(world, staff):
     """Two people approve at once; after a restart the undo button still knows its receipt."""
     tipo, stores_url = world
     async with tipo.serving(stores_url) as service:
         await two_way(staff, service)
-        tipo.shops["us"].sell("SFDJ-S", 4)
-        await ask(staff, "check")
-        report = await staff.slack.until(lambda: with_button(staff, staff.ann, "review"), LONG)
+        report = await sold_unseen(tipo, staff)
         for person in (staff.ann, staff.bob):
             await review(staff, report, person)
         async with asyncio.TaskGroup() as group:
@@ -260,9 +265,7 @@ async def test_a_number_that_moved_while_the_form_was_open_is_asked_again(world,
     tipo, stores_url = world
     async with tipo.serving(stores_url) as service:
         await two_way(staff, service)
-        tipo.shops["us"].sell("SFDJ-S", 4)
-        await ask(staff, "check")
-        report = await staff.slack.until(lambda: with_button(staff, staff.ann, "review"), LONG)
+        report = await sold_unseen(tipo, staff)
         await staff.slack.click(staff.ann, report, "review")
         view = await staff.slack.until(
             lambda: (
