@@ -107,7 +107,7 @@ class Approvers:
         return member.team == ours and not member.stranger
 
     async def may_talk(self, person: Person) -> bool:
-        """Whether we answer what somebody writes: bots of our own workspace are left alone, too."""
+        """Whether we answer what somebody writes: not bots, even of our own workspace."""
         return await self.is_ours(person) and not (await self.member(person.id)).bot
 
     async def _decide(self, person: Person, listed: tuple[str, ...]) -> Allowed | Denied:

@@ -35,7 +35,7 @@ from sync_core.domain.views import (
 
 
 class Waker(Protocol):
-    """Something that wakes whoever waits for it."""
+    """Wakes the task that waits for it."""
 
     async def wait(self, seconds: float | None) -> None:
         """Return when there may be something to do, or after so many seconds."""
@@ -244,7 +244,7 @@ class BotPosts(Protocol):
         """Return when the next unsent post is due after a moment; None: there is none."""
 
     def wakeups(self) -> AbstractContextManager[Waker]:
-        """Give what wakes whoever sends, as soon as there may be something to say."""
+        """Give what wakes the outbox as soon as there may be something to say."""
 
     async def sent(self, key: str, version: int, ts: str, channel: str) -> None:
         """Say that Slack has this version."""

@@ -1,4 +1,4 @@
-"""The addresses of our own messages, for whatever mentions them. They never hold anything up.
+"""The addresses of our own messages, for links to them. No message waits long for one.
 
     Slack says                          then
     ----------------------------------  -------------------------------------------------------

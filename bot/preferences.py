@@ -28,7 +28,7 @@ def quiet_hours(text: str | None) -> Hours | None:
 
 
 def hours_for(hours: Hours, zone: ZoneInfo, reader: ZoneInfo, now: datetime) -> str:
-    """Return quiet hours by a reader's clock, as it stands today; empty if it shows the same."""
+    """Return quiet hours by a reader's clock, as it is set today; empty if it shows the same."""
     day = now.astimezone(zone).date()
     theirs = [datetime.combine(day, each, zone).astimezone(reader).time() for each in hours]
     if theirs == list(hours):

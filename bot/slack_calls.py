@@ -151,7 +151,7 @@ def _plain_table(block: Json) -> Json:
 
 
 def is_slack_url(url: str, *, api_url: str) -> bool:
-    """Whether an address is Slack's, or of the host that stands for it.
+    """Whether an address is Slack's, or that of the host which is used in its place.
 
     A response_url comes in a payload that Slack has signed; should its secret leak, Tipo still
     tells nobody else what people asked, and reaches no address inside the network.

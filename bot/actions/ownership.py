@@ -1,7 +1,7 @@
 """Answer "I'm on it" and "Snooze 1 h": in the message itself, at once, and kept with its post.
 
-It is no decision about stock: whoever is of our workspace may say so, approver or not. What two
-people click at the same time is kept once, as a post is: only its next version is taken.
+It is no decision about stock: everybody in our workspace may say so, approver or not. If two
+people click at the same time, one click is kept: only the next version of a post is taken.
 """
 
 import logging
@@ -29,7 +29,7 @@ Change = Callable[[Mapping[str, Any], Person, datetime], Incident | OwnershipAns
 
 
 class OwnershipHandlers:
-    """Answers whoever says that they look after an incident, or that it may wait."""
+    """Answers people who say that they are on an incident, or that it may wait."""
 
     def __init__(self, context: HandlerContext) -> None:
         self._context = context
@@ -84,7 +84,7 @@ class OwnershipHandlers:
     async def _post_of(self, click: Click) -> Post | None:
         """Return the incident in whose message somebody clicked, if it is one of ours.
 
-        Whoever clicks at once may be faster than the outbox, which notes what Slack has taken.
+        A quick click may come before the outbox has noted that Slack has the message.
         """
         if click.ephemeral or not click.ts:
             return None

@@ -106,7 +106,7 @@ class CommandHandlers:
             await self._context.answer(asked, said, public=public)
 
     async def run(self, click: Click) -> None:
-        """Ask what a button of the help asks, for whoever clicks; orders have no such button."""
+        """Answer a button of the help like its command; orders have no such button."""
         if click.value not in RUNNABLE:
             sentence = "That button is of another version of Tipo. Type /tipo help."
             await self._context.answer(click, answers.refused(sentence=sentence))

@@ -297,7 +297,7 @@ class IncidentAggregator:
         self._editor.put(f"reminder:{now.isoformat()}", "reminder", body, now)
         self.state["reminded"] |= dict.fromkeys(late, now.isoformat())
         for name, told in late.items():
-            if "snoozed" in told:  # it is over: whoever reads on may snooze it again
+            if "snoozed" in told:  # it is over, and may be snoozed again
                 body = {each: kept for each, kept in told.items() if each != "snoozed"}
                 self._editor.revise(name, body, now)
 

@@ -3,9 +3,9 @@
     the message                                  mentions
     -------------------------------------------  ----------------------------------------------
     a new one, also one that got worse           the approvers
-    the same within ten minutes of the last      nobody: whoever was called looks at the channel
+    the same within ten minutes of the last      nobody: those who were called look already
     any in quiet hours                           nobody; the reminder at their end makes up for it
-    a reminder                                   whoever is on it, and the approvers if nobody is
+    a reminder                                   who is on it, and the approvers if nobody is
     any where nobody is named as an approver     nobody: all members of the channel are
 
 An update of a message notifies nobody, so what it mentions stays until the incident is over.

@@ -99,7 +99,7 @@ def snooze_of(body: Mapping[str, Any], now: datetime | None = None) -> Snooze | 
 
 
 def with_investigator(before: Incident, after: Incident, at: datetime) -> Incident:
-    """Return an incident owned by whoever said so at the command line, or in an older message."""
+    """Return an incident with the owner whom the command line or an older message has named."""
     name = after["facts"].get("investigated_by")
     owner = owner_of(before)
     if not name or (owner is not None and owner.name == name):

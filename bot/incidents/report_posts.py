@@ -135,7 +135,7 @@ class ReportPosts:
             self._note_where(receipt, key)
 
     def _note_where(self, receipt: object, key: str) -> None:
-        """Note which post shows a decision, for whatever mentions it later."""
+        """Note which post shows a decision, so that later messages can lead to it."""
         self._editor.put(receipt_key(receipt), "pointer", {"post": key}, NEVER_DUE)
 
     def _mode_decided(self, receipt: object, at: datetime) -> None:

@@ -1,7 +1,6 @@
-"""Where in the channel something is told, for whatever mentions it elsewhere.
+"""Links to the messages in the channel that tell of something, for messages that mention it.
 
-Slack may not have told us of an address, and somebody may have deleted the message: then the words
-stand without a link.
+If Slack gave no address, or somebody has deleted the message, the words have no link.
 """
 
 from collections.abc import Mapping, Sequence

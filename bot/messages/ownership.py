@@ -75,7 +75,7 @@ def _person(body: Body, user: str, name: str) -> Part:
 
 
 def people_buttons(body: Body, now: datetime) -> list[Block]:
-    """Return what people can say about an incident that is open, besides what fixes it."""
+    """Return the buttons of an open incident that say who is on it, and not how it is fixed."""
     severity, facts = body.get("severity"), body.get("facts")
     if severity not in {Severity.CRITICAL, Severity.WARNING}:
         return []

@@ -231,7 +231,7 @@ def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Rece
 def _offers(report: Report, proposals: Sequence[Proposal]) -> list[Block]:
     """Return the findings that wait, as many as Slack takes, and how many more there are.
 
-    Whoever looks at a few has the buttons of each; else there is a table, and Review.
+    A short list has the buttons of each; a longer one is a table, with Review.
     """
     waiting = [each for each in proposals if each.state is ProposalState.OPEN]
     if report.kind is ReportKind.DRIFT and report.open <= MAX_WITH_BUTTONS:

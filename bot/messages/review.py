@@ -54,7 +54,7 @@ MISSING_NUMBER = "Enter a whole number, 0 or more."
 class Picked(NamedTuple):
     """What somebody chose for one mismatch."""
 
-    choice: Choice | None  # None: it stays open, whatever the others do
+    choice: Choice | None  # None: it stays open, also if all others are decided
     number: int | None = None
     is_safe: bool = False  # its suggestion is safe, and would be applied without this choice
 

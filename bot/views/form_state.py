@@ -1,6 +1,6 @@
 """What a form must remember from page to page: it travels in `private_metadata`, which holds 3,000.
 
-Whoever sees the form can read it. It holds tokens and choices, never trust. Nothing of it is kept
+People who see the form can read it. It holds tokens and choices, never trust. Nothing of it is kept
 in a process: a form that is open during a restart goes on, and one that an older version drew is
 read as that version meant it.
 """

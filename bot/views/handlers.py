@@ -1,6 +1,6 @@
 """Forms that open over Slack: each opened by a click, submitted, and answered where it was.
 
-`private_metadata` can be read by whoever sees the form: it holds tokens and choices, never trust.
+People who see a form can read its `private_metadata`: it holds tokens and choices, never trust.
 """
 
 import hashlib

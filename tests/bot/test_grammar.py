@@ -315,7 +315,7 @@ def test_escapes_are_undone_once(text):
 
 
 def test_a_button_of_the_help_never_gives_an_order():
-    """Whoever looks around must not change anything by it."""
+    """People who only look around must not change anything."""
     for word in RUNNABLE:
         command = parse(word)
         assert not isinstance(command, Unclear)

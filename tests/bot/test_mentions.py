@@ -59,7 +59,7 @@ async def silence(staff, slack_app):
     ],
 )
 async def test_stock_and_status_are_answered_in_the_thread_for_all(slack_app, staff, words, answer):
-    """Whoever reads the question may read the answer; the channel itself stays quiet."""
+    """All who read the question may read the answer; the channel itself stays quiet."""
     asked = await mention(staff, words)
     said = await one_reply(staff)
     assert answer in said.text
@@ -86,7 +86,7 @@ async def test_a_mention_in_a_thread_is_answered_in_that_thread(slack_app, staff
     ],
 )
 async def test_what_concerns_one_person_is_for_them_alone(slack_app, staff, words, answer):
-    """Orders, slips and whatever has buttons that decide; beside the mention."""
+    """Orders, slips and answers with buttons that decide; next to the mention."""
     await mention(staff, words)
     said = await for_ann_alone(staff)
     assert answer in said.text
@@ -142,7 +142,7 @@ async def test_only_approvers_give_orders_by_mention(slack_app, staff, core):
 
 @pytest.mark.parametrize("who", ["stranger", "robot"])
 async def test_nobody_else_is_answered(slack_app, staff, who):
-    """People of other companies learn nothing, and two bots would talk for ever."""
+    """People of other companies learn nothing, and two bots would never stop."""
     await mention(staff, "SFDJ-M", person=getattr(staff, who))
     await silence(staff, slack_app)
 

@@ -49,7 +49,7 @@ def found():
 
 
 async def test_an_address_is_asked_for_once_in_ten_minutes(found):
-    """A permalink is stable; whether its message still stands there is another matter."""
+    """A permalink is stable; its message may be deleted."""
     links, slack, clock = found
     for _ in range(3):
         assert await links.of(post()) == "https://x.slack.com/archives/C1/p11"
@@ -76,7 +76,7 @@ async def test_what_was_never_said_has_no_address(found):
     "trouble", [SlackNoAnswer("no"), SlackRefused("invalid_auth"), SlackRateLimited(60)]
 )
 async def test_without_slack_the_known_address_counts(found, trouble):
-    """Slack is left alone for a while, and nobody waits."""
+    """Slack is not asked for a while, and nobody waits."""
     links, slack, clock = found
     known = await links.of(post())
     clock.forward(601)

@@ -91,7 +91,7 @@ async def test_the_button_counts_each_choice(night):
         assert label(view) == "Apply 3 choices"
         await staff.slack.select(staff.ann, view, "review.rest", "leave")
         view = await modal(night, "Apply 2 choices")
-        # Whoever sets all others back to the suggestion gets it back, their own choices besides.
+        # Setting all others back to the suggestion keeps the choices made one by one.
         await staff.slack.select(staff.ann, view, "review.rest", "suggested")
         view = await modal(night, "Apply 3 choices")
         await submitted(night, view, "Approved 3 fixes")
@@ -153,7 +153,7 @@ async def test_a_missing_number_is_asked_for_before_the_page_turns(night):
 
 
 async def test_a_number_that_slack_had_no_time_to_ask_for_is_asked_for(night):
-    """Somebody chooses and submits in one breath."""
+    """Somebody chooses, and submits before the form is drawn again."""
     message = await fifteen(night)
     staff = night.staff
     async with face_of(night):
@@ -258,7 +258,7 @@ async def test_whoever_submits_second_is_told_product_by_product(night):
 
 
 async def test_a_report_that_came_meanwhile_is_not_decided_unseen(night):
-    """Numbers that have moved are asked about anew; nobody approves what they have not seen."""
+    """Numbers that have moved are asked about again; nobody approves what they have not seen."""
     message = await night.report(findings=3, safe=3, options=options)
     staff = night.staff
 

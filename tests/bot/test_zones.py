@@ -34,7 +34,7 @@ PLAIN_TIME = re.compile(r"\b\d{1,2}:\d{2}\b|\b20\d\d-\d\d|\bNov(ember)?\b|UTC")
     ],
 )
 def test_a_fallback_names_its_zone(zone, style, told):
-    """A time without one is wrong for whoever reads it elsewhere."""
+    """A time without one is wrong for people in another zone."""
     assert spoken(NOW, style, zone) == told
 
 
@@ -184,7 +184,7 @@ async def test_a_zone_is_asked_for_once_an_hour():
 
 
 async def test_without_slack_the_last_known_zone_counts_and_slack_is_left_alone_for_a_minute():
-    """Whoever waits for an answer must not wait for their zone as well."""
+    """An answer must not wait for the zone of its reader as well."""
     slack, clock = Directory("Asia/Kathmandu"), Ticking()
     zones = ReaderZones(slack, clock, BERLIN)
     assert await zones.of("U1") == KATHMANDU
@@ -242,7 +242,7 @@ async def test_one_command_asks_slack_once_who_somebody_is(staff, core):
 
 
 async def test_quiet_hours_are_told_by_both_clocks(staff, core):
-    """They are kept in one zone: whoever types them elsewhere means other hours."""
+    """They are kept in one zone: people in another zone mean other hours."""
     staff.slack.set_zone(staff.ann, "Asia/Kathmandu")
     async with at_work(staff, core, zone="Europe/Berlin"):
         asked = await staff.slack.command(staff.ann, "/tipo quiet 22:00-07:00", channel=staff.stock)

@@ -249,7 +249,7 @@ async def test_the_app_hears_only_what_it_subscribed_to(harness, app):
 
 
 async def test_a_direct_message_is_no_mention_and_the_app_hears_itself(harness, app):
-    """Whoever answers all that comes answers itself, for ever."""
+    """An app that answers every message answers itself, without end."""
     workspace, direct = harness.workspace, harness.workspace.direct_channel(harness.ann)
     await workspace.say(harness.ann, direct, f"<@{workspace.bot.id}> help")
     await harness.client.chat_postMessage(channel=direct.id, text="Hello")

@@ -62,7 +62,7 @@ def test_a_sale_leads_to_its_order():
 
 
 def test_an_oversell_leads_to_both_orders():
-    """Whoever has to cancel one of them opens it in its own store."""
+    """An order is cancelled in its own store, so each opens there."""
     eu = {"store": "eu", "name": "#1009", "page": order_page("urbanwear-eu.myshopify.com", 9)}
     us = {"store": "us", "name": "#2041", "page": order_page(DOMAIN, 41)}
     facts = {"title": "Jacket", "units": 1, "orders": [eu, us]}

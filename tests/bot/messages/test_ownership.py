@@ -1,4 +1,4 @@
-"""A critical alert calls who can help: once, by day, and whoever is on it instead of everybody."""
+"""A critical alert calls who can help: once, by day; or the person who is on it."""
 
 from dataclasses import replace
 from datetime import time, timedelta
@@ -110,7 +110,7 @@ def test_an_update_neither_calls_again_nor_takes_the_call_away():
 
 
 def test_what_gets_worse_calls_once_more_and_ends_a_snooze():
-    """A warning called nobody; now it is critical. Whoever was on it still is."""
+    """A warning called nobody; now it is critical. The person who was on it still is."""
     kept = Kept(CALLING)
     kept.fold(oversold(1, severity="warning"))
     kept.send(NOW + MINUTE)
@@ -147,7 +147,7 @@ def test_beyond_so_many_an_hour_their_one_message_calls_once():
 
 # -- at night
 def test_at_night_it_is_said_and_calls_nobody_until_the_morning():
-    """Nobody is woken; at the end of quiet hours whoever can help is called."""
+    """Nobody is woken; when quiet hours end, those who can help are called."""
     kept = Kept(NIGHTLY)
     kept.fold(oversold(1, NIGHT), now=NIGHT)
     assert kept.posts["incident:1"].due_at == NIGHT
@@ -299,7 +299,7 @@ def test_a_snooze_puts_off_the_reminder_and_says_until_when():
 
 
 def test_when_a_snooze_is_over_people_are_reminded_and_may_snooze_again():
-    """Whoever snoozes wants to be told in an hour, not in four."""
+    """A snooze asks for a reminder in an hour, not in four."""
     kept = Kept(CALLING)
     kept.fold(oversold(1))
     kept.send(NOW)
