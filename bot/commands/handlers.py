@@ -177,25 +177,29 @@ class CommandHandlers:
         return state.mode_now(overview=await self._core.overview(), share=share)
 
     async def _stock(self, command: FindStock, asked: TypedCommand) -> Message:
-        pools = await self._core.stock(command.words, live=True, limit=MAX_POOLS_FOUND)
+        return await self._found(command.words, shared(asked)) or nothing_found(command.words)
+
+    async def _found(self, words: str, share: str) -> Message | None:
+        """Return the stock of the products that some words mean; None if there are none."""
+        pools = await self._core.stock(words, live=True, limit=MAX_POOLS_FOUND)
         if not pools:
-            return nothing_found(command.words)
+            return None
         if len(pools) > MAX_POOLS_SHOWN:
-            return stock.stock_choice(pools=pools, words=command.words)
+            return stock.stock_choice(pools=pools, words=words)
         now = self._context.clock.now()
-        return stock.stock(pools=pools, now=now, total=len(pools), share=shared(asked))
+        return stock.stock(pools=pools, now=now, total=len(pools), share=share)
 
     async def _guess(self, command: GuessStock, asked: TypedCommand) -> Message | None:
         """Show the stock of what no command is called; else say what may have been meant."""
-        again = replace(asked, text=f"stock {asked.text}")  # a Share button asks plainly
-        if not await self._core.stock(command.words, live=False, limit=1):
+        share = shared(replace(asked, text=f"stock {asked.text}"))  # a Share button asks plainly
+        said = await self._found(command.words, share)
+        if said is None:
             # For their eyes only: a message that mentions us may well ask for nothing.
             said = answers.no_product(
                 words=command.words, nearest=command.nearest, close=command.close
             )
             await self._context.answer(asked, said)
             return None
-        said = await self._stock(FindStock(command.words), again)
         if not command.close:
             return said
         meant = context_block(f"Did you mean the command `/tipo {mrkdwn(command.nearest[0], 80)}`?")
