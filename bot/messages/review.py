@@ -305,10 +305,10 @@ def _menus(state: Mapping[str, Any]) -> Iterable[_Menu]:
         match block_id.split("."):
             case ["choice", key] if key.isdecimal():
                 value = _selected(fields) or REST
-                yield _Menu(block_id, int(key), REST, False, value)  # noqa: FBT003
+                yield _Menu(block_id, int(key), REST, is_safe=False, value=value)
             case ["choice", key, default, is_safe] if key.isdecimal():
                 value = _selected(fields) or default
-                yield _Menu(block_id, int(key), default, is_safe == "1", value)
+                yield _Menu(block_id, int(key), default, is_safe=is_safe == "1", value=value)
 
 
 def _picked(state: Mapping[str, Any], menu: _Menu) -> Picked:
