@@ -276,15 +276,16 @@ def _hint(row: CommandSpec) -> Unclear:
 
 def help_groups() -> list[HelpSection]:
     """Return what there is: how each command is typed, what it does, and buttons to try."""
-    return [
-        HelpSection(
-            title=group.value,
-            rows=[(row.usage, row.does) for row in rows],
-            buttons=[(row.word, row.button) for row in rows if row.button],
-        )
-        for group in HelpGroup
-        for rows in [[row for row in COMMANDS if row.group is group]]
-    ]
+    return [_section(each) for each in HelpGroup]
+
+
+def _section(group: HelpGroup) -> HelpSection:
+    rows = [row for row in COMMANDS if row.group is group]
+    return HelpSection(
+        title=group.value,
+        rows=[(row.usage, row.does) for row in rows],
+        buttons=[(row.word, row.button) for row in rows if row.button],
+    )
 
 
 RUNNABLE = frozenset(row.word for row in COMMANDS if row.button)
