@@ -23,6 +23,7 @@ CLAIMABLE = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
+IN_BOOKS = ("open", "settled")  # any other adjustment did not happen, or nobody knows
 NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN_IN_STORE)
 
 
@@ -148,4 +149,20 @@ class SqlBatches(SqlRepository):
             LevelId(row.level_id): row.delta
             for some in chunks(sorted(set(pools)), 500)
             for row in self.run(query.where(LEVEL.c.pool_id.in_(some)))
+        }
+
+    def last_planned(self, pools: Iterable[PoolId]) -> dict[LevelId, datetime]:
+        last = (
+            select(ADJUSTMENT.c.planned_at)
+            .where(ADJUSTMENT.c.level_id == LEVEL.c.id, ADJUSTMENT.c.state.in_(IN_BOOKS))
+            .order_by(ADJUSTMENT.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = select(LEVEL.c.id, last.label("planned_at"))
+        return {
+            LevelId(row.id): row.planned_at
+            for some in chunks(sorted(set(pools)), 500)
+            for row in self.run(query.where(LEVEL.c.pool_id.in_(some)))
+            if row.planned_at is not None
         }

@@ -29,6 +29,13 @@
                                                        owed by every level that they reached
     and a person has decided about the pool meanwhile  are theirs: they never become part of it
 
+    a movement of a pool                                  has reached another level of it
+    ----------------------------------------------------  ------------------------------------
+    since which an update of that level was planned       yes: it is part of what was written
+    that, with the newer ones, comes to what that level   not yet, nor have the newer ones
+    owes, or to no more than twice as much
+    anything else                                         yes
+
 So what had reached the other stores before the breaker tripped belongs to the question, too:
 it is kept from nobody, and taken back everywhere. What is sold meanwhile stays sold: all of it is
 a delta.
@@ -44,7 +51,7 @@ Only the other levels do not owe it yet: their `withheld` counts it, so that sal
 at once. A level that is baselined again has heard of nothing: what was held from it ends there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,7 +60,7 @@ from sync_core.domain.baseline import baseline_levels
 from sync_core.domain.causes import ORDER_WINDOW, UNIT_SIGN, explain
 from sync_core.domain.oversell import oversold_events
 from sync_core.domain.quantities import may_be_outstanding, outstanding, target_of
-from sync_core.domain.values import Alias, Level, LevelId, Outcome, Pool, PoolId
+from sync_core.domain.values import NEVER, Alias, Level, LevelId, Outcome, Pool, PoolId
 from sync_core.domain.webhook_events import OrderEvent
 
 
@@ -269,31 +276,53 @@ def is_corrected(parts: Iterable[WithheldMovement], rule: TripRule) -> bool:
 
 
 def levels_not_reached(
-    pool: Pool, move: CountedMovement, opened: Mapping[LevelId, int], *, fresh: bool
-) -> tuple[LevelId, ...]:
-    """Return the levels that a movement has not reached: at least half of it is still outstanding.
+    pool: Pool,
+    moves: Sequence[CountedMovement],
+    opened: Mapping[LevelId, int],
+    planned: Mapping[LevelId, datetime],
+    *,
+    fresh: Collection[int] = (),
+) -> dict[int, tuple[LevelId, ...]]:
+    """Return the levels that movements have not reached, by movement: the last table.
+
+    What is withheld from a level is taken from what it owes. Were it withheld from one that it has
+    reached, that level would owe as much the other way: units that nobody has moved.
 
     Args:
         pool: The pool, as it is now.
-        move: A movement of one of its levels.
+        moves: Movements of its levels, oldest first.
         opened: What is being written to its levels.
-        fresh: Nothing has been written down since the movement.
+        planned: When each level's last update was planned.
+        fresh: The movements since which nothing has been planned.
     """
-    if pool.shared is None:
-        return ()
-    waiting = []
-    for level in pool.levels:
-        if level.id == move.level:
-            continue
+    found: dict[int, list[LevelId]] = {each.id: [] for each in moves}
+    for level in pool.levels if pool.shared is not None else ():
         still = (outstanding(level, pool.shared) - opened.get(level.id, 0)) * level.pack
-        passed = level.baselined and (not level.due or 2 * still * _sign(move) < abs(move.counted))
-        if fresh or not passed:
-            waiting.append(level.id)
-    return tuple(waiting)
+        others = [each for each in reversed(moves) if each.level != level.id]
+        last = planned.get(level.id, NEVER)
+        for each in others[: _count_not_reached(level, others, still, last, fresh)]:
+            found[each.id].append(level.id)
+    return {number: tuple(levels) for number, levels in found.items()}
 
 
-def _sign(move: CountedMovement) -> int:
-    return 1 if move.counted > 0 else -1
+def _count_not_reached(
+    level: Level,
+    moves: Sequence[CountedMovement],
+    still: int,
+    planned: datetime,
+    fresh: Collection[int],
+) -> int:
+    """Return how many movements, newest first, have not reached a level that owes `still`."""
+    if not level.baselined:
+        return len(moves)
+    count = total = 0
+    for number, each in enumerate(moves, start=1):
+        if each.id not in fresh and (not level.due or planned >= each.at):
+            break
+        total += each.counted
+        if each.id in fresh or 2 * still * (1 if total > 0 else -1) >= abs(total):
+            count = number
+    return count
 
 
 def withhold(

@@ -27,6 +27,9 @@ class BatchRepository(Protocol):
     def open_deltas(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
         """Return what is being written to the levels of pools."""
 
+    def last_planned(self, pools: Iterable[PoolId]) -> dict[LevelId, datetime]:
+        """Return when the last update of each level was planned that is open or was written."""
+
     def has_unsent(self, store: Alias) -> bool:
         """Whether a batch waits that was never sent."""
 

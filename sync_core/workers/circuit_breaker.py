@@ -5,7 +5,7 @@ an order explains. What is held, and when, is in `domain/breaker.py`.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from sync_core.domain.circuit_breaker import (
     waiting_subject,
     withhold,
 )
-from sync_core.domain.values import NEVER, Alias, LevelId, Outcome, PoolId
+from sync_core.domain.values import NEVER, Alias, LevelId, Outcome, Pool, PoolId
 from sync_core.domain.webhook_events import OrderEvent
 from sync_core.ports import Transaction
 from sync_core.workers.context import Context
@@ -364,14 +364,14 @@ class StoreCircuitBreaker:
         """Make movements part of a safety stop, or let them wait, each kept from the right ones."""
         moves = [each for each in moves if each.breaker is None]
         pools = self._tx.stock.pools({each.pool for each in moves})
-        opened = self._tx.batches.open_deltas(pools)
         parts = self._tx.withheld.parts(name, pools)
+        not_reached = self._levels_not_reached(moves, pools, levels)
         made = []
         for each in moves:
-            fresh = each.at == self._now and each.level in levels
-            waiting = levels_not_reached(pools[each.pool], each, opened, fresh=fresh)
             parts_of_pool = parts.setdefault(each.pool, [])
-            withheld_from = levels_to_withhold(each, waiting, parts_of_pool, rule, self._limits)
+            withheld_from = levels_to_withhold(
+                each, not_reached[each.id], parts_of_pool, rule, self._limits
+            )
             if name == self._waiting_list and not withheld_from:
                 continue  # there is nothing to wait for
             delta = each.counted - each.sold
@@ -391,3 +391,18 @@ class StoreCircuitBreaker:
             )
         self._tx.stock.save_outcomes([Outcome(pool=each) for each in pools.values()], now=self._now)
         self._tx.withheld.withhold(name, made, now=self._now)
+
+    def _levels_not_reached(
+        self, moves: Iterable[CountedMovement], pools: Mapping[PoolId, Pool], levels: set[LevelId]
+    ) -> dict[int, tuple[LevelId, ...]]:
+        """Return the levels that movements have not reached; `levels`: those of this step."""
+        opened = self._tx.batches.open_deltas(pools)
+        planned = self._tx.batches.last_planned(pools)
+        by_pool: dict[PoolId, list[CountedMovement]] = {}
+        for each in moves:
+            by_pool.setdefault(each.pool, []).append(each)
+        found: dict[int, tuple[LevelId, ...]] = {}
+        for pool, some in by_pool.items():
+            fresh = {each.id for each in some if each.at == self._now and each.level in levels}
+            found |= levels_not_reached(pools[pool], some, opened, planned, fresh=fresh)
+        return found

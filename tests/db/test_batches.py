@@ -203,3 +203,23 @@ def test_a_level_with_an_open_adjustment_gets_no_second_one(quiet):
         written(quiet, "other", [(LevelId(1), 1, 0), (LevelId(2), 1, 0)])
     query = select(BatchRow.key).where(BatchRow.state == "open")
     assert quiet.run(lambda tx: tx.run(query).scalars().all()) == ["key"]
+
+
+@pytest.mark.parametrize("state", ["open", "settled", "refused", "replaced", "doubtful"])
+def test_it_is_known_when_a_level_was_last_written_to(quiet, state):
+    """By what is in its book, or is on its way there: not by what did not happen."""
+    assert quiet.run(lambda tx: tx.batches.last_planned([1])) == {}
+
+    def plan(tx, key, at, ends):
+        number = tx.batches.insert_batch(US, key, BODY, ONE_ROW, now=after(at))
+        if ends != "open":
+            batch_ends = "refused" if ends == "replaced" else ends
+            rows = tx.batches.close(number, batch_ends, now=after(at))
+            tx.batches.close_adjustments([each.id for each in rows], ends, now=after(at))
+
+    quiet.run(lambda tx: plan(tx, "first", 1, "settled"))
+    assert quiet.run(lambda tx: tx.batches.last_planned([1])) == {2: after(1)}
+    quiet.run(lambda tx: plan(tx, "second", 2, state))
+    counts = state in {"open", "settled"}
+    assert quiet.run(lambda tx: tx.batches.last_planned([1])) == {2: after(2 if counts else 1)}
+    assert quiet.run(lambda tx: tx.batches.last_planned([])) == {}

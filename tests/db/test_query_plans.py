@@ -90,6 +90,7 @@ QUESTIONS = {
     "when to look": lambda tx: tx.refreshes.next_at(US),
     "what to write": lambda tx: tx.stock.writable_pools(US, 250),
     "what to send": lambda tx: tx.batches.lease(US, now=NOON, until=NOON),
+    "when it was last written to": lambda tx: tx.batches.last_planned([7, 8]),
     "what moved": lambda tx: tx.movements.page(after=MANY - 50, limit=50),
     "a history": lambda tx: tx.views.history(7, limit=50),
     "what orders explain": lambda tx: tx.causes.record([7, 8], now=NOON + timedelta(minutes=9)),

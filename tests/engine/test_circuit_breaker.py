@@ -716,6 +716,42 @@ def test_three_stores_of_which_one_was_reached(build_harness):
         assert shown(harness, alias) == [INITIAL_QUANTITY] * 8
 
 
+@pytest.mark.parametrize("end", [release, discard])
+@pytest.mark.parametrize("back", [INITIAL_QUANTITY, 20])
+@pytest.mark.parametrize("is_out", [False, True])
+def test_no_store_is_given_what_nobody_has(build_harness, is_out, back, end):
+    """Emptied, put right and emptied again: all of it is withheld from who has heard of none.
+
+    From who has heard of the first two, only the last is: else that store would be given as much
+    on top.
+    """
+    harness = build_harness(items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))
+    harness.open()
+    harness.advance(30)
+    now = harness.clock.now()
+    if is_out:
+        harness.do(transaction(harness, lambda tx: tx.stores.block("us", "no token", now=now)))
+    for to in (0, back):
+        wipe(harness, "eu", ["SKU-0"], to=to)
+        harness.advance(3)
+        assert harness.shows("us", "SKU-0") == (INITIAL_QUANTITY if is_out else to)
+    written = harness.written("us", "SKU-0")
+    wipe(harness, "eu", harness.skus)
+    harness.advance(5)
+    if is_out:
+        harness.do(transaction(harness, lambda tx: tx.stores.unblock("us", now=now)))
+        harness.process.context.store_work.notify()
+        harness.advance(5)
+    check(harness)
+    assert harness.written("us", "SKU-0") == written
+    assert facts_of(harness)["stopped"] == {"us": 8}
+    end(harness)
+    harness.advance(5)
+    check(harness)
+    left = 0 if end is release else INITIAL_QUANTITY
+    assert [shown(harness, alias) for alias in harness.shops] == [[left] * 8] * 2
+
+
 def test_both_stores_are_wiped_one_after_the_other(build_harness):
     """Two brakes at once: each is decided on by itself."""
     harness = build_harness(items=8, config=EngineConfig(recheck_every=30, breaker=SMALL))

@@ -268,6 +268,18 @@ MUTANTS = (
         "if each.id in kept else each",
     ),
     mutant(
+        "what has reached a level is withheld from it",
+        f"{DOMAIN}/circuit_breaker.py",
+        "(not level.due or planned >= each.at)",
+        "not level.due",
+    ),
+    mutant(
+        "more is withheld from a level than it owes",
+        f"{DOMAIN}/circuit_breaker.py",
+        "or 2 * still * (1 if total > 0 else -1) >= abs(total)",
+        "or still",
+    ),
+    mutant(
         "an order explains every movement of its size",
         f"{DOMAIN}/circuit_breaker.py",
         "            theirs.remove(order_event)\n",

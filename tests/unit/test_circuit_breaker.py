@@ -176,7 +176,47 @@ def test_what_has_been_written_is_not_held(us, opened, fresh, waiting):
     """It stays written: taking it back would be a second surprise."""
     start = pool(0, level("eu", 0), us)
     made = move(-50, pool=1, level=1)
-    assert levels_not_reached(start, made, {2: opened}, fresh=fresh) == waiting
+    fresh = {made.id} if fresh else set()
+    assert levels_not_reached(start, [made], {2: opened}, {}, fresh=fresh) == {made.id: waiting}
+
+
+@pytest.mark.parametrize(
+    ("still", "changes", "planned", "unreached"),
+    [
+        pytest.param(-50, [-50], 0, [], id="an update was planned since then"),
+        pytest.param(-50, [-50], -1, [1], id="the last was planned before it"),
+        pytest.param(-50, [-50, 50, -50], None, [1, 2, 3], id="none of it has been written"),
+        pytest.param(-50, [-50, 20, -20], None, [1, 2, 3], id="nor if less was put right"),
+        pytest.param(-40, [-50, 20, -20], None, [1, 2, 3], id="somebody else gave a little"),
+        pytest.param(-80, [-50, -30], None, [1, 2], id="neither has been written"),
+        pytest.param(-30, [-50, -30], None, [2], id="the older one has been written"),
+        pytest.param(20, [-50, 20], None, [2], id="the fall was, what puts it right was not"),
+        pytest.param(0, [-50, 50], None, [1, 2], id="it comes to nothing"),
+        pytest.param(0, [-50], None, [], id="it owes nothing"),
+        pytest.param(50, [-50], None, [], id="it owes something else"),
+    ],
+)
+def test_no_more_is_withheld_than_is_outstanding(still, changes, planned, unreached):
+    """The newest ones are; if it were more, the level would be given the rest."""
+    start = pool(50, level("eu", 50), level("us", 50 - still, due=True))
+    made = [move(by, number=n, pool=1, level=1) for n, by in enumerate(changes, start=1)]
+    plans = {} if planned is None else {2: at(planned)}
+    found = levels_not_reached(start, made, {}, plans)
+    assert [number for number, levels in sorted(found.items()) if levels] == unreached
+    assert set(found) == {each.id for each in made}
+
+
+def test_an_update_that_another_store_caused_is_not_taken_for_an_older_change():
+    """What `uk` has just moved is still outstanding; what `eu` moved before was written."""
+    start = pool(130, level("eu", 130), level("us", 50, due=True), level("uk", 130))
+    older = move(20, pool=1, level=1)
+    assert levels_not_reached(start, [older], {}, {2: at(1)}) == {1: ()}
+    assert levels_not_reached(start, [older], {}, {2: at(-1)}) == {1: (2,)}
+
+
+def test_a_pool_without_a_quantity_owes_nothing():
+    start = pool(None, level("eu", 50), level("us", 50))
+    assert levels_not_reached(start, [move(pool=1, level=1)], {}, {}) == {1: ()}
 
 
 def part(delta=-50, withheld_from=(2,), movement=1, level=1):
