@@ -61,7 +61,7 @@ lock: $(READY)  ## Lock what is new in pyproject.toml: make lock, or UPGRADE=--u
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --constraint requirements-build.lock -o requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-runtime.lock
 
-audit: $(READY)  ## Known weaknesses of what is locked, and a bill of materials; asks a public list
+audit:  ## Known weaknesses of what is locked, and a bill of materials; asks a public list
 	@"$(PYTHON)" -m venv build/audit
 	@build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
 	build/audit/bin/cyclonedx-py requirements requirements-runtime.lock --of JSON -o build/tipo.cdx.json
