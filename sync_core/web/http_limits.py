@@ -44,7 +44,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._arrived_bytes += len(data)
         self._expect_within_time()
         super().data_received(data)
-        if self._in_head and self._arrived_bytes > MAX_HEAD_BYTES:
+        is_too_large = self._in_head and self._arrived_bytes > MAX_HEAD_BYTES
+        if is_too_large and not self.transport.is_closing():  # else the parser has refused it
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -53,7 +54,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """Count request of a connection by itself."""
+        """Count each request of a connection by itself."""
         super().on_message_begin()
         self._named_bytes = 0
         self._expect_within_time()

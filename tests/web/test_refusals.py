@@ -272,9 +272,10 @@ MANY = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 100) for number in range(700))
         pytest.param([MANY], id="many, without an end"),
     ],
 )
-async def test_a_head_that_is_too_large(harness, path, headers):
+async def test_a_head_that_is_too_large(harness, path, headers, caplog):
     answer = await harness.raw(f"GET {path} HTTP/1.1\r\nhost: tipo\r\n".encode(), *headers)
     assert answer.startswith(b"HTTP/1.1 431 ")
+    assert caplog.text.count("refused a request") == 1
     assert (await harness.send()).status_code == 200
 
 
