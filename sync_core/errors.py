@@ -8,7 +8,7 @@ TipoError
 ├── NoDatabase        the database cannot be reached or written, or takes too long: try again later
 ├── NotBackedUp       the database can't be copied there; nothing was left behind
 ├── NotRestored       a backup can't take the database's place; nothing was replaced
-├── Unreadable        what is stored is nothing that any Tipo has stored; that one thing is
+├── UnreadableValue   what is stored is nothing that any Tipo has stored; that one thing is
 ├── NotCompared       the stores' exports cannot be compared; nothing follows from them
 └── StoreError        a store did not do what we asked
     ├── NoAnswer      it may have happened: send the same bytes again
@@ -59,7 +59,7 @@ class BadSettings(TipoError):
     """A setting is missing or wrong."""
 
 
-class Unreadable(TipoError):
+class UnreadableValue(TipoError):
     """What is stored is nothing that any Tipo has stored."""
 
 

@@ -2,7 +2,7 @@
 
 A value is a frozen dataclass of the domain, or a `msgspec.Struct`. What an earlier Tipo stored is
 read, too: a field that it did not know has its default, one that is no more is passed over. What no
-Tipo has stored is `Unreadable`: whoever asks says what becomes of that one thing.
+Tipo has stored is `UnreadableValue`: whoever asks says what becomes of that one thing.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sync_core.errors import Unreadable, cut
+from sync_core.errors import UnreadableValue, cut
 
 T = TypeVar("T")
 
@@ -24,12 +24,12 @@ def from_plain(plain: object, kind: type[T]) -> T:
     """Return the value that is stored.
 
     Raises:
-        Unreadable: If it is no value of that kind.
+        UnreadableValue: If it is no value of that kind.
     """
     try:
         return msgspec.convert(plain, kind, strict=False, str_keys=True)
     except msgspec.ValidationError as exc:
-        raise Unreadable(cut(str(exc))) from exc
+        raise UnreadableValue(cut(str(exc))) from exc
 
 
 def to_json(value: object) -> str:
@@ -41,12 +41,12 @@ def from_json(stored: str, kind: type[T]) -> T:
     """Return the value that a text holds.
 
     Raises:
-        Unreadable: If it is no JSON, or no value of that kind.
+        UnreadableValue: If it is no JSON, or no value of that kind.
     """
     try:
         plain = json.loads(stored)
     except ValueError as exc:
-        raise Unreadable(cut(str(exc))) from exc
+        raise UnreadableValue(cut(str(exc))) from exc
     return from_plain(plain, kind)
 
 
@@ -54,9 +54,9 @@ def from_row(row: object, kind: type[T]) -> T:
     """Return the value that a row is, whose columns are called as its fields are.
 
     Raises:
-        Unreadable: If it is no value of that kind.
+        UnreadableValue: If it is no value of that kind.
     """
     try:
         return msgspec.convert(row, kind, from_attributes=True)
     except msgspec.ValidationError as exc:
-        raise Unreadable(cut(str(exc))) from exc
+        raise UnreadableValue(cut(str(exc))) from exc

@@ -19,7 +19,7 @@ from sync_core.domain.proposals import (
     ReceiptLine,
 )
 from sync_core.domain.values import Alias, LevelId, PoolId
-from sync_core.errors import Unreadable
+from sync_core.errors import UnreadableValue
 from sync_core.ports import Draft
 from sync_core.stored import from_plain
 
@@ -114,11 +114,11 @@ def effect_of(row: Row[Any]) -> Effect:
     """Return an effect from its row.
 
     Raises:
-        Unreadable: If it can't be read: half of it must not be taken back.
+        UnreadableValue: If it can't be read: half of it must not be taken back.
     """
     facts: EffectFacts | None = row.facts
     if facts is None:
-        raise Unreadable(f"effect {row.id} of receipt {row.receipt_id}")
+        raise UnreadableValue(f"effect {row.id} of receipt {row.receipt_id}")
     return Effect(
         pool=PoolId(row.pool_id),
         level=LevelId(row.level_id),

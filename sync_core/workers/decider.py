@@ -25,7 +25,7 @@ from sync_core.domain.values import (
     Event,
     LevelId,
 )
-from sync_core.errors import NoDatabase, Unreadable
+from sync_core.errors import NoDatabase, UnreadableValue
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ApprovedProposal, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.decision_handlers import (
@@ -124,7 +124,7 @@ class Decider:
             settled = by_receipt.setdefault(each.receipt, set())
             try:
                 result = self._carry_out_one(each, found, settled, tx, now)
-            except Unreadable as exc:
+            except UnreadableValue as exc:
                 log.warning("proposal %d: %s", each.proposal.id, exc, extra={"event": "unreadable"})
                 result = DecisionResult(why=UNREADABLE)
             if isinstance(result, float):

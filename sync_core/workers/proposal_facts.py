@@ -67,6 +67,6 @@ def facts_of(proposal: Proposal, kind: type[T]) -> T:
     """Return what a proposal is carried out by.
 
     Raises:
-        Unreadable: If that is not in its facts.
+        UnreadableValue: If that is not in its facts.
     """
     return from_plain(proposal.facts, kind)

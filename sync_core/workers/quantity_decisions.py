@@ -35,7 +35,7 @@ from sync_core.domain.proposals import (
 from sync_core.domain.quantities import outstanding, shared_by
 from sync_core.domain.suspension import ReadLag
 from sync_core.domain.values import Level, LevelId, Outcome, Pool, PoolId
-from sync_core.errors import Unreadable
+from sync_core.errors import UnreadableValue
 from sync_core.ports import ApprovedProposal, Transaction
 from sync_core.workers.decision_handlers import (
     NUMBERS_CHANGED,
@@ -65,7 +65,7 @@ def levels_to_read(wanted: Sequence[ApprovedProposal], tx: Transaction) -> list[
     numbers: list[LevelId] = []
     found: dict[LevelId, Level] = {}
     for each in wanted:
-        with suppress(Unreadable):  # it is told of when it is carried out, and only it
+        with suppress(UnreadableValue):  # it is told of when it is carried out, and only it
             if each.proposal.kind is ProposalKind.FIX and each.proposal.choice in QUANTITIES:
                 numbers.append(level_of(each.proposal))
             elif each.proposal.kind is ProposalKind.PACK:

@@ -24,7 +24,7 @@ from sync_core.domain.proposals import (
 from sync_core.domain.seals import SealedContent, SealedKind
 from sync_core.domain.values import Alias, LevelId, Mode
 from sync_core.domain.views import BooksView
-from sync_core.errors import Unreadable
+from sync_core.errors import UnreadableValue
 from tests.db.earlier import write_earlier
 from tests.db.proposal_helpers import NOON, after, decide, find, propose
 
@@ -187,5 +187,5 @@ def test_half_an_effect_is_never_taken_back(furnished):
     furnished.run(lambda tx: tx.run(insert(EFFECT).values(**row, facts=None)))
     assert len(furnished.run(lambda tx: tx.receipts.effects(receipt))) == 1
     store(furnished, EFFECT.c.facts, '{"joined": [["x", 1, 2]]}')
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableValue):
         furnished.run(lambda tx: tx.receipts.effects(receipt))

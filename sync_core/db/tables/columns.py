@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
-from sync_core.errors import Unreadable
+from sync_core.errors import UnreadableValue
 from sync_core.stored import from_plain, to_plain
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Json(TypeDecorator[Any]):
             return self._otherwise
         try:
             return from_plain(value, self.kind)
-        except Unreadable as exc:
+        except UnreadableValue as exc:
             if value:
                 log.error("can't read a stored value: %s", exc, extra={"event": "unreadable"})  # noqa: TRY400
             return self._otherwise
