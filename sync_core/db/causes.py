@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, exists, func, select, update
+from sqlalchemy import bindparam, exists, func, select, update
 
-from sync_core.db.order_events import order_event_of
+from sync_core.db.order_events import OF_LEVEL, OF_VARIANT, order_event_of
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import LEVEL, MOVEMENT, ORDER_EVENT, POOL, STORE, VARIANT
 from sync_core.domain.audit import OrderShare
@@ -19,10 +19,6 @@ RECORDED_AFTER = ORDER_WINDOW + timedelta(minutes=3)
 MAX_RECORDED = 1000  # order events in one step: the next sweep goes on with what is left
 LOOKBACK = timedelta(days=3)  # what explains nothing by then never will: webhooks end after two
 
-OF_VARIANT = and_(
-    VARIANT.c.store == ORDER_EVENT.c.store, VARIANT.c.variant_id == ORDER_EVENT.c.variant_id
-)
-OF_LEVEL = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
 IS_EXPLAINED = exists(select(ORDER_EVENT.c.id).where(ORDER_EVENT.c.movement_id == MOVEMENT.c.id))
 FREE = (
     select(LEVEL.c.pool_id)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     true,
 )
 
+from sync_core.db.order_events import explained_by
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import (
     ADJUSTMENT,
@@ -36,7 +37,7 @@ from sync_core.db.tables import (
     RECEIPT,
     VARIANT,
 )
-from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW, explain_movement
+from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW
 from sync_core.domain.drift import cause
 from sync_core.domain.proposals import DecisionResult
 from sync_core.domain.webhook_events import OrderEvent
@@ -121,12 +122,7 @@ class SqlExports(SqlRepository):
         since = self.tx.order_events.causes_since()
         lines = []
         for row in rows:
-            why, used = explain_movement(
-                row.id,
-                row.delta,
-                row.seen_at or row.at,
-                explained.unused(order_events.get(row.level_id, ())),
-            )
+            why, used = explained_by(row, explained.unused(order_events[row.level_id]))
             if not used and row.at < since:
                 why = ORDER_NOT_KEPT
             explained.use(used)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, or_, select
 
+from sync_core.db.order_events import explained_by, page_of
 from sync_core.db.tables import (
     ADJUSTMENT,
     BASELINE,
@@ -17,8 +18,7 @@ from sync_core.db.tables import (
     RECEIPT,
     STORE,
 )
-from sync_core.domain.admin_pages import order_page
-from sync_core.domain.causes import ORDER_NOT_KEPT, explain_movement
+from sync_core.domain.causes import ORDER_NOT_KEPT
 from sync_core.domain.proposals import Choice, ProposalKind
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, PoolId, Role
@@ -123,12 +123,9 @@ def _moved(
     domains: Mapping[str, str],
 ) -> HistoryEntry:
     """Return a movement as a line, and use up the order events that explain it."""
-    theirs = order_events[row.store]
-    cause, used = explain_movement(row.id, row.delta, row.seen_at or row.at, theirs)
+    cause, used = explained_by(row, order_events[row.store])
     if not used and row.at < since:
         cause = ORDER_NOT_KEPT
-    for each in used:
-        theirs.remove(each)
     return HistoryEntry(
         at=row.at,
         store=Alias(row.store),
@@ -138,7 +135,7 @@ def _moved(
         state="counted" if row.counted else "not counted",
         cause=cause,
         ref=row.id,
-        page=order_page(domains[row.store], used[0].order_id) if len(used) == 1 else "",
+        page=page_of(used, domains[row.store]),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Row, cast, func, select
 
-from sync_core.db.order_events import movement_view
+from sync_core.db.order_events import explained_by, page_of
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import LEVEL, MOVEMENT, POOL, WITHHELD
 from sync_core.domain.circuit_breaker import BreakerLimits, CountedMovement, is_emptied
@@ -24,6 +24,7 @@ from sync_core.domain.values import (
     Role,
 )
 from sync_core.domain.views import HourlyMovement, MovementView
+from sync_core.domain.webhook_events import OrderEvent
 
 HOUR = timedelta(hours=1)
 LEVEL_TEMPLATE = Level(
@@ -87,7 +88,7 @@ class SqlMovements(SqlRepository):
         rows = self.run(query).all()
         order_events = self.tx.order_events.around(rows)
         domains = self.tx.stores.domains()
-        return [movement_view(row, order_events[row.level_id], domains[row.store]) for row in rows]
+        return [_view(row, order_events[row.level_id], domains[row.store]) for row in rows]
 
     def last(self) -> int:
         return int(self.run(select(func.coalesce(func.max(MOVEMENT.c.id), 0))).scalar_one())
@@ -134,4 +135,20 @@ def move_of(
         emptied=emptied,
         title=title,
         breaker=breaker,
+    )
+
+
+def _view(row: Row[Any], order_events: list[OrderEvent], domain: str) -> MovementView:
+    """Return a movement as a line, and use up the order events that explain it."""
+    cause, used = explained_by(row, order_events)
+    return MovementView(
+        id=row.id,
+        at=row.at,
+        pool=PoolId(row.pool_id),
+        title=row.title,
+        store=Alias(row.store),
+        delta=row.delta,
+        counted=row.counted,
+        cause=cause,
+        page=page_of(used, domain),
     )

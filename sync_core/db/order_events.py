@@ -6,20 +6,29 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import ColumnElement, Row, and_, select
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, POOL, VARIANT
+from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, VARIANT
 from sync_core.domain.admin_pages import order_page
 from sync_core.domain.causes import ORDER_WINDOW, explain, explain_movement
 from sync_core.domain.values import NEVER, Alias, Event, LevelId, PoolId, Severity
-from sync_core.domain.views import MovementView
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
 from sync_core.stored import from_row
 
 MAX_ORDER_EVENTS = 5000
 MAX_OVERSOLD_FINDINGS = 50  # products whose orders are looked up at once
 CAUSES_SINCE = "causes_since"  # the setting that says since when we know what orders said
+OF_VARIANT = and_(
+    VARIANT.c.store == ORDER_EVENT.c.store, VARIANT.c.variant_id == ORDER_EVENT.c.variant_id
+)
+OF_LEVEL = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
+BY_LEVEL = (
+    select(ORDER_EVENT, LEVEL.c.id.label("level"))
+    .join(VARIANT, OF_VARIANT)
+    .join(LEVEL, OF_LEVEL)
+    .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
+)
 
 
 class SqlOrderEvents(SqlRepository):
@@ -45,82 +54,37 @@ class SqlOrderEvents(SqlRepository):
         self, levels: Sequence[LevelId], *, since: datetime
     ) -> dict[LevelId, list[OrderEvent]]:
         found: dict[LevelId, list[OrderEvent]] = {}
-        query = (
-            select(ORDER_EVENT, LEVEL.c.id.label("level"))
-            .join(
-                VARIANT,
-                (VARIANT.c.store == ORDER_EVENT.c.store)
-                & (VARIANT.c.variant_id == ORDER_EVENT.c.variant_id),
-            )
-            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
-            .where(ORDER_EVENT.c.at >= since - ORDER_WINDOW)
-            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
-        )
+        query = BY_LEVEL.where(ORDER_EVENT.c.at >= since - ORDER_WINDOW)
         for some in chunks(sorted(set(levels)), 500):
             for row in self.run(query.where(LEVEL.c.id.in_(some))):
-                order_event = OrderEvent(
-                    store=Alias(row.store),
-                    kind=OrderEventKind(row.kind),
-                    ref=row.ref,
-                    line=row.line,
-                    order_id=row.order_id,
-                    name=row.name,
-                    variant_id=row.variant_id,
-                    quantity=row.quantity,
-                    location=row.location,
-                    at=row.at,
-                )
-                found.setdefault(LevelId(row.level), []).append(order_event)
+                found.setdefault(LevelId(row.level), []).append(order_event_of(row, {}))
         return found
 
     def of_pool(self, pool: PoolId, times: Sequence[datetime]) -> dict[str, list[OrderEvent]]:
         """Return what stores told of a pool's variants around those times, by store."""
         found: dict[str, list[OrderEvent]] = defaultdict(list)
-        if not times:
-            return found
-        query = (
-            select(ORDER_EVENT)
-            .join(
-                VARIANT,
-                (VARIANT.c.store == ORDER_EVENT.c.store)
-                & (VARIANT.c.variant_id == ORDER_EVENT.c.variant_id),
-            )
-            .join(LEVEL, (LEVEL.c.store == VARIANT.c.store) & (LEVEL.c.item == VARIANT.c.item))
-            .where(LEVEL.c.pool_id == pool)
-            .where(ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW))
-            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
-            .limit(5000)
-        )
-        rows = self.run(query).all()
-        names = self.order_names([row.order_id for row in rows if not row.name])
-        for row in rows:
-            found[row.store].append(order_event_of(row, names))
+        for _, each in self._around(LEVEL.c.pool_id == pool, times):
+            found[each.store].append(each)
         return found
 
     def around(self, rows: Sequence[Row[Any]]) -> dict[int, list[OrderEvent]]:
-        """Return what stores told of these levels' variants around those times, by level."""
+        """Return what stores told of these movements' variants around their times, by level."""
         found: dict[int, list[OrderEvent]] = defaultdict(list)
-        if not rows:
-            return found
-        times = [row.seen_at or row.at for row in rows]
-        of_variant = and_(
-            VARIANT.c.store == ORDER_EVENT.c.store, VARIANT.c.variant_id == ORDER_EVENT.c.variant_id
-        )
-        of_level = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
-        query = (
-            select(ORDER_EVENT, LEVEL.c.id.label("level"))
-            .join(VARIANT, of_variant)
-            .join(LEVEL, of_level)
-            .where(LEVEL.c.id.in_({row.level_id for row in rows}))
-            .where(ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW))
-            .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
-            .limit(MAX_ORDER_EVENTS)
-        )
-        told = self.run(query).all()
-        names = self.order_names([row.order_id for row in told if not row.name])
-        for row in told:
-            found[row.level].append(order_event_of(row, names))
+        theirs = LEVEL.c.id.in_({row.level_id for row in rows})
+        for level, each in self._around(theirs, [row.seen_at or row.at for row in rows]):
+            found[level].append(each)
         return found
+
+    def _around(
+        self, of_levels: ColumnElement[bool], times: Sequence[datetime]
+    ) -> list[tuple[int, OrderEvent]]:
+        """Return what stores told of these levels' variants around those times, with the level."""
+        if not times:
+            return []
+        near = ORDER_EVENT.c.at.between(min(times) - ORDER_WINDOW, max(times) + ORDER_WINDOW)
+        rows = self.run(BY_LEVEL.where(of_levels, near).limit(MAX_ORDER_EVENTS)).all()
+        names = self.order_names([row.order_id for row in rows if not row.name])
+        return [(row.level, order_event_of(row, names)) for row in rows]
 
     def order_names(self, orders: Sequence[int]) -> dict[tuple[str, int], str]:
         """Return what orders are called, by store and id: a refund does not say it."""
@@ -155,9 +119,7 @@ class SqlOrderEvents(SqlRepository):
         Each by its store, its name and its page in that store's admin.
         """
         query = (
-            select(MOVEMENT, LEVEL.c.store, POOL.c.title)
-            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
-            .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+            select(MOVEMENT)
             .where(MOVEMENT.c.pool_id == pool, MOVEMENT.c.counted < 0)
             .order_by(MOVEMENT.c.id.desc())
             .limit(20)
@@ -196,20 +158,9 @@ def explained_by(
     return cause, used
 
 
-def movement_view(row: Row[Any], order_events: list[OrderEvent], domain: str) -> MovementView:
-    """Return a movement as a line, and use up the order events that explain it."""
-    cause, used = explained_by(row, order_events)
-    return MovementView(
-        id=row.id,
-        at=row.at,
-        pool=PoolId(row.pool_id),
-        title=row.title,
-        store=Alias(row.store),
-        delta=row.delta,
-        counted=row.counted,
-        cause=cause,
-        page=order_page(domain, used[0].order_id) if len(used) == 1 else "",
-    )
+def page_of(used: Sequence[OrderEvent], domain: str) -> str:
+    """Return the page of the order behind a movement in its store's admin, if it is one."""
+    return order_page(domain, used[0].order_id) if len(used) == 1 else ""
 
 
 def order_event_of(row: Any, names: dict[tuple[str, int], str]) -> OrderEvent:
