@@ -30,8 +30,8 @@ from sync_core.db.tables import (
     VARIANT,
 )
 from sync_core.domain.audit import LevelBooks, PoolBooks
+from sync_core.domain.causes import UNIT_SIGN
 from sync_core.domain.values import Alias, LevelId, PoolId, Suspension
-from sync_core.domain.webhook_events import OrderEventKind
 
 
 def _sum(column: ColumnElement[Any], *which: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -51,10 +51,8 @@ EXPLAINS = ORDER_EVENT.c.movement_id == MOVEMENT.c.id
 ORDERED = (  # what the orders that explain a movement come to; null, and equal to all, if none does
     select(
         func.sum(
-            case(
-                (ORDER_EVENT.c.kind == OrderEventKind.SALE.value, -ORDER_EVENT.c.quantity),
-                else_=ORDER_EVENT.c.quantity,
-            )
+            ORDER_EVENT.c.quantity
+            * case({each.value: sign for each, sign in UNIT_SIGN.items()}, value=ORDER_EVENT.c.kind)
         )
     )
     .where(EXPLAINS)

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, exists, func, select, update
+from sqlalchemy import bindparam, case, exists, func, select, update
 
 from sync_core.db.order_events import OF_LEVEL, OF_VARIANT, order_event_of
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import LEVEL, MOVEMENT, ORDER_EVENT, POOL, STORE, VARIANT
+from sync_core.db.tables import LEVEL, MOVEMENT, ORDER_EVENT, STORE, VARIANT
 from sync_core.domain.audit import OrderShare
 from sync_core.domain.causes import ORDER_WINDOW, UnexplainedMovement, find_causes
 from sync_core.domain.values import Alias, LevelId, PoolId
@@ -55,10 +55,7 @@ RECORD = update(ORDER_EVENT).where(
 
 
 class SqlCauses(SqlRepository):
-    """What order events explain."""
-
     def record(self, pools: Iterable[PoolId], *, now: datetime) -> int:
-        """Note which order events explain movements of those pools; return how many do."""
         count = 0
         for some in chunks(sorted(set(pools)), 500):
             found = self.run(WITH_FREE_ORDER_EVENTS, {"some": some, "since": now - LOOKBACK})
@@ -70,9 +67,7 @@ class SqlCauses(SqlRepository):
     def _record(self, pools: Sequence[int], now: datetime) -> int:
         # Locked: pools, so that nobody else explains these movements; orders, since an item may be
         # in several pools, at one location each.
-        self.run(
-            select(POOL.c.id).where(POOL.c.id.in_(pools)).order_by(POOL.c.id).with_for_update()
-        )
+        self.tx.stock.lock_pools(LEVEL.c.pool_id.in_(pools))
         order_events: dict[LevelId, list[OrderEvent]] = defaultdict(list)
         for row in self.run(FREE_ORDER_EVENTS, {"some": pools, "since": now - LOOKBACK}):
             order_events[LevelId(row.level)].append(order_event_of(row, {}))
@@ -99,10 +94,6 @@ class SqlCauses(SqlRepository):
         return len(found)
 
     def shares(self, *, now: datetime) -> list[OrderShare]:
-        """Return how many of the units that moved orders explain, by store, where they are known.
-
-        Since the first movement that an order explains: before that nobody told us of orders.
-        """
         found = (
             self._share(Alias(store), now) for store in self.run(select(STORE.c.alias)).scalars()
         )
@@ -119,8 +110,10 @@ class SqlCauses(SqlRepository):
         if first is None:
             return None
         units = func.abs(MOVEMENT.c.delta)
+        explained_units = case((IS_EXPLAINED, units), else_=0)
+        sums = (func.coalesce(func.sum(each), 0) for each in (units, explained_units))
         of_store = (
-            select(func.min(MOVEMENT.c.at), func.coalesce(func.sum(units), 0))
+            select(func.min(MOVEMENT.c.at), *sums)
             .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
             .where(
                 LEVEL.c.store == store,
@@ -128,6 +121,5 @@ class SqlCauses(SqlRepository):
                 MOVEMENT.c.at <= now - RECORDED_AFTER,
             )
         )
-        since, moved = self.run(of_store).one()
-        _, by_orders = self.run(of_store.where(IS_EXPLAINED)).one()
+        since, moved, by_orders = self.run(of_store).one()
         return OrderShare(store=store, since=since, moved=int(moved), by_orders=int(by_orders))
