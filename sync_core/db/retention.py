@@ -6,7 +6,7 @@
       proposals and findings that they decided
     webhooks that are handled                        a week
     the bytes of batches that are closed             a week
-     claims: which messages were answered             a week
+    claims: which messages were answered             a week
     preflights, drift views, without a decision      8 days
     notifications that are posts, posts, and         60 days
       proposals that nobody decided
@@ -81,12 +81,8 @@ class SqlRetention(SqlRepository):
 
     def forget_claims(self, *, before: datetime) -> int:
         """Delete passing claims of before then; return how many."""
-        old = select(SETTING.c.name).where(
-            SETTING.c.name.startswith(PASSING_CLAIMS), SETTING.c.value < before.isoformat()
-        )
-        return self.run(
-            delete(SETTING).where(SETTING.c.name.in_(old.limit(MAX_ROWS_DELETED)))
-        ).rowcount
+        is_passing = SETTING.c.name.startswith(PASSING_CLAIMS)
+        return self._delete(SETTING.c.name, is_passing, SETTING.c.value < before.isoformat())
 
     def forget_bodies(self, *, before: datetime) -> int:
         """Empty the bodies of batches that were closed before then; nobody sends them again."""
