@@ -89,7 +89,7 @@ class SqlProposals(SqlRepository):
     def of_report(
         self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
     ) -> tuple[int, list[Proposal]]:
-        row = next(iter(self.rows(rows_of(ReportRow).where(REPORT.c.id == report))), None)
+        row = self._report(report)
         if row is None:
             return 0, []
         mine = of_report(row) & IS_OPEN if open_only else of_report(row)
@@ -114,8 +114,7 @@ class SqlProposals(SqlRepository):
     def decided_elsewhere(
         self, numbers: Iterable[int], receipt: int | None, *, limit: int
     ) -> list[Proposal]:
-        column = PROPOSAL.c.receipt_id
-        other = column.is_(None) | (column != receipt) if receipt is not None else true()
+        other = true() if receipt is None else PROPOSAL.c.receipt_id.is_distinct_from(receipt)
         found: list[Proposal] = []
         for some in chunks(sorted(set(numbers)), 500):
             query = WITH_RECEIPT.where(other, PROPOSAL.c.id.in_(some)).order_by(PROPOSAL.c.id)
@@ -125,7 +124,7 @@ class SqlProposals(SqlRepository):
         return found
 
     def open_after(self, report: int, after: int, *, limit: int) -> list[Proposal]:
-        row = next(iter(self.rows(rows_of(ReportRow).where(REPORT.c.id == report))), None)
+        row = self._report(report)
         if row is None:
             return []
         mine = of_report(row) & IS_OPEN & (PROPOSAL.c.id > after)
@@ -133,6 +132,9 @@ class SqlProposals(SqlRepository):
 
     def open_about(self, finding: int) -> Proposal | None:
         return self._one(IS_OPEN & (PROPOSAL.c.finding_id == finding))
+
+    def _report(self, number: int) -> ReportRow | None:
+        return next(iter(self.rows(rows_of(ReportRow).where(REPORT.c.id == number))), None)
 
     def _one(self, condition: ColumnElement[bool]) -> Proposal | None:
         return next(iter(self._proposals(WITH_RECEIPT.where(condition).limit(1))), None)
