@@ -111,7 +111,6 @@ class SqlCatalogue(SqlRepository):
     def product_pages(
         self, items: Iterable[tuple[Alias, ItemId]]
     ) -> dict[tuple[Alias, ItemId], str]:
-        """Return where the products of these items are in their stores' admin, if known."""
         domains = self.tx.stores.domains()
         found: dict[tuple[Alias, ItemId], str] = {}
         for some in chunks(sorted(set(items)), 300):

@@ -69,7 +69,6 @@ class SqlPosts(SqlRepository):
         return [from_row(row, Post) for row in self.run(query.limit(limit))]
 
     def next_due(self, after: datetime) -> datetime | None:
-        """Return when the next post is due that nobody has sent; None: there is none."""
         query = select(func.min(POST.c.due_at)).where(UNSENT, POST.c.due_at > after)
         found: datetime | None = self.run(query).scalar_one()
         return found

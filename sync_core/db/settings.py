@@ -38,7 +38,6 @@ class SqlSettings(SqlRepository):
             self.upsert(SETTING, [{"name": name, "value": value}])
 
     def claim(self, name: str, *, lasting: bool, now: datetime) -> bool:
-        """Note that something is being done; False if somebody was first."""
         key = (LASTING_CLAIMS if lasting else PASSING_CLAIMS) + name
         return self.add(key, now.isoformat()) is not None
 

@@ -87,14 +87,14 @@ class SqlViews(SqlRepository):
             instance=(self.tx.settings.get(INSTANCE) or "")[-INSTANCE_CHARS:],
         )
 
-    def _counted(self, now: datetime) -> "StockCounts":
+    def _counted(self, now: datetime) -> StockCounts:
         """Return how many pools and levels there are, as counted a few minutes ago at most."""
         kept = from_json(self.tx.settings.get(STOCK_COUNTS) or "{}", StockCounts)
         age = COUNTS_LIVE_FOR if kept.at is None else now - kept.at
         is_fresh = timedelta(0) <= age < COUNTS_LIVE_FOR
         return kept if is_fresh else self.count_stock(now=now)
 
-    def count_stock(self, *, now: datetime) -> "StockCounts":
+    def count_stock(self, *, now: datetime) -> StockCounts:
         """Count all pools and levels, and keep it for whoever asks at a glance."""
         before = self.tx.settings.get(STOCK_COUNTS)
         pools = self.run(select(func.count()).select_from(POOL)).scalar_one()

@@ -279,9 +279,7 @@ class ServiceCommands(ServiceQueries):
         It decides nothing: the question about it stays as it is.
         """
         now = self._clock.now()
-        return await self._database.transaction(
-            lambda tx: tx.breaker.investigate(subject, by.name, now=now)
-        )
+        return await self._transaction(lambda tx: tx.breaker.investigate(subject, by.name, now=now))
 
     # -- deliveries
     async def retry_deliveries(self, numbers: Sequence[int] | None, *, by: str) -> list[int]:

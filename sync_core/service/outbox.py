@@ -38,7 +38,7 @@ class ServiceOutbox(ServiceDecisions):
 
     async def next_due(self, after: datetime) -> datetime | None:
         """Return when the next unsent post is due after a moment; None: there is none."""
-        return await self._database.transaction(lambda tx: tx.posts.next_due(after))
+        return await self._transaction(lambda tx: tx.posts.next_due(after))
 
     @contextmanager
     def wakeups(self) -> Iterator[Wakeup]:
@@ -67,9 +67,7 @@ class ServiceOutbox(ServiceDecisions):
     async def claim(self, name: str, *, lasting: bool = False) -> bool:
         """Whether nobody has done this so far: who asks first does it, of all processes."""
         now = self._clock.now()
-        return await self._database.transaction(
-            lambda tx: tx.settings.claim(name, lasting=lasting, now=now)
-        )
+        return await self._transaction(lambda tx: tx.settings.claim(name, lasting=lasting, now=now))
 
     async def take_leadership(self, name: str, owner: str, seconds: float) -> bool:
         """Take, or keep, a job that one process does at a time."""
