@@ -100,7 +100,7 @@ def _leave_out(proposals: Sequence[Proposal]) -> list[Block]:
 def _weight(proposal: Proposal) -> tuple[bool, int]:
     """Return how much there is to think about: whether a store goes to 0, how many units move."""
     options = [each for each in proposal.options if each.choice in FOR_ALL]
-    moved = [abs(w.after - (w.before or 0)) for each in options for w in each.writes]
+    moved = [abs(w.delta) for each in options for w in each.writes]
     return any(map(empties, options)), max(moved, default=0)
 
 

@@ -46,8 +46,7 @@ class BulkChoice:
         is_new = self.upto is not None and proposal.id > self.upto
         if proposal.kind is not ProposalKind.FIX or is_new or proposal.id in self.without:
             return None
-        wanted = self.choice or default_of(proposal)
-        return next((each for each in proposal.options if each.choice is wanted), None)
+        return proposal.option(self.choice or default_of(proposal))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +113,14 @@ def _written(changes: dict[Alias, ChangeTotals], option: Option) -> dict[Alias, 
     """Return changes with the writes of one option more."""
     more = dict(changes)
     for each in option.writes:
-        delta = each.after - (each.before or 0)
-        if delta:
-            more[each.store] = more.get(each.store, ChangeTotals()).plus(delta)
+        if each.delta:
+            more[each.store] = more.get(each.store, ChangeTotals()).plus(each.delta)
     return more
 
 
 def empties(option: Option) -> bool:
     """Whether an option takes a store that has stock to 0 or less."""
-    return any(each.after <= 0 < (each.before or 0) for each in option.writes)
+    return any(each.empties for each in option.writes)
 
 
 def default_of(proposal: Proposal) -> Choice | None:

@@ -170,6 +170,6 @@ def _option(
 
 def _is_safe(option: Option) -> bool:
     """Whether a fix may be approved together with others, without a closer look."""
-    moved = sum(abs(each.after - (each.before or 0)) for each in option.writes)
-    emptied = any(each.after <= 0 < (each.before or 0) for each in option.writes)
-    return moved <= MAX_SAFE_UNITS and not emptied and (option.target is None or option.target >= 0)
+    emptied = any(each.empties for each in option.writes)
+    in_stock = option.target is None or option.target >= 0
+    return option.units <= MAX_SAFE_UNITS and not emptied and in_stock

@@ -94,6 +94,16 @@ class Write:
     before: int | None
     after: int
 
+    @property
+    def delta(self) -> int:
+        """Return by how many units the level changes; one without a number has none."""
+        return self.after - (self.before or 0)
+
+    @property
+    def empties(self) -> bool:
+        """Whether it takes a level that has stock to 0 or less."""
+        return self.after <= 0 < (self.before or 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
@@ -103,6 +113,11 @@ class Option:
     words: str  # "Use eu: 45 everywhere"
     target: int | None = None  # what the pool would agree on; None where no quantity moves
     writes: tuple[Write, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """Return how many units move, up or down."""
+        return sum(abs(each.delta) for each in self.writes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +157,10 @@ class Proposal:
     decided_at: datetime | None = None
     receipt: int | None = None
     result: DecisionResult | None = None
+
+    def option(self, choice: Choice | None) -> Option | None:
+        """Return the option of that choice."""
+        return next((each for each in self.options if each.choice is choice), None)
 
     def step(self, state: ProposalState) -> "Proposal":
         """Return the proposal one step on.

@@ -17,7 +17,6 @@ What is suggested with the words "needs your decision" is never chosen for anybo
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sync_core.domain.bulk_decisions import empties
 from sync_core.domain.fixes import MAX_SAFE_UNITS
 from sync_core.domain.proposals import Choice, Option, Proposal, Write
 from sync_core.domain.texts import number, store_name
@@ -47,7 +46,7 @@ def store_levels(facts: Mapping[str, object]) -> list[tuple[str, int | None]]:
 
 def suggested_fix(proposal: Proposal) -> str:
     """Return what is suggested about a mismatch, in a few words."""
-    option = next((o for o in proposal.options if o.choice is proposal.recommended), None)
+    option = proposal.option(proposal.recommended)
     if option is None:
         return _with_reason(_reason(proposal))
     if not option.writes:
@@ -97,14 +96,13 @@ def _explained(facts: Mapping[str, object]) -> str:
 
 def _doubt(proposal: Proposal, option: Option) -> str:
     """Return why a fix is not safe."""
-    if empties(option):
-        emptied = [each.store for each in option.writes if each.after <= 0 < (each.before or 0)]
-        return f"{' and '.join(map(store_name, emptied))} would go to 0"
-    units = sum(abs(each.after - (each.before or 0)) for each in option.writes)
+    emptied = [store_name(each.store) for each in option.writes if each.empties]
+    if emptied:
+        return f"{' and '.join(emptied)} would go to 0"
     if option.choice is Choice.ACCEPT and not proposal.facts.get("order"):
         return "no order explains it"
-    if units > MAX_SAFE_UNITS:
-        return f"{number(units)} units would move"
+    if option.units > MAX_SAFE_UNITS:
+        return f"{number(option.units)} units would move"
     return f"set {_targets(option.writes)}?"
 
 

@@ -324,10 +324,8 @@ def report_done(report: Report, *, failed: str = "") -> Event:
 
 def _units_moved(proposal: Proposal) -> int:
     """Return how many units the recommended fix would move."""
-    option = next((o for o in proposal.options if o.choice is proposal.recommended), None)
-    if option is None:
-        return 0
-    return sum(abs(each.after - (each.before or 0)) for each in option.writes)
+    option = proposal.option(proposal.recommended)
+    return 0 if option is None else option.units
 
 
 def _unanswered(total: Examination) -> list[str]:

@@ -151,7 +151,7 @@ def level_of(proposal: Proposal) -> LevelId:
 def _choice_in_numbers(each: ApprovedProposal, pool: Pool, *, again: bool) -> PoolDecision | str:
     """Return what a person chose, in numbers; or why it is nothing that can be done."""
     proposal = each.proposal
-    option = next((one for one in proposal.options if one.choice is proposal.choice), None)
+    option = proposal.option(proposal.choice)
     if option is None:
         return "that wasn't one of the choices"
     target = _target_of(each, option)
@@ -236,7 +236,7 @@ def _save(
 
 def _are_as_shown(proposal: Proposal, writes: Sequence[Write]) -> bool:
     """Whether no number is written that was not on the button; a number entered shows none."""
-    option = next((one for one in proposal.options if one.choice is proposal.choice), None)
+    option = proposal.option(proposal.choice)
     if option is None or option.choice is Choice.USE_NUMBER:
         return True
     return all(each in option.writes for each in writes)
