@@ -99,7 +99,8 @@ class SqlOrderEvents(SqlRepository):
         return NEVER if kept is None else datetime.fromisoformat(kept)
 
     def cause_of(self, pool: PoolId, store: Alias, delta: int, at: datetime) -> str | None:
-        cause, used = explain(delta, at, self.of_pool(pool, [at])[store])
+        theirs = self.of_pool(pool, [at])[store]
+        cause, used = explain(delta, at, [each for each in theirs if each.explains is None])
         return cause if used else None
 
     def add_oversold_orders(self, *, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """An order names the change that it explains: once, whoever asks, as long as it is kept."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import insert, select, text, update
@@ -101,6 +102,16 @@ def test_orders_that_explain_nothing_are_given_up(shop):
     move(shop, 1, -1)
     assert record(shop, now=NOON + LOOKBACK + timedelta(minutes=1)) == 0
     assert record(shop, now=NOON + LOOKBACK - timedelta(minutes=1)) == 1
+
+
+def test_an_order_with_a_change_of_its_own_is_no_cause_of_a_missed_one(shop):
+    """Else a fix would be called safe by an order that explains another change."""
+    move(shop, 1, -2)
+    tell(shop, order(1, 2))
+    ask = partial(shop.run, lambda tx: tx.order_events.cause_of(PoolId(1), EU, -2, after(60)))
+    assert ask() == "order #1"
+    record(shop)
+    assert ask() is None
 
 
 def test_every_page_says_the_same_cause(shop):
