@@ -4,11 +4,11 @@
     -------------------------  ---------------------------------------------------------------
     the first failure          `first` seconds
     each further one in a row  `factor` times as long, at most `longest`
-    any, with jitter           luck takes off up to that share: many who wait must not come at once
-    the last of `attempts`     not at all: whoever asked gets the error
-    `notify_after` failures    as ever, and people are told
+    any, with jitter           chance takes off up to that share: many must not come at once
+    the last of `attempts`     not at all: the caller gets the error
+    `notify_after` failures    as before, and people are told
 
-Whoever tries again declares a `Backoff` beside what is tried, and why it waits so long.
+Each place that tries again declares a `Backoff`, and says why it waits so long.
 docs/how-it-works.md lists them all, each with its limit or with how people learn of it.
 
 stamina does the same for functions, but sleeps by the machine's clock and counts in memory. We wait
@@ -16,7 +16,7 @@ by the clock that is handed in, so a test lives through an hour in a moment; and
 the process (a level that cannot be read, a product) is counted in the database, where the next
 attempt may be another process's.
 
-What becomes of a batch without an answer is no matter of waiting: see workers/sender.py.
+A batch without an answer is another matter: see workers/sender.py.
 """
 
 import logging
@@ -53,7 +53,7 @@ class Backoff:
         return whole if rng is None else rng.uniform(whole * (1 - self.jitter), whole)
 
     def delay_after(self, lasted: float, rng: Random) -> float:
-        """Return the seconds to wait where it has failed for so long, whoever asked.
+        """Return the seconds to wait where it has failed for so long, for all who ask.
 
         Where several ask one silent store, their failures together say nothing; the time does.
         """

@@ -8,7 +8,7 @@ TipoError
 ├── NoDatabase        the database cannot be reached or written, or takes too long: try again later
 ├── NotBackedUp       the database can't be copied there; nothing was left behind
 ├── NotRestored       a backup can't take the database's place; nothing was replaced
-├── UnreadableValue   what is stored is nothing that any Tipo has stored; that one thing is
+├── UnreadableValue   a stored value is not of its kind; the rest goes on without it
 ├── NotCompared       the stores' exports cannot be compared; nothing follows from them
 └── StoreError        a store did not do what we asked
     ├── NoAnswer      it may have happened: send the same bytes again
@@ -60,7 +60,7 @@ class BadSettings(TipoError):
 
 
 class UnreadableValue(TipoError):
-    """What is stored is nothing that any Tipo has stored."""
+    """What is stored is no value that any Tipo has stored."""
 
 
 class NotAllowed(TipoError):

@@ -2,7 +2,7 @@
 
 A value is a frozen dataclass of the domain, or a `msgspec.Struct`. What an earlier Tipo stored is
 read, too: a field that it did not know has its default, one that is no more is passed over. What no
-Tipo has stored is `UnreadableValue`: whoever asks says what becomes of that one thing.
+Tipo has stored is an `UnreadableValue`: the caller says what becomes of that one value.
 """
 
 import json

@@ -1,7 +1,7 @@
 """One `tipo serve` for one SQLite file: a lock beside it, which the kernel drops with the process.
 
-Two would be one instance and lose nothing, but each would wait for the other's every commit, and
-a second one that is started by mistake (a container beside a service) would go unnoticed.
+Two would be one instance and lose nothing, but each would wait for the other's every commit, and a
+person who starts a second one by mistake (a container beside a service) would not learn of it.
 PostgreSQL carries several processes.
 """
 

@@ -59,7 +59,7 @@ ORDERED = (  # what the orders that explain a movement come to; null, and equal 
     .scalar_subquery()
 )
 SOLD_AS = and_(VARIANT.c.store == LEVEL.c.store, VARIANT.c.item == LEVEL.c.item)
-# A variant has one item for ever. What the catalogue no longer knows may be right.
+# A variant's item never changes. What the catalogue no longer knows may be right.
 OF_ANOTHER_LEVEL = exists(
     select(ORDER_EVENT.c.id)
     .select_from(ORDER_EVENT.outerjoin(VARIANT, SOLD_AS))

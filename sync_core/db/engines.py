@@ -97,7 +97,7 @@ def _with_storable_texts(
 ) -> tuple[str, Any]:
     """Let a text be kept, or looked for, that one of the databases would refuse.
 
-    Texts are mended where they come in; this is for what people type, and what else there may be.
+    Texts are cleaned where they come in; this is for what people type, and for the rest.
     """
     is_many = isinstance(parameters, list)
     rows = parameters if is_many else (parameters,)
@@ -124,7 +124,7 @@ def _storable_row(row: Any) -> Any:
 
 
 def connect_args(limits: TimeLimits, name: str) -> dict[str, Any]:
-    """Return what libpq is told. A commit that was answered must not be lost: hence the last."""
+    """Return what libpq is told. The last: a commit that was answered must not be lost."""
     session = {
         "timezone": "UTC",
         "statement_timeout": f"{limits.statement * 1000:.0f}",

@@ -54,7 +54,7 @@ class SqlPosts(SqlRepository):
             else:
                 self.run(insert(POST).values(number=number + nth, **_columns(each)))
         if posts:
-            self.tx.announce(WorkKind.NOTIFICATIONS)  # whoever sends may be another process
+            self.tx.announce(WorkKind.NOTIFICATIONS)  # the sender may be another process
         return True
 
     def _replace(self, post: Post) -> None:

@@ -39,7 +39,7 @@ def draft_columns(draft: Draft) -> dict[str, Any]:
 
 
 def proposal_of(row: ProposalRow, receipt: ReceiptRow | None) -> Proposal:
-    """Return a proposal from its row, and that of whoever decided."""
+    """Return a proposal from its row, and from that of the decision."""
     return Proposal(
         id=row.id,
         token=row.token,
@@ -84,7 +84,7 @@ def receipt_line(row: ProposalRow) -> ReceiptLine:
 
 
 class _MissedFacts(msgspec.Struct, frozen=True):
-    """What the facts of a fix say of a change that nobody told us of."""
+    """What the facts of a fix say of a missed change."""
 
     store: Alias = Alias("")
     book: int | None = None

@@ -130,7 +130,7 @@ class SqlWithheld(SqlRepository):
 
 
 def _withheld_movements(rows: Iterable[Row[Any]]) -> list[WithheldMovement]:
-    """Return what rows hold; one of which nobody can say from whom it is kept stays kept."""
+    """Return what rows withhold; one that does not say from which levels stays withheld."""
     return [
         WithheldMovement(
             id=row.id,

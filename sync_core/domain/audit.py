@@ -20,7 +20,7 @@ That the last term is zero is no law, and so neither is orders == movements. A p
 or edit. A webhook of an order may be lost. A sale and an edit between two readings are one
 movement, which no order equals. An order may be edited, or be sent from another location than this
 one. And a store without `read_orders` tells nothing of orders. So how much orders explain is
-reported (`OrderShare`), and judged by nobody.
+reported (`OrderShare`), and is no breach.
 
 Each is over one baseline: a pool that has agreed on nothing has no quantity to explain, and a
 level that has not joined its pool has no book that matters. The tests check every history by these
@@ -101,7 +101,7 @@ class OrderShare:
 
     @property
     def otherwise(self) -> int:
-        """Return the units that no order explains: restocked, edited, or sold without a word."""
+        """Return the units that no order explains: restocked, edited, or sold with no webhook."""
         return self.moved - self.by_orders
 
 

@@ -8,8 +8,8 @@
     nothing does, and it fell                                      changed in the store
 
 A cause is for people only: no quantity depends on it. Some minutes later, when orders have had the
-time to come, it is recorded: from then on an order explains the same movement whoever asks, and it
-never explains a second one. What is recorded is audited: audit.py.
+time to come, it is recorded: from then on an order explains the same movement in every answer, and
+never a second one. What is recorded is audited: audit.py.
 """
 
 from bisect import bisect_left, bisect_right
@@ -50,7 +50,7 @@ def explain(
 def explain_movement(
     movement: int, delta: int, at: datetime, order_events: Sequence[OrderEvent]
 ) -> tuple[str, tuple[OrderEvent, ...]]:
-    """Return the cause of a movement as it was recorded, else as what explains nothing says."""
+    """Return the recorded cause of a movement, else what orders without a movement explain."""
     recorded = tuple(each for each in order_events if each.explains == movement)
     if recorded:
         return ", ".join(_words(each) for each in recorded), recorded

@@ -17,5 +17,5 @@ class CauseRepository(Protocol):
     def shares(self, *, now: datetime) -> list[OrderShare]:
         """Return how many of the units that moved orders explain, by store, where they are known.
 
-        Since the first movement that an order explains: before that nobody told us of orders.
+        Since the first movement that an order explains: before that the store told of none.
         """

@@ -29,4 +29,4 @@ class Database(Protocol):
         """Call `wake` for what transactions of this object announce, as long as this is open."""
 
     def wake(self, work: WorkKind) -> None:
-        """Call all of these: another process has announced it."""
+        """Call all who have subscribed: another process has announced such work."""

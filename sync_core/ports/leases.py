@@ -34,10 +34,10 @@ class LeaseRepository(Protocol):
         """Note what a store's mark means. False: nothing new, or somebody takes over."""
 
     def start_takeover(self, store: Alias, by: str, *, now: datetime) -> bool:
-        """Let whoever serves take a store over; False if nobody is in our way there.
+        """Let the serving process take a store over; False if no other Tipo is in the way.
 
-        A database that is older is so for every store: all that say so are taken over with it. And
-        whoever takes the source over writes alone: with it goes all that another Tipo has.
+        A database that is older is so for every store: all that say so are taken over with it. To
+        take the source over is to write alone: all stores of another Tipo are taken with it.
         """
 
     def lose_takeover(self, store: Alias) -> None:

@@ -146,7 +146,7 @@ class ServiceCommands(ServiceQueries):
         return report if is_new else None
 
     async def drift(self, by: str) -> Report:
-        """Return what stands, with fresh proposals; reads levels, compares nothing else."""
+        """Return what is open, with fresh proposals; reads levels, compares nothing else."""
         wanted = ReportRequest(kind=ReportKind.DRIFT, token=self._ids.new(), by=by)
         now = self._clock.now()
         number, _ = await self._transaction(partial(_request_own_report, wanted, now))

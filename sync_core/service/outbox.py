@@ -65,7 +65,7 @@ class ServiceOutbox(ServiceDecisions):
         await self._transaction(lambda tx: tx.posts.not_sent(key, why, until=again_at))
 
     async def claim(self, name: str, *, lasting: bool = False) -> bool:
-        """Whether nobody has done this so far: who asks first does it, of all processes."""
+        """Whether this is still to be done: of all processes, the first to ask does it."""
         now = self._clock.now()
         return await self._transaction(lambda tx: tx.settings.claim(name, lasting=lasting, now=now))
 

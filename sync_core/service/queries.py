@@ -175,7 +175,7 @@ class ServiceQueries:
         return await self._transaction(lambda tx: tx.views.history(pool, limit=limit))
 
     async def findings(self, *, limit: int = 200) -> list[Finding]:
-        """Return what stands, the newest first."""
+        """Return what is open, the newest first."""
         return await self._transaction(lambda tx: tx.findings.newest(limit=limit))
 
     async def open_findings(self, *, limit: int = 50) -> list[tuple[Finding, Proposal | None]]:
@@ -267,7 +267,7 @@ class ServiceQueries:
         return [known[each] for each in numbers if each in known]
 
     async def question(self, kind: str, subject: str) -> Proposal | None:
-        """Return the open proposal about the standing finding of that kind and subject."""
+        """Return the open proposal about the open finding of that kind and subject."""
         return await self._transaction(lambda tx: _question(tx, kind, subject))
 
     async def stopped_products(

@@ -10,7 +10,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def for_bearers(token: str, full: Endpoint, otherwise: Endpoint) -> Endpoint:
-    """Return an endpoint that answers in full where the token is sent; without one, always."""
+    """Return an endpoint that answers in full if the token is sent; without a token, always."""
     if not token:
         return full
     expected = f"Bearer {token}".encode()

@@ -38,7 +38,7 @@ class Health:
     fails, is a fact in the body of `/readyz` and a figure: it must not cost the other stores their
     webhooks.
 
-    With a token set, `/metrics` and the facts of `/readyz` are for requests that send it (as
+    With a token set, `/metrics` and the facts of `/readyz` are for those who send it (as
     `Authorization: Bearer …`); a load balancer still learns whether this process is ready.
     """
 

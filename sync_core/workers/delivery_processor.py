@@ -13,7 +13,7 @@ changes of one item in two stores become one write each.
 
 "Uninstalled" is a question, not a fact: a signature covers neither the topic nor the id, so any
 signed body can come back under that topic. Nothing is written to the store until it has said who
-it is; a dead token then blocks it as ever.
+it is; a dead token then blocks it as usual.
 
 What was quarantined may be processed later, when newer things are known: an old value then means
 a refresh.

@@ -29,7 +29,7 @@ from sync_core.workers.wakeup import Listener, WakeupTopic
 
 MIN_WAIT_SECONDS = 0.001  # less is no time: sums of floats miss a moment by some 1e-13
 MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself
-# A store that does not accept us is asked again by whoever needs it; a person has to act.
+# A store that does not accept us is asked again by each worker that needs it; a person has to act.
 BLOCKED_STORE = Backoff(first=60, longest=60, notify_after=1)
 
 Round = Callable[[], Awaitable[float | None]]
@@ -70,7 +70,7 @@ class Engine:
         """Wake whoever does what a transaction has announced, in this process or in another."""
         context = self._context
         if work is WorkKind.NOTIFICATIONS:
-            return  # that is for whoever tells people: a frontend subscribes by itself
+            return  # that is for frontends, and they subscribe themselves
         context.inbox.notify()
         if work is WorkKind.REQUESTS:
             context.catalogues.notify()

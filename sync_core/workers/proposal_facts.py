@@ -1,6 +1,6 @@
-"""What the facts of a proposal hold for whoever carries it out, by kind of proposal.
+"""What of its facts a proposal is carried out by, for each kind of proposal.
 
-The facts are what was shown: an open mapping, of which the faces tell what they find. These are the
+The facts are what was shown: an open mapping, of which frontends show what they find. These are the
 parts that decide what is written.
 """
 

@@ -295,7 +295,7 @@ def _variant_in(subject: str) -> tuple[Alias, ItemId] | None:
 
 
 def _partners(tx: Transaction, finding: Finding) -> dict[Alias, ItemId]:
-    """Return what a variant without a partner may be linked with: the same by SKU or barcode."""
+    """Return what a variant without a match may be linked with: the same by SKU or barcode."""
     variant = _variant_in(finding.subject)
     return {} if variant is None else tx.catalogue.partners(*variant)
 

@@ -181,13 +181,13 @@ def _notify(
 ) -> None:
     """Tell of workers that are down or work again; at first, end what is told of no one here."""
     ended = {f"worker:{name}" for name in resolved}
-    standing = {each.subject for each in tx.findings.page(kinds=[KIND])}
+    known_down = {each.subject for each in tx.findings.page(kinds=[KIND])}
     if known is not None:
-        ended |= standing - {f"worker:{name}" for name in known}
+        ended |= known_down - {f"worker:{name}" for name in known}
     tx.notifications.notify(
         [
             *(_down(name, why) for name, why in down.items()),
-            *(Event(kind=KIND, subject=each, resolved=True) for each in sorted(ended & standing)),
+            *(Event(kind=KIND, subject=each, resolved=True) for each in sorted(ended & known_down)),
         ],
         now=now,
     )

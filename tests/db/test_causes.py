@@ -1,4 +1,4 @@
-"""An order names the change that it explains: once, whoever asks, as long as it is kept."""
+"""An order names the change that it explains: once, in every answer, as long as it is kept."""
 
 from datetime import timedelta
 from functools import partial

@@ -179,7 +179,7 @@ def test_a_proposal_that_is_odd_holds_up_only_itself(furnished, caplog):
 
 
 def test_half_an_effect_is_never_taken_back(furnished):
-    """Whoever undoes a receipt is told; to guess would leave a level behind."""
+    """The person who undoes a receipt is told; to guess would leave a level behind."""
     [number] = propose(furnished, find(furnished))
     receipt, _ = decide(furnished, number)
     level, pool = furnished.run(lambda tx: tx.run(select(LEVEL.c.id, LEVEL.c.pool_id)).first())

@@ -378,7 +378,7 @@ def test_every_name_that_is_linked_is_in_its_file():
 
 
 def test_everything_that_is_tried_again_is_told_with_its_end():
-    """What is tried for ever, and told to nobody, is an outage that nobody knows of."""
+    """What is tried without end, and told to nobody, is an outage that nobody knows of."""
     told = {
         (name, (HOW.parent / path).resolve())
         for names, path in re.findall(

@@ -490,7 +490,7 @@ MUTANTS = (
         first="tests/unit/test_causes.py",
     ),
     mutant(
-        "a recorded cause is asked for anew",
+        "a recorded cause is asked for again",
         f"{DOMAIN}/causes.py",
         "    if recorded:\n",
         "    if False:\n",

@@ -90,7 +90,7 @@ async def test_it_goes_on_until_it_works():
 
 
 async def test_the_last_attempt_is_the_last():
-    """Whoever asked gets the error itself, and nobody waits for nothing."""
+    """The caller gets the error itself, and nobody waits for nothing."""
     work = Work(*(NoAnswer(f"{n}") for n in range(9)))
     failed, waits = await again(work, Backoff(first=1, longest=8, attempts=3))
     assert (str(failed), work.calls, waits.slept) == ("2", 3, [1, 2])

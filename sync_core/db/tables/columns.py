@@ -75,8 +75,8 @@ class Utc(TypeDecorator[datetime]):
 class Json(TypeDecorator[Any]):
     """A value stored as JSON. One that no Tipo has stored is logged, and read as `otherwise`.
 
-    So is `{}` where there is no value, without a word. A row that is odd holds up nobody: what
-    depends on the value says itself what is missing.
+    `{}`, where there is no value, is read so without a log line. An odd row stops nothing else:
+    what depends on the value says itself what is missing.
     """
 
     impl = JSON
