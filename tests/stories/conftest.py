@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.judge import Change, complaints
+from tests.stories.people import MOVES
+
 HOST = "127.0.0.1"
 TIPO = (sys.executable, "-m", "sync_core.cli")
 MAX_WAIT_SECONDS = 30.0
@@ -35,6 +38,8 @@ class Harness:
         self.files = []
         self.others = []
         self.serving = None
+        self.start = {}  # what every store showed at first, by SKU
+        self.changes = []  # what people have asked for since
 
     # -- processes
 
@@ -43,6 +48,7 @@ class Harness:
         shop = (sys.executable, "-m", "sandbox", "--port", port, "--products", str(products))
         self._start(shop, out="settings.txt")
         self.until(lambda: self._answers(f"{self.stores}/control/us/stock"), "the stores open")
+        self.start = self.stock("us")
         lines = (self.folder / "settings.txt").read_text().splitlines()
         self.environment |= dict(line.split("=", 1) for line in lines)
         self.environment |= {
@@ -60,6 +66,7 @@ class Harness:
         other = Harness(self.folder / name)
         other.folder.mkdir()
         other.stores = self.stores
+        other.start, other.changes = self.start, self.changes
         other.environment = self.environment | {
             "TIPO_DATABASE_URL": f"sqlite:///{other.folder / 'tipo.db'}",
             "TIPO_PORT": str(other.port),
@@ -117,6 +124,9 @@ class Harness:
     def perform(self, alias, verb, **given):
         answer = self.client.post(f"{self.stores}/control/{alias}/{verb}", json=given)
         answer.raise_for_status()
+        if verb in MOVES:
+            delta = MOVES[verb] * given.get("quantity", 1)
+            self.changes.append(Change(alias, given["item"], delta))
         return answer.json()
 
     def stock(self, alias):
@@ -126,6 +136,12 @@ class Harness:
 
     def shows(self, sku):
         return {alias: self.stock(alias)[sku] for alias in ("eu", "us")}
+
+    def complaints(self):
+        """What a judge says of both stores who knows nothing of Tipo."""
+        return complaints(
+            self.start, self.changes, {alias: self.stock(alias) for alias in ("eu", "us")}
+        )
 
     # -- patience
 

@@ -40,6 +40,7 @@ def both(harness, quantity):
 def stays(harness, quantity):
     time.sleep(QUIET_SECONDS)
     assert harness.shows(SKU) == {"eu": quantity, "us": quantity}
+    assert harness.complaints() == []
 
 
 def two_way(harness):
