@@ -72,8 +72,11 @@ class Permalinks:
         receipts: Iterable[int | None] = (),
         alerts: Sequence[str] = (),
     ) -> Links:
-        """Return where posts, reports, decisions and open alerts of some kinds are told."""
-        known_receipts = {each for each in receipts if each is not None}
+        """Return where posts, reports, decisions and open alerts of some kinds are told.
+
+        Of more decisions than a message has links for, the newest have one.
+        """
+        known_receipts = sorted({each for each in receipts if each is not None}, reverse=True)
         pointers = await self._posts(map(receipt_key, known_receipts))
         shown_in = {each: _target(pointers.get(receipt_key(each))) for each in known_receipts}
         by_report = {each: report_key(each) for each in reports if each is not None}

@@ -119,7 +119,7 @@ def resumed(*, by: str) -> Message:
 
 def buffer_done(*, levels: int, units: int, alias: str | None, product: str | None) -> Message:
     """Say what is kept back from whom."""
-    what: list[Part] = [title(product)] if product else ["all products, new ones included"]
+    what: list[Part] = [title(product)] if product else ["every product, new ones included,"]
     from_whom = store_name(alias) if alias else "every destination"
     if not units:
         return message(

@@ -17,6 +17,7 @@ from sync_core.cli.runtime import (
     CommandFailed,
     Yes,
     confirm,
+    operator,
     run_with_parts,
 )
 from sync_core.domain.proposals import Choice, Receipt
@@ -37,12 +38,12 @@ class SafetyStopAction(StrEnum):
 
 CHOICE_OF_ACTION = {
     SafetyStopAction.APPLY: Choice.RELEASE,
-    SafetyStopAction.INVESTIGATE: Choice.INVESTIGATE,
     SafetyStopAction.RESTORE: Choice.DISCARD,
 }
+ON_IT = "You are on it. Nothing is written until somebody decides."
+IS_OVER = "somebody has just decided; it is being applied"
 DONE_WORDS = {
     SafetyStopAction.APPLY: "The new numbers of {store} are applied: {pools}.",
-    SafetyStopAction.INVESTIGATE: ("You are on it. Nothing is written until somebody decides."),
     SafetyStopAction.RESTORE: (
         "The stock of {store} is restored: {pools} set back to the previous numbers."
     ),
@@ -196,10 +197,16 @@ async def _decide(
     *,
     as_json: bool,
 ) -> None:
-    """Decide, wait for the result, and say what it is."""
+    """Decide, wait for the result, and say what it is; who is on it is noted at once."""
+    if wanted is SafetyStopAction.INVESTIGATE:
+        by = operator()
+        if not await parts.service.investigate(stop.subject, by):
+            raise CommandFailed(IS_OVER)
+        echo_json({"investigated_by": by.name}) if as_json else echo(ON_IT)
+        return
     question = await parts.service.question("circuit_breaker", stop.subject)
     if question is None:
-        raise CommandFailed("somebody has just decided; it is being applied")
+        raise CommandFailed(IS_OVER)
 
     def print_result(receipt: Receipt, serving: bool) -> None:  # noqa: FBT001
         echo(_describe_result(receipt, stop, wanted, serving=serving))

@@ -132,7 +132,8 @@ class LeaseKeeper:
             self._held = None
             state = await context.database.transaction(lambda tx: tx.stores.get(alias))
             if state.blocked_since is None:  # else people know that nothing is written there
-                await self._updates.failed(alias, exc)
+                level = logging.WARNING if isinstance(exc, Refused) else logging.DEBUG
+                await self._updates.failed(alias, exc, level=level)
             if isinstance(exc, Refused):
                 return REFUSED_RENEWAL.first
             return min(MAX_RETRY_SECONDS, await context.availability.failed(alias, exc))

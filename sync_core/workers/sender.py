@@ -177,9 +177,11 @@ class Sender:
     async def _pause(self, exc: StoreError) -> timedelta:
         """Return how long to leave a store alone that may take it later: longer each time."""
         context, alias = self._context, self._store.alias
+        level = logging.WARNING
         if isinstance(exc, NotSent | NoAnswer) and not isinstance(exc, Throttled):
             await context.availability.failed(alias, exc)
-        wait = await self._updates.failed(alias, exc)
+            level = logging.DEBUG  # that it does not answer says enough
+        wait = await self._updates.failed(alias, exc, level=level)
         return timedelta(seconds=exc.wait if isinstance(exc, Throttled) else wait)
 
     def _release_or_replan(

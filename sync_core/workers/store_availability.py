@@ -45,14 +45,20 @@ class StoreAvailability:
         self._reported: set[Alias] = set()
         self._perhaps_reported: set[Alias] = set()  # perhaps told by another process
 
-    async def failed(self, alias: Alias, exc: StoreError) -> float:
-        """Note that a store did not answer; return the seconds to leave it alone."""
+    async def failed(self, alias: Alias, exc: StoreError, *, level: int = logging.WARNING) -> float:
+        """Note that a store did not answer; return the seconds to leave it alone.
+
+        Args:
+            alias: The store.
+            exc: What came instead.
+            level: Of the line in the log: one attempt that two of us note is one warning.
+        """
         now = self._clock.now()
         since = self._failing_since.setdefault(alias, now)
         lasted = (now - since).total_seconds()
         why = cut(str(exc))
         extra = {"event": "no_answer", "store": alias, "why": why}
-        log.warning(LOG_WORDS[self._kind], alias, extra=extra)
+        log.log(level, LOG_WORDS[self._kind], alias, extra=extra)
         if lasted >= NOTIFY_AFTER_SECONDS and alias not in self._reported:
             self._reported.add(alias)
             facts: dict[str, str | int | float | bool | None] = {

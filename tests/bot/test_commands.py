@@ -42,7 +42,7 @@ async def ask(staff, line, person=None, channel=None):
         ("unmatched", "45"),
         ("locations", "1 shared location"),
         ("buffer SFDJ-M 2 us", "kept back from US"),
-        ("buffer all 1", "all products"),
+        ("buffer all 1", "1 unit of every product, new ones included, is kept back from every"),
         ("buffer slim-fit-denim-jacket 2", "kept back"),
         ("pack SFDJ-M 6 us", "Count"),
         ("pack jacket 6 us", "Name one by its SKU: /tipo pack SFDJ-M 6 us"),

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from bot.incidents.ledger import receipt_key
 from bot.messages import decisions, history, state
 from bot.messages.links import Links, see_alerts
-from bot.permalinks import MAX_CACHED_LINKS, NOWHERE, Permalinks
+from bot.permalinks import MAX_CACHED_LINKS, MAX_LINKS, NOWHERE, Permalinks
 from bot.slack_errors import SlackNoAnswer, SlackRateLimited, SlackRefused
 from bot.text import clean
 from sandbox.slack.workspace_changes import delete
@@ -271,3 +272,16 @@ async def test_an_answer_leads_to_the_report_that_it_is_about(night):
     answer = night.staff.slack.ephemerals(night.staff.ann)[-1]
     assert "|report> is in the channel: decide there." in answer.text
     assert links_in(answer.blocks) == [("report", address(night.staff, report))]
+
+
+async def test_of_many_decisions_the_newest_have_a_link(found):
+    """A history is read from its end."""
+    links, _, _ = found
+    core = links._core
+    for n in range(1, MAX_LINKS + 6):
+        core.stored[f"incident:{n}"] = post(n, f"1.{n}")
+        core.stored[receipt_key(n)] = replace(
+            post(), key=receipt_key(n), body={"post": f"incident:{n}"}
+        )
+    told = await links.links(receipts=range(1, MAX_LINKS + 6))
+    assert sorted(told.receipts) == list(range(6, MAX_LINKS + 6))

@@ -93,7 +93,7 @@ def test_it_is_applied_when_somebody_serves(stopped):
 
 
 def test_somebody_looks_into_it(stopped):
-    """Everybody sees who; the question stays open."""
+    """Everybody sees who; the question stays open, and nothing was decided: no receipt."""
     with serving():
         said = stopped("safety-stop", "investigate", "--yes").output
         ask(_until(_is_asked))
@@ -101,3 +101,4 @@ def test_somebody_looks_into_it(stopped):
     assert "You are on it" in said
     assert "is on it." in stopped("status").output
     assert sums(stopped)["us"] > 0
+    assert stopped.json("receipts")["receipts"] == []

@@ -114,8 +114,8 @@ def test_one_refused_row_holds_up_only_itself(build_harness):
     assert kinds(harness) == []
 
 
-def test_a_store_that_is_down_holds_up_only_itself(build_harness):
-    """Two stores go on; the third is written the sum when it is back."""
+def test_a_store_that_is_down_holds_up_only_itself(build_harness, caplog):
+    """Two stores go on; the third is written the sum when it is back. Silence is said once."""
     harness = build_harness(stores=3, opened=True)
     harness.shops["uk"].faults.outage = True
     harness.change_stock("us", "SKU-0", -5)
@@ -126,6 +126,8 @@ def test_a_store_that_is_down_holds_up_only_itself(build_harness):
         harness.advance(30)
     assert harness.shows("us", "SKU-0") == 35
     assert "unreachable" in kinds(harness)
+    assert "uk does not answer" in caplog.text
+    assert "takes no updates" not in caplog.text
     before = len(harness.written("uk", "SKU-0"))
     harness.shops["uk"].faults.outage = False
     harness.advance(150)
