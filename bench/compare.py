@@ -28,12 +28,11 @@ from sync_core.compare.duckdb_comparer import DuckdbComparer
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
 from sync_core.db.tables import LevelRow, LocationGroupRow, PoolRow, VariantRow
-from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.discrepancies import DiscrepancyKind
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import NEVER, Alias, LocationId, Mode, Role
 from sync_core.ports import Column, Question
-from sync_core.workers.comparison_input import (
+from sync_core.workers.exporter import (
     LEVEL_NAMES,
     dump_levels,
     dump_variants,
@@ -211,17 +210,10 @@ def dump(folder: Path, count: int) -> None:
     """Write both dumps from the database."""
     database = SqlDatabase(f"sqlite:///{folder / 'bench.db'}")
 
-    async def transaction(work):
-        return await asyncio.to_thread(once, work)
-
-    def once(work):
-        with database.engine.begin() as connection:
-            return work(SqlTransaction(connection))
-
     async def run() -> tuple[int, int]:
         return (
-            await dump_levels(transaction, folder / "dumped.csv"),
-            await dump_variants(transaction, folder / "dumped-variants.csv"),
+            await dump_levels(database, folder / "dumped.csv"),
+            await dump_variants(database, folder / "dumped-variants.csv"),
         )
 
     if asyncio.run(run()) != (2 * count, 2 * count):

@@ -25,8 +25,7 @@ from sync_core.domain.matching import MatchBy, key_of
 from sync_core.domain.values import Alias, ItemId, Role, Variant
 from sync_core.workers import catalogue_sync
 from sync_core.workers.catalogue_sync import MATCHED_SETTING, VARIANTS_PER_SLICE, CatalogueSync
-from sync_core.workers.context import Context
-from sync_core.workers.wakeup import WakeupTopic
+from sync_core.workers.context import Context, WakeupTopic
 
 STORES = (Alias("eu"), Alias("us"))
 

@@ -28,7 +28,7 @@ from sync_core.shopify.webhooks import parse_webhook, topics
 from sync_core.web.receiver import Receiver
 from sync_core.workers.context import Context
 from sync_core.workers.delivery_processor import DeliveryProcessor
-from sync_core.workers.store_availability import StoreAvailability
+from sync_core.workers.supervisor import StoreAvailability
 
 ITEMS = 1000
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -26,9 +26,8 @@ from bot.messages.links import NO_LINKS, Links, mrkdwn_link, see_alerts
 from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
 from sync_core.domain.admin_pages import store_page
 from sync_core.domain.leases import LeaseState
-from sync_core.domain.pauses import read_pause
 from sync_core.domain.proposals import Report
-from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
+from sync_core.domain.sync_status import SyncState, SyncStatus, read_pause, sync_status
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import Overview, StoreView
 

@@ -13,7 +13,7 @@ from sync_core.shopify.webhooks import parse_webhook, topics
 from sync_core.workers.context import AutoApproval, Context, EngineConfig
 from sync_core.workers.drift_report import Reporter
 from sync_core.workers.proposer import Proposer
-from sync_core.workers.store_availability import StoreAvailability
+from sync_core.workers.supervisor import StoreAvailability
 
 POLL_SECONDS = 5.0  # seconds between questions to a store that cannot reach us
 

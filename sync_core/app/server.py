@@ -24,10 +24,10 @@ from sync_core.web.health import Health
 from sync_core.web.http_limits import LimitedHttpProtocol
 from sync_core.web.receiver import Receiver
 from sync_core.web.webhooks import WebhookEndpoint
+from sync_core.workers.context import Listener
 from sync_core.workers.engine import Engine
 from sync_core.workers.supervisor import Supervisor
 from sync_core.workers.timekeeper import Timekeeper
-from sync_core.workers.wakeup import Listener
 
 FRONTEND_STEADY_SECONDS = 60.0  # after which a face that runs has got something done
 SHUTDOWN_SECONDS = 5  # seconds that requests under way, and our last words, have at the end

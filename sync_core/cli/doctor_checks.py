@@ -27,7 +27,7 @@ from sync_core.ports import ShopFacts, Store, StoreState
 from sync_core.settings import Settings, StoreSettings
 from sync_core.shopify.documents import API_VERSION
 from sync_core.shopify.webhooks import ORDER_SCOPE, topics
-from sync_core.workers.webhook_subscriptions import WEBHOOK_PATH
+from sync_core.workers.store_upkeep import WEBHOOK_PATH
 
 REQUIRED_SCOPES = ("read_products", "read_inventory", "write_inventory", "read_locations")
 EXPORT_BYTES_PER_VARIANT = 1100  # of a store's export, for each of its variants

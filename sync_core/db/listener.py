@@ -29,7 +29,7 @@ from sync_core.db.database import SqlDatabase
 from sync_core.db.transaction import CHANNEL
 from sync_core.errors import NoDatabase, reason
 from sync_core.ports import WorkKind
-from sync_core.workers.wakeup import WAKEUP_SETTING, Wake
+from sync_core.workers.context import WAKEUP_SETTING, Wake
 
 SQLITE_POLL_SECONDS = 1.0  # between reads of the setting, where nothing else tells of it
 RECHECK_SECONDS = 15.0  # between reads where a notification does

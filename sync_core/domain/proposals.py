@@ -6,13 +6,16 @@
       └────▶ EXPIRED                nobody answered in time: silence is neither yes nor no
 
 A proposal is decided once, by one conditional UPDATE, whoever clicks and however often.
+
+The facts of a proposal are what was shown: an open mapping, of which frontends show what they find.
+The parts of them that decide what is written are values, one class for each kind of proposal.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sync_core.domain.values import Alias, LevelId, Mode
+from sync_core.domain.values import Alias, ItemId, LevelId, Mode, PoolId
 from sync_core.errors import IllegalStep
 
 FIX_OPEN_FOR = timedelta(hours=26)  # a fix that no newer report replaces
@@ -323,3 +326,59 @@ class Report:
     finished_at: datetime | None = None
     why_failed: str = ""
     newer: int | None = None  # the report that has taken its place
+
+
+# -- what of its facts a proposal is carried out by
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelFacts:
+    """Of a fix on a level: what a person saw."""
+
+    level: LevelId
+    saw: dict[LevelId, int | None]
+    shared: int | None  # what the pool had agreed on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFacts:
+    """Of a fix that links: variants that are one product."""
+
+    link: dict[Alias, ItemId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeFacts:
+    """Of a change of mode: to what, and what was there before."""
+
+    mode: Mode
+    before: dict[Alias, Mode]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolToRepack:
+    """A pool whose pack sizes change: what a person saw of it."""
+
+    pool: PoolId
+    shared: int | None
+    saw: dict[LevelId, int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackFacts:
+    """Of a pack size."""
+
+    pack: int
+    pools: tuple[PoolToRepack, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoFacts:
+    """Of an undo: which receipt is taken back."""
+
+    receipt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectFacts:
+    """Of a question about a finding, a safety stop for one: its subject."""
+
+    subject: str = ""

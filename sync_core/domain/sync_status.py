@@ -1,4 +1,6 @@
-"""Say in one word how things stand. Every face says it; the worst holds.
+"""Say in one word how things stand; and who has paused writing.
+
+Every face says it; the worst holds:
 
     the facts, the first that is so                    state
     -------------------------------------------------  ---------------
@@ -19,12 +21,17 @@ Where some destinations are connected and others are off, the state is that of t
 whoever says it names those that are off as well.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import Overview, StoreView
+
+PAUSE_FORMAT = "%Y-%m-%d %H:%M"
+PAUSE_TEXT = re.compile(r"(?s)(.*), (\d{4}-\d{2}-\d{2} \d{2}:\d{2}) UTC")
 
 
 class SyncState(StrEnum):
@@ -99,3 +106,19 @@ def _is_off(store: StoreView) -> bool:
 
 def _destinations(stores: Iterable[StoreView]) -> list[StoreView]:
     return [each for each in stores if each.role is not Role.SOURCE]
+
+
+def pause_text(by: str, at: datetime) -> str:
+    """Return who has paused, and when, as one text."""
+    return f"{by}, {at.astimezone(UTC):{PAUSE_FORMAT}} UTC"
+
+
+def read_pause(text: str) -> tuple[str, datetime | None]:
+    """Return who has paused, and when, if the text says so: the reverse of `pause_text`."""
+    found = PAUSE_TEXT.fullmatch(text)
+    if found is None:
+        return text, None
+    try:
+        return found[1], datetime.strptime(found[2], PAUSE_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return text, None

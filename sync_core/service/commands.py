@@ -14,7 +14,6 @@ from sync_core.domain.leases import (
 )
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.nights import begins, due_night
-from sync_core.domain.pauses import pause_text
 from sync_core.domain.proposals import (
     Asker,
     Person,
@@ -22,19 +21,20 @@ from sync_core.domain.proposals import (
     ReportFacts,
     ReportKind,
 )
+from sync_core.domain.sync_status import pause_text
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
 from sync_core.service.queries import PREFERENCE_PREFIX, Preference, ServiceQueries
 from sync_core.stored import to_json
-from sync_core.workers.decision_handlers import (
+from sync_core.workers.context import WAKEUP_SETTING
+from sync_core.workers.decider import (
     request_baselines,
 )
 from sync_core.workers.drift_report import report_open_findings
 from sync_core.workers.proposer import Proposer
 from sync_core.workers.sender import PAUSED_SETTING
-from sync_core.workers.wakeup import WAKEUP_SETTING
 
 log = logging.getLogger(__name__)
 

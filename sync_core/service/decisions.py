@@ -16,12 +16,13 @@ from sync_core.domain.proposals import (
     ProposalKind,
     ProposalState,
     Report,
+    UndoFacts,
 )
 from sync_core.domain.values import Event
 from sync_core.errors import NotAllowed
 from sync_core.ports import DecisionRecord, Transaction
 from sync_core.service.questions import ServiceQuestions
-from sync_core.workers.proposal_facts import UndoFacts, facts_of
+from sync_core.stored import from_plain
 
 log = logging.getLogger(__name__)
 
@@ -327,7 +328,7 @@ def _undoes(proposal: Proposal, choice: Choice) -> int | None:
     """Return the receipt that a decision takes back."""
     if proposal.kind is not ProposalKind.UNDO or choice is not Choice.CONFIRM:
         return None
-    return facts_of(proposal, UndoFacts).receipt
+    return from_plain(proposal.facts, UndoFacts).receipt
 
 
 def _logged(clicked: Clicked, by: Person) -> Clicked:

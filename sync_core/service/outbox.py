@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sync_core.domain.views import Post
 from sync_core.ports import WorkKind
 from sync_core.service.decisions import ServiceDecisions
-from sync_core.workers.wakeup import Wakeup
+from sync_core.workers.context import Wakeup
 
 
 class ServiceOutbox(ServiceDecisions):

@@ -13,6 +13,7 @@ from sync_core.domain.pack_sizes import Packing, read_for, repack
 from sync_core.domain.proposals import (
     Choice,
     Option,
+    PackFacts,
     Person,
     Proposal,
     ProposalKind,
@@ -28,10 +29,9 @@ from sync_core.errors import NotAllowed
 from sync_core.ports import Draft, ReportRequest, Transaction
 from sync_core.service.commands import QUESTION_OPEN_FOR, ServiceCommands
 from sync_core.stored import to_plain
-from sync_core.workers.decision_handlers import pending_writes, pools_of_effects, try_undo
-from sync_core.workers.level_reader import LevelReadings, read_levels
-from sync_core.workers.proposal_facts import PackFacts
-from sync_core.workers.quantity_decisions import explain_obstacle, pools_to_repack
+from sync_core.workers.decider import pools_of_effects, try_undo
+from sync_core.workers.quantity_decisions import explain_obstacle, pending_writes, pools_to_repack
+from sync_core.workers.refresher import LevelReadings, read_levels
 
 MAX_PACK = 100_000  # units; more is taken for a slip
 MAX_WRITES_KEPT = 100  # that the question before an undo keeps; it names fewer

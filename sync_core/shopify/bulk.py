@@ -37,7 +37,7 @@ from sync_core.shopify.http_client import (
 )
 from sync_core.shopify.nodes import Node, PageInfo
 from sync_core.shopify.responses import GraphqlResponse, data_of
-from sync_core.workers.atomic_file import AtomicFile
+from sync_core.workers.exporter import AtomicFile
 
 DOWNLOAD_TIMEOUT_SECONDS = 3600.0  # seconds for a whole file
 READ_TIMEOUT_SECONDS = 30.0  # seconds without a byte

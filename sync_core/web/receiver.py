@@ -11,7 +11,7 @@ from functools import partial
 
 from sync_core.errors import TipoError, reason
 from sync_core.ports import Database, Delivery, Transaction, WorkKind
-from sync_core.workers.wakeup import Wakeup
+from sync_core.workers.context import Wakeup
 
 log = logging.getLogger(__name__)
 

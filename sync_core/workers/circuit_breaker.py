@@ -1,7 +1,7 @@
-"""Brake: weigh what has moved before anything of it is written down, in the same commit.
+"""Weigh what has moved before anything of it is written down, in the same commit.
 
 Sums by minute say whether it is worth looking closer; only then is it found out which movements
-an order explains. What is held, and when, is in `domain/breaker.py`.
+an order explains. What is withheld, and when, is in `domain/circuit_breaker.py`.
 """
 
 import logging
@@ -129,7 +129,9 @@ class StoreCircuitBreaker:
         if may_trip(total, limits):
             if self._trip(total, set()):
                 return None
-            if age < limits.max_wait and self._may_still_trip():
+            if age < limits.max_wait and tripped_rule(
+                self._undecided_moves(), self._tx.stock.units(self._store), limits
+            ):
                 return RETRY_SECONDS  # the last may yet be explained
         due = {each.pool for each in withheld if self._now - each.at >= limits.order_grace}
         self._tx.withheld.release([each for each in withheld if each.pool in due], now=self._now)
@@ -235,29 +237,18 @@ class StoreCircuitBreaker:
         order_events = self._tx.order_events.of_levels(sorted(levels), since=min(times))
         return explain_all(moves, order_events)
 
-    def _receives_order_webhooks(self) -> bool:
-        return receives_order_webhooks(self._tx, self._context, self._store)
-
     def _past_waiting(self, moves: Iterable[CountedMovement]) -> list[CountedMovement]:
         """Return the movements that would have been explained by now."""
-        if not self._receives_order_webhooks():
+        if not receives_order_webhooks(self._tx, self._context, self._store):
             return list(moves)
         return [each for each in moves if self._now - each.at >= self._limits.order_grace]
-
-    def _may_still_trip(self) -> bool:
-        return (
-            tripped_rule(self._undecided_moves(), self._units_before(()), self._limits) is not None
-        )
-
-    def _units_before(self, moves: Iterable[CountedMovement]) -> int:
-        """Return how many units the store had before those movements."""
-        return self._tx.stock.units(self._store) - sum(each.counted for each in moves)
 
     # -- what is done
     def _trip(self, total: Traffic, levels: set[LevelId]) -> bool:
         """Trip if there is reason to; return whether the safety stop is on."""
         moves = self._undecided_moves()
-        rule = tripped_rule(self._past_waiting(moves), self._units_before(moves), self._limits)
+        units = self._tx.stock.units(self._store) - sum(each.counted for each in moves)
+        rule = tripped_rule(self._past_waiting(moves), units, self._limits)  # of what was before
         if rule is None:
             self._context.breaker_checks[self._store] = (self._now, total)
             return False
@@ -281,7 +272,7 @@ class StoreCircuitBreaker:
             "store": self._store,
             "rule": rule.value,
             "since": since.isoformat(),
-            "orders_known": self._receives_order_webhooks(),
+            "orders_known": receives_order_webhooks(self._tx, self._context, self._store),
         }
         self._notify(subject, facts, "put_right")
         ask_about_breakers(self._tx, self._context.ids, now=self._now)
@@ -328,7 +319,7 @@ class StoreCircuitBreaker:
 
     def _wait_for_orders(self, levels: set[LevelId]) -> None:
         """Let what may yet be explained wait, where the store tells us of its orders."""
-        if not self._receives_order_webhooks():
+        if not receives_order_webhooks(self._tx, self._context, self._store):
             return
         moves = self._moves_of_this_step(levels)
         parts = self._tx.withheld.parts(self._waiting_list, {each.pool for each in moves})

@@ -1,19 +1,74 @@
-"""What every worker is given."""
+"""What every worker is given, and how one wakes another: nobody polls for what that can tell."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Protocol
 
 from sync_core.clock import Clock, Ids
 from sync_core.domain.circuit_breaker import BREAKER_LIMITS, BreakerLimits, Traffic
+from sync_core.domain.leases import WritePermits
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.suspension import READ_LAG, ReadLag
 from sync_core.domain.values import Alias, LevelId
-from sync_core.ports import Comparer, Database, Store, WebhookParser
-from sync_core.workers.store_availability import StoreAvailability
-from sync_core.workers.wakeup import Wakeup, WakeupTopic
-from sync_core.workers.write_permits import WritePermits
+from sync_core.ports import Comparer, Database, Store, WebhookParser, WorkKind
+from sync_core.workers.supervisor import StoreAvailability
+
+WAKEUP_SETTING = "wakeup"  # the setting that other processes change to wake this one
+
+Wake = Callable[[WorkKind], None]
+
+
+class Listener(Protocol):
+    """Notices what other processes leave for this one to do: see db/listener.py."""
+
+    async def run(self, wake: Wake, done: Callable[[], None]) -> None:
+        """Wake until cancelled; say whenever it is sure to have missed nothing."""
+
+
+class Wakeup:
+    """Notified by whoever makes work, waited for by whoever does it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        """Say that there is work; twice is as good as once."""
+        self._event.set()
+
+    async def wait(self, seconds: float | None) -> None:
+        """Return when it is notified, or after so many seconds; None: not before."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+        self._event.clear()
+
+
+class WakeupTopic:
+    """A wakeup for each subscriber: all are notified at once."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Wakeup] = []
+
+    @contextmanager
+    def subscribe(self) -> Iterator[Wakeup]:
+        """Give a wakeup of one's own, as long as this is open."""
+        wakeup = Wakeup()
+        self._subscribers.append(wakeup)
+        try:
+            yield wakeup
+        finally:
+            self._subscribers.remove(wakeup)
+
+    def notify(self) -> None:
+        """Notify every subscriber."""
+        for wakeup in self._subscribers:
+            wakeup.notify()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from sync_core.domain.audit import BOOKS
 from sync_core.domain.proposals import (
     Asker,
     Choice,
+    ModeFacts,
     Option,
     Person,
     Proposal,
@@ -40,7 +41,6 @@ from sync_core.ports import Database, DecisionRecord, Draft, Transaction
 from sync_core.stored import to_plain
 from sync_core.workers.auditor import audit_all
 from sync_core.workers.context import Context
-from sync_core.workers.proposal_facts import ModeFacts
 from sync_core.workers.proposer import REPORT_LEASE, Examination, Proposer
 from sync_core.workers.store_comparison import StoreComparison
 

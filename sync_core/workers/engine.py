@@ -14,7 +14,7 @@ from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongSh
 from sync_core.ports import Store, WorkKind
 from sync_core.workers.auditor import Auditor
 from sync_core.workers.catalogue_sync import CatalogueSync
-from sync_core.workers.context import Context
+from sync_core.workers.context import Context, Listener, WakeupTopic
 from sync_core.workers.decider import Decider
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from sync_core.workers.drift_report import Reporter
@@ -25,7 +25,6 @@ from sync_core.workers.sealer import Sealer
 from sync_core.workers.sender import Sender
 from sync_core.workers.store_upkeep import StoreUpkeep, request_refused
 from sync_core.workers.supervisor import Supervisor, Work
-from sync_core.workers.wakeup import Listener, WakeupTopic
 
 MIN_WAIT_SECONDS = 0.001  # less is no time: sums of floats miss a moment by some 1e-13
 MAX_WAIT_SECONDS = 60.0  # seconds that a worker waits without looking for itself

@@ -1,4 +1,6 @@
-"""Make the file of what a store sells and has: by its export, else by reading page by page.
+"""Make the files that a comparison reads: of what each store sells and has, and of our books.
+
+A store's is its export, else what is read page by page:
 
     the store                                     then
     --------------------------------------------  -----------------------------------------
@@ -14,21 +16,33 @@
 Whatever happens, there is a whole file in the end or none.
 """
 
+import asyncio
+import csv
+import io
 import logging
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import IO, Self, TypeVar
 
 from sync_core.backoff import Backoff, retry
 from sync_core.clock import Clock
 from sync_core.domain.values import LocationId
 from sync_core.errors import NoAnswer, NotSent, Refused, StillRunning, StoreError, Throttled, cut
-from sync_core.ports import ExportStage, ExportState, Store
-from sync_core.workers.atomic_file import AtomicFile
-from sync_core.workers.wakeup import Wakeup
+from sync_core.ports import (
+    Database,
+    ExportStage,
+    ExportState,
+    LevelDumpRow,
+    Store,
+    Transaction,
+    VariantDumpRow,
+)
+from sync_core.workers.context import Wakeup
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,6 +50,14 @@ T = TypeVar("T")
 # Between questions how far an export has come, and after one that got no answer: small exports take
 # seconds, and an export of hours need not be asked about more than six times a minute.
 EXPORT_WAITS = Backoff(first=1, longest=10, factor=1.5)
+BUFFER_BYTES = 1 << 20  # bytes to gather before they are written
+PARTIAL_SUFFIX = ".part"
+ROWS_PER_STEP = 20_000  # rows of our books in one transaction
+SEPARATOR, QUOTE = "\x1f", "\x1e"  # of variants: merchants hardly ever write them
+LEVEL_NAMES = (
+    "level", "pool", "location_group", "store", "item", "location", "is_source", "counts",
+    "baselined", "book", "buffer", "pack", "withheld", "suspended", "busy", "shared",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,3 +255,124 @@ class _NoExport(StoreError):
 
 
 TRANSIENT_ERRORS = (NoAnswer, NotSent, StillRunning)
+
+
+# -- files that are there whole or not at all
+class AtomicFile:
+    """A file that is being written under another name, off the event loop.
+
+    Leaving the context throws away what was not kept, whatever the reason.
+    """
+
+    def __init__(self, to: Path) -> None:
+        self._to = to
+        self._part = to.with_name(to.name + PARTIAL_SUFFIX)
+        self._file: IO[bytes] | None = None
+        self._waiting = bytearray()
+        self._last = b""
+        self.size = 0  # bytes
+        self._ends = 0  # of lines
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are; the last one needs no end."""
+        return self._ends + (self._last not in {b"", b"\n"})
+
+    async def __aenter__(self) -> Self:
+        """Start over, whatever an earlier attempt has left behind."""
+        self._file = await asyncio.to_thread(self._part.open, "wb")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Throw away what was not kept. In line: a cancelled task waits for nothing any more."""
+        if self._file is not None:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    async def add(self, piece: bytes) -> None:
+        """Add some bytes."""
+        self.size += len(piece)
+        self._ends += piece.count(b"\n")
+        self._last = piece[-1:] or self._last
+        self._waiting += piece
+        if len(self._waiting) >= BUFFER_BYTES:
+            await self._flush()
+
+    async def add_lines(self, lines: Iterable[bytes]) -> None:
+        """Add some lines."""
+        await self.add(b"".join(line + b"\n" for line in lines))
+
+    async def keep(self) -> None:
+        """Let the file have its name: from now on it is there, and stays there."""
+        await self._flush()
+        await asyncio.to_thread(self._rename_into_place)
+
+    async def _flush(self) -> None:
+        if self._file is None:
+            raise ValueError("the draft is not open")
+        waiting, self._waiting = self._waiting, bytearray()
+        await asyncio.to_thread(self._file.write, waiting)
+
+    def _rename_into_place(self) -> None:
+        if self._file is None:
+            raise ValueError("the draft is not open")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._to)
+        self._file = None
+
+
+# -- what our books say, for the same comparison. One transaction for each few thousand rows:
+# deliveries that come meanwhile are not held up.
+
+
+async def dump_levels(database: Database, to: Path) -> int:
+    """Write all levels to a file; return how many there are."""
+    after, count = 0, 0
+    async with AtomicFile(to) as file:
+        await file.add(level_lines([LEVEL_NAMES]))
+        while rows := await database.transaction(partial(_levels, after)):
+            await file.add(await asyncio.to_thread(level_lines, rows))
+            after, count = rows[-1][0], count + len(rows)
+        await file.keep()
+    return count
+
+
+async def dump_variants(database: Database, to: Path) -> int:
+    """Write all variants to a file; return how many there are."""
+    after, count = ("", 0), 0
+    async with AtomicFile(to) as file:
+        while rows := await database.transaction(partial(_variants, after)):
+            await file.add(await asyncio.to_thread(variant_lines, rows))
+            after, count = rows[-1][:2], count + len(rows)
+        await file.keep()
+    return count
+
+
+def level_lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """Return levels as CSV; nothing stands for null."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def variant_lines(rows: Iterable[VariantDumpRow]) -> bytes:
+    """Return variants as lines of fields, quoted where need be: merchants write anything."""
+    text = io.StringIO(newline="")
+    # Texts with a character of the line's end are quoted, hence both.
+    csv.writer(text, delimiter=SEPARATOR, quotechar=QUOTE, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _levels(after: int, tx: Transaction) -> Sequence[LevelDumpRow]:
+    return tx.dumps.levels(after=after, limit=ROWS_PER_STEP)
+
+
+def _variants(after: tuple[str, int], tx: Transaction) -> Sequence[VariantDumpRow]:
+    return tx.dumps.variants(after=after, limit=ROWS_PER_STEP)

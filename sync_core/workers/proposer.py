@@ -26,7 +26,7 @@ from sync_core.domain.values import (
 )
 from sync_core.domain.views import Finding
 from sync_core.ports import Database, Draft, Store, Transaction
-from sync_core.workers.level_reader import LevelReadings, read_levels
+from sync_core.workers.refresher import LevelReadings, read_levels
 
 LEVELS_PER_STEP = 100  # levels looked at in one step
 SECOND_READING_AFTER_SECONDS = 5.0  # seconds between two readings of what nobody told us of

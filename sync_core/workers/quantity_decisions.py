@@ -27,7 +27,10 @@ from sync_core.domain.pack_sizes import Packing, read_for, repack
 from sync_core.domain.proposals import (
     Choice,
     DecisionResult,
+    LevelFacts,
     Option,
+    PackFacts,
+    PoolToRepack,
     Proposal,
     ProposalKind,
     Write,
@@ -37,16 +40,13 @@ from sync_core.domain.suspension import ReadLag
 from sync_core.domain.values import Level, LevelId, Outcome, Pool, PoolId
 from sync_core.errors import UnreadableValue
 from sync_core.ports import ApprovedProposal, Transaction
-from sync_core.workers.decision_handlers import (
-    NUMBERS_CHANGED,
-    RETRY_BUSY_SECONDS,
-    RETRY_SILENT_SECONDS,
-    pending_writes,
-)
-from sync_core.workers.level_reader import LevelReadings
-from sync_core.workers.proposal_facts import LevelFacts, PackFacts, PoolToRepack, facts_of
+from sync_core.stored import from_plain
+from sync_core.workers.refresher import LevelReadings
 
 NOT_SYNCED = "the product isn't synced any more"
+RETRY_BUSY_SECONDS = 2.0  # seconds until a level that was busy is read again
+RETRY_SILENT_SECONDS = 10.0  # seconds until a store that was silent is asked again
+NUMBERS_CHANGED = "the numbers have changed since you were asked"
 QUANTITIES = {
     Choice.ACCEPT,
     Choice.USE_SOURCE,
@@ -145,7 +145,7 @@ def _pool_of(number: LevelId, tx: Transaction, now: datetime) -> Pool | None:
 
 def level_of(proposal: Proposal) -> LevelId:
     """Return the level that a fix is about."""
-    return facts_of(proposal, LevelFacts).level
+    return from_plain(proposal.facts, LevelFacts).level
 
 
 def _choice_in_numbers(each: ApprovedProposal, pool: Pool, *, again: bool) -> PoolDecision | str:
@@ -158,7 +158,7 @@ def _choice_in_numbers(each: ApprovedProposal, pool: Pool, *, again: bool) -> Po
     if target is None and proposal.choice is Choice.USE_NUMBER:
         return "no number was given"
     settled = target if target is not None else option.target
-    facts = facts_of(proposal, LevelFacts)
+    facts = from_plain(proposal.facts, LevelFacts)
     level = pool.level(facts.level)
     buffer = None
     if proposal.choice is Choice.KEEP and target is not None:
@@ -255,7 +255,7 @@ def pools_to_repack(packings: Sequence[tuple[PoolId, Packing]]) -> tuple[PoolToR
 
 def _packings(proposal: Proposal) -> list[tuple[PoolId, Packing]]:
     """Return what a person saw, from what was kept of it."""
-    facts = facts_of(proposal, PackFacts)
+    facts = from_plain(proposal.facts, PackFacts)
     return [
         (
             each.pool,
@@ -331,3 +331,12 @@ def explain_obstacle(did: Obstacle, pool: Pool, packing: Packing, found: LevelRe
         if each in levels and value is not None and found.values.get(each) != value
     ]
     return "; ".join(moved) or "its stock has changed since you were asked; ask again"
+
+
+def pending_writes(pool: Pool) -> list[Write]:
+    """Return what is going to be written to the levels of a pool."""
+    return [
+        Write(store=each.key.store, before=each.book, after=each.book + delta)
+        for each in pool.levels
+        if each.book is not None and (delta := outstanding(each, pool.shared))
+    ]

@@ -13,16 +13,20 @@ What has failed before is read apart from the rest. What failed some times is to
 location, and that is over when all of it has been read.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from sync_core.backoff import Backoff
+from sync_core.clock import Clock
 from sync_core.domain.accounting import apply_reading
+from sync_core.domain.decisions import DecisionReading
 from sync_core.domain.values import (
     Alias,
     Event,
+    Level,
     LevelId,
     LocationId,
     Outcome,
@@ -30,14 +34,17 @@ from sync_core.domain.values import (
     RefreshRequest,
     Severity,
 )
-from sync_core.errors import NoAnswer, Refused, cut
+from sync_core.errors import NoAnswer, Refused, StoreError, cut
 from sync_core.ports import Store, Transaction, UnreadLevel
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 
+log = logging.getLogger(__name__)
+
 # A level that cannot be read is mostly one that somebody changes at this moment; after 70 s not.
 UNREAD_LEVEL = Backoff(first=10, longest=3600, notify_after=4)
 FAILURES_UNTIL_LOCATION_FAILS = 16  # without a success: halving 100 takes 8
+ITEMS_PER_REQUEST = 100  # items in one request: each costs the store points
 
 
 class Refresher:
@@ -191,3 +198,54 @@ def _facts(
     # Not how many: each more or less of them would be told.
     title = tx.stock.pools_of(reported)[reported[0]].title if len(reported) == 1 else None
     return {"store": alias, "place": names[0] if names else "", "title": title, "why": why}
+
+
+# -- for whoever asks: decisions, reports, people
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelReadings:
+    """What stores showed just now."""
+
+    reads: Mapping[LevelId, DecisionReading] = field(default_factory=dict)
+    silent: Mapping[Alias, str] = field(default_factory=dict)  # stores that did not answer, and why
+
+    @property
+    def readings(self) -> dict[LevelId, Reading]:
+        """The readings alone."""
+        return {level: each.reading for level, each in self.reads.items()}
+
+    @property
+    def values(self) -> dict[LevelId, int | None]:
+        """What each level shows; None where it cannot be believed."""
+        return {
+            level: None if each.reading.trouble else each.reading.available
+            for level, each in self.reads.items()
+        }
+
+
+async def read_levels(
+    levels: Iterable[Level], stores: Mapping[Alias, Store], clock: Clock
+) -> LevelReadings:
+    """Return what levels show. A store that does not answer costs only its own levels."""
+    by_location: dict[tuple[Alias, LocationId], dict[LevelId, Level]] = {}
+    for each in levels:
+        by_location.setdefault((each.key.store, each.key.location), {})[each.id] = each
+    reads: dict[LevelId, DecisionReading] = {}
+    silent: dict[Alias, str] = {}
+    for (alias, location), some in by_location.items():
+        wanted = list(some.values())
+        for start in range(0, len(wanted), ITEMS_PER_REQUEST):
+            if alias in silent or alias not in stores:
+                break
+            few = wanted[start : start + ITEMS_PER_REQUEST]
+            began = clock.now()
+            try:
+                readings = await stores[alias].read([each.key.item for each in few], location)
+            except StoreError as exc:
+                silent[alias] = cut(str(exc)) or type(exc).__name__
+                log.warning("%s cannot be read", alias, extra={"event": "live_read_failed"})
+                break
+            for level, reading in zip(few, readings, strict=True):
+                reads[level.id] = DecisionReading(
+                    reading=reading, version=level.version, mark=level.refresh_mark, began=began
+                )
+    return LevelReadings(reads=reads, silent=silent)

@@ -33,11 +33,14 @@ from sync_core.clock import Ids
 from sync_core.domain.adjustments import (
     BATCH_SPACING,
     MAX_BATCH_ROWS,
+    expire,
     is_doubtful,
+    mark_unwritten,
     may_send,
     plan_adjustments,
+    refuse,
+    settle_adjustment,
 )
-from sync_core.domain.settlement import expire, mark_unwritten, refuse, settle_adjustment
 from sync_core.domain.values import Adjustment, LevelId, Outcome, Pool, PoolId, Severity
 from sync_core.errors import (
     AccessLost,
@@ -57,7 +60,7 @@ from sync_core.errors import (
 from sync_core.ports import Batch, QuantityChange, Store, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
-from sync_core.workers.store_availability import StoreAvailability
+from sync_core.workers.supervisor import StoreAvailability
 
 log = logging.getLogger(__name__)
 

@@ -30,9 +30,14 @@ from sync_core.domain.values import Alias, Event, ItemId, LevelId, Severity
 from sync_core.domain.views import Finding
 from sync_core.errors import NotCompared
 from sync_core.ports import Column, Comparer, Comparison, Question, Store, Transaction
-from sync_core.workers.comparison_input import dump_levels, dump_variants
 from sync_core.workers.context import Context
-from sync_core.workers.exporter import ExportedFile, Exporter, ExportRequest
+from sync_core.workers.exporter import (
+    ExportedFile,
+    Exporter,
+    ExportRequest,
+    dump_levels,
+    dump_variants,
+)
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +121,8 @@ class StoreComparison:
         exported = await ReportExports(context, report, columns, folder, until).make()
         await self.set_state(report, ReportState.COMPARING, until=until)
         levels, variants = folder / "levels.csv", folder / "variants.csv"
-        await dump_levels(context.database.transaction, levels)
-        await dump_variants(context.database.transaction, variants)
+        await dump_levels(context.database, levels)
+        await dump_variants(context.database, variants)
         question = Question(
             source=context.source,
             exports={alias: each.path for alias, each in exported.items()},

@@ -1,4 +1,4 @@
-"""Supervise the workers: each is restarted alone, and people are told of one that keeps failing.
+"""Notice what fails, a worker or a store, and tell people of what goes on failing.
 
     a worker                                        then
     ----------------------------------------------  ------------------------------------------------
@@ -11,6 +11,11 @@
                                                     and would come when it is over
 
 A vital worker is one that all stores need. Where one of them is down, the process is not well.
+
+    a store, for two minutes                        people are told
+    ----------------------------------------------  ------------------------------------------------
+    has not answered at all                         unreachable
+    has not taken what we write; it may be read     updates_failing
 """
 
 import logging
@@ -18,11 +23,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from random import Random
 
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock
-from sync_core.domain.values import NEVER, Event, Severity
-from sync_core.errors import TipoError, reason
+from sync_core.domain.values import NEVER, Alias, Event, Severity
+from sync_core.errors import StoreError, TipoError, cut, reason
 from sync_core.ports import Database, Transaction
 
 log = logging.getLogger(__name__)
@@ -34,6 +40,10 @@ STEADY_AFTER = timedelta(
 RESTART = Backoff(first=1, longest=30, notify_after=3)
 TELL_SECONDS = 5.0  # between looks at who is down
 KIND = "dead_worker"
+NOTIFY_AFTER_SECONDS = 120.0  # seconds
+# Short at first: most silences are one lost answer. A minute is what an outage may add to a delay.
+SILENT_STORE = Backoff(first=0.5, longest=60)
+LOG_WORDS = {"unreachable": "%s does not answer", "updates_failing": "%s takes no updates"}
 
 Work = Callable[[Callable[[], None]], Awaitable[None]]
 """A worker: it works until cancelled, and calls what it is given whenever it got something done,
@@ -200,3 +210,74 @@ def _down(name: str, why: str) -> Event:
         severity=Severity.CRITICAL,
         facts={"worker": name, "why": why},
     )
+
+
+# -- stores
+class StoreAvailability:
+    """Remembers since when each store has failed us."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        rng: Random,
+        *,
+        kind: str = "unreachable",
+        severity: Severity = Severity.CRITICAL,
+    ) -> None:
+        self._kind = kind
+        self._severity = severity
+        self._database = database
+        self._clock = clock
+        self._rng = rng
+        self._failing_since: dict[Alias, datetime] = {}
+        self._reported: set[Alias] = set()
+        self._perhaps_reported: set[Alias] = set()  # perhaps told by another process
+
+    async def failed(self, alias: Alias, exc: StoreError, *, level: int = logging.WARNING) -> float:
+        """Note that a store did not answer; return the seconds to leave it alone.
+
+        Args:
+            alias: The store.
+            exc: What came instead.
+            level: Of the line in the log: one attempt that two of us note is one warning.
+        """
+        now = self._clock.now()
+        since = self._failing_since.setdefault(alias, now)
+        lasted = (now - since).total_seconds()
+        why = cut(str(exc))
+        extra = {"event": "no_answer", "store": alias, "why": why}
+        log.log(level, LOG_WORDS[self._kind], alias, extra=extra)
+        if lasted >= NOTIFY_AFTER_SECONDS and alias not in self._reported:
+            self._reported.add(alias)
+            facts: dict[str, str | int | float | bool | None] = {
+                "store": alias,
+                "since": since.isoformat(),
+                "why": why,
+            }
+            events = Event(
+                kind=self._kind, subject=f"store:{alias}", severity=self._severity, facts=facts
+            )
+            await self._notify(events, now)
+        return SILENT_STORE.delay_after(lasted, self._rng)
+
+    async def succeeded(self, alias: Alias) -> None:
+        """Note that a store answers."""
+        self._failing_since.pop(alias, None)
+        if alias in self._reported | self._perhaps_reported:
+            self._reported.discard(alias)
+            self._perhaps_reported.discard(alias)
+            resolved = Event(kind=self._kind, subject=f"store:{alias}", resolved=True)
+            await self._notify(resolved, self._clock.now())
+
+    def may_have_been_reported(self, alias: Alias) -> None:
+        """Take over what another process may have told: the next answer says that it is over."""
+        self._perhaps_reported.add(alias)
+
+    async def identified(self, alias: Alias) -> None:
+        """Note the first answer of a process."""
+        self.may_have_been_reported(alias)
+        await self.succeeded(alias)
+
+    async def _notify(self, events: Event, now: datetime) -> None:
+        await self._database.transaction(lambda tx: tx.notifications.notify([events], now=now))

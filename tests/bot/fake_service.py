@@ -45,7 +45,7 @@ from sync_core.domain.views import (
     Unmatched,
 )
 from sync_core.errors import NotAllowed
-from sync_core.workers.wakeup import Wakeup
+from sync_core.workers.context import Wakeup
 
 EU, US = Alias("eu"), Alias("us")
 STATES = {

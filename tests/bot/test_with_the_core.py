@@ -19,7 +19,7 @@ from sync_core.app.server import App
 from sync_core.domain.proposals import ReportFacts, ReportKind
 from sync_core.ports import ReportRequest
 from sync_core.settings import load
-from sync_core.workers.wakeup import WAKEUP_SETTING
+from sync_core.workers.context import WAKEUP_SETTING
 from tests.bot.conftest import ACKED_WITHIN_MS, served, until
 
 LONG = 20.0

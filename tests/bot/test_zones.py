@@ -14,7 +14,7 @@ from bot.slack_api import Member
 from bot.slack_errors import SlackNoAnswer
 from bot.text import spoken
 from bot.zones import MAX_CACHED_ZONES, TOKEN, ReaderZones, localized, localized_blocks, zone_named
-from sync_core.domain.pauses import pause_text, read_pause
+from sync_core.domain.sync_status import pause_text, read_pause
 from sync_core.domain.views import HourlyMovement
 from tests.bot.conftest import Ticking, at_work
 from tests.bot.messages.conftest import MESSAGES, NOW, VIEWS, overview, store, story

@@ -48,7 +48,7 @@ from sync_core.domain.values import (
 )
 from sync_core.errors import NotCompared
 from sync_core.ports import Column, Question
-from sync_core.workers.comparison_input import LEVEL_NAMES, level_lines, variant_lines
+from sync_core.workers.exporter import LEVEL_NAMES, level_lines, variant_lines
 
 EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
 STORES = (EU, US, UK)

@@ -1,6 +1,5 @@
 """Dumping levels and variants from the database: all of them, some at a time, as they are."""
 
-import asyncio
 import csv
 import io
 from datetime import UTC, datetime
@@ -10,11 +9,10 @@ from sqlalchemy import insert
 
 from sync_core.db.rows import new_level
 from sync_core.db.tables import LevelRow, LocationGroupRow, PoolRow
-from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.matching import MatchBy, key_of
 from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Mode, Role, Variant
-from sync_core.workers import comparison_input
-from sync_core.workers.comparison_input import dump_levels, dump_variants
+from sync_core.workers import exporter
+from sync_core.workers.exporter import dump_levels, dump_variants
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")
@@ -51,28 +49,15 @@ def furnish(tx):
     tx.catalogue.save_variants(variants, [key_of(each, MatchBy.SKU) for each in variants])
 
 
-def stepper(database):
-    """Return a `transaction` whose ledger gives tables away."""
-
-    def once(work):
-        with database.engine.begin() as connection:
-            return work(SqlTransaction(connection))
-
-    async def transaction(work, *, limit=None):
-        return await asyncio.to_thread(once, work)
-
-    return transaction
-
-
 @pytest.mark.parametrize("at_once", [1, 2, 5000])
 async def test_every_level_is_dumped_once(database, tmp_path, monkeypatch, at_once):
     """What a level lacks is empty; whether its own changes count follows from its mode."""
-    monkeypatch.setattr(comparison_input, "ROWS_PER_STEP", at_once)
+    monkeypatch.setattr(exporter, "ROWS_PER_STEP", at_once)
     database.run(furnish)
-    assert await dump_levels(stepper(database), tmp_path / "levels.csv") == 3
+    assert await dump_levels(database, tmp_path / "levels.csv") == 3
     rows = list(csv.reader((tmp_path / "levels.csv").read_text().splitlines()))
     assert rows == [
-        list(comparison_input.LEVEL_NAMES),
+        list(exporter.LEVEL_NAMES),
         ["1", "1", "1", "eu", "1", "7", "1", "1", "1", "50", "0", "1", "0", "", "open", "50"],
         ["2", "1", "1", "us", "2", "7", "0", "1", "0", "", "5", "2", "0", "", "refresh", "50"],
         ["3", "1", "1", "uk", "3", "7", "0", "0", "0", "", "0", "1", "0", "untracked", "due", "50"],
@@ -82,9 +67,9 @@ async def test_every_level_is_dumped_once(database, tmp_path, monkeypatch, at_on
 @pytest.mark.parametrize("at_once", [1, 3, 5000])
 async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_once):
     """Merchants write anything: a text comes out as it went in."""
-    monkeypatch.setattr(comparison_input, "ROWS_PER_STEP", at_once)
+    monkeypatch.setattr(exporter, "ROWS_PER_STEP", at_once)
     database.run(furnish)
-    assert await dump_variants(stepper(database), tmp_path / "variants.csv") == 4
+    assert await dump_variants(database, tmp_path / "variants.csv") == 4
     text = (tmp_path / "variants.csv").read_bytes().decode()
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\x1f", quotechar="\x1e"))
     handle = variant(EU, 1).handle
@@ -98,7 +83,7 @@ async def test_every_variant_is_dumped_once(database, tmp_path, monkeypatch, at_
 
 async def test_an_empty_database_is_dumped_too(database, tmp_path):
     """A first night has nothing of its own."""
-    assert await dump_levels(stepper(database), tmp_path / "levels.csv") == 0
-    assert await dump_variants(stepper(database), tmp_path / "variants.csv") == 0
+    assert await dump_levels(database, tmp_path / "levels.csv") == 0
+    assert await dump_variants(database, tmp_path / "variants.csv") == 0
     assert (tmp_path / "levels.csv").read_text().count("\n") == 1
     assert (tmp_path / "variants.csv").read_bytes() == b""

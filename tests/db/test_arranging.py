@@ -19,7 +19,7 @@ from sync_core.errors import NoAnswer, Refused
 from sync_core.ports import Page, ProductToRead
 from sync_core.workers import catalogue_sync
 from sync_core.workers.catalogue_sync import MATCHED_SETTING, CatalogueSync
-from sync_core.workers.wakeup import WakeupTopic
+from sync_core.workers.context import WakeupTopic
 from tests.db.conftest import EU, NOON, US
 
 UK = Alias("uk")

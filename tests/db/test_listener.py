@@ -23,11 +23,9 @@ from sync_core.ports import Delivery, WorkKind
 from sync_core.service.service import Service
 from sync_core.shopify.webhooks import parse_webhook, topics
 from sync_core.web.receiver import Receiver
-from sync_core.workers.context import Context, EngineConfig
+from sync_core.workers.context import WAKEUP_SETTING, Context, EngineConfig
 from sync_core.workers.engine import Engine
-from sync_core.workers.store_availability import StoreAvailability
-from sync_core.workers.supervisor import Supervisor
-from sync_core.workers.wakeup import WAKEUP_SETTING
+from sync_core.workers.supervisor import StoreAvailability, Supervisor
 from tests.conftest import needs_postgres
 from tests.db.conftest import EU, furnish
 

@@ -6,7 +6,7 @@ from sandbox.faults import ShopFault
 from sync_core.domain.leases import LeaseMark
 from sync_core.domain.values import Alias, Mode, PoolId
 from sync_core.errors import MarkChanged
-from sync_core.workers.webhook_subscriptions import SubscriptionMark
+from sync_core.workers.lease_keeper import SubscriptionMark
 from tests.simulation.harness import RivalTipo, assert_at_rest, assert_conserved
 
 EU, US, UK = Alias("eu"), Alias("us"), Alias("uk")

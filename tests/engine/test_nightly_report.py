@@ -14,7 +14,7 @@ from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, Re
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
 from sync_core.service.service import Service
-from sync_core.workers import decider, decision_handlers, quantity_decisions
+from sync_core.workers import decider, quantity_decisions
 from sync_core.workers.context import AutoApproval, EngineConfig
 from sync_core.workers.proposer import Proposer
 from tests.simulation.harness import assert_conserved
@@ -753,7 +753,7 @@ def test_a_buffer_set_meanwhile_stops_a_fix_that_would_write_other_numbers(build
     harness.do(harness.process.service.set_buffer(pools[:1], 5, "us", BOB))
     clicked = decide(harness, found, Choice.USE_SOURCE)
     (line,) = receipt(harness, clicked).lines
-    assert (line.done, line.why) == (False, decision_handlers.NUMBERS_CHANGED)
+    assert (line.done, line.why) == (False, quantity_decisions.NUMBERS_CHANGED)
     assert stock(harness) == {"eu": 50, "us": 30}
     newer = harness.do(harness.process.service.question("differs", found_subject(harness)))
     decide(harness, newer, Choice.USE_SOURCE)

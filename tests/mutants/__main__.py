@@ -52,7 +52,7 @@ def mutant(
 MUTANTS = (
     mutant(
         "the book becomes the total instead of moving by the delta",
-        f"{DOMAIN}/settlement.py",
+        f"{DOMAIN}/adjustments.py",
         "book=level.book + done.delta",
         "book=pool.shared",
     ),
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     mutant(
         "written_at is forgotten",
-        f"{DOMAIN}/settlement.py",
+        f"{DOMAIN}/adjustments.py",
         (
             "        written_at=max(level.written_at, written_at),\n"
             "        reported_at=max(level.reported_at, written_at),\n"
@@ -157,7 +157,7 @@ MUTANTS = (
     ),
     mutant(
         "settling leaves the book",
-        f"{DOMAIN}/settlement.py",
+        f"{DOMAIN}/adjustments.py",
         "book=level.book + done.delta",
         "book=level.book",
     ),
@@ -166,7 +166,7 @@ MUTANTS = (
         f"{DOMAIN}/adjustments.py",
         "replace(level, open=True, version",
         "replace(level, open=True, book=level.book + delta, version",
-        (f"{DOMAIN}/settlement.py", "book=level.book + done.delta", "book=level.book"),
+        (f"{DOMAIN}/adjustments.py", "book=level.book + done.delta", "book=level.book"),
     ),
     mutant(
         "two open adjustments of one level",
@@ -221,7 +221,7 @@ MUTANTS = (
     ),
     mutant(
         "a meeting settles what an older one sent",
-        f"{DOMAIN}/settlement.py",
+        f"{DOMAIN}/adjustments.py",
         "level.level_baseline == done.level_baseline and ",
         "",
     ),
@@ -410,7 +410,7 @@ MUTANTS = (
     ),
     mutant(
         "what was before a contest counts after it",
-        f"{WORKERS}/contest_detector.py",
+        f"{WORKERS}/outcomes.py",
         "tx.contests.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER",
         "NEVER",
     ),
@@ -619,7 +619,7 @@ MUTANTS = (
     ),
     mutant(
         "two that share the stores both write",
-        f"{WORKERS}/write_permits.py",
+        f"{DOMAIN}/leases.py",
         "(not self._elsewhere or self._lasts(self._source, now))",
         "True",
         first="tests/unit/test_leases.py",
@@ -633,28 +633,28 @@ MUTANTS = (
     ),
     mutant(
         "a store whose mark looks right is written to by an older database",
-        f"{WORKERS}/write_permits.py",
+        f"{DOMAIN}/leases.py",
         "if self._older or (self._unseen",
         "if (self._unseen",
         first="tests/unit/test_leases.py",
     ),
     mutant(
         "a store is written to before the others have shown their marks",
-        f"{WORKERS}/write_permits.py",
+        f"{DOMAIN}/leases.py",
         "(self._unseen and now < self._began + FIRST_MARK_WITHIN_SECONDS)",
         "False",
         first="tests/unit/test_leases.py",
     ),
     mutant(
         "what was noted of a store is forgotten while it is down",
-        f"{WORKERS}/write_permits.py",
+        f"{DOMAIN}/leases.py",
         "            self._elsewhere.add(noted.store)\n",
         "            pass\n",
         first="tests/unit/test_leases.py",
     ),
     mutant(
         "a copy of the database takes the webhooks of the one that writes",
-        f"{WORKERS}/webhook_subscriptions.py",
+        f"{WORKERS}/store_upkeep.py",
         "if old and not context.permits.may_write(alias, context.clock.monotonic()):",
         "if False:",
         first=LEASES,

@@ -36,12 +36,10 @@ from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import parse_webhook, topics, verify
 from sync_core.web.receiver import Receiver
 from sync_core.workers import drift_report, engine, lease_keeper, supervisor
-from sync_core.workers.context import AutoApproval, Context, EngineConfig
+from sync_core.workers.context import AutoApproval, Context, EngineConfig, Wakeup
 from sync_core.workers.engine import Engine
-from sync_core.workers.store_availability import StoreAvailability
-from sync_core.workers.supervisor import Supervisor
+from sync_core.workers.supervisor import StoreAvailability, Supervisor
 from sync_core.workers.timekeeper import Timekeeper
-from sync_core.workers.wakeup import Wakeup
 from tests.simulation.coverage import (
     AT_DEATH,
     BROUGHT_AGAIN,

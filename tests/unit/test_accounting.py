@@ -14,7 +14,7 @@ from sync_core.domain.accounting import (
     move_shared,
     observe,
 )
-from sync_core.domain.settlement import expire, mark_unwritten, refuse, settle_adjustment
+from sync_core.domain.adjustments import expire, mark_unwritten, refuse, settle_adjustment
 from sync_core.domain.suspension import READ_LAG, request_refresh, restart_level, suspend
 from sync_core.domain.values import (
     NEVER,

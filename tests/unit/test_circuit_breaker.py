@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_core.domain.accounting import observe
-from sync_core.domain.adjustments import plan_adjustments
+from sync_core.domain.adjustments import plan_adjustments, settle_adjustment
 from sync_core.domain.circuit_breaker import (
     BREAKER_LIMITS,
     CountedMovement,
@@ -32,7 +32,6 @@ from sync_core.domain.circuit_breaker import (
     withhold,
 )
 from sync_core.domain.quantities import outstanding
-from sync_core.domain.settlement import settle_adjustment
 from sync_core.domain.suspension import restart_level
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
 from tests.unit.builders import NOON, STORES, adjustment, at, books, level, new_level, pool, seen

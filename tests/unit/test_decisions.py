@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sync_core.domain.accounting import apply_reading, observe
-from sync_core.domain.adjustments import plan_adjustments
+from sync_core.domain.adjustments import mark_unwritten, plan_adjustments, refuse, settle_adjustment
 from sync_core.domain.decisions import (
     DecisionReading,
     Effect,
@@ -22,7 +22,6 @@ from sync_core.domain.drift import verdict
 from sync_core.domain.fixes import fixes
 from sync_core.domain.proposals import Choice
 from sync_core.domain.quantities import outstanding, target_of
-from sync_core.domain.settlement import mark_unwritten, refuse, settle_adjustment
 from sync_core.domain.suspension import request_refresh
 from sync_core.domain.values import Mode, Suspension
 from tests.unit.builders import (

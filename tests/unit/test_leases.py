@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_core.domain.leases import (
+    FIRST_MARK_WITHIN_SECONDS,
     RENEW_EVERY_SECONDS,
     TAKEOVER_WAIT_SECONDS,
     WRITE_LEASE_SECONDS,
@@ -16,13 +17,13 @@ from sync_core.domain.leases import (
     LeaseState,
     LeaseView,
     RecordedLease,
+    WritePermits,
     claim_of,
     lease_news,
     waits_until,
 )
 from sync_core.domain.values import Alias
 from sync_core.shopify.http_client import REQUEST_TIMEOUT_SECONDS
-from sync_core.workers.write_permits import FIRST_MARK_WITHIN_SECONDS, WritePermits
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 EU, US = Alias("eu"), Alias("us")

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_core.domain.accounting import observe
-from sync_core.domain.adjustments import plan_adjustments
+from sync_core.domain.adjustments import plan_adjustments, settle_adjustment
 from sync_core.domain.decisions import DecisionReading, Effect, JoinedLevel, Obstacle, undo
 from sync_core.domain.pack_sizes import Packing, read_for, repack
 from sync_core.domain.quantities import outstanding, shared_by, target_of
-from sync_core.domain.settlement import settle_adjustment
 from sync_core.domain.values import Adjustment, Mode, Reading, Suspension
 from tests.unit.builders import at, level, new_level, pool, seen
 

@@ -7,9 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync_core.domain.accounting import apply_reading, observe
-from sync_core.domain.adjustments import plan_adjustments
+from sync_core.domain.adjustments import (
+    expire,
+    mark_unwritten,
+    plan_adjustments,
+    refuse,
+    settle_adjustment,
+)
 from sync_core.domain.quantities import outstanding
-from sync_core.domain.settlement import expire, mark_unwritten, refuse, settle_adjustment
 from sync_core.domain.suspension import request_refresh, restart_level
 from sync_core.domain.values import Mode, Suspension
 from tests.unit.builders import (

@@ -7,8 +7,7 @@ late, twice, in any order, and only when the test says so.
 from math import floor
 
 from sync_core.domain.accounting import apply_reading, observe
-from sync_core.domain.adjustments import plan_adjustments
-from sync_core.domain.settlement import settle_adjustment
+from sync_core.domain.adjustments import plan_adjustments, settle_adjustment
 from tests.unit.builders import adjustment, at, key, level, pool, read, refresh_of, seen
 
 

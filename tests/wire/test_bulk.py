@@ -25,8 +25,13 @@ from sync_core.ports import ExportStage, ExportState
 from sync_core.shopify import bulk, documents
 from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
-from sync_core.workers.atomic_file import AtomicFile
-from sync_core.workers.exporter import ExportedFile, Exporter, ExportLimits, ExportRequest
+from sync_core.workers.exporter import (
+    AtomicFile,
+    ExportedFile,
+    Exporter,
+    ExportLimits,
+    ExportRequest,
+)
 from tests.official_schema import official
 from tests.wire.conftest import TOKEN, HandClock
 
