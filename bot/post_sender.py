@@ -19,6 +19,7 @@ from bot.slack_errors import (
 )
 from bot.text import is_person
 from bot.zones import Localized
+from sync_core import tracing
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import NEVER
@@ -165,7 +166,8 @@ class PostSender:
     async def _attempt(self, post: Post, queue: ChannelQueue) -> None:
         """Try to send one post, and note what came of it."""
         try:
-            channel, ts = await self._deliver(post)
+            with tracing.span("post", post=post.key, kind=post.kind):
+                channel, ts = await self._deliver(post)
         except SlackRateLimited as exc:
             self._wait(queue, exc.wait)
         except SlackUnreachable as exc:

@@ -1,15 +1,23 @@
-"""The log: a sentence and its facts on each line, as text or JSON; never a secret.
+"""The log: a sentence and its facts on each line, for people or as JSON; never a secret.
+
+    where                        form, unless TIPO_LOG_FORMAT names one
+    ---------------------------  ------------------------------------------------------------
+    stderr is a terminal         text: time, level, sentence, `fact=value`; a traceback below
+    a file, a pipe, a container  one JSON object a line
+
+Whoever logs uses `logging`, our code and libraries alike, and structlog writes all of it. Facts are
+those given with a line, and those of what is going on around it (see tracing.py): store, batch.
 
 Names that merchants wrote and texts of others pass through here: control characters are escaped,
 so that a title can neither start a line of its own nor speak to a terminal.
 """
 
-import json
 import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TextIO
 
 from pydantic import BaseModel, SecretStr
@@ -18,7 +26,9 @@ from sqlalchemy.exc import ArgumentError
 
 from sync_core.errors import MASK
 from sync_core.settings import Settings
+from sync_core.tracing import facts_around
 
+# These speak of trouble only; slack_bolt and slack_sdk say nothing of their own below a warning.
 QUIETED_LOGGERS = ("apscheduler", "asyncio", "httpcore", "httpx", "uvicorn")
 MIN_SECRET_CHARS = 4  # characters: a shorter secret would blacken ordinary words
 TOKENS = re.compile(r"\b(?:shp[a-z]{2}_|xox[a-z]-|xapp-)[\w-]{6,}")  # also those we were given
@@ -32,10 +42,14 @@ Masker = Callable[[str], str]
 
 
 def set_up(settings: Settings, *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Send all logging to stderr, in the form that the settings name."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    mask = masker(secrets_of(settings))
-    handler.setFormatter(JsonLines(mask) if settings.log_format == "json" else TextLines(mask))
+    """Send all logging to stderr, in the form that the settings name or that suits it."""
+    out = stream or sys.stderr
+    chosen = settings.log_format
+    form = chosen if chosen != "auto" else "text" if out.isatty() else "json"
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        Lines(masker(secrets_of(settings)), is_json=form == "json", colors=out.isatty())
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -94,59 +108,64 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-class _Lines(logging.Formatter):
-    """What both forms have in common."""
+class Lines(logging.Formatter):
+    """Writes a record as one line; as text a traceback follows it."""
 
-    def __init__(self, mask: Masker) -> None:
+    def __init__(self, mask: Masker, *, is_json: bool, colors: bool = False) -> None:
         super().__init__()
         self._mask = mask
-
-    def _said(self, record: logging.LogRecord) -> str:
-        return self._mask(record.getMessage())
-
-    def _facts(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return what was said beside the sentence."""
-        return {
-            name: value if isinstance(value, bool | int | float) else self._mask(str(value))
-            for name, value in vars(record).items()
-            if name not in STANDARD_ATTRIBUTES and value is not None
-        }
-
-    def _trouble(self, record: logging.LogRecord) -> str:
-        return self._mask(self.formatException(record.exc_info)) if record.exc_info else ""
-
-
-class TextLines(_Lines):
-    """For people: time, level, sentence, facts."""
+        self._is_json = is_json
+        self._colors = colors
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line; a traceback follows, indented."""
-        at = datetime.fromtimestamp(record.created, UTC)
-        facts = "".join(f"  {name}={_word(each)}" for name, each in self._facts(record).items())
-        head = f"{at:%Y-%m-%d %H:%M:%S}.{record.msecs:03.0f}Z {record.levelname:<8}"
-        lines = [f"{head} {printable(self._said(record))}{facts}"]
-        lines += [f"    {printable(each)}" for each in self._trouble(record).splitlines()]
-        return "\n".join(lines)
+        """Return the line."""
+        return self._structlog.format(record)
 
+    @cached_property
+    def _structlog(self) -> logging.Formatter:
+        """The formatter of structlog: a command that logs nothing need not wait for its import."""
+        import structlog  # noqa: PLC0415
 
-class JsonLines(_Lines):
-    """For programs: one object a line."""
+        render: Any = (
+            structlog.processors.JSONRenderer()
+            if self._is_json
+            else structlog.dev.ConsoleRenderer(
+                colors=self._colors,
+                pad_event_to=0,
+                sort_keys=False,
+                event_key="says",
+                timestamp_key="at",
+            )
+        )
+        return structlog.stdlib.ProcessorFormatter(processors=[self._facts, render])
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
+    def _facts(self, _logger: Any, _name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a line holds: the sentence, where it is from, and every fact, masked."""
+        record: logging.LogRecord = given["_record"]
+        own = {key: value for key, value in vars(record).items() if _is_fact(key, value)}
         line = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "says": self._said(record),
+            "says": given["event"],
             "from": record.name,
-            **self._facts(record),
+            **facts_around(),
+            **own,
         }
-        if trouble := self._trouble(record):
-            line["trouble"] = trouble
-        return json.dumps(line)
+        if not self._is_json:
+            del line["from"]  # people know it by the sentence
+        safe = {key: self._safe(value) for key, value in line.items()}
+        if given.get("exc_info"):
+            lines = self._mask(self.formatException(given["exc_info"])).split("\n")
+            safe["exception"] = "\n".join(lines if self._is_json else map(printable, lines))
+        return safe
+
+    def _safe(self, value: object) -> object:
+        """Return a value without secrets, and as text without what a terminal would obey."""
+        if isinstance(value, bool | int | float):
+            return value
+        text = self._mask(str(value))
+        return text if self._is_json else printable(text)
 
 
-def _word(value: object) -> str:
-    """Return a fact as one word."""
-    text = printable(str(value))
-    return json.dumps(text, ensure_ascii=False) if not text or " " in text else text
+def _is_fact(name: str, value: object) -> bool:
+    return name not in STANDARD_ATTRIBUTES and not name.startswith("_") and value is not None

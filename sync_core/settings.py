@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     metrics_token: SecretStr | None = None  # asked for by /metrics and the details of /readyz
-    log_format: Literal["text", "json"] = "text"
+    log_format: Literal["auto", "text", "json"] = "auto"
 
     @classmethod
     def settings_customise_sources(

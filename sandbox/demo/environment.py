@@ -106,6 +106,7 @@ async def start_environment(folder: Path, clock: Clock) -> AsyncIterator[DemoEnv
         "TIPO_DATABASE_URL": f"sqlite:///{folder / 'tipo.db'}",
         "TIPO_HOST": HOST,
         "TIPO_PORT": str(port),
+        "TIPO_LOG_FORMAT": "text",  # people are shown its end where something fails
         "TIPO_PUBLIC_URL": tipo_url,
     }
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("TIPO_")}

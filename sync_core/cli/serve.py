@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import typer
 import uvloop
 
-from sync_core import logs
+from sync_core import logs, tracing
 from sync_core.app.server import App
 from sync_core.app.serving_lock import serving_lock
 from sync_core.cli.runtime import AsJson, CommandFailed, database_file, database_name, open_parts
@@ -36,6 +36,7 @@ def serve(*, as_json: AsJson = False) -> None:
     logs.set_up(settings)
     file = database_file(settings)
     with (
+        tracing.traced(),
         bind(settings) as listener,
         nullcontext() if file is None else serving_lock(file),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
+from sync_core import tracing
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import ADJUSTMENT, BATCH, LEVEL
 from sync_core.domain.values import Adjustment, Alias, LevelId, PoolId
@@ -41,7 +42,13 @@ class SqlBatches(SqlRepository):
         now: datetime,
     ) -> int:
         batch = insert(BATCH).values(
-            store=store, key=key, body=body, planned_at=now, state="open", attempts=0
+            store=store,
+            key=key,
+            body=body,
+            planned_at=now,
+            state="open",
+            attempts=0,
+            trace=tracing.current(),
         )
         number = int(self.run(batch.returning(BATCH.c.id)).scalar_one())
         self.run(
@@ -83,6 +90,7 @@ class SqlBatches(SqlRepository):
             rows=self.run(count).scalar_one(),
             attempts=row.attempts,
             first_sent_at=row.first_sent_at,
+            trace=row.trace,
         )
 
     def release(self, batch: Batch, *, until: datetime, executed: bool) -> None:

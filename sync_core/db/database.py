@@ -34,6 +34,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from contextvars import copy_context
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -173,8 +174,11 @@ class SqlDatabase:
     async def _run_in_thread(self, work: Callable[[SqlTransaction], T], limit: float | None) -> T:
         attempt = _Attempt()
         loop = asyncio.get_running_loop()
+        here = copy_context()  # what is going on, for the log of what runs in the thread
         try:
-            done = await loop.run_in_executor(self._executor, self._run, work, attempt, limit)
+            done = await loop.run_in_executor(
+                self._executor, here.run, self._run, work, attempt, limit
+            )
         except asyncio.CancelledError:
             attempt.abort()
             raise

@@ -16,8 +16,8 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, func, select, true, update
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import DELIVERY, STORE
-from sync_core.domain.values import Alias
+from sync_core.db.tables import DELIVERY, MOVEMENT, STORE
+from sync_core.domain.values import Alias, PoolId
 from sync_core.ports import Delivery, QuarantinedDelivery
 
 # What every round asks is built once: putting a statement together costs more than running it.
@@ -40,6 +40,7 @@ class SqlDeliveries(SqlRepository):
                 "topic": each.topic,
                 "body": each.body,
                 "received_at": each.received_at,
+                "trace": each.trace,
             }
             for each in deliveries
         ]
@@ -59,6 +60,7 @@ class SqlDeliveries(SqlRepository):
                 body=row.body,
                 received_at=row.received_at,
                 quarantine=row.quarantined_at is not None,
+                trace=row.trace,
             )
             for row in self.run(query, {"most": limit})
         ]
@@ -103,6 +105,15 @@ class SqlDeliveries(SqlRepository):
         )
         again = update(DELIVERY).where(quarantined).values(handled_at=None)
         return sorted(self.run(again.returning(DELIVERY.c.id)).scalars())
+
+    def traces_of(self, pools: Iterable[PoolId]) -> list[str]:
+        last = select(func.max(MOVEMENT.c.id)).group_by(MOVEMENT.c.pool_id)
+        query = select(DELIVERY.c.trace).join(MOVEMENT, MOVEMENT.c.delivery_id == DELIVERY.c.id)
+        found = (
+            self.run(query.where(MOVEMENT.c.id.in_(last.where(MOVEMENT.c.pool_id.in_(some)))))
+            for some in chunks(sorted(set(pools)), 500)
+        )
+        return sorted({row.trace for rows in found for row in rows if row.trace is not None})
 
     def oldest_unhandled(self) -> datetime | None:
         query = (

@@ -19,6 +19,7 @@ class Batch:
     rows: int
     attempts: int
     first_sent_at: datetime | None  # the first sending that may have been executed
+    trace: str | None = None  # that it is part of: see tracing.py
 
 
 class BatchRepository(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sync_core.domain.values import Alias
+from sync_core.domain.values import Alias, PoolId
 from sync_core.domain.webhook_events import WebhookEvent
 
 
@@ -20,6 +20,7 @@ class Delivery:
     received_at: datetime
     id: int = 0  # 0 until it is in the database
     quarantine: bool = False  # it did not fold once, and is tried again
+    trace: str | None = None  # that it is part of: see tracing.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,9 @@ class DeliveryRepository(Protocol):
 
     def retry(self, deliveries: Iterable[int] | None) -> list[int]:
         """Have what was quarantined handled again, all or some of it; return which."""
+
+    def traces_of(self, pools: Iterable[PoolId]) -> Sequence[str]:
+        """Return the traces of the deliveries that moved pools last, each once."""
 
     def oldest_unhandled(self) -> datetime | None:
         """Return when the oldest delivery came that nobody has handled."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from sync_core import tracing
 from sync_core.errors import TipoError, reason
 from sync_core.ports import Database, Delivery, Transaction, WorkKind
 from sync_core.workers.context import Wakeup
@@ -97,9 +98,10 @@ class Receiver:
         deliveries = [each for each, _ in some]
         failed: Exception | None = None
         try:
-            await self._database.transaction(
-                partial(_save, deliveries), limit=STORE_TIMEOUT_SECONDS
-            )
+            with tracing.span("commit", [each.trace for each in deliveries], n=len(some)):
+                await self._database.transaction(
+                    partial(_save, deliveries), limit=STORE_TIMEOUT_SECONDS
+                )
         except Exception as exc:  # noqa: BLE001 - whoever waits for it is told, and answers 503
             failed = exc
             _log(len(some), exc)

@@ -32,6 +32,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from sync_core import tracing
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias
 from sync_core.errors import cut
@@ -87,7 +88,7 @@ class WebhookEndpoint:
                 raise Refusal(405, "only POST is answered here")  # noqa: TRY301
             if alias is None:
                 raise Refusal(404, "no store of that domain is known here")  # noqa: TRY301
-            with self._receiver.admitted():
+            with self._receiver.admitted(), tracing.span("webhook", **_facts(alias, headers)):
                 await self._receiver.store(await self._accept(alias, headers, receive))
         except Refusal as refusal:
             self._log(refusal, alias)
@@ -124,6 +125,7 @@ class WebhookEndpoint:
             topic=topic,
             body=body,
             received_at=self._clock.now(),
+            trace=tracing.current(),
         )
 
     def _log(self, refusal: Refusal, alias: Alias | None) -> None:
@@ -146,6 +148,13 @@ class WebhookEndpoint:
         later = {"retry-after": RETRY_AFTER_SECONDS} if status == UNAVAILABLE else {}
         answer = PlainTextResponse(f"{cut(words)}\n", status_code=status, headers=later)
         await answer(*asgi)
+
+
+def _facts(alias: Alias, headers: Headers) -> dict[str, str]:
+    """Return what a trace and the log say of a webhook, as far as it says so itself."""
+    named = {"topic": "x-shopify-topic", "webhook": "x-shopify-webhook-id"}
+    found = {key: headers.get(name, "")[:MAX_HEADER_CHARACTERS] for key, name in named.items()}
+    return {"store": alias, **found}
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:

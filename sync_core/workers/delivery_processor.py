@@ -21,10 +21,12 @@ a refresh.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from sync_core import tracing
 from sync_core.domain.accounting import observe
 from sync_core.domain.matching import normal
 from sync_core.domain.values import Alias, Event, Observation, Outcome, PoolId, Severity
@@ -143,6 +145,14 @@ class DeliveryProcessor:
         context = self._context
         now = context.clock.now()
         deliveries = tx.deliveries.unhandled(context.config.deliveries_per_round, only=only)
+        with _span(deliveries):
+            return self._account(tx, deliveries, now, is_page=only is None)
+
+    def _account(
+        self, tx: Transaction, deliveries: Sequence[Delivery], now: datetime, *, is_page: bool
+    ) -> ProcessingResult:
+        """Account for what deliveries say, and have others do what follows from it."""
+        context = self._context
         parsed = [(each, self._parse(each, tx, now)) for each in deliveries]
         seen = [event for _, event in parsed if isinstance(event, Observation)]
         outcomes = account_observations(tx, seen, context, now)
@@ -167,7 +177,7 @@ class DeliveryProcessor:
         return ProcessingResult(
             taken=len(deliveries),
             products=products,
-            more=only is None and len(deliveries) == context.config.deliveries_per_round,
+            more=is_page and len(deliveries) == context.config.deliveries_per_round,
             waited=committed.waited,
             again=committed.next_in,
             exports=any(isinstance(event, ExportFinished) for _, event in parsed),
@@ -254,6 +264,14 @@ def _apply(tx: Transaction, delivery: Delivery, event: WebhookEvent | None, now:
         case _:
             pass
     return False
+
+
+def _span(deliveries: Sequence[Delivery]) -> AbstractContextManager[None]:
+    """Name what is processed; one delivery by its number."""
+    if not deliveries:
+        return nullcontext()
+    ids = {"delivery": deliveries[0].id} if len(deliveries) == 1 else {"n": len(deliveries)}
+    return tracing.span("process", [each.trace for each in deliveries], **ids)
 
 
 def _is_new(tx: Transaction, event: ProductChanged) -> bool:

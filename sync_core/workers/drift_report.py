@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from sync_core import tracing
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.audit import BOOKS
@@ -75,7 +76,8 @@ class Reporter:
             due = await context.database.transaction(lambda tx: tx.reports.next_at())
             return None if due is None else max(1.0, (due - now).total_seconds())
         try:
-            return await self._make(report)
+            with tracing.span("report", kind=report.kind.value, report=report.id):
+                return await self._make(report)
         except (StoreError, NotCompared, OSError) as exc:
             return await self._failed(report, cut(str(exc)) or type(exc).__name__)
         except Exception as exc:

@@ -25,9 +25,10 @@ probes it; that the store can be read, or does not answer, or wants another key,
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from sync_core import tracing
 from sync_core.backoff import Backoff
 from sync_core.clock import Ids
 from sync_core.domain.adjustments import (
@@ -109,7 +110,9 @@ class Sender:
                 lambda tx: tx.batches.release(batch, until=now, executed=False)
             )
             return None
-        await self._send(batch)
+        traces = [batch.trace]
+        with tracing.span("batch", traces, store=batch.store, batch=batch.id, n=batch.rows):
+            await self._send(batch)
         return 0.0
 
     def _may_write(self) -> bool:
@@ -140,23 +143,28 @@ class Sender:
 
     async def _send(self, batch: Batch) -> None:
         """Send a batch, and do what its answer asks for."""
-        database, alias = self._context.database, self._store.alias
         try:
             written_at = await self._store.send(batch.body)
         except RowsRefused as refused:
             reasons = refused.reasons
-            await database.transaction(lambda tx: self._split(tx, batch, reasons))
+            await self._record(lambda tx: self._split(tx, batch, reasons))
         except KeyMisused:
             log.exception(
-                "a key is known otherwise", extra={"event": "key_misused", "store": alias}
+                "a key is known otherwise",
+                extra={"event": "key_misused", "store": self._store.alias},
             )
-            await database.transaction(lambda tx: self._mark_doubtful(tx, batch))
+            await self._record(lambda tx: self._mark_doubtful(tx, batch))
         except StoreError as exc:
             await self._handle_refusal(batch, exc)
             return
         else:
-            await database.transaction(lambda tx: self._settle(tx, batch, written_at))
+            await self._record(lambda tx: self._settle(tx, batch, written_at))
         await self._note_success()
+
+    async def _record(self, work: Callable[[Transaction], None]) -> None:
+        """Commit what an answer means for our books."""
+        with tracing.span("answer"):
+            await self._context.database.transaction(work)
 
     async def _handle_refusal(self, batch: Batch, exc: StoreError) -> None:
         """Do what an answer asks for that is neither yes nor no to the rows of a batch."""
@@ -166,9 +174,7 @@ class Sender:
             case _:
                 pause = await self._pause(exc)
         self._paused_until = until = self._context.clock.now() + pause
-        await self._context.database.transaction(
-            lambda tx: self._release_or_replan(tx, batch, exc, until)
-        )
+        await self._record(lambda tx: self._release_or_replan(tx, batch, exc, until))
 
     def _probe_pause(self, exc: StoreError) -> timedelta:
         """Return how long to leave a store alone that refuses us: a refusal may cost a batch."""
@@ -325,5 +331,7 @@ def _plan_batch(
     key = ids.new()
     body = store.encode_batch(key=key, reference=f"gid://tipo/Batch/{key}", changes=changes)
     planned = [(level, by, levels[level].level_baseline) for level, by in deltas.items()]
-    tx.batches.insert_batch(store.alias, key, body, planned, now=now)
+    traces = tx.deliveries.traces_of(rows) if tracing.is_on() else ()
+    with tracing.span("plan", traces, store=store.alias, n=len(planned)):
+        tx.batches.insert_batch(store.alias, key, body, planned, now=now)
     return True

@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
+from sync_core import tracing
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock
 from sync_core.domain.values import NEVER, Alias, Event, Severity
@@ -121,7 +122,8 @@ class Supervisor:
         while True:
             worker.began_at = self._clock.now()
             try:
-                await work(partial(self._done, worker))
+                with tracing.bound(worker=name):
+                    await work(partial(self._done, worker))
                 raise RuntimeError("it ended by itself")  # noqa: TRY301 - as wrong as any failure
             except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on
                 pause = worker.fail(exc, self._clock.now())

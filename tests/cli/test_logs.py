@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from sync_core import logs
+from sync_core import logs, tracing
 from sync_core.settings import Settings
 
 TOKEN = "shpat_0123456789abcdef"  # noqa: S105 - opens nothing
@@ -37,8 +37,8 @@ def logged(settings, monkeypatch):
     monkeypatch.setattr(root, "handlers", list(root.handlers))
     level = root.level
 
-    def log(form, say):
-        out = io.StringIO()
+    def log(form, say, out=None):
+        out = out or io.StringIO()
         logs.set_up(settings.model_copy(update={"log_format": form}), stream=out)
         say(logging.getLogger("sync_core.somewhere"))
         return out.getvalue()
@@ -49,7 +49,7 @@ def logged(settings, monkeypatch):
 
 def test_text_has_the_sentence_and_its_facts(logged):
     line = logged("text", lambda log: log.info("%s sells", "eu", extra={"act": "x", "n": 3}))
-    assert line.endswith("Z INFO     eu sells  act=x  n=3\n")
+    assert line.endswith("+00:00 [info     ] eu sells act=x n=3\n")
 
 
 def test_json_has_the_same(logged):
@@ -96,6 +96,39 @@ def test_a_title_starts_no_line_of_its_own(logged, form):
     assert said.count("\n") == 1
     assert "\x1b" not in said
     assert "\u202e" not in said
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("stream", "first"), [(io.StringIO, "{"), (Terminal, "\x1b[")])
+def test_people_at_a_terminal_get_text_and_all_others_json(logged, stream, first):
+    assert logged("auto", lambda log: log.warning("hm"), stream()).startswith(first)
+
+
+def test_a_line_names_what_is_going_on_around_it(logged):
+    """Of which store, which batch: nobody has to repeat it, and a fact of its own counts."""
+
+    def say(log):
+        with tracing.span("send", store="us", batch=7):
+            log.info("one", extra={"batch": 8})
+        log.info("two")
+
+    one, two = map(json.loads, logged("json", say).splitlines())
+    assert (one["store"], one["batch"]) == ("us", 8)
+    assert "store" not in two
+
+
+@pytest.mark.parametrize(
+    "name", ["uvicorn.error", "apscheduler.executors.default", "slack_bolt.App"]
+)
+def test_libraries_are_written_in_the_same_form_without_secrets(logged, name):
+    line = json.loads(logged("json", lambda _: logging.getLogger(name).error("no %s", TOKEN)))
+    assert (line["from"], line["says"]) == (name, "no •••")
 
 
 def test_libraries_speak_only_of_trouble(logged):

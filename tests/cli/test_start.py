@@ -19,7 +19,7 @@ CLI = typer.main.get_command(app)
 DATABASE = {"alembic", "mako", "psycopg", "sqlalchemy", "sqlmodel"}
 SERVING = {
     *("aiohttp", "apscheduler", "duckdb", "graphql", "httptools", "httpx", "prometheus_client"),
-    *("slack_bolt", "slack_sdk", "starlette", "uvicorn", "uvloop"),
+    *("opentelemetry", "slack_bolt", "slack_sdk", "starlette", "structlog", "uvicorn", "uvloop"),
 }
 # Runs a command and says, last, what was imported for it.
 IMPORTED = """

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
 from sandbox.shop_transport import ShopTransport
+from sync_core import tracing
 from sync_core.clock import SteadyClock
 from sync_core.compare.duckdb_comparer import DuckdbComparer
 from sync_core.db.audit import LEVEL_BOOKS, POOL_BOOKS, books_of
@@ -152,9 +153,9 @@ class Process:
             body=message.body,
             received_at=self.context.clock.now(),
         )
-        with suppress(TimeoutError):
+        with suppress(TimeoutError), tracing.span("webhook", store=alias):
             async with asyncio.timeout(5):
-                await self.receiver.store(delivery)
+                await self.receiver.store(replace(delivery, trace=tracing.current()))
                 return True
         return False
 

@@ -49,6 +49,7 @@ class DeliveryRow(SQLModel, table=True):
     handled_at: datetime | None = Field(None, sa_type=Utc)  # accounted for, or set aside
     quarantined_at: datetime | None = Field(None, sa_type=Utc)  # until it is accounted for
     why: str | None = None  # it was set aside
+    trace: str | None = None  # that its webhook is part of, where traces are recorded
 
 
 DELIVERY: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
@@ -108,6 +109,7 @@ class BatchRow(SQLModel, table=True):
     claimed_until: datetime | None = Field(None, sa_type=Utc)  # nobody else sends it meanwhile
     closed_at: datetime | None = Field(None, sa_type=Utc)
     written_at: datetime | None = Field(None, sa_type=Utc)  # by the store's clock
+    trace: str | None = None  # that its plan is part of, where traces are recorded
 
 
 BATCH: Table = BatchRow.__table__  # type: ignore[attr-defined]
