@@ -89,6 +89,7 @@ class SqlBatches(SqlRepository):
             body=row.body,
             rows=self.run(count).scalar_one(),
             attempts=row.attempts,
+            planned_at=row.planned_at,
             first_sent_at=row.first_sent_at,
             trace=row.trace,
         )

@@ -11,6 +11,7 @@ from sqlalchemy import func, or_, select
 from sync_core.db.catalogue import has_barcode
 from sync_core.db.history import history_of
 from sync_core.db.leases import INSTANCE
+from sync_core.db.posts import UNSENT
 from sync_core.db.repository import SqlRepository
 from sync_core.db.stock import STOCK_COUNTS
 from sync_core.db.tables import (
@@ -26,7 +27,9 @@ from sync_core.db.tables import (
     OPEN,
     OVERSOLD,
     POOL,
+    POST,
     REFRESH_DUE,
+    REPORT,
     STORE,
     SUSPENDED,
     UNAGREED,
@@ -35,9 +38,19 @@ from sync_core.db.tables import (
 from sync_core.domain.admin_pages import product_page
 from sync_core.domain.leases import INSTANCE_CHARS
 from sync_core.domain.oversell import PRESOLD, below_zero_kind
+from sync_core.domain.proposals import ReportState
 from sync_core.domain.quantities import outstanding, target_of
 from sync_core.domain.values import Alias, Level, Mode, Pool, PoolId, Role
-from sync_core.domain.views import BooksView, HistoryEntry, LevelView, Overview, PoolView, StoreView
+from sync_core.domain.views import (
+    Backlog,
+    BooksView,
+    HistoryEntry,
+    LevelView,
+    OpenBatches,
+    Overview,
+    PoolView,
+    StoreView,
+)
 from sync_core.stored import from_json, to_json
 
 PAUSED = "paused"
@@ -85,6 +98,38 @@ class SqlViews(SqlRepository):
             breakers=tuple(self.tx.breaker.all()),
             books=None if audited is None else from_json(audited, BooksView),
             instance=(self.tx.settings.get(INSTANCE) or "")[-INSTANCE_CHARS:],
+        )
+
+    def backlog(self, *, now: datetime) -> Backlog:
+        posts, oldest = self.run(
+            select(func.count(), func.min(POST.c.due_at)).where(UNSENT, POST.c.due_at <= now)
+        ).one()
+        batches = (
+            select(
+                BATCH.c.store,
+                func.count(),
+                func.count(BATCH.c.first_sent_at),
+                func.min(BATCH.c.planned_at),
+            )
+            .where(BATCH.c.state == "open")
+            .group_by(BATCH.c.store)
+        )
+        nightly = (
+            select(REPORT.c.finished_at)
+            .where(REPORT.c.night.is_not(None), REPORT.c.state == ReportState.DONE)
+            .order_by(REPORT.c.id.desc())
+            .limit(1)
+        )
+        quarantined = select(func.count()).where(DELIVERY.c.quarantined_at.is_not(None))
+        return Backlog(
+            quarantined=self.run(quarantined).scalar_one(),
+            posts=posts,
+            oldest_post_at=oldest,
+            batches={
+                Alias(store): OpenBatches(count=count, unanswered=sent, oldest_at=at)
+                for store, count, sent, at in self.run(batches)
+            },
+            nightly_at=self.run(nightly).scalar(),
         )
 
     def _counted(self, now: datetime) -> StockCounts:

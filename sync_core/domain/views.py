@@ -1,5 +1,6 @@
 """What people are shown: plain values, for any face."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -111,6 +112,26 @@ class Overview:
     breakers: tuple[CircuitBreakerView, ...] = ()
     books: BooksView | None = None  # None: none was made yet
     instance: str = ""  # the short name of this Tipo, once it has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBatches:
+    """The batches of one store that it has not taken yet."""
+
+    count: int
+    unanswered: int  # sent, and perhaps written: the store has not said
+    oldest_at: datetime  # when the oldest was planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits, beside what is at a glance: for figures."""
+
+    quarantined: int  # deliveries
+    posts: int  # that Slack should have by now
+    oldest_post_at: datetime | None  # when the oldest of them was due
+    batches: Mapping[Alias, OpenBatches]  # of stores that have some
+    nightly_at: datetime | None  # when the last nightly comparison was done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

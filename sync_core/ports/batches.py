@@ -18,6 +18,7 @@ class Batch:
     body: bytes
     rows: int
     attempts: int
+    planned_at: datetime
     first_sent_at: datetime | None  # the first sending that may have been executed
     trace: str | None = None  # that it is part of: see tracing.py
 

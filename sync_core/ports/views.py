@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sync_core.domain.values import PoolId
-from sync_core.domain.views import HistoryEntry, Overview, PoolView
+from sync_core.domain.views import Backlog, HistoryEntry, Overview, PoolView
 
 
 class ViewRepository(Protocol):
@@ -17,6 +17,9 @@ class ViewRepository(Protocol):
         How many pools and levels there are is counted every few minutes, and when they change.
         What is open, due, below zero … is counted now, by indexes that hold nothing else.
         """
+
+    def backlog(self, *, now: datetime) -> Backlog:
+        """Return what waits, by indexes that hold nothing else."""
 
     def find_pools(self, words: str, *, limit: int = 50) -> list[PoolId]:
         """Return the pools of a handle, SKU or barcode, or of all the words in a title."""

@@ -21,6 +21,7 @@ from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
     AuditView,
+    Backlog,
     BaselineProgress,
     Finding,
     HistoryEntry,
@@ -34,7 +35,7 @@ from sync_core.domain.views import (
     Unmatched,
 )
 from sync_core.errors import NotAllowed, StoreError, cut
-from sync_core.ports import Database, QuarantinedDelivery, Store, StoreState, Transaction
+from sync_core.ports import Budget, Database, QuarantinedDelivery, Store, StoreState, Transaction
 from sync_core.stored import from_json
 from sync_core.workers.auditor import audit_read_only
 from sync_core.workers.sealer import verify_seals
@@ -72,6 +73,15 @@ class ServiceQueries:
         """Return everything at a glance."""
         now = self._clock.now()
         return await self._transaction(lambda tx: tx.views.overview(now=now))
+
+    async def backlog(self) -> Backlog:
+        """Return what waits, for figures."""
+        now = self._clock.now()
+        return await self._transaction(lambda tx: tx.views.backlog(now=now))
+
+    def budgets(self) -> dict[Alias, Budget]:
+        """Return what is left of each store's budget, as far as this process knows."""
+        return {alias: store.budget() for alias, store in self._stores.items()}
 
     async def is_serving(self) -> bool:
         """Whether a process keeps the stores equal right now."""

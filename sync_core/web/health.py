@@ -1,23 +1,17 @@
 """`GET /healthz`, `/readyz` and `/metrics`."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Gauge,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sync_core.clock import Clock
-from sync_core.domain.leases import LeaseState
-from sync_core.domain.views import Overview, StoreView
+from sync_core.domain.views import Overview
 from sync_core.ports import Database
 from sync_core.service.service import Service
+from sync_core.web.metrics import Snapshot
 from sync_core.web.receiver import Receiver
 from sync_core.workers.supervisor import Supervisor
 
@@ -130,48 +124,19 @@ class Health:
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
                 overview = await self._service.overview()
+                backlog = await self._service.backlog()
         except Exception as exc:  # noqa: BLE001 - a scrape that fails is an answer of its own
             why = f"the database does not answer: {type(exc).__name__}\n"
             return PlainTextResponse(why, status_code=503)
-        now = CollectorRegistry()
-        age = Gauge(
-            "tipo_oldest_unprocessed_delivery_seconds",
-            "Age of the oldest delivery that is not processed",
-            registry=now,
+        registry = CollectorRegistry()
+        registry.register(
+            Snapshot(
+                now=self._clock.now(),
+                overview=overview,
+                backlog=backlog,
+                budgets=self._service.budgets(),
+                workers={each.name: each.is_down() for each in self._supervisor.workers},
+            )
         )
-        age.set(self._age(overview))
-        for name, words, value in (
-            (
-                "tipo_unprocessed_deliveries",
-                "Deliveries that are not processed yet",
-                overview.unhandled,
-            ),
-            ("tipo_pools", "Pools", overview.pools),
-            ("tipo_pools_agreed", "Pools with a shared quantity", overview.agreed),
-            ("tipo_pools_oversold", "Pools below zero, pre-sales apart", overview.oversold),
-            ("tipo_findings", "Open mismatches", overview.findings),
-        ):
-            Gauge(name, words, registry=now).set(value)
-        _add_store_gauges(overview.stores, now)
-        failing = Gauge("tipo_worker_down", "1: fails again and again", ["worker"], registry=now)
-        down = self._supervisor.down()
-        for worker in self._supervisor.workers:
-            failing.labels(worker=worker.name).set(worker.name in down)
-        body = generate_latest(now) + generate_latest(REGISTRY)
+        body = generate_latest(registry) + generate_latest(REGISTRY)
         return Response(body, media_type=CONTENT_TYPE_LATEST)
-
-
-def _add_store_gauges(stores: Sequence[StoreView], registry: CollectorRegistry) -> None:
-    """Give the figures of each store."""
-    for name in ("levels", "baselined", "due", "refreshes", "suspended", "open"):
-        gauge = Gauge(f"tipo_store_{name}", f"Levels: {name}", ["store"], registry=registry)
-        for each in stores:
-            gauge.labels(store=each.alias).set(getattr(each, name))
-    held = Gauge("tipo_store_blocked", "1: the store refuses us", ["store"], registry=registry)
-    lease = Gauge("tipo_store_lease", "1: this Tipo writes to it", ["store"], registry=registry)
-    since = Gauge("tipo_store_lease_since", "Since when; Unix time", ["store"], registry=registry)
-    for each in stores:
-        held.labels(store=each.alias).set(each.blocked_why is not None)
-        lease.labels(store=each.alias).set(each.lease.state is LeaseState.OURS)
-        if each.lease.since is not None:
-            since.labels(store=each.alias).set(each.lease.since.timestamp())

@@ -27,7 +27,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from prometheus_client import Counter
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -36,6 +35,7 @@ from sync_core import tracing
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias
 from sync_core.errors import cut
+from sync_core.metrics import DELIVERIES
 from sync_core.ports import Delivery, WebhookParser
 from sync_core.web.receiver import DeliveryNotStored, Receiver, TooManyWebhooks
 
@@ -49,8 +49,6 @@ RETRY_AFTER_SECONDS = "30"
 
 Verify = Callable[[Alias, bytes, str], bool]
 """Whether a body is signed by a store: its alias, the raw bytes, the header."""
-
-RECEIVED = Counter("tipo_deliveries", "Webhooks by store and answer", ["store", "answer"])
 
 
 class Refusal(Exception):
@@ -144,7 +142,7 @@ class WebhookEndpoint:
         self, status: int, words: str, alias: Alias | None, asgi: tuple[Scope, Receive, Send]
     ) -> None:
         """Answer, and count it."""
-        RECEIVED.labels(store=alias or "unknown", answer=str(status)).inc()
+        DELIVERIES.labels(store=alias or "unknown", answer=str(status)).inc()
         later = {"retry-after": RETRY_AFTER_SECONDS} if status == UNAVAILABLE else {}
         answer = PlainTextResponse(f"{cut(words)}\n", status_code=status, headers=later)
         await answer(*asgi)

@@ -39,6 +39,7 @@ from sync_core.domain.webhook_events import (
     WebhookEvent,
 )
 from sync_core.errors import NoDatabase, reason
+from sync_core.metrics import DELIVERY_WAIT
 from sync_core.ports import Delivery, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
@@ -51,7 +52,8 @@ class ProcessingResult:
     """What a round did."""
 
     taken: int
-    products: bool  # the catalogue has changed
+    waits: tuple[tuple[Alias, float], ...] = ()  # seconds since each of them came, by its store
+    products: bool = False  # the catalogue has changed
     more: bool = False  # the page was full
     waited: bool = False  # something that waited may be passed on now
     again: float | None = None  # seconds until something has waited long enough
@@ -62,6 +64,7 @@ class ProcessingResult:
         """Return what two rounds did."""
         return ProcessingResult(
             taken=self.taken + other.taken,
+            waits=self.waits + other.waits,
             products=self.products or other.products,
             more=self.more or other.more,
             waited=self.waited or other.waited,
@@ -92,6 +95,8 @@ class DeliveryProcessor:
         """Fold what waits, at most 1,000 deliveries; wake who has work by it."""
         context = self._context
         processed = await self._process_page()
+        for alias, seconds in processed.waits:
+            DELIVERY_WAIT.labels(alias).observe(seconds)
         if (processed.taken or processed.waited) and not processed.more:
             context.store_work.notify()
         context.identified.difference_update(processed.doubted)
@@ -139,7 +144,7 @@ class DeliveryProcessor:
             )
             why, now = reason(exc), self._context.clock.now()
             await transaction(lambda tx: _quarantine(tx, page[0], why, now))
-            return ProcessingResult(taken=1, products=False)
+            return ProcessingResult(taken=1)
 
     def _process(self, tx: Transaction, only: Sequence[int] | None = None) -> ProcessingResult:
         context = self._context
@@ -176,6 +181,10 @@ class DeliveryProcessor:
             tx.order_events.add_oversold_orders(now=now)
         return ProcessingResult(
             taken=len(deliveries),
+            waits=tuple(
+                (each.store, max(0.0, (now - each.received_at).total_seconds()))
+                for each in deliveries
+            ),
             products=products,
             more=is_page and len(deliveries) == context.config.deliveries_per_round,
             waited=committed.waited,

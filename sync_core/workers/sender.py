@@ -28,7 +28,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sync_core import tracing
+from sync_core import metrics, tracing
 from sync_core.backoff import Backoff
 from sync_core.clock import Ids
 from sync_core.domain.adjustments import (
@@ -144,7 +144,7 @@ class Sender:
     async def _send(self, batch: Batch) -> None:
         """Send a batch, and do what its answer asks for."""
         try:
-            written_at = await self._store.send(batch.body)
+            written_at = await self._send_counted(batch)
         except RowsRefused as refused:
             reasons = refused.reasons
             await self._record(lambda tx: self._split(tx, batch, reasons))
@@ -159,7 +159,20 @@ class Sender:
             return
         else:
             await self._record(lambda tx: self._settle(tx, batch, written_at))
+            took = self._context.clock.now() - batch.planned_at
+            metrics.UPDATE.labels(self._store.alias).observe(max(0.0, took.total_seconds()))
         await self._note_success()
+
+    async def _send_counted(self, batch: Batch) -> datetime:
+        """Send a batch, and count what the store answers."""
+        alias = self._store.alias
+        try:
+            written_at = await self._store.send(batch.body)
+        except StoreError as exc:
+            metrics.BATCH_ANSWERS.labels(alias, type(exc).__name__).inc()
+            raise
+        metrics.BATCH_ANSWERS.labels(alias, "taken").inc()
+        return written_at
 
     async def _record(self, work: Callable[[Transaction], None]) -> None:
         """Commit what an answer means for our books."""

@@ -45,7 +45,16 @@ def quiet(furnished):
 def test_a_batch_is_sent_with_the_bytes_that_were_written_down(quiet):
     """The same key with other bytes is refused, or worse, taken."""
     number = written(quiet)
-    first = Batch(id=number, store=US, key="key", body=BODY, rows=1, attempts=0, first_sent_at=None)
+    first = Batch(
+        id=number,
+        store=US,
+        key="key",
+        body=BODY,
+        rows=1,
+        attempts=0,
+        planned_at=after(0),
+        first_sent_at=None,
+    )
     assert lease_batch(quiet) == first
     again = replace(first, attempts=1, first_sent_at=after(0))
     assert lease_batch(quiet, at=30, until=60) == again

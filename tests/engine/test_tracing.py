@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from prometheus_client import REGISTRY
 
 from sync_core import tracing
 
@@ -110,3 +111,23 @@ def test_it_is_said_where_traces_are_asked_for_and_cannot_be_sent(monkeypatch, c
     with caplog.at_level(logging.WARNING), tracing.traced():
         assert not tracing.is_on()
     assert "pip install 'tipo[otel]'" in caplog.text
+
+
+def test_what_is_counted_on_the_way_is_counted_once(build_harness):
+    """How long the webhook waited, how long the update took, and what the store answered."""
+
+    def counts():
+        of = REGISTRY.get_sample_value
+        taken = {"store": "us", "answer": "taken"}
+        return (
+            of("tipo_delivery_wait_seconds_count", {"store": "eu"}) or 0,
+            of("tipo_update_seconds_count", {"store": "us"}) or 0,
+            of("tipo_batch_answers_total", taken) or 0,
+        )
+
+    harness = build_harness(opened=True)
+    before = counts()
+    harness.change_stock("eu", "SKU-0", -3)
+    harness.advance(10)
+    [webhooks] = harness.rows("SELECT count(*) AS n FROM delivery WHERE store = 'eu'")
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [webhooks["n"], 1, 1]

@@ -113,7 +113,7 @@ async def test_it_says_who_writes_to_each_store_and_is_ready_all_the_same(harnes
     assert answer.json()["stores"]["us"]["lease_since"] == now.isoformat()
     seen = await figures(harness)
     assert (seen["tipo_store_lease", "eu"], seen["tipo_store_lease", "us"]) == (1, 0)
-    assert seen["tipo_store_lease_since", "eu"] == now.timestamp()
+    assert seen["tipo_store_lease_since_timestamp_seconds", "eu"] == now.timestamp()
 
 
 async def test_it_says_how_long_a_delivery_waits_and_goes_on_taking_more(harness):
