@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 to 3.14 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint simulate mutants bench migration lock audit clean
+.PHONY: help demo playground test check lint simulate mutants bench migration lock audit clean
 
 # The first of these that runs here and is new enough; the packages are locked for 3.11 to 3.14.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -22,6 +22,9 @@ $(READY): requirements-build.lock requirements.lock pyproject.toml tools/set_up.
 
 demo: $(READY)  ## Watch Tipo keep two imitation stores in sync; needs no account
 	@$(BIN)/tipo demo
+
+playground: $(READY)  ## Play with two imitation stores, Slack and Tipo on one local page
+	@$(BIN)/tipo playground
 
 test: $(READY)  ## All tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

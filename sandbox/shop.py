@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sandbox import bulk_operations
+from sandbox.exchanges import Exchange
 from sandbox.faults import ShopFault
 from sandbox.graphql_api import answer, throttled
 from sandbox.idempotency import KeyState
@@ -80,7 +81,30 @@ class Shop(ShopState):
         request = Request(method.upper(), parts.path, lower, body, parse_qs(parts.query))
         self.counts.requests += 1
         fault = self.faults.draw(self.rng, mutation=request.is_mutation)
-        return self._serve(request) if fault is None else self._respond_with_fault(request, fault)
+        if fault is None:
+            response = self._serve(request)
+        else:
+            response = self._respond_with_fault(request, fault)
+        if request.is_mutation:
+            self._keep(request, ok=response.status == 200 and not response.dropped)  # noqa: PLR2004
+        return response
+
+    def _keep(self, request: Request, *, ok: bool) -> None:
+        headers = {
+            name: request.headers[name]
+            for name in ("content-type", "x-shopify-access-token")
+            if name in request.headers
+        }
+        self.exchanges.append(
+            Exchange(
+                at=self.now(),
+                kind="mutation",
+                url=request.path,
+                headers=headers,
+                body=request.body,
+                ok=ok,
+            )
+        )
 
     def catch_up(self) -> None:
         """Carry out what was on its way for a while, and let exports go on."""

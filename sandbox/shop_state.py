@@ -4,6 +4,7 @@ There is no HTTP and no GraphQL here.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from sandbox.access import DEFAULT_SCOPES, Access
+from sandbox.exchanges import MAX_KEPT_EXCHANGES, Exchange
 from sandbox.faults import ShopFaults
 from sandbox.idempotency import IdempotencyKeys
 from sandbox.models import ShopLevel, whole_seconds
@@ -136,6 +138,7 @@ class ShopState(ShopOrders):
         self.files_url = files_url or f"https://files.{domain}"
         self.allow_http = allow_http
         self.counts = RequestCounts()
+        self.exchanges: deque[Exchange] = deque(maxlen=MAX_KEPT_EXCHANGES)
         self.metafields: dict[tuple[str, str], ShopMetafield] = {}  # of the app's installation
 
     def _build_outbox(self, secret: str) -> WebhookOutbox:
@@ -173,6 +176,16 @@ class ShopState(ShopOrders):
 
     def delivered(self, message: ShopWebhook, ok: bool) -> None:  # noqa: FBT001  reads as a sentence
         """Note how a delivery went."""
+        self.exchanges.append(
+            Exchange(
+                at=self.now(),
+                kind="webhook",
+                url=message.url,
+                headers=message.headers,
+                body=message.body,
+                ok=ok,
+            )
+        )
         self.webhooks.delivered(message, ok=ok)
 
     def drop_subscriptions(self) -> None:

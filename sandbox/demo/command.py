@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sandbox.playground.command import playground
+
 Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands: this one, and the playground."""
     app.command("demo")(demo)
+    app.command("playground")(playground)
 
 
 def demo(*, keep: Keep = False, as_json: AsJson = False) -> None:

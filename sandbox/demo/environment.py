@@ -77,29 +77,40 @@ class SignalFreeServer(uvicorn.Server):
         yield
 
 
-def _listen() -> socket.socket:
+def listen(port: int = 0) -> socket.socket:
+    """Return a socket on this machine alone; without a port, on one of the system's choosing."""
     listener = socket.socket()
-    listener.bind((HOST, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
     return listener
 
 
-def _free_port() -> int:
-    with _listen() as listener:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with listen() as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
 @asynccontextmanager
-async def start_environment(folder: Path, clock: Clock) -> AsyncIterator[DemoEnvironment]:
+async def start_environment(
+    folder: Path, clock: Clock, *, seed: int = 1, products: int = 20
+) -> AsyncIterator[DemoEnvironment]:
     """Open stores and Slack, start Tipo, set two-way, and clear everything away at the end.
+
+    Args:
+        folder: Where Tipo keeps its files; exists, and is empty.
+        clock: The time.
+        seed: Of what the stores leave to chance.
+        products: How many each store sells, each in three sizes.
 
     Raises:
         DemoFailed: If Tipo does not start.
     """
-    listener, port = _listen(), _free_port()
+    listener, port = listen(), free_port()
     team = create_team(lambda: clock.now().timestamp())
     stores_url = f"http://{HOST}:{listener.getsockname()[1]}"
-    shops = build_shops(clock.now, base_url=stores_url)
+    shops = build_shops(clock.now, seed=seed, products=products, base_url=stores_url)
     tipo_url = f"http://{HOST}:{port}"
     settings = {
         **environment(shops, stores_url),
@@ -132,7 +143,11 @@ async def start_environment(folder: Path, clock: Clock) -> AsyncIterator[DemoEnv
 @asynccontextmanager
 async def _stores(shops: Mapping[str, Shop], listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        build_app(shops), log_config=None, access_log=False, timeout_graceful_shutdown=1
+        build_app(shops),
+        log_config=None,
+        log_level="critical",  # a connection that a fault breaks is no news
+        access_log=False,
+        timeout_graceful_shutdown=1,
     )
     server = SignalFreeServer(config)
     async with asyncio.TaskGroup() as group:
@@ -145,20 +160,27 @@ async def _stores(shops: Mapping[str, Shop], listener: socket.socket) -> AsyncIt
 
 @asynccontextmanager
 async def _serving(demo: DemoEnvironment) -> AsyncIterator[None]:
-    with (demo.folder / "tipo.log").open("wb") as log:
+    async with serve(demo.folder, demo.environment) as process:
+        await _ready(demo, process)
+        await _connect(demo)
+        yield
+
+
+@asynccontextmanager
+async def serve(folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Process]:
+    """Run `tipo serve` in a folder; its log is `tipo.log` there."""
+    with (folder / "tipo.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *SERVE,
-            env=demo.environment,
-            cwd=demo.folder,
+            env=environment,
+            cwd=folder,
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=log.fileno(),
             start_new_session=True,  # Ctrl-C is for the demo, which then stops it in order
         )
         try:
-            await _ready(demo, process)
-            await _connect(demo)
-            yield
+            yield process
         finally:
             await _stop(process)
 

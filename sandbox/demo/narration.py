@@ -115,8 +115,9 @@ def print_next_steps(out: Console) -> None:
     """Say where to go from here."""
     out.print()
     out.print("What next", style="bold")
-    out.print("   tipo demo --keep   leaves all of it running, to play with")
     out.print("   tipo doctor        checks the settings of your own stores, see README.md")
+    out.print("   tipo demo --keep   leaves all of it running, for curl")
+    out.print("   tipo playground    all of it on one page, to play with")
 
 
 def print_kept_running(out: Console, demo: DemoEnvironment) -> None:

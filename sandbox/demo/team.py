@@ -1,5 +1,9 @@
-"""The team: two people in an imitation Slack workspace, and what they say to Tipo."""
+"""The team: two people in an imitation Slack workspace, and what they say to Tipo.
 
+ann is an approver, bob is not.
+"""
+
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,6 +28,7 @@ class Team:
             "TIPO_SLACK__BOT_TOKEN": self.slack.app.bot_token,
             "TIPO_SLACK__SIGNING_SECRET": self.slack.app.signing_secret,
             "TIPO_SLACK__CHANNEL": self.stock.id,
+            "TIPO_SLACK__APPROVERS": json.dumps([self.ann.id]),
             "TIPO_SLACK__API_URL": self.slack.api_url,
         }
 

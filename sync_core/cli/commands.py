@@ -2,7 +2,7 @@
 
 `tipo --help` is made of the table here, so it imports none of them; a test compares the table with
 what each command says of itself. Packages that the core does not know announce their commands in
-the entry-point group `tipo.commands`, each under the command's own name: those are asked for help.
+the entry-point group `tipo.commands`: those are asked for help.
 """
 
 import gc
@@ -161,7 +161,7 @@ class CommandGroup(TyperGroup):
         from importlib.metadata import entry_points  # noqa: PLC0415
 
         for entry in entry_points(group=plugins.GROUP):
-            self.commands[entry.name] = _registered(plugins.load(entry), entry.name)
+            self.commands.update(_all_registered(plugins.load(entry)))
 
 
 def _imported(module: str) -> Any:
@@ -180,9 +180,14 @@ def _imported(module: str) -> Any:
 
 def _registered(register: Any, name: str) -> Any:
     """Return the command of that name, of those that a module adds."""
+    return _all_registered(register)[name]
+
+
+def _all_registered(register: Any) -> Any:
+    """Return all commands that a module adds, by name."""
     app = typer.Typer(pretty_exceptions_enable=False)
     register(app)
-    return typer.main.get_group(app).commands[name]
+    return typer.main.get_group(app).commands
 
 
 def _print_error(exc: TipoError, *, as_json: bool) -> None:

@@ -8,6 +8,8 @@ import typer
 from sync_core.errors import TipoError
 
 GROUP = "tipo.commands"
+EXTRA = "demo"  # the only one that brings commands
+BROUGHT = ("demo", "playground")  # these
 ANY_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -16,25 +18,23 @@ class NotInstalled(TipoError):
 
 
 def load(entry: EntryPoint) -> Callable[[typer.Typer], None]:
-    """Return what adds an announced command; where its package is absent, it says so."""
+    """Return what adds announced commands; where its package is absent, it says so."""
     try:
         add: Callable[[typer.Typer], None] = entry.load()
     except ModuleNotFoundError as missing:
         if missing.name != entry.module.partition(".")[0]:
             raise  # the package is there, and broken
-        return _placeholder(entry)
+        return _add_placeholders
     return add
 
 
-def _placeholder(entry: EntryPoint) -> Callable[[typer.Typer], None]:
-    """Return what adds a command that says what to install, instead of "no such command"."""
+def _add_placeholders(app: typer.Typer) -> None:
+    """Add commands that say what to install, instead of "no such command"."""
+    words = f"Not installed: it needs the extra `{EXTRA}`."
 
-    def add(app: typer.Typer) -> None:
-        words = f"Not installed: it needs the extra `{entry.name}`."
+    def explain(context: typer.Context) -> None:
+        how = f"pip install 'tipo[{EXTRA}]'"
+        raise NotInstalled(f"`tipo {context.info_name}` is an extra, not installed here. {how}")
 
-        @app.command(entry.name, help=words, context_settings=ANY_OPTIONS)
-        def explain() -> None:
-            extra = f"pip install 'tipo[{entry.name}]'"
-            raise NotInstalled(f"`tipo {entry.name}` is an extra, not installed here. {extra}")
-
-    return add
+    for name in BROUGHT:
+        app.command(name, help=words, context_settings=ANY_OPTIONS)(explain)

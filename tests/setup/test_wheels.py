@@ -103,7 +103,7 @@ def test_the_wheel_of_the_demo_holds_all_of_the_sandbox(wheels):
     there = {
         each.relative_to(ROOT)
         for each in (ROOT / "sandbox").rglob("*")
-        if each.suffix in {".py", ".graphql"}
+        if each.suffix in {".py", ".graphql", ".css", ".html", ".js"}
     }
     assert {each for each in held if each.parts[0] == "sandbox"} == there
     assert not held & names(wheels["tipo"])
@@ -138,10 +138,10 @@ def test_tipo_works_without_the_sandbox(tipo):
     assert "eu" in said.stdout
 
 
-@pytest.mark.parametrize("option", [(), ("--keep",), ("--json",)])
-def test_the_demo_without_its_extra_says_what_to_install(tipo, option):
+@pytest.mark.parametrize("words", [("demo",), ("demo", "--keep"), ("playground", "--port", "1")])
+def test_the_demo_without_its_extra_says_what_to_install(tipo, words):
     """Whoever reads of `tipo demo` must not be told that there is no such command."""
-    said = tipo("demo", *option)
+    said = tipo(*words)
     assert said.returncode == 2
     assert "pip install 'tipo[demo]'" in said.stderr
     assert "Traceback" not in said.stderr
@@ -154,6 +154,8 @@ def test_the_demo_is_there_with_its_extra(tipo):
     assert (said.returncode, said.stderr) == (0, "")
     assert "--keep" in said.stdout
 
-    said = tipo("demo", installed=both)
-    assert said.returncode == 2
-    assert said.stderr == "tipo: the demo needs graphql-core. pip install 'tipo[demo]'\n"
+    for command in ("demo", "playground"):
+        said = tipo(command, installed=both)
+        assert said.returncode == 2
+        needs = f"tipo: the {command} needs graphql-core. pip install 'tipo[demo]'\n"
+        assert said.stderr == needs

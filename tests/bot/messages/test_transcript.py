@@ -26,6 +26,11 @@ def test_the_transcript_is_what_the_bot_says(render):
     assert (DOCS / "transcript.md").read_text().splitlines() == list(render.transcript())
 
 
+def test_the_playground_shows_what_the_bot_says(render):
+    """Its page is made ahead: who plays has no bot's examples to draw from."""
+    assert render.PLAYGROUND.read_text("utf-8") == render.playground_gallery()
+
+
 def test_each_example_has_its_picture(render):
     """A page with a broken picture is worse than none."""
     assert (DOCS / "README.md").read_text().splitlines() == list(render.gallery())
