@@ -118,7 +118,7 @@ async def main() -> None:
             availability=StoreAvailability(database, clock, luck),
         )  # fmt: skip
         folder_worker = DeliveryProcessor(context)
-        receiver = Receiver(database)
+        receiver = Receiver(database, ["eu", "us"])
         running = asyncio.ensure_future(receiver.run(lambda: None))
         grouped, single, processed = [], [], []
         for value in range(1, 6):

@@ -4,7 +4,7 @@
     ---------------------------------------------  ------
     more than 1 MiB                                413
     a body that takes more than 5 s                408
-    50 are being read already                      503
+    200 bodies, or 32 MiB, arrive at once          503 to those that have been arriving for longest
     without signature or time                      401
     a time that is no number                       400
     a time more than 5 minutes off, either way     401
@@ -15,7 +15,6 @@
 Bodies are never logged: they hold what people type, and addresses that answer in their name.
 """
 
-import asyncio
 import json
 import logging
 import re
@@ -25,9 +24,10 @@ from urllib.parse import parse_qs
 from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from sync_core.bodies import BodyNotRead, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
 from sync_core.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,16 @@ log = logging.getLogger(__name__)
 PATH = "/slack/events"
 MAX_REQUEST_BYTES = 1024 * 1024  # bytes
 MAX_BODY_SECONDS = 5.0  # seconds for a body to arrive; Slack waits 3 for the whole answer
-MAX_BODIES = 50  # bodies that are read at once: anybody may send one before it is refused
+MAX_BODIES, MAX_BODY_BYTES = 200, 32 * 1024 * 1024  # that arrive at once, and have by then
 MAX_CLOCK_SKEW_SECONDS = 300.0  # seconds that Slack's clock and ours may differ
 TIMESTAMP_FORMAT = re.compile(r"[0-9]{1,12}")
 SIGNATURE_FORMAT = re.compile(r"v0=[0-9a-f]{64}")
 MAX_FORM_FIELDS = 200
+UNREAD: Mapping[type[BodyNotRead], tuple[int, str]] = {
+    BodyTooLarge: (413, "too large"),
+    BodyTooSlow: (408, "the body did not arrive in time"),
+    TooManyBodies: (503, "too many bodies at once, and this one took the longest"),
+}
 
 
 class VerifierClock:
@@ -60,7 +65,7 @@ class HttpEndpoint:
         self._app = app
         self._clock = clock
         self._verifier = SignatureVerifier(secret, clock=VerifierClock(clock))  # type: ignore[arg-type]
-        self._reading = 0
+        self._bodies = BodyReader(max_bodies=MAX_BODIES, max_bytes=MAX_BODY_BYTES)
         self.refused = 0
         self.last_at: float | None = None
 
@@ -72,18 +77,15 @@ class HttpEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        if self._reading >= MAX_BODIES:
-            return self._refuse(503, "too many requests at once")
-        self._reading += 1
         try:
-            async with asyncio.timeout(MAX_BODY_SECONDS):
-                body = await _body(request)
-        except TimeoutError:
-            return self._refuse(408, "the body did not arrive in time")
-        finally:
-            self._reading -= 1
-        if body is None:
-            return self._refuse(413, "too large")
+            body = await self._bodies.read(
+                request.receive,
+                request.headers.get("content-length", ""),
+                max_bytes=MAX_REQUEST_BYTES,
+                max_seconds=MAX_BODY_SECONDS,
+            )
+        except BodyNotRead as exc:
+            return self._refuse(*UNREAD.get(type(exc), (400, "the sender has gone")))
         refusal = self._refusal(request.headers, body)
         if refusal is not None:
             return refusal
@@ -119,22 +121,6 @@ class HttpEndpoint:
             "refused a request: %s", why, extra={"event": "request_refused", "code": status}
         )
         return PlainTextResponse(f"{why}\n", status_code=status)
-
-
-async def _body(request: Request) -> bytes | None:
-    """Return the body, or None if it is too large."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > MAX_REQUEST_BYTES:
-        return None
-    found = bytearray()
-    try:
-        async for chunk in request.stream():
-            found += chunk
-            if len(found) > MAX_REQUEST_BYTES:
-                return None
-    except ClientDisconnect:
-        return b""
-    return bytes(found)
 
 
 def _readable_text(body: bytes, kind: str) -> str | None:

@@ -49,7 +49,7 @@ class App:
         self._server: uvicorn.Server | None = None
         self._must_stop = False
         self.must_restart = False  # the clock was set: another one goes on
-        self._receiver = Receiver(parts.database)
+        self._receiver = Receiver(parts.database, map(Alias, parts.settings.stores))
         self._frontends = open_frontends(parts)
 
     def web(self) -> Starlette:

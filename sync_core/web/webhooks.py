@@ -6,10 +6,11 @@
     no or an unknown shop domain            404
     more than 2 MiB, said or sent           413
     a body that takes more than 5 s         408
+    too many bodies arrive at once          503 to those that have been arriving for longest
     no, a wrong or somebody else's HMAC     401
     no topic or no webhook id               400
     not JSON, or JSON of a wrong shape      400
-    2,000 are under way already             503, Retry-After: the store sends it again
+    no room for more of this store          503, Retry-After: the store sends it again
     the database cannot keep it             503, Retry-After: the store sends it again
     anything else, once it is in the        200
     database, known or new
@@ -23,7 +24,6 @@ the books, and 150 µs for a product of 12 variants. Handing the result on would
 limit, the ids of what was new, and a second way for all that is not in it.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -32,6 +32,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from sync_core import tracing
+from sync_core.bodies import BodyNotRead, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
 from sync_core.clock import Clock
 from sync_core.domain.values import Alias
 from sync_core.errors import cut
@@ -43,9 +44,15 @@ log = logging.getLogger(__name__)
 
 MAX_WEBHOOK_BYTES = 2 * 1024 * 1024  # bytes
 MAX_BODY_SECONDS = 5.0  # seconds for a body to arrive; a store gives up then, too
+MAX_BODIES, MAX_BODY_BYTES = 2_000, 64 * 1024 * 1024  # that arrive at once, and have by then
 MAX_HEADER_CHARACTERS = 200  # characters of a topic or an id
 UNAVAILABLE = 503
 RETRY_AFTER_SECONDS = "30"
+UNREAD: Mapping[type[BodyNotRead], tuple[int, str]] = {
+    BodyTooLarge: (413, "the body is larger than 2 MiB"),
+    BodyTooSlow: (408, "the body took more than 5 s"),
+    TooManyBodies: (UNAVAILABLE, "too many bodies at once, and this one took the longest"),
+}
 
 Verify = Callable[[Alias, bytes, str], bool]
 """Whether a body is signed by a store: its alias, the raw bytes, the header."""
@@ -75,6 +82,7 @@ class WebhookEndpoint:
         self._verify = verify
         self._parse_webhook = parse_webhook
         self._receiver = receiver
+        self._bodies = BodyReader(max_bodies=MAX_BODIES, max_bytes=MAX_BODY_BYTES)
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,8 +94,10 @@ class WebhookEndpoint:
                 raise Refusal(405, "only POST is answered here")  # noqa: TRY301
             if alias is None:
                 raise Refusal(404, "no store of that domain is known here")  # noqa: TRY301
-            with self._receiver.admitted(), tracing.span("webhook", **_facts(alias, headers)):
-                await self._receiver.store(await self._accept(alias, headers, receive))
+            with tracing.span("webhook", **_facts(alias, headers)):
+                delivery = self._accept(alias, headers, await self._read(headers, receive))
+                with self._receiver.admitted(alias, len(delivery.body)):
+                    await self._receiver.store(delivery)
         except Refusal as refusal:
             self._log(refusal, alias)
             await self._answer(refusal.status, str(refusal), alias, (scope, receive, send))
@@ -101,9 +111,20 @@ class WebhookEndpoint:
         else:
             await self._answer(200, "ok", alias, (scope, receive, send))
 
-    async def _accept(self, alias: Alias, headers: Headers, receive: Receive) -> Delivery:
+    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+        """Return the whole body, if it is small enough and comes soon enough."""
+        try:
+            return await self._bodies.read(
+                receive,
+                headers.get("content-length", ""),
+                max_bytes=MAX_WEBHOOK_BYTES,
+                max_seconds=MAX_BODY_SECONDS,
+            )
+        except BodyNotRead as exc:
+            raise Refusal(*UNREAD.get(type(exc), (400, "the sender has gone"))) from None
+
+    def _accept(self, alias: Alias, headers: Headers, body: bytes) -> Delivery:
         """Return a delivery that is signed, whole and readable."""
-        body = await _body(headers, receive)
         if not self._verify(alias, body, headers.get("x-shopify-hmac-sha256", "")):
             raise Refusal(401, "the signature is not this store's")
         topic = headers.get("x-shopify-topic", "")
@@ -153,28 +174,3 @@ def _facts(alias: Alias, headers: Headers) -> dict[str, str]:
     named = {"topic": "x-shopify-topic", "webhook": "x-shopify-webhook-id"}
     found = {key: headers.get(name, "")[:MAX_HEADER_CHARACTERS] for key, name in named.items()}
     return {"store": alias, **found}
-
-
-async def _body(headers: Headers, receive: Receive) -> bytes:
-    """Return the whole body, if it is small enough and comes soon enough."""
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MAX_WEBHOOK_BYTES:
-        raise Refusal(413, "the body is larger than 2 MiB")
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(MAX_BODY_SECONDS):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refusal(400, "the sender has gone")
-                part: bytes = message.get("body", b"")
-                size += len(part)
-                if size > MAX_WEBHOOK_BYTES:
-                    raise Refusal(413, "the body is larger than 2 MiB")
-                parts.append(part)
-                more = message.get("more_body", False)
-    except TimeoutError:
-        raise Refusal(408, "the body took more than 5 s") from None
-    return b"".join(parts)

@@ -256,7 +256,7 @@ async def test_a_delivery_that_one_process_keeps_another_processes_at_once(here,
     """No poll is near: it is the notification that does it."""
     here.run(furnish)
     engine = engine_of(here, NEVER, PostgresListener(here, NEVER))
-    receiver = Receiver(there)
+    receiver = Receiver(there, ["eu"])
     async with running(engine.run(), receiver.run(lambda: None)):
         await receiver.store(delivery(1))
         await until(lambda: handled(there) == ["1"])  # perhaps by its first round

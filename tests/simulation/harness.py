@@ -115,7 +115,7 @@ class Process:
             comparer=DuckdbComparer(harness.folder, executor=InlineExecutor(Fuse())),
             auto=harness.auto,
         )
-        self.receiver = Receiver(self.database)
+        self.receiver = Receiver(self.database, self.stores)
         self.service = Service(self.database, self.stores, clock, harness.ids)
         self.supervisor = Supervisor(self.database, clock)
         self.on_clock_step = False  # the clock was set: the process has to restart

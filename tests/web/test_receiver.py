@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -103,29 +104,86 @@ async def test_a_commit_that_fails_is_logged_once_with_its_number(harness, caplo
     assert [each.n for each in logged] == [1, 50]
 
 
-async def test_too_many_at_once_are_answered_503(harness, caplog, monkeypatch):
-    """Said once when it begins and once when it is over, however many were refused."""
-    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 3)
+@asynccontextmanager
+async def stuck(harness, *sent):
+    """Webhooks that wait for a commit which does not come, until this is left; they are kept."""
     harness.database.gate.clear()
     before = harness.database.steps
     async with asyncio.TaskGroup() as group:
-        sent = [group.create_task(harness.send())]
-        await until(lambda: harness.database.steps > before)
-        sent += [group.create_task(harness.send()) for _ in range(2)]
-        await until(lambda: len(harness.app._receiver._waiting) == 2)
+        first, *others = sent
+        tasks = [group.create_task(first)]
+        await until(lambda: harness.database.steps == before + 1)
+        tasks += [group.create_task(each) for each in others]
+        await until(lambda: len(harness.app._receiver._waiting) == len(others))
+        yield
+        harness.database.gate.set()
+    assert [each.result().status_code for each in tasks] == [200] * len(tasks)
+
+
+async def test_too_many_at_once_are_answered_503(harness, caplog, monkeypatch):
+    """Said once when it begins and once when it is over, however many were refused."""
+    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 4)
+    async with stuck(harness, *(harness.send() for _ in range(3))):
         late = [await harness.send() for _ in range(4)]
         alive = await harness.client.get("/healthz")
-        harness.database.gate.set()
     assert {each.status_code for each in late} == {503}
     assert {each.text for each in late} == {"too many webhooks at once\n"}
     assert late[0].headers["retry-after"] == "30"
     assert alive.status_code == 200
-    assert [each.result().status_code for each in sent] == [200] * 3
     assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [
-        "3 webhooks are under way, more are refused",
-        "webhooks are taken again; 4 were refused",
+        "3 webhooks are under way, more of eu are refused",
+        "webhooks of eu are taken again; 4 were refused",
     ]
     assert (await harness.send()).status_code == 200
+
+
+async def test_one_stores_flood_leaves_the_other_its_share(harness, monkeypatch):
+    """All that is signed is kept sooner or later: what is refused is sent again."""
+    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 8)
+    flood = [{"webhook_id": f"flood-{number}"} for number in range(10)]
+    of_us = {"secret": OTHER, "shop_domain": US}
+    async with stuck(harness, *(harness.send(**each) for each in flood[:6])):
+        refused = [await harness.send(**each) for each in flood[6:]]
+        assert {each.status_code for each in refused} == {503}
+        assert not harness.app._receiver.is_full
+        async with asyncio.TaskGroup() as group:
+            calm = [group.create_task(harness.send(**of_us)) for _ in range(2)]
+            await until(lambda: len(harness.app._receiver._waiting) == 7)
+            assert harness.app._receiver.is_full
+            assert (await harness.send(**of_us)).status_code == 503
+            harness.database.gate.set()
+    assert [each.result().status_code for each in calm] == [200, 200]
+    assert {(await harness.send(**each)).status_code for each in flood} == {200}
+    assert Counter(row.store for row in harness.stored()) == {"eu": 10, "us": 2}
+
+
+async def test_a_few_large_bodies_are_as_many_small_ones(harness, monkeypatch):
+    """Else 2,000 of 2 MiB each would be more memory than most machines have."""
+    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUEST_BYTES", 8 * len(BODY))
+    large = BODY[:-1] + b" " * 4 * len(BODY) + b"}"
+    async with stuck(harness, harness.send(large)):
+        assert (await harness.send(large)).status_code == 503
+        assert (await harness.send(secret=OTHER, shop_domain=US, body=large)).status_code == 503
+        async with asyncio.TaskGroup() as group:
+            small = group.create_task(harness.send(secret=OTHER, shop_domain=US))
+            await until(lambda: len(harness.app._receiver._waiting) == 1)
+            harness.database.gate.set()
+    assert small.result().status_code == 200
+    assert (await harness.send(large)).status_code == 200
+
+
+async def test_what_is_not_signed_takes_no_room_of_what_is(harness, monkeypatch):
+    """Whoever knows a store's domain may send in its name; nothing of it is counted."""
+    monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 4)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers().items())
+    head = f"POST {HOOK} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}\r\n{lines}\r\n"
+    opened = [await asyncio.open_connection("127.0.0.1", harness.port) for _ in range(20)]
+    for _, writer in opened:
+        writer.write(head.encode() + BODY[:5])
+    assert {(await harness.send(secret="forged")).status_code for _ in range(20)} == {401}  # noqa: S106
+    assert (await harness.send()).status_code == 200
+    for _, writer in opened:
+        writer.close()
 
 
 async def test_a_sender_that_leaves_before_the_answer_harms_nobody(harness):
