@@ -10,7 +10,12 @@
     a time more than 5 minutes off, either way     401
     a signature that is not Slack's                401
     signed, but not UTF-8, or no form and no JSON  400
+    a field twice, or one of another type          400
+    an interaction that nobody here has asked for  404
     anything else                                  Bolt's
+
+A body is read once, here: Bolt gets what was read and checked. Read by Bolt, a form with two fields
+`payload` would be another one than we have seen, and `/tipo stock payload` nothing at all.
 
 Bodies are never logged: they hold what people type, and addresses that answer in their name.
 """
@@ -18,8 +23,9 @@ Bodies are never logged: they hold what people type, and addresses that answer i
 import json
 import logging
 import re
-from collections.abc import Mapping
-from urllib.parse import parse_qs
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
 
 from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
@@ -27,6 +33,7 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from bot.payloads import Unreadable, read
 from sync_core.bodies import BodyNotRead, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
 from sync_core.clock import Clock
 
@@ -45,6 +52,10 @@ UNREAD: Mapping[type[BodyNotRead], tuple[int, str]] = {
     BodyTooSlow: (408, "the body did not arrive in time"),
     TooManyBodies: (503, "too many bodies at once, and this one took the longest"),
 }
+
+
+class NoPayload(Exception):
+    """A request is signed, but is nothing that Slack sends."""
 
 
 class VerifierClock:
@@ -90,11 +101,10 @@ class HttpEndpoint:
         if refusal is not None:
             return refusal
         self.last_at = self._clock.now().timestamp()
-        text = _readable_text(body, request.headers.get("content-type", ""))
-        if text is None:
-            return self._refuse(400, "neither a form nor JSON in UTF-8")
-        headers: Mapping[str, str] = dict(request.headers)
-        asked = AsyncBoltRequest(body=text, headers=headers)  # type: ignore[arg-type]
+        try:
+            asked = _read(body, request.headers)
+        except NoPayload as exc:
+            return self._refuse(400, str(exc))
         return to_starlette_response(await self._app.async_dispatch(asked))
 
     def _refusal(self, headers: Mapping[str, str], body: bytes) -> Response | None:
@@ -123,16 +133,61 @@ class HttpEndpoint:
         return PlainTextResponse(f"{why}\n", status_code=status)
 
 
-def _readable_text(body: bytes, kind: str) -> str | None:
-    """Return the body as text, if Bolt will be able to read it."""
+def _read(body: bytes, headers: Mapping[str, str]) -> AsyncBoltRequest:
+    """Return what Slack has sent, as Bolt takes it.
+
+    Raises:
+        NoPayload: If Slack would not send it.
+    """
     try:
-        text = body.decode("utf-8")
-        if kind.partition(";")[0].strip().lower() == "application/json":
-            return text if isinstance(json.loads(text), dict) else None
-        form = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
-        payload = form.get("payload")
-        if payload is not None and not isinstance(json.loads(payload[0]), dict):
-            return None
+        payload = _payload(body.decode("utf-8"), headers.get("content-type", ""))
     except (ValueError, RecursionError):
-        return None
-    return text
+        raise NoPayload("neither a form nor JSON in UTF-8, or a field twice") from None
+    found = read(payload)
+    if isinstance(found, Unreadable):
+        raise NoPayload(found.why)
+    named: dict[str, Any] = dict(headers)
+    try:
+        # As if it came through a socket: it is read, and whose it is we know.
+        return AsyncBoltRequest(body=payload, headers=named, mode="socket_mode")
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise NoPayload("a field is of another type than Slack's") from None
+
+
+def _payload(text: str, kind: str) -> dict[str, Any]:
+    """Return the payload of a request: JSON, a form with JSON in `payload`, or a form.
+
+    Raises:
+        ValueError: If it is none of them, or holds a field twice.
+    """
+    kind = kind.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return _json(text)
+    if kind != "application/x-www-form-urlencoded":
+        raise ValueError("another kind of body")
+    fields = parse_qsl(
+        text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS, errors="strict"
+    )
+    form = _once(fields)
+    return _json(form["payload"]) if "payload" in form else form
+
+
+def _json(text: str) -> dict[str, Any]:
+    found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    if not isinstance(found, dict):
+        raise ValueError("no object")  # noqa: TRY004 - it is what was sent that is wrong
+    return found
+
+
+def _no_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which are no JSON."""
+    raise ValueError(name)
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return pairs as an object: which of two of a name counts, readers do not agree on."""
+    given = list(pairs)
+    found = dict(given)
+    if len(found) < len(given):
+        raise ValueError("a field twice")
+    return found

@@ -2,11 +2,11 @@
 
     what stands around a handler   does
     -----------------------------  -------------------------------------------------------------
-    `read`, Bolt's middleware      reads the payload; what cannot be read is acked, and logged
+    `read`, Bolt's middleware      reads the payload; what cannot be read gets a 400, and is logged
     the ack                        comes next, before anything that may take long
     `_guarded`                        keeps the task until it is done, and lets nothing escape
     `_answer`                   origin, time limit, errors: whoever asked gets an answer
-    `failed`, Bolt's error handler acks what has no handler, and logs it
+    `failed`, Bolt's error handler logs what has no handler: events are acked, the rest gets a 404
 
 Bolt answers Slack when its middlewares are through, and who somebody is may cost a question to
 Slack: so origin and authorisation come after the ack. It keeps no reference to a handler's task,
@@ -31,10 +31,18 @@ from bot.home import AppHome
 from bot.message_handlers import MessageHandlers
 from bot.messages.answers import refused, trouble
 from bot.messages.block_kit import Message
-from bot.payloads import Submission, Unreadable, read, read_home, read_message
+from bot.payloads import (
+    HomeOpened,
+    Submission,
+    TypedCommand,
+    Unreadable,
+    read,
+    read_home,
+    read_message,
+)
 from bot.views.handlers import ViewHandlers
 from bot.views.modals import sentence_modal
-from sync_core.errors import NotAllowed
+from sync_core.errors import NotAllowed, cut
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +50,14 @@ ANSWER_TIMEOUT_SECONDS = 60.0  # seconds that an answer may take
 SHUTDOWN_GRACE_SECONDS = 5.0  # seconds that answers under way have at the end
 MAX_CONCURRENT_ANSWERS = 200  # answers under way at once
 COMMAND = re.compile("^/")  # there is one, whatever a workspace has named it
-UNKNOWN = re.compile("")  # any id: registered last, for buttons of other versions
+UNKNOWN = re.compile("")  # any id: registered last, for buttons and forms of other versions
 FAILED = (
     "That didn't work, and the fault is Tipo's. Please report the number {ref}; "
     "the log says more under it."
+)
+UNKNOWN_FORM = (
+    "This form comes from another version of Tipo and doesn't work any more. Nothing was done; "
+    "open it again."
 )
 BUSY = "Tipo is too busy at the moment. Nothing was done; try again in a minute."
 LATE = "That took too long and was cancelled. Try again in a minute, or see /tipo status."
@@ -88,6 +100,7 @@ class Listeners:
         app.action(UNKNOWN)(self._answered(self._actions.unknown))
         for callback, submit in self._views.handlers.items():
             app.view(callback)(self._submitted(submit))
+        app.view(UNKNOWN)(self.unknown_form)
         app.event("app_home_opened")(self.home_opened)
         app.event("app_mention")(self.written)
         app.event("message")(self.written)
@@ -102,17 +115,21 @@ class Listeners:
                 "Slack sent what we cannot read",
                 extra={"event": "unreadable_payload", "why": found.why},
             )
-            return BoltResponse(status=200)
+            return BoltResponse(status=400)
         context["interaction"] = found
         await next_()
         return None
 
     async def failed(self, error: Exception, body: Json) -> BoltResponse | None:
-        """Ack what has no handler: else Slack sends it again, and one day sends nothing at all."""
+        """Say that there is no handler, so that whoever clicked sees it.
+
+        Events are acked all the same: else Slack sends them again, and one day none at all.
+        """
         if isinstance(error, BoltUnhandledRequestError):
-            kind = str(body.get("type") or body.get("command"))[:80]
-            log.info("no handler takes %s", kind, extra={"event": "unhandled"})
-            return BoltResponse(status=200)
+            kind = str(body.get("type") or body.get("command"))
+            status = 200 if kind == "event_callback" else 404
+            log.info("no handler takes %s", cut(kind), extra={"event": "unhandled"})
+            return BoltResponse(status=status)
         log.error("a request has failed", extra={"event": "request_failed"}, exc_info=error)
         return None
 
@@ -143,6 +160,11 @@ class Listeners:
 
         return submitted
 
+    async def unknown_form(self, ack: Ack) -> None:
+        """Say that a form of another version does nothing; it would close as if it had."""
+        with self._guarded():
+            await ack(response_action="update", view=sentence_modal("Tipo", UNKNOWN_FORM))
+
     def _errors(self, submission: Submission) -> Json:
         try:
             return self._views.errors(submission)
@@ -155,7 +177,7 @@ class Listeners:
         """Show the App Home; Bolt has acked it."""
         with self._guarded():
             opened = read_home(body)
-            if not isinstance(opened, Unreadable) and await self._context.approvers.is_ours(
+            if isinstance(opened, HomeOpened) and await self._context.approvers.is_ours(
                 opened.person
             ):
                 async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
@@ -166,7 +188,7 @@ class Listeners:
         with self._guarded():
             us = (await self._context.slack.identity()).user
             asked = read_message(body, us)
-            if isinstance(asked, Unreadable) or asked.person.id == us:
+            if not isinstance(asked, TypedCommand) or asked.person.id == us:
                 return
             if len(self._running) > MAX_CONCURRENT_ANSWERS:
                 log.warning("too busy for a message", extra={"event": "message_dropped"})

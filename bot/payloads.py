@@ -1,14 +1,15 @@
 """Read what Slack sends into values. Pure, and it never raises: what is odd is a value too.
 
-    what comes                      becomes
-    ------------------------------  ----------
-    a slash command                 TypedCommand
-    a message to us from a person   TypedCommand, with the message
-    a click in a message            Click
-    a click in a view               Click, with the view
-    a submitted modal               Submission
-    app_home_opened, on "home"      HomeOpened
-    anything else, or without ids   Unreadable
+    what comes                               becomes
+    ---------------------------------------  ----------
+    a slash command                          TypedCommand
+    a message to us from a person            TypedCommand, with the message
+    a click in a message                     Click
+    a click in a view                        Click, with the view
+    a submitted modal                        Submission
+    app_home_opened, on "home"               HomeOpened
+    a message or a tab that is not for us    NotForUs: Slack sends many, and nothing is wrong
+    without ids, or a field of another type  Unreadable: over HTTP it gets a 400
 
 A message is to us if it mentions us in a channel, or is a direct one. One that a bot wrote, that
 somebody changed or deleted, or that tells of a join is none: answers to those could go round.
@@ -18,9 +19,10 @@ is a token to be looked up.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sync_core.domain.proposals import Person
 from sync_core.domain.texts import storable
@@ -101,64 +103,110 @@ class HomeOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Something that we do not understand, and why."""
+class NotForUs:
+    """An event that asks nothing of us, and why."""
 
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that Slack would not send, and why."""
+
+    why: str
+
+
+class _OddField(ValueError):
+    """A field is there, and of another type than Slack's."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _never_raising(
+    reading: Callable[Concatenate[Json, P], T],
+) -> Callable[Concatenate[Json, P], T | Unreadable]:
+    @wraps(reading)
+    def answered(body: Json, /, *args: P.args, **kwargs: P.kwargs) -> T | Unreadable:
+        try:
+            return reading(body, *args, **kwargs)
+        except _OddField as exc:
+            return Unreadable(str(exc))
+
+    return answered
+
+
+@_never_raising
 def read(body: Json) -> TypedCommand | Click | Submission | Unreadable | None:
     """Read what somebody has typed, clicked or submitted; None if it is nothing of these."""
-    match "command" if "command" in body else body.get("type"):
-        case "command":
-            return read_command(body)
-        case "block_actions":
-            return read_click(body)
-        case "view_submission":
-            return read_submission(body)
-    return None
+    reading = READINGS.get("command" if _word(body, "command") else _word(body, "type"))
+    return None if reading is None else reading(body)
 
 
+def _odd_event(body: Json) -> Unreadable | None:
+    """Return what is odd about an event: whoever answers it reads it when it is acked."""
+    kind = _word(_map(body, "event"), "type")
+    if not kind:
+        return Unreadable("an event without a type")
+    reading = EVENT_READINGS.get(kind)
+    found = None if reading is None else reading(body)
+    return found if isinstance(found, Unreadable) else None
+
+
+def _odd_challenge(body: Json) -> Unreadable | None:
+    return None if _word(body, "challenge") else Unreadable("no challenge")
+
+
+def _of_no_kind(body: Json) -> Unreadable | None:
+    if _word(body, "ssl_check"):
+        return None  # Slack looks whether the address is there, and Bolt answers
+    return Unreadable("neither a command, an interaction nor an event")
+
+
+@_never_raising
 def read_command(body: Json) -> TypedCommand | Unreadable:
     """Read a slash command."""
-    person = _person(_word(body, "team_id"), _word(body, "user_id"), _word(body, "user_name"))
+    person = _person(_id(body, "team_id"), _id(body, "user_id"), _word(body, "user_name"))
     response_url = _word(body, "response_url")
     if person is None or not response_url:
         return Unreadable("a command without user, team or response_url")
     return TypedCommand(
         person=person,
         text=_word(body, "text"),
-        channel=_word(body, "channel_id"),
+        channel=_id(body, "channel_id"),
         response_url=response_url,
     )
 
 
+@_never_raising
 def read_click(body: Json) -> Click | Unreadable:
     """Read a click on a button, or a choice from a list."""
     person = _clicker(body)
     actions = body.get("actions")
-    action = _map(actions[0]) if isinstance(actions, list) and actions else EMPTY
-    name = _word(action, "action_id")
-    if person is None or not name or len(name) > MAX_ID_CHARS:
+    action = actions[0] if isinstance(actions, list) and actions else None
+    if person is None or not isinstance(action, Mapping) or not _id(action, "action_id"):
         return Unreadable("a click without user, team or action")
-    value = _word(action, "value") or _word(_map(action.get("selected_option")), "value")
+    option = _map(action, "selected_option")
+    value = _first(_word(action, "value"), _word(option, "value"))
     if len(value) > MAX_VALUE_CHARS:
         return Unreadable("a click that carries too much")
-    container = _map(body.get("container"))
+    container = _map(body, "container")
     return Click(
         person=person,
-        action=name,
+        action=_id(action, "action_id"),
         value=value,
-        block=_word(action, "block_id"),
-        channel=_word(_map(body.get("channel")), "id") or _word(container, "channel_id"),
-        ts=_word(container, "message_ts"),
+        block=_id(action, "block_id"),
+        channel=_first(_id(_map(body, "channel"), "id"), _id(container, "channel_id")),
+        ts=_id(container, "message_ts"),
         response_url=_word(body, "response_url"),
-        trigger=_word(body, "trigger_id"),
+        trigger=_id(body, "trigger_id"),
         ephemeral=container.get("is_ephemeral") is True,
         view=_view(body),
     )
 
 
+@_never_raising
 def read_submission(body: Json) -> Submission | Unreadable:
     """Read a submitted modal."""
     person, view = _clicker(body), _view(body)
@@ -167,38 +215,54 @@ def read_submission(body: Json) -> Submission | Unreadable:
     return Submission(person=person, view=view)
 
 
-def read_home(body: Json) -> HomeOpened | Unreadable:
+@_never_raising
+def read_home(body: Json) -> HomeOpened | NotForUs | Unreadable:
     """Read that somebody opened the App Home."""
-    event = _map(body.get("event"))
-    person = _person(_word(body, "team_id"), _word(event, "user"), "")
-    if person is None or event.get("tab") != "home":
-        return Unreadable("no Home was opened")
-    return HomeOpened(person=person, hash=_word(_map(event.get("view")), "hash"))
+    event = _map(body, "event")
+    person = _person(_id(body, "team_id"), _id(event, "user"), "")
+    if person is None or _word(event, "tab") != "home":
+        return NotForUs("no Home was opened")
+    return HomeOpened(person=person, hash=_word(_map(event, "view"), "hash"))
 
 
-def read_message(body: Json, us: str) -> TypedCommand | Unreadable:
+@_never_raising
+def read_message(body: Json, us: str) -> TypedCommand | NotForUs | Unreadable:
     """Read a message to us, whom people mention by the id `us`."""
-    event = _map(body.get("event"))
+    event = _map(body, "event")
     direct = event.get("type") == "message"
     if direct and event.get("channel_type") != "im":
-        return Unreadable("a message that is not to us")
+        return NotForUs("a message that is not to us")
     is_plain = _word(event, "subtype") in PLAIN_MESSAGES and not event.get("edited")
     if not is_plain or event.get("bot_id") or event.get("bot_profile"):
-        return Unreadable("a message that no person has just written")
-    team = _word(event, "user_team") or _word(event, "team") or _word(body, "team_id")
-    person = _person(team, _word(event, "user"), "")
-    channel, ts = _word(event, "channel"), _word(event, "ts")
+        return NotForUs("a message that no person has just written")
+    team = _first(_id(event, "user_team"), _id(event, "team"), _id(body, "team_id"))
+    person = _person(team, _id(event, "user"), "")
+    channel, ts = _id(event, "channel"), _id(event, "ts")
     if person is None or person.id == SLACKBOT or not channel or not TIMESTAMP.fullmatch(ts):
-        return Unreadable("a message without user, team, channel or ts")
-    thread = _word(event, "thread_ts")
+        return NotForUs("a message without user, team, channel or ts")
+    thread, words = _id(event, "thread_ts"), _to_us(_word(event, "text"), us)
     place = UserMessage(
         ts=ts,
         thread=thread if TIMESTAMP.fullmatch(thread) else "",
         direct=direct,
         sent_at=float(ts),
     )
-    words = _to_us(_word(event, "text"), us)
     return TypedCommand(person=person, text=words, channel=channel, message=place)
+
+
+READINGS: Mapping[str, Callable[[Json], TypedCommand | Click | Submission | Unreadable | None]] = {
+    "command": read_command,
+    "block_actions": read_click,
+    "view_submission": read_submission,
+    "event_callback": _odd_event,
+    "url_verification": _odd_challenge,
+    "": _of_no_kind,
+}
+EVENT_READINGS: Mapping[str, Callable[[Json], object]] = {
+    "app_home_opened": read_home,
+    "app_mention": partial(read_message, us=""),
+    "message": partial(read_message, us=""),
+}
 
 
 def _to_us(text: str, user: str) -> str:
@@ -213,34 +277,69 @@ def _to_us(text: str, user: str) -> str:
 
 def _clicker(body: Json) -> Person | None:
     """Return who clicked; the team is the person's own, not that of the workspace."""
-    user = _map(body.get("user"))
-    team = _word(user, "team_id") or _word(_map(body.get("team")), "id")
-    return _person(team, _word(user, "id"), _word(user, "username") or _word(user, "name"))
+    user = _map(body, "user")
+    team = _first(_id(user, "team_id"), _id(_map(body, "team"), "id"))
+    name = _first(_word(user, "username"), _word(user, "name"))
+    return _person(team, _id(user, "id"), name)
 
 
 def _person(team: str, user: str, name: str) -> Person | None:
-    if not team or not user or len(team) > MAX_ID_CHARS or len(user) > MAX_ID_CHARS:
+    if not team or not user:
         return None
     return Person(team=team, id=user, name=name[:MAX_ID_CHARS] or user)
 
 
 def _view(body: Json) -> View | None:
-    view = _map(body.get("view"))
-    if not _word(view, "id"):
+    view = _map(body, "view")
+    if not _id(view, "id"):
         return None
     return View(
-        id=_word(view, "id"),
+        id=_id(view, "id"),
         kind=_word(view, "type"),
-        callback=_word(view, "callback_id"),
+        callback=_id(view, "callback_id"),
         metadata=_word(view, "private_metadata"),
-        state=_map(_map(view.get("state")).get("values")),
+        state=_state(_map(_map(view, "state"), "values")),
     )
 
 
-def _map(found: object) -> Json:
-    return found if isinstance(found, Mapping) else EMPTY
+def _state(values: Json) -> Json:
+    """Return what somebody entered, by block and field, once it is sure to have its shape."""
+    for block in values.values():
+        for each in _as_map(block, "a block of a form").values():
+            entered = _as_map(each, "a field of a form")
+            _word(entered, "value")
+            several = entered.get("selected_options") or []
+            if not isinstance(several, list):
+                raise _OddField("selected_options is no list")
+            for option in (entered.get("selected_option"), *several):
+                _word(_as_map(option, "a chosen option"), "value")
+    return values
+
+
+def _first(*words: str) -> str:
+    """Return the first that is there; all of them have been looked at."""
+    return next(filter(None, words), "")
+
+
+def _map(found: Json, name: str) -> Json:
+    return _as_map(found.get(name), name)
+
+
+def _as_map(value: Any, name: str) -> Json:
+    if value is not None and not isinstance(value, Mapping):
+        raise _OddField(f"{name} is no object")
+    return EMPTY if value is None else value
 
 
 def _word(found: Json, name: str) -> str:
     value = found.get(name)
-    return storable(value) if isinstance(value, str) else ""
+    if value is not None and not isinstance(value, str):
+        raise _OddField(f"{name} is no text")
+    return storable(value or "")
+
+
+def _id(found: Json, name: str) -> str:
+    value = _word(found, name)
+    if len(value) > MAX_ID_CHARS:
+        raise _OddField(f"{name} is too long")
+    return value

@@ -22,6 +22,7 @@ HARMFUL = {"Cc", "Cf", "Cs"}  # control; bidi and other invisible; half characte
 RIGHT_TO_LEFT = {"R", "AL", "AN"}
 ISOLATE, END = "\u2068", "\u2069"
 DATE_AND_TIME = "{date_short_pretty} {time}"  # as Slack draws it
+MAX_NUMBER = 2**63 - 1  # what every database takes
 MAX_COMBINING_MARKS = 4  # combining marks in a row; more of them climb over the lines above
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LOOKALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
@@ -156,3 +157,10 @@ def mention(name: str) -> str:
     if is_person(name):
         return f"<@{name}>"
     return f"<!subteam^{name}>" if is_group(name) else mrkdwn(name, 80)
+
+
+def number_in(text: str) -> int | None:
+    """Return the number that a button or a form carries; None if it is none, or none of ours."""
+    if not text.isascii() or not text.isdecimal() or len(text) > len(f"{MAX_NUMBER}"):
+        return None
+    return found if (found := int(text)) <= MAX_NUMBER else None

@@ -32,6 +32,7 @@ from sync_core.errors import BadSettings
 
 DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+MAX_COUNT = 1_000_000_000  # of products or units
 
 
 def _address(url: str) -> str:
@@ -119,7 +120,7 @@ class NightlySettings(Strict):
     at: time = time(2, 30)
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     auto_approve: Annotated[list[str], *JsonList] = Field(default_factory=list)  # safe fixes only
-    auto_units: int = Field(10, ge=0)  # that one such fix may move
+    auto_units: int = Field(10, ge=0, le=MAX_COUNT)  # that one such fix may move
 
     @model_validator(mode="after")
     def _knows_kinds(self) -> "NightlySettings":
@@ -135,17 +136,17 @@ class NightlySettings(Strict):
 class CatchUpSettings(Strict):
     """How often missed changes are looked for."""
 
-    every: float = Field(600.0, ge=0)  # seconds; 0 is off
+    every: float = Field(600.0, ge=0, le=86_400)  # seconds; 0 is off
 
 
 class SafetyStopSettings(Strict):
     """When what moves in one store, without an order, is held until somebody decides."""
 
     within_minutes: float = Field(10.0, gt=0, le=60)
-    pools: int = Field(20, ge=0)  # more of them than this fall to zero …
-    fall: int = Field(10, ge=1)  # … each at once and by so many units or more
+    pools: int = Field(20, ge=0, le=MAX_COUNT)  # more of them than this fall to zero …
+    fall: int = Field(10, ge=1, le=MAX_COUNT)  # … each at once and by so many units or more
     share: float = Field(0.5, ge=0, le=1)  # or more than this share of all units moves …
-    units: int = Field(1000, ge=0)  # … and at least so many
+    units: int = Field(1000, ge=0, le=MAX_COUNT)  # … and at least so many
 
 
 class Settings(BaseSettings):

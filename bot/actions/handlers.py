@@ -28,6 +28,7 @@ from bot.messages import answers, lease, modes, proposals
 from bot.messages.action_ids import Action
 from bot.messages.block_kit import Message
 from bot.payloads import Click
+from bot.text import number_in
 from bot.views.handlers import ViewHandlers
 from sync_core.domain.proposals import Choice
 from sync_core.domain.values import Alias, Mode, PoolId
@@ -121,10 +122,11 @@ class ActionHandlers:
         )
 
     async def _undo(self, click: Click, _allowed: Allowed) -> None:
-        if not click.value.isdecimal():
+        receipt = number_in(click.value)
+        if receipt is None:
             await self.unknown(click)
             return
-        proposal = await self._core.ask_undo(int(click.value), click.person)
+        proposal = await self._core.ask_undo(receipt, click.person)
         await self._context.answer(click, proposals.undo_question(proposal=proposal))
 
     async def _take_over(self, click: Click, _allowed: Allowed) -> None:
@@ -137,16 +139,16 @@ class ActionHandlers:
     # -- questions
     async def _pool(self, click: Click) -> None:
         then = click.action.rpartition(".")[2]
-        message = None
-        if click.value.isdecimal():
-            message = await self._commands.pool(PoolId(int(click.value)), then)
+        pool, message = number_in(click.value), None
+        if pool is not None:
+            message = await self._commands.pool(PoolId(pool), then)
         if message is None:
             sentence = "That product isn't synced any more. Ask again: /tipo stock."
             message = answers.refused(sentence=sentence)
         await self._context.answer(click, message)
 
     async def _unmatched(self, click: Click) -> None:
-        offset = int(click.value) if click.value.isdecimal() else 0
+        offset = number_in(click.value) or 0
         message = await self._commands.unmatched(offset)
         await self._context.answer(click, message, replace=click.ephemeral)
 

@@ -44,7 +44,7 @@ from bot.messages import unmatched as alone
 from bot.messages.block_kit import Message, context_block
 from bot.payloads import Click, TypedCommand
 from bot.slack_errors import SlackError, SlackRefused
-from bot.text import mrkdwn
+from bot.text import mrkdwn, number_in
 from bot.zones import localized
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView
@@ -141,8 +141,9 @@ class CommandHandlers:
     async def _shared(self, click: Click) -> Message | None:
         """Build what a Share button stands for; it carries a question, never an order."""
         head, _, rest = click.value.partition(":")
-        if head in {"stock", "history"} and rest.isdecimal():
-            return await self.pool(PoolId(int(rest)), head, share=False)
+        pool = number_in(rest)
+        if head in {"stock", "history"} and pool is not None:
+            return await self.pool(PoolId(pool), head, share=False)
         command = parse(click.value)
         if not may_be_shared(command):
             return None

@@ -19,7 +19,7 @@ from bot.messages.block_kit import (
     plain_text,
     sentence,
 )
-from bot.text import clean, counted, number, store_name, units
+from bot.text import clean, counted, number, number_in, store_name, units
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview, ChangeTotals, empties
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 from sync_core.domain.values import Alias
@@ -216,7 +216,8 @@ def read_choice(state: Mapping[str, Any]) -> Choice | None:
 
 def read_without(state: Mapping[str, Any]) -> frozenset[int]:
     """Return which proposals are left out."""
-    return frozenset(int(each) for each in _picked(state, WITHOUT) if each.isdecimal())
+    numbers = map(number_in, _picked(state, WITHOUT))
+    return frozenset(each for each in numbers if each is not None)
 
 
 def read_zeros(state: Mapping[str, Any]) -> bool:

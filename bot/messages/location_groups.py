@@ -26,7 +26,7 @@ from bot.messages.block_kit import (
     share_button,
     table,
 )
-from bot.text import counted, mrkdwn, store_name
+from bot.text import counted, mrkdwn, number_in, store_name
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.values import Alias, LocationId
 
@@ -232,12 +232,13 @@ def _wanted(state: Mapping[str, Any]) -> dict[int, dict[Alias, LocationId | None
     found: dict[int, dict[Alias, LocationId | None]] = {}
     for block_id, fields in _values(state).items():
         match block_id.split(".", 2):
-            case ["location", number, alias] if number.isdecimal() and "selected_option" in (
-                chosen := fields.get(ELEMENT) or {}
-            ):
-                value = (chosen["selected_option"] or {}).get("value", NO_LOCATION)
-                location = LocationId(int(value)) if value.isdecimal() else None
-                found.setdefault(int(number), {})[Alias(alias)] = location
+            case ["location", number, alias] if (
+                group := number_in(number)
+            ) is not None and "selected_option" in (chosen := fields.get(ELEMENT) or {}):
+                location = number_in((chosen["selected_option"] or {}).get("value", NO_LOCATION))
+                found.setdefault(group, {})[Alias(alias)] = (
+                    None if location is None else LocationId(location)
+                )
             case _:
                 continue
     return found

@@ -38,7 +38,7 @@ from bot.messages.findings import (
     written,
 )
 from bot.messages.proposals import IGNORED, ending
-from bot.text import clean, counted, number
+from bot.text import clean, counted, number, number_in
 from sync_core.domain.bulk_decisions import BulkChoice, default_of
 from sync_core.domain.proposals import Choice, Proposal, ProposalState, Report
 from sync_core.domain.values import MAX_QUANTITY
@@ -303,12 +303,12 @@ def _menus(state: Mapping[str, Any]) -> Iterable[_Menu]:
     """Yield the menus of a page; those of a form that an older version drew have no default."""
     for block_id, fields in _values(state).items():
         match block_id.split("."):
-            case ["choice", key] if key.isdecimal():
+            case ["choice", key] if (proposal := number_in(key)) is not None:
                 value = _selected(fields) or REST
-                yield _Menu(block_id, int(key), REST, is_safe=False, value=value)
-            case ["choice", key, default, is_safe] if key.isdecimal():
+                yield _Menu(block_id, proposal, REST, is_safe=False, value=value)
+            case ["choice", key, default, is_safe] if (proposal := number_in(key)) is not None:
                 value = _selected(fields) or default
-                yield _Menu(block_id, int(key), default, is_safe=is_safe == "1", value=value)
+                yield _Menu(block_id, proposal, default, is_safe=is_safe == "1", value=value)
 
 
 def _picked(state: Mapping[str, Any], menu: _Menu) -> Picked:
@@ -331,9 +331,8 @@ def _typed(state: Mapping[str, Any], key: int) -> int | None:
 
 def _whole(fields: Mapping[str, Any]) -> int | None:
     """Return a whole number from a field, or nothing."""
-    words = (fields.get(ELEMENT) or {}).get("value") or ""
-    is_whole = words.isascii() and words.isdecimal() and len(words) <= len(f"{MAX_QUANTITY}")
-    return int(words) if is_whole and int(words) <= MAX_QUANTITY else None
+    units = number_in((fields.get(ELEMENT) or {}).get("value") or "")
+    return None if units is None or units > MAX_QUANTITY else units
 
 
 def _values(state: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.messages.review import LEAVE, SUGGESTED, Picked, PoolDecision
+from bot.text import number_in
 from sync_core.domain.bulk_decisions import BulkChoice
 from sync_core.domain.proposals import Choice
 
@@ -78,11 +79,11 @@ def load_form(metadata: str) -> FormState:
             token=str(found["t"]),
             chosen=dict(_picked(*each) for each in found.get("c", [])),
             rest=_rest(found.get("r")),
-            upto=None if found.get("u") is None else int(found["u"]),
-            offset=int(found.get("o", 0)),
-            page=tuple(int(each) for each in found.get("p", [])),
+            upto=None if found.get("u") is None else _number(found["u"]),
+            offset=_number(found.get("o", 0)),
+            page=tuple(_number(each) for each in found.get("p", [])),
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return FormState(token="")
 
 
@@ -91,7 +92,15 @@ def _picked(
 ) -> tuple[int, Picked]:
     """Return a choice from its text; older versions did not keep whether a suggestion is safe."""
     picked = None if choice is None else Choice(choice)
-    return int(key), Picked(picked, entered, bool(is_safe))
+    number = None if entered is None else _number(entered)
+    return _number(key), Picked(picked, number, bool(is_safe))
+
+
+def _number(kept: int) -> int:
+    found = number_in(f"{kept}")
+    if found is None:
+        raise ValueError("no number of ours")
+    return found
 
 
 def _rest(kept: Any) -> str:

@@ -12,6 +12,7 @@ from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
 from bot.messages import answers, location_groups, review
 from bot.payloads import Click, Submission
+from bot.text import number_in
 from bot.views.form_state import FormState, dump_form, load_form
 from bot.views.modals import Json, Modals, remember, sentence_modal
 from bot.views.review_form import GONE, ReviewForm
@@ -68,7 +69,7 @@ class ViewHandlers:
 
     async def turn_location_groups(self, click: Click) -> None:
         """Turn to another page of the location map."""
-        offset = int(click.value) if click.value.isdecimal() else 0
+        offset = number_in(click.value) or 0
         await self._modals.redraw(
             click, lambda view_id: self._location_groups_view(view_id, offset)
         )
@@ -160,5 +161,5 @@ def _seen(metadata: str) -> str:
     """Return which map a form was made from; empty if it does not say so."""
     try:
         return str(json.loads(metadata).get("map") or "")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""

@@ -18,6 +18,7 @@ from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
 from bot.messages import answers, bulk, review
 from bot.payloads import Click, Submission
+from bot.text import number_in
 from bot.views.form_state import FormState, dump_form, load_form
 from bot.views.modals import Json, Modals, remember, sentence_modal
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview
@@ -62,7 +63,7 @@ class ReviewForm:
             return
         before, state = load_form(click.view.metadata), click.view.state
         form = form_after(before, state)
-        offset = int(click.value) if click.value.isdecimal() else 0
+        offset = number_in(click.value) or 0
 
         async def build(_view_id: str) -> Json:
             if missing := review.missing_numbers(state):

@@ -15,14 +15,13 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.status import Status
 
 from sync_core.app.engine_setup import build_reporter
 from sync_core.app.parts import Parts
 from sync_core.cli.output import console
-from sync_core.cli.runtime import CommandFailed
+from sync_core.cli.runtime import CommandFailed, timeout_option
 from sync_core.domain.proposals import Report, ReportKind, ReportState
 from sync_core.errors import StoreError, cut
 from sync_core.ports import Transaction
@@ -41,9 +40,7 @@ STAGE_WORDS = {
     ReportState.FAILED: "failed",
 }
 
-Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait for the comparison.")
-]
+Timeout = Annotated[float, timeout_option("for the comparison")]
 
 
 class ComparisonTimedOut(CommandFailed):

@@ -8,7 +8,7 @@ import typer
 
 from sync_core.app.parts import Parts
 from sync_core.cli.output import echo_json
-from sync_core.cli.runtime import EXIT_PROBLEM, CommandFailed, operator
+from sync_core.cli.runtime import EXIT_PROBLEM, CommandFailed, operator, timeout_option
 from sync_core.domain.proposals import Answer, Choice, Clicked, Proposal, Receipt, Write
 from sync_core.errors import cut
 
@@ -22,9 +22,7 @@ REFUSAL_WORDS = {
     Answer.UNKNOWN: "the question is no longer open; try again",
 }
 
-Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait until it is written.")
-]
+Timeout = Annotated[float, timeout_option("until it is written")]
 
 
 async def decide_and_wait(  # noqa: PLR0913  # what is decided, and how the result is told

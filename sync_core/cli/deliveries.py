@@ -8,18 +8,30 @@ import typer
 
 from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table, format_time
-from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, Yes, confirm, run_with_parts, user_name
+from sync_core.cli.runtime import (
+    EXIT_PROBLEM,
+    MAX_NUMBER,
+    AsJson,
+    Yes,
+    confirm,
+    run_with_parts,
+    timeout_option,
+    user_name,
+)
 from sync_core.ports import QuarantinedDelivery
 
 POLL_SECONDS = 0.2
 
 DeliveryNumbers = Annotated[
     list[int] | None,
-    typer.Argument(metavar="[NUMBER...]", help="As in `tipo deliveries`; all if there is none."),
+    typer.Argument(
+        metavar="[NUMBER...]",
+        min=1,
+        max=MAX_NUMBER,
+        help="As in `tipo deliveries`; all if there is none.",
+    ),
 ]
-Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait until they are processed.")
-]
+Timeout = Annotated[float, timeout_option("until they are processed")]
 
 
 def register(app: typer.Typer) -> None:

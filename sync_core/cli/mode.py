@@ -20,6 +20,7 @@ from sync_core.cli.runtime import (
     is_interactive,
     operator,
     run_with_parts,
+    timeout_option,
     user_name,
 )
 from sync_core.domain.proposals import Report
@@ -50,9 +51,7 @@ ModeArgument = Annotated[
 AliasArgument = Annotated[
     str | None, typer.Argument(help="The destination's alias; all destinations if not given.")
 ]
-Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait for the initial comparison.")
-]
+Timeout = Annotated[float, timeout_option("for the initial comparison")]
 
 
 def register(app: typer.Typer) -> None:

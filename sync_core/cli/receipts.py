@@ -10,8 +10,10 @@ from sync_core.app.parts import Parts
 from sync_core.cli.decisions import Timeout, decide_and_wait, describe_write
 from sync_core.cli.output import console, echo, echo_json, echo_table, format_time, signed
 from sync_core.cli.runtime import (
+    MAX_NUMBER,
     AsJson,
     CommandFailed,
+    LimitOption,
     Yes,
     confirm,
     operator,
@@ -20,11 +22,9 @@ from sync_core.cli.runtime import (
 from sync_core.domain.proposals import Choice, Proposal, Receipt, Write
 from sync_core.errors import cut
 
-LimitOption = Annotated[
-    int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")
-]
 ReceiptArgument = Annotated[
-    int, typer.Argument(min=1, help="The receipt's number; `tipo receipts` lists them.")
+    int,
+    typer.Argument(min=1, max=MAX_NUMBER, help="The receipt's number; `tipo receipts` lists them."),
 ]
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from typer.models import OptionInfo
 
 from sync_core import logs
 from sync_core.app.parts import Parts, assemble
@@ -25,6 +26,12 @@ EXIT_PROBLEM = 1
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
+MAX_WAIT_SECONDS = 86_400.0  # that a command waits for its outcome
+MAX_ROWS = 1_000  # that one answer lists
+MAX_NUMBER = 2**63 - 1  # what every database takes
+LimitOption = Annotated[
+    int, typer.Option("--limit", min=1, max=MAX_ROWS, help="How many, the newest first.")
+]
 ProductWords = Annotated[
     list[str], typer.Argument(help="A handle, a SKU, a barcode, or words of the title.")
 ]
@@ -32,6 +39,14 @@ ProductWords = Annotated[
 
 class CommandFailed(TipoError):
     """A command cannot do what it is for; says why, and what to do next."""
+
+
+def timeout_option(waits: str) -> OptionInfo:
+    """Return the option `--time-out`, in seconds."""
+    option: OptionInfo = typer.Option(
+        "--time-out", min=0, max=MAX_WAIT_SECONDS, help=f"Seconds to wait {waits}."
+    )
+    return option
 
 
 def run_with_parts(work: Callable[[Parts], Awaitable[T]], *, create: bool = False) -> T:

@@ -7,7 +7,7 @@ import typer
 
 from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table, format_age, signed
-from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, ProductWords, run_with_parts
+from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, LimitOption, ProductWords, run_with_parts
 from sync_core.domain.values import Mode
 from sync_core.domain.views import HistoryEntry, LevelView, PoolView
 from sync_core.errors import cut
@@ -136,7 +136,7 @@ def _describe_equal(level: LevelView) -> str:
     return "in sync" if level.pack == 1 else f"in sync, in packs of {level.pack}"
 
 
-def history(words: ProductWords, *, limit: int = 50, as_json: AsJson = False) -> None:
+def history(words: ProductWords, *, limit: LimitOption = 50, as_json: AsJson = False) -> None:
     """Show why a product has its number: sales, edits, decisions, and what Tipo wrote.
 
     Exit 1 if no synced product matches.

@@ -15,6 +15,7 @@ from sync_core.cli.runtime import (
     confirm,
     operator,
     run_with_parts,
+    timeout_option,
 )
 from sync_core.domain.leases import LeaseState, TakeoverAnswer, TakeoverQuestion
 from sync_core.domain.values import Alias
@@ -24,9 +25,7 @@ POLL_SECONDS = 1.0  # seconds between looks at how far it has come
 AliasArgument = Annotated[
     str | None, typer.Argument(metavar="[ALIAS]", help="The store; all that ask, if left out.")
 ]
-Timeout = Annotated[
-    float, typer.Option("--time-out", min=0, help="Seconds to wait until it is done.")
-]
+Timeout = Annotated[float, timeout_option("until it is done")]
 
 
 def register(app: typer.Typer) -> None:

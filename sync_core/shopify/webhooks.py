@@ -266,7 +266,7 @@ def _restocked(line: Body, refunded: list[Body]) -> tuple[int | None, int | None
         return as_quantity(line.get("quantity")), None
     back = [each for each in mine if _restocks(each)]
     quantity = sum(as_quantity(each.get("quantity")) or 0 for each in back)
-    return quantity, next((_location(each) for each in back), None)
+    return as_quantity(quantity), next((_location(each) for each in back), None)
 
 
 def _restocks(line: Body) -> bool:

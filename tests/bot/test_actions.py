@@ -167,25 +167,43 @@ async def test_an_unknown_button_is_logged(slack_app, staff, core, caplog, actio
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "status"),
     [
-        {"type": "view_submission", "view": {"id": "V1", "type": "modal", "callback_id": "old"}},
-        {"type": "view_submission", "view": {}},
-        {"type": "view_closed", "view": {"id": "V1", "type": "modal", "callback_id": "review"}},
-        {"type": "shortcut", "callback_id": "made up"},
-        {"type": "block_suggestion", "action_id": "made up", "block_id": "b", "value": "x"},
-        {"type": "block_actions", "actions": [{"action_id": ""}]},
-        {"type": "made up"},
+        ({"type": "view_submission", "view": {}}, 400),
+        ({"type": "view_closed", "view": {"id": "V1", "callback_id": "review"}}, 404),
+        ({"type": "shortcut", "callback_id": "made up"}, 404),
+        ({"type": "block_suggestion", "action_id": "made up", "block_id": "b"}, 404),
+        ({"type": "block_actions", "actions": [{"action_id": ""}]}, 400),
+        ({"type": "made up"}, 404),
+        ({"type": "event_callback", "event": {"type": "made up"}}, 200),
     ],
 )
-async def test_what_has_no_handler_is_acked(staff, core, caplog, body):
-    """Else Slack shows people a failure, or sends it again."""
+async def test_what_has_no_handler_is_said(staff, core, caplog, body, status):
+    """People see that nothing came of it; an event would come again, and one day none at all."""
     caplog.set_level(logging.INFO)
     person = {"user": {"id": staff.ann.id, "team_id": staff.slack.state.team_id}}
     async with at_work(staff, core):
         interaction = await staff.slack.send(*signed(staff, {**person, **body}))
-    assert (interaction.status, interaction.body) == (200, "")
-    assert {act_of(each) for each in caplog.records} & {"unhandled", "unreadable_payload"}
+    assert interaction.status == status
+    said = [act for each in caplog.records if (act := act_of(each)) in REFUSALS]
+    assert len(said) == 1
+
+
+REFUSALS = {"unhandled", "request_refused"}
+
+
+async def test_a_form_of_another_version_says_that_nothing_was_done(staff, core):
+    """It would close as if it had been taken."""
+    view = {"id": "V1", "type": "modal", "callback_id": "old"}
+    person = {"id": staff.ann.id, "team_id": staff.slack.state.team_id}
+    async with at_work(staff, core):
+        interaction = await staff.slack.send(
+            *signed(staff, {"type": "view_submission", "user": person, "view": view})
+        )
+    assert interaction.status == 200
+    said = json.loads(interaction.body)
+    assert said["response_action"] == "update"
+    assert "Nothing was done" in json.dumps(said["view"])
 
 
 def act_of(record):

@@ -15,6 +15,7 @@ from tests.bot.conftest import at_work, until
 
 THEIRS = "of another app"
 FORM = "application/x-www-form-urlencoded"
+COMMAND = "command=/tipo&text=help&team_id=T1&user_id=U1&response_url=https://hooks.slack.com/1"
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def test_a_request_that_is_not_signed_right_is_refused(
     assert core.paused is None
 
 
-@pytest.mark.parametrize("off", [-301, -4000, 301, 4000])
+@pytest.mark.parametrize("off", [-301, -4000, 360, 4000])  # a busy machine takes seconds
 async def test_an_old_or_future_request_is_refused(slack_app, staff, core, off):
     """A signature is valid for ever; the window is what makes a stolen one useless."""
     body = "command=/tipo&text=pause"
@@ -97,13 +98,46 @@ async def test_a_body_that_is_no_text_is_refused(slack_app, staff):
         ("[" * 100_000, "application/json"),
         (urlencode({"payload": "{"}), FORM),
         (urlencode({"payload": "7"}), FORM),
-        ("&".join("a=1" for _ in range(300)), FORM),
+        ("&".join(f"{number}=1" for number in range(300)), FORM),
+        (COMMAND, "text/plain"),
+        (COMMAND, "application/json"),
+        (COMMAND, ""),
+        (COMMAND + "&text=pause", FORM),
+        (COMMAND + "&user_name=%ff", FORM),
+        ('{"type": "event_callback"}', FORM),
+        ("payload=%7B%7D&payload=%7B%22type%22%3A%22shortcut%22%7D", FORM),
+        ('{"type": "url_verification", "type": "shortcut"}', "application/json"),
+        ('{"type": "shortcut", "x": NaN}', "application/json"),
+        ('{"type": "shortcut", "x": ' + "9" * 5000 + "}", "application/json"),
+        ('{"type": "shortcut", "team": 5}', "application/json"),
+        ('{"type": "shortcut", "authorizations": [5]}', "application/json"),
+        ('{"type": "shortcut", "response_urls": ["x"]}', "application/json"),
+        ("{}", "application/json"),
+        ("", FORM),
+        ("", "application/json"),
     ],
 )
-async def test_a_signed_body_that_is_no_form_and_no_json_is_refused(slack_app, staff, body, kind):
-    """Slack would not send it; whoever does learns nothing from a 500."""
+async def test_a_signed_body_that_slack_would_not_send_is_refused(
+    slack_app, staff, caplog, body, kind
+):
+    """Whoever has signed it learns nothing from a 500, and a line in the log says that it came."""
     interaction = await staff.slack.send(body.encode(), signed(staff, body, kind=kind))
     assert interaction.status == 400
+    assert [each.event for each in caplog.records if each.name.startswith("bot")] == [
+        "request_refused"
+    ]
+
+
+@pytest.mark.parametrize("words", ["payload", "stock payload=1", "Payload & co"])
+async def test_a_command_may_hold_any_word(slack_app, staff, words):
+    """Bolt takes a form in which the word payload occurs for one that holds nothing else."""
+    interaction = await staff.slack.command(staff.ann, f"/tipo {words}", channel=staff.stock)
+    assert (await interaction.answer()).text
+
+
+async def test_slack_may_look_whether_the_address_is_there(slack_app, staff):
+    body = "ssl_check=1&token=x"
+    assert (await staff.slack.send(body.encode(), signed(staff, body))).status == 200
 
 
 async def test_a_body_that_is_too_large_is_refused(slack_app, staff):
@@ -139,10 +173,9 @@ async def test_bodies_that_do_not_arrive_take_no_memory_without_end(slack_app, s
     """Of more than some the slowest is put off: what Slack sends comes in all the while."""
     monkeypatch.setattr(slack_app._http._bodies, "max_bodies", 3)
     monkeypatch.setattr("bot.http_endpoint.MAX_BODY_SECONDS", 2.0)
-    body = "command=/tipo&text=status"
     async with half_sent(staff, 3) as readers, asyncio.timeout(20):
         await until(lambda: len(slack_app._http._bodies._arriving) == 3)
-        assert (await staff.slack.send(body.encode(), signed(staff, body))).status == 200
+        assert (await staff.slack.send(COMMAND.encode(), signed(staff, COMMAND))).status == 200
         answers = sorted([(await reader.readline())[9:12] for reader in readers])
     assert answers == [b"408", b"408", b"503"]
 

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from bot.payloads import (
     Click,
     HomeOpened,
+    NotForUs,
     Submission,
     TypedCommand,
     Unreadable,
     UserMessage,
     View,
+    read,
     read_click,
     read_command,
     read_home,
@@ -93,7 +95,7 @@ def test_a_mention_is_read(text, words):
 )
 def test_what_nobody_has_just_written_to_us_is_not_read(more):
     """An answer to a bot may be answered, and so on; one to a change was given before."""
-    assert isinstance(read_us(mention("<@U9> pause", **more)), Unreadable)
+    assert isinstance(read_us(mention("<@U9> pause", **more)), NotForUs)
 
 
 def test_a_direct_message_in_a_thread_is_read():
@@ -177,7 +179,7 @@ def test_an_opened_home_is_read():
     """The messages tab is not the Home."""
     body = {"team_id": "T1", "event": {"user": "U1", "tab": "home"}}
     assert read_home(body) == HomeOpened(person=Person(team="T1", id="U1", name="U1"))
-    assert isinstance(read_home({**body, "event": {"user": "U1", "tab": "messages"}}), Unreadable)
+    assert isinstance(read_home({**body, "event": {"user": "U1", "tab": "messages"}}), NotForUs)
 
 
 def test_a_button_cannot_carry_more_than_slack_lets_it():
@@ -211,9 +213,78 @@ def test_reading_never_raises(body):
     """Slack may change its mind about a field; an ack must not be lost over it."""
     if not isinstance(body, dict):
         body = {"user": body, "actions": body, "view": body, "event": body}
-    for read in (read_command, read_click, read_submission, read_home, read_us):
-        found = read(body)
-        assert isinstance(found, (Unreadable, TypedCommand, Click, Submission, HomeOpened))
+    for each in (read_command, read_click, read_submission, read_home, read_us):
+        found = each(body)
+        known = (Unreadable, NotForUs, TypedCommand, Click, Submission, HomeOpened)
+        assert isinstance(found, known)
+
+
+USER = {"id": "U1", "username": "ann", "team_id": "T1"}
+CLICK = {
+    "type": "block_actions",
+    "user": USER,
+    "team": {"id": "T1"},
+    "container": {"message_ts": "1.2", "channel_id": "C1"},
+    "channel": {"id": "C1"},
+    "view": {"id": "V1", "type": "home"},
+    "trigger_id": "1.2",
+    "response_url": "https://hooks.slack.com/1",
+    "actions": [
+        {"action_id": "x", "block_id": "b", "value": "1", "selected_option": {"value": ""}}
+    ],
+}
+FIELDS = {"value": "1", "selected_option": {"value": "a"}, "selected_options": [{"value": "b"}]}
+FORM = {"id": "V1", "callback_id": "bulk", "private_metadata": "", "state": {"values": {}}}
+SENT = {
+    "a click": CLICK,
+    "a submission": {
+        "type": "view_submission",
+        "user": USER,
+        "view": {**FORM, "state": {"values": {"b": {"field": FIELDS}}}},
+    },
+    "a message": {"type": "event_callback", **mention("<@U9> status", thread_ts="1.1")},
+    "a Home": {
+        "type": "event_callback",
+        "team_id": "T1",
+        "event": {"type": "app_home_opened", "user": "U1", "tab": "home", "view": {"hash": "1"}},
+    },
+    "a command": {
+        "command": "/tipo",
+        "text": "status",
+        "team_id": "T1",
+        "user_id": "U1",
+        "user_name": "ann",
+        "channel_id": "C1",
+        "response_url": "https://x",
+    },
+}
+
+
+def places_of(found, way=()):
+    """Yield the way to each value."""
+    for key, value in found.items() if isinstance(found, dict) else enumerate(found):
+        yield (*way, key)
+        if isinstance(value, dict | list):
+            yield from places_of(value, (*way, key))
+
+
+def changed(found, way, value):
+    """Return it with another value at one place."""
+    copy = dict(found) if isinstance(found, dict) else list(found)
+    head, *rest = way
+    copy[head] = changed(found[head], rest, value) if rest else value
+    return copy
+
+
+@pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
+def test_no_field_may_be_of_another_type(sent):
+    """A number for an id, a list for an object: Slack sends none, and nobody acts upon it."""
+    assert not isinstance(read(sent), Unreadable)
+    for way in places_of(sent):
+        for odd in (5, 1.5, True, [[]], "x" * 1_000_000):
+            found = read(changed(sent, way, odd))
+            is_text = isinstance(odd, str) and not f"{way[-1]}".endswith("id")
+            assert isinstance(found, Unreadable) or is_text, (way, odd)
 
 
 ANY = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))

@@ -357,5 +357,15 @@ async def test_where_tables_cannot_be_sorted_there_is_a_plain_one(night):
 async def test_what_a_form_remembers_is_read_again():
     form = FormState(token="x" * 22, rest="use_lower", upto=7, offset=10, page=(4, 5))
     assert load_form(dump_form(form)) == form
-    for odd in ("", "[]", '{"t":"x","c":[[1]]}', '{"t":"x","r":"sell"}', '{"t":"x","p":["a"]}'):
+    for odd in (
+        "",
+        "[]",
+        "[" * 3_000,
+        '{"t":"x","c":[[1]]}',
+        '{"t":"x","c":[[1,null,99999999999999999999]]}',
+        '{"t":"x","r":"sell"}',
+        '{"t":"x","p":["a"]}',
+        '{"t":"x","u":9223372036854775808}',
+        '{"t":"x","o":-1}',
+    ):
         assert load_form(odd) == FormState(token="")

@@ -114,9 +114,15 @@ def test_nothing_is_taken_back_without_an_answer(decided, person):
         pytest.param(("undo", "1x"), "Invalid value", id="no number"),
         pytest.param(("undo",), "Missing argument", id="nothing"),
         pytest.param(("receipts", "--limit", "0"), "Invalid value", id="no receipts"),
+        pytest.param(("receipts", "--limit", "1001"), "Invalid value", id="too many"),
+        pytest.param(("undo", "9" * 20), "Invalid value", id="more than a database takes"),
+        pytest.param(("undo", "1", "--time-out", "nan"), "Invalid value", id="no time"),
+        pytest.param(("undo", "1", "--time-out", "inf"), "Invalid value", id="for ever"),
+        pytest.param(("history", "x", "--limit", "-1"), "Invalid value", id="less than none"),
+        pytest.param(("deliveries", "retry", "9" * 20), "Invalid value", id="no such delivery"),
     ],
 )
-def test_wrong_words_about_receipts(known, words, says):
+def test_numbers_that_cannot_be(known, words, says):
     assert says in known(*words, expect=2).output
 
 

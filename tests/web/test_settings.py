@@ -245,6 +245,8 @@ def test_an_empty_webhook_secret_is_none(given, given_secrets):
         ("TIPO_NIGHTLY__AT", "25:99"),
         ("TIPO_CATCH_UP__EVERY", "-17"),
         ("TIPO_CATCH_UP__EVERY", "soonish"),
+        ("TIPO_CATCH_UP__EVERY", "inf"),
+        ("TIPO_SAFETY_STOP__UNITS", "9" * 20),
         ("TIPO_SAFETY_STOP__SHARE", "50"),
         ("TIPO_SAFETY_STOP__FALL", "0"),
         ("TIPO_PORT", "70123"),

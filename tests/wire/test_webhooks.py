@@ -263,9 +263,16 @@ def returned(kind, quantity=5, location=101):
         ([], [(5, None)]),
         ([returned("cancel")], [(5, 101)]),
         ([returned("cancel", 2), returned("cancel", 3, None)], [(5, 101)]),
+        ([returned("cancel", 2_000_000_000)] * 2, []),
         ([returned("no_restock")], []),
     ],
-    ids=["nothing refunded", "restocked", "in two steps", "not restocked"],
+    ids=[
+        "nothing refunded",
+        "restocked",
+        "in two steps",
+        "more than any store holds",
+        "not restocked",
+    ],
 )
 def test_a_cancellation_gives_back_what_is_restocked(refunds, expected):
     body = ORDER | {"cancelled_at": "2026-11-23T12:00:00+01:00", "refunds": refunds}

@@ -87,6 +87,29 @@ def test_numbers_are_told_as_people_read_them():
     assert told == ["1 unit", "1,204 units", "\u22125", "+10", "0"]
 
 
+@pytest.mark.parametrize(
+    ("carried", "number"),
+    [
+        ("0", 0),
+        ("7", 7),
+        (f"{2**63 - 1}", 2**63 - 1),
+        (f"{2**63}", None),
+        ("9" * 2_000, None),
+        ("-1", None),
+        ("+1", None),
+        ("1e3", None),
+        (" 1", None),
+        ("1_000", None),
+        ("\u0663", None),
+        ("\u00b2", None),
+        ("", None),
+    ],
+)
+def test_a_button_carries_no_number_that_a_database_refuses(carried, number):
+    """It would be a failure of Tipo's, with a traceback, whatever page was asked for."""
+    assert text.number_in(carried) == number
+
+
 def test_a_moment_is_shown_in_each_readers_zone():
     assert text.when(NOW) == (
         "<!date^1795421700^{date_short_pretty} {time}|23 Nov 2026, 08:15 (UTC)>"
