@@ -30,7 +30,9 @@ from sync_core.workers.supervisor import Supervisor
 from sync_core.workers.timekeeper import Timekeeper
 
 FRONTEND_STEADY_SECONDS = 60.0  # after which a face that runs has got something done
-SHUTDOWN_SECONDS = 5  # seconds that requests under way, and our last words, have at the end
+# The end takes some 8 s at most: whoever stops processes kills them after 10.
+FINISH_SECONDS = 4  # seconds that requests and updates under way have to end
+FAREWELL_SECONDS = 2  # seconds that our last words to the database have
 
 
 class App:
@@ -48,6 +50,7 @@ class App:
         )
         self._server: uvicorn.Server | None = None
         self._must_stop = False
+        self._finish_by = 0.0  # by the clock of the event loop
         self.must_restart = False  # the clock was set: another one goes on
         self._receiver = Receiver(parts.database, map(Alias, parts.settings.stores))
         self._frontends = open_frontends(parts)
@@ -103,11 +106,12 @@ class App:
             async with asyncio.TaskGroup() as group:
                 working = group.create_task(self.work(), name="work")
                 await server.serve(sockets=None if listener is None else [listener])
+                await self._finish_updates()
                 working.cancel()
         finally:
             scheduler.stop()
             with contextlib.suppress(NoDatabase, TimeoutError):
-                async with asyncio.timeout(SHUTDOWN_SECONDS):
+                async with asyncio.timeout(FAREWELL_SECONDS):
                     await self._parts.service.end_heartbeat()
             await self._parts.close()
 
@@ -115,14 +119,31 @@ class App:
         """End for good."""
         self.must_restart = False
         self._must_stop = True
+        self._begin_end()
         if self._server is not None:
             self._server.handle_exit(number, None)
 
     def _restart(self) -> None:
         """End as ever, but for another one to go on."""
         self.must_restart = not self._must_stop
+        self._begin_end()
         if self._server is not None:
             self._server.should_exit = True
+
+    def _begin_end(self) -> None:
+        """Begin no other update from here on."""
+        self._context.permits.close()
+        self._finish_by = asyncio.get_running_loop().time() + FINISH_SECONDS
+
+    async def _finish_updates(self) -> None:
+        """Let the updates under way end, for a while: an answer that is heard leaves no doubt.
+
+        What has none by then is sent again under its key, by whoever comes next.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._finish_by):
+                while self._context.sending:
+                    await self._parts.clock.sleep(0.02)
 
     async def work(self) -> None:
         """Do all that this process does but answer requests, until cancelled."""
@@ -154,7 +175,7 @@ class App:
             ws="none",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_graceful_shutdown=FINISH_SECONDS,
             timeout_keep_alive=30,
             server_header=False,
         )

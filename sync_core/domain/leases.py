@@ -312,6 +312,7 @@ class WritePermits:
     one store is another Tipo's, or not yet ours again  if that of the source lasts, too
     one says that this database is older                no
     not all have been asked yet                         no, for `FIRST_MARK_WITHIN_SECONDS`
+    anything, and the process is about to end           no
     """
 
     def __init__(self) -> None:
@@ -321,6 +322,7 @@ class WritePermits:
         self._older: set[Alias] = set()
         self._elsewhere: set[Alias] = set()
         self._began = 0.0
+        self._is_closed = False
 
     def begin(self, stores: Iterable[Alias], now: float, *, source: Alias) -> None:
         """Start with no leave at all."""
@@ -356,9 +358,15 @@ class WritePermits:
         """Write no more to a store."""
         self._leases[alias].end()
 
+    def close(self) -> None:
+        """Begin no other write, whatever marks say: the process is about to end."""
+        self._is_closed = True
+
     def may_write(self, alias: Alias, now: float) -> bool:
         """Whether a request that writes to a store may leave now."""
         if self._older or (self._unseen and now < self._began + FIRST_MARK_WITHIN_SECONDS):
+            return False
+        if self._is_closed:
             return False
         return self._lasts(alias, now) and (not self._elsewhere or self._lasts(self._source, now))
 

@@ -116,6 +116,7 @@ class Context:
     config: EngineConfig = field(default_factory=EngineConfig)
     permits: WritePermits = field(default_factory=WritePermits)  # who may write now
     identified: set[Alias] = field(default_factory=set)  # stores that have said who they are
+    sending: set[Alias] = field(default_factory=set)  # stores that an update is under way to
     # When the breaker found what explained, and how much: not to check it each time; and units.
     breaker_checks: dict[Alias, tuple[datetime, Traffic]] = field(default_factory=dict)
     units_in_store: dict[Alias, tuple[datetime, int]] = field(default_factory=dict)

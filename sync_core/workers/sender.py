@@ -110,9 +110,13 @@ class Sender:
                 lambda tx: tx.batches.release(batch, until=now, executed=False)
             )
             return None
-        traces = [batch.trace]
-        with tracing.span("batch", traces, store=batch.store, batch=batch.id, n=batch.rows):
-            await self._send(batch)
+        self._context.sending.add(batch.store)
+        try:
+            traces = [batch.trace]
+            with tracing.span("batch", traces, store=batch.store, batch=batch.id, n=batch.rows):
+                await self._send(batch)
+        finally:
+            self._context.sending.discard(batch.store)
         return 0.0
 
     def _may_write(self) -> bool:

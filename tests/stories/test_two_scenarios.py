@@ -5,6 +5,11 @@ Three processes that know of each other by environment variables and HTTP alone:
 """
 
 import json
+import socket
+import sqlite3
+from contextlib import closing
+
+import pytest
 
 JACKET = "SFDJ-M"
 
@@ -41,21 +46,37 @@ def test_a_sale_and_a_restock_reach_the_other_store(harness):
     ]
 
 
-def test_it_stops_when_told_to(harness):
-    """SIGTERM is how every process manager stops a service; a long goodbye ends in a kill."""
-    harness.open_stores(products=1)
-    harness.serve()
-    harness.until(harness.is_up, "tipo serve is up")
-
-    harness.serving.terminate()
-
-    assert harness.serving.wait(10) == 0
-    status = json.loads(harness.tipo("status", "--json").stdout)
-    assert status["serving"] is False
+def batches(harness):
+    with closing(sqlite3.connect(f"file:{harness.folder / 'tipo.db'}?mode=ro", uri=True)) as known:
+        return [each[0] for each in known.execute("SELECT state FROM batch ORDER BY id")]
 
 
+def unsent_posts(harness):
+    with closing(sqlite3.connect(f"file:{harness.folder / 'tipo.db'}?mode=ro", uri=True)) as known:
+        return known.execute("SELECT count(*) FROM post WHERE sent < version").fetchone()[0]
+
+
+@pytest.fixture
+def mute_slack(harness):
+    """A Slack that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        harness.environment |= {
+            "TIPO_SLACK__BOT_TOKEN": "xoxb-0-0-mute",
+            "TIPO_SLACK__SIGNING_SECRET": "mute",
+            "TIPO_SLACK__CHANNEL": "C0ALERTS",
+            "TIPO_SLACK__API_URL": f"http://127.0.0.1:{listener.getsockname()[1]}/api/",
+        }
+        yield
+
+
+@pytest.mark.usefixtures("mute_slack")
 def test_it_stops_in_the_middle_of_an_update_and_the_next_one_ends_it(harness):
-    """A slow store holds up no goodbye; its update is sent again, and counts once."""
+    """SIGTERM is how every process manager stops a service, and a long goodbye ends in a kill.
+
+    A slow store and a mute Slack make it no longer; nothing is lost, nothing is done twice. An
+    update that the store answers within seconds is waited for. One that it does not is sent again
+    under its key by the next process. Messages wait in the database.
+    """
     harness.open_stores(products=1)
     harness.serve()
     harness.until(harness.is_up, "tipo serve is up")
@@ -64,11 +85,24 @@ def test_it_stops_in_the_middle_of_an_update_and_the_next_one_ends_it(harness):
     harness.perform("us", "break", **slow)
     harness.perform("eu", "sell", item=JACKET, quantity=5)
     harness.until(lambda: harness.shows(JACKET)["us"] == 45, "it is written, and not answered")
+    harness.until(lambda: unsent_posts(harness), "a message waits for Slack")
 
     harness.serving.terminate()
 
     assert harness.serving.wait(10) == 0
-    harness.perform("us", "clear-faults")
+    assert batches(harness)[-1] == "open"
+    assert unsent_posts(harness)
+    harness.perform("us", "break", slow_for=1.5)
     harness.perform("us", "sell", item=JACKET, quantity=1)
+    harness.serve()
+    harness.until(lambda: harness.shows(JACKET)["eu"] == 44, "the sale has arrived", seconds=90)
+    harness.perform("eu", "sell", item=JACKET, quantity=2)
+    harness.until(lambda: harness.shows(JACKET)["us"] == 42, "it is written, and not answered")
+    harness.serving.terminate()
+    assert harness.serving.wait(10) == 0
+    assert set(batches(harness)) == {"settled"}, "the answer was waited for"
+    assert json.loads(harness.tipo("status", "--json").stdout)["serving"] is False
+    harness.perform("us", "clear-faults")
+    harness.perform("us", "restock", item=JACKET, quantity=2)
     harness.serve()
     harness.until(lambda: harness.shows(JACKET) == {"eu": 44, "us": 44}, "44 and 44", seconds=90)
