@@ -12,7 +12,7 @@ from sandbox.shop import Shop
 JACKET = "slim-fit-denim-jacket"
 INITIAL_QUANTITY = 50
 FIRST_ORDER_NUMBER = 1042  # of the first store; each of the others begins 1000 further on
-SCOPES = (*DEFAULT_SCOPES, "read_orders")  # all that README.md says to give
+SCOPES = (*DEFAULT_SCOPES, "read_orders")  # all that docs/set-up.md says to give
 SIZES = ("S", "M", "L")
 CUTS = ("Relaxed Fit", "Slim Fit", "Cropped", "Oversized", "Classic")
 CLOTHES = (

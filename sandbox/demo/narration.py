@@ -115,7 +115,7 @@ def print_next_steps(out: Console) -> None:
     """Say where to go from here."""
     out.print()
     out.print("What next", style="bold")
-    out.print("   tipo doctor        checks the settings of your own stores, see README.md")
+    out.print("   tipo doctor        checks the settings of your own stores, see docs/set-up.md")
     out.print("   tipo demo --keep   leaves all of it running, for curl")
     out.print("   tipo playground    all of it on one page, to play with")
 

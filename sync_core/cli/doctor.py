@@ -68,7 +68,7 @@ def _run_checks() -> list[Check]:
     try:
         settings = needed(load())
     except BadSettings as exc:
-        return [fail("settings", line, "see README.md") for line in str(exc).splitlines()]
+        return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
     return asyncio.run(_run_checks_with(settings))
 
 
@@ -217,7 +217,7 @@ async def _check_apps(parts: Parts) -> list[Check]:
     try:
         faces = open_frontends(parts)
     except BadSettings as exc:
-        return [fail("settings", line, "see README.md") for line in str(exc).splitlines()]
+        return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
     found: list[Check] = []
     for each in faces:
         try:

@@ -24,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 HOW = ROOT / "docs/how-it-works.md"
 OPERATING = ROOT / "docs/operating.md"
+SET_UP = ROOT / "docs/set-up.md"
+COMMANDS_PAGE = ROOT / "docs/commands.md"
+SETTINGS_PAGE = ROOT / "docs/settings.md"
 SECURITY = ROOT / "SECURITY.md"
 PAGES = [README, SECURITY, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -71,6 +74,11 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
     assert broken == []
 
 
+def test_the_first_page_can_be_read_in_a_minute():
+    """It is where somebody decides to read on; tables have pages of their own."""
+    assert len(README.read_text("utf-8").splitlines()) < 150
+
+
 # -- settings
 def is_secret_or(kind, wanted):
     parts = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
@@ -113,7 +121,7 @@ EVERY = dict(settings_of(Settings, "TIPO_"))
 
 def test_the_settings_table_has_every_setting_with_its_default():
     """Whoever sets something by the table must get what it says."""
-    rows = ROW.findall(section(README, "Settings"))
+    rows = ROW.findall(section(SETTINGS_PAGE, "Every setting"))
     told = {name: default.partition(":")[0].strip() for name, default in rows if "`" not in default}
     told |= {name: default[: default.rindex("`") + 1] for name, default in rows if "`" in default}
     assert told == EVERY
@@ -163,20 +171,20 @@ def first_words(table, head):
 
 def test_the_table_of_the_command_line_has_every_command():
     """What is not in the table is not found."""
-    told = first_words(section(README, "Commands"), "tipo")
+    told = first_words(section(COMMANDS_PAGE, "On the command line"), "tipo")
     assert sorted(told) == sorted(CLI.list_commands(None))
 
 
 def test_the_table_of_slack_has_every_command():
     """What is not in the table is not found."""
-    told = first_words(section(README, "Commands"), "/tipo")
+    told = first_words(section(COMMANDS_PAGE, "In Slack"), "/tipo")
     assert sorted(told) == sorted(row.word for row in COMMANDS)
 
 
 def test_the_table_of_slack_says_for_which_commands_one_must_be_an_approver():
     """A command that is refused without warning is taken for broken."""
     rows = re.findall(
-        r"^\| `/tipo (\w+).*\| *([^|]*?) *\|$", section(README, "Commands"), re.MULTILINE
+        r"^\| `/tipo (\w+).*\| *([^|]*?) *\|$", section(COMMANDS_PAGE, "In Slack"), re.MULTILINE
     )
     told = {word for word, who in rows if who and word != "drift"}
     assert told == {row.word for row in COMMANDS if row.order}
@@ -415,7 +423,7 @@ def test_every_part_that_may_stop_is_told_with_what_it_means():
 def test_every_metric_and_every_event_that_is_told_exists():
     """A dashboard is built by the names that the pages give."""
     source = "".join(path.read_text("utf-8") for path in modules("sync_core", "bot"))
-    pages = README.read_text("utf-8") + OPERATING.read_text("utf-8")
+    pages = SET_UP.read_text("utf-8") + OPERATING.read_text("utf-8")
     metrics = {each.removesuffix("_total") for each in re.findall(r"`(tipo_\w+)`", pages)}
     events = {*re.findall(r"\bevent=(\w+)", pages), "worker_failed"}
     assert {each for each in metrics if f'"{each}"' not in source} == set()
