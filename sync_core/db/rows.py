@@ -11,6 +11,7 @@ from sync_core.db.tables import (
     STORE,
     VARIANT,
 )
+from sync_core.domain.frozen import made_of
 from sync_core.domain.values import (
     Alias,
     InventoryPolicy,
@@ -18,7 +19,6 @@ from sync_core.domain.values import (
     Level,
     LevelId,
     LevelKey,
-    LocationId,
     Mode,
     Role,
     Suspension,
@@ -39,20 +39,30 @@ LEVEL_COLUMNS = (
     VARIANT.c.policy,
 )  # fmt: skip
 
+# By what the columns hold: several times as fast as calling the enum.
+ROLES = {each.value: each for each in Role}
+MODES: dict[str | None, Mode] = {
+    None: Mode.TWO_WAY,  # the source has no connection
+    **{each.value: each for each in Mode},
+}
+POLICIES: dict[str | None, InventoryPolicy] = {
+    None: InventoryPolicy.DENY,
+    "": InventoryPolicy.DENY,
+    **{each.value: each for each in InventoryPolicy},
+}
+
 
 def level_of(row: Sequence[Any]) -> Level:
     """Return a level from the columns `LEVEL_COLUMNS`."""
-    number, store, item, location, suspended, *rest = row[: 5 + len(MUTABLE)]
-    role, mode, policy = row[5 + len(MUTABLE) : 8 + len(MUTABLE)]
-    return Level(
-        id=LevelId(number),
-        key=LevelKey(store=Alias(store), item=ItemId(item), location=LocationId(location)),
-        role=Role(role),
-        mode=Mode.TWO_WAY if mode is None else Mode(mode),
-        policy=InventoryPolicy(policy or InventoryPolicy.DENY),
-        suspended=None if suspended is None else Suspension(suspended),
-        **dict(zip(MUTABLE, rest, strict=True)),
-    )
+    number, store, item, location, suspended, *mutable, role, mode, policy = row
+    fields: dict[str, Any] = dict(zip(MUTABLE, mutable, strict=True))
+    fields["id"] = number
+    fields["key"] = LevelKey(store=store, item=item, location=location)
+    fields["role"] = ROLES[role]
+    fields["mode"] = MODES[mode]
+    fields["policy"] = POLICIES[policy]
+    fields["suspended"] = None if suspended is None else Suspension(suspended)
+    return made_of(Level, fields)
 
 
 def level_changes(level: Level) -> dict[str, Any]:

@@ -32,11 +32,11 @@ What to do with a read by id:
 Stock is a counter: changes that happen at the same time add up. No winner, no lost sale.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
 
 from sync_core.domain.baseline import baseline_levels
+from sync_core.domain.frozen import replace
 from sync_core.domain.oversell import oversold_events
 from sync_core.domain.quantities import may_be_outstanding, outstanding
 from sync_core.domain.suspension import READ_LAG, ReadLag, lift_suspension, request_refresh, suspend

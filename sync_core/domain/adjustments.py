@@ -23,11 +23,11 @@ costs a few full batches, and a single sale does not wait.
 What was reported while it was open is judged now.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sync_core.domain.accounting import judge_deferred
 from sync_core.domain.baseline import baseline_levels
+from sync_core.domain.frozen import replace
 from sync_core.domain.quantities import outstanding
 from sync_core.domain.suspension import request_refresh, suspend
 from sync_core.domain.values import (

@@ -12,8 +12,7 @@ A level's baseline begins with the first value read after it was called. It join
 The second row is for stores that go on selling while they meet. Nothing is written by a baseline.
 """
 
-from dataclasses import replace
-
+from sync_core.domain.frozen import replace
 from sync_core.domain.oversell import oversold_events
 from sync_core.domain.quantities import may_be_outstanding, target_of
 from sync_core.domain.values import (

@@ -14,9 +14,10 @@ unbalanced                           anything              it waits until the bo
                                                            are right, or a person has answered
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sync_core.domain.frozen import replace
 from sync_core.domain.values import NEVER, Event, Level, Outcome, Pool, Severity, Suspension
 
 

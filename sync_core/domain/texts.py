@@ -45,7 +45,9 @@ def number(count: int) -> str:
 
 
 def storable(text: str) -> str:
-    """Return the text without what cannot be stored."""
+    """Return the text without what cannot be stored; most is plain, and known so at a glance."""
+    if text.isascii() and "\0" not in text:
+        return text
     return _BAD.sub(REPLACEMENT, text)
 
 

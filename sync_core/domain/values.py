@@ -4,10 +4,12 @@ A *pool* has one shared quantity; each of its *levels* has a book. Everything el
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
+
+from sync_core.domain.frozen import replace
 
 Alias = NewType("Alias", str)  # what people call a store: eu, us
 ItemId = NewType("ItemId", int)  # a store's inventory item
@@ -138,7 +140,7 @@ class Adjustment:
     level_baseline: int  # the level's baseline when it was planned
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see frozen.py
 class Level:
     """One inventory item at one location in one store."""
 
@@ -195,7 +197,7 @@ class Level:
         return self.refresh_at is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see frozen.py
 class Pool:
     """The levels that share stock: matched variants at one location group."""
 
@@ -244,7 +246,7 @@ class Movement:
     delivery: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see frozen.py
 class Outcome:
     """What a decision made of a pool."""
 
