@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from threading import Event
@@ -101,18 +101,12 @@ def _with_storable_texts(
     """
     is_many = isinstance(parameters, list)
     rows = parameters if is_many else (parameters,)
-    if any(_is_refused(each) for row in rows for each in _values(row)):
-        storable_rows = [_storable_row(row) for row in rows]
-        return statement, storable_rows if is_many else storable_rows[0]
+    for row in rows:  # of every statement: not a call for each value
+        for each in row.values() if isinstance(row, Mapping) else row:
+            if isinstance(each, str) and storable(each) is not each:
+                clean = [_storable_row(row) for row in rows]
+                return statement, clean if is_many else clean[0]
     return statement, parameters
-
-
-def _values(row: Any) -> Iterable[Any]:
-    return row.values() if isinstance(row, Mapping) else row
-
-
-def _is_refused(value: Any) -> bool:
-    return isinstance(value, str) and storable(value) is not value
 
 
 def _storable_row(row: Any) -> Any:

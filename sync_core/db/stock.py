@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from sync_core.db.one_of import one_of
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.rows import LEVEL_COLUMNS, MUTABLE, level_changes, level_of, new_level
 from sync_core.db.tables import (
@@ -70,15 +71,11 @@ def joined(*columns: Any) -> Select[Any]:
 # What every round asks is built once: putting a statement together costs more than running it.
 SOLD_AS = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
 LEVELS = joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).outerjoin(VARIANT, SOLD_AS).order_by(LEVEL.c.id)
-LEVELS_OF = LEVELS.where(LEVEL.c.pool_id.in_(bindparam("some", expanding=True)))
-POOLS = (
-    select(POOL)
-    .where(POOL.c.id.in_(bindparam("some", expanding=True)))
-    .order_by(POOL.c.id)
-    .with_for_update()
-)
-POOL_OF = select(LEVEL.c.id, LEVEL.c.pool_id).where(
-    LEVEL.c.id.in_(bindparam("some", expanding=True))
+LEVELS_OF = LEVELS.where(one_of(LEVEL.c.pool_id, "some"))
+POOLS = select(POOL).where(one_of(POOL.c.id, "some")).order_by(POOL.c.id).with_for_update()
+POOL_OF = select(LEVEL.c.id, LEVEL.c.pool_id).where(one_of(LEVEL.c.id, "some"))
+POOLS_OF_ITEMS = select(LEVEL.c.pool_id).where(
+    OF_STORE, LEVEL.c.location == bindparam("location"), one_of(LEVEL.c.item, "items")
 )
 WRITABLE = (
     joined(LEVEL.c.pool_id)
@@ -113,27 +110,29 @@ class SqlStock(SqlRepository):
         self._loaded: dict[PoolId, Pool] = {}
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
-        found: dict[PoolId, Pool] = {}
-        for some in chunks(sorted(set(wanted)), 500):
-            rows = self.run(POOLS, {"some": some}).all()
-            levels = self._levels(some)
-            for row in rows:
-                pool = Pool(
-                    id=PoolId(row.id),
-                    title=row.title,
-                    shared=row.shared,
-                    first_shared=row.first_shared,
-                    baseline=row.baseline,
-                    levels=tuple(levels.get(row.id, ())),
-                )
-                found[pool.id] = pool
-                self._loaded[pool.id] = pool
+        numbers = set(wanted)
+        if not numbers:
+            return {}
+        rows = self.run(POOLS, {"some": numbers}).all()
+        levels = self._levels(numbers)
+        found = {
+            PoolId(row.id): Pool(
+                id=PoolId(row.id),
+                title=row.title,
+                shared=row.shared,
+                first_shared=row.first_shared,
+                baseline=row.baseline,
+                levels=tuple(levels.get(row.id, ())),
+            )
+            for row in rows
+        }
+        self._loaded.update(found)
         return found
 
-    def _levels(self, pools: Sequence[PoolId]) -> dict[int, list[Level]]:
+    def _levels(self, pools: Iterable[PoolId]) -> dict[int, list[Level]]:
         """Return levels by pool."""
         found: dict[int, list[Level]] = {}
-        for pool, *rest in self.run(LEVELS_OF, {"some": pools}):
+        for pool, *rest in self.run(LEVELS_OF, {"some": pools}).all():
             found.setdefault(pool, []).append(level_of(rest))
         return found
 
@@ -151,24 +150,25 @@ class SqlStock(SqlRepository):
         return int(self.run(query).scalar() or 0)
 
     def pools_by_key(self, level_keys: Iterable[LevelKey]) -> dict[LevelKey, Pool]:
-        by_spot: dict[LevelKey, PoolId] = {}
-        keys = [(each.store, each.item, each.location) for each in set(level_keys)]
-        where = tuple_(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location)
-        for some in chunks(keys, 300):
-            query = select(LEVEL.c.store, LEVEL.c.item, LEVEL.c.location, LEVEL.c.pool_id)
-            for store, item, location, pool in self.run(query.where(where.in_(some))):
-                key = LevelKey(store=Alias(store), item=ItemId(item), location=LocationId(location))
-                by_spot[key] = PoolId(pool)
-        pools = self.pools(by_spot.values())
-        return {key: pools[pool] for key, pool in by_spot.items()}
+        items: dict[tuple[Alias, LocationId], set[ItemId]] = {}
+        wanted = set(level_keys)
+        for each in wanted:
+            items.setdefault((each.store, each.location), set()).add(each.item)
+        numbers: set[PoolId] = set()
+        for (store, location), some in items.items():
+            given = {"store": store, "location": location, "items": some}
+            numbers.update(self.run(POOLS_OF_ITEMS, given).scalars().all())
+        return {
+            level.key: pool
+            for pool in self.pools(numbers).values()
+            for level in pool.levels
+            if level.key in wanted
+        }
 
     def pools_of(self, levels: Iterable[LevelId]) -> dict[LevelId, Pool]:
-        by_level: dict[LevelId, PoolId] = {}
-        for some in chunks(list(set(levels)), 500):
-            rows = self.run(POOL_OF, {"some": some})
-            by_level.update((LevelId(level), PoolId(pool)) for level, pool in rows)
-        pools = self.pools(by_level.values())
-        return {level: pools[pool] for level, pool in by_level.items()}
+        rows = self.run(POOL_OF, {"some": set(levels)}).all()
+        pools = self.pools(pool for _, pool in rows)
+        return {LevelId(level): pools[pool] for level, pool in rows}
 
     def lock_pools(self, of_levels: ColumnElement[bool]) -> None:
         """Wait for whoever works on the pools of these levels: they write levels back whole."""

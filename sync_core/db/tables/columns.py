@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -56,7 +57,11 @@ def index_where(condition: TextClause, name: str, *columns: str, **more: Any) ->
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware time in UTC, whatever the database makes of time zones."""
+    """An aware time in UTC, whatever the database makes of time zones.
+
+    A level has seven of them. In SQLite they are texts, which take longer to read than all that is
+    done with them; and most are one of few: the time of a commit, or none at all.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -70,6 +75,28 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Return what makes a parameter of a time."""
+        return _sqlite_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Return what makes a time of a column's value."""
+        sqlite = dialect.name == "sqlite"
+        return _from_sqlite_text if sqlite else super().result_processor(dialect, coltype)
+
+
+@lru_cache(4096)
+def _sqlite_text(value: datetime | None) -> str | None:
+    """Return a time as SQLite keeps it: 2026-11-23 12:00:00.000000, in UTC."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+@lru_cache(4096)
+def _from_sqlite_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 class Json(TypeDecorator[Any]):
