@@ -9,7 +9,7 @@ import typer
 import uvloop
 
 from sync_core import logs, tracing
-from sync_core.app.server import App
+from sync_core.app.server import App, spared_collector
 from sync_core.app.serving_lock import serving_lock
 from sync_core.cli.runtime import AsJson, CommandFailed, database_file, database_name, open_parts
 from sync_core.settings import Settings, load, needed
@@ -39,6 +39,7 @@ def serve(*, as_json: AsJson = False) -> None:
         tracing.traced(),
         bind(settings) as listener,
         nullcontext() if file is None else serving_lock(file),
+        spared_collector(),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(settings, listener))
