@@ -45,7 +45,8 @@ mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
 	$(BIN)/python -m tests.mutants --jobs $(JOBS)
 
 bench: $(READY)  ## Figures, as ratios measured in the same run
-	$(BIN)/python bench/webhooks.py
+	$(BIN)/python bench/receipt.py
+	$(BIN)/python bench/folding.py
 	$(BIN)/python bench/compare.py
 
 migration: $(READY)  ## Draft a migration for what the models have got: make migration NAME=second_place
