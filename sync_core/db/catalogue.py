@@ -62,6 +62,12 @@ def as_key(keyed_variants: str | None) -> Key | None:
     return None if keyed_variants is None else tuple(json.loads(keyed_variants))
 
 
+# What every round asks is built once: putting a statement together costs more than running it.
+VARIANTS_OF = select(VARIANT).where(
+    VARIANT.c.store == bindparam("store"), VARIANT.c.product_id == bindparam("product")
+)
+
+
 class SqlCatalogue(SqlRepository):
     def save_variants(self, variants: Sequence[Variant], keys: Sequence[Key | None]) -> None:
         rows = [
@@ -73,8 +79,8 @@ class SqlCatalogue(SqlRepository):
             self.save_barcodes(variants)
 
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
-        query = select(VARIANT).where(VARIANT.c.store == store, VARIANT.c.product_id == product)
-        return [variant_of(row) for row in self.run(query)]
+        rows = self.run(VARIANTS_OF, {"store": store, "product": product})
+        return [variant_of(row) for row in rows]
 
     def drop_variants(self, store: Alias, items: Collection[ItemId]) -> None:
         for some in chunks(list(items), 500):

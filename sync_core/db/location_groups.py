@@ -9,16 +9,20 @@ from sync_core.db.tables import LEVEL, LOCATION, LOCATION_GROUP, POOL, STORE
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
 from sync_core.domain.values import Alias, LocationId
 
+# What every round asks is built once: putting a statement together costs more than running it.
+MAPPED_LOCATIONS = (
+    select(LOCATION).where(LOCATION.c.location_group_id.is_not(None)).order_by(LOCATION.c.store)
+)
+EVERY_GROUP = select(LOCATION_GROUP).order_by(LOCATION_GROUP.c.id)
 OPEN_LOCATIONS = select(LOCATION).where(LOCATION.c.active, LOCATION.c.owned)
 
 
 class SqlLocationGroups(SqlRepository):
     def all(self) -> LocationGroups:
         found: dict[int, dict[Alias, LocationId]] = {}
-        shared = select(LOCATION).where(LOCATION.c.location_group_id.is_not(None))
-        for row in self.run(shared.order_by(LOCATION.c.store)):
+        for row in self.run(MAPPED_LOCATIONS):
             found.setdefault(row.location_group_id, {})[Alias(row.store)] = LocationId(row.location)
-        rows = self.run(select(LOCATION_GROUP).order_by(LOCATION_GROUP.c.id)).all()
+        rows = self.run(EVERY_GROUP).all()
         return tuple(
             LocationGroup(id=row.id, name=row.name, locations=found.get(row.id, {})) for row in rows
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import FINDING, NOTIFICATION
@@ -14,18 +14,19 @@ from sync_core.stored import from_row
 
 # Told as a sum by a report, not one by one.
 NOT_NOTIFIED = {"differs", "missed", "one_way", "no_partner", "ambiguous"}
+# What every round asks is built once: putting a statement together costs more than running it.
+OPEN_FINDING = select(FINDING.c.id, FINDING.c.facts).where(
+    FINDING.c.kind == bindparam("kind"),
+    FINDING.c.subject == bindparam("subject"),
+    FINDING.c.closed_at.is_(None),
+)
 
 
 class SqlNotifications(SqlRepository):
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
         for each in events:
-            known = self.run(
-                select(FINDING.c.id, FINDING.c.facts).where(
-                    FINDING.c.kind == each.kind,
-                    FINDING.c.subject == each.subject,
-                    FINDING.c.closed_at.is_(None),
-                )
-            ).first()
+            about = {"kind": each.kind, "subject": each.subject}
+            known = self.run(OPEN_FINDING, about).first()
             if each.resolved and known is not None:
                 closed = update(FINDING).where(FINDING.c.id == known.id)
                 self.run(closed.values(closed_at=now))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, true, update
 from sqlmodel import select as rows_of
 from sqlmodel.sql.expression import Select
 
@@ -27,6 +27,15 @@ IS_APPROVED = PROPOSAL.c.state == ProposalState.APPROVED.value
 WITH_RECEIPT = rows_of(ProposalRow, ReceiptRow).outerjoin(
     ReceiptRow, RECEIPT.c.id == PROPOSAL.c.receipt_id
 )
+# What every round asks is built once: putting a statement together costs more than running it.
+EXPIRE = (
+    update(PROPOSAL)
+    .where(IS_OPEN, PROPOSAL.c.expires_at <= bindparam("now"))
+    .values(state=ProposalState.EXPIRED.value)
+)
+IS_DUE = PROPOSAL.c.try_at.is_(None) | (PROPOSAL.c.try_at <= bindparam("now"))
+APPROVED = WITH_RECEIPT.where(IS_APPROVED, IS_DUE).order_by(PROPOSAL.c.id).limit(bindparam("most"))
+NEXT_APPROVED = select(func.min(PROPOSAL.c.try_at)).where(IS_APPROVED)
 
 
 class SqlProposals(SqlRepository):
@@ -83,8 +92,7 @@ class SqlProposals(SqlRepository):
         return count
 
     def expire(self, *, now: datetime) -> int:
-        old = update(PROPOSAL).where(IS_OPEN, PROPOSAL.c.expires_at <= now)
-        return self.run(old.values(state=ProposalState.EXPIRED.value)).rowcount
+        return self.run(EXPIRE, {"now": now}).rowcount
 
     def of_report(
         self, report: int, *, offset: int = 0, limit: int = 50, open_only: bool = False
@@ -196,19 +204,15 @@ class SqlProposals(SqlRepository):
         return int(self.run(insert(RECEIPT).values(row).returning(RECEIPT.c.id)).scalar_one())
 
     def approved(self, *, now: datetime, limit: int) -> list[ApprovedProposal]:
-        due = or_(PROPOSAL.c.try_at.is_(None), PROPOSAL.c.try_at <= now)
-        query = WITH_RECEIPT.where(IS_APPROVED, due).order_by(PROPOSAL.c.id).limit(limit)
         return [
             ApprovedProposal(
                 proposal=proposal_of(row, receipt), number=row.number, receipt=receipt.id
             )
-            for row, receipt in self.rows(query)
+            for row, receipt in self.rows(APPROVED, {"now": now, "most": limit})
         ]
 
     def next_approved(self) -> datetime | None:
-        found: datetime | None = self.run(
-            select(func.min(PROPOSAL.c.try_at)).where(IS_APPROVED)
-        ).scalar()
+        found: datetime | None = self.run(NEXT_APPROVED).scalar()
         return found
 
     def postpone(self, number: int, *, until: datetime, why: str, since: datetime) -> None:

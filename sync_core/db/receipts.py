@@ -15,6 +15,14 @@ from sync_core.domain.proposals import Proposal, ProposalKind, Receipt
 from sync_core.domain.values import PoolId
 
 MAX_RECEIPT_LINES = 1000  # of one receipt that people are shown; the sums are of all
+# What every round asks is built once: putting a statement together costs more than running it.
+IS_RUNNING = exists().where(IS_APPROVED, PROPOSAL.c.receipt_id == RECEIPT.c.id)
+UNNOTIFIED = (
+    select(RECEIPT.c.id)
+    .where(RECEIPT.c.notified.is_(False), ~IS_RUNNING)
+    .order_by(RECEIPT.c.id)
+    .limit(100)
+)
 
 
 class SqlReceipts(SqlRepository):
@@ -64,9 +72,7 @@ class SqlReceipts(SqlRepository):
         return next((proposal_of(*each) for each in self.rows(mine)), None)
 
     def unnotified(self) -> list[int]:
-        running = exists().where(IS_APPROVED, PROPOSAL.c.receipt_id == RECEIPT.c.id)
-        query = select(RECEIPT.c.id).where(RECEIPT.c.notified.is_(False), ~running)
-        return list(self.run(query.order_by(RECEIPT.c.id).limit(100)).scalars())
+        return list(self.run(UNNOTIFIED).scalars())
 
     def mark_notified(self, receipt: int) -> bool:
         untold = update(RECEIPT).where(RECEIPT.c.id == receipt, RECEIPT.c.notified.is_(False))

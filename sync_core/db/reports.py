@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, or_, select, update
 from sqlmodel import select as rows_of
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -37,6 +37,25 @@ MAY_BEGIN = or_(
     REPORT.c.kind.not_in([each.value for each in COMPARING_KINDS]),
     REPORT.c.turn.is_not(None),
     ~exists(select(UNDER_WAY.c.id).where(UNDER_WAY.c.turn.is_not(None))),
+)
+# What every round asks is built once: putting a statement together costs more than running it.
+IS_FREE = REPORT.c.claimed_until.is_(None) | (REPORT.c.claimed_until <= bindparam("now"))
+CLAIMABLE = (
+    select(REPORT.c.id, REPORT.c.kind)
+    .where(REPORT.c.state.not_in(FINISHED_STATES), IS_FREE, MAY_BEGIN)
+    .order_by(REPORT.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+DUE_AT = func.coalesce(REPORT.c.claimed_until, REPORT.c.wanted_at)
+NEXT_DUE = (
+    select(DUE_AT)
+    .where(REPORT.c.state.not_in(FINISHED_STATES), MAY_BEGIN)
+    .order_by(DUE_AT)
+    .limit(1)
+)
+LATEST = select(func.max(REPORT.c.id)).where(
+    REPORT.c.state == ReportState.DONE.value, REPORT.c.kind.in_(PUBLISHED_KINDS)
 )
 
 
@@ -85,15 +104,7 @@ class SqlReports(SqlRepository):
         return found
 
     def claim(self, *, now: datetime, until: datetime) -> Report | None:
-        free = or_(REPORT.c.claimed_until.is_(None), REPORT.c.claimed_until <= now)
-        query = (
-            select(REPORT.c.id, REPORT.c.kind)
-            .where(REPORT.c.state.not_in(FINISHED_STATES), free, MAY_BEGIN)
-            .order_by(REPORT.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        row = self.run(query).first()
+        row = self.run(CLAIMABLE, {"now": now}).first()
         if row is None:
             return None
         # Two processes may begin two nights here: the second breaks `one_comparison`, is rolled
@@ -103,14 +114,7 @@ class SqlReports(SqlRepository):
         return self.get(row.id)
 
     def next_at(self) -> datetime | None:
-        at = func.coalesce(REPORT.c.claimed_until, REPORT.c.wanted_at)
-        query = (
-            select(at)
-            .where(REPORT.c.state.not_in(FINISHED_STATES), MAY_BEGIN)
-            .order_by(at)
-            .limit(1)
-        )
-        found: datetime | None = self.run(query).scalar()
+        found: datetime | None = self.run(NEXT_DUE).scalar()
         return found
 
     def update(
@@ -158,10 +162,7 @@ class SqlReports(SqlRepository):
             self.gather()
 
     def latest(self) -> int | None:
-        query = select(func.max(REPORT.c.id)).where(
-            REPORT.c.state == ReportState.DONE.value, REPORT.c.kind.in_(PUBLISHED_KINDS)
-        )
-        found: int | None = self.run(query).scalar()
+        found: int | None = self.run(LATEST).scalar()
         return found
 
     def gather(self) -> None:

@@ -1,6 +1,6 @@
 """What every repository has: its transaction, whose connection it shares."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+Given = Mapping[str, Any] | None  # the values of a statement's parameters
 
 
 def chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -32,19 +33,19 @@ class Statements:
         return self.connection.execute(statement, rows)
 
     @overload
-    def rows(self, query: SelectOfScalar[T]) -> Sequence[T]: ...
+    def rows(self, query: SelectOfScalar[T], given: Given = None) -> Sequence[T]: ...
 
     @overload
-    def rows(self, query: Select[*Ts]) -> Sequence[tuple[*Ts]]: ...
+    def rows(self, query: Select[*Ts], given: Given = None) -> Sequence[tuple[*Ts]]: ...
 
-    def rows(self, query: Any) -> Sequence[Any]:
+    def rows(self, query: Any, given: Given = None) -> Sequence[Any]:
         """Return whole rows as their models, for what people are shown: typed, and detached.
 
         It costs about twice what `run` does, so what is asked all the time goes by `run`. Each
         query has a session of its own: nothing is remembered that a statement changes meanwhile.
         """
         with Session(self.connection) as session:
-            found: Sequence[Any] = session.exec(query).all()
+            found: Sequence[Any] = session.exec(query, params=given).all()
         return found
 
     def insert(self, table: Table) -> Any:

@@ -13,9 +13,22 @@ Every time in the database is one of these (a test sees to it):
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, MetaData, Table, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    MetaData,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlmodel import SQLModel
 
 from sync_core.db.circuit_breaker import ENDED_SETTING
@@ -78,6 +91,15 @@ LEADER_SETTINGS = "lead:"  # settings that say until when a process leads
 NIGHTS = "nights_since"  # the setting that says since when there are nights
 
 
+@cache  # whenever a process begins: putting these together takes longer than running them
+def _cap(column: Column[Any]) -> Update:
+    late = update(column.table).where(column > bindparam("most"))
+    kind = SEALED.get(column.table.name)
+    if kind is not None:
+        late = late.where(SEALED_NUMBERS[kind] > bindparam("sealed"))
+    return late.values({column.name: bindparam("now")})
+
+
 class SqlStoredTimes(SqlRepository):
     def time(self) -> datetime:
         found: datetime = self.run(select(func.clock_timestamp())).scalar_one()
@@ -106,11 +128,11 @@ class SqlStoredTimes(SqlRepository):
         return count
 
     def _cap_time(self, column: Column[Any], most: datetime, now: datetime) -> int:
-        late = update(column.table).where(column > most).values({column.name: now})
+        given: dict[str, Any] = {"most": most, "now": now}
         kind = SEALED.get(column.table.name)
         if kind is not None:
-            late = late.where(SEALED_NUMBERS[kind] > self._sealed_upto(kind))
-        return self.run(late).rowcount
+            given["sealed"] = self._sealed_upto(kind)
+        return self.run(_cap(column), given).rowcount
 
     def _sealed_upto(self, kind: SealedKind) -> int:
         lines = self.run(select(SEAL.c.lines).order_by(SEAL.c.id.desc()).limit(1)).scalar()

@@ -15,6 +15,11 @@ STORE_STATES = select(STORE, CONNECTION.c.mode).outerjoin(
     CONNECTION, CONNECTION.c.destination == STORE.c.alias
 )
 ONE_STORE_STATE = STORE_STATES.where(STORE.c.alias == bindparam("alias"))
+SOURCE_FIRST = case((STORE.c.role == Role.SOURCE.value, 0), else_=1)
+ALL_STORE_STATES = STORE_STATES.order_by(SOURCE_FIRST, STORE.c.alias)
+LAGGING = select(LOCATION.c.location, LOCATION.c.behind_since).where(
+    LOCATION.c.store == bindparam("alias"), LOCATION.c.behind_since.is_not(None)
+)
 
 
 class SqlStores(SqlRepository):
@@ -29,9 +34,7 @@ class SqlStores(SqlRepository):
         return store_state(self.run(ONE_STORE_STATE, {"alias": alias}).one())
 
     def all(self) -> list[StoreState]:
-        first = case((STORE.c.role == Role.SOURCE.value, 0), else_=1)
-        query = STORE_STATES.order_by(first, STORE.c.alias)
-        return [store_state(row) for row in self.run(query)]
+        return [store_state(row) for row in self.run(ALL_STORE_STATES)]
 
     def domains(self) -> dict[str, str]:
         """Return where each store is, by alias."""
@@ -90,10 +93,8 @@ class SqlStores(SqlRepository):
         self.run(update(STORE).where(STORE.c.alias == store).values(caught_up_to=to))
 
     def lagging_locations(self, store: Alias) -> dict[LocationId, datetime]:
-        query = select(LOCATION.c.location, LOCATION.c.behind_since).where(
-            LOCATION.c.store == store, LOCATION.c.behind_since.is_not(None)
-        )
-        return {LocationId(row.location): row.behind_since for row in self.run(query)}
+        rows = self.run(LAGGING, {"alias": store})
+        return {LocationId(row.location): row.behind_since for row in rows}
 
     def set_lagging(self, store: Alias, location: LocationId, since: datetime | None) -> None:
         here = (LOCATION.c.store == store) & (LOCATION.c.location == location)
