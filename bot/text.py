@@ -11,6 +11,7 @@ Slack reads `<!channel>` and `<https://evil|Approve>` wherever mrkdwn is read, a
 import re
 import unicodedata
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from sync_core.domain import texts
 
@@ -32,7 +33,12 @@ AT_EDGE = re.compile(r"(?<![^\W_])[*_~`]|[*_~`](?![^\W_])|`")
 
 def clean(words: object, limit: int = MAX_LINE_CHARS) -> str:
     """Return foreign words on one line, without what is invisible, at most `limit` long."""
-    kept = _shortened(_visible(f"{words}"), limit)
+    return _cleaned(f"{words}", limit)
+
+
+@lru_cache(maxsize=512)  # it looks at each letter, and each menu of a form has the same names
+def _cleaned(words: str, limit: int) -> str:
+    kept = _shortened(_visible(words), limit)
     if any(unicodedata.bidirectional(each) in RIGHT_TO_LEFT for each in kept):
         # Else a title in Hebrew would turn round the numbers that stand beside it.
         return f"{ISOLATE}{_shortened(kept, limit - 2)}{END}"
