@@ -27,6 +27,8 @@ OPERATING = ROOT / "docs/operating.md"
 SET_UP = ROOT / "docs/set-up.md"
 COMMANDS_PAGE = ROOT / "docs/commands.md"
 SETTINGS_PAGE = ROOT / "docs/settings.md"
+RUNBOOK = ROOT / "docs/runbook.md"
+RULES = ROOT / "docs/prometheus-alerts.yaml"
 SECURITY = ROOT / "SECURITY.md"
 PAGES = [README, SECURITY, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -249,11 +251,32 @@ def _code(page):
 
 
 # -- what people read in Slack
-def test_every_kind_of_alert_is_told_with_what_to_do():
-    """Whoever is woken by an alert looks it up by its kind."""
-    chapter = section(OPERATING, "Each alert, and what to do")
-    told = re.findall(r"^### .+ \(`(\w+)`\)$", chapter, re.MULTILINE)
+ANSWERS = ["Means", "How bad", "Tipo", "You", "Ends"]  # what the runbook says of each alert
+
+
+def headings(chapter):
+    """Return what the runbook has under each heading of a chapter."""
+    _, *parts = section(RUNBOOK, chapter).split("\n### ")
+    return {each.partition("\n")[0]: each.partition("\n")[2] for each in parts}
+
+
+def test_every_kind_of_alert_is_in_the_runbook():
+    """Whoever is woken by an alert looks it up by its kind, or by its name."""
+    told = [each.partition("(`")[2].rstrip("`)") for each in headings("Alerts in Slack")]
     assert sorted(told) == sorted(INCIDENT_TEXTS)
+    rules = RULES.read_text("utf-8")
+    alerts = re.findall(r"alert: (\w+)", rules)
+    assert sorted(headings("Alerts of Prometheus")) == sorted(alerts)
+    assert [f"docs/runbook.md#{each.lower()}" for each in alerts] == re.findall(
+        r"runbook: (.+)", rules
+    )
+
+
+@pytest.mark.parametrize("chapter", ["Alerts in Slack", "Alerts of Prometheus"])
+def test_the_runbook_says_of_each_alert_all_that_somebody_on_call_asks(chapter):
+    for name, text in headings(chapter).items():
+        answers = re.findall(r"^- \*\*([\w ]+)\*\*: (.{6,})", text, re.MULTILINE)
+        assert [each for each, _ in answers] == ANSWERS, name
 
 
 def test_every_reason_to_leave_a_product_alone_is_known():
@@ -415,7 +438,7 @@ def test_every_part_that_may_stop_is_told_with_what_it_means():
         re.findall(r'\("(\w+)", \w+\)', source)
     )
     assert {"delivery_processor", "sender", "refresher", "upkeep", "lease"} <= names
-    rows = re.findall(r"^\| (`.+) \| .+ \|$", OPERATING.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| (`.+) \| .+ \|$", RUNBOOK.read_text("utf-8"), re.MULTILINE)
     told = {word.split()[0] for row in rows for word in re.findall(r"`(\w+(?: us)?)`", row)}
     assert names - told == set()
 
@@ -423,7 +446,7 @@ def test_every_part_that_may_stop_is_told_with_what_it_means():
 def test_every_metric_and_every_event_that_is_told_exists():
     """A dashboard is built by the names that the pages give."""
     source = "".join(path.read_text("utf-8") for path in modules("sync_core", "bot"))
-    pages = SET_UP.read_text("utf-8") + OPERATING.read_text("utf-8")
+    pages = "".join(page.read_text("utf-8") for page in (SET_UP, OPERATING, RUNBOOK))
     metrics = {each.removesuffix("_total") for each in re.findall(r"`(tipo_\w+)`", pages)}
     events = {*re.findall(r"\bevent=(\w+)", pages), "worker_failed"}
     assert {each for each in metrics if f'"{each}"' not in source} == set()
