@@ -180,8 +180,9 @@ def team(monkeypatch):
         thread.join(10)
 
 
-def test_slack_is_checked_before_there_is_a_database(tipo, team, bare):
+def test_slack_is_checked_before_there_is_a_database(tipo, team, bare, monkeypatch):
     """A newcomer asks the doctor first and starts afterwards: all that is wrong belongs here."""
+    monkeypatch.delenv("TIPO_SLACK__APPROVERS")
     found = printed(tipo)
     assert says(found, "database", "warn", "does not exist yet")
     assert says(found, "slack", "ok", "token accepted by urbanwear")
