@@ -157,6 +157,7 @@ def setup_from(parts: Parts) -> SlackSetup | None:
         approvers=tuple(slack.approvers),
         api_url=slack.api_url,
         zone=settings.nightly.timezone,
+        nightly=settings.nightly.at,
         stores=tuple(settings.stores),
         pages={alias: store_page(each.domain) for alias, each in settings.stores.items()},
     ).checked()

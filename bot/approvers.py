@@ -12,13 +12,12 @@
 The list is the preference that `/tipo approvers` sets, else the setting.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from bot.core_client import CoreClient
+from bot.preferences import Preferences
 from bot.slack_api import Member, SlackApi
 from bot.slack_errors import SlackError, SlackRefused
 from sync_core.clock import Clock
@@ -26,7 +25,6 @@ from sync_core.domain.proposals import Person
 
 T = TypeVar("T")
 
-PREFERENCE = "approvers"
 ANSWERS_VALID_FOR = timedelta(seconds=60)
 MAX_CACHED_ANSWERS = 1_000  # answers that are remembered
 NO_PLAN = (
@@ -36,6 +34,10 @@ NO_PLAN = (
 NO_GROUP = (
     "Slack does not know the user group {group} any more, so nobody in it can be recognised. "
     "Correct the list of approvers."
+)
+WOULD_LOCK_OUT = (
+    "That list leaves you out, and you couldn't change it back. Nothing was changed: name "
+    "yourself too, or a user group that you're in."
 )
 NO_ANSWER = "Slack did not say who you are, so nothing was done. Try again in a minute."
 
@@ -60,16 +62,14 @@ class Approvers:
 
     def __init__(
         self,
-        core: CoreClient,
+        preferences: Preferences,
         slack: SlackApi,
         clock: Clock,
         *,
-        listed: Sequence[str],
         channel: str,
     ) -> None:
-        self._core = core
+        self._preferences = preferences
         self._slack = slack
-        self._listed = tuple(listed)
         self._channel = channel
         self._members: AnswerCache[Member] = AnswerCache(clock, slack.member)
         self._groups: AnswerCache[frozenset[str]] = AnswerCache(clock, slack.group)
@@ -85,7 +85,7 @@ class Approvers:
 
     async def listed(self) -> tuple[str, ...]:
         """Return who is on the list: ids of people and groups; empty for the channel's members."""
-        return parse_approvers(await self._core.preference(PREFERENCE), default=self._listed)
+        return await self._preferences.approvers()
 
     async def authorize(self, person: Person) -> Allowed | Denied:
         """Say whether somebody may decide, right now."""
@@ -97,6 +97,26 @@ class Approvers:
             return await self._decide(person, listed)
         except SlackError:
             return Denied(NO_ANSWER)
+
+    async def objection(self, listed: Sequence[str], by: Person) -> str:
+        """Return why somebody cannot make this the list, or nothing: a wrong name locks out."""
+        for each in listed:
+            if why := await self._objection_to(each, by.team):
+                return why
+        own = await self.authorize_with(by, tuple(listed))
+        return WOULD_LOCK_OUT if isinstance(own, Denied) else ""
+
+    async def _objection_to(self, name: str, team: str) -> str:
+        try:
+            if name.startswith("S"):
+                found = await self._groups.get(name)
+                none = f"The user group {name} has no members. Nothing was changed."
+                return "" if found else none
+            member = await self.member(name)
+        except SlackError as exc:
+            return f"Slack doesn't say who {name} is ({exc}). Nothing was changed."
+        why = reason_unfit(member, team)
+        return f"{member.name} can't be an approver: {why} Nothing was changed." if why else ""
 
     async def is_ours(self, person: Person) -> bool:
         """Whether somebody is of our own workspace, by what was signed and by Slack's record."""
@@ -147,19 +167,6 @@ class Approvers:
                     group=group
                 )
         return Denied(trouble or "Only approvers can do this.", listed)
-
-
-def parse_approvers(preference: str | None, *, default: Sequence[str]) -> tuple[str, ...]:
-    """Return the list of approvers; a preference that cannot be read changes nothing."""
-    if preference is None:
-        return tuple(default)
-    try:
-        found = json.loads(preference)
-    except ValueError:
-        return tuple(default)
-    if not isinstance(found, list):
-        return tuple(default)
-    return tuple(str(each) for each in found)
 
 
 def reason_unfit(member: Member, team: str) -> str:

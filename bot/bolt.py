@@ -25,6 +25,7 @@ from bot.listeners import Listeners
 from bot.message_handlers import MessageHandlers
 from bot.permalinks import Permalinks
 from bot.post_renderer import PostRenderer, PostUpdater
+from bot.preferences import Preferences
 from bot.setup import SlackSetup
 from bot.slack_api import SlackApi
 from bot.slack_calls import SILENT_LOGGER, open_client
@@ -52,7 +53,8 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
     """
     setup.checked()
     slack = SlackApi(open_client(setup.token, setup.api_url))
-    approvers = Approvers(core, slack, clock, listed=setup.approvers, channel=setup.channel)
+    preferences = Preferences(core, approvers=setup.approvers, nightly=setup.nightly)
+    approvers = Approvers(preferences, slack, clock, channel=setup.channel)
     zone = ZoneInfo(setup.zone)
     links = Permalinks(core, slack, clock)
     renderer = PostRenderer(core, clock, zone, links, setup.pages)
@@ -61,6 +63,7 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
         slack=slack,
         updater=PostUpdater(core, slack, clock, renderer),
         approvers=approvers,
+        preferences=preferences,
         clock=clock,
         ids=ids,
         channel=setup.channel,
@@ -68,7 +71,7 @@ def build_bot(setup: SlackSetup, core: CoreClient, clock: Clock, ids: Ids) -> Bo
         zones=ReaderZones(approvers, clock, zone),
     )
     commands, feedback, home = CommandHandlers(context), DecisionFeedback(context), AppHome(context)
-    views = ViewHandlers(context, feedback)
+    views = ViewHandlers(context, feedback, home)
     actions = ActionHandlers(context, commands, views, home, feedback)
     messages = MessageHandlers(context, commands)
     listeners = Listeners(context, commands, actions, views, home, messages)

@@ -32,6 +32,7 @@ from sync_core.domain.views import (
     StoppedProduct,
     Unmatched,
 )
+from sync_core.service.queries import Preference
 
 
 class Waker(Protocol):
@@ -58,6 +59,11 @@ class CoreQueries(Protocol):
 
     async def stock(self, words: str, *, live: bool = True, limit: int = 50) -> list[PoolView]:
         """Return the pools that some words mean."""
+
+    async def products_named(
+        self, text: str, pools: Sequence[PoolId] = (), *, limit: int = 50
+    ) -> list[PoolView]:
+        """Return these pools; if there is none of them, those that a text names."""
 
     async def pool(self, pool_id: PoolId, *, live: bool = True) -> PoolView | None:
         """Return one pool."""
@@ -111,8 +117,8 @@ class CoreQueries(Protocol):
     async def receipts(self, *, limit: int = 10) -> list[Receipt]:
         """Return the newest receipts."""
 
-    async def preference(self, name: str) -> str | None:
-        """Return one of the bot's own settings."""
+    async def read_preferences(self, *names: str) -> dict[str, Preference]:
+        """Return the bot's own settings, those that somebody has made, by their names."""
 
 
 class CoreCommands(Protocol):
@@ -155,8 +161,14 @@ class CoreCommands(Protocol):
     async def investigate(self, subject: str, by: Person) -> bool:
         """Note who is on a safety stop; whether it is still open."""
 
-    async def set_preference(self, name: str, value: str | None, by: Person) -> None:
-        """Change one of the bot's own settings."""
+    async def set_preferences(
+        self,
+        values: Mapping[str, str],
+        by: Person,
+        *,
+        expected: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Change some of the bot's own settings, if they still are as expected."""
 
 
 class CoreDecisions(Protocol):

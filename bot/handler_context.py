@@ -2,7 +2,7 @@
 
 where somebody is                 the answer goes
 --------------------------------  -----------------------------------------------------
-a channel, by command or button   to the response_url: only they see it
+a channel: command, button, menu  to the response_url: only they see it
 a modal or the App Home           to them alone, as a direct message
 the response_url is used up       into the channel for their eyes, else a direct message
 a message that mentions us        into its thread if all may see it, else to them alone
@@ -19,9 +19,10 @@ from bot.approvers import Allowed, Approvers, Denied
 from bot.core_client import CoreClient
 from bot.messages.block_kit import Message
 from bot.messages.decisions import not_allowed
-from bot.payloads import Click, Submission, TypedCommand
+from bot.payloads import Click, Shortcut, Submission, TypedCommand
 from bot.permalinks import Permalinks
 from bot.post_renderer import PostUpdater
+from bot.preferences import Preferences
 from bot.slack_api import SlackApi
 from bot.slack_calls import Showable
 from bot.slack_errors import SlackError, SlackNoAnswer, SlackRateLimited
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 MAX_WAIT_SECONDS = 30.0  # that an answer waits because Slack asks us to
 
-Interaction = TypedCommand | Click | Submission
+Interaction = TypedCommand | Click | Shortcut | Submission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class HandlerContext:
     slack: SlackApi
     updater: PostUpdater
     approvers: Approvers
+    preferences: Preferences
     clock: Clock
     ids: Ids
     channel: str  # for alerts
@@ -69,7 +71,7 @@ class HandlerContext:
         if isinstance(interaction, TypedCommand) and (asked := interaction.message) is not None:
             thread = asked.thread or ("" if asked.direct else asked.ts)
             shown = said if asked.direct else localized(message, self.zones.otherwise)
-            if (public or asked.direct) and await self._post(interaction.channel, shown, thread):
+            if (public or asked.direct) and await self.post(interaction.channel, shown, thread):
                 return
         url = "" if isinstance(interaction, Submission) else interaction.response_url
         if url:
@@ -83,8 +85,8 @@ class HandlerContext:
                 return
         await self._answer_without_url(interaction, said)
 
-    async def _post(self, channel: str, message: Showable, thread: str) -> bool:
-        """Post an answer to a message; if Slack asks us to wait, wait once."""
+    async def post(self, channel: str, message: Showable, thread: str = "") -> bool:
+        """Post for all to see; if Slack asks us to wait, wait once. Say if it may be there."""
         for attempt in range(2):
             try:
                 await self.slack.post(channel, message, thread=thread or None)

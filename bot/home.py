@@ -10,8 +10,10 @@ from typing import Any
 from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
 from bot.messages import home
+from bot.messages.settings import setting_lines
 from bot.messages.state import ALERT_KINDS
 from bot.slack_errors import SlackError, SlackRefused
+from bot.text import zone_name
 from bot.zones import localized_blocks
 from sync_core.domain.proposals import Person, Report, ReportKind
 
@@ -90,6 +92,9 @@ class AppHome:
             is_approver=isinstance(found, Allowed),
             chart=self._chart,
             links=links,
+            settings=setting_lines(
+                await self._context.preferences.read(), zone_name(self._context.zones.otherwise)
+            ),
         )
         return {**view, "blocks": localized_blocks(view["blocks"], zone)}
 

@@ -29,15 +29,18 @@ from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext, Interaction
 from bot.home import AppHome
 from bot.message_handlers import MessageHandlers
+from bot.message_shortcut import WHY
 from bot.messages.answers import refused, trouble
 from bot.messages.block_kit import Message
 from bot.payloads import (
     HomeOpened,
+    Joined,
     Submission,
     TypedCommand,
     Unreadable,
     read,
     read_home,
+    read_joined,
     read_message,
 )
 from bot.views.handlers import ViewHandlers
@@ -101,6 +104,8 @@ class Listeners:
         for callback, submit in self._views.handlers.items():
             app.view(callback)(self._submitted(submit))
         app.view(UNKNOWN)(self.unknown_form)
+        app.message_shortcut(WHY)(self._answered(self._messages.shortcut.why))
+        app.event("member_joined_channel")(self.joined)
         app.event("app_home_opened")(self.home_opened)
         app.event("app_mention")(self.written)
         app.event("message")(self.written)
@@ -152,7 +157,7 @@ class Listeners:
 
         async def submitted(ack: Ack, interaction: Submission) -> None:
             with self._guarded():
-                if errors := self._errors(interaction):
+                if errors := await self._errors(interaction):
                     await ack(response_action="errors", errors=dict(errors))
                     return
                 await ack(response_action="update", view=sentence_modal("Tipo"))
@@ -165,9 +170,9 @@ class Listeners:
         with self._guarded():
             await ack(response_action="update", view=sentence_modal("Tipo", UNKNOWN_FORM))
 
-    def _errors(self, submission: Submission) -> Json:
+    async def _errors(self, submission: Submission) -> Json:
         try:
-            return self._views.errors(submission)
+            return await self._views.errors(submission)
         except Exception:
             # The core looks again; a form must not hang because we stumble over it.
             log.exception("a form cannot be read", extra={"event": "unreadable_form"})
@@ -182,6 +187,14 @@ class Listeners:
             ):
                 async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                     await self._home.opened(opened.person)
+
+    async def joined(self, body: Json) -> None:
+        """Introduce ourselves where somebody invites us; Bolt has acked it."""
+        with self._guarded():
+            joined = read_joined(body)
+            if isinstance(joined, Joined):
+                async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
+                    await self._messages.welcome.joined(joined)
 
     async def written(self, body: Json) -> None:
         """Answer a message to us; Bolt has acked it."""

@@ -2,6 +2,7 @@
 
 import re
 
+from bot.message_shortcut import WHY as WHY_THIS_NUMBER
 from sync_core.errors import NotAllowed
 
 PATH = "/slack/events"
@@ -53,6 +54,11 @@ features:
   bot_user:
     display_name: Tipo
     always_online: true
+  shortcuts:
+    - name: Why this number?
+      type: message
+      callback_id: {shortcut}
+      description: What moved the stock of the product in this message
   slash_commands:
     - command: /tipo
 {command_url}      description: Stock and sync
@@ -84,6 +90,7 @@ def manifest(url: str | None) -> str:
         return f'{" " * indent}{name}: "{address}"\n' if address else ""
 
     return TEMPLATE.format(
+        shortcut=WHY_THIS_NUMBER,
         command_url=line(6, "url"),
         events_url=line(4, "request_url"),
         interactivity_url=line(4, "request_url"),

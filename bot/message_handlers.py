@@ -20,9 +20,11 @@ from datetime import datetime, timedelta
 
 from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext
+from bot.message_shortcut import MessageShortcut
 from bot.messages import answers
 from bot.payloads import TypedCommand
 from bot.slack_errors import SlackError
+from bot.welcome import Welcome
 from sync_core.domain.proposals import Person
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ class MessageHandlers:
     def __init__(self, context: HandlerContext, commands: CommandHandlers) -> None:
         self._context = context
         self._commands = commands
+        self.shortcut = MessageShortcut(context, commands)
+        self.welcome = Welcome(context)
         self._written: dict[str, deque[datetime]] = {}  # when people wrote lately, by their ids
 
     async def answer(self, asked: TypedCommand) -> None:

@@ -27,13 +27,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot import activity, notifications
-from bot.approvers import PREFERENCE as APPROVERS
-from bot.approvers import parse_approvers
 from bot.core_client import CoreClient
 from bot.incidents.ledger import report_key
 from bot.notifications import AlertPolicy
 from bot.post_sender import PostSender
-from bot.preferences import ALERTS, QUIET, alert_level, quiet_hours
+from bot.preferences import Preferences
 from sync_core.clock import Clock
 from sync_core.domain.values import NEVER
 from sync_core.domain.views import MovementView, Notification, Post
@@ -61,6 +59,7 @@ class SlackOutbox:
         self._sender = sender
         self._clock = clock
         self._policy = policy
+        self._preferences = Preferences(core, approvers=policy.approvers)
         self._owner = owner
         self._policy_now: AlertPolicy | None = None  # of this round, once somebody asked for it
         self._reminded_at: datetime | None = None
@@ -110,13 +109,12 @@ class SlackOutbox:
         return self._policy_now
 
     async def _read_policy(self) -> AlertPolicy:
-        hours = quiet_hours(await self._core.preference(QUIET))
+        settings = await self._preferences.read()
+        hours = settings.quiet
         quiet = None if hours is None else notifications.QuietHours(start=hours[0], end=hours[1])
-        level = alert_level(await self._core.preference(ALERTS))
-        approvers = parse_approvers(
-            await self._core.preference(APPROVERS), default=self._policy.approvers
+        return self._policy.with_preferences(
+            level=settings.alerts, quiet=quiet, approvers=settings.approvers
         )
-        return self._policy.with_preferences(level=level, quiet=quiet, approvers=approvers)
 
     async def _aggregate(self) -> bool:
         """Turn a page of notifications and movements into posts; say if there was one."""

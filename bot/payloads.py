@@ -7,7 +7,9 @@
     a click in a message                     Click
     a click in a view                        Click, with the view
     a submitted modal                        Submission
+    the shortcut of a message                Shortcut
     app_home_opened, on "home"               HomeOpened
+    member_joined_channel                    Joined
     a message or a tab that is not for us    NotForUs: Slack sends many, and nothing is wrong
     without ids, or a field of another type  Unreadable: over HTTP it gets a 400
 
@@ -19,23 +21,32 @@ is a token to be looked up.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
+from bot.payload_fields import (
+    MAX_ID_CHARS,
+    Json,
+    OddField,
+    as_map,
+    first,
+    id_in,
+    list_in,
+    map_in,
+    word_in,
+)
 from sync_core.domain.proposals import Person
 from sync_core.domain.texts import storable
 
 MAX_VALUE_CHARS = 2_000  # characters that a button can carry
-MAX_ID_CHARS = 255
+MAX_TEXT_CHARS = 4_000  # of a message in which a product is looked for
+MAX_BLOCKS, MAX_DEPTH = 100, 8  # of it that are looked at
 PLAIN_MESSAGES = {"", "file_share", "thread_broadcast"}  # subtypes of what a person has written
 SLACKBOT = "USLACKBOT"  # a bot that Slack's records take for a person
 TIMESTAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
-
-Json = Mapping[str, Any]
-EMPTY: Json = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +106,32 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shortcut:
+    """Somebody chose a shortcut in the menu of a message."""
+
+    person: Person
+    channel: str
+    ts: str  # of the message
+    thread: str  # in whose thread it is, if in one
+    text: str  # all that it says
+    response_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeOpened:
     """Somebody looks at the App Home."""
 
     person: Person
     hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Somebody, perhaps we, has joined a channel."""
+
+    team: str
+    user: str
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +148,6 @@ class Unreadable:
     why: str
 
 
-class _OddField(ValueError):
-    """A field is there, and of another type than Slack's."""
-
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -131,22 +159,22 @@ def _never_raising(
     def answered(body: Json, /, *args: P.args, **kwargs: P.kwargs) -> T | Unreadable:
         try:
             return reading(body, *args, **kwargs)
-        except _OddField as exc:
+        except OddField as exc:
             return Unreadable(str(exc))
 
     return answered
 
 
 @_never_raising
-def read(body: Json) -> TypedCommand | Click | Submission | Unreadable | None:
+def read(body: Json) -> TypedCommand | Click | Shortcut | Submission | Unreadable | None:
     """Read what somebody has typed, clicked or submitted; None if it is nothing of these."""
-    reading = READINGS.get("command" if _word(body, "command") else _word(body, "type"))
+    reading = READINGS.get("command" if word_in(body, "command") else word_in(body, "type"))
     return None if reading is None else reading(body)
 
 
 def _odd_event(body: Json) -> Unreadable | None:
     """Return what is odd about an event: whoever answers it reads it when it is acked."""
-    kind = _word(_map(body, "event"), "type")
+    kind = word_in(map_in(body, "event"), "type")
     if not kind:
         return Unreadable("an event without a type")
     reading = EVENT_READINGS.get(kind)
@@ -155,11 +183,11 @@ def _odd_event(body: Json) -> Unreadable | None:
 
 
 def _odd_challenge(body: Json) -> Unreadable | None:
-    return None if _word(body, "challenge") else Unreadable("no challenge")
+    return None if word_in(body, "challenge") else Unreadable("no challenge")
 
 
 def _of_no_kind(body: Json) -> Unreadable | None:
-    if _word(body, "ssl_check"):
+    if word_in(body, "ssl_check"):
         return None  # Slack looks whether the address is there, and Bolt answers
     return Unreadable("neither a command, an interaction nor an event")
 
@@ -167,14 +195,14 @@ def _of_no_kind(body: Json) -> Unreadable | None:
 @_never_raising
 def read_command(body: Json) -> TypedCommand | Unreadable:
     """Read a slash command."""
-    person = _person(_id(body, "team_id"), _id(body, "user_id"), _word(body, "user_name"))
-    response_url = _word(body, "response_url")
+    person = _person(id_in(body, "team_id"), id_in(body, "user_id"), word_in(body, "user_name"))
+    response_url = word_in(body, "response_url")
     if person is None or not response_url:
         return Unreadable("a command without user, team or response_url")
     return TypedCommand(
         person=person,
-        text=_word(body, "text"),
-        channel=_id(body, "channel_id"),
+        text=word_in(body, "text"),
+        channel=id_in(body, "channel_id"),
         response_url=response_url,
     )
 
@@ -185,25 +213,57 @@ def read_click(body: Json) -> Click | Unreadable:
     person = _clicker(body)
     actions = body.get("actions")
     action = actions[0] if isinstance(actions, list) and actions else None
-    if person is None or not isinstance(action, Mapping) or not _id(action, "action_id"):
+    if person is None or not isinstance(action, Mapping) or not id_in(action, "action_id"):
         return Unreadable("a click without user, team or action")
-    option = _map(action, "selected_option")
-    value = _first(_word(action, "value"), _word(option, "value"))
+    option = map_in(action, "selected_option")
+    value = first(word_in(action, "value"), word_in(option, "value"))
     if len(value) > MAX_VALUE_CHARS:
         return Unreadable("a click that carries too much")
-    container = _map(body, "container")
+    container = map_in(body, "container")
     return Click(
         person=person,
-        action=_id(action, "action_id"),
+        action=id_in(action, "action_id"),
         value=value,
-        block=_id(action, "block_id"),
-        channel=_first(_id(_map(body, "channel"), "id"), _id(container, "channel_id")),
-        ts=_id(container, "message_ts"),
-        response_url=_word(body, "response_url"),
-        trigger=_id(body, "trigger_id"),
+        block=id_in(action, "block_id"),
+        channel=first(id_in(map_in(body, "channel"), "id"), id_in(container, "channel_id")),
+        ts=id_in(container, "message_ts"),
+        response_url=word_in(body, "response_url"),
+        trigger=id_in(body, "trigger_id"),
         ephemeral=container.get("is_ephemeral") is True,
         view=_view(body),
     )
+
+
+@_never_raising
+def read_shortcut(body: Json) -> Shortcut | Unreadable:
+    """Read a shortcut in the menu of a message, and what the message says."""
+    person, message = _clicker(body), map_in(body, "message")
+    ts, response_url = id_in(body, "message_ts"), word_in(body, "response_url")
+    if person is None or not TIMESTAMP.fullmatch(ts) or not response_url:
+        return Unreadable("a shortcut without user, team, message or response_url")
+    thread, said = id_in(message, "thread_ts"), [word_in(message, "text")]
+    return Shortcut(
+        person=person,
+        channel=id_in(map_in(body, "channel"), "id"),
+        ts=ts,
+        thread=thread if TIMESTAMP.fullmatch(thread) else "",
+        text=" ".join([*said, *_texts(message.get("blocks"))])[:MAX_TEXT_CHARS],
+        response_url=response_url,
+    )
+
+
+def _texts(blocks: object, depth: int = 0) -> Iterator[str]:
+    """Yield what blocks say, whatever app has made them."""
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(blocks, list):
+        for each in blocks[:MAX_BLOCKS]:
+            yield from _texts(each, depth + 1)
+    elif isinstance(blocks, Mapping):
+        if isinstance(text := blocks.get("text"), str):
+            yield storable(text)
+        for name in ("text", "elements", "rows", "fields"):
+            yield from _texts(blocks.get(name), depth + 1)
 
 
 @_never_raising
@@ -218,29 +278,39 @@ def read_submission(body: Json) -> Submission | Unreadable:
 @_never_raising
 def read_home(body: Json) -> HomeOpened | NotForUs | Unreadable:
     """Read that somebody opened the App Home."""
-    event = _map(body, "event")
-    person = _person(_id(body, "team_id"), _id(event, "user"), "")
-    if person is None or _word(event, "tab") != "home":
+    event = map_in(body, "event")
+    person = _person(id_in(body, "team_id"), id_in(event, "user"), "")
+    if person is None or word_in(event, "tab") != "home":
         return NotForUs("no Home was opened")
-    return HomeOpened(person=person, hash=_word(_map(event, "view"), "hash"))
+    return HomeOpened(person=person, hash=word_in(map_in(event, "view"), "hash"))
+
+
+@_never_raising
+def read_joined(body: Json) -> Joined | Unreadable:
+    """Read who has joined which channel."""
+    event, team = map_in(body, "event"), id_in(body, "team_id")
+    user, channel = id_in(event, "user"), id_in(event, "channel")
+    if not team or not user or not channel:
+        return Unreadable("somebody joined, without team, user or channel")
+    return Joined(team=team, user=user, channel=channel)
 
 
 @_never_raising
 def read_message(body: Json, us: str) -> TypedCommand | NotForUs | Unreadable:
     """Read a message to us, whom people mention by the id `us`."""
-    event = _map(body, "event")
+    event = map_in(body, "event")
     direct = event.get("type") == "message"
     if direct and event.get("channel_type") != "im":
         return NotForUs("a message that is not to us")
-    is_plain = _word(event, "subtype") in PLAIN_MESSAGES and not event.get("edited")
+    is_plain = word_in(event, "subtype") in PLAIN_MESSAGES and not event.get("edited")
     if not is_plain or event.get("bot_id") or event.get("bot_profile"):
         return NotForUs("a message that no person has just written")
-    team = _first(_id(event, "user_team"), _id(event, "team"), _id(body, "team_id"))
-    person = _person(team, _id(event, "user"), "")
-    channel, ts = _id(event, "channel"), _id(event, "ts")
+    team = first(id_in(event, "user_team"), id_in(event, "team"), id_in(body, "team_id"))
+    person = _person(team, id_in(event, "user"), "")
+    channel, ts = id_in(event, "channel"), id_in(event, "ts")
     if person is None or person.id == SLACKBOT or not channel or not TIMESTAMP.fullmatch(ts):
         return NotForUs("a message without user, team, channel or ts")
-    thread, words = _id(event, "thread_ts"), _to_us(_word(event, "text"), us)
+    thread, words = id_in(event, "thread_ts"), _to_us(word_in(event, "text"), us)
     place = UserMessage(
         ts=ts,
         thread=thread if TIMESTAMP.fullmatch(thread) else "",
@@ -250,9 +320,12 @@ def read_message(body: Json, us: str) -> TypedCommand | NotForUs | Unreadable:
     return TypedCommand(person=person, text=words, channel=channel, message=place)
 
 
-READINGS: Mapping[str, Callable[[Json], TypedCommand | Click | Submission | Unreadable | None]] = {
+READINGS: Mapping[
+    str, Callable[[Json], TypedCommand | Click | Shortcut | Submission | Unreadable | None]
+] = {
     "command": read_command,
     "block_actions": read_click,
+    "message_action": read_shortcut,
     "view_submission": read_submission,
     "event_callback": _odd_event,
     "url_verification": _odd_challenge,
@@ -260,6 +333,7 @@ READINGS: Mapping[str, Callable[[Json], TypedCommand | Click | Submission | Unre
 }
 EVENT_READINGS: Mapping[str, Callable[[Json], object]] = {
     "app_home_opened": read_home,
+    "member_joined_channel": read_joined,
     "app_mention": partial(read_message, us=""),
     "message": partial(read_message, us=""),
 }
@@ -277,10 +351,10 @@ def _to_us(text: str, user: str) -> str:
 
 def _clicker(body: Json) -> Person | None:
     """Return who clicked; the team is the person's own, not that of the workspace."""
-    user = _map(body, "user")
-    team = _first(_id(user, "team_id"), _id(_map(body, "team"), "id"))
-    name = _first(_word(user, "username"), _word(user, "name"))
-    return _person(team, _id(user, "id"), name)
+    user = map_in(body, "user")
+    team = first(id_in(user, "team_id"), id_in(map_in(body, "team"), "id"))
+    name = first(word_in(user, "username"), word_in(user, "name"))
+    return _person(team, id_in(user, "id"), name)
 
 
 def _person(team: str, user: str, name: str) -> Person | None:
@@ -290,56 +364,31 @@ def _person(team: str, user: str, name: str) -> Person | None:
 
 
 def _view(body: Json) -> View | None:
-    view = _map(body, "view")
-    if not _id(view, "id"):
+    view = map_in(body, "view")
+    if not id_in(view, "id"):
         return None
     return View(
-        id=_id(view, "id"),
-        kind=_word(view, "type"),
-        callback=_id(view, "callback_id"),
-        metadata=_word(view, "private_metadata"),
-        state=_state(_map(_map(view, "state"), "values")),
+        id=id_in(view, "id"),
+        kind=word_in(view, "type"),
+        callback=id_in(view, "callback_id"),
+        metadata=word_in(view, "private_metadata"),
+        state=_state(map_in(map_in(view, "state"), "values")),
     )
 
 
 def _state(values: Json) -> Json:
     """Return what somebody entered, by block and field, once it is sure to have its shape."""
     for block in values.values():
-        for each in _as_map(block, "a block of a form").values():
-            entered = _as_map(each, "a field of a form")
-            _word(entered, "value")
-            several = entered.get("selected_options") or []
-            if not isinstance(several, list):
-                raise _OddField("selected_options is no list")
+        for each in as_map(block, "a block of a form").values():
+            entered = as_map(each, "a field of a form")
+            word_in(entered, "value")
+            word_in(entered, "selected_time")
+            several, people = (
+                list_in(entered, "selected_options"),
+                list_in(entered, "selected_users"),
+            )
+            if not all(isinstance(person, str) for person in people):
+                raise OddField("somebody chosen is no text")
             for option in (entered.get("selected_option"), *several):
-                _word(_as_map(option, "a chosen option"), "value")
+                word_in(as_map(option, "a chosen option"), "value")
     return values
-
-
-def _first(*words: str) -> str:
-    """Return the first that is there; all of them have been looked at."""
-    return next(filter(None, words), "")
-
-
-def _map(found: Json, name: str) -> Json:
-    return _as_map(found.get(name), name)
-
-
-def _as_map(value: Any, name: str) -> Json:
-    if value is not None and not isinstance(value, Mapping):
-        raise _OddField(f"{name} is no object")
-    return EMPTY if value is None else value
-
-
-def _word(found: Json, name: str) -> str:
-    value = found.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _OddField(f"{name} is no text")
-    return storable(value or "")
-
-
-def _id(found: Json, name: str) -> str:
-    value = _word(found, name)
-    if len(value) > MAX_ID_CHARS:
-        raise _OddField(f"{name} is too long")
-    return value

@@ -1,23 +1,125 @@
-"""The bot's own settings, which people change in Slack: as rows of text, as values."""
+"""The bot's own settings, which people change in Slack: as rows of text, as values.
+
+    setting      is what people have set, else
+    -----------  ------------------------------------------------
+    approvers    `TIPO_SLACK__APPROVERS`; empty: the members of the channel
+    quiet        no quiet hours
+    alerts       digest
+    nightly      `TIPO_NIGHTLY__AT`
+
+What is kept and cannot be read is as if nobody had set it: better too loud than silent.
+"""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from bot.commands.requests import AlertLevel
+from bot.core_client import CoreClient
+from sync_core.domain.nights import HOUR_PREFERENCE, hour_of, hour_text
+from sync_core.domain.proposals import Person
+from sync_core.service.queries import Preference
 
-QUIET = "quiet"
-ALERTS = "alerts"
+APPROVERS, QUIET, ALERTS, NIGHTLY = "approvers", "quiet", "alerts", HOUR_PREFERENCE
+NAMES = (APPROVERS, QUIET, ALERTS, NIGHTLY)
+DEFAULT_NIGHT = time(2, 30)
 Hours = tuple[time, time]
 
 
-def quiet_text(hours: Hours | None) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotSettings:
+    """The settings as they are now, who has set them, and what they would be otherwise."""
+
+    approvers: tuple[str, ...] = ()  # ids of people and groups; empty: members of the channel
+    quiet: Hours | None = None
+    alerts: AlertLevel = AlertLevel.DIGEST
+    nightly: time = DEFAULT_NIGHT  # by the clock of TIPO_NIGHTLY__TIMEZONE
+    set_by: Mapping[str, str] = field(default_factory=dict)  # names of people, by setting
+    named_by_environment: tuple[str, ...] = ()  # the approvers of TIPO_SLACK__APPROVERS
+    night_of_environment: time = DEFAULT_NIGHT  # TIPO_NIGHTLY__AT
+    kept: Mapping[str, str] = field(default_factory=dict)  # the rows that somebody has made
+
+    def texts(self) -> dict[str, str]:
+        """Return each setting as a form would keep it; null where the environment says it."""
+        return {
+            APPROVERS: approvers_text(sorted(self.approvers) if APPROVERS in self.set_by else None),
+            QUIET: quiet_text(self.quiet),
+            ALERTS: json.dumps(self.alerts.value),
+            NIGHTLY: hour_text(self.nightly if NIGHTLY in self.set_by else None),
+        }
+
+
+class Preferences:
+    """Reads the settings, and keeps them."""
+
+    def __init__(
+        self, core: CoreClient, *, approvers: Sequence[str], nightly: time = DEFAULT_NIGHT
+    ) -> None:
+        self._core = core
+        self._approvers = tuple(approvers)
+        self._nightly = nightly
+
+    async def approvers(self) -> tuple[str, ...]:
+        """Return who may approve: ids of people and groups; empty for the channel's members."""
+        return self._settings(await self._core.read_preferences(APPROVERS)).approvers
+
+    async def read(self) -> BotSettings:
+        """Return all settings as they are now."""
+        return self._settings(await self._core.read_preferences(*NAMES))
+
+    async def keep(
+        self, values: Mapping[str, str], by: Person, *, chosen_from: BotSettings | None = None
+    ) -> None:
+        """Keep settings, all or none.
+
+        Raises:
+            NotAllowed: If one of them is not what it was in `chosen_from` any more.
+        """
+        kept = None if chosen_from is None else chosen_from.kept
+        expected = None if kept is None else {name: kept.get(name) for name in values}
+        await self._core.set_preferences(values, by, expected=expected)
+
+    def _settings(self, kept: Mapping[str, Preference]) -> BotSettings:
+        text = {name: each.value for name, each in kept.items()}
+        listed, nightly = approvers_of(text.get(APPROVERS)), hour_of(text.get(NIGHTLY))
+        is_set = {
+            APPROVERS: listed is not None,
+            QUIET: QUIET in kept,
+            ALERTS: ALERTS in kept,
+            NIGHTLY: nightly is not None,
+        }
+        return BotSettings(
+            approvers=self._approvers if listed is None else listed,
+            quiet=quiet_hours(text.get(QUIET)),
+            alerts=alert_level(text.get(ALERTS)),
+            nightly=self._nightly if nightly is None else nightly,
+            set_by={name: each.by for name, each in kept.items() if is_set[name]},
+            named_by_environment=self._approvers,
+            night_of_environment=self._nightly,
+            kept=text,
+        )
+
+
+def approvers_text(listed: Sequence[str] | None) -> str:
+    """Return a list of approvers as it is kept; None leaves it to the environment."""
+    return json.dumps(None if listed is None else list(listed))
+
+
+def approvers_of(text: str | None) -> tuple[str, ...] | None:
+    """Return the list of approvers that people have set, if they have."""
+    found = _read(text)
+    return tuple(str(each) for each in found) if isinstance(found, list) else None
+
+
+def quiet_text(hours: Hours | None) -> str:
     """Return quiet hours as they are kept."""
-    return None if hours is None else json.dumps([f"{each:%H:%M}" for each in hours])
+    return json.dumps(None if hours is None else [f"{each:%H:%M}" for each in hours])
 
 
 def quiet_hours(text: str | None) -> Hours | None:
-    """Return the quiet hours; what cannot be read is none: better too loud than silent."""
+    """Return the quiet hours, if there are any."""
     match _read(text):
         case [str(begins), str(ends)]:
             try:

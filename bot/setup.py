@@ -1,6 +1,7 @@
 """What the bot must know of Slack before it can begin."""
 
 from dataclasses import dataclass, field
+from datetime import time
 
 from sync_core.errors import BadSettings
 
@@ -29,6 +30,7 @@ class SlackSetup:
     approvers: tuple[str, ...] = ()
     api_url: str = "https://slack.com/api/"
     zone: str = "UTC"
+    nightly: time = time(2, 30)  # by the clock of the zone, unless people have set it
     stores: tuple[str, ...] = ()
     pages: dict[str, str] = field(default_factory=dict)  # of each store, in Shopify's admin
 

@@ -18,6 +18,7 @@ from sync_core.domain import texts
 MAX_LINE_CHARS = 150  # characters of a merchant's that one line has room for
 PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")
 GROUP = re.compile(r"S[A-Z0-9]{1,30}")
+CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,30}")
 JOINERS = {"\u200c", "\u200d"}  # Persian words and composed emoji need them
 HARMFUL = {"Cc", "Cf", "Cs"}  # control; bidi and other invisible; half characters
 RIGHT_TO_LEFT = {"R", "AL", "AN"}
@@ -151,6 +152,11 @@ def ago(at: datetime) -> str:
 def is_person(name: str) -> bool:
     """Whether it is a user's id; nothing else may become a mention."""
     return PERSON.fullmatch(name) is not None
+
+
+def is_channel(name: str) -> bool:
+    """Whether it is a channel's id."""
+    return CHANNEL.fullmatch(name) is not None
 
 
 def is_group(name: str) -> bool:

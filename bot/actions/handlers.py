@@ -8,7 +8,7 @@ decide_all, dismiss_report      decides a report
 incident.own, incident.snooze   notes who is on an incident, or that it may wait
 take_over                       takes stores over, as they stood when the question was asked
 undo                            asks whether to take back what a receipt did
-review, bulk, places.open       opens a modal; *.page turns its page, review.* draws it again
+review, settings, places.open   opens a modal; *.page turns its page, review.* draws it again
 pool.*, choose.*, drift, …      asks the core, and shows
 run.<command>                   asks what the help's button says
 share                           shows an answer to the channel
@@ -201,6 +201,7 @@ def _forms(views: ViewHandlers) -> dict[str, Handle]:
         Action.REVIEW_NEXT: reviews.turn,
         Action.REVIEW_PREVIOUS: reviews.turn,
         Action.BULK: reviews.open_bulk,
+        Action.SETTINGS: views.settings.open,
         Action.LOCATIONS_OPEN: views.location_groups,
         Action.LOCATIONS_PAGE: views.turn_location_groups,
     }

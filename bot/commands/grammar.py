@@ -288,4 +288,4 @@ def _section(group: HelpGroup) -> HelpSection:
     )
 
 
-RUNNABLE = frozenset(row.word for row in COMMANDS if row.button)
+RUNNABLE = frozenset(row.word for row in COMMANDS if row.button or row.word == "help")

@@ -1,6 +1,7 @@
 """Answer commands: each is one question to the core, and one message."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.commands.grammar import RUNNABLE, help_groups, needs_approver, parse
@@ -42,9 +43,10 @@ from bot.messages import (
 )
 from bot.messages import unmatched as alone
 from bot.messages.block_kit import Message, context_block
+from bot.messages.settings import night_line
 from bot.payloads import Click, TypedCommand
 from bot.slack_errors import SlackError, SlackRefused
-from bot.text import mrkdwn, number_in
+from bot.text import mrkdwn, number_in, zone_name
 from bot.zones import localized
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView
@@ -168,6 +170,9 @@ class CommandHandlers:
             now=self._context.clock.now(),
             share=share,
             links=await self._context.links.links(reports=reports, alerts=state.ALERT_KINDS),
+            night=night_line(
+                await self._context.preferences.read(), zone_name(self._context.zones.otherwise)
+            ),
         )
 
     async def _mode(self, _command: ShowMode, asked: TypedCommand) -> Message:
@@ -210,9 +215,13 @@ class CommandHandlers:
         pools = await self._core.stock(command.words, live=False, limit=MAX_POOLS_FOUND)
         if not pools:
             return nothing_found(command.words)
+        return await self.explain(pools, words=command.words, share=shared(asked))
+
+    async def explain(self, pools: Sequence[PoolView], *, words: str, share: str = "") -> Message:
+        """Say why a product has its number; of several, ask which one is meant."""
         if len(pools) > 1:
-            return stock.stock_choice(pools=pools, words=command.words, then="history")
-        return await self._timeline(pools[0], share=shared(asked))
+            return stock.stock_choice(pools=pools, words=words, then="history")
+        return await self._timeline(pools[0], share=share)
 
     async def _timeline(self, pool: PoolView, *, share: str) -> Message:
         entries = await self._core.history(pool.id, limit=50)

@@ -32,4 +32,5 @@ class Action(StrEnum):
     HOME_PAUSE = "home.pause"
     HOME_RESUME = "home.resume"
     HOME_CHECK = "home.check"
+    SETTINGS = "settings"
     HOME_MODE = "home.mode"

@@ -19,7 +19,7 @@ from bot.messages.block_kit import (
     share_button,
     title,
 )
-from bot.text import clean, counted, store_name
+from bot.text import clean, counted, is_channel, store_name
 
 LEVELS = {
     "all": "every problem and every change of stock, as it happens",
@@ -55,6 +55,28 @@ def help_message(*, sections: Sequence[HelpSection]) -> Message:
         code("/tipo"),
         " and a product's name to see its stock, or one of these:",
         blocks=[*blocks, sentence("Commands don't work in threads; @Tipo and buttons do.")],
+    )
+
+
+def welcome(*, alerts: str, here: str) -> Message:
+    """Introduce Tipo in a channel; `alerts` is the channel of its alerts, `here` is this one."""
+    where: list[Part] = ["No channel for its alerts is set: see ", code("TIPO_SLACK__CHANNEL"), "."]
+    if alerts == here:
+        where = ["Its alerts and the night's report come to this channel."]
+    elif is_channel(alerts):
+        channel: Part = {"type": "channel", "channel_id": alerts}
+        where = ["Its alerts and the night's report go to ", channel, "."]
+    return message(
+        "Tipo keeps your stores' stock in sync. Type ",
+        code("/tipo"),
+        " and a product's name to see its stock, or mention @Tipo. ",
+        *where,
+        blocks=actions(
+            "welcome",
+            _try("status", "Status"),
+            _try("drift", "Open mismatches"),
+            _try("help", "Help"),
+        ),
     )
 
 

@@ -135,10 +135,10 @@ def _spoken_part(part: dict[str, Any]) -> str:
     match part["type"]:
         case "date":
             return f"<!date^{part['timestamp']}^{part['format']}|{part['fallback']}>"
-        case "user":
-            return mention(part["user_id"])
-        case "usergroup":
-            return mention(part["usergroup_id"])
+        case "user" | "usergroup" as kind:
+            return mention(part[f"{kind}_id"])
+        case "channel":
+            return f"<#{part['channel_id']}>"
         case "emoji":
             return ""
         case "link":

@@ -7,8 +7,10 @@ from typing import Any
 from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     Block,
+    Part,
     TableColumn,
     actions,
+    bullets,
     button,
     confirm_dialog,
     context_block,
@@ -43,11 +45,13 @@ def home(  # noqa: PLR0913 - all that a page shows, each by its name
     is_approver: bool,
     chart: bool = True,
     links: Links = NO_LINKS,
+    settings: Sequence[Sequence[Part]] = (),
 ) -> dict[str, Any]:
     """Return the App Home.
 
     `now` is the time by the reader's own clock: so is the axis of the chart, where Slack draws no
-    dates. `is_approver`: they may decide; `chart`: Slack draws charts.
+    dates. `is_approver`: they may decide; `chart`: Slack draws charts. `settings`: Tipo's own, a
+    line each.
     """
     zone = now.tzinfo or UTC
     serving = is_serving(overview, now)
@@ -67,6 +71,7 @@ def home(  # noqa: PLR0913 - all that a page shows, each by its name
         divider(),
         header("Comparisons"),
         *(_reports(reports, links)),
+        *_settings(settings, is_approver=is_approver),
     ]
     return {"type": "home", "callback_id": "home", "blocks": fit_blocks(blocks, 100)}
 
@@ -76,6 +81,14 @@ def _books(overview: Overview) -> list[Block]:
     found = overview.books
     words = "" if found is None else books(pools=found.pools, wrong=found.wrong, at=found.at)
     return [context_block(words)] if words else []
+
+
+def _settings(lines: Sequence[Sequence[Part]], *, is_approver: bool) -> list[Block]:
+    """Return Tipo's own settings, and for whoever may change them the button."""
+    if not lines:
+        return []
+    change = button(Action.SETTINGS, "Change settings\u2026", "settings") if is_approver else None
+    return [divider(), header("Settings"), bullets(lines), *actions("settings", change)]
 
 
 def is_serving(overview: Overview, now: datetime) -> bool:
@@ -89,7 +102,8 @@ def _buttons(overview: Overview, *, is_approver: bool) -> list[Block]:
     drift = button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None
     check = button(Action.HOME_CHECK, "Compare now", "check")
     if not is_approver:
-        only = context_block("Approvers can also pause, resume and change the mode from here.")
+        words = "Approvers can also pause, resume, and change the mode and the settings from here."
+        only = context_block(words)
         return [*actions("home", drift, check), only]
     return [
         *actions("home", drift, check, _pause(overview)),

@@ -54,7 +54,7 @@ COLUMNS = (
 )
 
 
-def status(
+def status(  # noqa: PLR0913 - all that a message says, each by its name
     *,
     overview: Overview,
     serving: bool,
@@ -62,8 +62,12 @@ def status(
     now: datetime,
     share: str = "",
     links: Links = NO_LINKS,
+    night: str = "",
 ) -> Message:
-    """Say how things stand, at a glance; alerts and the last report lead to their messages."""
+    """Say how things stand, at a glance; alerts and the last report lead to their messages.
+
+    `night` is the small print about when the stores are compared.
+    """
     compared = last_report is not None
     sign, parts = headline(overview, serving=serving, compared=compared, links=links)
     blocks, shown = table(COLUMNS, map(row, overview.stores))
@@ -75,7 +79,7 @@ def status(
             *blocks,
             *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
             context_block(counts(overview), last_compare(last_report, links), f"As of {when(now)}"),
-            context_block(writers(overview)),
+            context_block(writers(overview), *([night] if night else [])),
             *open_line(
                 {store_name(each.alias): store_page(each.domain) for each in overview.stores}
             ),

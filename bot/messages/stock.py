@@ -202,7 +202,10 @@ def _in_sync(level: LevelView) -> str:
 
 
 def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") -> Message:
-    """Let people choose one of many; `then` says what for: stock, history or buffer."""
+    """Let people choose one of many; `then` says what for: stock, history or buffer.
+
+    Without `words` they are what a message is about.
+    """
     if not pools:
         return message("No product matches \u201c", clean(words, 80), "\u201d.")
     options = [_choice(each) for each in pools[:MAX_OPTIONS]]
@@ -213,10 +216,10 @@ def stock_choice(*, pools: Sequence[PoolView], words: str, then: str = "stock") 
         "options": options,
     }
     left = len(pools) - len(options)
+    many = counted(len(pools), "product")
+    lead = f"{many} match \u201c{clean(words, 80)}\u201d." if words else f"This is about {many}."
     return message(
-        f"{counted(len(pools), 'product')} match \u201c",
-        clean(words, 80),
-        "\u201d. Which one do you mean?",
+        f"{lead} Which one do you mean?",
         blocks=[
             {"type": "actions", "block_id": "choose", "elements": [menu]},
             *more_line(left, "/tipo stock <more words>"),

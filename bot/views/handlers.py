@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from bot.actions.feedback import DecisionFeedback
 from bot.approvers import Allowed
 from bot.handler_context import HandlerContext
+from bot.home import AppHome
 from bot.messages import answers, location_groups, review
 from bot.payloads import Click, Submission
 from bot.text import number_in
 from bot.views.form_state import FormState, dump_form, load_form
 from bot.views.modals import Json, Modals, remember, sentence_modal
 from bot.views.review_form import GONE, ReviewForm
+from bot.views.settings_form import SettingsForm
 from sync_core.domain.location_groups import LocationGroups
 from sync_core.domain.proposals import Answer, Choice, Clicked
 from sync_core.errors import NotAllowed
@@ -33,18 +35,20 @@ Decide = Callable[[Submission, Allowed], Awaitable[None]]
 class ViewHandlers:
     """Opens forms, and answers what is submitted."""
 
-    def __init__(self, context: HandlerContext, feedback: DecisionFeedback) -> None:
+    def __init__(self, context: HandlerContext, feedback: DecisionFeedback, home: AppHome) -> None:
         self._context = context
         self._feedback = feedback
         self._core = context.core
         self._modals = Modals(context)
         self.reviews = ReviewForm(context, self._modals, self._decided)
+        self.settings = SettingsForm(context, self._modals, home.show)
         by_approver = self._by_approver
         self.handlers: dict[str, Submit] = {
             "places": by_approver(self._submit_location_groups),
             "review": by_approver(self.reviews.submit),
             "bulk": by_approver(self.reviews.submit_bulk),
             "bulk_confirm": by_approver(self.reviews.submit_confirmed),
+            "settings": by_approver(self.settings.submit),
             "number": by_approver(self._submit_number),
         }
         self._before: dict[str, LocationGroups] = {}  # what a form was made from, by its view
@@ -87,8 +91,8 @@ class ViewHandlers:
         )
 
     # -- submitting
-    def errors(self, submission: Submission) -> Errors:
-        """Return what is wrong with a form, by block: told before it closes, so no waiting here.
+    async def errors(self, submission: Submission) -> Errors:
+        """Return what is wrong with a form, by block: told before it closes, so no long waiting.
 
         What the form was made from is remembered; after a restart it is not, and the core says
         what is wrong when it is asked.
@@ -100,6 +104,8 @@ class ViewHandlers:
             found = location_groups.location_groups_errors(view.state, before=before)
         elif view.callback == "review":
             found = review.review_errors(view.state)
+        elif view.callback == "settings":
+            found = await self.settings.errors(submission)
         if not found:
             self._modals.supersede(view.id)
         return found

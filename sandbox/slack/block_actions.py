@@ -126,6 +126,8 @@ class BlockActions:
         """
         self._require_visible(person, view)
         for block_id, chosen in filled(view.blocks, values).items():
+            for each in chosen.values():
+                self._require_known(each.get("selected_users") or [])
             view.entered.setdefault(block_id, {}).update(chosen)
 
     async def click_raw(
@@ -141,6 +143,35 @@ class BlockActions:
         made = {"type": "button", "block_id": "forged", "action_ts": self.api.state.new_ts()}
         what = f"sends a click at {action.get('action_id')}"
         return await self._send_action(person, where, (what, made | dict(action)), version, forgery)
+
+    async def shortcut(
+        self,
+        person: SlackUser,
+        message: SlackMessage,
+        callback_id: str,
+        *,
+        forgery: Forgery = HONEST,
+    ) -> Interaction:
+        """Let somebody choose a shortcut in the menu of a message, whoever wrote it.
+
+        Raises:
+            Impossible: If they cannot see it, only they can, or no such shortcut is installed.
+        """
+        self._require_visible(person, message)
+        if message.only_for is not None:
+            raise ImpossibleAction("a message for one person alone has no shortcuts")
+        if callback_id not in self.api.app.message_shortcuts:
+            raise ImpossibleAction(f"there is no shortcut {callback_id!r}")
+        state = self.api.state
+        state.next_seq()
+        what = f"chooses the shortcut {callback_id}"
+        state.enter(HistoryKind.CLICKED, person.id, channel=message.channel, words=what)
+        payload = payloads.message_shortcut(self.api, person, message, callback_id)
+        outgoing = self.sender.pack(PayloadType.INTERACTIVE, payload, forgery)
+        interaction = await self._send(person, what, outgoing)
+        if interaction.ack.error:
+            self._show_failure(interaction, NO_ANSWER, state.channels[message.channel])
+        return interaction
 
     async def click_all(
         self,
@@ -182,6 +213,12 @@ class BlockActions:
             self._show_failure(interaction, NO_ANSWER, state.channels[channel] if channel else None)
         return interaction
 
+    def _require_known(self, people: list[str]) -> None:
+        known = self.api.state.people
+        unknown = [each for each in people if each not in known or known[each].deleted]
+        if unknown:
+            raise ImpossibleAction(f"nobody of this workspace is called {', '.join(unknown)}")
+
     def _require_visible(self, person: SlackUser, where: SlackMessage | SlackView) -> None:
         state = self.api.state
         if isinstance(where, SlackView):
@@ -207,8 +244,7 @@ class BlockActions:
             Impossible: If the modal is not theirs, a value does not fit, or an input is missing.
         """
         self._require_on_top(person, view)
-        for block_id, chosen in filled(view.blocks, values or {}).items():
-            view.entered.setdefault(block_id, {}).update(chosen)
+        self.enter(person, view, values or {})
         if "submit" not in view.content:
             raise ImpossibleAction("this modal has no button to submit it")
         require_all(view.blocks, state_of(view.blocks, view.entered))

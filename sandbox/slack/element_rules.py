@@ -1,5 +1,6 @@
 """What blocks contain: texts, options, buttons, menus, inputs, pictures, rich text."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from sandbox.slack.rules import (
     boolean,
     exactly_one,
     json_object,
+    like,
     list_of,
     number,
     one_of,
@@ -19,6 +21,8 @@ from sandbox.slack.rules import (
     typed,
 )
 
+TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 ID: Rule = string(MAX["action_id"], 1)
 ANY = string(MAX["text"], 0)
 
@@ -230,9 +234,9 @@ MENUS: Mapping[str, Rule] = {
     **_selects(many=True),
     "checkboxes": _choices("checkboxes"),
     "radio_buttons": _choices("radio_buttons"),
-    "datepicker": _picker("date_picker.placeholder", initial_date=string(10, 10)),
+    "datepicker": _picker("date_picker.placeholder", initial_date=like(DATE, "YYYY-MM-DD")),
     "timepicker": _picker(
-        "time_picker.placeholder", initial_time=string(5, 5), timezone=string(255, 1)
+        "time_picker.placeholder", initial_time=like(TIME, "HH:mm"), timezone=string(255, 1)
     ),
     "datetimepicker": _picker(None, initial_date_time=number(0)),
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.slack.block_tree import elements
-from sandbox.slack.element_rules import options_of
+from sandbox.slack.element_rules import TIME, options_of
 
 PoolDecision = dict[str, Any]
 _ONE: Mapping[str, str] = {
@@ -52,10 +52,21 @@ def entered(element: Mapping[str, Any], value: Any) -> PoolDecision:
     if kind in _OPTION:
         value = None if value is None else _option(element, value)
     elif kind in _OPTIONS:
-        value = [_option(element, each) for each in value or []]
+        value = _at_most(element, [_option(element, each) for each in value or []])
+    elif kind in _MANY:
+        value = _at_most(element, list(value or []))
+    elif kind == "timepicker" and value is not None and not TIME.fullmatch(value):
+        raise ImpossibleAction(f"{value!r} is not a time that can be picked")
     elif isinstance(value, str):
         _fits(element, value)
     return {"type": kind, name: value}
+
+
+def _at_most(element: Mapping[str, Any], chosen: list[Any]) -> list[Any]:
+    most = element.get("max_selected_items", len(chosen))
+    if len(chosen) > most:
+        raise ImpossibleAction(f"at most {most} may be chosen, not {len(chosen)}")
+    return chosen
 
 
 def _option(element: Mapping[str, Any], value: str) -> dict[str, Any]:

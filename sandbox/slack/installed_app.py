@@ -23,6 +23,7 @@ class InstalledApp:
     scopes: frozenset[str] = SCOPES
     commands: frozenset[str] = frozenset({"/tipo"})
     events: frozenset[str] = EVENTS
+    message_shortcuts: frozenset[str] = frozenset()  # their callback_ids
     request_url: str | None = None
     socket_mode: bool = False
     should_escape: bool = True

@@ -85,6 +85,23 @@ def _as_it_was(api: ApiContext, message: SlackMessage, version: int) -> Payload:
     return message_json(message, api.state, bot) | {"text": then.text, "blocks": then.blocks}
 
 
+def message_shortcut(
+    api: ApiContext, person: SlackUser, message: SlackMessage, callback_id: str
+) -> Payload:
+    """Return the payload of a shortcut in the menu of a message."""
+    channel = api.state.channels[message.channel]
+    return {
+        "type": "message_action",
+        **_common(api, person),
+        "callback_id": callback_id,
+        "action_ts": api.state.new_ts(),
+        "message_ts": message.ts,
+        "channel": {"id": channel.id, "name": channel.name},
+        "response_url": api.new_response_url(person.id, channel.id, message, "actions"),
+        "message": _as_it_was(api, message, -1),
+    }
+
+
 def click_in_view(api: ApiContext, person: SlackUser, view: SlackView, action: Payload) -> Payload:
     """Return the payload of a click in a modal or a Home."""
     return {

@@ -4,6 +4,7 @@ A rule is a function of a value and a pointer. Messages are worded as Slack word
 `must be less than 151 characters [json-pointer:/blocks/0/text/text]`.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -36,6 +37,18 @@ def string(most: int, least: int = 0) -> Rule:
             yield too_long(at, most)
         elif len(value) < least:
             yield too_short(at, least)
+
+    return check
+
+
+def like(pattern: re.Pattern[str], shape: str) -> Rule:
+    """Expect a string of a shape, told in Slack's words."""
+
+    def check(value: Any, at: str) -> Iterator[Problem]:
+        if not isinstance(value, str):
+            yield wrong_type(at, "string")
+        elif not pattern.fullmatch(value):
+            yield bad(at, "format", f"must have the format {shape}")
 
     return check
 

@@ -1,35 +1,19 @@
 """What happens by the clock: signs of life, tidying up, and the nightly comparison."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
 from sync_core.db.retention import RETENTION_PERIODS
 from sync_core.db.transaction import SqlTransaction
-from sync_core.domain.nights import next_night
-from sync_core.settings import NightlySettings
 
 HEARTBEAT_SECONDS = 5  # seconds between signs of life
-NIGHT_CHECK_MINUTES = 10  # between checks for a night that nobody asked for
 COUNT_MINUTES = 5  # minutes between counts of all pools and levels
 MISFIRE_GRACE_SECONDS = 3600  # the night itself says when it is too late
-
-
-class NightlyTrigger(BaseTrigger):  # type: ignore[misc]
-    """Fires when a night begins; right over both changes of the clocks."""
-
-    def __init__(self, settings: NightlySettings) -> None:
-        self._at = settings.at
-        self._zone = ZoneInfo(settings.timezone)
-
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """Return the next night after the one before, or after now."""
-        return next_night((previous or now).astimezone(UTC), self._at, self._zone)
 
 
 class Scheduler:
@@ -56,17 +40,14 @@ class Scheduler:
 
     async def start(self) -> None:
         """Begin, with the night that was missed while nobody served."""
-        nightly = self._parts.settings.nightly
         await self._parts.service.remember_first_start()
         await self._request_nightly_report()
         self._scheduler.add_job(self._heartbeat, "interval", seconds=HEARTBEAT_SECONDS)
         self._scheduler.add_job(self._delete_old, "interval", hours=1)
         self._scheduler.add_job(self._count, "interval", minutes=COUNT_MINUTES)
-        self._scheduler.add_job(self._request_nightly_report, NightlyTrigger(nightly))
-        # A machine that slept through the hour, or a database that was away, misses no night.
-        self._scheduler.add_job(
-            self._request_nightly_report, "interval", minutes=NIGHT_CHECK_MINUTES
-        )
+        # Each minute: people may set the hour at any time, and a machine that slept through it, or
+        # a database that was away, misses no night.
+        self._scheduler.add_job(self._request_nightly_report, "cron", second=0)
         self._scheduler.start()
 
     def stop(self) -> None:

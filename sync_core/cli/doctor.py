@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import SecretStr
@@ -190,10 +191,11 @@ async def _check_service(parts: Parts) -> list[Check]:
 
 async def _check_nightly(parts: Parts) -> list[Check]:
     """Say when the stores are compared next, and whether there is room for it."""
-    night, report = next_night_at(parts), await parts.service.last_report(ReportKind.NIGHT)
+    night = await next_night_at(parts)
+    report = await parts.service.last_report(ReportKind.NIGHT)
     last = "" if report is None or report.finished_at is None else f", last {report.finished_at:%F}"
-    nightly = parts.settings.nightly
-    says = f"due {format_time(night)} ({nightly.at:%H:%M} {nightly.timezone}){last}"
+    zone = ZoneInfo(parts.settings.nightly.timezone)
+    says = f"due {format_time(night)} ({night.astimezone(zone):%H:%M} {zone}){last}"
     return [
         ok("nightly", says),
         doctor_checks.check_disk_space(parts.database.engine, export_folder()),

@@ -39,7 +39,7 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
     overview, serving = await parts.service.overview(), await parts.service.is_serving()
     findings = await parts.service.findings(limit=10)
     report = await parts.service.last_report()
-    night = next_night_at(parts)
+    night = await next_night_at(parts)
     if as_json:
         echo_json(
             {
@@ -84,10 +84,11 @@ def _echo_stores(overview: Overview, now: datetime) -> None:
     echo_table(STORE_COLUMNS, rows)
 
 
-def next_night_at(parts: Parts) -> datetime:
+async def next_night_at(parts: Parts) -> datetime:
     """Return when the stores are compared next by themselves."""
     nightly = parts.settings.nightly
-    return next_night(parts.clock.now(), nightly.at, ZoneInfo(nightly.timezone))
+    at = await parts.service.night_begins(nightly.at)
+    return next_night(parts.clock.now(), at, ZoneInfo(nightly.timezone))
 
 
 def count_waiting(report: Report) -> int:

@@ -52,9 +52,10 @@ DUE_PRODUCTS = (
 )
 
 
-def has_barcode(words: str) -> ColumnElement[bool]:
-    """Return the condition that a variant has this barcode, whichever of its barcodes it is."""
-    return select(BARCODE.c.item).where(OF_VARIANT, BARCODE.c.code == code_of(words)).exists()
+def has_barcode(*words: str) -> ColumnElement[bool]:
+    """Return the condition that a variant has one of these, whichever of its barcodes it is."""
+    codes = [code_of(each) for each in words]
+    return select(BARCODE.c.item).where(OF_VARIANT, BARCODE.c.code.in_(codes)).exists()
 
 
 def as_key(keyed_variants: str | None) -> Key | None:

@@ -6,7 +6,7 @@ from statistics import quantiles
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal, or_, select
 
 from sync_core.db.catalogue import has_barcode
 from sync_core.db.history import history_of
@@ -40,6 +40,7 @@ from sync_core.domain.leases import INSTANCE_CHARS
 from sync_core.domain.oversell import PRESOLD, below_zero_kind
 from sync_core.domain.proposals import ReportState
 from sync_core.domain.quantities import outstanding, target_of
+from sync_core.domain.texts import codes_in, names_in
 from sync_core.domain.values import Alias, Level, Mode, Pool, PoolId, Role
 from sync_core.domain.views import (
     Backlog,
@@ -60,6 +61,8 @@ NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
 SERVING = "serving"
 NAMELESS = ("", "", "")
 MAX_SEARCH_HITS = 50
+MAX_TEXT_CHARS = 500  # of a text in which products are looked for: each title is compared with it
+MAX_NAMED = 1_000  # levels whose titles it may have in it
 
 
 class StockCounts(msgspec.Struct, frozen=True):
@@ -225,6 +228,27 @@ class SqlViews(SqlRepository):
         every = [POOL.c.title.icontains(word, autoescape=True) for word in words.split()]
         query = select(POOL.c.id).where(*every).order_by(POOL.c.title, POOL.c.id).limit(limit)
         return [PoolId(row[0]) for row in self.run(query)]
+
+    def find_pools_in(self, text: str, *, limit: int = MAX_SEARCH_HITS) -> list[PoolId]:
+        text = " ".join(text.split())[:MAX_TEXT_CHARS]
+        query = (
+            select(LEVEL.c.pool_id, VARIANT.c.title, POOL.c.title.label("whole"))
+            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .join(POOL, POOL.c.id == LEVEL.c.pool_id)
+            .where(VARIANT.c.title != "", literal(text).icontains(VARIANT.c.title))
+            .distinct()
+            .limit(MAX_NAMED)
+        )
+        rows = self.run(query).all()
+        wholes = names_in(text, {row.whole for row in rows})
+        titles = names_in(text, {row.title for row in rows})
+        found = {row.pool_id for row in rows if row.whole in wholes}
+        found = found or {row.pool_id for row in rows if row.title in titles}
+        codes = codes_in(text)
+        if found or not codes:
+            return [PoolId(each) for each in sorted(found)[:limit]]
+        named = or_(func.lower(VARIANT.c.handle).in_(codes), func.lower(VARIANT.c.sku).in_(codes))
+        return self._pools_where(or_(named, has_barcode(*codes)), limit)
 
     def _pools_where(self, condition: Any, limit: int) -> list[PoolId]:
         query = (

@@ -6,13 +6,30 @@
     comes twice (clocks go back)     the first time
     never comes (clocks go forward)  at the moment the clocks jump over it
 
-A night has a date, that of the place; a date has one night.
+A night has a date, that of the place; a date has one night. People may set its hour: then nights
+that would have begun before they did were not missed.
 """
 
+import json
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 MAX_LATENESS = timedelta(hours=12)  # a night that was missed by more is left to the next
 DAY = timedelta(days=1)
+HOUR_PREFERENCE = "nightly"  # the preference that holds the hour that people have set
+
+
+def hour_text(at: time | None) -> str:
+    """Return the hour of nights as it is kept; None is the setting's."""
+    return json.dumps(None if at is None else f"{at:%H:%M}")
+
+
+def hour_of(text: str | None) -> time | None:
+    """Return the hour that people have set; None if they have not, or it cannot be read."""
+    try:
+        found = json.loads(text or "null")
+        return time.fromisoformat(found).replace(tzinfo=None) if isinstance(found, str) else None
+    except ValueError:
+        return None
 
 
 def begins(night: date, at: time, zone: tzinfo) -> datetime:

@@ -15,12 +15,15 @@ more where a text goes into the database, for what came another way.
 """
 
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
+MAX_CODES = 50  # of one text
 MAX_KEY_CHARS = 200  # characters: an index of PostgreSQL takes 2,704 bytes a row
 
+_CODE = re.compile(r"\w[\w./-]{1,100}\w")
 _BAD = re.compile("[\0\ud800-\udfff]")
 # All escapes, so that the backslash of an escaped backslash begins none; whole pairs stay.
 _ESCAPES = re.compile(
@@ -42,6 +45,30 @@ def store_name(alias: object) -> str:
 def number(count: int) -> str:
     """Return a number as people read it: 1,204, and a real minus."""
     return f"{count:,}".replace("-", "\u2212")
+
+
+def names_in(text: str, names: Iterable[str]) -> set[str]:
+    """Return the names that occur in a text as whole words, without those inside of longer ones.
+
+    "The Denim Jacket is gone" has Denim Jacket in it, and neither Jack nor Jacket.
+    """
+    told = text.casefold()
+    found: set[str] = set()
+    for name in sorted(names, key=lambda each: (-len(each), each)):
+        words = name.casefold().strip()
+        if not words:
+            continue
+        rest = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "\0", told)
+        if rest != told:
+            found.add(name)
+            told = rest
+    return found
+
+
+def codes_in(text: str) -> list[str]:
+    """Return the words of a text that may be a SKU, a handle or a barcode, in small letters."""
+    words = (found[0].lower() for found in _CODE.finditer(text))
+    return list(dict.fromkeys(each for each in words if not each.isalpha()))[:MAX_CODES]
 
 
 def storable(text: str) -> str:

@@ -24,6 +24,9 @@ class ViewRepository(Protocol):
     def find_pools(self, words: str, *, limit: int = 50) -> list[PoolId]:
         """Return the pools of a handle, SKU or barcode, or of all the words in a title."""
 
+    def find_pools_in(self, text: str, *, limit: int = 50) -> list[PoolId]:
+        """Return the pools that a text names: by title, else by a handle, SKU or barcode."""
+
     def pool_views(self, wanted: Sequence[PoolId]) -> list[PoolView]:
         """Return pools for people, in the order asked for."""
 

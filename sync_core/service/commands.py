@@ -13,7 +13,7 @@ from sync_core.domain.leases import (
     takeover_questions,
 )
 from sync_core.domain.location_groups import LocationGroup, LocationGroups
-from sync_core.domain.nights import begins, due_night
+from sync_core.domain.nights import HOUR_PREFERENCE, begins, due_night
 from sync_core.domain.proposals import (
     Asker,
     Person,
@@ -27,7 +27,7 @@ from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Seve
 from sync_core.errors import NotAllowed
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
 from sync_core.service.queries import PREFERENCE_PREFIX, Preference, ServiceQueries
-from sync_core.stored import to_json
+from sync_core.stored import from_json, to_json
 from sync_core.workers.context import WAKEUP_SETTING
 from sync_core.workers.decider import (
     request_baselines,
@@ -133,8 +133,11 @@ class ServiceCommands(ServiceQueries):
         )
 
     async def request_nightly_report(self, at: time, zone: tzinfo) -> Report | None:
-        """Ask for the report of the night that has begun, if there is one and nobody has."""
-        now = self._clock.now()
+        """Ask for the report of the night that has begun, if there is one and nobody has.
+
+        `at` is the hour that the settings name; the one that people have set goes before it.
+        """
+        now, at = self._clock.now(), await self.night_begins(at)
         night = due_night(now, at, zone)
         since = await self._transaction(lambda tx: tx.settings.get(NIGHTS_SINCE_SETTING))
         if night is None or since is None or begins(night, at, zone) < _parse_time(since):
@@ -162,7 +165,8 @@ class ServiceCommands(ServiceQueries):
 
         def work(tx: Transaction) -> tuple[Report | None, bool]:
             number, is_new = tx.reports.request(wanted, now=now)
-            self._wake_server(tx)
+            if is_new:
+                self._wake_server(tx)
             return tx.reports.get(number), is_new
 
         report, is_new = await self._transaction(work)
@@ -303,11 +307,47 @@ class ServiceCommands(ServiceQueries):
         return again
 
     # -- a face's own settings
-    async def set_preference(self, name: str, value: str | None, by: Person) -> None:
-        """Keep a setting of a face; None takes it away."""
-        kept = None if value is None else to_json(Preference(value, by.name, by.id))
-        await self._transaction(lambda tx: tx.settings.set(PREFERENCE_PREFIX + name, kept))
-        log.info("%s set", name, extra={"event": "preference_changed", "by": by.id})
+    async def set_preferences(
+        self,
+        values: Mapping[str, str],
+        by: Person,
+        *,
+        expected: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Keep settings of a face, all or none.
+
+        Args:
+            values: What they are now, as JSON; null leaves one to the settings again.
+            by: Who sets them.
+            expected: What they were when somebody chose; without it, whatever they were.
+
+        Raises:
+            NotAllowed: If one of them is not as expected any more.
+        """
+        now = self._clock.now()
+        await self._transaction(lambda tx: _keep_preferences(tx, values, by, expected, now))
+        for name in values:
+            log.info("%s set", name, extra={"event": "preference_changed", "by": by.id})
+
+
+def _keep_preferences(
+    tx: Transaction,
+    values: Mapping[str, str],
+    by: Person,
+    expected: Mapping[str, str | None] | None,
+    now: datetime,
+) -> None:
+    for name, value in values.items():
+        key, row = PREFERENCE_PREFIX + name, to_json(Preference(value, by.name, by.id))
+        if expected is None:
+            tx.settings.set(key, row)
+            continue
+        before = tx.settings.get(key)
+        was = None if before is None else from_json(before, Preference).value
+        if was != expected[name] or not tx.settings.compare_and_set(key, before, row):
+            raise NotAllowed("somebody has just changed the same, so nothing was saved; try again")
+    if HOUR_PREFERENCE in values:  # nights that began before were not missed
+        tx.settings.set(NIGHTS_SINCE_SETTING, now.isoformat())
 
 
 def _parse_time(kept: str) -> datetime:

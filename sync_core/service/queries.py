@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 
 import msgspec
 
@@ -16,6 +16,7 @@ from sync_core.domain.leases import (
     takeover_questions,
 )
 from sync_core.domain.location_groups import LocationGroups
+from sync_core.domain.nights import HOUR_PREFERENCE, hour_of
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
@@ -51,7 +52,7 @@ HEARTBEAT_LOST_SECONDS = 15.0  # seconds after which `tipo serve` counts as gone
 class Preference(msgspec.Struct, frozen=True):
     """A setting of a face, and who made it."""
 
-    value: str
+    value: str  # JSON; null leaves it to the settings again
     by: str
     id: str
 
@@ -148,6 +149,17 @@ class ServiceQueries:
         if live and 0 < len(found) <= 10:  # noqa: PLR2004 - each costs the store points
             return await self._read(found)
         return found
+
+    async def products_named(
+        self, text: str, pools: Sequence[PoolId] = (), *, limit: int = 50
+    ) -> list[PoolView]:
+        """Return these pools; if there is none of them, those that a text names or searches for."""
+
+        def find(tx: Transaction) -> list[PoolView]:
+            found = tx.views.pool_views(pools[:limit])
+            return found or tx.views.pool_views(tx.views.find_pools_in(text, limit=limit))
+
+        return await self._transaction(find) or await self.stock(text, live=False, limit=limit)
 
     def _find(self, tx: Transaction, words: str, limit: int) -> list[PoolView]:
         return tx.views.pool_views(tx.views.find_pools(words, limit=limit))
@@ -296,10 +308,18 @@ class ServiceQueries:
         """Return the newest receipts."""
         return await self._transaction(lambda tx: tx.receipts.newest(limit=limit))
 
-    async def preference(self, name: str) -> str | None:
-        """Return a setting of a face."""
-        kept = await self._transaction(lambda tx: tx.settings.get(PREFERENCE_PREFIX + name))
-        return None if kept is None else from_json(kept, Preference).value
+    async def read_preferences(self, *names: str) -> dict[str, Preference]:
+        """Return these settings of a face, those that somebody has made, by their names."""
+        kept = await self._transaction(
+            lambda tx: {name: tx.settings.get(PREFERENCE_PREFIX + name) for name in names}
+        )
+        return {name: from_json(row, Preference) for name, row in kept.items() if row is not None}
+
+    async def night_begins(self, otherwise: time) -> time:
+        """Return at what hour nights begin: as people have set it, else as the settings say."""
+        kept = await self.read_preferences(HOUR_PREFERENCE)
+        set_by_people = hour_of(kept[HOUR_PREFERENCE].value) if kept else None
+        return otherwise if set_by_people is None else set_by_people
 
     async def _destinations(self, alias: Alias | None) -> list[Alias]:
         """Return one destination, or all."""

@@ -24,6 +24,7 @@ from sync_core.domain.proposals import (
     ReportState,
     Write,
 )
+from sync_core.domain.texts import names_in
 from sync_core.domain.values import (
     Alias,
     ItemId,
@@ -45,6 +46,7 @@ from sync_core.domain.views import (
     Unmatched,
 )
 from sync_core.errors import NotAllowed
+from sync_core.service.queries import Preference
 from sync_core.workers.context import Wakeup
 
 EU, US = Alias("eu"), Alias("us")
@@ -67,7 +69,7 @@ class FakeService:
         self.pools = {}
         self.buffers = []
         self.packs = []
-        self.preferences = {}
+        self.preferences, self.set_by = {}, {}
         self.proposed = {}
         self.reported = {}
         self.receipted = {}
@@ -246,6 +248,12 @@ class FakeService:
             or wanted == each.levels[0].sku.casefold()
         ][:limit]
 
+    async def products_named(self, text, pools=(), *, limit=50):
+        known = self.pools.values()
+        found = [each for each in known if each.id in pools]
+        named = names_in(text, {each.title for each in known})
+        return (found or [each for each in known if each.title in named])[:limit]
+
     async def pool(self, pool_id, *, live=True):
         return self.pools.get(pool_id)
 
@@ -338,8 +346,12 @@ class FakeService:
     async def receipts(self, *, limit=10):
         return list(self.receipted.values())[-limit:]
 
-    async def preference(self, name):
-        return self.preferences.get(name)
+    async def read_preferences(self, *names):
+        return {
+            name: Preference(self.preferences[name], self.set_by.get(name, "ann"), "U0ANN")
+            for name in names
+            if name in self.preferences
+        }
 
     # -- orders
     async def ask_mode(self, mode, alias, by, reply):
@@ -410,8 +422,12 @@ class FakeService:
         self.investigated.append((subject, by.id))
         return True
 
-    async def set_preference(self, name, value, by):
-        self.preferences[name] = value
+    async def set_preferences(self, values, by, *, expected=None):
+        for name in values if expected is not None else ():
+            if self.preferences.get(name) != expected[name]:
+                raise NotAllowed("somebody has just changed the same, so nothing was saved")
+        self.preferences |= values
+        self.set_by |= dict.fromkeys(values, by.name)
 
     # -- decisions
     async def decide(self, token, choice, by, rule, number=None, where=""):

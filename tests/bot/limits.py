@@ -121,6 +121,8 @@ def _element(element):
             yield from _button(element)
         case "static_select" | "multi_static_select":
             yield from _select(element)
+        case "timepicker" | "multi_users_select":
+            yield from _picker(element)
         case "radio_buttons" | "checkboxes":
             if not 1 <= len(element["options"]) <= limits.CHECKBOXES_OPTIONS_MAX_ITEMS:
                 yield f"{len(element['options'])} options"
@@ -153,6 +155,15 @@ def _button(button):
         }
         for name, length in most.items():
             yield from _text(button["confirm"][name], length, f"confirm {name}")
+
+
+def _picker(picker):
+    yield from _text(picker["placeholder"], limits.SELECT_PLACEHOLDER_MAX_LENGTH, "placeholder")
+    if not re.fullmatch(r"[0-2]\d:[0-5]\d", picker.get("initial_time", "00:00")):
+        yield "initial_time"
+    people = picker.get("initial_users", [])
+    if len(people) > 100 or not all(re.fullmatch("[UW][A-Z0-9]+", each) for each in people):
+        yield "initial_users"
 
 
 def _select(select):
@@ -252,7 +263,7 @@ RULES = {
 # A page of a store's admin is all that a message may lead to, besides our own messages.
 PAGE = r"https://admin\.shopify\.com/store/[a-z0-9-]+(?:/(?:products|orders)/\d+)?"
 OURS = re.compile(
-    r"<@U0[A-Z0-9]*>|<!subteam\^S0[A-Z0-9]*>|<!date\^\d+\^[^<>|]*\|[^<>|]*>"
+    r"<#C1>|<@U0[A-Z0-9]*>|<!subteam\^S0[A-Z0-9]*>|<!date\^\d+\^[^<>|]*\|[^<>|]*>"
     rf"|<{PAGE}\|[^<>]*>"
 )
 
@@ -279,6 +290,7 @@ def pings(text, blocks):
         for each in _elements(blocks)
         if each["type"] in {"link", "broadcast", "channel"}
         if each["type"] != "link" or not re.fullmatch(PAGE, each["url"])
+        if each.get("channel_id") != "C1"
     ]
     ids = [e["user_id"] for e in _elements(blocks) if e["type"] == "user"]
     return found + [each for each in ids if not each.startswith("U0")]

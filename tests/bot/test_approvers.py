@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bot.approvers import NO_ANSWER, Allowed, Approvers, Denied, parse_approvers
+from bot.approvers import NO_ANSWER, Allowed, Approvers, Denied
+from bot.preferences import Preferences, approvers_of
 from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
 from sync_core.domain.proposals import Person
@@ -15,10 +16,9 @@ def approvers(staff, core, ticking):
     def made(*listed, channel=None):
         client = open_client(staff.slack.app.bot_token, staff.slack.api_url)
         return Approvers(
-            core,
+            Preferences(core, approvers=listed),
             SlackApi(client),
             ticking,
-            listed=listed,
             channel=staff.stock.id if channel is None else channel,
         )
 
@@ -127,12 +127,13 @@ async def test_the_preference_replaces_the_setting(approvers, staff, core):
     assert isinstance(await chosen.authorize(person(staff.ann)), Denied)
 
 
-def test_a_preference_that_cannot_be_read_changes_nothing():
+async def test_a_preference_that_cannot_be_read_changes_nothing(core):
     """Rubbish in a row must not open the door."""
-    assert parse_approvers("{", default=["U1"]) == ("U1",)
-    assert parse_approvers("7", default=["U1"]) == ("U1",)
-    assert parse_approvers(None, default=["U1"]) == ("U1",)
-    assert parse_approvers("[]", default=["U1"]) == ()
+    for kept in ("{", "7", "null"):
+        core.preferences["approvers"] = kept
+        settings = await Preferences(core, approvers=["U1"]).read()
+        assert (settings.approvers, settings.set_by) == (("U1",), {})
+    assert (approvers_of(None), approvers_of("[]")) == (None, ())
 
 
 async def test_a_group_is_asked_again_after_a_minute_and_on_a_no(approvers, staff, ticking):

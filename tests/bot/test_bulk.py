@@ -125,7 +125,7 @@ async def test_whoever_may_not_sees_it_before_anything_is_previewed(night):
     message = await fifteen(night)
     staff = night.staff
     person = person_of(night, staff.ann)
-    await night.service.set_preference("approvers", json.dumps([staff.ann.id]), person)
+    await night.service.set_preferences({"approvers": json.dumps([staff.ann.id])}, person)
     async with face_of(night):
         form = await opened(night, message, "bulk", "bulk", staff.bob)
         await staff.slack.submit(staff.bob, form, {"for_all": "use_source"})

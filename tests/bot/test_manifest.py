@@ -90,6 +90,14 @@ def test_it_is_what_slack_needs():
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "Tipo", "always_online": True},
+            "shortcuts": [
+                {
+                    "name": "Why this number?",
+                    "type": "message",
+                    "callback_id": "why",
+                    "description": "What moved the stock of the product in this message",
+                }
+            ],
             "slash_commands": [
                 {
                     "command": "/tipo",

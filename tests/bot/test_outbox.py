@@ -405,7 +405,7 @@ async def test_what_is_severe_and_still_open_is_said_again(staff, news):
 async def test_in_quiet_hours_only_what_is_severe_is_said(staff, news):
     """People sleep; a broken token does not wait for the morning, a renamed SKU does."""
     by = staff.ann
-    await news.service.set_preference("quiet", '["11:00", "14:00"]', by)
+    await news.service.set_preferences({"quiet": '["11:00", "14:00"]'}, by)
     box = outbox(staff, news.service)
     await news.tell("request_refused", "pool:2", "warning", title="Sock", why="no", store="eu")
     await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
@@ -420,7 +420,7 @@ async def test_in_quiet_hours_only_what_is_severe_is_said(staff, news):
 async def test_a_mode_asked_for_in_the_home_is_asked_about_in_a_direct_message(staff):
     """The Home has no response_url: the question went to the channel, and at night nowhere."""
     service = FakeService(staff.clock)
-    await service.set_preference("quiet", '["11:00", "14:00"]', staff.ann)
+    await service.set_preferences({"quiet": '["11:00", "14:00"]'}, staff.ann)
     box = outbox(staff, service)
     ann = Person(team=staff.ann.team_id, id=staff.ann.id, name="ann")
     await service.ask_mode(Mode.ONE_WAY, None, ann, "")

@@ -326,7 +326,7 @@ async def test_whoever_may_not_decides_nothing(night):
     message = await fifteen(night)
     staff = night.staff
     person = person_of(night, staff.ann)
-    await night.service.set_preference("approvers", json.dumps([staff.ann.id]), person)
+    await night.service.set_preferences({"approvers": json.dumps([staff.ann.id])}, person)
     async with face_of(night):
         view = await opened(night, message, staff.bob)
         view = await chosen(night, view, "leave", person=staff.bob)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.approvers import PREFERENCE as APPROVERS
+from bot.preferences import APPROVERS
 from sync_core.domain.leases import LeaseMark, LeaseState, lease_news
 from sync_core.domain.values import Alias, Role
 from tests.bot.nights import face_of, person_of, shown
@@ -156,8 +156,8 @@ async def test_a_click_answers_the_question_that_was_asked_and_no_later_one(home
 async def test_whoever_may_not_takes_nothing_over(home, who):
     staff = home.staff
     staff.stock.members.append(staff.carl.id)
-    await home.service.set_preference(
-        APPROVERS, json.dumps([staff.ann.id]), person_of(home, staff.ann)
+    await home.service.set_preferences(
+        {APPROVERS: json.dumps([staff.ann.id])}, person_of(home, staff.ann)
     )
     await find(home, LeaseState.FOREIGN, US)
     (alert,) = alerts(home)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
-from sync_core.db.tables import LocationRow
+from sync_core.db.tables import POOL, LocationRow
 from sync_core.domain.matching import MatchBy, key_of
 from sync_core.domain.values import Movement, ObservedBy, Outcome
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
@@ -191,6 +191,26 @@ def test_what_has_no_code_or_shares_already_is_nobodys_partner(furnished):
     assert furnished.run(lambda tx: tx.catalogue.partners(EU, 999)) == {}
     stocked(furnished, alone(sku="A", barcodes=()), variant("us", item=1, sku="A"))
     assert furnished.run(lambda tx: tx.catalogue.partners(EU, 500)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "pools"),
+    [
+        ("Why 3 of the Slim Fit Denim Jacket (M)?", [1]),
+        ("the slim fit DENIM jacket is gone", [1]),
+        ("is SFDJ-M right?", [1]),
+        ("4006381333931", [1]),
+        ("Slim Fit 100%_ Denim", []),
+        ("nothing of ours", []),
+        ("", []),
+    ],
+)
+def test_products_are_found_in_what_people_write(furnished, text, pools):
+    """By title, with or without its options, else by a code; never by half a name."""
+    other = {"title": "100%_", "sku": "", "barcodes": (), "handle": "x"}
+    stocked(furnished, variant("eu", item=1), variant("us", item=1), alone(item=2, **other))
+    furnished.run(lambda tx: tx.run(update(POOL).values(title="Slim Fit Denim Jacket (M)")))
+    assert furnished.run(lambda tx: tx.views.find_pools_in(text)) == pools
 
 
 # -- places

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, text
 
 from sandbox.faults import ShopFault
 from sync_core.db.tables import Utc
+from sync_core.domain.nights import hour_of, hour_text
 from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
@@ -759,3 +760,38 @@ def test_a_buffer_set_meanwhile_stops_a_fix_that_would_write_other_numbers(build
     decide(harness, newer, Choice.USE_SOURCE)
     assert stock(harness) == {"eu": 50, "us": 45}
     assert_conserved(harness)
+
+
+def test_people_set_the_hour_of_nights(build_harness):
+    """It counts without a restart; nights that would have begun before were not missed."""
+    harness = build_harness(items=2, config=DEAF, opened=True)
+    service, otherwise = harness.process.service, time(2, 30)
+    harness.do(service.remember_first_start())
+    harness.advance(3 * 3600)
+
+    def set_hour(at):
+        harness.do(service.set_preferences({"nightly": hour_text(at)}, ANN))
+
+    def asked():
+        return harness.do(service.request_nightly_report(otherwise, UTC)) is not None
+
+    now = harness.clock.now()
+    set_hour((now - timedelta(hours=1)).time())
+    assert not asked(), "a comparison in the middle of the day, because somebody set another hour"
+    later = (now + timedelta(hours=1)).time().replace(microsecond=0, second=0)
+    set_hour(later)
+    assert harness.do(service.night_begins(otherwise)) == later
+    assert not asked()
+    harness.advance(3600)
+    assert asked()
+    assert not asked(), "a date has one night"
+    set_hour(None)
+    assert harness.do(service.night_begins(otherwise)) == otherwise
+
+
+def test_an_hour_that_cannot_be_read_is_the_settings():
+    """A row that somebody has damaged must not end the nights."""
+    assert [hour_of(each) for each in (None, "", "null", "7", '"25:00"', "{", '"02:15Z"')] == [
+        *[None] * 6,
+        time(2, 15),
+    ]

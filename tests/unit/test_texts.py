@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_core.domain.texts import storable, storable_json
+from sync_core.domain.texts import codes_in, names_in, storable, storable_json
 from sync_core.shopify.fields import decode_json
 
 # Everything a Python text may hold, halves of surrogate pairs among it.
@@ -70,3 +70,27 @@ def test_what_is_no_json_breaks_nothing(raw):
 def test_to_mend_twice_is_to_mend_once(text):
     raw = json.dumps(text).encode()
     assert storable_json(storable_json(raw)) == storable_json(raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Why 42 of the Denim Jacket?", {"Denim Jacket"}),
+        ("denim jacket and JACK", {"Denim Jacket", "Jack"}),
+        ("Hijacked", set()),
+        ("jacket (m), jacket", {"Jacket (M)", "Jacket"}),
+        ("", set()),
+    ],
+)
+def test_a_name_is_found_as_whole_words_and_not_inside_of_a_longer_one(text, found):
+    names = ["Denim Jacket", "Jacket (M)", "Jacket", "Jack", " "]
+    assert names_in(text, names) == found
+
+
+def test_a_code_is_a_word_with_more_than_letters():
+    assert codes_in("why is SFDJ-M 42, not 4006381333931? a.b; sfdj-m") == [
+        "sfdj-m",
+        "4006381333931",
+        "a.b",
+    ]
+    assert len(codes_in(" ".join(f"A-{n}" for n in range(200)))) == 50

@@ -1,6 +1,6 @@
 """Values as large and as nasty as they come, and every builder called with them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
@@ -20,12 +20,14 @@ from bot.messages import (
     proposals,
     reports,
     review,
+    settings,
     state,
     stock,
     unmatched,
 )
 from bot.messages.ownership import ownership_answer
 from bot.policy import AlertPolicy
+from bot.preferences import NAMES, BotSettings
 from sync_core.domain.bulk_decisions import FOR_ALL, BulkPreview, ChangeTotals
 from sync_core.domain.leases import LeaseState, LeaseView
 from sync_core.domain.location_groups import LocationGroup
@@ -321,8 +323,25 @@ def help_section(n, text):
     return answers.HelpSection(title=text, rows=[(text, text)] * n, buttons=[(text, text)])
 
 
+def bot_settings(n, text):
+    return BotSettings(
+        approvers=("U0A", "S0B", text) * n,
+        quiet=(time(22), time(7)) if n % 2 else None,
+        set_by=dict.fromkeys(NAMES, text) if n else {},
+        named_by_environment=("U0A",) * n,
+    )
+
+
 STORY_KINDS = [*incident_texts.INCIDENT_TEXTS, "something_new"]
 MESSAGES = {
+    "welcome": lambda n, t: answers.welcome(alerts=t if n % 2 else "C1", here="C2"),
+    "welcome to the alerts": lambda _, t: answers.welcome(alerts=t, here=t),
+    "settings saved": lambda n, t: settings.settings_saved(
+        settings=bot_settings(n, t), changed=["quiet", "approvers"], zone=t
+    ),
+    "products of a message": lambda n, t: stock.stock_choice(
+        pools=[pool(i, t, 0) for i in range(n + 1)], words=""
+    ),
     "help": lambda n, t: answers.help_message(
         sections=[answers.HelpSection(title=t, rows=[(t, t)] * n, buttons=[(t, t)])]
     ),
@@ -353,7 +372,12 @@ MESSAGES = {
         for each in Answer
     },
     "status": lambda n, t: state.status(
-        overview=overview(n, t), serving=bool(n), last_report=report(n, t), now=NOW, share="s"
+        overview=overview(n, t),
+        serving=bool(n),
+        last_report=report(n, t),
+        now=NOW,
+        share="s",
+        night=settings.night_line(bot_settings(n, t), t),
     ),
     "mode": lambda n, t: state.mode_now(overview=overview(min(n, 60), t), share="s"),
     "preflight": lambda n, t: modes.preflight(report=report(n, t), proposal=proposal(n, t)),
@@ -575,6 +599,9 @@ def preview(n, title, choice=Choice.USE_LOWER):
 
 
 VIEWS = {
+    "settings": lambda n, t: settings.settings_modal(
+        settings=bot_settings(n, t), zone=t, private_metadata="{}"
+    ),
     "places": lambda n, t: location_groups.location_groups_modal(
         location_groups=places_of(n, t), locations=locations(n, t), private_metadata="{}"
     ),
@@ -620,6 +647,7 @@ VIEWS = {
         hours=hours(min(n, 24), n),
         reports=[report(n, t)] * min(n, 9),
         now=NOW,
+        settings=settings.setting_lines(bot_settings(n, t), t),
         is_approver=bool(n % 2),
     ),
     "home without charts": lambda n, t: home.home(
