@@ -4,7 +4,7 @@ Histories are played in portions, each with a seed of its own that follows from 
 of the run: a portion that fails is played again by `--only`, the shrunk history by `--blob`; a
 run that was cut short goes on with the same seed and `--after` what it had played.
 Exit code 1 if a history fails, if time was up before the last, or if a long run has never seen
-one of the rare states of seen.py.
+one of the rare states of coverage.py or one of the faults of fault_mix.py.
 """
 
 import argparse
@@ -18,8 +18,10 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 
-from tests.simulation.coverage import HISTORIES_PLAYED, RARE
-from tests.simulation.shards import KINDS, ShardResult, play, shards
+from tests.simulation.coverage import CHANGES, HISTORIES_PLAYED, RARE
+from tests.simulation.fault_mix import KINDS as KINDS_OF_FAULTS
+from tests.simulation.shards import HISTORIES_PER_SHARD, KINDS, ShardResult, play, shards
+from tests.simulation.test_simulation import replay_line
 
 LONG_RUN_HISTORIES = 2000  # histories in which even the rarest state is seen some eight times
 
@@ -42,8 +44,8 @@ def play_all(
                 seen += came_across
                 if failed is not None:
                     pool.shutdown(wait=False, cancel_futures=True)
-                    again = f"--seed {seed} --only '{name}' --portion {number}"
-                    return seen, f"{failed}\nagain: python -m tests.simulation {again}"
+                    again = replay_line(seed, name, number, HISTORIES_PER_SHARD)
+                    return seen, f"{failed}\n{again}"
             now = time.monotonic()
             if now - told >= 30:
                 told = now
@@ -76,12 +78,15 @@ def main() -> int:
     parser.add_argument("--after", type=int, default=0, help="leave out that many histories")
     parser.add_argument("--only", choices=KINDS, help="play one portion of this kind, here")
     parser.add_argument("--portion", type=int, default=0)
+    parser.add_argument("--each", type=int, default=HISTORIES_PER_SHARD, help="histories in it")
     parser.add_argument("--blob", help="play the one history that a failure has printed")
     options = parser.parse_args()
     say(f"seed {options.seed}")
     began = time.monotonic()
     if options.only:
-        _, _, seen, failed = play(options.seed, options.only, options.portion, options.blob)
+        _, _, seen, failed = play(
+            options.seed, options.only, options.portion, options.blob, options.each
+        )
         wrong = failed or ""
     else:
         until = began + 60 * options.minutes
@@ -91,11 +96,11 @@ def main() -> int:
             )
         except BrokenProcessPool:
             seen, wrong = Counter(), "a portion came to a halt or its process died: see above"
-    for name in RARE:
-        say(f"{seen[name]:8,}  {name}")
+    for name in (*RARE, "", *KINDS_OF_FAULTS, "", CHANGES):
+        say(f"{seen[name]:8,}  {name}" if name else "")
     minutes = (time.monotonic() - began) / 60
     say(f"{seen[HISTORIES_PLAYED]:8,}  histories in {minutes:.1f} minutes, seed {options.seed}")
-    never = [name for name in RARE if not seen[name]]
+    never = [name for name in (*RARE, *KINDS_OF_FAULTS) if not seen[name]]
     if never and not wrong and not options.only and seen[HISTORIES_PLAYED] >= LONG_RUN_HISTORIES:
         wrong = f"never seen: {'; '.join(never)}"
     if wrong:

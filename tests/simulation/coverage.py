@@ -8,6 +8,7 @@ from collections import Counter
 
 COVERAGE: Counter[str] = Counter()
 HISTORIES_PLAYED = "histories"
+CHANGES = "changes that others than Tipo made to a quantity"
 
 # Asked of the records when a process dies.
 AT_DEATH = {
@@ -25,6 +26,10 @@ AT_STEP = {
     "a level waited for a reading": (
         "SELECT 1 FROM level WHERE refresh_at IS NOT NULL AND baselined"
     ),
+    "a batch was in doubt while its store refused our token": """
+    SELECT 1 FROM batch b JOIN store s ON s.alias = b.store AND s.blocked_since IS NOT NULL
+    WHERE b.state = 'open' AND b.attempts > 0
+    """,
     "more was sold than there was": "SELECT 1 FROM pool WHERE shared < 0",
 }
 # Asked after every step where two engines may meet.
@@ -32,6 +37,13 @@ AMONG_TWO = {
     "a store had the mark of another engine": "SELECT 1 FROM lease WHERE state = 'foreign'",
     "an older database asked": "SELECT 1 FROM lease WHERE state = 'older'",
     "another app contested a level": "SELECT 1 FROM level WHERE suspended = 'contested'",
+}
+# Asked after every step where the safety stop may trip.
+WHILE_STOPPED = {
+    "a batch was in doubt while the safety stop was on": """
+    SELECT 1 FROM batch b JOIN finding f ON f.kind = 'circuit_breaker' AND f.closed_at IS NULL
+    WHERE b.state = 'open' AND b.attempts > 0
+    """,
 }
 # Asked of a copy that is put back.
 AT_RESTORE = {
@@ -67,6 +79,7 @@ DIED_UNHEARD = "died after the store had written, before it heard of it"
 DIED_YOUNG = "died within two seconds of its start"
 BROUGHT_AGAIN = "a webhook came again to a later process"
 BROUGHT_TO_NOBODY = "a webhook was brought to nobody"
+NEVER_RETURNED = "a store never returned, and the others were equal without it"
 ALL_OUT = "every store was out at once"
 CLOCK_SET = "the clock was set"
 SOLD_MEANWHILE = "something was sold while its level was being written to"
@@ -88,12 +101,14 @@ RARE = (
     *AT_DEATH,
     *AT_STEP,
     *AMONG_TWO,
+    *WHILE_STOPPED,
     *AT_RESTORE,
     *AT_END,
     DIED_UNHEARD,
     DIED_YOUNG,
     BROUGHT_AGAIN,
     BROUGHT_TO_NOBODY,
+    NEVER_RETURNED,
     ALL_OUT,
     CLOCK_SET,
     SOLD_MEANWHILE,

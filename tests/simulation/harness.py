@@ -50,6 +50,7 @@ from tests.simulation.coverage import (
     SOLD_MEANWHILE,
     existence_query,
 )
+from tests.simulation.fault_mix import DEATH, CountedFaults
 from tests.simulation.virtual_time import (
     CountingIds,
     Fuse,
@@ -210,6 +211,7 @@ class Harness:
         self.outside: list[tuple[Alias, str, int]] = []  # what people did: store, SKU, delta
         for number in range(stores):
             self._build(Alias(ALIASES[number]), number, items)
+        self.setup_lines = {alias: len(shop.log) for alias, shop in self.shops.items()}
         self._reader: sqlite3.Connection | None = None
         self._first_receivers: dict[
             str, Process | None
@@ -235,6 +237,7 @@ class Harness:
             id_offset=number * 100_000,
             shop_id=number + 1,
             scopes=self.scopes,
+            faults=CountedFaults(),
         )
         shop.add_location("Warehouse")
         for n in range(items):
@@ -357,6 +360,7 @@ class Harness:
                 if each.error is not None and not self.broken and not self.process.fuse.blown:
                     raise each.error
             if self.process.fuse.blown or self.process.on_clock_step:
+                COVERAGE[DEATH] += self.process.fuse.blown
                 self.kill()
         if self.process is None and not self.is_stopped:
             self.start()
@@ -466,6 +470,11 @@ class Harness:
             shop.restock(sku, delta)
         self.outside.append((alias, sku, delta))
         self._mail_wakeup.notify()
+
+    def count_changes(self) -> int:
+        """Return how often others than Tipo have changed a quantity."""
+        fresh = (shop.log[self.setup_lines[alias] :] for alias, shop in self.shops.items())
+        return sum(each.key is None and each.delta != 0 for log in fresh for each in log)
 
     # -- what the stores really have
     def shows(self, alias: Alias, sku: str) -> int:

@@ -7,10 +7,14 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 
-import hypothesis
-from hypothesis.stateful import run_state_machine_as_test
-
-from tests.simulation import test_decisions, test_engines, test_simulation
+from tests.simulation import (
+    test_circuit_breaker,
+    test_contests,
+    test_decisions,
+    test_engines,
+    test_packs,
+    test_simulation,
+)
 from tests.simulation.coverage import COVERAGE
 
 # Each kind and its share of all histories, in parts of equal size.
@@ -18,6 +22,9 @@ KINDS = {
     **{name: (machine, 2 * share) for name, (machine, share) in test_simulation.KINDS.items()},
     **test_decisions.KINDS,
     **test_engines.KINDS,
+    **test_circuit_breaker.KINDS,
+    **test_packs.KINDS,
+    **test_contests.KINDS,
 }
 HISTORIES_PER_SHARD = 25  # histories
 STUCK_AFTER_SECONDS = 1800  # seconds after which a portion has certainly come to a halt
@@ -39,20 +46,21 @@ def shards(histories: int, *, after: int = 0) -> Iterator[tuple[str, int]]:
         count[name] += 1
 
 
-def play(seed: str, name: str, number: int, blob: str | None = None) -> ShardResult:
+def play(
+    seed: str,
+    name: str,
+    number: int,
+    blob: str | None = None,
+    histories: int = HISTORIES_PER_SHARD,
+) -> ShardResult:
     """Play one portion; return what it came across, and how it failed."""
     logging.disable()
     faulthandler.dump_traceback_later(STUCK_AFTER_SECONDS, exit=True)
     COVERAGE.clear()
-    machine = type(name, (KINDS[name][0],), {})  # a seed is set on the class
-    hypothesis.seed(f"{seed}/{name}/{number}")(machine)
-    if blob is not None:
-        hypothesis.reproduce_failure(hypothesis.__version__, blob.encode())(machine)
     failed = None
     try:
-        run_state_machine_as_test(
-            machine, settings=test_simulation.settings_for(machine, HISTORIES_PER_SHARD)
-        )
+        machine = KINDS[name][0]
+        test_simulation.run_seeded(machine, f"{seed}/{name}/{number}", histories, blob)
     except Exception:  # noqa: BLE001 - whatever it is, the run has failed
         failed = traceback.format_exc()
     faulthandler.cancel_dump_traceback_later()

@@ -15,6 +15,8 @@ from sync_core.domain.circuit_breaker import BREAKER_LIMITS
 from sync_core.domain.proposals import Choice
 from sync_core.workers.context import EngineConfig
 from tests.engine.test_circuit_breaker import assert_held_is_what_is_held
+from tests.simulation.coverage import WHILE_STOPPED
+from tests.simulation.fault_mix import FaultMix
 from tests.simulation.harness import INITIAL_QUANTITY, Harness
 from tests.simulation.test_decisions import CLICKS, PEOPLE, DecidingHistory
 from tests.simulation.test_simulation import play
@@ -33,6 +35,7 @@ class BreakerHistory(DecidingHistory):
 
     @initialize(seed=st.integers(0, 2**32), latency=st.sampled_from([0.0, 0.02, 0.3]))
     def begin(self, seed, latency):
+        self.mix = FaultMix(seed)
         self.harness = Harness(
             stores=self.stores,
             items=ITEMS,
@@ -94,6 +97,7 @@ class BreakerHistory(DecidingHistory):
     @invariant()
     def what_is_withheld_is_stored(self):
         if self.harness is not None:
+            self.harness.note(WHILE_STOPPED)
             assert_held_is_what_is_held(self.harness)
             assert self.harness.rows(TWICE) == []
 
@@ -152,8 +156,8 @@ class CorrectingHistoryOfThree(CorrectingHistory):
 
 
 KINDS = {
-    "two stores": (BreakerHistory, 1),
-    "three stores": (BreakerHistoryOfThree, 1),
+    "two that are emptied": (BreakerHistory, 1),
+    "three that are emptied": (BreakerHistoryOfThree, 1),
     "two that are corrected": (CorrectingHistory, 1),
     "three that are corrected": (CorrectingHistoryOfThree, 1),
 }
@@ -161,4 +165,4 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_stop_loses_or_invents_a_unit(kind):
-    play(*KINDS[kind])
+    play(kind, *KINDS[kind])

@@ -93,4 +93,4 @@ KINDS = {"bought": (HotItemHistory, 1), "bought and returned": (HotItemWithRetur
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_sale_is_taken_for_another_app(kind):
-    play(*KINDS[kind])
+    play(kind, *KINDS[kind])

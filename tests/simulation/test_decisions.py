@@ -337,7 +337,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_decision_loses_or_invents_a_unit(kind):
-    play(*KINDS[kind])
+    play(kind, *KINDS[kind])
 
 
 def _answer(task):

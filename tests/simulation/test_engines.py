@@ -46,9 +46,10 @@ from tests.simulation.coverage import (
     TAKEN_PARTLY,
     existence_query,
 )
+from tests.simulation.fault_mix import CLOCK, DEATH, FaultMix
 from tests.simulation.harness import INITIAL_QUANTITY, Harness, RivalTipo, assert_conserved
 from tests.simulation.rival_apps import SetsTotals
-from tests.simulation.test_simulation import CALM, HOUR, STEPS, History, play
+from tests.simulation.test_simulation import CALM, HOUR, STEPS, History, may, play
 
 ANN = Person(team="T1", id="U1", name="ann")
 MONTH = timedelta(days=30)
@@ -86,6 +87,7 @@ class TwoEngines(History):
         second=st.booleans(),
     )
     def begin(self, seed, latency, second):
+        self.mix = FaultMix(seed)
         self.harness = Harness(stores=self.stores, seed=seed, latency=latency, opened=True)
         self.rng = Random(seed)
         self.allowed = dict.fromkeys(self.harness.skus, 0)
@@ -133,15 +135,19 @@ class TwoEngines(History):
         if self.engine(engine).process is None:
             self.engine(engine).start()
 
+    @may(DEATH)
     @rule(engine=ENGINE)
     def die_now(self, engine):
+        COVERAGE[DEATH] += 1
         self.engine(engine).kill()
 
+    @may(DEATH)
     @rule(engine=ENGINE, points=st.integers(0, 12))
     def die(self, engine, points):
         if self.engine(engine).process is not None:
             self.engine(engine).process.fuse.left = points
 
+    @may(DEATH)
     @rule(engine=ENGINE)
     def die_when_a_store_has_written(self, engine):
         if self.engine(engine).process is not None:
@@ -295,8 +301,10 @@ class TwoEngines(History):
             self.harness.advance(pause)
         app.stop()
 
+    @may(CLOCK)
     @rule(engine=ENGINE, step=st.sampled_from([-HOUR, HOUR, -MONTH, MONTH]))
     def set_the_clock(self, engine, step):
+        COVERAGE[CLOCK] += 1
         self.engine(engine).wall.skew += step
         COVERAGE[MONTH_BACK] += step == -MONTH
         COVERAGE[MONTH_FORWARD] += step == MONTH
@@ -527,4 +535,4 @@ KINDS = {"two engines": (TwoEngines, 1), "two engines, three stores": (TwoEngine
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_two_engines_lose_or_invent_a_unit(kind):
-    play(*KINDS[kind])
+    play(kind, *KINDS[kind])

@@ -90,6 +90,9 @@ class PackHistoryOfThree(PackHistory):
     stores = 3
 
 
-@pytest.mark.parametrize("kind", [PackHistory, PackHistoryOfThree])
+KINDS = {"two with packs": (PackHistory, 2), "three with packs": (PackHistoryOfThree, 2)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_history_with_packs_loses_or_invents_a_unit(kind):
-    play(kind, 2)
+    play(kind, *KINDS[kind])
