@@ -283,9 +283,9 @@ def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
     heard = seen.updated_at or NEVER
     if level.awaits_refresh:
         level = replace(level, refresh_mark=level.refresh_mark + 1)
-    if level.deferred is None or heard > level.deferred_at:
+    if level.deferred is None or heard > level.deferred_at > NEVER:
         return replace(level, deferred=seen.available, deferred_at=heard)
-    if heard == level.deferred_at and seen.available != level.deferred:
+    if heard in {NEVER, level.deferred_at} and seen.available != level.deferred:
         # Two values within one second: which came last is anybody's guess. NEVER means: refresh.
         return replace(level, deferred=seen.available, deferred_at=NEVER)
     return level
@@ -293,10 +293,8 @@ def _remember(level: Level, seen: Observation, *, now: datetime) -> Level:
 
 def judge_deferred(pool: Pool, level: Level, *, now: datetime) -> Outcome:
     """Judge what was reported while an adjustment was open or a refresh under way."""
-    seen = Observation(
-        key=level.key,
-        available=level.deferred,
-        updated_at=None if level.deferred_at == NEVER else level.deferred_at,
-    )
+    # Which was the newest may be unknown: then it is none of them, although one equals the book.
+    newest = None if level.deferred_at == NEVER else level.deferred
+    seen = Observation(key=level.key, available=newest, updated_at=level.deferred_at)
     level = replace(level, deferred=None, deferred_at=NEVER)
     return observe(pool.with_level(level), seen, now=now)

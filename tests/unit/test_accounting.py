@@ -380,6 +380,24 @@ def test_an_older_value_after_a_tie_is_not_believed():
     assert told.pool.at(key("us")).awaits_refresh
 
 
+@pytest.mark.parametrize(
+    "heard",
+    [
+        pytest.param([(43, 5), (45, 5)], id="two of one second, the other way round"),
+        pytest.param([(43, 5), (43, 5), (45, 5), (45, 5)], id="both twice"),
+        pytest.param([(43, 5), (45, 5), (45, 4)], id="and an older one"),
+        pytest.param([(45, 5), (43, None)], id="one without a time after one with it"),
+    ],
+)
+def test_a_sale_that_came_before_the_echo_of_its_second_is_looked_for(heard):
+    """That the book is among the values says nothing: the sale would be lost until a catch-up."""
+    told = open_pool()
+    for value, when in heard:
+        told = observe(told, seen("us", value, when), now=at(6)).pool
+    mine = settled(told).pool.at(key("us"))
+    assert (mine.book, mine.deferred, mine.awaits_refresh) == (45, None, True)
+
+
 def test_no_value_while_open_wishes_a_look_after_settling():
     """And what was kept for later waits for that look."""
     told = observe(open_pool(), seen("us", None, 5), now=at(5)).pool
