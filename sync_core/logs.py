@@ -29,7 +29,7 @@ from sync_core.settings import Settings
 from sync_core.tracing import facts_around
 
 # These speak of trouble only; slack_bolt and slack_sdk say nothing of their own below a warning.
-QUIETED_LOGGERS = ("apscheduler", "asyncio", "httpcore", "httpx", "uvicorn")
+QUIETED_LOGGERS = ("asyncio", "httpcore", "httpx", "uvicorn")
 MIN_SECRET_CHARS = 4  # characters: a shorter secret would blacken ordinary words
 TOKENS = re.compile(r"\b(?:shp[a-z]{2}_|xox[a-z]-|xapp-)[\w-]{6,}")  # also those we were given
 STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -55,6 +55,8 @@ def set_up(settings: Settings, *, level: int = logging.INFO, stream: TextIO | No
     root.setLevel(level)
     for name in QUIETED_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # That a job is still under way when its next time comes is no trouble.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def secrets_of(settings: BaseModel) -> set[str]:

@@ -1,85 +1,152 @@
-"""What happens by the clock: signs of life, tidying up, and the nightly comparison."""
+"""What happens by the clock: a table of jobs, and APScheduler, which runs them.
 
-from collections.abc import Callable
-from datetime import datetime
+    job          runs              does                             a missed run means
+    -----------  ----------------  -------------------------------  ------------------------------
+    heartbeat    every 5 s         leaves a sign of life            three: people read that nobody
+                                                                    keeps the stores in sync
+    alerts       every 5 s         tells people who is down         they learn it later
+    auditor      every minute      audits what is due of the books  the books are audited later
+    sealer       every minute      draws or closes a day's seal     the day is sealed later
+    stock_count  every 5 minutes   counts the stock                 `tipo status` has an older one
+    cleanup      every hour        deletes what is too old          it is kept for longer
+    night        every minute      asks for the report of a night   the next run asks for it, up
+                                   that has begun, if nobody has    to 12 hours late
+
+A job never runs twice at a time, and what was missed is done once: a machine that slept for a day
+tidies up once. One that fails is tried again by the supervisor, as a worker is. Of several
+processes on one database each has its jobs; what only one may do, the database lets only one do.
+
+APScheduler goes by the machine's clock. When somebody sets that by more than 30 s, the process
+starts over (workers/timekeeper.py), and so do its jobs. The timekeeper goes by a clock that nobody
+sets: it is no job. What waits for work, not for a time, is a worker: workers/engine.py.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from apscheduler.executors.base import BaseExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
 from sync_core.db.retention import RETENTION_PERIODS
 from sync_core.db.transaction import SqlTransaction
+from sync_core.workers.auditor import RUN_EVERY_SECONDS, Auditor
+from sync_core.workers.sealer import Sealer
+from sync_core.workers.supervisor import Supervisor, Work
 
-HEARTBEAT_SECONDS = 5  # seconds between signs of life
-COUNT_MINUTES = 5  # minutes between counts of all pools and levels
-MISFIRE_GRACE_SECONDS = 3600  # the night itself says when it is too late
+ALERTS_SECONDS = 5
+FIRST_RUN_SECONDS = 5  # after the start: by then the supervisor knows every worker
+SLICE_PAUSE_SECONDS = 0.1  # between two slices of what is deleted: others have to write, too
 
 
-class Scheduler:
-    """The scheduler and its jobs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One line of the table."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        *,
-        is_working: Callable[[], bool],
-        may_delete_old: Callable[[], bool] = lambda: True,
-    ) -> None:
-        self._parts = parts
-        self._is_working = is_working
-        self._may_delete_old = may_delete_old
-        self._scheduler = AsyncIOScheduler(
-            timezone="UTC",
-            job_defaults={
-                "coalesce": True,
-                "max_instances": 1,
-                "misfire_grace_time": MISFIRE_GRACE_SECONDS,
-            },
-        )
+    name: str
+    every: float  # seconds
+    work: Work
+    spread: int | None = None  # seconds by which chance moves it: processes are not to meet
 
-    async def start(self) -> None:
-        """Begin, with the night that was missed while nobody served."""
-        await self._parts.service.remember_first_start()
-        await self._request_nightly_report()
-        self._scheduler.add_job(self._heartbeat, "interval", seconds=HEARTBEAT_SECONDS)
-        self._scheduler.add_job(self._delete_old, "interval", hours=1)
-        self._scheduler.add_job(self._count, "interval", minutes=COUNT_MINUTES)
-        # Each minute: people may set the hour at any time, and a machine that slept through it, or
-        # a database that was away, misses no night.
-        self._scheduler.add_job(self._request_nightly_report, "cron", second=0)
-        self._scheduler.start()
 
-    def stop(self) -> None:
-        """End at once; what was begun is in the database."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+class EveryTrigger(BaseTrigger):  # type: ignore[misc]
+    """Fires at whole multiples of so many seconds: a minute's job as a minute begins.
 
-    async def _heartbeat(self) -> None:
-        """Leave a sign of life while what all stores need is at work."""
-        if self._is_working():
-            await self._parts.service.heartbeat()
+    What was missed is passed over. APScheduler's own triggers go through each time that was missed,
+    and a machine that begins in 1970 until somebody sets its clock has missed millions.
+    """
 
-    async def _request_nightly_report(self) -> None:
-        """Ask for the report of the night that has begun, if nobody has."""
-        nightly = self._parts.settings.nightly
-        await self._parts.service.request_nightly_report(nightly.at, ZoneInfo(nightly.timezone))
+    def __init__(self, job: Job) -> None:
+        self._job = job
 
-    async def _delete_old(self) -> None:
-        """Delete what is too old to be kept, a slice at a time, so that nobody waits for it."""
-        if not self._may_delete_old():
-            return
-        now = self._parts.clock.now()
-        for keep, forget in RETENTION_PERIODS:
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> Any:
+        """Return when it is time next."""
+        due = (now.timestamp() // self._job.every + 1) * self._job.every
+        return self._apply_jitter(datetime.fromtimestamp(due, UTC), self._job.spread, now)
+
+
+def jobs(
+    parts: Parts, supervisor: Supervisor, *, may_delete_old: Callable[[], bool]
+) -> tuple[Job, ...]:
+    """Return the jobs of a process that serves."""
+    database, clock, service = parts.database, parts.clock, parts.service
+    nightly = parts.settings.nightly
+    zone = ZoneInfo(nightly.timezone)
+
+    async def leave_sign_of_life(_: object) -> None:
+        if supervisor.is_well():
+            await service.heartbeat()
+
+    async def count_stock(_: object) -> None:
+        now = clock.now()
+        await database.transaction(lambda tx: tx.views.count_stock(now=now))
+
+    async def delete_old(_: object) -> None:
+        now = clock.now()
+        for keep, forget in RETENTION_PERIODS if may_delete_old() else ():
             slice_ = partial(_forget, forget, now - keep)
-            while await self._parts.database.transaction(slice_):
-                await self._parts.clock.sleep(0.1)
+            while await database.transaction(slice_):
+                await clock.sleep(SLICE_PAUSE_SECONDS)
 
-    async def _count(self) -> None:
-        """Count the stock again, so that nobody who asks at a glance has to wait for it."""
-        now = self._parts.clock.now()
-        await self._parts.database.transaction(lambda tx: tx.views.count_stock(now=now))
+    sealer = Sealer(database, clock)
+    return (
+        Job(name="heartbeat", every=5, work=leave_sign_of_life),
+        Job(name="alerts", every=ALERTS_SECONDS, work=lambda _: supervisor.notify()),
+        Job(name="auditor", every=RUN_EVERY_SECONDS, work=Auditor(database, clock).run),
+        Job(name="sealer", every=60, work=lambda _: sealer.run()),
+        Job(name="stock_count", every=300, work=count_stock, spread=30),
+        Job(name="cleanup", every=3600, work=delete_old, spread=300),
+        # Each minute: people may set the hour at any time.
+        Job(
+            name="night",
+            every=60,
+            work=lambda _: service.request_nightly_report(nightly.at, zone),
+        ),
+    )
 
 
 def _forget(forget: Callable[..., int], before: datetime, tx: SqlTransaction) -> int:
     return forget(tx.retention, before=before)
+
+
+async def run_jobs(
+    wanted: Iterable[Job], supervisor: Supervisor, machine_time: Callable[[], datetime]
+) -> None:
+    """Run jobs when they are due, until cancelled; what is under way ends with that."""
+    async with asyncio.TaskGroup() as group:
+        scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            executors={"default": GroupExecutor(group)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        first = machine_time() + timedelta(seconds=FIRST_RUN_SECONDS)
+        for each in wanted:
+            run = supervisor.job(each.name, each.work, every=each.every)
+            scheduler.add_job(run, EveryTrigger(each), id=each.name, next_run_time=first)
+        scheduler.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            scheduler.pause()  # at once: the rest of its end takes a turn of the loop
+            scheduler.shutdown(wait=False)
+
+
+class GroupExecutor(BaseExecutor):  # type: ignore[misc]
+    """Runs jobs as tasks of a group: none outlives it."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        super().__init__()
+        self._group = group
+
+    def _do_submit_job(self, job: Any, _run_times: Sequence[datetime]) -> None:
+        self._group.create_task(self._run(job), name=job.id)
+
+    async def _run(self, job: Any) -> None:
+        await job.func()
+        self._run_job_success(job.id, ())

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from sync_core.app.engine_setup import build_context
 from sync_core.app.frontends import Frontend, open_frontends
 from sync_core.app.parts import Parts
-from sync_core.app.scheduler import Scheduler
+from sync_core.app.scheduler import jobs, run_jobs
 from sync_core.db.listener import PollingListener, PostgresListener
 from sync_core.domain.values import Alias
 from sync_core.errors import NoDatabase
@@ -111,17 +111,12 @@ class App:
     async def run(self, *, listener: socket.socket | None = None) -> None:
         """Serve until told to stop by SIGTERM or SIGINT, then finish within seconds."""
         self._server = server = self._build_server()
-        scheduler = Scheduler(
-            self._parts,
-            is_working=self._supervisor.is_well,
-            may_delete_old=self._timekeeper.may_delete_old,
-        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
         await self._timekeeper.begin()
         await self._parts.service.heartbeat()
-        await scheduler.start()
+        await self._parts.service.remember_first_start()
         try:
             async with asyncio.TaskGroup() as group:
                 working = group.create_task(self.work(), name="work")
@@ -129,7 +124,6 @@ class App:
                 await self._finish_updates()
                 working.cancel()
         finally:
-            scheduler.stop()
             with contextlib.suppress(NoDatabase, TimeoutError):
                 async with asyncio.timeout(FAREWELL_SECONDS):
                     await self._parts.service.end_heartbeat()
@@ -174,7 +168,11 @@ class App:
             for frontend in self._frontends:
                 group.create_task(supervise(frontend.name, partial(self._run_frontend, frontend)))
             group.create_task(Engine(self._context, self._supervisor, _listener(self._parts)).run())
-            group.create_task(self._supervisor.run())
+            by_the_clock = jobs(
+                self._parts, self._supervisor, may_delete_old=self._timekeeper.may_delete_old
+            )
+            machine_time = self._parts.clock.machine_time
+            group.create_task(run_jobs(by_the_clock, self._supervisor, machine_time))
 
     async def _run_frontend(self, frontend: Frontend, done: Callable[[], None]) -> None:
         """Run a face: it does not say what it gets done, so it is well once it has run a while."""

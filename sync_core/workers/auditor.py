@@ -16,7 +16,7 @@ Each equation is one statement and so of one moment: nothing that is under way l
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -40,6 +40,7 @@ from sync_core.stored import from_json, to_json
 log = logging.getLogger(__name__)
 
 POOLS_PER_SLICE = 200  # pools in one step
+RUN_EVERY_SECONDS = 60  # between runs, at each of which those that are stopped are looked at
 SLICE_PAUSE = timedelta(seconds=1)  # between slices
 SWEEP_PAUSE = timedelta(minutes=10)  # between sweeps
 MAX_STOPPED_POOLS = 500  # pools that are looked at each minute: whether they may go on
@@ -67,12 +68,16 @@ class Auditor:
         self._database = database
         self._clock = clock
 
-    async def round(self) -> float:
-        """Audit the next slice if it is time; return the seconds until the next."""
-        now = self._clock.now()
-        return await self._database.transaction(partial(self._round, now))
+    async def run(self, done: Callable[[], None]) -> None:
+        """Audit what is due, slice after slice, until nothing is for a minute."""
+        wait = 0.0
+        while wait < RUN_EVERY_SECONDS:
+            await self._clock.sleep(wait)
+            wait = await self._database.transaction(partial(self._audit_slice, self._clock.now()))
+            done()
 
-    def _round(self, now: datetime, tx: Transaction) -> float:
+    def _audit_slice(self, now: datetime, tx: Transaction) -> float:
+        """Audit the next slice if it is time; return the seconds until the next."""
         saved = tx.settings.get(SWEEP_SETTING)
         sweep = Sweep() if saved is None else from_json(saved, Sweep)
         stop_or_resume(tx, (), now=now)

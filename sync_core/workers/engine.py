@@ -12,7 +12,6 @@ from functools import partial
 from sync_core.backoff import Backoff
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
 from sync_core.ports import Store, WorkKind
-from sync_core.workers.auditor import Auditor
 from sync_core.workers.catalogue_sync import CatalogueSync
 from sync_core.workers.context import Context, Listener, WakeupTopic
 from sync_core.workers.decider import Decider
@@ -21,7 +20,6 @@ from sync_core.workers.drift_report import Reporter
 from sync_core.workers.lease_keeper import LeaseKeeper
 from sync_core.workers.proposer import Proposer
 from sync_core.workers.refresher import Refresher
-from sync_core.workers.sealer import Sealer
 from sync_core.workers.sender import Sender
 from sync_core.workers.store_upkeep import StoreUpkeep, request_refused
 from sync_core.workers.supervisor import Supervisor, Work
@@ -59,8 +57,6 @@ class Engine:
                 group.create_task(supervise("listener", listen))
                 group.create_task(supervise("decider", self._decide))
                 group.create_task(supervise("reporter", self._report))
-                group.create_task(supervise("auditor", self._audit))
-                group.create_task(supervise("sealer", self._seal))
                 for store in context.stores.values():
                     for name, work in self._store_workers(store):
                         group.create_task(supervise(f"{name} {store.alias}", work))
@@ -111,16 +107,6 @@ class Engine:
         """Make reports."""
         reporter = Reporter(self._context, self._proposer)
         await self._run_rounds(reporter.round, self._context.requests, done)
-
-    async def _audit(self, done: Callable[[], None]) -> None:
-        """Audit the books; nobody wakes it: it has its own pace."""
-        auditor = Auditor(self._context.database, self._context.clock)
-        await self._run_rounds(auditor.round, WakeupTopic(), done)
-
-    async def _seal(self, done: Callable[[], None]) -> None:
-        """Seal each day."""
-        sealer = Sealer(self._context.database, self._context.clock)
-        await self._run_rounds(sealer.round, WakeupTopic(), done)
 
     async def _run_rounds(
         self, round_: Round, topic: WakeupTopic, done: Callable[[], None]

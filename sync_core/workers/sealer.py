@@ -50,25 +50,21 @@ class Sealer:
         self._database = database
         self._clock = clock
 
-    async def round(self) -> float:
-        """Draw or close a seal if it is time; return the seconds until there may be more."""
+    async def run(self) -> None:
+        """Draw or close a seal if it is time."""
         now = self._clock.now()
         last, before = await self._database.transaction(_newest)
         if last is not None and last.digest is None:
             wait = last.drawn_at + CLOSE_AFTER - now
             if timedelta() < wait <= CLOSE_AFTER:  # longer: the clock was set back since
-                return wait.total_seconds()
-            await self._close(last, before)
-            return 0.0
+                return
+            last = await self._close(last, before)
         yesterday = (now - DAY).date().isoformat()
         if last is None or last.day != yesterday:
-            draw = partial(_draw, yesterday, last, now=now)
-            if await self._database.transaction(draw):
-                return CLOSE_AFTER.total_seconds()
-        return _until_midnight(now)
+            await self._database.transaction(lambda tx: tx.seals.open(yesterday, last, now=now))
 
-    async def _close(self, seal: Seal, before: Seal | None) -> None:
-        """Read what a seal is about, and close it."""
+    async def _close(self, seal: Seal, before: Seal | None) -> Seal:
+        """Read what a seal is about, and close it; return it as it is then."""
         contents = await _contents(self._database, seal, before)
         found = await _adjustments(self._database, seal, before, left_out=None)
         closed = replace(
@@ -81,6 +77,7 @@ class Sealer:
         closed = replace(closed, digest=digest_of(closed, known))
         now = self._clock.now()
         await self._database.transaction(lambda tx: tx.seals.close(closed, now=now))
+        return closed
 
 
 def _newest(tx: Transaction) -> tuple[Seal | None, Seal | None]:
@@ -90,15 +87,6 @@ def _newest(tx: Transaction) -> tuple[Seal | None, Seal | None]:
         return last, None
     before = tx.seals.page(after=last.previous - 1, limit=1)
     return last, before[0] if before and before[0].id == last.previous else None
-
-
-def _draw(day: str, before: Seal | None, tx: Transaction, *, now: datetime) -> bool:
-    return tx.seals.open(day, before, now=now)
-
-
-def _until_midnight(now: datetime) -> float:
-    tomorrow = (now + DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (tomorrow - now).total_seconds()
 
 
 async def verify_seals(database: Database, clock: Clock) -> SealView:

@@ -10,7 +10,8 @@
     fails only while the database is silent         nobody is told: news waits in that database,
                                                     and would come when it is over
 
-A vital worker is one that all stores need. Where one of them is down, the process is not well.
+A vital worker is one that all stores need. Where one of them is down, the process is not well. A
+job (app/scheduler.py) is a worker that ends once it has succeeded, until its next time.
 
     a store, for two minutes                        people are told
     ----------------------------------------------  ------------------------------------------------
@@ -23,6 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from math import inf
 from random import Random
 
 from sync_core import tracing
@@ -39,16 +41,15 @@ STEADY_AFTER = timedelta(
 )  # longer than a claim on a batch: its next failure is still in a row
 # Soon: a worker that fails by chance must not be missed. It is down when people are told.
 RESTART = Backoff(first=1, longest=30, notify_after=3)
-TELL_SECONDS = 5.0  # between looks at who is down
 KIND = "dead_worker"
 NOTIFY_AFTER_SECONDS = 120.0  # seconds
 # Short at first: most silences are one lost answer. A minute is what an outage may add to a delay.
 SILENT_STORE = Backoff(first=0.5, longest=60)
 LOG_WORDS = {"unreachable": "%s does not answer", "updates_failing": "%s takes no updates"}
 
-Work = Callable[[Callable[[], None]], Awaitable[None]]
-"""A worker: it works until cancelled, and calls what it is given whenever it got something done,
-or found that there was nothing to do."""
+Work = Callable[[Callable[[], None]], Awaitable[object]]
+"""What a worker does until it is cancelled, a job until it is done: it calls what it is given
+whenever it got something done, or found that there was nothing to do."""
 
 
 @dataclass(slots=True)
@@ -119,27 +120,43 @@ class Supervisor:
         All that it must know is in the database, so a beginning is as good as a going on.
         """
         worker = self._workers[name] = Worker(name, vital, self._clock.now())
+
+        async def work_on(done: Callable[[], None]) -> None:
+            await work(done)
+            raise RuntimeError("it ended by itself")
+
         while True:
-            worker.began_at = self._clock.now()
-            try:
-                with tracing.bound(worker=name):
-                    await work(partial(self._done, worker))
-                raise RuntimeError("it ended by itself")  # noqa: TRY301 - as wrong as any failure
-            except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on
-                pause = worker.fail(exc, self._clock.now())
-                _log(worker, exc, pause)
-            await self._clock.sleep(pause)
+            await self._succeeds(worker, work_on)
+
+    def job(self, name: str, work: Work, *, every: float) -> Callable[[], Awaitable[None]]:
+        """Return one run of what is done every so many seconds: it ends once it has succeeded."""
+        worker = self._workers[name] = Worker(name, False, self._clock.now())  # noqa: FBT003
+
+        async def run() -> None:
+            while not await self._succeeds(worker, work, retry_within=every):
+                pass
+
+        return run
+
+    async def _succeeds(self, worker: Worker, work: Work, *, retry_within: float = inf) -> bool:
+        """Have a worker work; where it fails, return when it is to be tried again."""
+        worker.began_at = self._clock.now()
+        try:
+            with tracing.bound(worker=worker.name):
+                await work(partial(self._done, worker))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on
+            pause = min(worker.fail(exc, self._clock.now()), retry_within)
+            _log(worker, exc, pause)
+        else:
+            self._done(worker)
+            return True
+        await self._clock.sleep(pause)
+        return False
 
     def _done(self, worker: Worker) -> None:
         worker.done_at = self._clock.now()
 
     # -- telling people
-    async def run(self) -> None:
-        """Tell people who is down, and when it works again, until cancelled."""
-        while True:
-            await self._clock.sleep(TELL_SECONDS)
-            await self.notify()
-
     async def notify(self) -> None:
         """Tell people what has changed; where the database does not let us, next time."""
         now = self._clock.now()

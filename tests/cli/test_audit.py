@@ -27,8 +27,8 @@ def seal():
 
     async def work(parts):
         worker = sealer.Sealer(parts.database, parts.clock)
-        await worker.round()
-        await worker.round()
+        await worker.run()
+        await worker.run()
 
     return ask(work)
 

@@ -432,12 +432,11 @@ def test_every_part_that_may_stop_is_told_with_what_it_means():
     """`dead_worker` names a part; whoever is woken by it looks up what stands still."""
     source = "".join(
         (ROOT / "sync_core" / each).read_text("utf-8")
-        for each in ("workers/engine.py", "app/server.py")
+        for each in ("workers/engine.py", "app/server.py", "app/scheduler.py")
     )
-    names = set(re.findall(r'supervise\(\s*"(\w+)"', source)) | set(
-        re.findall(r'\("(\w+)", \w+\)', source)
-    )
-    assert {"delivery_processor", "sender", "refresher", "upkeep", "lease"} <= names
+    names = set(re.findall(r'supervise\(\s*"(\w+)"|\("(\w+)", \w+\)|Job\(\s*name="(\w+)"', source))
+    names = {each for found in names for each in found if each}
+    assert {"delivery_processor", "sender", "upkeep", "lease", "auditor", "night"} <= names
     rows = re.findall(r"^\| (`.+) \| .+ \|$", RUNBOOK.read_text("utf-8"), re.MULTILINE)
     told = {word.split()[0] for row in rows for word in re.findall(r"`(\w+(?: us)?)`", row)}
     assert names - told == set()

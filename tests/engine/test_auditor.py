@@ -345,7 +345,7 @@ def later(harness, seconds):
     harness.kill()
     harness.loop.passed += seconds
     harness.start()
-    harness.advance(3)
+    harness.advance(6)  # the first run of each job is 5 s after the start
 
 
 def days(harness, count=1):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from sync_core.domain.values import Event
+from sync_core.workers.auditor import Auditor
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from sync_core.workers.refresher import Refresher
 from sync_core.workers.sender import Sender
@@ -94,6 +95,22 @@ def test_health_is_green_again_as_soon_as_it_works_again(build_harness, break_it
     assert standing(harness) == {"worker:delivery_processor": BUG}
     harness.advance(150)
     assert_all_green(harness)
+
+
+def test_a_job_that_fails_is_told_and_tried_again_as_workers_are(build_harness, break_it):
+    """By the clock or not: it alone is tried again, and people know of it."""
+    harness = build_harness(opened=True, broken=True)
+    mend = break_it(Auditor, "_audit_slice")
+    harness.advance(80)
+    assert standing(harness) == {"worker:auditor": BUG}
+    assert harness.process.supervisor.is_well()
+    harness.change_stock("eu", "SKU-0", -5)
+    harness.advance(2)
+    assert harness.shows("us", "SKU-0") == 45
+    mend()
+    harness.advance(200)
+    assert_all_green(harness)
+    assert notifications(harness) == [("worker:auditor", False), ("worker:auditor", True)]
 
 
 def test_a_worker_that_fails_again_after_it_was_well_is_told_again(build_harness, break_it):

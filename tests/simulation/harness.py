@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import Select, event, text
@@ -18,6 +19,7 @@ from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
 from sandbox.shop_transport import ShopTransport
 from sync_core import tracing
+from sync_core.app.scheduler import jobs, run_jobs
 from sync_core.clock import SteadyClock
 from sync_core.compare.duckdb_comparer import DuckdbComparer
 from sync_core.db.audit import LEVEL_BOOKS, POOL_BOOKS, books_of
@@ -32,11 +34,12 @@ from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Alias, Mode, Role
 from sync_core.ports import Delivery
 from sync_core.service.service import Service
+from sync_core.settings import NightlySettings
 from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import parse_webhook, topics, verify
 from sync_core.web.receiver import Receiver
-from sync_core.workers import drift_report, engine, lease_keeper, supervisor, timekeeper
+from sync_core.workers import drift_report, engine, lease_keeper, timekeeper
 from sync_core.workers.context import AutoApproval, Context, EngineConfig, Wakeup
 from sync_core.workers.engine import Engine
 from sync_core.workers.supervisor import StoreAvailability, Supervisor
@@ -67,12 +70,13 @@ INITIAL_QUANTITY = 50
 IDLE_INTERVALS = (
     (engine, "MAX_WAIT_SECONDS", 600.0),
     (drift_report, "BASELINE_POLL_SECONDS", 60.0),
-    (supervisor, "TELL_SECONDS", 600.0),
     (lease_keeper, "RENEW_EVERY_SECONDS", 600.0),
     (leases, "WRITE_LEASE_SECONDS", 900.0),
     (timekeeper, "CHECK_SECONDS", 60.0),
     (timekeeper, "SAVE_SECONDS", 600.0),
 )
+JOBS = {"alerts", "auditor", "sealer"}  # those that histories are about
+IDLE_JOBS_SECONDS = 600
 ANSWERED_WITHIN = 20.0  # seconds that somebody waits for an answer
 RAM_DISK = Path("/dev/shm")  # noqa: S108 - where it exists, commits cost no disk
 
@@ -122,6 +126,18 @@ class Process:
         self.receiver = Receiver(self.database, self.stores)
         self.service = Service(self.database, self.stores, clock, harness.ids)
         self.supervisor = Supervisor(self.database, clock)
+        self.loop = harness.loop
+        served = SimpleNamespace(
+            database=self.database,
+            clock=clock,
+            service=self.service,
+            settings=SimpleNamespace(nightly=NightlySettings()),
+        )
+        self.jobs = [
+            each
+            for each in jobs(served, self.supervisor, may_delete_old=lambda: False)
+            if each.name in JOBS
+        ]
         self.on_clock_step = False  # the clock was set: the process has to restart
         self.timekeeper = Timekeeper(
             self.database,
@@ -140,7 +156,7 @@ class Process:
             group.create_task(Engine(self.context, self.supervisor, listener).run())
             group.create_task(self.supervisor.supervise("receiver", self.receiver.run, vital=True))
             group.create_task(self.supervisor.supervise("timekeeper", self.timekeeper.run))
-            group.create_task(self.supervisor.run())
+            group.create_task(run_jobs(self.jobs, self.supervisor, VirtualClock(self.loop).now))
 
     def _restart(self) -> None:
         self.on_clock_step = True
@@ -377,10 +393,15 @@ class Harness:
             self.config.recheck_every,
         )
         self._set_intervals(*(seldom for *_, seldom in IDLE_INTERVALS), 600.0)
+        at_work = [] if self.process is None else [(each, each.every) for each in self.process.jobs]
+        for job, _ in at_work:
+            object.__setattr__(job, "every", IDLE_JOBS_SECONDS)  # frozen for everybody else
         try:
             self.advance(seconds)
         finally:
             self._set_intervals(*usual)
+            for job, every in at_work:
+                object.__setattr__(job, "every", every)
 
     def _set_intervals(self, *seconds: float) -> None:
         for (where, name, _), each in zip(IDLE_INTERVALS, seconds, strict=False):

@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 
 import httpx
+from apscheduler.schedulers import base as scheduler_base
 
 from tests.simulation.coverage import COVERAGE, DIED_UNHEARD
 
@@ -65,6 +66,20 @@ def _pass_on(source: Future, done: asyncio.Future) -> None:
         done.set_result(source.result())
     else:
         done.set_exception(error)
+
+
+class LoopDatetime(datetime):
+    """What APScheduler takes for the machine's clock: in a virtual loop, the time that passed."""
+
+    @classmethod
+    def now(cls, tz=None):
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            return (START + timedelta(seconds=loop.passed)).astimezone(tz)
+        return datetime.now(tz)
+
+
+scheduler_base.datetime = LoopDatetime
 
 
 class VirtualClock:

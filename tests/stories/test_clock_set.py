@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 BUSY = 120  # seconds that a busy machine may take
@@ -49,5 +50,8 @@ def test_it_goes_on_within_seconds(harness):
 
 
 def was_set_by(harness):
-    answer = harness.client.get(f"http://127.0.0.1:{harness.port}/readyz")
+    try:
+        answer = harness.client.get(f"http://127.0.0.1:{harness.port}/readyz")
+    except httpx.TransportError:  # it starts over, which takes a while on a busy machine
+        return 0
     return answer.json()["clock"]["was_set_by_seconds"] if answer.is_success else 0

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from sandbox.sample_shops import environment
+from sync_core.app import scheduler
 from sync_core.app.parts import assemble
 from sync_core.app.server import App
 from sync_core.db.database import SqlDatabase
@@ -45,7 +46,7 @@ async def served(stores, postgres_url, monkeypatch, tmp_path):
     monkeypatch.setattr("sync_core.app.parts.SqlDatabase", partial(SqlDatabase, limits=SHORT))
     monkeypatch.setattr("sync_core.web.health.DATABASE_TIMEOUT_SECONDS", 2.0)
     monkeypatch.setattr(supervisor, "RESTART", replace(supervisor.RESTART, longest=0.5))
-    monkeypatch.setattr(supervisor, "TELL_SECONDS", 0.2)
+    monkeypatch.setattr(scheduler, "ALERTS_SECONDS", 0.2)
     async with partitioned(postgres_url) as (proxy, url):
         for name, value in environment(stores.shops, stores.url).items():
             monkeypatch.setenv(name, value)
