@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from sync_core.domain.matching import MatchBy
+from sync_core.domain.process_roles import ProcessRole, expected_roles
 from sync_core.domain.values import Alias, Role
 from sync_core.errors import BadSettings
 
@@ -210,6 +211,15 @@ class Settings(BaseSettings):
         if len(set(domains)) < len(domains):
             raise ValueError("two stores have the same DOMAIN; each needs its own")
         return self
+
+    @property
+    def expected_roles(self) -> frozenset[ProcessRole]:
+        """The roles that some process of `tipo serve` must have."""
+        slack = self.slack
+        return expected_roles(
+            takes_webhooks=self.public_url is not None,
+            has_slack=any((slack.bot_token, slack.signing_secret, slack.app_token)),
+        )
 
     @property
     def source(self) -> Alias:

@@ -27,6 +27,7 @@ SINGLE_SUBJECT_PREFIXES = (
     "pool:",
     "report:",
     "worker:",
+    "role:",
     "delivery:",
     "circuit_breaker:",
     "contest:",

@@ -14,6 +14,7 @@ from bot.messages.oversell import oversold_headline
 from bot.messages.state import paused_by
 from bot.messages.stock import REASONS
 from bot.text import clean, counted, number, store_name
+from sync_core.domain.process_roles import MEANWHILE, ProcessRole
 
 Facts = Mapping[str, Any]
 
@@ -164,6 +165,12 @@ def _dead_worker(facts: Facts, _: int) -> list[Part]:
     return [f"A part of Tipo keeps failing: {name} ({_why(facts)})."]
 
 
+def _role_missing(facts: Facts, _: int) -> list[Part]:
+    role = clean(facts.get("role") or "part of Tipo", 60)
+    means = MEANWHILE.get(ProcessRole(role)) if role in set(ProcessRole) else ""
+    return [f"No {role} has been running for 5 minutes", f": {means}." if means else "."]
+
+
 def _clock_step(facts: Facts, _: int) -> list[Part]:
     given = facts.get("seconds")
     seconds = given if isinstance(given, int) else 0
@@ -311,6 +318,11 @@ INCIDENT_TEXTS = {
         headline=_dead_worker,
         did="Tipo restarts it every 30 seconds. Everything else keeps working; nothing is lost.",
         can="Send the log's last error to whoever runs Tipo.",
+    ),
+    "role_missing": IncidentText(
+        headline=_role_missing,
+        did="Everything else keeps working. What waits for it is kept.",
+        can="Start it: tipo serve --only and its name. Find out why it has ended.",
     ),
     "lease": IncidentText(
         headline=lease_headline,

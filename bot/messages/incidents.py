@@ -8,7 +8,7 @@ worse          that it goes on below
 over           "resolved after 12 min, 3 products", and no button
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -110,7 +110,8 @@ def incident(*, body: Body, now: datetime, token: str = "", moved: str = "") -> 
         blocks=[
             *_details(body),
             *([bullets(lines)] if lines else []),
-            *buttons(body, token, now),
+            *_buttons(body, token),
+            *people_buttons(body, now),
             *_since(body, now),
         ],
     )
@@ -143,11 +144,6 @@ BUTTONS_BY_KIND: Mapping[object, Callable[[Facts, str], list[Block]]] = {
     "lease": lease_buttons,
     "older_database": older_buttons,
 }
-
-
-def buttons(body: Body, token: str, now: datetime) -> list[Block]:
-    """Return the buttons of an open incident: what fixes it, then who is on it."""
-    return [*_buttons(body, token), *people_buttons(body, now)]
 
 
 def _buttons(body: Body, token: str) -> list[Block]:
@@ -249,7 +245,7 @@ def summary(
     )
 
 
-def reminder_of_one(*, line: Body, body: Body, buttons: Sequence[Block] = ()) -> Message:
+def reminder_of_one(*, line: Body, body: Body) -> Message:
     """Remind people of one incident: what it is about is in the first line, as for phones."""
     return message(
         *headline_of(line),
@@ -257,7 +253,6 @@ def reminder_of_one(*, line: Body, body: Body, buttons: Sequence[Block] = ()) ->
         *called_parts(body),
         sign="Critical",
         word="Critical, still open:",
-        blocks=buttons,
     )
 
 

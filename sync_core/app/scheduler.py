@@ -5,6 +5,7 @@
     heartbeat    every 5 s         leaves a sign of life            three: people read that nobody
                                                                     keeps the stores in sync
     alerts       every 5 s         tells people who is down         they learn it later
+    roles        every minute      looks for roles that nobody has  they learn it later
     auditor      every minute      audits what is due of the books  the books are audited later
     sealer       every minute      draws or closes a day's seal     the day is sealed later
     stock_count  every 5 minutes   counts the stock                 `tipo status` has an older one
@@ -12,6 +13,7 @@
     night        every minute      asks for the report of a night   the next run asks for it, up
                                    that has begun, if nobody has    to 12 hours late
 
+The first three are every process's own, the others of those that have the role `scheduler`.
 A job never runs twice at a time, and what was missed is done once: a machine that slept for a day
 tidies up once. One that fails is tried again by the supervisor, as a worker is. Of several
 processes on one database each has its jobs; what only one may do, the database lets only one do.
@@ -34,8 +36,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
+from sync_core.app.role_watch import RoleWatch
 from sync_core.db.retention import RETENTION_PERIODS
 from sync_core.db.transaction import SqlTransaction
+from sync_core.domain.process_roles import ProcessRole
 from sync_core.workers.auditor import RUN_EVERY_SECONDS, Auditor
 from sync_core.workers.sealer import Sealer
 from sync_core.workers.supervisor import Supervisor, Work
@@ -52,6 +56,7 @@ class Job:
     name: str
     every: float  # seconds
     work: Work
+    is_own: bool = False  # of every process, whatever its roles
     spread: int | None = None  # seconds by which chance moves it: processes are not to meet
 
 
@@ -72,16 +77,16 @@ class EveryTrigger(BaseTrigger):  # type: ignore[misc]
 
 
 def jobs(
-    parts: Parts, supervisor: Supervisor, *, may_delete_old: Callable[[], bool]
+    parts: Parts, supervisor: Supervisor, watch: RoleWatch, *, may_delete_old: Callable[[], bool]
 ) -> tuple[Job, ...]:
-    """Return the jobs of a process that serves."""
+    """Return the jobs of a process that serves, by its roles."""
     database, clock, service = parts.database, parts.clock, parts.service
     nightly = parts.settings.nightly
     zone = ZoneInfo(nightly.timezone)
 
     async def leave_sign_of_life(_: object) -> None:
         if supervisor.is_well():
-            await service.heartbeat()
+            await service.heartbeat(watch.roles)
 
     async def count_stock(_: object) -> None:
         now = clock.now()
@@ -95,9 +100,10 @@ def jobs(
                 await clock.sleep(SLICE_PAUSE_SECONDS)
 
     sealer = Sealer(database, clock)
-    return (
-        Job(name="heartbeat", every=5, work=leave_sign_of_life),
-        Job(name="alerts", every=ALERTS_SECONDS, work=lambda _: supervisor.notify()),
+    table = (
+        Job(name="heartbeat", every=5, work=leave_sign_of_life, is_own=True),
+        Job(name="alerts", every=ALERTS_SECONDS, work=lambda _: supervisor.notify(), is_own=True),
+        Job(name="roles", every=60, work=lambda _: watch.check(), is_own=True),
         Job(name="auditor", every=RUN_EVERY_SECONDS, work=Auditor(database, clock).run),
         Job(name="sealer", every=60, work=lambda _: sealer.run()),
         Job(name="stock_count", every=300, work=count_stock, spread=30),
@@ -109,6 +115,8 @@ def jobs(
             work=lambda _: service.request_nightly_report(nightly.at, zone),
         ),
     )
+    is_scheduler = ProcessRole.SCHEDULER in watch.roles
+    return tuple(each for each in table if each.is_own or is_scheduler)
 
 
 def _forget(forget: Callable[..., int], before: datetime, tx: SqlTransaction) -> int:

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 import uvicorn
@@ -15,8 +15,10 @@ from starlette.routing import Route
 from sync_core.app.engine_setup import build_context
 from sync_core.app.frontends import Frontend, open_frontends
 from sync_core.app.parts import Parts
+from sync_core.app.role_watch import RoleWatch
 from sync_core.app.scheduler import jobs, run_jobs
 from sync_core.db.listener import PollingListener, PostgresListener
+from sync_core.domain.process_roles import ALL_ROLES, ProcessRole
 from sync_core.domain.values import Alias
 from sync_core.errors import NoDatabase
 from sync_core.shopify.webhooks import parse_webhook, verify
@@ -56,12 +58,15 @@ def spared_collector() -> Iterator[None]:
 
 
 class App:
-    """The serving process: engine, web and housekeeping."""
+    """The serving process: engine, web, faces and housekeeping, or some of it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, roles: Collection[ProcessRole] = ALL_ROLES) -> None:
         self._parts = parts
+        self._watch = RoleWatch(parts, roles)
         self._context = build_context(parts)
-        self._supervisor = Supervisor(parts.database, parts.clock)
+        self._supervisor = Supervisor(
+            parts.database, parts.clock, has_all_workers=self._watch.roles == ALL_ROLES
+        )
         self._timekeeper = Timekeeper(
             parts.database,
             parts.clock,
@@ -73,10 +78,13 @@ class App:
         self._finish_by = 0.0  # by the clock of the event loop
         self.must_restart = False  # the clock was set: another one goes on
         self._receiver = Receiver(parts.database, map(Alias, parts.settings.stores))
-        self._frontends = open_frontends(parts)
+        self._frontends = open_frontends(parts) if self._has(ProcessRole.BOT) else []
+
+    def _has(self, role: ProcessRole) -> bool:
+        return role in self._watch.roles
 
     def web(self) -> Starlette:
-        """Return the HTTP face."""
+        """Return the HTTP face: how this process is, and what its roles take."""
         settings, parts = self._parts.settings, self._parts
         secrets = {Alias(name): each.secrets for name, each in settings.stores.items()}
         webhooks = WebhookEndpoint(
@@ -95,12 +103,13 @@ class App:
             facts=lambda: {
                 "frontends": {frontend.name: frontend.health() for frontend in self._frontends},
                 "clock": self._timekeeper.health(),
+                "roles": self._watch.health(),
             },
         )
         token = "" if settings.metrics_token is None else settings.metrics_token.get_secret_value()
         return Starlette(
             routes=[
-                Route("/webhooks/shopify", webhooks),
+                *([Route("/webhooks/shopify", webhooks)] if self._has(ProcessRole.WEB) else ()),
                 Route("/healthz", health.healthz),
                 Route("/readyz", for_bearers(token, health.readyz, health.is_ready)),
                 Route("/metrics", for_bearers(token, health.metrics, refused)),
@@ -115,7 +124,7 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
         await self._timekeeper.begin()
-        await self._parts.service.heartbeat()
+        await self._parts.service.heartbeat(self._watch.roles)
         await self._parts.service.remember_first_start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -126,7 +135,7 @@ class App:
         finally:
             with contextlib.suppress(NoDatabase, TimeoutError):
                 async with asyncio.timeout(FAREWELL_SECONDS):
-                    await self._parts.service.end_heartbeat()
+                    await self._parts.service.end_heartbeat(self._watch.roles)
             await self._parts.close()
 
     def _stop(self, number: int) -> None:
@@ -163,13 +172,22 @@ class App:
         """Do all that this process does but answer requests, until cancelled."""
         supervise = self._supervisor.supervise
         async with asyncio.TaskGroup() as group:
-            group.create_task(supervise("receiver", self._receiver.run, vital=True))
+            if self._has(ProcessRole.WEB):
+                group.create_task(supervise("receiver", self._receiver.run, vital=True))
             group.create_task(supervise("timekeeper", self._timekeeper.run))
             for frontend in self._frontends:
                 group.create_task(supervise(frontend.name, partial(self._run_frontend, frontend)))
-            group.create_task(Engine(self._context, self._supervisor, _listener(self._parts)).run())
+            listener = _listener(self._parts)
+            if self._has(ProcessRole.WORKER):
+                group.create_task(Engine(self._context, self._supervisor, listener).run())
+            else:
+                listen = partial(listener.run, self._parts.database.wake)
+                group.create_task(supervise("listener", listen))
             by_the_clock = jobs(
-                self._parts, self._supervisor, may_delete_old=self._timekeeper.may_delete_old
+                self._parts,
+                self._supervisor,
+                self._watch,
+                may_delete_old=self._timekeeper.may_delete_old,
             )
             machine_time = self._parts.clock.machine_time
             group.create_task(run_jobs(by_the_clock, self._supervisor, machine_time))

@@ -24,6 +24,7 @@ from sync_core.cli.status import next_night_at
 from sync_core.clock import WallClock
 from sync_core.domain.checks import Check, CheckState, fail, ok, warn
 from sync_core.domain.leases import LeaseState, LeaseView, RecordedLease
+from sync_core.domain.process_roles import describe_missing, partly_missing
 from sync_core.domain.proposals import ReportKind
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings, TipoError, cut
@@ -179,6 +180,11 @@ async def _check_service(parts: Parts) -> list[Check]:
     else:
         found.append(warn("service", "`tipo serve` isn't running", "start it"))
     overview = await parts.service.overview()
+    expected = parts.settings.expected_roles
+    found += [
+        fail("service", describe_missing(each), f"start `tipo serve --only {each}`")
+        for each in partly_missing(expected, overview.roles, parts.clock.now())
+    ]
     if overview.paused:
         then = "`tipo resume` writes all pending changes"
         found.append(warn("service", f"writing is paused by {overview.paused}", then))

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Collection
 from contextlib import nullcontext
+from typing import Annotated
 
 import typer
 import uvloop
@@ -12,6 +14,8 @@ from sync_core import logs, tracing
 from sync_core.app.server import App, spared_collector
 from sync_core.app.serving_lock import serving_lock
 from sync_core.cli.runtime import AsJson, CommandFailed, database_file, database_name, open_parts
+from sync_core.db.engines import plain_url
+from sync_core.domain.process_roles import ALL_ROLES, ProcessRole
 from sync_core.settings import Settings, load, needed
 
 log = logging.getLogger(__name__)
@@ -24,13 +28,22 @@ def register(app: typer.Typer) -> None:
     app.command("serve")(serve)
 
 
-def serve(*, as_json: AsJson = False) -> None:
+Only = Annotated[
+    list[ProcessRole] | None,
+    typer.Option(help="What this process does, one or several of it; otherwise everything."),
+]
+
+
+def serve(*, only: Only = None, as_json: AsJson = False) -> None:
     """Keep the stores in sync until stopped (SIGTERM or Ctrl-C).
 
     Takes webhooks at /webhooks/shopify and answers /healthz, /readyz and /metrics. The log goes
-    to stderr; --json logs one JSON object a line, as TIPO_LOG_FORMAT=json does.
+    to stderr; --json logs one JSON object a line, as TIPO_LOG_FORMAT=json does. With PostgreSQL,
+    several processes may share the work: --only web, worker, bot or scheduler.
     """
     settings = needed(load())
+    roles = frozenset(only or ALL_ROLES)
+    require_all_roles_on_sqlite(settings, roles)
     if as_json:
         settings = settings.model_copy(update={"log_format": "json"})
     logs.set_up(settings)
@@ -42,16 +55,35 @@ def serve(*, as_json: AsJson = False) -> None:
         spared_collector(),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, listener))
+        runner.run(_serve(settings, roles, listener))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+def require_all_roles_on_sqlite(settings: Settings, roles: Collection[ProcessRole]) -> None:
+    """Refuse to share the work where there can be no other process.
+
+    Raises:
+        CommandFailed: If the database is SQLite, and some role is left out.
+    """
+    missing = sorted(ALL_ROLES - set(roles))
+    url = plain_url(settings.database_url.get_secret_value())
+    if missing and url.get_backend_name() == "sqlite":
+        raise CommandFailed(
+            f"a SQLite file carries one `tipo serve`, so nobody would be {' or '.join(missing)}; "
+            "leave out --only, or use PostgreSQL (TIPO_DATABASE_URL=postgresql://…)"
+        )
+
+
+async def _serve(
+    settings: Settings, roles: Collection[ProcessRole], listener: socket.socket
+) -> None:
     host, port = listener.getsockname()[:2]
+    missing = settings.expected_roles - set(roles)
     log.info(
-        "serving at http://%s:%d for %s",
+        "serving at http://%s:%d for %s%s",
         host,
         port,
         ", ".join(settings.stores),
+        f"; not in this process: {', '.join(sorted(missing))}" if missing else "",
         extra={
             "event": "serving",
             "database": database_name(settings),
@@ -59,7 +91,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         },
     )
     while True:
-        app = App(open_parts(settings))
+        app = App(open_parts(settings), roles)
         await app.run(listener=listener.dup())  # who calls meanwhile waits at this one
         if not app.must_restart:
             break

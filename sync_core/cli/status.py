@@ -13,6 +13,7 @@ from sync_core.cli.safety_stop import describe_stop, format_products
 from sync_core.domain.drift import PASSING
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.nights import next_night
+from sync_core.domain.process_roles import ProcessRole, describe_missing, partly_missing
 from sync_core.domain.proposals import Report
 from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
 from sync_core.domain.views import Overview
@@ -52,7 +53,13 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
         )
         return
     now = parts.clock.now()
-    for line in headline(overview, now, serving=serving, compared=report is not None):
+    missing = partly_missing(parts.settings.expected_roles, overview.roles, now)
+    lines = headline(overview, now, serving=serving, compared=report is not None)
+    if ProcessRole.WORKER in missing:
+        lines = lines[1:]  # that nothing runs: the others do
+    for each in missing:
+        echo(f"{describe_missing(each)} Start `tipo serve --only {each}`.")
+    for line in lines:
         echo(line)
     _echo_stores(overview, now)
     for line in _remarks(overview):

@@ -36,9 +36,9 @@ from sync_core.db.order_events import CAUSES_SINCE
 from sync_core.db.repository import SqlRepository
 from sync_core.db.seals import SEALED_NUMBERS
 from sync_core.db.tables import SEAL, TRAFFIC_MINUTE, Utc
-from sync_core.db.views import SERVING
 from sync_core.domain.adjustments import KEY_LIFETIME
 from sync_core.domain.clock_steps import MAX_IGNORED_STEP, NO_STEP
+from sync_core.domain.process_roles import HEARTBEATS
 from sync_core.domain.seals import SealedKind
 
 TABLES: Final[MetaData] = SQLModel.metadata
@@ -182,7 +182,7 @@ class SqlStoredTimes(SqlRepository):
         setting = TABLES.tables["setting"]
         name, value = setting.c.name, setting.c.value
         ours = or_(
-            name.in_([SERVING, NIGHTS, CAUSES_SINCE]),
+            name.in_([*HEARTBEATS.values(), NIGHTS, CAUSES_SINCE]),
             name.startswith(LEADER_SETTINGS, autoescape=True),
             name.startswith(f"{ENDED_SETTING}:", autoescape=True),
         )

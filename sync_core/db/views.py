@@ -30,6 +30,7 @@ from sync_core.db.tables import (
     POST,
     REFRESH_DUE,
     REPORT,
+    SETTING,
     STORE,
     SUSPENDED,
     UNAGREED,
@@ -38,6 +39,7 @@ from sync_core.db.tables import (
 from sync_core.domain.admin_pages import product_page
 from sync_core.domain.leases import INSTANCE_CHARS
 from sync_core.domain.oversell import PRESOLD, below_zero_kind
+from sync_core.domain.process_roles import HEARTBEATS, ProcessRole
 from sync_core.domain.proposals import ReportState
 from sync_core.domain.quantities import outstanding, target_of
 from sync_core.domain.texts import codes_in, names_in
@@ -52,13 +54,13 @@ from sync_core.domain.views import (
     PoolView,
     StoreView,
 )
+from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.stored import from_json, to_json
 
-PAUSED = "paused"
+ROLE_OF = {name: role for role, name in HEARTBEATS.items()}
 AUDITED = "audited"
 COUNTS_LIVE_FOR = timedelta(minutes=10)
 NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
-SERVING = "serving"
 NAMELESS = ("", "", "")
 MAX_SEARCH_HITS = 50
 MAX_TEXT_CHARS = 500  # of a text in which products are looked for: each title is compared with it
@@ -85,7 +87,7 @@ class SqlViews(SqlRepository):
         first = select(DELIVERY.c.received_at).where(waiting).order_by(DELIVERY.c.id).limit(1)
         still_open = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
         kinds = {row[0]: row[1] for row in self.run(still_open.group_by(FINDING.c.kind))}
-        serving = self.tx.settings.get(SERVING)
+        roles = self.roles()
         audited = self.tx.settings.get(AUDITED)
         return Overview(
             stores=self._store_views(counted.levels, now),
@@ -96,12 +98,17 @@ class SqlViews(SqlRepository):
             findings=sum(n for kind, n in kinds.items() if kind != PRESOLD),
             unhandled=int(unhandled.scalar_one()),
             oldest_unhandled_at=self.run(first).scalar(),
-            paused=self.tx.settings.get(PAUSED),
-            serving_at=None if serving is None else datetime.fromisoformat(serving),
+            paused=self.tx.settings.get(PAUSED_SETTING),
+            serving_at=roles.get(ProcessRole.WORKER),
+            roles=roles,
             breakers=tuple(self.tx.breaker.all()),
             books=None if audited is None else from_json(audited, BooksView),
             instance=(self.tx.settings.get(INSTANCE) or "")[-INSTANCE_CHARS:],
         )
+
+    def roles(self) -> dict[ProcessRole, datetime]:
+        signs = select(SETTING.c.name, SETTING.c.value).where(SETTING.c.name.in_(ROLE_OF))
+        return {ROLE_OF[name]: datetime.fromisoformat(at) for name, at in self.run(signs)}
 
     def backlog(self, *, now: datetime) -> Backlog:
         posts, oldest = self.run(

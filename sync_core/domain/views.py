@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sync_core.domain.audit import Breach, OrderShare
 from sync_core.domain.leases import LeaseView
+from sync_core.domain.process_roles import ProcessRole
 from sync_core.domain.seals import AlteredSeal
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 
@@ -108,7 +109,8 @@ class Overview:
     unhandled: int
     oldest_unhandled_at: datetime | None
     paused: str | None  # who paused, and when
-    serving_at: datetime | None  # last sign of life of `tipo serve`
+    serving_at: datetime | None  # last sign of life of a `tipo serve` that keeps stores in sync
+    roles: Mapping[ProcessRole, datetime] = field(default_factory=dict)  # last sign of life of each
     breakers: tuple[CircuitBreakerView, ...] = ()
     books: BooksView | None = None  # None: none was made yet
     instance: str = ""  # the short name of this Tipo, once it has one

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+PAUSED_SETTING = "paused"  # the setting that stops all writing
+
 
 class SettingRepository(Protocol):
     """Words that processes leave for each other."""

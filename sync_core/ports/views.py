@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from sync_core.domain.process_roles import ProcessRole
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import Backlog, HistoryEntry, Overview, PoolView
 
@@ -17,6 +18,9 @@ class ViewRepository(Protocol):
         How many pools and levels there are is counted every few minutes, and when they change.
         What is open, due, below zero … is counted now, by indexes that hold nothing else.
         """
+
+    def roles(self) -> dict[ProcessRole, datetime]:
+        """Return the last sign of life of each role that has left one."""
 
     def backlog(self, *, now: datetime) -> Backlog:
         """Return what waits, by indexes that hold nothing else."""

@@ -26,6 +26,7 @@ from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
 from sync_core.errors import NotAllowed
 from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
+from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.service.queries import PREFERENCE_PREFIX, Preference, ServiceQueries
 from sync_core.stored import from_json, to_json
 from sync_core.workers.context import WAKEUP_SETTING
@@ -34,7 +35,6 @@ from sync_core.workers.decider import (
 )
 from sync_core.workers.drift_report import report_open_findings
 from sync_core.workers.proposer import Proposer
-from sync_core.workers.sender import PAUSED_SETTING
 
 log = logging.getLogger(__name__)
 

@@ -43,7 +43,6 @@ from sync_core.workers.sealer import verify_seals
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SETTING = "serving"  # the setting that holds the last sign of life
 PREFERENCE_PREFIX = "preference:"  # settings of a face
 COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
 HEARTBEAT_LOST_SECONDS = 15.0  # seconds after which `tipo serve` counts as gone

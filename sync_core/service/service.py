@@ -1,17 +1,26 @@
 """What people and other programs may ask of Tipo: the one face that bot and command line use."""
 
+from collections.abc import Collection
+
+from sync_core.domain.process_roles import ALL_ROLES, HEARTBEATS, ProcessRole
+from sync_core.ports import Transaction
 from sync_core.service.outbox import ServiceOutbox
-from sync_core.service.queries import HEARTBEAT_SETTING
 
 
 class Service(ServiceOutbox):
     """Questions, orders, clicks and posts; and the sign of life of whoever serves."""
 
-    async def heartbeat(self) -> None:
-        """Leave a sign of life."""
-        now = self._clock.now().isoformat()
-        await self._transaction(lambda tx: tx.settings.set(HEARTBEAT_SETTING, now))
+    async def heartbeat(self, roles: Collection[ProcessRole] = ALL_ROLES) -> None:
+        """Leave a sign of life of a process, for each of its roles."""
+        await self._sign(roles, self._clock.now().isoformat())
 
-    async def end_heartbeat(self) -> None:
-        """Say that nobody serves any more."""
-        await self._transaction(lambda tx: tx.settings.set(HEARTBEAT_SETTING, None))
+    async def end_heartbeat(self, roles: Collection[ProcessRole] = ALL_ROLES) -> None:
+        """Say that this process has them no longer; another one that has says so within seconds."""
+        await self._sign(roles, None)
+
+    async def _sign(self, roles: Collection[ProcessRole], at: str | None) -> None:
+        def work(tx: Transaction) -> None:
+            for role in sorted(roles):  # one order: no deadlock
+                tx.settings.set(HEARTBEATS[role], at)
+
+        await self._transaction(work)

@@ -59,6 +59,7 @@ from sync_core.errors import (
     cut,
 )
 from sync_core.ports import Batch, QuantityChange, Store, Transaction
+from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 from sync_core.workers.supervisor import StoreAvailability
@@ -68,8 +69,6 @@ log = logging.getLogger(__name__)
 # From a refusal to the next question, which may cost a batch; the first refusal is told.
 PROBE = Backoff(first=60, longest=600, notify_after=1)
 MAX_FULL_BATCHES = 8  # full batches planned at once
-
-PAUSED_SETTING = "paused"  # the setting that stops all writing
 
 
 class Sender:

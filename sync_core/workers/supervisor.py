@@ -91,9 +91,10 @@ class Worker:
 class Supervisor:
     """Runs workers side by side, none at the cost of another."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, has_all_workers: bool = True) -> None:
         self._database = database
         self._clock = clock
+        self._has_all_workers = has_all_workers  # else some are in other processes
         self._workers: dict[str, Worker] = {}
         self._silent = False  # the database did not answer when we wanted to tell something
         self._answers_since = NEVER  # since then it has, as far as we know
@@ -170,7 +171,7 @@ class Supervisor:
         resolved = [
             each.name for each in self.workers if each.may_be_told and each.has_recovered(now)
         ]
-        known = None if self._met else frozenset(self._workers)
+        known = None if self._met or not self._has_all_workers else frozenset(self._workers)
         try:
             await self._database.transaction(partial(_notify, down, resolved, known, now))
         except Exception as exc:  # noqa: BLE001 - it may be the very thing that does not work

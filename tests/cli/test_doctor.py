@@ -14,10 +14,11 @@ from sync_core.clock import WallClock
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.checks import ok
 from sync_core.domain.leases import LeaseState
+from sync_core.domain.process_roles import ALL_ROLES, ProcessRole
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings
 from sync_core.settings import load
-from tests.cli.conftest import ask
+from tests.cli.conftest import ask, rest
 
 
 def printed(tipo, *, expect=0):
@@ -280,3 +281,17 @@ async def _checked(settings):
         )
     finally:
         await store.close()
+
+
+def test_a_role_that_is_missing_is_a_fault_with_its_next_step(tipo):
+    """Webhooks pile up while all that is seen is well."""
+    tipo("migrate", "--yes")
+    ask(lambda parts: parts.service.heartbeat(ALL_ROLES - {ProcessRole.WORKER}))
+    said = tipo("status").output
+    assert "No worker is running: nothing is synced; webhooks are kept." in said
+    assert "Start `tipo serve --only worker`." in said
+    assert "`tipo serve` isn't running" not in said
+    told = says(printed(tipo, expect=1), "service", "fail", "No worker is running")
+    assert told == ["start `tipo serve --only worker`"]
+    rest()
+    assert "No worker" not in tipo("status").output

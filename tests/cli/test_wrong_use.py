@@ -95,3 +95,15 @@ def test_words_that_are_no_utf_8(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert "jacket\ufffd" in capsys.readouterr().err
+
+
+def test_one_sqlite_file_has_one_process_for_everything(tipo, bare):
+    """With a part of it alone the stores would not be in sync, and nothing would say so."""
+    said = tipo("serve", "--only", "web", "--only", "bot", expect=2).output
+    assert "nobody would be scheduler or worker" in said
+    assert "leave out --only, or use PostgreSQL" in said
+    assert list(bare.iterdir()) == []
+
+
+def test_a_role_that_does_not_exist(tipo):
+    assert "worker" in tipo("serve", "--only", "works", expect=2).output

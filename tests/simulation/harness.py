@@ -19,6 +19,7 @@ from sandbox.access import DEFAULT_SCOPES
 from sandbox.shop import Shop
 from sandbox.shop_transport import ShopTransport
 from sync_core import tracing
+from sync_core.app.role_watch import RoleWatch
 from sync_core.app.scheduler import jobs, run_jobs
 from sync_core.clock import SteadyClock
 from sync_core.compare.duckdb_comparer import DuckdbComparer
@@ -31,6 +32,7 @@ from sync_core.db.transaction import SqlTransaction
 from sync_core.domain import leases
 from sync_core.domain.audit import breaches
 from sync_core.domain.matching import MatchBy
+from sync_core.domain.process_roles import ALL_ROLES
 from sync_core.domain.values import Alias, Mode, Role
 from sync_core.ports import Delivery
 from sync_core.service.service import Service
@@ -131,11 +133,12 @@ class Process:
             database=self.database,
             clock=clock,
             service=self.service,
-            settings=SimpleNamespace(nightly=NightlySettings()),
+            settings=SimpleNamespace(nightly=NightlySettings(), expected_roles=ALL_ROLES),
         )
+        watch = RoleWatch(served, ALL_ROLES)
         self.jobs = [
             each
-            for each in jobs(served, self.supervisor, may_delete_old=lambda: False)
+            for each in jobs(served, self.supervisor, watch, may_delete_old=lambda: False)
             if each.name in JOBS
         ]
         self.on_clock_step = False  # the clock was set: the process has to restart

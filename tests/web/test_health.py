@@ -91,6 +91,7 @@ async def test_it_is_ready_and_says_how_it_is(harness):
         "workers": {"failing": {}},
         "frontends": {},
         "clock": {"was_set_by_seconds": 0},
+        "roles": {"here": ["bot", "scheduler", "web", "worker"], "missing": []},
         "instance": "",
         "stores": {"eu": quiet, "us": quiet},
     }

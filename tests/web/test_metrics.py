@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sync_core.db.tables import BATCH, DELIVERY, POST, REPORT
 from sync_core.domain.proposals import ReportFacts
 from sync_core.domain.values import Alias
-from sync_core.metrics import BATCH_ANSWERS, DELIVERY_WAIT, UPDATE
+from sync_core.metrics import BATCH_ANSWERS, DELIVERY_WAIT, ROLE_MISSING, UPDATE
 from tests.web.test_health import figures, keep
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +28,7 @@ async def scraped(harness):
     for each in (DELIVERY_WAIT, UPDATE):
         each.labels("us").observe(1)
     BATCH_ANSWERS.labels("us", "taken").inc()
+    ROLE_MISSING.labels("bot").set(0)
     harness.fail("sender us")
     await harness.send()
     return (await harness.client.get("/metrics")).text

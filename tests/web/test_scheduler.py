@@ -9,10 +9,13 @@ from sqlalchemy import insert, text
 
 from sync_core.app import scheduler
 from sync_core.app.parts import assemble
+from sync_core.app.role_watch import RoleWatch
 from sync_core.app.scheduler import EveryTrigger, Job, jobs, run_jobs
 from sync_core.clock import WallClock
 from sync_core.db.tables import DELIVERY
+from sync_core.domain.process_roles import ALL_ROLES, KIND, ProcessRole
 from sync_core.domain.values import Alias, Event
+from sync_core.metrics import ROLE_MISSING
 from sync_core.workers.supervisor import Supervisor
 
 DAY = timedelta(days=1)
@@ -41,8 +44,9 @@ async def rows(parts, query):
     return await parts.database.transaction(lambda tx: tx.run(text(query)).scalar_one())
 
 
-def table(parts, supervisor, *, may_delete_old=True):
-    made = jobs(parts, supervisor, may_delete_old=lambda: may_delete_old)
+def table(parts, supervisor, *, may_delete_old=True, roles=ALL_ROLES):
+    watch = RoleWatch(parts, roles)
+    made = jobs(parts, supervisor, watch, may_delete_old=lambda: may_delete_old)
     return {each.name: each for each in made}
 
 
@@ -89,6 +93,36 @@ async def test_a_sign_of_life_is_left_only_while_all_stores_are_served(parts, su
     assert await is_serving()
 
 
+async def test_a_process_without_the_scheduler_has_its_own_jobs_alone(parts, supervisor):
+    """A second one that deletes, audits and seals would do no harm, and no good."""
+    own = ["heartbeat", "alerts", "roles"]
+    web = table(parts, supervisor, roles={ProcessRole.WEB})
+    assert list(web) == own
+    assert list(table(parts, supervisor, roles={ProcessRole.SCHEDULER}))[:3] == own
+    await web["heartbeat"].work(bool)
+    assert list((await parts.service.overview()).roles) == [ProcessRole.WEB]
+    assert not await parts.service.is_serving(), "nothing is kept in sync by it"
+
+
+async def test_a_role_that_nobody_has_is_told_and_its_return_too(parts, supervisor, monkeypatch):
+    """In the alerts, in /readyz and in the figures; not before whoever looks has looked a while."""
+    watch = RoleWatch(parts, {ProcessRole.WORKER})
+
+    async def alerts():
+        await watch.check()
+        found = await parts.database.transaction(lambda tx: tx.findings.page(kinds=[KIND]))
+        return [each.subject for each in found], watch.health()["missing"]
+
+    await parts.service.heartbeat({ProcessRole.WEB, ProcessRole.WORKER})
+    assert await alerts() == ([], [])
+    monkeypatch.setattr(watch, "_since", NOON)
+    assert await alerts() == (["role:scheduler"], [ProcessRole.SCHEDULER])
+    assert ROLE_MISSING.labels("scheduler")._value.get() == 1
+    await parts.service.heartbeat({ProcessRole.SCHEDULER})
+    assert await alerts() == ([], [])
+    assert ROLE_MISSING.labels("scheduler")._value.get() == 0
+
+
 async def test_the_table_of_jobs_is_the_one_that_is_told(parts, supervisor):
     """How often each runs is read in one place; nothing may run that is not there."""
     told = re.findall(r"^    (\w+) +every", scheduler.__doc__, re.MULTILINE)
@@ -97,6 +131,7 @@ async def test_the_table_of_jobs_is_the_one_that_is_told(parts, supervisor):
     assert {name: each.every for name, each in made.items()} == {
         "heartbeat": 5,
         "alerts": 5,
+        "roles": 60,
         "auditor": 60,
         "sealer": 60,
         "stock_count": 300,
