@@ -11,6 +11,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bot.notifications import AlertPolicy
 from bot.outbox import SlackOutbox
@@ -20,6 +22,7 @@ from bot.post_sender import PostSender
 from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
 from sandbox.slack import SlackFault
+from sync_core import tracing
 from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
 from sync_core.domain.proposals import Person
@@ -98,10 +101,13 @@ def said(staff):
 
 
 async def test_a_critical_notice_is_told_at_once(staff, news):
-    """An oversell costs money by the minute."""
-    box = outbox(staff, news.service)
+    """An oversell costs money by the minute. What it takes to post it is a span of its own."""
+    box, exporter = outbox(staff, news.service), InMemorySpanExporter()
     await news.tell("oversold", "pool:7", title="Jacket", units=1, acts=["order #1 in eu"])
-    await pass_time(staff, box, 3)
+    with tracing.recording(SimpleSpanProcessor(exporter)):
+        await pass_time(staff, box, 3)
+    [span] = exporter.get_finished_spans()
+    assert (span.name, span.attributes["tipo.kind"]) == ("post", "incident")
     assert len(said(staff)) == 1
     assert "Jacket" in said(staff)[0]
     assert "#1" in str(staff.slack.messages(staff.stock)[0].blocks)

@@ -10,17 +10,20 @@ from typing import Union, get_args, get_origin
 import pytest
 import typer
 from pydantic import BaseModel, SecretStr
+from sqlmodel import SQLModel
 
 from bot.commands.grammar import COMMANDS
 from bot.manifest import SCOPES, WELCOME
 from bot.messages.incident_texts import INCIDENT_TEXTS
 from sync_core.cli import app
+from sync_core.db.retention import RETENTION_PERIODS
 from sync_core.domain.drift import SUSPENDED
 from sync_core.domain.proposals import LEADS_TO
 from sync_core.domain.values import Suspension
 from sync_core.settings import Settings, StoreSettings, load
 
 ROOT = Path(__file__).parents[2]
+TABLES = SQLModel.metadata.tables
 README = ROOT / "README.md"
 HOW = ROOT / "docs/how-it-works.md"
 OPERATING = ROOT / "docs/operating.md"
@@ -251,6 +254,15 @@ def _code(page):
 
 
 # -- what people read in Slack
+def test_it_is_told_of_every_table_how_long_its_rows_are_kept():
+    """A table that is not told may grow for ever, or hold what somebody must delete."""
+    chapter = section(OPERATING, "What is kept how long")
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+) \| ([^|]+) \|$", chapter, re.MULTILINE)
+    assert {name for names, _ in rows for name in SPAN.findall(names)} == set(TABLES)
+    days = {int(n) for _, kept in rows for n in re.findall(r"^(\d+) days", kept)}
+    assert days == {period.days for period, _ in RETENTION_PERIODS}
+
+
 ANSWERS = ["Means", "How bad", "Tipo", "You", "Ends"]  # what the runbook says of each alert
 
 

@@ -3,7 +3,11 @@
 import logging
 import subprocess
 import sys
+import threading
+import time
 from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -131,3 +135,51 @@ def test_what_is_counted_on_the_way_is_counted_once(build_harness):
     harness.advance(10)
     [webhooks] = harness.rows("SELECT count(*) AS n FROM delivery WHERE store = 'eu'")
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [webhooks["n"], 1, 1]
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes traces as OpenTelemetry sends them, or never answers."""
+
+    bodies: ClassVar = []
+    silent = threading.Event()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/silent/v1/traces":
+            self.silent.wait(20)
+        else:
+            self.bodies.append((self.path, body))
+            self.send_response(200)
+            self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def collector():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Collector.silent.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_spans_are_sent_where_the_environment_says(collector, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
+    with tracing.traced(), tracing.span("batch", store="us", batch=7):
+        assert tracing.current().startswith("00-")
+    [(path, body)] = Collector.bodies
+    assert path == "/v1/traces"
+    assert all(each in body for each in (b"batch", b"tipo.store", b"service.name", b"tipo"))
+
+
+def test_whoever_takes_no_spans_keeps_no_process_from_its_end(collector, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{collector}/silent")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.2)
+    began = time.monotonic()
+    with tracing.traced(), tracing.span("batch"):
+        pass
+    assert time.monotonic() - began < 5
