@@ -221,7 +221,8 @@ async def _shows(world: World, sku: str, units: str) -> str:
     entries = [entry.at for shop in world.shops.values() for entry in shop.log[-20:]]
     if world.acted_at is None or not entries or max(entries) < world.acted_at:
         return ""
-    return f"In sync after {(max(entries) - world.acted_at) / timedelta(milliseconds=1):,.0f} ms."
+    seconds = (max(entries) - world.acted_at).total_seconds()
+    return f"In sync after {seconds:.1f} s."
 
 
 def shown(shops: Mapping[str, Shop], sku: str) -> list[int]:

@@ -116,6 +116,6 @@ def _lane(now: Snapshot, lane: Lane, title: str, kind: str) -> str:
     words = "updates are on their way" if lane.on_the_way and tally.total else split
     return (
         f'<section class="lane {kind}"><h3>{title}</h3><p class="shows">{shows}</p>'
-        f'<p class="score {state}" data-flash="{tally.total}"><b>{tally.total}</b> '
+        f'<p class="score {state}"><b data-flash="{tally.total}">{tally.total}</b> '
         f"units lost or invented<small>{words}</small></p></section>"
     )

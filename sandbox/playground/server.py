@@ -22,6 +22,7 @@ from sandbox.playground.actions import StepFailed, keep, perform
 from sandbox.playground.session import Session, event_of
 from sandbox.playground.steps import BadStep, Step, parse, parse_step
 from sandbox.playground.stories import Story, stories
+from sandbox.playground.wire import as_curl
 from sandbox.playground.world import World
 from sandbox.slack import ImpossibleAction, SlackMessage, SlackView
 from sandbox.slack.interaction import Interaction
@@ -89,6 +90,12 @@ class Page:
         del request
         return FileResponse(STATIC / "gallery.html", media_type="text/html")
 
+    async def wire(self, request: Request) -> Response:
+        """Return one request that went over the wire, as curl."""
+        world, key = self._session.world, request.query_params.get("key", "")
+        found = None if world is None else as_curl(world, key)
+        return PlainTextResponse(found or "This request is no longer kept.")
+
     async def act(self, request: Request) -> Response:
         """Do what somebody has clicked; say why not, if it cannot be done."""
         raw = await _body(request)
@@ -123,6 +130,7 @@ def build_page(session: Session, token: str) -> Starlette:
             Route("/", page.show),
             Route("/events", page.events),
             Route("/gallery", page.gallery),
+            Route("/wire", page.wire),
             Route("/static/{name}", page.file),
             Route("/act", page.act, methods=["POST"]),
         ]
@@ -174,7 +182,9 @@ def _player(name: str) -> Callable[[Session, Given], Awaitable[None]]:
 
 # -- what one person does
 async def _do(session: Session, given: Given) -> None:
-    await perform(_world(session), (parse_step(given["step"]),))
+    world = _world(session)
+    step = str(given["step"]).replace("{sku}", world.focus)
+    await perform(world, (parse_step(step),))
 
 
 async def _type(session: Session, given: Given) -> None:

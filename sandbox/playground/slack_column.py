@@ -37,7 +37,7 @@ def _head(now: Snapshot) -> str:
         for on, words in (("", "#stock"), ("1", "Home"))
     )
     return (
-        '<header><h2 class="sr">Slack</h2>'
+        '<p class="kicker">Slack</p><header><h2 class="sr">Slack</h2>'
         f'<div class="tabs" role="group" aria-label="What to look at">{tabs}</div>'
         '<div class="who" role="group" aria-label="Who you are"><span>You are</span>'
         f"{choices}</div></header>"

@@ -24,6 +24,13 @@ TROUBLES: Mapping[str, str] = {
     "down": "The store is down",
     "denied": "The token is withdrawn",
 }
+ENDS: Mapping[str, str] = {
+    "lost": "Webhooks arrive again",
+    "doubled": "Webhooks come once again",
+    "late": "Webhooks are on time again",
+    "down": "The store is up again",
+    "denied": "The token works again",
+}
 ALIASES = ("eu", "us")
 PEOPLE = ("ann", "bob")
 
@@ -76,6 +83,15 @@ def _any(text: str) -> bool:
 
 
 Check = Callable[[str], bool]
+NEEDED: Mapping[Check, str] = {
+    _store: f"a store: {' or '.join(ALIASES)}",
+    _person: f"somebody of the team: {' or '.join(PEOPLE)}",
+    _number: f"a whole number up to {MAX_UNITS}",
+    _units: f"a whole number from 1 to {MAX_UNITS}",
+    _seconds: "up to 60 seconds",
+    _switch: "on or off",
+    _any: "some words",
+}
 VERBS: Mapping[str, tuple[Check, ...]] = {
     "sell": (_store, _any, _units),
     "restock": (_store, _any, _units),
@@ -106,7 +122,7 @@ def parse_step(text: str) -> Step:
         raise BadStep(f"There is no step {text[:80]!r}.")
     for check, each in zip(checks, args, strict=True):
         if not check(each):
-            raise BadStep(f"{each[:80]!r} does not fit in the step {text[:80]!r}.")
+            raise BadStep(f"{verb} needs {NEEDED[check]}, not {each[:80]!r}.")
     return Step(verb, tuple(args))
 
 
@@ -155,8 +171,8 @@ def _words(step: Step) -> str:
         case "click":
             return f"{args[0]} clicks {CLICKS.get(args[1], args[1])}"
         case verb if verb in TROUBLES:
-            words = TROUBLES[verb][0].lower() + TROUBLES[verb][1:]
-            return f"In {args[0]}, {words}" if args[1] == "on" else f"{args[0]} is well again"
+            words = TROUBLES[verb] if args[1] == "on" else ENDS[verb]
+            return f"{args[0]}: {words[0].lower()}{words[1:]}"
     return WORDS[step.verb].format(*args)
 
 

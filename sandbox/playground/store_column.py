@@ -9,7 +9,7 @@ from sandbox.playground.steps import TROUBLES, Step
 from sandbox.playground.tally import BY_SYNC
 from sandbox.shop import Shop
 
-MAX_LINES = 7  # of what went on
+MAX_LINES = 6  # of what went on
 DEEDS = {"sale": "sold", "refund": "refunded", "restock": "restocked", "edit": "set by staff"}
 ROLES = {"eu": "Source store", "us": "Destination store"}
 
@@ -22,7 +22,7 @@ def store_column(now: Snapshot, alias: str) -> str:
     head = (
         f'<header><p class="kicker">{ROLES[alias]} {badge}</p><h2>{escape(shop.name)}</h2></header>'
     )
-    parts = (_hero(now, shop), _products(now, shop), _deeds(now, alias), _log(shop))
+    parts = (_hero(now, shop), _products(now, shop), _deeds(alias), _log(shop))
     return head + "".join(parts) + _troubles(shop, alias)
 
 
@@ -77,13 +77,12 @@ def _n(quantity: int) -> str:
     return f"{quantity}".replace("-", "\u2212")
 
 
-def _deeds(now: Snapshot, alias: str) -> str:
-    """Return what customers and staff can do; `{n}` is what stands in the field."""
-    sku = now.world.focus
+def _deeds(alias: str) -> str:
+    """Return what customers and staff can do: with the product in focus, `{n}` as in the field."""
     store = alias.upper()
 
     def button(verb: str, label: str, hint: str) -> str:
-        step = escape(str(Step(verb, (alias, sku, "{n}"))))
+        step = str(Step(verb, (alias, "{sku}", "{n}")))
         return (
             f'<button type="button" data-act="do" data-step="{step}" data-units="units-{alias}" '
             f'title="{hint}" aria-label="{label} in {store}">{label}</button>'
@@ -91,7 +90,7 @@ def _deeds(now: Snapshot, alias: str) -> str:
 
     return (
         f'<div class="deeds"><label class="units"><span>Units</span>'
-        f'<input id="units-{alias}" type="number" min="1" max="999" value="1" '
+        f'<input id="units-{alias}" type="number" min="0" max="999" value="1" '
         f'aria-label="Units in {store}"></label>'
         + button("sell", "Sell", "A customer buys")
         + button("refund", "Refund", "Of the last order, and back on sale")

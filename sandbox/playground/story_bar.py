@@ -45,7 +45,7 @@ def _now(player: Player, first: Story) -> str:
             f"<p>{HINT}</p></div>"
             '<div class="controls"><button type="button" class="go" data-act="play" '
             f'data-story="{first.key}">\u25b6 Play \u201c{escape(first.title)}\u201d</button></div>'
-            '<ol class="steps" aria-label="Steps"></ol></div>'
+            '<ol class="steps" tabindex="0" aria-label="Steps"></ol></div>'
         )
     return (
         f'<div class="now"><div class="what"><h2>{escape(story.title)}</h2>'
@@ -87,7 +87,7 @@ def _steps(player: Player, story: Story) -> str:
             f'<li class="{_progress(player, number)}">{escape(describe(moment))}'
             f"{f'<small>{escape(said)}</small>' if said else ''}</li>"
         )
-    return f'<ol class="steps" aria-label="Steps" data-follow="1">{items}</ol>'
+    return f'<ol class="steps" tabindex="0" aria-label="Steps" data-follow="1">{items}</ol>'
 
 
 def _is_breath(moment: Moment) -> bool:

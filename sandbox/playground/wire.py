@@ -1,4 +1,7 @@
-"""The raw pane: what went over the wire, as curl."""
+"""The raw pane: what went over the wire, as curl.
+
+The page has a line of each request. It asks for the rest when somebody opens the line.
+"""
 
 import json
 import shlex
@@ -6,26 +9,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from itertools import islice
 
 from sandbox.exchanges import Exchange
 from sandbox.playground.snapshot import Snapshot
 from sandbox.playground.world import World
-from sandbox.shop import Shop
 from sandbox.slack.api_call import ApiCall
 
-MAX_LINES = 30
-LOOKUPS = ("chat.postMessage", "chat.update", "chat.postEphemeral", "views.open", "views.update")
+MAX_LINES = 60
+SAYING = ("chat.postMessage", "chat.update", "chat.postEphemeral", "views.open", "views.update")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One request: who to whom, what, and as curl."""
+    """One request: who to whom, and what."""
 
     key: str
     at: datetime
     way: str  # "US store → Tipo"
     what: str
-    curl: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def curl(self) -> str:
+        """Return it as a command line."""
+        headers = "".join(
+            f" \\\n  -H {shlex.quote(f'{name}: {each}')}" for name, each in self.headers.items()
+        )
+        text = shlex.quote(self.body.decode(errors="replace"))
+        return f"curl -X POST {shlex.quote(self.url)}{headers} \\\n  --data-raw {text}"
 
 
 def raw_pane(now: Snapshot) -> str:
@@ -42,20 +56,25 @@ def raw_pane(now: Snapshot) -> str:
 
 def _row(line: Line) -> str:
     return (
-        f'<details data-key="{escape(line.key)}"><summary><time>{line.at:%H:%M:%S}</time>'
-        f'<span class="way">{escape(line.way)}</span> {escape(line.what)}</summary>'
-        f'<button type="button" data-copy="1">Copy</button><pre tabindex="0">'
-        f"{escape(line.curl)}</pre></details>"
+        f'<details data-key="{escape(line.key)}" data-wire="1"><summary>'
+        f'<time>{line.at:%H:%M:%S}</time><span class="way">{escape(line.way)}</span> '
+        f'{escape(line.what)}</summary><button type="button" data-copy="1">Copy</button>'
+        '<pre tabindex="0" data-keep="1"></pre></details>'
     )
+
+
+def as_curl(world: World, key: str) -> str | None:
+    """Return the request with that key as a command line; None once it is forgotten."""
+    return next((each.curl for each in _lines(world) if each.key == key), None)
 
 
 def _lines(world: World) -> Iterator[Line]:
     for alias, shop in world.shops.items():
         for each in shop.exchanges:
-            yield _of_shop(world, alias, shop, each)
-    for call in world.demo.team.slack.calls[-2 * MAX_LINES :]:
-        if call.method in LOOKUPS:
-            yield _of_call(world, call)
+            yield _of_shop(world, alias, each)
+    calls = (each for each in reversed(world.demo.team.slack.api.calls) if each.method in SAYING)
+    for call in islice(calls, MAX_LINES):
+        yield _of_call(world, call)
     for at, interaction in world.interactions:
         url = world.demo.team.slack.app.request_url or ""
         sent = interaction.outgoing
@@ -64,11 +83,13 @@ def _lines(world: World) -> Iterator[Line]:
             at=at,
             way="Slack \u2192 Tipo",
             what=f"{interaction.who.name} {interaction.what}",
-            curl=curl(url, sent.headers, sent.body),
+            url=url,
+            headers=sent.headers,
+            body=sent.body,
         )
 
 
-def _of_shop(world: World, alias: str, shop: Shop, each: Exchange) -> Line:
+def _of_shop(world: World, alias: str, each: Exchange) -> Line:
     lost = "" if each.ok else ", which failed"
     store = f"{alias.upper()} store"
     key = f"{alias}{each.at.timestamp()}{each.kind}{len(each.body)}"
@@ -80,8 +101,9 @@ def _of_shop(world: World, alias: str, shop: Shop, each: Exchange) -> Line:
     else:
         way, url = f"Tipo \u2192 {store}", f"{world.demo.stores_url}/{alias}{each.url}"
         what = f"{_mutation(each.body)}{lost}"
-    del shop
-    return Line(key=key, at=each.at, way=way, what=what, curl=curl(url, each.headers, each.body))
+    return Line(
+        key=key, at=each.at, way=way, what=what, url=url, headers=each.headers, body=each.body
+    )
 
 
 def _mutation(body: bytes) -> str:
@@ -111,12 +133,7 @@ def _of_call(world: World, call: ApiCall) -> Line:
         at=at,
         way="Tipo \u2192 Slack",
         what=call.method,
-        curl=curl(url, headers, body.encode()),
+        url=url,
+        headers=headers,
+        body=body.encode(),
     )
-
-
-def curl(url: str, headers: Mapping[str, str], body: bytes) -> str:
-    """Return a request as a command line."""
-    shown = "".join(f" \\\n  -H {shlex.quote(f'{name}: {each}')}" for name, each in headers.items())
-    text = body.decode(errors="replace")
-    return f"curl -X POST {shlex.quote(url)}{shown} \\\n  --data-raw {shlex.quote(text)}"

@@ -23,6 +23,7 @@ FLAGS = (
 START_SECONDS = 30
 KEYS = {"Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""), "Tab": ("Tab", 9, "")}
 KEYS |= {"Space": (" ", 32, " ")}
+TRUTH = "((found) => (found instanceof Node ? true : found))(%s)"  # an element itself is no value
 CENTER = """(() => {
   const found = document.querySelector(%s);
   if (!found) return null;
@@ -50,7 +51,8 @@ class Tab:
             said = json.loads(message.data)
             if said.get("method") == "Runtime.exceptionThrown":
                 self.errors.append(said["params"]["exceptionDetails"])
-            if waiting := self._answers.pop(said.get("id"), None):
+            waiting = self._answers.pop(said.get("id"), None)
+            if waiting and not waiting.done():  # nobody may wait any more
                 waiting.set_result(said)
 
     async def send(self, method, **params):
@@ -74,10 +76,10 @@ class Tab:
         """Wait for something to be true on the page; return it."""
         try:
             async with asyncio.timeout(seconds):
-                while not (found := await self.js(f"({code}) || null")):  # noqa: ASYNC110
+                while not (found := await self.js(TRUTH % code)):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            text = await self.js("document.querySelector('main')?.innerText")
+            text = await self.js("document.querySelector('main')?.innerText.slice(0, 1500)")
             raise AssertionError(f"not within {seconds} s: {code}\n{text}") from None
         return found
 
@@ -147,7 +149,11 @@ async def chromium(profile):
             tab.session = joined["sessionId"]
             await tab.send("Page.enable")
             await tab.send("Runtime.enable")
-            yield tab
+            try:
+                yield tab
+            except AssertionError:
+                (profile.parent / "failed.png").write_bytes(await tab.picture())
+                raise
             listening.cancel()
     finally:
         process.kill()

@@ -59,7 +59,7 @@ function patch(old, next) {
     }
   }
   if (!next.hasAttribute("class")) old.removeAttribute("class");
-  sync(old, next);
+  if (!next.dataset.keep) sync(old, next);
   if (flashes) flash(old);
 }
 
@@ -91,12 +91,14 @@ parts.onmessage = (event) => {
 
 // -- telling the server
 
+let queue = Promise.resolve(); // what is clicked first is done first
+
 async function act(what) {
-  const answer = await fetch("/act", {
+  const answer = await (queue = queue.then(() => fetch("/act", {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Playground-Token": TOKEN },
     body: JSON.stringify(what),
-  }).catch(() => null);
+  }).catch(() => null)));
   const said = answer && !answer.ok ? await answer.text() : "";
   if (said) toast(said);
   return Boolean(answer && answer.ok);
@@ -166,6 +168,14 @@ document.addEventListener("click", async (event) => {
     ACTS[data.act](data);
   }
 });
+
+// A request over the wire is long: it is fetched when somebody opens its line.
+document.addEventListener("toggle", async (event) => {
+  const line = event.target;
+  if (!line.open || !line.dataset.wire) return;
+  const answer = await fetch(`/wire?key=${encodeURIComponent(line.dataset.key)}`);
+  line.querySelector("pre").textContent = await answer.text();
+}, true);
 
 // -- Slack: messages, menus and forms
 
