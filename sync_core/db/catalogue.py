@@ -265,11 +265,6 @@ class SqlCatalogue(SqlRepository):
             for row in rows
         ]
 
-    def next_product(self, store: Alias) -> datetime | None:
-        query = select(func.min(TO_READ.c.try_at)).where(READ_IN_STORE)
-        found: datetime | None = self.run(query, {"alias": store}).scalar()
-        return found
-
     def product_done(self, store: Alias, read: ProductToRead, *, now: datetime) -> None:
         mine = (TO_READ.c.store == store) & (TO_READ.c.product_id == read.product)
         gone = delete(TO_READ).where(mine, TO_READ.c.mark == read.mark)

@@ -114,13 +114,3 @@ class SqlDeliveries(SqlRepository):
             for some in chunks(sorted(set(pools)), 500)
         )
         return sorted({row.trace for rows in found for row in rows if row.trace is not None})
-
-    def oldest_unhandled(self) -> datetime | None:
-        query = (
-            select(DELIVERY.c.received_at)
-            .where(DELIVERY.c.handled_at.is_(None))
-            .order_by(DELIVERY.c.id)
-            .limit(1)
-        )
-        found: datetime | None = self.run(query).scalar()
-        return found

@@ -43,7 +43,7 @@ from sync_core.domain.process_roles import HEARTBEATS, ProcessRole
 from sync_core.domain.proposals import ReportState
 from sync_core.domain.quantities import outstanding, target_of
 from sync_core.domain.texts import codes_in, names_in
-from sync_core.domain.values import Alias, Level, Mode, Pool, PoolId, Role
+from sync_core.domain.values import Alias, Level, LevelId, Mode, Pool, PoolId, Role
 from sync_core.domain.views import (
     Backlog,
     BooksView,
@@ -287,7 +287,7 @@ class SqlViews(SqlRepository):
             )
         }
         names = self._names(wanted)
-        opened = self._open_deltas(wanted)
+        opened = self.tx.batches.open_deltas(wanted)
         return [
             _pool_view(pools[each], group_of[each], moved.get(each), names, opened)
             for each in wanted
@@ -313,14 +313,6 @@ class SqlViews(SqlRepository):
             for row in self.run(query)
         }
 
-    def _open_deltas(self, wanted: Sequence[PoolId]) -> dict[int, int]:
-        query = (
-            select(ADJUSTMENT.c.level_id, ADJUSTMENT.c.delta)
-            .join(LEVEL, LEVEL.c.id == ADJUSTMENT.c.level_id)
-            .where(LEVEL.c.pool_id.in_(wanted), ADJUSTMENT.c.state == "open")
-        )
-        return {row.level_id: row.delta for row in self.run(query)}
-
     def history(self, pool: PoolId, *, limit: int) -> list[HistoryEntry]:
         return history_of(self.tx, pool, limit=limit)
 
@@ -330,7 +322,7 @@ def _pool_view(
     location_group: str,
     moved_at: datetime | None,
     names: Mapping[int, tuple[str, str, str]],
-    opened: Mapping[int, int],
+    opened: Mapping[LevelId, int],
 ) -> PoolView:
     """Return a pool for people, the source's level first."""
     levels = tuple(

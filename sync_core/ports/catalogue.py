@@ -64,9 +64,6 @@ class CatalogueRepository(Protocol):
     ) -> Sequence[ProductToRead]:
         """Return the products that may be read now, first those that were never tried in vain."""
 
-    def next_product(self, store: Alias) -> datetime | None:
-        """Return when the next product may be read; None when there is none."""
-
     def product_done(self, store: Alias, read: ProductToRead, *, now: datetime) -> None:
         """Note that a product was read; if it changed meanwhile, it has to be read once more."""
 

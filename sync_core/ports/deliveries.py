@@ -69,6 +69,3 @@ class DeliveryRepository(Protocol):
 
     def traces_of(self, pools: Iterable[PoolId]) -> Sequence[str]:
         """Return the traces of the deliveries that moved pools last, each once."""
-
-    def oldest_unhandled(self) -> datetime | None:
-        """Return when the oldest delivery came that nobody has handled."""
