@@ -42,6 +42,8 @@ class ShopFaults:
     search_lag: float = 0.0  # seconds until a change can be found by a search
     replay_says_now: bool = False  # a replayed answer's createdAt is the present
 
+    refuses_equal_sets: bool = False  # a set that changes nothing is an error
+
     # Webhooks
     webhook_lost: float = 0.0
     webhook_doubled: float = 0.0

@@ -199,6 +199,9 @@ def set_quantities(context: RequestContext, args: Args, key: str) -> Payload:
         found = _find(context, row, refusals, name, row["quantity"])
         if found:
             rows.append(_check_set(found, row, refusals))
+    if context.shop.faults.refuses_equal_sets and not any(each.delta for each in rows):
+        # What the real one does with it is not documented.
+        errors.append({"code": None, "field": ["input"], "message": "Nothing would change."})
     return _empty_payload(errors) if errors else _write(context, rows, given, key, "set")
 
 

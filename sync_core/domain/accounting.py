@@ -26,8 +26,18 @@ What to do with a read by id:
     has trouble                                              SUSPEND
     the level moved since the read began                     TOO_EARLY
     began within 2 s of our last write or accounted change   TOO_EARLY
-    visibly stale, within 60 s of our write or the request   STALE
+    visibly stale, within 60 s of our write or the request   STALE: read again 10 s later
+    the same, once more                                      the store's primary is asked: below
     anything else                                            ACCEPT
+
+A change that cancels our write within its second reads exactly as a stale replica does. So where a
+reading is stale once more, the store is asked to set the level to what it reads, if it is that now:
+
+    the store                                                then the reading is
+    -------------------------------------------------------  -----------------------------------
+    does so, which changes nothing                           the truth: ACCEPT
+    refuses, since it is not that now                        not believed: STALE
+    refuses otherwise, does not answer, may not be written   not believed: STALE; 60 s decide
 
 Stock is a counter: changes that happen at the same time add up. No winner, no lost sale.
 """
@@ -125,6 +135,17 @@ def judge_reading(
     return Verdict.ACCEPT
 
 
+def is_doubtful(
+    level: Level, reading: Reading, request: RefreshRequest, *, read_lag: ReadLag = READ_LAG
+) -> bool:
+    """Whether a reading is stale once more, so that only the store's primary can tell."""
+    first = max(level.settled_at, level.refresh_since or NEVER)
+    return (
+        request.began >= first + read_lag.stale_retry
+        and judge_reading(level, reading, request, read_lag=read_lag) is Verdict.STALE
+    )
+
+
 def _is_stale(level: Level, reading: Reading) -> bool:
     """Return whether a reading is older than something we already know."""
     undone = (
@@ -145,8 +166,9 @@ def apply_reading(
     *,
     now: datetime,
     read_lag: ReadLag = READ_LAG,
+    confirmed: bool = False,
 ) -> Outcome:
-    """Account for a read by id."""
+    """Account for a read by id; `confirmed`: the store's primary has said the same since."""
     level = pool.at(reading.key)
     if level.mode is Mode.OFF or not level.awaits_refresh:
         return Outcome(pool=pool)
@@ -161,7 +183,7 @@ def apply_reading(
         case Verdict.TOO_EARLY:
             settling = max(level.settled_at, level.accounted_at) + read_lag.settling
             return Outcome(pool=pool.with_level(replace(level, refresh_at=max(now, settling))))
-        case Verdict.STALE:
+        case Verdict.STALE if not confirmed:
             return Outcome(
                 pool=pool.with_level(replace(level, refresh_at=now + read_lag.stale_retry))
             )

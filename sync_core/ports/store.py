@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from sync_core.domain.leases import LeaseMark
-from sync_core.domain.values import Alias, ItemId, LocationId, Reading, Variant
+from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId, Reading, Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +135,15 @@ class Store(Protocol):
             NotSent: It did not happen.
             NoAnswer: It may have been written.
             AccessLost: The store no longer accepts our token.
+        """
+
+    async def confirm(self, level: LevelKey, quantity: int, *, key: str) -> bool:
+        """Return whether a level has that quantity at this moment, by a write that changes nothing.
+
+        Every question has a key of its own.
+
+        Raises:
+            Refused: The store does not answer such questions; nothing was written.
         """
 
     async def read(self, items: Sequence[ItemId], location: LocationId) -> list[Reading]:

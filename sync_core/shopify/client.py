@@ -33,6 +33,7 @@ from sync_core.shopify.responses import (
     QueryTooCostly,
     adjusted_at,
     data_of,
+    is_confirmed,
     user_error_text,
 )
 from sync_core.shopify.webhooks import ORDER_FIELDS
@@ -121,6 +122,23 @@ class ShopifyStore:
         deltas = tuple(each.delta for each in written.variables.input.changes)
         response, given = await self._graphql.ask(documents.ADJUST, body, rows=0, writes=True)
         return adjusted_at(given, deltas, response.date or self._clock.now())
+
+    async def confirm(self, level: LevelKey, quantity: int, *, key: str) -> bool:
+        """Return whether a level has that quantity, by its primary; change nothing."""
+        row = {
+            "inventoryItemId": gid("InventoryItem", level.item),
+            "locationId": gid("Location", level.location),
+            "quantity": quantity,
+            "changeFromQuantity": quantity,  # a compare-and-set: refused where it would change it
+        }
+        given = {
+            "name": "available",
+            "reason": "correction",
+            "referenceDocumentUri": f"gid://tipo/Question/{key}",
+            "quantities": [row],
+        }
+        data = await self._graphql.query_first(documents.CONFIRM, {"input": given, "key": key})
+        return is_confirmed(data.get("inventorySetQuantities"))
 
     # -- reading
 

@@ -41,6 +41,19 @@ mutation Adjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
 """,
 )
 
+CONFIRM = Document(
+    name="Confirm",
+    base_cost=13.0,
+    text="""\
+mutation Confirm($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}
+""",
+)
+
 READ = Document(
     name="Read",
     base_cost=2.0,
@@ -232,6 +245,7 @@ query BulkPoll($id: ID!) {
 
 ALL_DOCUMENTS = (
     ADJUST,
+    CONFIRM,
     READ,
     CHANGED,
     VARIANTS,

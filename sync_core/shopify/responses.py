@@ -216,6 +216,22 @@ _IDEMPOTENCY_ERRORS: dict[str, type[StoreError]] = {
 }
 
 
+def is_confirmed(payload: object) -> bool:
+    """Return whether a level has the quantity that it was to be set to if it has it.
+
+    Raises:
+        Refused: The store does not answer such a question.
+        StoreError: Nobody knows this time.
+    """
+    words = user_error_text(payload)
+    codes = {_user_error(each, 0)[0] for each in _as_mapping(payload).get("userErrors", ())}
+    if codes & set(_IDEMPOTENCY_ERRORS):
+        raise NoAnswer(words)
+    if codes - {"CHANGE_FROM_QUANTITY_STALE"}:
+        raise Refused(words)
+    return not codes
+
+
 def user_error_text(payload: object) -> str:
     """Return the user errors of another mutation as one line; empty when there are none.
 

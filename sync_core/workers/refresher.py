@@ -6,6 +6,7 @@
     it fails, several                      in halves, in any order, until those at fault are alone
     it fails, one alone                    it is put off, longer each time
     it fails, 16 times and never not       it is the location: all that is left is put off
+    it is in doubt a second time           the store's primary is asked: accounting.py
     no answer, nor to who the store is     it is the store: the error, and all wait
     not sent, no access                    the error: nothing is known of the levels
 
@@ -21,7 +22,7 @@ from functools import partial
 
 from sync_core.backoff import Backoff
 from sync_core.clock import Clock
-from sync_core.domain.accounting import apply_reading
+from sync_core.domain.accounting import apply_reading, is_doubtful
 from sync_core.domain.decisions import DecisionReading
 from sync_core.domain.values import (
     Alias,
@@ -34,8 +35,9 @@ from sync_core.domain.values import (
     RefreshRequest,
     Severity,
 )
-from sync_core.errors import NoAnswer, Refused, StoreError, cut
+from sync_core.errors import NoAnswer, NotSent, Refused, StoreError, cut
 from sync_core.ports import Store, Transaction, UnreadLevel
+from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 
@@ -43,6 +45,7 @@ log = logging.getLogger(__name__)
 
 # A level that cannot be read is mostly one that somebody changes at this moment; after 70 s not.
 UNREAD_LEVEL = Backoff(first=10, longest=3600, notify_after=4)
+MAX_QUESTIONS = 10  # to the primary in one round: each costs as much as a batch
 FAILURES_UNTIL_LOCATION_FAILS = 16  # without a success: halving 100 takes 8
 ITEMS_PER_REQUEST = 100  # items in one request: each costs the store points
 
@@ -53,6 +56,7 @@ class Refresher:
     def __init__(self, context: Context, store: Store) -> None:
         self._context = context
         self._store = store
+        self._answers_questions = True  # as far as we know
 
     async def round(self) -> float | None:
         """Look at what is due, at most 100 levels; return the seconds until more is due.
@@ -118,27 +122,85 @@ class Refresher:
             return cut(str(exc)) or type(exc).__name__
         await context.availability.succeeded(self._store.alias)
         found = dict(zip((each.level for each in requests), readings, strict=True))
-        if await context.database.transaction(partial(self._account, requests, found)):
-            context.inbox.notify()  # the folder decides on what waits to be explained
+        doubtful = await self._account(requests, found)
+        for each in doubtful[:MAX_QUESTIONS]:
+            if await self._confirms(found[each.level]):
+                await self._account([each], found, confirmed=True)
         return None
 
-    def _account(
+    async def _account(
+        self,
+        requests: Sequence[RefreshRequest],
+        readings: Mapping[LevelId, Reading],
+        *,
+        confirmed: bool = False,
+    ) -> list[RefreshRequest]:
+        """Account for what was read; return what only the store's primary can tell."""
+        context, database = self._context, self._context.database
+        work = partial(self._save, requests, readings, confirmed=confirmed)
+        emptied, doubtful = await database.transaction(work)
+        if emptied:
+            context.inbox.notify()  # it decides on what waits to be explained
+        return doubtful
+
+    def _save(
         self,
         requests: Sequence[RefreshRequest],
         readings: Mapping[LevelId, Reading],
         tx: Transaction,
-    ) -> bool:
-        """Account for what was read; return whether something may wait to be explained."""
-        context = self._context
-        now = context.clock.now()
+        *,
+        confirmed: bool,
+    ) -> tuple[bool, list[RefreshRequest]]:
+        """Account for readings; return whether something fell to zero, and what is doubtful."""
+        config, now = self._context.config, self._context.clock.now()
         pools = tx.stock.pools_of(each.level for each in requests)
-        read_lag = context.config.read_lag
         # These are levels of one store, and a pool has one of each: no outcome builds on another.
         outcomes = [
-            apply_reading(pools[each.level], readings[each.level], each, now=now, read_lag=read_lag)
+            apply_reading(
+                pools[each.level],
+                readings[each.level],
+                each,
+                now=now,
+                read_lag=config.read_lag,
+                confirmed=confirmed,
+            )
             for each in requests
         ]
-        return commit_outcomes(tx, outcomes, context, now=now).emptied
+        doubtful = [
+            each
+            for each in requests
+            if is_doubtful(
+                pools[each.level].level(each.level),
+                readings[each.level],
+                each,
+                read_lag=config.read_lag,
+            )
+        ]
+        is_written_to = (
+            tx.settings.get(PAUSED_SETTING) is None
+            and tx.stores.get(self._store.alias).blocked_since is None
+        )
+        emptied = commit_outcomes(tx, outcomes, self._context, now=now).emptied
+        return emptied, doubtful if is_written_to and not confirmed else []
+
+    async def _confirms(self, reading: Reading) -> bool:
+        """Ask the store's primary whether a reading holds; no answer means that nobody knows."""
+        context, alias = self._context, self._store.alias
+        may_write = context.permits.may_write(alias, context.clock.monotonic())
+        if not (self._answers_questions and may_write) or reading.available is None:
+            return False
+        try:
+            return await self._store.confirm(reading.key, reading.available, key=context.ids.new())
+        except (NoAnswer, NotSent):
+            return False  # nothing has changed, whatever became of it
+        except Refused as exc:
+            self._answers_questions = False
+            log.info(
+                "%s does not say whether a quantity holds: what is in doubt waits for a minute",
+                alias,
+                extra={"event": "primary_not_asked", "store": alias, "why": cut(str(exc))},
+            )
+            return False
 
     def _postpone(self, requests: Sequence[RefreshRequest], tx: Transaction) -> None:
         """Read levels later."""

@@ -6,6 +6,7 @@ from sqlalchemy import update
 from sync_core.db.tables import LEVEL
 from sync_core.domain.values import Mode
 from tests.engine.test_sender import HOUR, MINUTE, assert_quiet, release_withheld, standing, told
+from tests.simulation.harness import assert_at_rest, assert_conserved
 
 BROKEN, REFUSED = "INTERNAL_SERVER_ERROR", "INVALID_VARIABLE"
 AWAITED = "SELECT item FROM level WHERE store = 'us' AND refresh_at IS NOT NULL"
@@ -176,3 +177,103 @@ def test_a_store_that_is_down_is_not_the_fault_of_its_items(build_harness):
     assert told(harness, "unreachable") == [0, 1]
     assert harness.rows(AWAITED) == []
     assert_quiet(harness)
+
+
+# -- a change that looks like a stale read (rule 4)
+SET = b"inventorySetQuantities"
+
+
+def cancel_our_write(harness):
+    """Somebody adds 3 in the very second in which Tipo writes -3: it reads as if we had not."""
+    harness.advance(1 - harness.loop.passed % 1)
+    harness.change_stock("us", "SKU-0", -3)
+    while harness.shows("eu", "SKU-0") != 47:
+        harness.advance(0.02)
+    harness.change_stock("eu", "SKU-0", +3)
+    written, added = harness.shops["eu"].log[-2:]
+    assert (written.delta, added.delta, int(written.at.timestamp())) == (
+        -3, 3, int(added.at.timestamp()),
+    )  # fmt: skip
+
+
+def questions(harness):
+    """How often the store's primary was asked whether a quantity holds."""
+    return sum(SET in each.body for each in harness.shops["eu"].exchanges)
+
+
+def test_a_change_that_cancels_our_write_is_believed_within_seconds(build_harness):
+    """For a minute the other store sold what was not there: no time tells it from a stale read."""
+    harness = build_harness(opened=True)
+    cancel_our_write(harness)
+    harness.advance(20)
+    assert_at_rest(harness)
+    assert harness.shows("us", "SKU-0") == 50
+    assert questions(harness) == 1
+    harness.advance(60)
+    assert_at_rest(harness)
+    assert_conserved(harness)
+
+
+def test_a_store_that_does_not_answer_so_is_waited_for_and_it_is_said_once(build_harness, caplog):
+    """What a store does with a set that changes nothing is not documented."""
+    caplog.set_level("INFO")
+    harness = build_harness(opened=True)
+    harness.shops["eu"].faults.refuses_equal_sets = True
+    cancel_our_write(harness)
+    harness.advance(20)
+    assert harness.shows("us", "SKU-0") == 47
+    harness.advance(60)
+    assert_at_rest(harness)
+    cancel_our_write(harness)
+    harness.advance(80)
+    assert_at_rest(harness)
+    assert_conserved(harness)
+    assert questions(harness) == 1
+    events = [getattr(each, "event", "") for each in caplog.records]
+    assert events.count("primary_not_asked") == 1
+
+
+@pytest.mark.parametrize("why", ["no lease", "paused", "a silent store"])
+def test_nobody_is_asked_who_may_not_be_written_to(build_harness, why):
+    """The question is a write, though it changes nothing: it needs leave as any other does."""
+    harness = build_harness(opened=True)
+    cancel_our_write(harness)
+    harness.advance(1)
+    if why == "no lease":
+        harness.process.context.permits.end("eu")
+    elif why == "paused":
+        harness.do(harness.process.service.pause(by="ann"))
+    else:
+        harness.shops["eu"].faults.mutations_only = True
+        harness.shops["eu"].faults.outage = True
+    harness.advance(14)
+    assert questions(harness) == 0
+    harness.shops["eu"].faults.outage = False
+    if why == "paused":
+        harness.do(harness.process.service.resume())
+    harness.advance(120)
+    assert_at_rest(harness)
+    assert_conserved(harness)
+
+
+def test_a_read_that_is_really_stale_is_not_believed_whatever_it_says(build_harness):
+    """A replica lags for 25 s: the primary refuses what it says, and nothing is undone."""
+    harness = build_harness(opened=True)
+    eu = harness.shops["eu"]
+    eu.faults.read_lag = eu.faults.read_lag_at_least = 25.0
+    harness.advance(30)
+    harness.change_stock("us", "SKU-0", -3)
+    harness.advance(3)
+    harness.process.database.run(
+        lambda tx: tx.refreshes.refresh_items(
+            "eu", [eu.item("SKU-0").id], now=harness.process.context.clock.now()
+        )
+    )
+    harness.process.context.store_work.notify()
+    harness.advance(20)
+    assert questions(harness) >= 1
+    assert_at_rest(harness)
+    harness.advance(100)
+    assert_at_rest(harness)
+    assert_conserved(harness)
+    assert harness.written("us", "SKU-0") == []

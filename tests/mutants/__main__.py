@@ -103,6 +103,27 @@ MUTANTS = (
         ("    if reading.updated_at is None or True:\n        return False\n"),
     ),
     mutant(
+        "what the store's primary refuses is believed",
+        "sync_core/shopify/responses.py",
+        "    return not codes\n",
+        "    return True\n",
+        first="tests/engine/test_refresher.py",
+    ),
+    mutant(
+        "a question to the primary sets a total",
+        "sync_core/shopify/client.py",
+        '"changeFromQuantity": quantity,',
+        '"changeFromQuantity": None,',
+        first="tests/engine/test_refresher.py",
+    ),
+    mutant(
+        "who may not write asks the primary all the same",
+        f"{WORKERS}/refresher.py",
+        "self._answers_questions and may_write",
+        "self._answers_questions",
+        first="tests/engine/test_refresher.py",
+    ),
+    mutant(
         "a read counts without the two quiet seconds",
         f"{DOMAIN}/accounting.py",
         "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",

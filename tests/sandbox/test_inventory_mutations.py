@@ -227,3 +227,20 @@ class TestSet:
         reply = self.put(app, self.row(app, 1, compareQuantity=50))
         assert reply["errors"][0]["extensions"] == {"code": "INVALID_VARIABLE"}
         assert "data" not in reply
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_set_that_changes_nothing(app, refuses):
+    """What the real one does with it is not documented: it may succeed, or be an error."""
+    app.shop.faults.refuses_equal_sets = refuses
+    row = {"inventoryItemId": app.item_gid, "locationId": app.location_gid}
+
+    def ask(quantity, key):
+        wanted = {**row, "quantity": quantity, "changeFromQuantity": quantity}
+        given = {"name": "available", "reason": "correction", "quantities": [wanted]}
+        return app.errors(app(SET, key=key, input=given))
+
+    assert ask(50, "a") == ([(None, ["input"])] if refuses else [])
+    assert ask(49, "b")[0][0] == "CHANGE_FROM_QUANTITY_STALE"
+    assert app.shop.available(app.item) == 50
+    assert app.shop.log == [each for each in app.shop.log if each.key is None]

@@ -9,6 +9,7 @@ from sync_core.domain.accounting import (
     Verdict,
     _believe,
     apply_reading,
+    is_doubtful,
     judge_reading,
     judge_webhook,
     move_shared,
@@ -642,6 +643,35 @@ def test_a_stale_reading_is_not_accounted_within_a_minute_and_is_after_it():
         ).pool
         times.append(((now - NOON).total_seconds(), start.shared))
     assert times == [(2, 50), (12, 50), (22, 50), (32, 50), (42, 50), (52, 50), (62, 45)]
+
+
+@pytest.mark.parametrize(
+    ("began", "shows", "since", "doubtful"),
+    [
+        pytest.param(2, 1, None, False, id="at the first look"),
+        pytest.param(12, 1, None, True, id="at the second"),
+        pytest.param(12, 1, 5, False, id="at the first of what was asked for later"),
+        pytest.param(15, 1, 5, True, id="at the second of that"),
+        pytest.param(12, 10, None, False, id="plainly newer"),
+        pytest.param(62, 1, None, False, id="after a minute it is the truth"),
+    ],
+)
+def test_what_stays_stale_is_doubtful(began, shows, since, doubtful):
+    """Only then the primary is asked: it costs a write."""
+    given = {} if since is None else {"refresh_since": at(since)}
+    mine = awaiting(written_at=at(9), settled_at=at(0), **given).at(key("us"))
+    assert is_doubtful(mine, read("us", 45, shows), refresh_of(mine, began)) is doubtful
+
+
+def test_what_the_primary_confirms_is_believed_unless_the_level_has_moved():
+    """It says what is there now; a write of ours that began meanwhile makes it old."""
+    start = awaiting(written_at=at(9), settled_at=at(0))
+    asked = refresh_of(start.at(key("us")), 12)
+    told = apply_reading(start, read("us", 45, 1), asked, now=at(13), confirmed=True)
+    assert (told.pool.shared, books(told.pool)) == (45, {"eu": 50, "us": 45})
+    moved = start.with_level(replace(start.at(key("us")), version=9))
+    told = apply_reading(moved, read("us", 45, 1), asked, now=at(13), confirmed=True)
+    assert (told.pool.shared, told.movements) == (50, ())
 
 
 @pytest.mark.parametrize("trouble", [Suspension.MISSING, Suspension.BUNDLE, None])

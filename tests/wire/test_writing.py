@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from sync_core.domain.values import ItemId, LocationId
+from sync_core.domain.values import Alias, ItemId, LevelKey, LocationId
 from sync_core.errors import (
     AccessLost,
     BatchRefused,
@@ -345,3 +345,54 @@ async def test_retry_after_is_obeyed_within_reason(store, wire, body, header, wa
     with pytest.raises(Throttled) as caught:
         await store.send(body)
     assert caught.value.wait == wait
+
+
+# -- asking whether a quantity holds
+LEVEL = LevelKey(store=Alias("us"), item=ItemId(5201), location=LocationId(101))
+
+
+def said(*errors):
+    payload = {"inventoryAdjustmentGroup": None, "userErrors": list(errors)}
+    return httpx.Response(200, json={"data": {"inventorySetQuantities": payload}})
+
+
+async def test_a_question_is_a_set_that_changes_nothing(store, wire):
+    """A total would erase a sale: what it is set to and what it must be are one number."""
+    wire.mock(return_value=said())
+    assert await store.confirm(LEVEL, 45, key="0199c3")
+    asked = json.loads(wire.calls.last.request.content)["variables"]
+    assert asked["key"] == "0199c3"
+    assert asked["input"]["name"] == "available"
+    assert asked["input"]["quantities"] == [
+        {
+            "inventoryItemId": "gid://shopify/InventoryItem/5201",
+            "locationId": "gid://shopify/Location/101",
+            "quantity": 45,
+            "changeFromQuantity": 45,
+        }
+    ]
+
+
+STALE = error("CHANGE_FROM_QUANTITY_STALE", "input", "quantities", "0", "changeFromQuantity")
+
+
+async def test_a_stale_quantity_does_not_hold(store, wire):
+    wire.mock(return_value=said(STALE))
+    assert not await store.confirm(LEVEL, 45, key="k")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (said(error(None)), Refused),
+        (said(STALE, error("INVALID_LOCATION")), Refused),
+        (said(error("IDEMPOTENCY_CONCURRENT_REQUEST")), NoAnswer),
+        (httpx.Response(200, json={"data": {"inventorySetQuantities": None}}), NoAnswer),
+        (failing("INVALID_FIELD_ARGUMENTS"), Refused),
+        (failing("THROTTLED"), Throttled),
+    ],
+)
+async def test_any_other_answer_says_neither(store, wire, answer, kind):
+    wire.mock(return_value=answer)
+    with pytest.raises(kind):
+        await store.confirm(LEVEL, 45, key="k")
