@@ -57,7 +57,9 @@ def test_each_does_its_part_and_a_missing_one_is_told(harness, empty_postgres_ur
 
     shared.processes["scheduler"].send_signal(signal.SIGTERM)
     assert shared.processes["scheduler"].wait(10) == 0
-    assert "No scheduler is running: no nightly check" in harness.tipo("status").stdout
+    said = harness.tipo("status").stdout
+    assert "No scheduler is running: no nightly check" in said
+    assert said.count("is running:") == 1, "whoever ends takes back its own sign of life alone"
     harness.perform("eu", "restock", item=JACKET, quantity=10)
     harness.until(lambda: harness.shows(JACKET) == {"eu": 55, "us": 55}, "the others go on")
 

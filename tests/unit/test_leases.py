@@ -117,6 +117,15 @@ def test_nothing_is_written_before_every_store_has_shown_its_mark():
     assert not made.may_write(US, 101.0)
 
 
+def test_a_process_that_is_about_to_end_begins_no_write():
+    """Also when a renewal that was under way succeeds."""
+    made = permits()
+    assert made.may_write(EU, 101.0)
+    made.close()
+    made.renew(EU, 101.0)
+    assert not made.may_write(EU, 101.0)
+
+
 def test_a_store_that_does_not_answer_holds_the_others_up_only_for_a_while():
     made = permits(seen=[EU])
     assert not made.may_write(EU, 100.0 + FIRST_MARK_WITHIN_SECONDS - 0.1)
