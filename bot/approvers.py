@@ -123,7 +123,12 @@ class Approvers:
         ours = (await self._slack.identity()).team
         if person.team != ours:
             return False
-        member = await self.member(person.id)
+        try:
+            member = await self.member(person.id)
+        except SlackRefused as exc:
+            if exc.code != "user_not_found":
+                raise
+            return False
         return member.team == ours and not member.stranger
 
     async def may_talk(self, person: Person) -> bool:

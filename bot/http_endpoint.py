@@ -33,7 +33,7 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.payloads import Unreadable, read
+from bot.payloads import NotForUs, Unreadable, read
 from sync_core.bodies import BodyNotRead, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
 from sync_core.clock import Clock
 
@@ -55,7 +55,11 @@ UNREAD: Mapping[type[BodyNotRead], tuple[int, str]] = {
 
 
 class NoPayload(Exception):
-    """A request is signed, but is nothing that Slack sends."""
+    """A request is signed, but is nothing that Slack sends, or that anybody here has asked for."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 class VerifierClock:
@@ -104,7 +108,7 @@ class HttpEndpoint:
         try:
             asked = _read(body, request.headers)
         except NoPayload as exc:
-            return self._refuse(400, str(exc))
+            return self._refuse(exc.status, str(exc))
         return to_starlette_response(await self._app.async_dispatch(asked))
 
     def _refusal(self, headers: Mapping[str, str], body: bytes) -> Response | None:
@@ -144,8 +148,8 @@ def _read(body: bytes, headers: Mapping[str, str]) -> AsyncBoltRequest:
     except (ValueError, RecursionError):
         raise NoPayload("neither a form nor JSON in UTF-8, or a field twice") from None
     found = read(payload)
-    if isinstance(found, Unreadable):
-        raise NoPayload(found.why)
+    if isinstance(found, Unreadable | NotForUs):
+        raise NoPayload(found.why, 400 if isinstance(found, Unreadable) else 404)
     named: dict[str, Any] = dict(headers)
     try:
         # As if it came through a socket: it is read, and whose it is we know.

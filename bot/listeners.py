@@ -2,11 +2,11 @@
 
     what stands around a handler   does
     -----------------------------  -------------------------------------------------------------
-    `read`, Bolt's middleware      reads the payload; what cannot be read gets a 400, and is logged
+    `read`, Bolt's middleware      reads the payload; what it is no use to go on with is logged
     the ack                        comes next, before anything that may take long
     `_guarded`                        keeps the task until it is done, and lets nothing escape
     `_answer`                   origin, time limit, errors: whoever asked gets an answer
-    `failed`, Bolt's error handler logs what has no handler: events are acked, the rest gets a 404
+    `failed`, Bolt's error handler acks events that have no handler, and logs them
 
 Bolt answers Slack when its middlewares are through, and who somebody is may cost a question to
 Slack: so origin and authorisation come after the ack. It keeps no reference to a handler's task,
@@ -35,6 +35,7 @@ from bot.messages.block_kit import Message
 from bot.payloads import (
     HomeOpened,
     Joined,
+    NotForUs,
     Submission,
     TypedCommand,
     Unreadable,
@@ -115,7 +116,7 @@ class Listeners:
     async def read(self, body: Json, context: AsyncBoltContext, next_: Next) -> BoltResponse | None:
         """Read a payload into a value, which handlers get as `interaction`."""
         found = read(body)
-        if isinstance(found, Unreadable):
+        if isinstance(found, Unreadable | NotForUs):  # through a socket: else it never gets here
             log.warning(
                 "Slack sent what we cannot read",
                 extra={"event": "unreadable_payload", "why": found.why},

@@ -11,6 +11,7 @@
     app_home_opened, on "home"               HomeOpened
     member_joined_channel                    Joined
     a message or a tab that is not for us    NotForUs: Slack sends many, and nothing is wrong
+    another kind of interaction              NotForUs: over HTTP it gets a 404
     without ids, or a field of another type  Unreadable: over HTTP it gets a 400
 
 A message is to us if it mentions us in a channel, or is a direct one. One that a bot wrote, that
@@ -39,6 +40,7 @@ from bot.payload_fields import (
 )
 from sync_core.domain.proposals import Person
 from sync_core.domain.texts import storable
+from sync_core.errors import cut
 
 MAX_VALUE_CHARS = 2_000  # characters that a button can carry
 MAX_TEXT_CHARS = 4_000  # of a message in which a product is looked for
@@ -136,7 +138,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class NotForUs:
-    """An event that asks nothing of us, and why."""
+    """An event that asks nothing of us, or an interaction that we offer nobody, and why."""
 
     why: str
 
@@ -166,10 +168,13 @@ def _never_raising(
 
 
 @_never_raising
-def read(body: Json) -> TypedCommand | Click | Shortcut | Submission | Unreadable | None:
-    """Read what somebody has typed, clicked or submitted; None if it is nothing of these."""
-    reading = READINGS.get("command" if word_in(body, "command") else word_in(body, "type"))
-    return None if reading is None else reading(body)
+def read(
+    body: Json,
+) -> TypedCommand | Click | Shortcut | Submission | NotForUs | Unreadable | None:
+    """Read what somebody has typed, clicked or submitted; None for an event, or a question."""
+    kind = "command" if word_in(body, "command") else word_in(body, "type")
+    reading = READINGS.get(kind)
+    return NotForUs(f"nothing here takes {cut(kind)}") if reading is None else reading(body)
 
 
 def _odd_event(body: Json) -> Unreadable | None:

@@ -171,6 +171,7 @@ async def test_an_unknown_button_is_logged(slack_app, staff, core, caplog, actio
     [
         ({"type": "view_submission", "view": {}}, 400),
         ({"type": "view_closed", "view": {"id": "V1", "callback_id": "review"}}, 404),
+        ({"type": "view_closed", "view": 5}, 404),
         ({"type": "shortcut", "callback_id": "made up"}, 404),
         ({"type": "block_suggestion", "action_id": "made up", "block_id": "b"}, 404),
         ({"type": "block_actions", "actions": [{"action_id": ""}]}, 400),

@@ -53,6 +53,13 @@ async def test_with_an_empty_list_members_of_the_channel_may(approvers, staff):
     assert await approvers().authorize(person(staff.carl)) == refusal
 
 
+async def test_somebody_whom_slack_does_not_know_is_not_ours(approvers, staff):
+    """A no, and no failure of Tipo's with a traceback."""
+    nobody = Person(team=staff.ann.team_id, id="U99999999", name="nobody")
+    assert not await approvers().is_ours(nobody)
+    assert isinstance(await approvers().authorize(nobody), Denied)
+
+
 async def test_members_are_found_on_every_page(approvers, staff):
     """A channel of hundreds comes in pages."""
     many = [staff.slack.add_user(f"p{n}") for n in range(450)]
