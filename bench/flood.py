@@ -76,6 +76,9 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes) -> None:
         """Send a request."""
+        if self._transport.is_closing():
+            self._flood.failed += 1
+            return
         self._sent_at.append(time.perf_counter())
         self._transport.write(request)
 

@@ -27,6 +27,7 @@ from service import EU, US, fill
 from sqlalchemy import func, select
 from table import machine, markdown, median, times, with_spread
 
+from sync_core.app.server import spared_collector
 from sync_core.clock import RandomIds, WallClock
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
@@ -37,7 +38,7 @@ from sync_core.ports import Delivery
 from sync_core.shopify.webhooks import parse_webhook, topics
 from sync_core.workers.context import Context
 from sync_core.workers.delivery_processor import DeliveryProcessor
-from sync_core.workers.store_availability import StoreAvailability
+from sync_core.workers.supervisor import StoreAvailability
 
 PAGE = 1000
 MARK = "UPDATE delivery SET handled_at = ?, quarantined_at = NULL, why = NULL WHERE id = ?"
@@ -148,7 +149,8 @@ def main() -> None:
                 (ours, lambda path: asyncio.run(fold(path))),
             ):
                 path = Path(shutil.copy(whole, Path(folder) / "round.db"))
-                into.append(timed(lambda path=path, work=work: work(path)))
+                with spared_collector():
+                    into.append(timed(lambda path=path, work=work: work(path)))
                 check(path, count)
                 path.unlink()
     rows = [["backlog processed", "wall µs each", "CPU µs each"]]

@@ -45,6 +45,7 @@ from sync_core.domain.values import (
     Pool,
     PoolId,
 )
+from sync_core.ports.stock import StoreWork
 from sync_core.stored import to_json
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class SqlStock(SqlRepository):
     def __init__(self, tx: "SqlTransaction") -> None:
         super().__init__(tx)
         self._loaded: dict[PoolId, Pool] = {}
+        self.store_work: set[StoreWork] = set()
 
     def pools(self, wanted: Iterable[PoolId]) -> dict[PoolId, Pool]:
         numbers = set(wanted)
@@ -191,19 +193,24 @@ class SqlStock(SqlRepository):
     def _save_pools(self, pools: Sequence[Pool]) -> None:
         """Update the pools and levels that differ from what was loaded."""
         moved: list[dict[str, Any]] = []
-        changed: list[dict[str, Any]] = []
+        changed: list[Level] = []
         for pool in pools:
             before = self._loaded[pool.id]
             agreed = {name: getattr(pool, name) for name in MUTABLE_OF_POOL}
             if agreed != {name: getattr(before, name) for name in MUTABLE_OF_POOL}:
                 moved.append({"key": pool.id, **agreed})
             known = {each.id: each for each in before.levels}
-            changed += [level_changes(each) for each in pool.levels if each != known[each.id]]
+            changed += [each for each in pool.levels if each != known[each.id]]
             self._loaded[pool.id] = pool
         if moved:
             self.run(SAVE_POOL, moved)
         if changed:
-            self.run(SAVE_LEVEL, changed)
+            self.run(SAVE_LEVEL, [level_changes(each) for each in changed])
+        for each in changed:
+            if each.due:
+                self.store_work.add(StoreWork(each.key.store, is_read=False))
+            if each.awaits_refresh:
+                self.store_work.add(StoreWork(each.key.store, is_read=True))
 
     def _save_movements(self, outcomes: Sequence[Outcome], now: datetime) -> None:
         """Add movements to the history, under the baseline of their pools."""

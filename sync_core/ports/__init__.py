@@ -32,7 +32,7 @@ from sync_core.ports.refreshes import RefreshRepository, UnreadLevel
 from sync_core.ports.reports import ReportRepository, ReportRequest
 from sync_core.ports.seals import SealRepository
 from sync_core.ports.settings import SettingRepository
-from sync_core.ports.stock import StockRepository
+from sync_core.ports.stock import StockRepository, StoreWork
 from sync_core.ports.store import (
     Budget,
     ExportPage,

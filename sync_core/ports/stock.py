@@ -2,14 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sync_core.domain.location_groups import PoolAssignment
 from sync_core.domain.values import Alias, ItemId, LevelId, LevelKey, Outcome, Pool, PoolId
 
 
+class StoreWork(NamedTuple):
+    """What the workers of one store have to do by what was saved."""
+
+    store: Alias
+    is_read: bool  # a level awaits a refresh; else one is due to be written to
+
+
 class StockRepository(Protocol):
     """Quantities: pools and their levels."""
+
+    store_work: set[StoreWork]
+    """What is to be done by all that was saved in this transaction."""
 
     def units(self, store: Alias) -> int:
         """Return how many units a store's pools have; a pool below zero has none."""

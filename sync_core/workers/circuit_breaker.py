@@ -81,18 +81,14 @@ def receives_order_webhooks(tx: Transaction, context: Context, store: Alias) -> 
 
 def decide_waiting(
     tx: Transaction, context: Context, moved: dict[Alias, Traffic], *, now: datetime
-) -> tuple[bool, float | None]:
-    """Decide on what has waited long enough to be explained.
-
-    Returns:
-        Whether anything has waited, and the seconds until there is more to decide.
-    """
+) -> float | None:
+    """Decide on what has waited long enough; return the seconds until there is more to decide."""
     stores = sorted(tx.withheld.unexplained_since(context.stores))
     waits = [
         StoreCircuitBreaker(tx, context, each, now=now).decide(moved.get(each, Traffic()))
         for each in stores
     ]
-    return bool(stores), min((each for each in waits if each is not None), default=None)
+    return min((each for each in waits if each is not None), default=None)
 
 
 class StoreCircuitBreaker:

@@ -1,7 +1,7 @@
 """What every worker is given, and how one wakes another: nobody polls for what that can tell."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from sync_core.domain.leases import WritePermits
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.suspension import READ_LAG, ReadLag
 from sync_core.domain.values import Alias, LevelId
-from sync_core.ports import Comparer, Database, Store, WebhookParser, WorkKind
+from sync_core.ports import Comparer, Database, Store, StoreWork, WebhookParser, WorkKind
 from sync_core.workers.supervisor import StoreAvailability
 
 WAKEUP_SETTING = "wakeup"  # the setting that other processes change to wake this one
@@ -50,25 +50,26 @@ class Wakeup:
 
 
 class WakeupTopic:
-    """A wakeup for each subscriber: all are notified at once."""
+    """A wakeup for each subscriber: all are notified at once, or those whom it concerns."""
 
     def __init__(self) -> None:
-        self._subscribers: list[Wakeup] = []
+        self._subscribers: list[tuple[Wakeup, StoreWork | None]] = []
 
     @contextmanager
-    def subscribe(self) -> Iterator[Wakeup]:
-        """Give a wakeup of one's own, as long as this is open."""
-        wakeup = Wakeup()
-        self._subscribers.append(wakeup)
+    def subscribe(self, work: StoreWork | None = None) -> Iterator[Wakeup]:
+        """Give a wakeup of one's own, as long as this is open; for some work, or for any."""
+        subscriber = Wakeup(), work
+        self._subscribers.append(subscriber)
         try:
-            yield wakeup
+            yield subscriber[0]
         finally:
-            self._subscribers.remove(wakeup)
+            self._subscribers.remove(subscriber)
 
-    def notify(self) -> None:
-        """Notify every subscriber."""
-        for wakeup in self._subscribers:
-            wakeup.notify()
+    def notify(self, of: Collection[StoreWork] | None = None) -> None:
+        """Notify every subscriber, or only those of some work."""
+        for wakeup, work in self._subscribers:
+            if of is None or work in of:
+                wakeup.notify()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ a refresh.
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -40,11 +40,14 @@ from sync_core.domain.webhook_events import (
 )
 from sync_core.errors import NoDatabase, reason
 from sync_core.metrics import DELIVERY_WAIT
-from sync_core.ports import Delivery, Transaction
+from sync_core.ports import Delivery, StoreWork, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 
 log = logging.getLogger(__name__)
+
+MAX_PAGE_SECONDS = 0.05  # that a page may take: on SQLite no webhook is answered meanwhile
+MIN_PAGE = 100  # deliveries, on however slow a machine: each commit has a cost of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class ProcessingResult:
     waits: tuple[tuple[Alias, float], ...] = ()  # seconds since each of them came, by its store
     products: bool = False  # the catalogue has changed
     more: bool = False  # the page was full
-    waited: bool = False  # something that waited may be passed on now
+    store_work: frozenset[StoreWork] = frozenset()  # whom to wake
     again: float | None = None  # seconds until something has waited long enough
     exports: bool = False  # a store has finished an export
     doubted: frozenset[Alias] = frozenset()  # stores that may have uninstalled us: to be asked
@@ -67,7 +70,7 @@ class ProcessingResult:
             waits=self.waits + other.waits,
             products=self.products or other.products,
             more=self.more or other.more,
-            waited=self.waited or other.waited,
+            store_work=self.store_work | other.store_work,
             again=other.again,
             exports=self.exports or other.exports,
             doubted=self.doubted | other.doubted,
@@ -79,11 +82,13 @@ class DeliveryProcessor:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._page_size = context.config.deliveries_per_round
+        self._store_work: frozenset[StoreWork] = frozenset()  # by the pages since a last one
 
     async def run(self, done: Callable[[], None]) -> None:
         """Fold until cancelled; say whenever a round is done."""
         while True:
-            while (processed := await self.round()).taken:
+            while (processed := await self.round()).more:
                 done()
             done()
             recheck = self._context.config.recheck_every
@@ -92,13 +97,15 @@ class DeliveryProcessor:
             )
 
     async def round(self) -> ProcessingResult:
-        """Fold what waits, at most 1,000 deliveries; wake who has work by it."""
+        """Process a page of what waits; wake who has work by it, once nothing waits any more."""
         context = self._context
         processed = await self._process_page()
         for alias, seconds in processed.waits:
             DELIVERY_WAIT.labels(alias).observe(seconds)
-        if (processed.taken or processed.waited) and not processed.more:
-            context.store_work.notify()
+        self._store_work |= processed.store_work
+        if not processed.more:
+            context.store_work.notify(self._store_work)
+            self._store_work = frozenset()
         context.identified.difference_update(processed.doubted)
         if processed.products or processed.doubted:
             context.catalogues.notify()
@@ -108,10 +115,7 @@ class DeliveryProcessor:
 
     async def _process_page(self) -> ProcessingResult:
         """Process the next page; without what is bad in it, if it fails."""
-        transaction, limit = (
-            self._context.database.transaction,
-            self._context.config.deliveries_per_round,
-        )
+        transaction, limit = self._context.database.transaction, self._page_size
         try:
             return await transaction(self._process)
         except NoDatabase:
@@ -123,7 +127,7 @@ class DeliveryProcessor:
             page = await transaction(
                 lambda tx: [each.id for each in tx.deliveries.unhandled(limit)]
             )
-            return await self._bisect(page)
+            return replace(await self._bisect(page), more=True)  # perhaps: it was a whole page
 
     async def _bisect(self, page: Sequence[int]) -> ProcessingResult:
         """Process some deliveries; quarantine what fails alone, too."""
@@ -147,14 +151,24 @@ class DeliveryProcessor:
             return ProcessingResult(taken=1)
 
     def _process(self, tx: Transaction, only: Sequence[int] | None = None) -> ProcessingResult:
-        context = self._context
-        now = context.clock.now()
-        deliveries = tx.deliveries.unhandled(context.config.deliveries_per_round, only=only)
+        clock, limit = self._context.clock, self._page_size
+        now, began = clock.now(), clock.monotonic()
+        deliveries = tx.deliveries.unhandled(limit, only=only)
         with _span(deliveries):
-            return self._account(tx, deliveries, now, is_page=only is None)
+            processed = self._account(tx, deliveries, now)
+        if only is not None or len(deliveries) < limit:
+            return processed
+        self._adapt_page_size(limit, clock.monotonic() - began)
+        return replace(processed, more=True)
+
+    def _adapt_page_size(self, count: int, seconds: float) -> None:
+        """Take as many next time as may be processed in time."""
+        most = self._context.config.deliveries_per_round
+        fit = most if seconds <= 0 else int(count * MAX_PAGE_SECONDS / seconds)
+        self._page_size = min(most, max(MIN_PAGE, fit))
 
     def _account(
-        self, tx: Transaction, deliveries: Sequence[Delivery], now: datetime, *, is_page: bool
+        self, tx: Transaction, deliveries: Sequence[Delivery], now: datetime
     ) -> ProcessingResult:
         """Account for what deliveries say, and have others do what follows from it."""
         context = self._context
@@ -186,8 +200,7 @@ class DeliveryProcessor:
                 for each in deliveries
             ),
             products=products,
-            more=is_page and len(deliveries) == context.config.deliveries_per_round,
-            waited=committed.waited,
+            store_work=committed.store_work,
             again=committed.next_in,
             exports=any(isinstance(event, ExportFinished) for _, event in parsed),
             doubted=frozenset(

@@ -7,13 +7,14 @@ that it needs in the database.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 from sync_core.backoff import Backoff
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
-from sync_core.ports import Store, WorkKind
+from sync_core.ports import Store, StoreWork, WorkKind
 from sync_core.workers.catalogue_sync import CatalogueSync
-from sync_core.workers.context import Context, Listener, WakeupTopic
+from sync_core.workers.context import Context, Listener, Wakeup
 from sync_core.workers.decider import Decider
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from sync_core.workers.drift_report import Reporter
@@ -31,6 +32,8 @@ BLOCKED_STORE = Backoff(first=60, longest=60, notify_after=1)
 
 Round = Callable[[], Awaitable[float | None]]
 """Does what is due; returns the seconds until more is, or None: when it is woken."""
+
+Subscription = AbstractContextManager[Wakeup]
 
 
 class Engine:
@@ -77,42 +80,39 @@ class Engine:
         context = self._context
 
         async def send(done: Callable[[], None]) -> None:
-            await self._run_store_rounds(
-                store, Sender(context, store).round, context.store_work, done
-            )
+            mine = context.store_work.subscribe(StoreWork(store.alias, is_read=False))
+            await self._run_store_rounds(store, Sender(context, store).round, mine, done)
 
         async def refresh(done: Callable[[], None]) -> None:
-            await self._run_store_rounds(
-                store, Refresher(context, store).round, context.store_work, done
-            )
+            mine = context.store_work.subscribe(StoreWork(store.alias, is_read=True))
+            await self._run_store_rounds(store, Refresher(context, store).round, mine, done)
 
         async def upkeep_(done: Callable[[], None]) -> None:
             upkeep = StoreUpkeep(context, store, self._catalogue_sync)
-            await self._run_store_rounds(store, upkeep.round, context.catalogues, done)
+            mine = context.catalogues.subscribe()
+            await self._run_store_rounds(store, upkeep.round, mine, done)
 
         async def lease(done: Callable[[], None]) -> None:
-            await self._run_store_rounds(
-                store, LeaseKeeper(context, store).round, context.requests, done
-            )
+            keeper = LeaseKeeper(context, store)
+            await self._run_store_rounds(store, keeper.round, context.requests.subscribe(), done)
 
         yield from (("sender", send), ("refresher", refresh), ("upkeep", upkeep_), ("lease", lease))
 
     async def _decide(self, done: Callable[[], None]) -> None:
         """Carry out decisions."""
-        await self._run_rounds(
-            Decider(self._context, self._proposer).round, self._context.requests, done
-        )
+        decider = Decider(self._context, self._proposer)
+        await self._run_rounds(decider.round, self._context.requests.subscribe(), done)
 
     async def _report(self, done: Callable[[], None]) -> None:
         """Make reports."""
         reporter = Reporter(self._context, self._proposer)
-        await self._run_rounds(reporter.round, self._context.requests, done)
+        await self._run_rounds(reporter.round, self._context.requests.subscribe(), done)
 
     async def _run_rounds(
-        self, round_: Round, topic: WakeupTopic, done: Callable[[], None]
+        self, round_: Round, subscription: Subscription, done: Callable[[], None]
     ) -> None:
         """Do rounds for ever; wait as each says, or until there is work."""
-        with topic.subscribe() as wakeup:
+        with subscription as wakeup:
             while True:
                 wait = await round_()
                 done()
@@ -121,7 +121,7 @@ class Engine:
                     await wakeup.wait(min(seconds, MAX_WAIT_SECONDS))
 
     async def _run_store_rounds(
-        self, store: Store, round_: Round, topic: WakeupTopic, done: Callable[[], None]
+        self, store: Store, round_: Round, subscription: Subscription, done: Callable[[], None]
     ) -> None:
         """Do rounds for ever; a store that does not do what it should is no failure of ours."""
 
@@ -131,7 +131,7 @@ class Engine:
             except StoreError as exc:
                 return await self._failed(store, exc)
 
-        await self._run_rounds(guarded, topic, done)
+        await self._run_rounds(guarded, subscription, done)
 
     async def _failed(self, store: Store, exc: StoreError) -> float:
         """Note that a store did not do what we asked; return the seconds to wait."""

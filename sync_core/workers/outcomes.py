@@ -31,7 +31,7 @@ from sync_core.domain.contests import (
 from sync_core.domain.oversell import oversold_events
 from sync_core.domain.values import NEVER, Alias, Level, LevelId, Outcome, Pool
 from sync_core.domain.webhook_events import OrderEvent, OrderEventKind
-from sync_core.ports import Transaction
+from sync_core.ports import StoreWork, Transaction
 from sync_core.workers.circuit_breaker import (
     check_circuit_breakers,
     decide_waiting,
@@ -52,8 +52,8 @@ class Committed:
     """What others have to do with what was committed."""
 
     emptied: bool  # something fell to zero: it may wait to be explained
-    waited: bool = False  # something that waited may be passed on now
     next_in: float | None = None  # seconds until something has waited long enough
+    store_work: frozenset[StoreWork] = frozenset()  # whom to wake
 
 
 def commit_outcomes(  # noqa: PLR0913  # each says what happened in this step
@@ -79,13 +79,15 @@ def commit_outcomes(  # noqa: PLR0913  # each says what happened in this step
     """
     tx.stock.save_outcomes(outcomes, now=now)
     moved = check_circuit_breakers(tx, outcomes, context, now=now, order_events=order_events)
-    waited, next_in = (
-        decide_waiting(tx, context, moved, now=now) if decides_waiting else (False, None)
-    )
+    next_in = decide_waiting(tx, context, moved, now=now) if decides_waiting else None
     stop_contested(tx, outcomes, context, now=now, reversed_levels=reversed_levels)
     tx.breaker.count_traffic(moved, now=now)
     emptied = any(each.emptied for each in moved.values())
-    return Committed(emptied=emptied, waited=waited, next_in=next_in)
+    return Committed(
+        emptied=emptied,
+        next_in=next_in,
+        store_work=frozenset(tx.stock.store_work),
+    )
 
 
 @contextmanager

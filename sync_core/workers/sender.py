@@ -27,6 +27,7 @@ probes it; that the store can be read, or does not answer, or wants another key,
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sync_core import metrics, tracing
 from sync_core.backoff import Backoff
@@ -58,10 +59,10 @@ from sync_core.errors import (
     WrongShop,
     cut,
 )
-from sync_core.ports import Batch, QuantityChange, Store, Transaction
+from sync_core.ports import Batch, QuantityChange, Store, StoreState, Transaction
 from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.workers.context import Context
-from sync_core.workers.outcomes import commit_outcomes
+from sync_core.workers.outcomes import Committed, commit_outcomes
 from sync_core.workers.supervisor import StoreAvailability
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ log = logging.getLogger(__name__)
 # From a refusal to the next question, which may cost a batch; the first refusal is told.
 PROBE = Backoff(first=60, longest=600, notify_after=1)
 MAX_FULL_BATCHES = 8  # full batches planned at once
+
+T = TypeVar("T")
 
 
 class Sender:
@@ -131,18 +134,15 @@ class Sender:
         state = tx.stores.get(alias)
         if state.blocked_since is not None and not state.write_refused:
             return None, None
-        plan_batches(tx, self._store, context.ids, now=now, probing=state.write_refused)
+        is_more_pending = plan_batches(tx, self._store, state, context.ids, now=now)
         batch = tx.batches.lease(alias, now=now, until=now + context.config.batch_lease)
-        return batch, None if batch is not None else self._wait(tx, now)
-
-    def _wait(self, tx: Transaction, now: datetime) -> float | None:
-        """Return how long there is certainly nothing to send."""
-        alias = self._store.alias
+        if batch is not None:
+            return batch, None
         times = [tx.batches.next_at(alias)]
-        if tx.settings.get(PAUSED_SETTING) is None and tx.stock.writable_pools(alias, 1):
-            times.append((tx.stores.get(alias).last_sent_at or now) + BATCH_SPACING)
+        if is_more_pending:
+            times.append((state.last_sent_at or now) + BATCH_SPACING)
         waits = [(each - now).total_seconds() for each in times if each is not None]
-        return max(0.01, min(waits)) if waits else None
+        return None, max(0.01, min(waits)) if waits else None
 
     async def _send(self, batch: Batch) -> None:
         """Send a batch, and do what its answer asks for."""
@@ -150,21 +150,22 @@ class Sender:
             written_at = await self._send_counted(batch)
         except RowsRefused as refused:
             reasons = refused.reasons
-            await self._record(lambda tx: self._split(tx, batch, reasons))
+            committed = await self._record(lambda tx: self._split(tx, batch, reasons))
         except KeyMisused:
             log.exception(
                 "a key is known otherwise",
                 extra={"event": "key_misused", "store": self._store.alias},
             )
-            await self._record(lambda tx: self._mark_doubtful(tx, batch))
+            committed = await self._record(lambda tx: self._mark_doubtful(tx, batch))
         except StoreError as exc:
             await self._handle_refusal(batch, exc)
             return
         else:
-            await self._record(lambda tx: self._settle(tx, batch, written_at))
+            committed = await self._record(lambda tx: self._settle(tx, batch, written_at))
             took = self._context.clock.now() - batch.planned_at
             metrics.UPDATE.labels(self._store.alias).observe(max(0.0, took.total_seconds()))
         await self._note_success()
+        self._context.store_work.notify(committed.store_work)
 
     async def _send_counted(self, batch: Batch) -> datetime:
         """Send a batch, and count what the store answers."""
@@ -177,10 +178,10 @@ class Sender:
         metrics.BATCH_ANSWERS.labels(alias, "taken").inc()
         return written_at
 
-    async def _record(self, work: Callable[[Transaction], None]) -> None:
+    async def _record(self, work: Callable[[Transaction], T]) -> T:
         """Commit what an answer means for our books."""
         with tracing.span("answer"):
-            await self._context.database.transaction(work)
+            return await self._context.database.transaction(work)
 
     async def _handle_refusal(self, batch: Batch, exc: StoreError) -> None:
         """Do what an answer asks for that is neither yes nor no to the rows of a batch."""
@@ -231,12 +232,11 @@ class Sender:
             tx.stores.block(self._store.alias, why, now=now, write_refused=refused)
 
     async def _note_success(self) -> None:
-        """Note that the store takes what we write, and wake who has work by what it said."""
+        """Note that the store takes what we write."""
         self._paused_until = None
         self._refusals = 0
         await self._context.availability.succeeded(self._store.alias)
         await self._updates.succeeded(self._store.alias)
-        self._context.store_work.notify()
 
     def _close(
         self, tx: Transaction, batch: Batch, state: str
@@ -246,7 +246,7 @@ class Sender:
         open_ones = tx.batches.close(batch.id, state, now=now)
         return open_ones, tx.stock.pools_of(each.level for each in open_ones), now
 
-    def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> None:
+    def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> Committed:
         """Move the books by what the store has done."""
         now = self._context.clock.now()
         done = tx.batches.close(batch.id, "settled", now=now, written_at=written_at)
@@ -264,9 +264,11 @@ class Sender:
             if each.id in hit and pools[each.level].level(each.level).last_delta * each.delta < 0
         ]
         tx.stores.unblock(self._store.alias, now=now, written=True)
-        commit_outcomes(tx, outcomes, self._context, now=now, reversed_levels=reversed_levels)
+        return commit_outcomes(
+            tx, outcomes, self._context, now=now, reversed_levels=reversed_levels
+        )
 
-    def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> None:
+    def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> Committed:
         """Leave the refused rows alone; the rest is pending again, under a new key."""
         rows, pools, now = self._close(tx, batch, "refused")
         outcomes: list[Outcome] = []
@@ -281,7 +283,7 @@ class Sender:
         rest = [each.id for number, each in enumerate(rows) if number not in reasons]
         tx.batches.close_adjustments(rest, "replaced", now=now)
         tx.stores.unblock(self._store.alias, now=now, written=True)
-        commit_outcomes(tx, outcomes, self._context, now=now)
+        return commit_outcomes(tx, outcomes, self._context, now=now)
 
     def _replan(self, tx: Transaction, batch: Batch) -> None:
         """Nothing was written under this key: all is pending again."""
@@ -290,46 +292,42 @@ class Sender:
         outcomes = [mark_unwritten(pools[each.level], each, now=now) for each in rows]
         commit_outcomes(tx, outcomes, self._context, now=now)
 
-    def _mark_doubtful(self, tx: Transaction, batch: Batch) -> None:
+    def _mark_doubtful(self, tx: Transaction, batch: Batch) -> Committed:
         """Nobody can say whether it was written: the levels stop, and people are told both."""
         rows, pools, now = self._close(tx, batch, "doubtful")
         tx.batches.close_adjustments([each.id for each in rows], "doubtful", now=now)
         outcomes = [expire(pools[each.level], each, now=now) for each in rows]
-        commit_outcomes(tx, outcomes, self._context, now=now)
+        return commit_outcomes(tx, outcomes, self._context, now=now)
 
 
 def plan_batches(
-    tx: Transaction, store: Store, ids: Ids, *, now: datetime, probing: bool = False
-) -> int:
-    """Plan the batches that may leave for a store now; return how many.
+    tx: Transaction, store: Store, state: StoreState, ids: Ids, *, now: datetime
+) -> bool:
+    """Plan the batches that may leave for a store now; return whether more is pending.
 
-    While all writing is paused, one waits unsent, or the store is blocked, what is pending stays
-    pending: differences net out. A probe of a store that is blocked is one batch.
+    While all writing is paused, or one waits unsent, what is pending stays pending: differences net
+    out. A probe of a store that refuses updates is one batch.
     """
     if tx.settings.get(PAUSED_SETTING) is not None:
-        return 0
-    state = tx.stores.get(store.alias)
-    is_blocked = state.blocked_since is not None and not probing
-    if is_blocked or tx.batches.has_unsent(store.alias):
-        return 0
-    pools = tx.stock.writable_pools(
-        store.alias, MAX_BATCH_ROWS if probing else MAX_BATCH_ROWS * MAX_FULL_BATCHES
-    )
-    planned = 0
+        return False
+    most = MAX_BATCH_ROWS if state.write_refused else MAX_BATCH_ROWS * MAX_FULL_BATCHES
+    found = pools = tx.stock.writable_pools(store.alias, most)
+    if not pools or tx.batches.has_unsent(store.alias):
+        return bool(pools)
     last_sent_at = state.last_sent_at
     while pools and may_send(rows=len(pools), last_sent_at=last_sent_at, now=now):
         rows, pools = pools[:MAX_BATCH_ROWS], pools[MAX_BATCH_ROWS:]
-        planned += _plan_batch(tx, store, ids, rows, now=now)
+        _plan_batch(tx, store, ids, rows, now=now)
         last_sent_at = now
     if last_sent_at != state.last_sent_at:
         tx.stores.record_sent(store.alias, now=now)
-    return planned
+    return bool(pools) or len(found) == most
 
 
 def _plan_batch(
     tx: Transaction, store: Store, ids: Ids, rows: Sequence[PoolId], *, now: datetime
-) -> bool:
-    """Plan one batch with what is pending in these pools; whether anything was."""
+) -> None:
+    """Plan one batch with what is pending in these pools, if anything is."""
     outcomes: list[Outcome] = []
     deltas: dict[LevelId, int] = {}
     for pool in tx.stock.pools(rows).values():
@@ -338,7 +336,7 @@ def _plan_batch(
         deltas.update(outstanding)
     tx.stock.save_outcomes(outcomes, now=now)
     if not deltas:
-        return False
+        return
     levels = {each.id: each for out in outcomes for each in out.pool.levels}
     changes = [
         QuantityChange(item=levels[level].key.item, location=levels[level].key.location, delta=by)
@@ -350,4 +348,3 @@ def _plan_batch(
     traces = tx.deliveries.traces_of(rows) if tracing.is_on() else ()
     with tracing.span("plan", traces, store=store.alias, n=len(planned)):
         tx.batches.insert_batch(store.alias, key, body, planned, now=now)
-    return True
