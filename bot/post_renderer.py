@@ -55,7 +55,10 @@ class PostRenderer:
 
     async def render(self, post: Post) -> Localized | None:
         """Return what a post says now; None if it has nothing to say."""
-        found = await self._look_up(posts.needs(post))
+        key = posts.reminded_incident(post)
+        reminded = None if key is None else (await self._core.posts([key])).get(key)
+        found = await self._look_up(posts.needs(reminded or post))
+        found = replace(found, incident=reminded)
         if mentioned := posts.mentions(post, found.report):
             found = replace(found, links=await self.links.links(posts=mentioned))
         said = posts.render(post, found, self._clock.now())

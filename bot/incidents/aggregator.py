@@ -21,7 +21,7 @@ from bot.incidents.incident import (
     without_subjects,
     worse_severity,
 )
-from bot.incidents.ledger import slot_name, thread_key
+from bot.incidents.ledger import reminder_key, slot_name, thread_key
 from bot.incidents.mentions import Mentions
 from bot.incidents.outages import MAX_PAGES, OUTAGE_KINDS, Outages
 from bot.incidents.ownership import snooze_of, with_investigator
@@ -215,6 +215,7 @@ class IncidentAggregator:
         self, base: str, slot: Slot, incident: Incident, notification: Notification
     ) -> None:
         """Say again what has got worse; where it was told before, say where it goes on."""
+        self._redraw_reminder(slot_name(slot), notification.at)
         old, _, line = slot
         self._remove_slot(base, old, line)
         for waiting in self.state["down"].values():
@@ -267,6 +268,7 @@ class IncidentAggregator:
         self._write(slot, base, incident, notification)
         if incident["open"]:
             return
+        self._redraw_reminder(slot_name(slot), notification.at)
         self._remove_slot(base, key, line)
         if line is None and post.sent == 0 and notification.at < post.due_at:
             self._cancel(key, slot[1])
@@ -294,12 +296,24 @@ class IncidentAggregator:
             for name, told in shown.items()
         }
         body = {"lines": lines, "left": len(late) - len(lines), **said}
-        self._editor.put(f"reminder:{now.isoformat()}", "reminder", body, now)
+        for name in late:
+            self._redraw_reminder(name, now, later=True)
+        self._editor.put(reminder_key(now.isoformat()), "reminder", body, now)
         self.state["reminded"] |= dict.fromkeys(late, now.isoformat())
         for name, told in late.items():
             if "snoozed" in told:  # it is over, and may be snoozed again
                 body = {each: kept for each, kept in told.items() if each != "snoozed"}
                 self._editor.revise(name, body, now)
+
+    def _redraw_reminder(self, name: str, at: datetime, *, later: bool = False) -> None:
+        """Have the last reminder of an incident show what that is now; `later`: it is not the last.
+
+        One of several incidents has no buttons that could be out of date.
+        """
+        key = reminder_key(self.state["reminded"].get(name))
+        post = self._editor.posts.get(key)
+        if post is not None and len(_lines(post.body)) == 1:
+            self._editor.revise(key, {**post.body, "later": later}, at)
 
     def open_critical(self) -> Iterable[tuple[str, Incident, datetime]]:
         """Yield each incident that is critical and open, and when to remind people of it."""

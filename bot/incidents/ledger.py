@@ -55,6 +55,11 @@ def report_key(report: object) -> str:
     return f"report:{report}"
 
 
+def reminder_key(at: object) -> str:
+    """Return the key of the reminder of that moment."""
+    return f"reminder:{at}"
+
+
 def receipt_key(receipt: object) -> str:
     """Return the key under which it is kept which post shows a decision."""
     return f"shown:{receipt}"
@@ -75,6 +80,7 @@ def needed_posts(ledger: Post | None, notifications: Sequence[Notification] = ()
         for key, pages, _ in slots:
             keys |= {key, *(thread_key(key, page) for page in range(pages))}
     keys |= {key for waiting in state["down"].values() for key in waiting}
+    keys |= set(map(reminder_key, state["reminded"].values()))
     keys |= {*state["reports"], *([state["mode"]] if state["mode"] else [])}
     shown = (each.facts["report"] for each in notifications if each.facts.get("report"))
     keys |= set(map(report_key, shown))

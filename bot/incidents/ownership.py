@@ -4,7 +4,9 @@
     ------------------------  --------------------------------  -------------------------------
     open                      the person is on it, since now    no reminder for an hour
     open, and they are        they hear since when              no reminder for an hour
-    open, and another one is  they hear who, and since when     no reminder for an hour
+    open, and another one is  who clicked in the message that   no reminder for an hour
+                              names that one takes it over;
+                              others hear who, and since when
     open, and snoozed         the person is on it, since now    they hear until when, by whom
     over, or moved            they hear so; nothing changes     they hear so; nothing changes
 
@@ -41,6 +43,12 @@ class Owner:
     id: str  # of the person in Slack; empty for somebody at the command line
     name: str
     since: datetime | None  # None: before Tipo kept that
+    before: str = ""  # the name of whoever was on it before
+
+    @property
+    def mark(self) -> str:
+        """What a button carries that shows this owner."""
+        return self.id or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +60,24 @@ class Snooze:
     until: datetime
 
 
-def own(body: Mapping[str, Any], person: Person, now: datetime) -> Incident | OwnershipAnswer:
-    """Return an incident that somebody is on, or why nothing changes."""
+def own(
+    body: Mapping[str, Any], person: Person, now: datetime, *, seen: str = ""
+) -> Incident | OwnershipAnswer:
+    """Return an incident that somebody is on, or why nothing changes.
+
+    `seen` is the mark of the owner whom their message named: nobody takes over unseen.
+    """
     if (ended := _ended(body)) is not None:
         return ended
-    if owner_of(body) is not None:
+    before = owner_of(body)
+    if before is not None and (before.id == person.id or before.mark != seen):
         return OwnershipAnswer.OWNED_BEFORE
-    owner = {"id": person.id, "name": person.name, "since": now.isoformat()}
-    return {**body, "owner": owner}
+    return {**body, "owner": _owner(person.id, person.name, now, before)}
+
+
+def _owner(user: str, name: str, since: datetime, before: Owner | None) -> dict[str, str]:
+    kept = {"id": user, "name": name, "since": since.isoformat()}
+    return kept if before is None else {**kept, "before": before.name}
 
 
 def snooze(body: Mapping[str, Any], person: Person, now: datetime) -> Incident | OwnershipAnswer:
@@ -84,7 +102,8 @@ def owner_of(body: Mapping[str, Any]) -> Owner | None:
     if not isinstance(kept, Mapping):
         name = facts.get("investigated_by") if isinstance(facts, Mapping) else None
         return Owner(id="", name=f"{name}", since=None) if name else None
-    return Owner(id=kept["id"], name=kept["name"], since=parse_time(kept["since"]))
+    since, before = parse_time(kept["since"]), kept.get("before", "")
+    return Owner(id=kept["id"], name=kept["name"], since=since, before=before)
 
 
 def snooze_of(body: Mapping[str, Any], now: datetime | None = None) -> Snooze | None:
@@ -106,4 +125,4 @@ def with_investigator(before: Incident, after: Incident, at: datetime) -> Incide
         return after
     if name == before["facts"].get("investigated_by"):
         return after
-    return {**after, "owner": {"id": "", "name": name, "since": at.isoformat()}}
+    return {**after, "owner": _owner("", f"{name}", at, owner)}

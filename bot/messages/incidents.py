@@ -8,7 +8,7 @@ worse          that it goes on below
 over           "resolved after 12 min, 3 products", and no button
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -110,8 +110,7 @@ def incident(*, body: Body, now: datetime, token: str = "", moved: str = "") -> 
         blocks=[
             *_details(body),
             *([bullets(lines)] if lines else []),
-            *_buttons(body, token),
-            *people_buttons(body, now),
+            *buttons(body, token, now),
             *_since(body, now),
         ],
     )
@@ -144,6 +143,11 @@ BUTTONS_BY_KIND: Mapping[object, Callable[[Facts, str], list[Block]]] = {
     "lease": lease_buttons,
     "older_database": older_buttons,
 }
+
+
+def buttons(body: Body, token: str, now: datetime) -> list[Block]:
+    """Return the buttons of an open incident: what fixes it, then who is on it."""
+    return [*_buttons(body, token), *people_buttons(body, now)]
 
 
 def _buttons(body: Body, token: str) -> list[Block]:
@@ -245,7 +249,7 @@ def summary(
     )
 
 
-def reminder_of_one(*, line: Body, body: Body) -> Message:
+def reminder_of_one(*, line: Body, body: Body, buttons: Sequence[Block] = ()) -> Message:
     """Remind people of one incident: what it is about is in the first line, as for phones."""
     return message(
         *headline_of(line),
@@ -253,6 +257,7 @@ def reminder_of_one(*, line: Body, body: Body) -> Message:
         *called_parts(body),
         sign="Critical",
         word="Critical, still open:",
+        blocks=buttons,
     )
 
 

@@ -12,6 +12,7 @@ from bot.messages.block_kit import (
     Part,
     actions,
     button,
+    confirm_dialog,
     date,
     mention_part,
     message,
@@ -36,7 +37,7 @@ def people_parts(body: Body, now: datetime) -> list[Part]:
     parts: list[Part] = []
     if (owner := owner_of(body)) is not None:
         who = _person(body, owner.id, owner.name)
-        parts = [" ", who, " is on it", *_since(owner), "."]
+        parts = [" ", who, " is on it", *_since(owner), *_after(owner), "."]
     else:
         parts = called_parts(body)
     if (snoozed := snooze_of(body, now)) is not None:
@@ -69,6 +70,11 @@ def _since(owner: Owner) -> list[Part]:
     return [] if owner.since is None else [" since ", date(owner.since)]
 
 
+def _after(owner: Owner) -> list[Part]:
+    """Return who was on it before: by name, for it calls nobody."""
+    return [f", after {clean(owner.before, 80)}"] if owner.before else []
+
+
 def _person(body: Body, user: str, name: str) -> Part:
     """Return a person: a mention, but their name alone in what is posted in quiet hours."""
     return mention_part(user) if user and not body.get("hushed") else clean(name, 80)
@@ -82,14 +88,29 @@ def people_buttons(body: Body, now: datetime) -> list[Block]:
     is_taken_over = isinstance(facts, Mapping) and facts.get("taking_over")
     if is_taken_over or body.get("kind") in KINDS_WITHOUT_OWNER:
         return []
-    is_owned, is_snoozed = owner_of(body) is not None, snooze_of(body, now) is not None
+    owner, is_snoozed = owner_of(body), snooze_of(body, now) is not None
     is_critical = severity == Severity.CRITICAL
     has_snooze = is_critical and not is_snoozed  # only what is critical has reminders
     style = "primary" if is_critical else ""
+    on_it = button(Action.INCIDENT_OWN, "I'm on it", "own", style=style)
     return actions(
         "people",
-        None if is_owned else button(Action.INCIDENT_OWN, "I'm on it", "own", style=style),
+        on_it if owner is None else _take_over(owner),
         button(Action.INCIDENT_SNOOZE, "Snooze 1 h", "snooze") if has_snooze else None,
+    )
+
+
+def _take_over(owner: Owner) -> Block:
+    """Return the button by which an approver takes an incident over; it says from whom."""
+    name = clean(owner.name, 80)
+    words = f"{name} is on it. You will be named instead. Approvers only."
+    confirm = confirm_dialog("Take this over?", words, "I'm on it")
+    return button(
+        Action.INCIDENT_OWN,
+        "I'm on it instead",
+        owner.mark,
+        says=f"Take over: {name}",
+        confirm=confirm,
     )
 
 
@@ -99,7 +120,7 @@ def ownership_answer(*, answer: OwnershipAnswer | None, body: Body, user: str) -
     match answer:
         case OwnershipAnswer.OWNED | OwnershipAnswer.OWNED_BEFORE if owner is not None:
             if owner.id == user:
-                return message("You're on it", *_since(owner), ".")
+                return message("You're on it", *_since(owner), *_after(owner), ".")
             who = mention_part(owner.id) if owner.id else clean(owner.name, 80)
             return message(who, " is on it", *_since(owner), ". Your click changed nothing.")
         case OwnershipAnswer.SNOOZED | OwnershipAnswer.SNOOZED_BEFORE if snoozed is not None:

@@ -50,12 +50,22 @@ class Lookup:
     question: Proposal | None = None
     pool: PoolView | None = None
     stopped: tuple[int, Sequence[StoppedProduct]] = (0, ())  # how many products, and some
+    incident: Post | None = None  # as it is now, that a reminder is about
     links: Links = NO_LINKS  # to the posts that it mentions
     stores: Mapping[str, str] = field(default_factory=dict)  # pages in Shopify's admin
 
 
 NOTHING_FOUND = Lookup()
 GONE = "This report is no longer kept: it was too old."
+
+
+def reminded_incident(post: Post) -> str | None:
+    """Return the key of the one incident, with a message of its own, that a reminder is about."""
+    lines = post.body.get("lines")
+    if post.kind != "reminder" or not isinstance(lines, Mapping) or len(lines) != 1:
+        return None
+    (key,) = lines
+    return None if post.body.get("left") or " " in key else f"{key}"
 
 
 def needs(post: Post) -> Needs:
@@ -130,8 +140,7 @@ def _said(post: Post, lookup: Lookup, now: datetime) -> Message | None:
         case each if each in PLAIN:
             return PLAIN[each](body)
         case "reminder" if len(body["lines"]) == 1 and not body.get("left"):
-            (line,) = body["lines"].values()
-            return incidents.reminder_of_one(line=line, body=body)
+            return _reminder(body, lookup, now)
         case _:
             head, sign = _head(post.kind, body)
             return incidents.summary(body=body, head=head, sign=sign, links=lookup.links.posts)
@@ -211,6 +220,19 @@ def _incident(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
         return said
     decided = bullets(map(receipt_headline, lookup.receipts))
     return Message(said.text, fit_blocks([*said.blocks, decided]))
+
+
+def _reminder(body: dict[str, Any], lookup: Lookup, now: datetime) -> Message:
+    """Return a reminder of one incident, as that is now, with its buttons."""
+    (line,) = body["lines"].values()
+    if lookup.incident is None:
+        return incidents.reminder_of_one(line=line, body=body)
+    line = {**lookup.incident.body, "hushed": line.get("hushed")}
+    if not line.get("open"):
+        return _incident(line, lookup, now)
+    token = lookup.question.token if lookup.question else ""
+    buttons = [] if body.get("later") else incidents.buttons(line, token, now)
+    return incidents.reminder_of_one(line=line, body=body, buttons=buttons)
 
 
 def _pages(body: dict[str, Any], lookup: Lookup) -> list[Block]:

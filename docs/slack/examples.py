@@ -348,7 +348,8 @@ def _on_it(change: Callable[..., Any] | None = None, kind: str = "incident") -> 
     kept["incident:1"] = post = replace(post, body=dict(clicked))
     if kind == "reminder":
         later = notifications.remind(kept, now=NOW + 4 * 60 * MINUTE, policy=POLICY)
-        return _said(next(each for each in later if each.kind == "reminder"))
+        reminder = next(each for each in later if each.kind == "reminder")
+        return _said(reminder, posts.Lookup(incident=post))
     if change is not None:
         post = replace(post, body=dict(change(post.body, ANN, NOW)))
     return _said(post, posts.Lookup(pool=POOL))

@@ -1,12 +1,14 @@
 """[I'm on it] and [Snooze 1 h]: signed clicks, a real database, how often and late one clicks."""
 
 import asyncio
+import json
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
 
+from bot.incidents.ledger import LEDGER, reminder_key
 from bot.incidents.ownership import own, owner_of
 from sandbox.slack import SlackFault
 from sync_core.clock import RandomIds, WallClock
@@ -14,6 +16,7 @@ from sync_core.db.database import SqlDatabase
 from sync_core.db.tables import POST
 from sync_core.domain.proposals import Person
 from sync_core.domain.values import Event, Severity
+from sync_core.domain.views import Post
 from sync_core.service.service import Service
 from tests.bot.conftest import ACKED_WITHIN_MS, at_work, until
 from tests.bot.fake_service import FakeService
@@ -96,7 +99,7 @@ async def test_an_alert_calls_the_approvers_within_a_second(slack_app, staff, co
     assert staff.bob.id not in second.text  # of one burst only the first calls
 
 
-async def test_whoever_clicks_is_on_it_and_the_button_goes(slack_app, staff, core):
+async def test_whoever_clicks_is_on_it(slack_app, staff, core):
     """Ann is no approver: to look after something is no decision."""
     message = await alert(staff, core)
     assert offers(message) == [OWN, SNOOZE]
@@ -104,7 +107,7 @@ async def test_whoever_clicks_is_on_it_and_the_button_goes(slack_app, staff, cor
     assert interaction.acked
     assert interaction.ack_ms < ACKED_WITHIN_MS
     shown = await now(staff, f"<@{staff.ann.id}> is on it since <!date^")
-    assert offers(shown) == [SNOOZE]
+    assert "I'm on it instead" in str(shown.blocks)
     assert staff.bob.id not in shown.text
     assert interaction.ephemeral_replies() == []  # the message says it, for all
     assert len(said(staff)) == 1
@@ -124,6 +127,53 @@ async def test_ten_clicks_of_two_people_make_one_owner_and_nine_answers(slack_ap
     for person, words in answers():
         who = "You're" if person.id == owner.id else f"<@{owner.id}> is"
         assert words.startswith(f"{who} on it since <!date^")
+
+
+async def test_only_an_approver_takes_over_what_somebody_is_on(slack_app, staff, core):
+    """And the message says who had it."""
+    message = await alert(staff, core)
+    await staff.slack.click(staff.bob, message, OWN)
+    shown = await now(staff, "is on it since")
+    refused = await staff.slack.click(staff.ann, shown, OWN)
+    assert "Only approvers can do this" in await answer(refused)
+    bob = Person(team=staff.bob.team_id, id=staff.bob.id, name="bob")
+    await core.set_preferences({"approvers": json.dumps([staff.ann.id])}, bob)
+    taken = await staff.slack.click(staff.ann, shown, OWN)
+    assert taken.acked
+    shown = await now(staff, f"<@{staff.ann.id}> is on it since")
+    assert shown.text.endswith(", after bob.")
+    assert taken.ephemeral_replies() == []  # the message says it, for all
+    again = await staff.slack.click(staff.ann, shown, OWN)
+    assert (await answer(again)).startswith("You're on it since")
+
+
+async def test_a_click_in_a_reminder_is_one_at_its_incident(slack_app, staff, core):
+    """Both messages say who is on it, the one that was clicked at once."""
+    message = await alert(staff, core)
+    post = await core.post_at(staff.stock.id, message.ts)
+    cursors, at = await core.cursors(), WallClock().now()
+    body = {"lines": {post.key: {**post.body, "open": {}, "n": 1}}, "left": 0}
+    key = reminder_key(at.isoformat())
+    reminder = Post(key=key, channel=staff.stock.id, kind="reminder", body=body, due_at=at)
+    ledger = (await core.posts([LEDGER]))[LEDGER]
+    reminded = {post.key: at.isoformat()}
+    kept = replace(ledger, body={**ledger.body, "reminded": reminded}, version=ledger.version + 1)
+    assert await core.save_posts([reminder, kept], cursors, cursors)
+    await until(lambda: len(said(staff)) == 2)
+    second = said(staff)[1]
+    assert offers(second) == [OWN, SNOOZE]
+    async with asyncio.timeout(5):
+        while await core.post_at(staff.stock.id, second.ts) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    clicked = await staff.slack.click(staff.ann, second, OWN)
+    assert clicked.acked
+    await until(
+        lambda: all(
+            "is on it since" in each.text.replace("has been", "is") for each in said(staff)
+        ),
+        8,
+    )
+    assert "I'm on it instead" in str(second.blocks)
 
 
 async def test_who_was_faster_by_a_moment_is_on_it(slack_app, staff, core):

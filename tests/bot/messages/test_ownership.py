@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import time, timedelta
+from functools import partial
 
 import pytest
 
@@ -38,8 +39,14 @@ def text(kept, key, now=NOW):
     return said.render(kept.posts[key], said.NOTHING_FOUND, now).text
 
 
+def rendered(kept, key, now=NOW):
+    post = kept.posts[key]
+    reminded = kept.posts.get(said.reminded_incident(post))
+    return said.render(post, replace(said.NOTHING_FOUND, incident=reminded), now)
+
+
 def labels(kept, key, now=NOW):
-    blocks = said.render(kept.posts[key], said.NOTHING_FOUND, now).blocks
+    blocks = rendered(kept, key, now).blocks
     rows = [each["elements"] for each in blocks if each["type"] == "actions"]
     return [each["text"]["text"] for row in rows for each in row]
 
@@ -154,10 +161,10 @@ def test_at_night_it_is_said_and_calls_nobody_until_the_morning():
     assert CALL not in text(kept, "incident:1")
     [silent] = kept.remind(NIGHT + 4 * HOUR)
     assert CALL not in kept.words(silent.key)
-    [calling] = kept.remind(MORNING)
+    *_, calling = kept.remind(MORNING)
     assert kept.words(calling.key) == (f"Critical, still open: Jacket 1 is oversold by 1. {CALL}")
     assert kept.remind(MORNING + MINUTE) == []
-    [later] = kept.remind(MORNING + 4 * HOUR)
+    *_, later = kept.remind(MORNING + 4 * HOUR)
     assert CALL in kept.words(later.key)
 
 
@@ -174,7 +181,7 @@ def test_quiet_hours_that_were_made_longer_keep_the_call_until_their_end():
     kept.policy = replace(NIGHTLY, quiet=QuietHours(start=time(22), end=time(8)))
     [silent] = kept.remind(MORNING)
     assert CALL not in kept.words(silent.key)
-    [calling] = kept.remind(MORNING + HOUR)
+    *_, calling = kept.remind(MORNING + HOUR)
     assert CALL in kept.words(calling.key)
 
 
@@ -188,7 +195,7 @@ def test_who_is_on_it_is_named_at_night_and_called_in_the_morning():
     bullets = str(said.render(silent, said.NOTHING_FOUND, NOW).blocks)
     assert "ann" in bullets
     assert "U0ANN" not in bullets
-    [calling] = kept.remind(MORNING)
+    *_, calling = kept.remind(MORNING)
     assert "U0ANN" in str(said.render(calling, said.NOTHING_FOUND, NOW).blocks)
     assert CALL not in kept.words(calling.key)
 
@@ -203,7 +210,33 @@ def test_whoever_is_on_it_is_named_instead_of_a_call():
         f"<!date^{int(NOW.timestamp())}^{{date_short_pretty}} {{time}}|23 Nov 2026, 08:15 (UTC)>"
     )
     assert text(kept, "incident:1").endswith(f" <@U0ANN> is on it since {stamp}.")
-    assert labels(kept, "incident:1") == ["Live numbers", "Why?", "Snooze 1 h"]
+    instead = ["Live numbers", "Why?", "I'm on it instead", "Snooze 1 h"]
+    assert labels(kept, "incident:1") == instead
+
+
+def test_another_one_takes_it_over_and_the_message_says_from_whom():
+    """From the one whom their message named: of two at once, the second takes it from nobody."""
+    kept = Kept()
+    kept.fold(oversold(1))
+    click(kept, own)
+    (row,) = [
+        each for each in rendered(kept, "incident:1").blocks if each.get("block_id") == "people.v2"
+    ]
+    take = row["elements"][0]
+    assert (take["value"], "Approvers only" in str(take["confirm"])) == ("U0ANN", True)
+    assert click(kept, partial(own, seen=take["value"]), ANN) is OwnershipAnswer.OWNED_BEFORE
+    assert click(kept, partial(own, seen=take["value"]), BOB, now=NOW + HOUR) is None
+    told = text(kept, "incident:1")
+    assert "<@U0BOB> is on it since" in told
+    assert told.endswith(", after ann.")
+    body = kept.posts["incident:1"].body
+    said_to_bob = ownership_answer(answer=OwnershipAnswer.OWNED, body=body, user="U0BOB").text
+    assert said_to_bob.endswith(", after ann.")
+    carl = Person(team="T1", id="U0CARL", name="carl")
+    late = partial(own, seen=take["value"])
+    assert click(kept, late, carl, now=NOW + HOUR) is OwnershipAnswer.OWNED_BEFORE
+    assert click(kept, partial(own, seen="U0BOB"), carl) is None
+    assert owner_of(kept.posts["incident:1"].body).before == "bob"
 
 
 def test_only_the_first_is_on_it_and_everybody_is_told_who():
@@ -260,6 +293,10 @@ def test_whoever_says_so_at_the_command_line_is_on_a_safety_stop():
     assert "ops is on it since" in text(kept, "incident:1")
     assert click(kept, own) is OwnershipAnswer.OWNED_BEFORE
     kept.fold(stop(3, NOW + HOUR, investigated_by="ops", pools=26))
+    kept.fold(stop(4, NOW + HOUR, investigated_by="dev"))
+    assert text(kept, "incident:1").endswith(", after ops.")
+    kept = Kept()
+    kept.fold(stop(1), stop(2, NOW + MINUTE, investigated_by="ops"))
     assert kept.posts["incident:1"].body["owner"]["since"] == (NOW + MINUTE).isoformat()
 
 
@@ -281,6 +318,8 @@ def test_a_safety_stop_of_before_says_who_is_on_it():
     kept.posts["incident:1"] = replace(post, body=old)
     assert text(kept, "incident:1").endswith(" ann is on it.")
     assert "I'm on it" not in labels(kept, "incident:1")
+    assert click(kept, partial(own, seen="ann"), BOB) is None
+    assert text(kept, "incident:1").endswith(", after ann.")
 
 
 # -- a snooze
@@ -309,7 +348,8 @@ def test_when_a_snooze_is_over_people_are_reminded_and_may_snooze_again():
     assert "Snooze 1 h" in labels(kept, "incident:1", NOW + HOUR)
     assert "Snoozed" not in text(kept, "incident:1", NOW + HOUR)
     assert kept.remind(NOW + 5 * HOUR - SECOND) == []
-    assert len(kept.remind(NOW + 5 * HOUR)) == 1
+    [_, again] = kept.remind(NOW + 5 * HOUR)
+    assert (again.kind, again.version) == ("reminder", 1)
 
 
 def test_what_is_over_has_no_snooze():
@@ -368,3 +408,48 @@ def test_posts_and_a_ledger_of_before_go_on():
     [reminder] = kept.remind(NOW + 4 * HOUR)
     assert CALL in kept.words(reminder.key)
     assert click(kept, own) is None
+
+
+def test_a_reminder_has_the_buttons_of_its_incident_and_loses_them_with_it():
+    """It shows the incident as it is: nobody decides in a message that is out of date."""
+    kept = Kept(CALLING)
+    kept.fold(oversold(1))
+    kept.send(NOW)
+    [first] = kept.remind(NOW + 4 * HOUR)
+    kept.send(NOW + 4 * HOUR)
+    assert labels(kept, first.key) == ["Live numbers", "Why?", "I'm on it", "Snooze 1 h"]
+    click(kept, own, now=NOW + 5 * HOUR)
+    assert "I'm on it instead" in labels(kept, first.key)
+    changed = kept.remind(NOW + 8 * HOUR)
+    second = next(each for each in changed if each.version == 1)
+    assert {each.key for each in changed} == {first.key, second.key}
+    kept.send(NOW + 9 * HOUR)
+    assert labels(kept, first.key) == []
+    assert "Snooze 1 h" in labels(kept, second.key)
+    kept.fold(oversold(2, NOW + 9 * HOUR, pool=1, resolved=True))
+    kept.send(NOW + 9 * HOUR + MINUTE)
+    assert kept.posts[second.key].sent == 2
+    assert rendered(kept, second.key).text.startswith("Resolved after 9 h")
+    assert labels(kept, second.key) == []
+
+
+def test_what_got_worse_is_no_longer_looked_after_in_its_reminder():
+    """Its reminder leads on, as its message does."""
+    kept = Kept(CALLING)
+    kept.fold(oversold(1))
+    kept.send(NOW)
+    [reminder] = kept.remind(NOW + 4 * HOUR)
+    post = kept.posts["incident:1"]
+    kept.posts["incident:1"] = replace(post, body={**post.body, "open": {}, "moved": "incident:2"})
+    assert "It got worse" in rendered(kept, reminder.key).text
+    assert labels(kept, reminder.key) == []
+
+
+def test_a_reminder_of_several_leads_to_their_messages():
+    """Whose buttons would it be?"""
+    kept = Kept()
+    kept.fold(oversold(1), oversold(2))
+    kept.send(NOW)
+    [reminder] = kept.remind(NOW + 4 * HOUR)
+    assert said.reminded_incident(reminder) is None
+    assert labels(kept, reminder.key) == []
