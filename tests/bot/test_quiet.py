@@ -1,9 +1,11 @@
 """How much Tipo says: the channel hears of one thing once, and sees its message change.
 
-Every number here is a limit. Whoever raises one makes the channel louder for everybody.
+docs/operating.md has the numbers. Whoever raises one makes the channel louder for everybody.
 """
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.bot.nights import face_of
 from tests.bot.test_outbox import RealNews, pass_time, said
@@ -12,6 +14,16 @@ from tests.bot.test_with_the_core import LONG, eventually, two_way, world
 __all__ = ["world"]
 MINUTE = 60
 SECURE = "https://tipo.invalid"  # to which stores agree to send webhooks; none arrives
+
+
+ROW = r"^\| {} \| (\d+) \| (\d+) \| (\d+) \|$"
+OPERATING = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
+
+
+def told(what):
+    """Return what the page says: new messages, changes in place, messages for one person."""
+    found = re.search(ROW.format(re.escape(what)), OPERATING, re.MULTILINE)
+    return tuple(map(int, found.groups()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,13 @@ def noise(staff):
         private=len(private),
         private_edits=sum(len(each.versions) - 1 for each in private),
     )
+
+
+def silent(staff):
+    """Return what the page tells of it, where nobody was answered and no thread begun."""
+    found = noise(staff)
+    assert (found.replies, found.private_edits) == (0, 0)
+    return (found.posts, found.edits, found.private)
 
 
 def events(night):
@@ -79,9 +98,11 @@ async def test_connecting_two_stores(world, staff):
 
         await eventually(all_said)
         found = noise(staff)
-    assert (found.posts, found.replies) == (1, 0)
-    # What answers the command, and the question; one of its two clicks came too late.
-    assert found.private == 2
+    # What answers the command, and the question; one of its two clicks came too late. How often
+    # the message changes depends on which comes first: the mode, or what the comparison found.
+    posts, edits, private = told("two stores are connected")
+    assert (found.posts, found.private, found.replies) == (posts, private, 0)
+    assert found.edits <= edits
     assert found.private_edits <= 3
 
 
@@ -97,7 +118,7 @@ async def test_a_night_with_three_approvals(night):
             await night.pass_time(20)
             await night.carried_out()
             await night.pass_time(MINUTE)
-    assert noise(staff) == Noise(posts=1, replies=0, edits=9, private=0, private_edits=0)
+    assert silent(staff) == told("a night, and three fixes approved one by one")
 
 
 async def test_an_outage_of_ten_minutes(night):
@@ -118,7 +139,7 @@ async def test_an_outage_of_ten_minutes(night):
     await pass_time(staff, box, 10 * MINUTE)
     await news.tell("webhooks_missed", "store:us", "info", resolved=True)
     await pass_time(staff, box, 5 * MINUTE)
-    assert noise(staff) == Noise(posts=1, replies=0, edits=1, private=0, private_edits=0)
+    assert silent(staff) == told("a store that doesn't answer for ten minutes")
     assert "Resolved after 10 min" in said(staff)[0]
 
 
@@ -134,5 +155,5 @@ async def test_an_oversell(night):
     await pass_time(staff, box, 30 * MINUTE)
     await news.tell("oversold", "pool:7", "info", resolved=True)
     await pass_time(staff, box, 5 * MINUTE)
-    assert noise(staff) == Noise(posts=1, replies=0, edits=2, private=0, private_edits=0)
+    assert silent(staff) == told("an oversell, until it is resolved")
     assert "Resolved after 30 min" in said(staff)[0]
