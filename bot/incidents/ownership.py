@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.incidents.incident import Incident, parse_time
+from bot.text import clean
 from sync_core.domain.proposals import Person
 
 SNOOZE = timedelta(hours=1)
@@ -48,7 +49,7 @@ class Owner:
     @property
     def mark(self) -> str:
         """What a button carries that shows this owner."""
-        return self.id or self.name
+        return clean(self.id or self.name, 80)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,13 @@ from bot.messages.block_kit import (
 from bot.messages.links import NO_LINKS, Links, mrkdwn_link
 from bot.messages.modes import STEPS
 from bot.messages.reports import NAMES
-from bot.messages.state import COLUMNS, books, counts, headline, last_compare, row, writers
-from bot.text import between, clean, counted, number, store_name, when, zone_name
+from bot.messages.state import books, counts, headline, last_compare, store_lines, writers
+from bot.text import between, clean, number, store_name, when, zone_name
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Mode
 from sync_core.domain.views import HourlyMovement, Overview
 
 MAX_SERIES, MAX_POINTS = 6, 12  # of a chart; twelve times two hours
-MAX_STORES = 30  # that the list shows
 MAX_REPORTS = 5
 FRESH_SECONDS = 120  # seconds since the last sign of life
 
@@ -56,13 +55,11 @@ def home(  # noqa: PLR0913 - all that a page shows, each by its name
     zone = now.tzinfo or UTC
     serving = is_serving(overview, now)
     sign, parts = headline(overview, serving=serving, compared=bool(reports), links=links)
-    left = len(overview.stores) - MAX_STORES
     blocks: list[Block] = [
         sentence(*opening(sign), *parts),
         *_buttons(overview, is_approver=is_approver),
         header("Stores"),
-        *fact_lines(COLUMNS, map(row, overview.stores[:MAX_STORES])),
-        *([sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []),
+        *store_lines(overview),
         context_block(counts(overview)),
         *_books(overview),
         context_block(writers(overview)),

@@ -41,7 +41,6 @@ MAX_WRITES_NAMED = 4  # writes that the question before an undo names, where the
 COLUMNS = (
     TableColumn("Product", wrapped=True),
     TableColumn("Decision", wrapped=True),
-    TableColumn("Moved", right=True),
     TableColumn("Written", wrapped=True),
     TableColumn("Outcome", wrapped=True),
 )
@@ -335,7 +334,7 @@ def _line(line: ReceiptLine) -> tuple[object, ...]:
     """Return a line of a receipt for the table."""
     outcome = "done" if line.done else clean(line.why or "not done", 100)
     wrote = written(line.writes, 2) or None
-    return (line.title, CHOICES[line.choice], signed(line.moved), wrote, outcome)
+    return (line.title, CHOICES[line.choice], wrote, outcome)
 
 
 def undo_button(receipt: Receipt) -> Block | None:

@@ -40,7 +40,6 @@ LABELS = {
 }
 LISTED, CHANNEL, AS_SET = "listed", "channel", "environment"
 EVERYBODY = "every member of the alert channel"
-ELEMENT = "value"  # of each field: a block has one
 WHO, PEOPLE, QUIET_FROM, QUIET_TO = "who", "people", "quiet_from", "quiet_to"
 NOT_A_TIME = "Enter a time such as 22:00."
 
@@ -73,7 +72,8 @@ def source(settings: BotSettings, name: str) -> str:
 
 def night_line(settings: BotSettings, zone: str) -> str:
     """Return when the stores are compared each night, as small print."""
-    by = mrkdwn(source(settings, NIGHTLY))
+    is_set = NIGHTLY in settings.set_by  # else with its underscores as they are
+    by = mrkdwn(source(settings, NIGHTLY)) if is_set else f"from `{ENVIRONMENT[NIGHTLY]}`"
     return f"Compared each night at {settings.nightly:%H:%M} ({mrkdwn(zone, 60)}), {by}"
 
 
@@ -156,7 +156,9 @@ def settings_modal(*, settings: BotSettings, zone: str, private_metadata: str) -
 
 
 def _set(settings: BotSettings, name: str) -> str:
-    """Return who has set something; a sentence, or nothing."""
+    """Return who has set something, or which setting says it; a sentence, or nothing."""
+    if name == NIGHTLY and name not in settings.set_by:
+        return ""  # the hint has said it
     words = source(settings, name)
     return f"Now {words}." if words else ""
 
@@ -168,7 +170,7 @@ def _field(
         "type": "input",
         "block_id": name,
         "label": plain_text(label, 150),
-        "element": {**element, "action_id": ELEMENT},
+        "element": {**element, "action_id": name},
     }
     if optional:
         made["optional"] = True
@@ -299,20 +301,17 @@ def read_settings(state: State, listed: Sequence[str]) -> dict[str, str]:
 
 
 def _entered(state: State, block: str, field: str) -> Any:
-    values = state.get(block)
-    chosen = values.get(ELEMENT) if isinstance(values, Mapping) else None
-    return chosen.get(field) if isinstance(chosen, Mapping) else None
+    return ((state.get(block) or {}).get(block) or {}).get(field)
 
 
 def _option(state: State, block: str) -> str:
-    chosen = _entered(state, block, "selected_option")
-    return f"{chosen.get('value')}" if isinstance(chosen, Mapping) else ""
+    return f"{(_entered(state, block, 'selected_option') or {}).get('value')}"
 
 
 def _time(state: State, block: str) -> time | None:
     entered = _entered(state, block, "selected_time")
     try:
-        return time.fromisoformat(entered) if isinstance(entered, str) and entered else None
+        return time.fromisoformat(entered) if entered else None
     except ValueError:
         return None
 

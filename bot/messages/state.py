@@ -16,11 +16,11 @@ from bot.messages.block_kit import (
     context_block,
     date,
     date_or,
+    fact_lines,
     message,
     open_line,
     sentence,
     share_button,
-    table,
 )
 from bot.messages.links import NO_LINKS, Links, mrkdwn_link, see_alerts
 from bot.text import clean, counted, duration, mrkdwn, number, store_name, when
@@ -44,13 +44,12 @@ CONNECTIONS = {
 START: list[Part] = ["Start ", code("tipo serve"), "."]
 MAX_STORES_NAMED = 20  # stores that one sentence names
 BOTH = 2
-COLUMNS = (
-    TableColumn("Store", wrapped=True),
-    TableColumn("Connection"),
-    TableColumn("Pending", right=True),
-    TableColumn("Not synced", right=True),
-    TableColumn("Usual delay / slowest 5 %", right=True),
-    TableColumn("Last event"),
+MAX_STORES = 30  # that the list shows
+COLUMNS = tuple(
+    map(
+        TableColumn,
+        ("Store", "Connection", "Pending", "Not synced", "Usual delay / slowest 5 %", "Last event"),
+    )
 )
 
 
@@ -70,14 +69,11 @@ def status(  # noqa: PLR0913 - all that a message says, each by its name
     """
     compared = last_report is not None
     sign, parts = headline(overview, serving=serving, compared=compared, links=links)
-    blocks, shown = table(COLUMNS, map(row, overview.stores))
-    left = len(overview.stores) - shown
     return message(
         *parts,
         sign=sign,
         blocks=[
-            *blocks,
-            *([sentence(f"and {counted(left, 'store')} more.")] if left else []),
+            *store_lines(overview),
             context_block(counts(overview), last_compare(last_report, links), f"As of {when(now)}"),
             context_block(writers(overview), *([night] if night else [])),
             *open_line(
@@ -250,8 +246,15 @@ SAYS: dict[SyncState, Callable[[Overview, SyncStatus], Said]] = {
 }
 
 
+def store_lines(overview: Overview) -> list[Block]:
+    """Return a line for each store: a table of so many columns is cut off on a phone."""
+    left = len(overview.stores) - MAX_STORES
+    more = [sentence(f"and {counted(left, 'store')} more.")] if left > 0 else []
+    return [*fact_lines(COLUMNS, map(row, overview.stores[:MAX_STORES])), *more]
+
+
 def row(store: StoreView) -> tuple[object, ...]:
-    """Return what the table says of a store."""
+    """Return what a line says of a store."""
     return (
         _name(store),
         connection(store),

@@ -31,12 +31,10 @@ from bot.text import ago, clean, counted, mrkdwn, number, signed, store_name
 from sync_core.domain.values import Mode
 from sync_core.domain.views import LevelView, PoolView
 
-COLUMNS = (
-    TableColumn("Store", wrapped=True),
-    TableColumn("Location", wrapped=True),
+COLUMNS = (  # as many as a phone has room for
+    TableColumn("Where", wrapped=True),
     TableColumn("Live", right=True),
     TableColumn("Expected", right=True),
-    TableColumn("Pending", right=True),
     TableColumn("State", wrapped=True),
 )
 MANY_COLUMNS = (TableColumn("Product", wrapped=True), *COLUMNS)
@@ -170,16 +168,9 @@ def _unread(levels: Sequence[LevelView]) -> list[Block]:
 
 def _row(level: LevelView) -> tuple[object, ...]:
     """Return what the table says of a level."""
-    pending = signed(level.outstanding) if level.outstanding else 0
     expected = None if level.book is None else level.book + level.outstanding
-    return (
-        store_name(level.store),
-        level.location_group,
-        level.shows,
-        expected,
-        pending,
-        _state(level),
-    )
+    where = f"{store_name(level.store)} \u00b7 {level.location_group}"
+    return (where, level.shows, expected, _state(level))
 
 
 def _state(level: LevelView) -> str:
@@ -194,7 +185,7 @@ def _state(level: LevelView) -> str:
         return f"writing {signed(level.open_delta)}"
     if level.awaits_refresh:
         return "being read again"
-    return "pending" if level.outstanding else _in_sync(level)
+    return f"{signed(level.outstanding)} pending" if level.outstanding else _in_sync(level)
 
 
 def _in_sync(level: LevelView) -> str:

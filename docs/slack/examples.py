@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from bot import activity as activities
@@ -22,12 +22,14 @@ from bot.messages import (
     proposals,
     reports,
     review,
+    settings,
     state,
     stock,
     unmatched,
 )
 from bot.messages.block_kit import Message
 from bot.policy import AlertPolicy
+from bot.preferences import BotSettings
 from sync_core.domain.admin_pages import order_page, product_page
 from sync_core.domain.drift import cause
 from sync_core.domain.leases import LeaseState, LeaseView
@@ -335,6 +337,13 @@ OVERSOLD = _notice(
 )
 
 
+SETTINGS = BotSettings(
+    approvers=("U0ANN",),
+    quiet=(time(22), time(7)),
+    set_by={"quiet": "ann", "approvers": "ann"},
+)
+
+
 def _oversold() -> Message:
     return _told(OVERSOLD, found=posts.Lookup(pool=POOL))
 
@@ -522,14 +531,34 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     "status": (
         "`/tipo status`: how each store is doing.",
         lambda: state.status(
-            overview=OVERVIEW, serving=True, last_report=REPORT, now=NOW, share="status"
+            overview=OVERVIEW,
+            serving=True,
+            last_report=REPORT,
+            now=NOW,
+            share="status",
+            night=settings.night_line(SETTINGS, "Europe/Berlin"),
         ),
     ),
     "home": (
         "The App Home: the same, and how many units changed.",
         lambda: home.home(
-            overview=OVERVIEW, hours=HOURS, reports=[REPORT, PREFLIGHT], now=NOW, is_approver=True
+            overview=OVERVIEW,
+            hours=HOURS,
+            reports=[REPORT, PREFLIGHT],
+            now=NOW,
+            is_approver=True,
+            settings=settings.setting_lines(SETTINGS, "Europe/Berlin"),
         ),
+    ),
+    "settings": (
+        "Its form: what is set and by whom, and what the settings of the machine say otherwise.",
+        lambda: settings.settings_modal(
+            settings=SETTINGS, zone="Europe/Berlin", private_metadata="{}"
+        ),
+    ),
+    "welcome": (
+        "Tipo's first words in a channel.",
+        lambda: answers.welcome(alerts="C0STOCK", here="C0SHOP"),
     ),
     "locations": (
         "`/tipo locations`: which locations share stock.",

@@ -137,6 +137,9 @@ def _rich_part(value: Block, reader: HtmlReader) -> str:
             return f'<span class="d">{escape(moment)}</span>'
         case "user" | "usergroup" as kind:
             return reader.at(value[f"{kind}_id"])
+        case "channel":
+            name = reader.name(value["channel_id"]) or "#channel"
+            return f'<span class="link">{escape(name)}</span>'
         case "link":
             return f'<span class="link">{_styled(value, value.get("text") or value["url"])}</span>'
     return _styled(value, value["text"])
@@ -205,7 +208,8 @@ def _field(block: Block, reader: HtmlReader) -> str:
     hint = f'<div class="hint">{reader.words(block["hint"])}</div>' if "hint" in block else ""
     sends = bool(block.get("dispatch_action"))
     made = element(block["element"], key, label=plain(block["label"], reader.name), sends=sends)
-    return f'<div class="label">{label}{optional}</div>{made}{hint}'
+    people = " ".join(map(reader.at, block["element"].get("initial_users", ())))
+    return f'<div class="label">{label}{optional}</div>{people}{made}{hint}'
 
 
 BLOCKS: Mapping[str, Callable[[Block, HtmlReader], str]] = {

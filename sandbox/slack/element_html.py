@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 Element = Mapping[str, Any]
+FIELD_KINDS = {"number_input": 'inputmode="numeric"', "timepicker": 'type="time"'}
 
 
 def element(each: Element, block: str = "", *, label: str = "", sends: bool = True) -> str:
@@ -87,9 +88,11 @@ def _boxes(each: Element, about: str, name: str) -> str:
 
 
 def _field(each: Element, about: str, name: str) -> str:
-    value = escape(str(each.get("initial_value", "")))
+    """Return something to type into; people are typed by their ids, of which there are few."""
+    known = each.get("initial_value") or each.get("initial_time")
+    value = escape(str(known or " ".join(each.get("initial_users", ()))))
     hint = escape(_text(each.get("placeholder")))
     if each.get("multiline"):
         return f'<textarea {about} {name} placeholder="{hint}">{value}</textarea>'
-    kind = 'inputmode="numeric"' if each["type"] == "number_input" else 'type="text"'
+    kind = FIELD_KINDS.get(each["type"], 'type="text"')
     return f'<input class="field" {kind} {about} {name} value="{value}" placeholder="{hint}">'

@@ -199,6 +199,7 @@ document.addEventListener("change", (event) => {
 function valueOf(field) {
   const kind = field.dataset.kind;
   if (kind === "multi_static_select") return [...field.selectedOptions].map((each) => each.value);
+  if (kind === "multi_users_select") return field.value.split(/[\s,]+/).filter(Boolean);
   if (kind === "checkboxes") return [...field.querySelectorAll(":checked")].map((each) => each.value);
   if (kind === "radio_buttons") return (field.querySelector(":checked") || { value: null }).value;
   return field.value === "" ? null : field.value;
