@@ -65,6 +65,10 @@ def test_only_what_slack_would_draw_is_changed():
     assert changed["elements"][0]["text"].count("|14:00 (Asia/Kathmandu)>") == 2
 
 
+# A setting is a time by the clock of a zone, which is named beside it, or in the field's label.
+OF_A_SETTING = re.compile(r"\d\d:\d\d(?: to \d\d:\d\d)? \(Jacket\)|\d\d:\d\d, as TIPO_NIGHTLY__AT")
+
+
 def plain_words(tree):
     """Yield what Slack shows just as it is, its own dates left out."""
     if isinstance(tree, list):
@@ -73,7 +77,7 @@ def plain_words(tree):
     elif isinstance(tree, dict):
         for name, value in tree.items():
             if name == "text" and isinstance(value, str):
-                yield TOKEN.sub("", value)
+                yield OF_A_SETTING.sub("", TOKEN.sub("", value))
             else:
                 yield from plain_words(value)
 
