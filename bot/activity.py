@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.policy import ALL, NEVER_DUE, PROBLEMS, AlertPolicy
-from sync_core.domain.views import MovementView, Post
+from bot.policy import ALL, PROBLEMS, AlertPolicy
+from sync_core.domain.views import NEVER_DUE, MovementView, Post
 
 __all__ = ["LEDGER", "aggregate_movements", "needed_posts"]
 

@@ -30,8 +30,8 @@ from datetime import datetime
 from bot.incidents.aggregator import IncidentAggregator
 from bot.incidents.ledger import LEDGER, load_ledger, needed_posts
 from bot.incidents.report_posts import ReportOffer
-from bot.policy import NEVER_DUE, AlertPolicy, QuietHours
-from sync_core.domain.views import Notification, Post
+from bot.policy import AlertPolicy, QuietHours
+from sync_core.domain.views import NEVER_DUE, Notification, Post
 
 __all__ = [
     "LEDGER",

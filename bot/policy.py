@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-NEVER_DUE = datetime(9999, 12, 31, tzinfo=UTC)  # when something is due that is never to be said
 ALL, DIGEST, PROBLEMS = "all", "digest", "problems"
 
 

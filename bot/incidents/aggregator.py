@@ -28,8 +28,8 @@ from bot.incidents.ownership import snooze_of, with_investigator
 from bot.incidents.post_editor import NO_DELAY, UPDATE_DELAY, PostEditor, integer
 from bot.incidents.report_posts import ReportPosts
 from bot.incidents.schedule import DELAY_BY_KIND, Schedule
-from bot.policy import NEVER_DUE, AlertPolicy
-from sync_core.domain.views import Notification, Post
+from bot.policy import AlertPolicy
+from sync_core.domain.views import NEVER_DUE, Notification, Post
 
 STALE_AFTER = timedelta(hours=24)  # an older message is not where people look for what is new
 REMIND_AFTER = timedelta(hours=4)  # between reminders

@@ -7,8 +7,7 @@ from bot.incidents.incident import Incident, is_critical
 from bot.incidents.ledger import thread_key
 from bot.incidents.post_editor import PostEditor
 from bot.incidents.schedule import INITIAL_DELAY
-from bot.policy import NEVER_DUE
-from sync_core.domain.views import Notification
+from sync_core.domain.views import NEVER_DUE, Notification
 
 OUTAGE_KINDS = {"store_blocked", "unreachable"}  # while one is open, a store's others wait
 MAX_PAGES = 10  # of a thread

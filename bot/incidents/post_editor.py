@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.incidents.incident import parse_time
 from bot.incidents.ledger import LEDGER, load_ledger, tidy
-from bot.policy import NEVER_DUE, AlertPolicy
-from sync_core.domain.views import Post
+from bot.policy import AlertPolicy
+from sync_core.domain.views import NEVER_DUE, Post
 
 UPDATE_DELAY, MAX_UPDATE_DELAY = (
     timedelta(seconds=15),

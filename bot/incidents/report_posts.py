@@ -8,8 +8,7 @@ from typing import Any
 from bot.incidents.incident import truncate
 from bot.incidents.ledger import receipt_key, report_key, thread_key
 from bot.incidents.post_editor import NO_DELAY, PostEditor, integer
-from bot.policy import NEVER_DUE
-from sync_core.domain.views import Notification, Post
+from sync_core.domain.views import NEVER_DUE, Notification, Post
 
 REPAIR_DELAY = timedelta(seconds=3)  # if what a click changed in the message at once was lost
 QUESTION_KINDS = ("circuit_breaker", "contested")  # incidents that ask something

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from bot.incidents.incident import Incident, is_critical
 from bot.incidents.post_editor import NO_DELAY, PostEditor, parse_time_if_any
-from bot.policy import ALL, NEVER_DUE, PROBLEMS
+from bot.policy import ALL, PROBLEMS
 from sync_core.domain.values import Severity
-from sync_core.domain.views import Notification
+from sync_core.domain.views import NEVER_DUE, Notification
 
 INITIAL_DELAY = timedelta(seconds=30)  # what is over by then was not worth a word
 AFTERMATH_KINDS = {"webhooks_missed"}  # what an outage leaves behind for a while

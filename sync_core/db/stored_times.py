@@ -3,7 +3,7 @@
 Every time in the database is one of these (a test sees to it):
 
     DUE      when something is to happen, or to end     moved with the clock; and no later than the
-                                                        longest that it is ever put off
+                                                        longest that it is ever put off, or never
     RECENT   when something happened that a read, or    moved with the clock, if it was just now
              a person's answer, has to be later than
     PAST     when something happened, by our clock      never later than now
@@ -40,6 +40,7 @@ from sync_core.domain.adjustments import KEY_LIFETIME
 from sync_core.domain.clock_steps import MAX_IGNORED_STEP, NO_STEP
 from sync_core.domain.process_roles import HEARTBEATS
 from sync_core.domain.seals import SealedKind
+from sync_core.domain.views import NEVER_DUE
 
 TABLES: Final[MetaData] = SQLModel.metadata
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -93,7 +94,7 @@ NIGHTS = "nights_since"  # the setting that says since when there are nights
 
 @cache  # whenever a process begins: putting these together takes longer than running them
 def _cap(column: Column[Any]) -> Update:
-    late = update(column.table).where(column > bindparam("most"))
+    late = update(column.table).where(column > bindparam("most"), column < NEVER_DUE)
     kind = SEALED.get(column.table.name)
     if kind is not None:
         late = late.where(SEALED_NUMBERS[kind] > bindparam("sealed"))
@@ -141,7 +142,7 @@ class SqlStoredTimes(SqlRepository):
     def _move_time(self, column: Column[Any], step: timedelta, *, since: datetime) -> None:
         """Add to the times that are later than that. In here: databases add times differently."""
         keys = list(column.table.primary_key)
-        rows = self.run(select(*keys, column).where(column > since)).all()
+        rows = self.run(select(*keys, column).where(column > since, column < NEVER_DUE)).all()
         for *primary, at in rows:
             mine = [key == value for key, value in zip(keys, primary, strict=True)]
             moved = {column.name: _shifted(at, step)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sync_core.domain.audit import Breach, OrderShare
 from sync_core.domain.leases import LeaseView
@@ -248,6 +248,9 @@ class Unmatched:
     sku: str
     page: str = ""  # of its product, in the store's admin
     why: str  # "no partner", "several have this SKU", "untracked", "bundle", "gift card" …
+
+
+NEVER_DUE = datetime(9999, 12, 31, tzinfo=UTC)  # when a post is due that is never to be said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

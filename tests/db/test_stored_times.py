@@ -26,6 +26,7 @@ from sync_core.db.tables import (
 )
 from sync_core.domain.adjustments import KEY_LIFETIME
 from sync_core.domain.values import NEVER
+from sync_core.domain.views import NEVER_DUE
 from tests.db.conftest import NOON, US, after
 
 HOUR, MONTH = 3600, 30 * 86_400
@@ -217,6 +218,19 @@ def test_a_night_that_has_not_come_may_come(furnished):
     move(furnished, -MONTH)
     found = furnished.run(lambda tx: tx.run(select(REPORT.c.night)).scalars().all())
     assert found == [None, None]
+
+
+@pytest.mark.parametrize("step", [None, MONTH, -MONTH])
+def test_a_post_that_is_never_due_stays_so(furnished, step):
+    """Each start of a process would else say what was kept from people on purpose."""
+    post = {"key": "a", "number": 1, "channel": "C", "body": {}, "due_at": NEVER_DUE}
+    furnished.run(
+        lambda tx: tx.run(insert(POST).values(post | {"kind": "", "version": 1, "sent": 0}))
+    )
+    if step is not None:
+        move(furnished, step)
+    furnished.run(lambda tx: tx.stored_times.clamp(now=NOON))
+    assert one(furnished, POST.c.due_at) == NEVER_DUE
 
 
 def test_a_post_waits_for_its_morning_and_a_proposal_for_its_end(furnished):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bot import activity
 from bot.messages import posts as said
-from bot.policy import NEVER_DUE, QuietHours
+from bot.policy import QuietHours
+from sync_core.domain.views import NEVER_DUE
 from tests.bot.messages.conftest import NOW, POLICY, moved
 from tests.bot.messages.test_builders import check_message
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bot import notifications
 from bot.messages import posts as said
 from bot.notifications import LEDGER, QuietHours
-from bot.policy import NEVER_DUE
 from sync_core.domain.proposals import Choice, ReceiptLine
+from sync_core.domain.views import NEVER_DUE
 from tests.bot.messages.conftest import NOW, POLICY, notice, proposal, receipt
 from tests.bot.messages.conftest import post as post_of
 from tests.bot.messages.conftest import report as one_report
