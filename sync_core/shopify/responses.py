@@ -216,16 +216,29 @@ _IDEMPOTENCY_ERRORS: dict[str, type[StoreError]] = {
 }
 
 
+# What a store says of one level, and not of such questions: below zero it can't be set, for one.
+_LEVEL_ERRORS = frozenset(
+    {
+        "INVALID_INVENTORY_ITEM",
+        "INVALID_LOCATION",
+        "INVALID_QUANTITY_NEGATIVE",
+        "INVALID_QUANTITY_TOO_HIGH",
+        "INVALID_QUANTITY_TOO_LOW",
+        "NON_MUTABLE_INVENTORY_ITEM",
+    }
+)
+
+
 def is_confirmed(payload: object) -> bool:
     """Return whether a level has the quantity that it was to be set to if it has it.
 
     Raises:
-        Refused: The store does not answer such a question.
-        StoreError: Nobody knows this time.
+        Refused: The store does not answer such a question, of any level.
+        StoreError: Nobody knows this time, or of this level.
     """
     words = user_error_text(payload)
     codes = {_user_error(each, 0)[0] for each in _as_mapping(payload).get("userErrors", ())}
-    if codes & set(_IDEMPOTENCY_ERRORS):
+    if codes & {*_IDEMPOTENCY_ERRORS, *_LEVEL_ERRORS}:
         raise NoAnswer(words)
     if codes - {"CHANGE_FROM_QUANTITY_STALE"}:
         raise Refused(words)
