@@ -1,4 +1,7 @@
-"""Figures for Prometheus: what they say, and that the dashboard and the alert rules know them."""
+"""Figures for Prometheus: what they say, and that the dashboard and the alert rules know them.
+
+And the trace that a webhook begins.
+"""
 
 import asyncio
 import json
@@ -10,12 +13,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
+from sync_core import tracing
 from sync_core.db.tables import BATCH, DELIVERY, POST, REPORT
 from sync_core.domain.proposals import ReportFacts
 from sync_core.domain.values import Alias
 from sync_core.metrics import BATCH_ANSWERS, DELIVERY_WAIT, ROLE_MISSING, UPDATE
+from tests.web.conftest import BODY, HOOK, TOPIC, headers, until
 from tests.web.test_health import figures, keep
 
 ROOT = Path(__file__).parents[2]
@@ -104,3 +111,20 @@ async def test_they_say_what_waits_and_for_how_long(harness):
     assert seen["tipo_last_nightly_timestamp_seconds",] == now.timestamp()
     assert (seen["tipo_paused",], seen["tipo_quarantined_deliveries",]) == (1, 1)
     assert seen["tipo_store_safety_stop", Alias("us")] == 0
+
+
+async def test_a_webhook_begins_a_trace_that_its_row_keeps(harness):
+    """Whoever calls is not trusted: what it says of a trace of its own is not taken."""
+    exporter = InMemorySpanExporter()
+    theirs = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    with tracing.recording(SimpleSpanProcessor(exporter)):
+        sent = await harness.client.post(HOOK, content=BODY, headers=headers() | theirs)
+        assert sent.status_code == 200
+        await until(lambda: len(exporter.get_finished_spans()) == 2)
+    spans = {each.name: each for each in exporter.get_finished_spans()}
+    webhook, commit = spans["webhook"], spans["commit"]
+    assert (webhook.parent, commit.parent.span_id) == (None, webhook.context.span_id)
+    assert (webhook.attributes["tipo.store"], webhook.attributes["tipo.topic"]) == ("eu", TOPIC)
+    [row] = harness.stored()
+    ids = f"{webhook.context.trace_id:032x}-{webhook.context.span_id:016x}"
+    assert row.trace.startswith(f"00-{ids}-")
