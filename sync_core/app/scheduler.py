@@ -37,6 +37,8 @@ from apscheduler.triggers.base import BaseTrigger
 
 from sync_core.app.parts import Parts
 from sync_core.app.role_watch import RoleWatch
+from sync_core.clock import Clock
+from sync_core.db.database import SqlDatabase
 from sync_core.db.retention import RETENTION_PERIODS
 from sync_core.db.transaction import SqlTransaction
 from sync_core.domain.process_roles import ProcessRole
@@ -93,11 +95,8 @@ def jobs(
         await database.transaction(lambda tx: tx.views.count_stock(now=now))
 
     async def delete_old(_: object) -> None:
-        now = clock.now()
-        for keep, forget in RETENTION_PERIODS if may_delete_old() else ():
-            slice_ = partial(_forget, forget, now - keep)
-            while await database.transaction(slice_):
-                await clock.sleep(SLICE_PAUSE_SECONDS)
+        if may_delete_old():
+            await _delete_old(database, clock)
 
     sealer = Sealer(database, clock)
     table = (
@@ -117,6 +116,14 @@ def jobs(
     )
     is_scheduler = ProcessRole.SCHEDULER in watch.roles
     return tuple(each for each in table if each.is_own or is_scheduler)
+
+
+async def _delete_old(database: SqlDatabase, clock: Clock) -> None:
+    """Delete what is too old to be kept, a slice at a time, so that nobody waits for it."""
+    now = clock.now()
+    for keep, forget in RETENTION_PERIODS:
+        while await database.transaction(partial(_forget, forget, now - keep)):
+            await clock.sleep(SLICE_PAUSE_SECONDS)
 
 
 def _forget(forget: Callable[..., int], before: datetime, tx: SqlTransaction) -> int:

@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from sync_core import tracing
 from sync_core.domain.accounting import observe
@@ -182,12 +183,8 @@ class DeliveryProcessor:
             [each.id for each, event in parsed if event is not None], now=now
         )
         notify_quarantined(tx, {each.store for each in deliveries if each.quarantine}, now=now)
-        order_events = [
-            order_event
-            for _, event in parsed
-            if isinstance(event, OrderEvents)
-            for order_event in event.order_events
-        ]
+        told = [event.order_events for _, event in parsed if isinstance(event, OrderEvents)]
+        order_events = list(chain.from_iterable(told))
         committed = commit_outcomes(
             tx, outcomes, context, now=now, order_events=order_events, decides_waiting=True
         )

@@ -154,6 +154,24 @@ def test_a_job_goes_on_in_step_whatever_it_has_missed(now, then):
     assert trigger.get_next_fire_time(NOON, now) == now + then
 
 
+async def test_a_job_that_fails_is_tried_again_within_its_interval(parts):
+    """An hour's job does not wait for the next hour; nor does one of five seconds for thirty."""
+    slept, failures = [], iter([ZeroDivisionError("a bug")] * 5)
+
+    class NoWait(WallClock):
+        async def sleep(self, seconds):
+            slept.append(seconds)
+
+    async def work(_):
+        for each in failures:
+            raise each
+
+    supervisor = Supervisor(parts.database, NoWait())
+    await supervisor.job("x", work, every=5)()
+    assert slept == [1, 2, 4, 5, 5]
+    assert supervisor.down() == {}, "it works again"
+
+
 async def test_jobs_run_alone_are_tried_again_and_end_with_the_process(
     parts, supervisor, monkeypatch, caplog
 ):
