@@ -16,8 +16,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from sandbox.demo.team import Team, create_team
 from sandbox.sample_shops import build_shops, environment
@@ -78,10 +80,18 @@ class SignalFreeServer(uvicorn.Server):
 
 
 def listen(port: int = 0) -> socket.socket:
-    """Return a socket on this machine alone; without a port, on one of the system's choosing."""
+    """Return a socket on this machine alone; without a port, on one of the system's choosing.
+
+    Raises:
+        OSError: If the port is taken.
+    """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
@@ -136,14 +146,15 @@ async def start_environment(
             environment={**theirs, **settings},
             team=team,
         )
-        async with _stores(shops, listener), _serving(demo):
+        async with served(build_app(shops), listener), _serving(demo):
             yield demo
 
 
 @asynccontextmanager
-async def _stores(shops: Mapping[str, Shop], listener: socket.socket) -> AsyncIterator[None]:
+async def served(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an app on a socket, which is closed at the end."""
     config = uvicorn.Config(
-        build_app(shops),
+        app,
         log_config=None,
         log_level="critical",  # a connection that a fault breaks is no news
         access_log=False,
@@ -151,11 +162,15 @@ async def _stores(shops: Mapping[str, Shop], listener: socket.socket) -> AsyncIt
     )
     server = SignalFreeServer(config)
     async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listener]))
+        serving = group.create_task(server.serve(sockets=[listener]))
         try:
+            # One that is stopped while it starts leaves its socket to the loop.
+            while not (server.started or serving.done()):  # noqa: ASYNC110  it has no event
+                await anyio.sleep(POLL_SECONDS)
             yield
         finally:
             server.should_exit = True
+            await serving  # else the group would cancel it, and its socket stay open
 
 
 @asynccontextmanager

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import httpx
+
 from sandbox import control_api
 from sandbox.demo.team import has
 from sandbox.models import SoldOut, UnknownId
@@ -56,6 +58,8 @@ async def _perform(world: World, step: Step) -> str:
         raise StepFailed("There are not that many left to sell.") from None
     except ImpossibleAction as no:
         raise StepFailed(f"Slack does not allow that: {no}.") from no
+    except httpx.HTTPError as exc:
+        raise StepFailed("The store did not answer; start over.") from exc
 
 
 # -- in the stores

@@ -111,9 +111,11 @@ def _lane(now: Snapshot, lane: Lane, title: str, kind: str) -> str:
         f"<b>{_n(shop.available(now.world.focus))}</b></span>"
         for alias, shop in lane.shops.items()
     )
-    state = "good" if not tally.total else "wait" if lane.on_the_way else "bad"
-    split = f"{tally.invented} invented, {tally.lost} lost" if tally.total else "none"
-    words = "updates are on their way" if lane.on_the_way and tally.total else split
+    state, words = "good", "none"
+    if tally.total:
+        state, words = "bad", f"{tally.invented} invented, {tally.lost} lost"
+    elif lane.off.total:
+        state, words = "wait", f"{lane.off.total} on their way"
     return (
         f'<section class="lane {kind}"><h3>{title}</h3><p class="shows">{shows}</p>'
         f'<p class="score {state}"><b data-flash="{tally.total}">{tally.total}</b> '

@@ -6,9 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import uvicorn
-
-from sandbox.demo.environment import HOST, DemoFailed, SignalFreeServer, listen
+from sandbox.demo.environment import HOST, DemoFailed, listen, served
 from sandbox.playground.guard import Guard
 from sandbox.playground.server import build_page
 from sandbox.playground.session import Session
@@ -39,19 +37,13 @@ async def run_playground(
     session = Session(folder, WallClock(), seed=seed, boot=token)
     taken = listener.getsockname()[1]
     app = Guard(build_page(session, token), port=taken, token=token)
-    config = uvicorn.Config(
-        app, log_config=None, log_level="critical", access_log=False, timeout_graceful_shutdown=1
-    )
-    server = SignalFreeServer(config)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with asyncio.TaskGroup() as group:
-        serving = group.create_task(server.serve(sockets=[listener]))
         running = group.create_task(session.run())
-        is_up(f"http://{HOST}:{taken}/")
-        await stopped.wait()
-        server.should_exit = True
-        await serving
+        async with served(app, listener):
+            is_up(f"http://{HOST}:{taken}/")
+            await stopped.wait()
         running.cancel()

@@ -24,8 +24,13 @@ class Lane:
     """Two stores, and what their sync has made of what people did."""
 
     shops: Mapping[str, Shop]
-    tally: Tally
-    on_the_way: bool  # what differs may still arrive
+    off: Tally  # by how much stores are off now
+    on_the_way: bool  # and whether that may still arrive
+
+    @property
+    def tally(self) -> Tally:
+        """Return what is lost and invented: what may still arrive is neither."""
+        return Tally() if self.on_the_way else self.off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +67,12 @@ async def take(world: World, player: Player, *, at_home: bool) -> Snapshot:
         player=player,
         tipo=Lane(
             shops=tipo,
-            tally=count(tipo, world.started),
+            off=count(tipo, world.started),
             on_the_way=pending or not _is_quiet(world, tipo),
         ),
         naive=Lane(
             shops=naive,
-            tally=count(naive, world.naive_started),
+            off=count(naive, world.naive_started),
             on_the_way=_is_recent(world),
         ),
         overview=overview,

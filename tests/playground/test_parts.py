@@ -1,6 +1,9 @@
 """The playground without a browser: who may use it, steps, the naive sync, and the count."""
 
 import ast
+import asyncio
+import socket
+import sys
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -8,13 +11,18 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
+from sandbox.demo import environment
+from sandbox.demo.environment import DemoFailed
 from sandbox.playground.guard import Guard
 from sandbox.playground.naive_sync import NaiveSync
-from sandbox.playground.replay import as_test
+from sandbox.playground.replay import as_test, replay
+from sandbox.playground.run import run_playground
+from sandbox.playground.session import Session
 from sandbox.playground.steps import MAX_STEPS, BadStep, describe, parse, unparse
 from sandbox.playground.stories import stories
 from sandbox.playground.tally import Tally, count, right_quantities, start_of
 from sandbox.sample_shops import build_shops
+from sync_core.clock import WallClock
 
 PORT, TOKEN = 8765, "the-token"
 HERE = f"http://127.0.0.1:{PORT}"
@@ -163,3 +171,42 @@ def test_what_people_set_is_counted_and_what_a_sync_writes_is_not():
     assert lane.tally() == Tally()
     lane.shops["eu"].move(lane.shops["eu"].level("SFDJ-M"), {"available": -4}, "set", "api")
     assert lane.tally() == Tally(lost=4)
+
+
+# -- when it cannot start
+async def test_a_port_that_is_taken_says_what_to_type(tmp_path):
+    """The second start on a machine is the one that everybody tries."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(DemoFailed, match=f"tipo playground --port {port + 1}"):
+            await run_playground(tmp_path, port=port, seed=1, is_up=lambda url: None)
+
+
+async def test_a_world_that_does_not_start_is_told_and_starts_over(tmp_path, monkeypatch):
+    """The page is there before Tipo is: it must not wait for ever, nor end."""
+    serve = environment.SERVE
+    monkeypatch.setattr(environment, "SERVE", (sys.executable, "-c", "exit('no disk')"))
+    session = Session(tmp_path, WallClock(), seed=1, boot="b")
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        running = group.create_task(session.run())
+        while "It did not start" not in (await session.fresh_parts())["slack"]:
+            await session.clock.sleep(0.05)
+        assert "no disk" in session.parts["slack"]
+        monkeypatch.setattr(environment, "SERVE", serve)
+        session.restart(2)
+        while session.world is None:
+            await session.clock.sleep(0.05)
+        assert "In sync" in (await session.fresh_parts())["status"]
+        running.cancel()
+    assert session.world.seed == 2
+
+
+async def test_a_sale_in_both_stores_at_once_through_real_parts(tmp_path):
+    """What "Copy as test" gives is played by this, and it must find what it looks for."""
+    steps = ("begin~SFDJ-M~50", "sell~us~SFDJ-M~3+sell~eu~SFDJ-M~2", "shows~SFDJ-M~45", "wait~1")
+    ended = await replay(tmp_path, 1, steps)
+    assert ended.shows["SFDJ-M"] == {"eu": 45, "us": 45}
+    assert ended.tally == Tally()
+    assert ended.naive.total > 0
