@@ -1,4 +1,7 @@
-"""The port `Comparer`, by DuckDB: streaming, two threads, what does not fit goes to disk."""
+"""The port `Comparer`, by DuckDB: streaming, two threads, what does not fit goes to disk.
+
+DuckDB is imported when something is compared: a process that serves does without its 30 MiB by day.
+"""
 
 import asyncio
 import json
@@ -7,11 +10,11 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import duckdb
 import msgspec
 
 from sync_core.compare import sql
@@ -33,6 +36,9 @@ from sync_core.domain.matching import key_of
 from sync_core.domain.values import Alias
 from sync_core.errors import NotCompared, cut
 from sync_core.ports import Question
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
 
@@ -62,6 +68,7 @@ class DuckdbComparer:
     @asynccontextmanager
     async def compare(self, question: Question) -> AsyncIterator["DuckdbComparison"]:
         """Compare; what was found can be read as long as the context lasts."""
+        await asyncio.to_thread(import_module, "duckdb")  # it takes a while
         executor = self._executor or ThreadPoolExecutor(1, "compare")
         work = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="compare-", dir=self._folder))
         found = DuckdbComparison(question, self._connect(question, work), work, executor)
@@ -77,7 +84,9 @@ class DuckdbComparer:
             if self._executor is None:
                 executor.shutdown(wait=False)
 
-    def _connect(self, question: Question, work: Path) -> duckdb.DuckDBPyConnection:
+    def _connect(self, question: Question, work: Path) -> "DuckDBPyConnection":
+        import duckdb  # noqa: PLC0415
+
         files = [*question.exports.values(), question.levels, question.variants]
         connection = duckdb.connect(
             str(work / "compare.db"),
@@ -105,7 +114,7 @@ class DuckdbComparison:
     def __init__(
         self,
         question: Question,
-        connection: duckdb.DuckDBPyConnection,
+        connection: "DuckDBPyConnection",
         work: Path,
         executor: Executor,
     ) -> None:
@@ -134,6 +143,8 @@ class DuckdbComparison:
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Do work off the event loop; when nobody waits for it any more, stop it."""
+        import duckdb  # noqa: PLC0415
+
         running = asyncio.get_running_loop().run_in_executor(self._executor, work)
         try:
             return await asyncio.shield(running)
