@@ -50,6 +50,8 @@ mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
 bench: $(READY)  ## Figures, as ratios measured in the same run
 	$(BIN)/python bench/receipt.py
 	$(BIN)/python bench/folding.py
+	$(BIN)/python bench/change.py
+	PYTHONPATH=. $(BIN)/python bench/naive.py 20 300
 	$(BIN)/python bench/compare.py
 
 migration: $(READY)  ## Draft a migration for what the models have got: make migration NAME=second_place

@@ -48,7 +48,7 @@ class Served:
         self._wait_until_up()
 
     def _wait_until_up(self) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             try:
                 httpx.get(f"{self._url}/healthz")

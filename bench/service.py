@@ -1,9 +1,14 @@
 """The real serving process, between stores that answer at once: what receipt is measured on.
 
-    python bench/service.py MODE PORT DATABASE_URL        MODE: parse, idle or folding
+    python bench/service.py MODE PORT DATABASE_URL
 
-`parse` verifies and parses, and keeps nothing; `idle` receives, and its engine does not run. GET
-/figures tells the seconds of CPU so far, and how many deliveries are processed.
+    parse      verifies and parses, and keeps nothing
+    idle       receives; its engine does not run
+    folding    all of it
+    writing    all of it, and writes over HTTP to TIPO_BENCH_STORE
+    bare       another server, which posts a mutation for each webhook, without any logic
+
+GET /figures tells the seconds of CPU so far, and how many deliveries wait.
 """
 
 import asyncio
@@ -14,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import uvloop
+from change import serve_bare
 from flood import FIRST_ITEM, ITEMS, LOCATION, QUANTITY, SECRET
 from sqlalchemy import func, insert, select
 from starlette.requests import Request
@@ -44,7 +50,6 @@ from sync_core.web.receiver import Receiver
 
 EU, US = Alias("eu"), Alias("us")
 HERE = {alias: LocationId(LOCATION[alias]) for alias in (EU, US)}
-MODES = ("parse", "idle", "folding")
 
 
 class ImmediateStore(ShopifyStore):
@@ -54,7 +59,8 @@ class ImmediateStore(ShopifyStore):
         super().__init__(
             alias=alias,
             domain=f"{alias}.myshopify.com",
-            auth=PermanentToken("-"),
+            api_url=os.environ.get("TIPO_BENCH_STORE"),
+            auth=PermanentToken("shpat_bench"),
             clock=WallClock(),
         )
         self._mark = StoredMark(mark=None, digest=None)
@@ -113,6 +119,13 @@ class ImmediateStore(ShopifyStore):
         return mark.renewal
 
 
+class WrittenStore(ImmediateStore):
+    """One that is written to over HTTP."""
+
+    async def send(self, body: bytes) -> datetime:
+        return await ShopifyStore.send(self, body)
+
+
 class Stores(dict):
     """The two stores, as `Parts` wants them."""
 
@@ -143,9 +156,9 @@ def fill(tx: SqlTransaction) -> None:
     tx.run(insert(LEVEL), [new_level(pool, key, **same) for pool, key in keys])
 
 
-def parts_of(url: str, port: int) -> Parts:
+def parts_of(url: str, port: int, kind: type[ImmediateStore] = ImmediateStore) -> Parts:
     """Return the parts of a service between two such stores."""
-    shop = {"access_token": "-", "webhook_secrets": [SECRET.decode()]}
+    shop = {"access_token": "shpat_bench", "webhook_secrets": [SECRET.decode()]}
     settings = load(
         database_url=url, host="127.0.0.1", port=port, public_url=f"http://127.0.0.1:{port}",
         stores={
@@ -156,7 +169,7 @@ def parts_of(url: str, port: int) -> Parts:
     parts = assemble(settings)
     if not parts.database.run(lambda tx: tx.run(select(func.count()).select_from(POOL)).scalar()):
         parts.database.run(fill)
-    return replace(parts, stores=Stores({each: ImmediateStore(each) for each in (EU, US)}))
+    return replace(parts, stores=Stores({each: kind(each) for each in (EU, US)}))
 
 
 class MeasuredApp(App):
@@ -176,10 +189,10 @@ class MeasuredApp(App):
 
     async def work(self) -> None:
         """Do all of it, or receive only."""
-        if self._mode == "folding":
-            await super().work()
-        else:
+        if self._mode in {"parse", "idle"}:
             await self._receiver.run(lambda: None)
+        else:
+            await super().work()
 
     async def _figures(self, _request: Request) -> JSONResponse:
         spent = os.times()
@@ -192,8 +205,12 @@ class MeasuredApp(App):
 def main() -> None:
     """Serve until told to stop."""
     mode, port, url = sys.argv[1:]
+    if mode == "bare":
+        serve_bare(int(port), os.environ["TIPO_BENCH_STORE"])
+        return
+    kind = WrittenStore if mode == "writing" else ImmediateStore
     with spared_collector(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(MeasuredApp(parts_of(url, int(port)), mode).run())
+        runner.run(MeasuredApp(parts_of(url, int(port), kind), mode).run())
 
 
 if __name__ == "__main__":
