@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from sync_core import tracing
+from sync_core.db.one_of import one_of
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import ADJUSTMENT, BATCH, LEVEL
 from sync_core.domain.values import Adjustment, Alias, LevelId, PoolId
@@ -25,6 +26,12 @@ CLAIMABLE = (
     .with_for_update(skip_locked=True)
 )
 IN_BOOKS = ("open", "settled")  # any other adjustment did not happen, or nobody knows
+CLOSE_ADJUSTMENTS = (
+    update(ADJUSTMENT)
+    .where(one_of(ADJUSTMENT.c.id, "some"), ADJUSTMENT.c.state == "open")
+    .values(state=bindparam("to"), closed_at=bindparam("now"), why=bindparam("reason"))
+    .returning(ADJUSTMENT.c.id)
+)
 NEXT_CLAIM = select(func.min(BATCH.c.claimed_until)).where(OPEN_IN_STORE)
 
 
@@ -135,16 +142,8 @@ class SqlBatches(SqlRepository):
     def close_adjustments(
         self, which: Iterable[int], state: str, *, now: datetime, why: str | None = None
     ) -> set[int]:
-        hit: set[int] = set()
-        for some in chunks(list(which), 500):
-            closed = (
-                update(ADJUSTMENT)
-                .where(ADJUSTMENT.c.id.in_(some), ADJUSTMENT.c.state == "open")
-                .values(state=state, closed_at=now, why=why)
-                .returning(ADJUSTMENT.c.id)
-            )
-            hit.update(self.run(closed).scalars())
-        return hit
+        given = {"some": list(which), "to": state, "now": now, "reason": why}
+        return set(self.run(CLOSE_ADJUSTMENTS, given).scalars()) if given["some"] else set()
 
     def open_deltas(self, pools: Iterable[PoolId]) -> dict[LevelId, int]:
         query = (

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, bindparam, func, select, true, update
 
+from sync_core.db.one_of import one_of
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import DELIVERY, MOVEMENT, STORE
 from sync_core.domain.values import Alias, PoolId
@@ -27,6 +28,16 @@ UNHANDLED = (
     .order_by(DELIVERY.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
+)
+HEARD_OF = (
+    update(STORE)
+    .where(STORE.c.alias == bindparam("store"))
+    .values(last_delivery_at=bindparam("newest"))
+)
+MARK_HANDLED = (
+    update(DELIVERY)
+    .where(one_of(DELIVERY.c.id, "some"))
+    .values(handled_at=bindparam("now"), quarantined_at=None, why=None)
 )
 QUARANTINED = select(*(each for each in DELIVERY.c if each.name != "body")).order_by(DELIVERY.c.id)
 
@@ -47,7 +58,7 @@ class SqlDeliveries(SqlRepository):
         self.insert_new(DELIVERY, rows)
         for alias in sorted({each.store for each in deliveries}):  # one order: no deadlock
             newest = max(each.received_at for each in deliveries if each.store == alias)
-            self.run(update(STORE).where(STORE.c.alias == alias).values(last_delivery_at=newest))
+            self.run(HEARD_OF, {"store": alias, "newest": newest})
 
     def unhandled(self, limit: int, *, only: Sequence[int] | None = None) -> list[Delivery]:
         query = UNHANDLED if only is None else UNHANDLED.where(DELIVERY.c.id.in_(only))
@@ -66,9 +77,8 @@ class SqlDeliveries(SqlRepository):
         ]
 
     def mark_handled(self, deliveries: Iterable[int], *, now: datetime) -> None:
-        done = {"handled_at": now, "quarantined_at": None, "why": None}
-        for some in chunks(list(deliveries), 500):
-            self.run(update(DELIVERY).where(DELIVERY.c.id.in_(some)).values(done))
+        if some := list(deliveries):
+            self.run(MARK_HANDLED, {"some": some, "now": now})
 
     def quarantine(self, delivery: int, why: str, *, now: datetime) -> Alias | None:
         quarantined = {"handled_at": now, "quarantined_at": now, "why": why}
