@@ -132,4 +132,5 @@ class Modals:
     async def show_failure(self, view_id: str, sentence: str) -> None:
         """Say in the modal that something did not work."""
         await self.settle()
-        await self.fill(view_id, sentence_modal("Tipo", sentence))
+        words = f"{sentence[:1].upper()}{sentence[1:]}"
+        await self.fill(view_id, sentence_modal("Tipo", words))

@@ -1,7 +1,5 @@
 """[Why this number?] in the menu of a message, and Tipo's first words in a channel."""
 
-from dataclasses import replace
-
 import pytest
 
 from bot.message_shortcut import WHY
@@ -196,13 +194,18 @@ async def test_two_processes_that_hear_of_it_introduce_tipo_once(staff, core):
     async with at_work(staff, core):
         first = await staff.slack.invite(staff.slack.bot, staff.stock, by=staff.ann)
         async with at_work(staff, core, running=False):
-            await staff.slack.retry(first)
+            assert (await staff.slack.retry(first)).acked
             await staff.slack.until(lambda: first_words(staff, staff.stock), 5)
-        inner = dict(first.outgoing.payload["event"])
-        await staff.slack.event({**inner, "user": staff.ann.id})
-        payload = {**first.outgoing.payload, "team_id": "T9"}
-        stranger = staff.slack.sender.pack(first.outgoing.way, payload)
-        await staff.slack.sender.send(replace(stranger))
+            inner = dict(first.outgoing.payload["event"]) | {"channel": staff.general.id}
+            strange = {**first.outgoing.payload, "team_id": "T9", "event": inner}
+            ack = await staff.slack.sender.send(
+                staff.slack.sender.pack(first.outgoing.way, strange)
+            )
+            assert ack.status == 200
+            assert (await staff.slack.event({**inner, "user": staff.ann.id})).acked
+            asked = await staff.slack.command(staff.ann, "/tipo help", channel=staff.stock)
+            await asked.answer()
+    assert first_words(staff, staff.general) == []
     (said,) = first_words(staff, staff.stock)
     assert "come to this channel" in said.text
     assert core.claims == {f"welcome:{staff.stock.id}"}

@@ -162,6 +162,20 @@ async def test_two_forms_at_once_lose_nothing(slack_app, staff, core):
     assert (core.preferences["nightly"], core.preferences["alerts"]) == ('"04:00"', '"all"')
 
 
+async def test_who_is_faster_by_a_moment_is_not_overwritten(slack_app, staff, core):
+    """Another process saved the same between our reading and our writing."""
+    view, save = await opened(staff), core.set_preferences
+
+    async def slower(values, by, *, expected=None):
+        core.preferences["alerts"] = '"problems"'
+        await save(values, by, expected=expected)
+
+    core.set_preferences = slower
+    await staff.slack.submit(staff.ann, view, {"alerts": "all"})
+    await says(staff, "Somebody has just changed the same")
+    assert core.preferences == {"alerts": '"problems"'}
+
+
 async def test_nothing_changed_is_said(slack_app, staff, core):
     """And keeps no row: the environment goes on to decide."""
     await staff.slack.submit(staff.ann, await opened(staff))
