@@ -29,7 +29,7 @@ from bot.commands.handlers import CommandHandlers
 from bot.handler_context import HandlerContext, Interaction
 from bot.home import AppHome
 from bot.message_handlers import MessageHandlers
-from bot.message_shortcut import WHY
+from bot.messages.action_ids import WHY_THIS_NUMBER
 from bot.messages.answers import refused, trouble
 from bot.messages.block_kit import Message
 from bot.payloads import (
@@ -105,7 +105,7 @@ class Listeners:
         for callback, submit in self._views.handlers.items():
             app.view(callback)(self._submitted(submit))
         app.view(UNKNOWN)(self.unknown_form)
-        app.message_shortcut(WHY)(self._answered(self._messages.shortcut.why))
+        app.message_shortcut(WHY_THIS_NUMBER)(self._answered(self._messages.shortcut.why))
         app.event("member_joined_channel")(self.joined)
         app.event("app_home_opened")(self.home_opened)
         app.event("app_mention")(self.written)

@@ -2,7 +2,7 @@
 
 import re
 
-from bot.message_shortcut import WHY as WHY_THIS_NUMBER
+from bot.messages.action_ids import WHY_THIS_NUMBER
 from sync_core.errors import NotAllowed
 
 PATH = "/slack/events"

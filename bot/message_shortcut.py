@@ -23,7 +23,6 @@ from sync_core.domain.proposals import Proposal
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView, Post
 
-WHY = "why"  # the shortcut's callback_id
 MAX_POOLS = 50  # that a message may be about
 MARKUP = re.compile(r"<[^<>|]*(?:\|([^<>]*))?>")  # of Slack's: mentions, and links with words
 NO_PRODUCT = (

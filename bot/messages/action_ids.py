@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+WHY_THIS_NUMBER = "why"  # the callback_id of the message shortcut
+
 
 class Action(StrEnum):
     """What a button does; `decide` is followed by a choice."""

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from bot.app import SlackApp
 from bot.manifest import EVENTS, LATER_SCOPES, SCOPES
-from bot.message_shortcut import WHY
+from bot.messages.action_ids import WHY_THIS_NUMBER
 from bot.setup import SlackSetup
 from sandbox.slack import SandboxWorkspace
 from sync_core.clock import RandomIds, WallClock
@@ -56,7 +56,7 @@ class Staff:
         # As installed from our manifest: what it does not ask for, nobody gives us.
         self.slack.app.scopes = frozenset((*SCOPES, *LATER_SCOPES))
         self.slack.app.events = frozenset(EVENTS)
-        self.slack.app.message_shortcuts = frozenset({WHY})
+        self.slack.app.message_shortcuts = frozenset({WHY_THIS_NUMBER})
         self.ann = self.slack.add_user("ann")
         self.bob = self.slack.add_user("bob")
         self.carl = self.slack.add_user("carl")  # of the workspace, not of the channel

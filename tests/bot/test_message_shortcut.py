@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.message_shortcut import WHY
+from bot.messages.action_ids import WHY_THIS_NUMBER
 from bot.payloads import Shortcut, Unreadable, read
 from sandbox.slack.signing import Forgery
 from sandbox.slack.workspace_changes import MessageContent, PostOptions, post
@@ -43,7 +43,7 @@ def posted(staff, core, body, words="A message", kind="incident", thread=None):
 
 
 async def why(staff, message, person=None):
-    interaction = await staff.slack.shortcut(person or staff.bob, message, WHY)
+    interaction = await staff.slack.shortcut(person or staff.bob, message, WHY_THIS_NUMBER)
     assert interaction.acked
     assert interaction.ack_ms < ACKED_WITHIN_MS
     await staff.slack.until(interaction.ephemeral_replies, 5)
@@ -114,7 +114,9 @@ async def test_strangers_and_forgers_learn_nothing(staff, core):
     async with at_work(staff, core):
         message = posted(staff, core, {"subject": "pool:1"})
         assert "Only people of this workspace" in (await why(staff, message, staff.stranger)).text
-        forged = await staff.slack.shortcut(staff.bob, message, WHY, forgery=Forgery(age=600))
+        forged = await staff.slack.shortcut(
+            staff.bob, message, WHY_THIS_NUMBER, forgery=Forgery(age=600)
+        )
         assert forged.status == 401
         assert JACKET not in f"{staff.slack.ephemerals(staff.bob)}"
 

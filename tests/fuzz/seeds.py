@@ -3,8 +3,7 @@
 from typing import Any
 
 from bot.commands.grammar import RUNNABLE
-from bot.message_shortcut import WHY
-from bot.messages.action_ids import Action
+from bot.messages.action_ids import WHY_THIS_NUMBER, Action
 from sync_core.domain.proposals import Choice
 from sync_core.domain.values import Mode
 
@@ -127,7 +126,7 @@ def slack(team: str, person: str, us: str, channel: str, url: str) -> list[Json]
         {
             "type": "message_action",
             **who,
-            "callback_id": WHY,
+            "callback_id": WHY_THIS_NUMBER,
             "channel": {"id": channel},
             "message_ts": "1763881234.000100",
             "message": {"text": "SFDJ-M?", "blocks": [{"type": "section", "text": {"text": "x"}}]},
