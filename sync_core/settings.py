@@ -1,7 +1,12 @@
-"""The settings: from the environment, `.env` or `tipo.toml`, in this order."""
+"""The settings: from the environment, `.env` or `tipo.toml`, in this order.
+
+A secret may be in a file of its own: TIPO_SLACK__BOT_TOKEN_FILE names the file that holds
+TIPO_SLACK__BOT_TOKEN, as Docker and Kubernetes hand secrets over.
+"""
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +25,8 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -62,6 +69,68 @@ def _listed(given: object) -> object:
 
 Address = Annotated[str, AfterValidator(_address)]
 JsonList = (NoDecode, BeforeValidator(_listed))  # read here, so that an error names its variable
+
+
+SECRETS = {
+    "database_url",
+    "metrics_token",
+    "bot_token",
+    "signing_secret",
+    "app_token",
+    "access_token",
+    "client_secret",
+    "webhook_secrets",
+}
+FILE = "_file"  # at the end of the name of a secret
+MAX_SECRET_BYTES = 65_536
+
+
+def _from_files(given: Mapping[str, str | None]) -> Mapping[str, str | None]:
+    """Return variables with the secrets that files hold in place of the files' names.
+
+    Raises:
+        BadSettings: If a file can't be read, or a secret is given both ways.
+    """
+    found = dict(given)
+    for name, path in given.items():
+        secret = name.lower().removesuffix(FILE)
+        is_ours = secret != name.lower() and secret.startswith("tipo_")
+        if not is_ours or secret.removeprefix("tipo_").rpartition("__")[2] not in SECRETS:
+            continue
+        del found[name]
+        if path:
+            if given.get(secret):
+                raise BadSettings(f"{name.upper()}: {secret.upper()} is set as well; set one")
+            found[secret] = _secret_in(Path(path), name.upper())
+    return found
+
+
+def _secret_in(path: Path, name: str) -> str:
+    """Return what a file holds; an error doesn't repeat the path: it may be the secret itself."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_SECRET_BYTES + 1)
+        secret = raw.decode().rstrip("\r\n")
+    except (OSError, ValueError) as exc:
+        why = f"the file that it names can't be read ({type(exc).__name__})"
+        raise BadSettings(f"{name}: {why}; write the path of a text file") from None
+    if not secret or len(raw) > MAX_SECRET_BYTES:
+        raise BadSettings(f"{name}: the file that it names is empty, or holds more than a secret")
+    return secret
+
+
+class Environment(EnvSettingsSource):
+    """The environment, and the files that it names."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return _from_files(super()._load_env_vars())
+
+
+class DotEnv(DotEnvSettingsSource):
+    """`.env`, and the files that it names."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return _from_files(super()._load_env_vars())
 
 
 class Strict(BaseModel):
@@ -187,8 +256,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then `.env`, then `tipo.toml`."""
+        del env_settings, file_secret_settings  # ours read the files that are named, too
+        dotenv = DotEnv(settings_cls, env_file=getattr(dotenv_settings, "env_file", None))
         toml = TomlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+        return init_settings, Environment(settings_cls), dotenv, toml
 
     @field_validator("brake")
     @classmethod

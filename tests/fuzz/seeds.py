@@ -194,6 +194,6 @@ def requests(body: bytes, head: list[tuple[str, str]], path: str) -> list[bytes]
         f"{start}transfer-encoding: chunked\r\n\r\n".encode() + chunks,
         f"{start}expect: 100-continue\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body,
         b"GET /healthz HTTP/1.1\r\nhost: tipo\r\n\r\n" + whole,
-        b"GET /readyz?x=%00 HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" * 2,
-        b"HEAD /metrics HTTP/1.1\r\nhost: tipo\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
+        b"GET /healthz?x=%00 HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" * 2,
+        b"HEAD /healthz HTTP/1.1\r\nhost: tipo\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
     ]

@@ -10,7 +10,7 @@ import pytest
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.values import Role
 from sync_core.errors import BadSettings
-from sync_core.settings import load, needed
+from sync_core.settings import SECRETS, Settings, SlackSettings, StoreSettings, load, needed
 
 TOKEN = "shpat_0123456789abcdef"  # noqa: S105 - nobody's
 SECRET = "hush-0123456789"  # noqa: S105
@@ -304,3 +304,70 @@ def test_secrets_are_masked_wherever_settings_are_shown(given, caplog):
     shown = [repr(settings), str(settings), settings.model_dump_json(), caplog.text]
     shown += [repr(settings.stores["us"]), repr(settings.model_dump()), f"{settings.slack}"]
     assert not any(each in text for each in (TOKEN, SECRET, PASSWORD) for text in shown)
+
+
+# -- secrets in files
+def secrets_of(model):
+    """Yield the names of the secrets of a group of settings, and of the groups in it."""
+    for name, field in model.model_fields.items():
+        if "SecretStr" in str(field.annotation):
+            yield name
+        for group in (StoreSettings, SlackSettings):
+            if group.__name__ in str(field.annotation):
+                yield from secrets_of(group)
+
+
+def test_every_secret_may_be_in_a_file():
+    assert set(secrets_of(Settings)) == SECRETS
+
+
+@pytest.mark.parametrize("where", ["environment", ".env"])
+def test_a_secret_is_read_from_the_file_that_is_named(given, tmp_path, where):
+    """As Docker and Kubernetes hand them over; what they end with is no part of the secret."""
+    (tmp_path / "token").write_text(f"{SECRET}\n")
+    (tmp_path / "list").write_text(json.dumps([SECRET, "old"]))
+    named = {
+        f"{EU}ACCESS_TOKEN_FILE": f"{tmp_path / 'token'}",
+        f"{EU}WEBHOOK_SECRETS_FILE": f"{tmp_path / 'list'}",
+        "TIPO_DATABASE_URL_FILE": f"{tmp_path / 'token'}",
+    }
+    if where == ".env":
+        lines = "".join(f"{name}={value}\n" for name, value in named.items())
+        (tmp_path / ".env").write_text(lines)
+        named = {}
+    settings = given({**named, f"{EU}ACCESS_TOKEN": ""})
+    assert settings.stores["eu"].access_token.get_secret_value() == SECRET
+    assert settings.stores["eu"].secrets == (SECRET, "old")
+    assert settings.database_url.get_secret_value() == SECRET
+    assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (None, "can't be read (FileNotFoundError)"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"x" * 70_000, "more than a secret"),
+        (b"\xff", "can't be read (UnicodeDecodeError)"),
+    ],
+)
+def test_a_file_without_a_secret_is_named_by_its_setting(wrong, tmp_path, content, part):
+    """Not by its path: somebody may have written the secret there."""
+    path = tmp_path / "hidden-token"
+    if content is not None:
+        path.write_bytes(content)
+    said = wrong({f"{EU}ACCESS_TOKEN": None, f"{EU}ACCESS_TOKEN_FILE": f"{path}"})
+    assert f"{EU}ACCESS_TOKEN_FILE" in said
+    assert part in said
+    assert "hidden-token" not in said
+
+
+def test_a_secret_is_given_in_one_way(wrong, tmp_path):
+    """Whoever rotates one in the file must not wonder why the old one is used."""
+    (tmp_path / "token").write_text("new")
+    assert "set one" in wrong({f"{EU}ACCESS_TOKEN_FILE": f"{tmp_path / 'token'}"})
+
+
+def test_what_is_no_secret_is_in_no_file(wrong):
+    assert "DOMAIN_FILE" in wrong({f"{EU}DOMAIN_FILE": "/etc/hostname"})
