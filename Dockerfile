@@ -1,5 +1,8 @@
 # syntax=docker/dockerfile:1
-FROM python:3.11-slim AS build
+# A tag moves. For an image that can be built again, name the digest of the base that you have checked:
+# docker build --build-arg BASE=python:3.11-slim@sha256:… -t tipo .
+ARG BASE=python:3.11-slim
+FROM ${BASE} AS build
 WORKDIR /src
 # Exactly what is locked, nothing resolved; what builds Tipo stays out of the image.
 COPY requirements-build.lock requirements-runtime.lock ./
@@ -14,7 +17,7 @@ RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . 
     && pip --python /opt/tipo/bin/python install --no-cache-dir --no-deps /dist/tipo-*.whl \
     && pip --python /opt/tipo/bin/python check
 
-FROM python:3.11-slim
+FROM ${BASE}
 RUN useradd --uid 10001 --create-home --home-dir /data --shell /usr/sbin/nologin tipo
 COPY --from=build /opt/tipo /opt/tipo
 ENV PATH=/opt/tipo/bin:$PATH \
