@@ -275,7 +275,7 @@ def _texts(blocks: object, depth: int = 0) -> Iterator[str]:
 def read_submission(body: Json) -> Submission | Unreadable:
     """Read a submitted modal."""
     person, view = _clicker(body), _view(body)
-    if person is None or view is None or not view.callback:
+    if person is None or view is None or not view.kind or not view.callback:
         return Unreadable("a submission without user, team or view")
     return Submission(person=person, view=view)
 

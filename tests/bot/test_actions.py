@@ -170,6 +170,7 @@ async def test_an_unknown_button_is_logged(slack_app, staff, core, caplog, actio
     ("body", "status"),
     [
         ({"type": "view_submission", "view": {}}, 400),
+        ({"type": "view_submission", "view": {"id": "V1", "callback_id": "made up"}}, 400),
         ({"type": "view_closed", "view": {"id": "V1", "callback_id": "review"}}, 404),
         ({"type": "view_closed", "view": 5}, 404),
         ({"type": "shortcut", "callback_id": "made up"}, 404),

@@ -234,7 +234,7 @@ CLICK = {
     ],
 }
 FIELDS = {"value": "1", "selected_option": {"value": "a"}, "selected_options": [{"value": "b"}]}
-FORM = {"id": "V1", "callback_id": "bulk", "private_metadata": "", "state": {"values": {}}}
+FORM = {"id": "V1", "type": "modal", "callback_id": "bulk", "private_metadata": ""}
 SENT = {
     "a click": CLICK,
     "a submission": {
