@@ -88,7 +88,7 @@ async def keys_pause_and_step(tab):
     await tab.until("document.querySelector('.go').textContent.includes('Go on')")
     before = await tab.js(done)
     await tab.key("n")
-    await tab.until(f"{done} === {before + 1}")
+    await tab.until(f"{done} > {before}")  # one may have been under way
     await tab.key("Space")
     await tab.key("f")
     await tab.until("document.querySelector('[data-act=speed]').ariaPressed === 'true'")
