@@ -34,6 +34,7 @@ from sync_core.shopify.http_client import (
     CONNECT_TIMEOUT_SECONDS,
     LOST_ANSWER_ERRORS,
     NOT_SENT_ERRORS,
+    trusted_authorities,
 )
 from sync_core.shopify.nodes import Node, PageInfo
 from sync_core.shopify.responses import GraphqlResponse, data_of
@@ -113,6 +114,7 @@ class BulkExports:
         # The file lives on another host and is opened by its URL: no token goes there.
         self._http = httpx.AsyncClient(
             transport=transport,
+            verify=trusted_authorities(),
             timeout=httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
             follow_redirects=False,
             headers={"User-Agent": "Tipo", "Accept-Encoding": "identity"},

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sync_core.shopify.http_client import trusted_authorities
 from tests.judge import Change, complaints
 from tests.stories.people import MOVES
 
@@ -32,7 +33,7 @@ class Harness:
         self.folder = folder
         self.stores = f"http://{HOST}:{free_port()}"
         self.port = free_port()
-        self.client = httpx.Client(timeout=10, trust_env=False)
+        self.client = httpx.Client(timeout=10, trust_env=False, verify=trusted_authorities())
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TIPO_")}
         self.processes = []
         self.files = []

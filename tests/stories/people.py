@@ -5,6 +5,7 @@ import threading
 
 import httpx
 
+from sync_core.shopify.http_client import trusted_authorities
 from tests.judge import Change
 
 PAUSE = 0.03  # seconds between acts
@@ -24,7 +25,7 @@ class People(threading.Thread):
         self._rng = random.Random(seed)
 
     def run(self):
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=trusted_authorities()) as client:
             while not self.over.wait(self.pause):
                 self._act(client)
 

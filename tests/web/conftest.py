@@ -17,6 +17,7 @@ from sync_core.app.server import App
 from sync_core.db.database import SqlDatabase
 from sync_core.db.tables import DeliveryRow
 from sync_core.settings import load
+from sync_core.shopify.http_client import trusted_authorities
 from sync_core.workers.supervisor import Worker
 
 HOST = "127.0.0.1"
@@ -172,7 +173,11 @@ async def harness(settings, monkeypatch, caplog):
             serving = group.create_task(server.serve(sockets=[listener]))
             await until(lambda: server.started)
             async with httpx.AsyncClient(
-                base_url=f"http://{HOST}:{port}", limits=limits, timeout=20, trust_env=False
+                base_url=f"http://{HOST}:{port}",
+                limits=limits,
+                timeout=20,
+                trust_env=False,
+                verify=trusted_authorities(),
             ) as client:
                 caplog.clear()
                 yield Harness(app, parts, port, client)

@@ -16,6 +16,7 @@ from sync_core.db.database import SqlDatabase
 from sync_core.db.engines import TimeLimits
 from sync_core.domain.values import Mode
 from sync_core.settings import load
+from sync_core.shopify.http_client import trusted_authorities
 from sync_core.workers import supervisor
 from tests.cli.conftest import Stores
 from tests.conftest import needs_postgres
@@ -61,7 +62,10 @@ async def served(stores, postgres_url, monkeypatch, tmp_path):
                 working = group.create_task(app.work())
                 serving = group.create_task(server.serve(sockets=[listener]))
                 async with httpx.AsyncClient(
-                    base_url=f"http://{HOST}:{port}", timeout=30, trust_env=False
+                    base_url=f"http://{HOST}:{port}",
+                    timeout=30,
+                    trust_env=False,
+                    verify=trusted_authorities(),
                 ) as client:
                     yield proxy, parts, client
                 server.should_exit = True
