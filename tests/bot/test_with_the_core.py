@@ -65,7 +65,7 @@ class Tipo:
 
 
 @pytest.fixture
-async def world(staff, tmp_path, monkeypatch):
+async def world(staff, tmp_path, monkeypatch, sqlite_url):
     monkeypatch.chdir(tmp_path)
     shops = build_shops(staff.clock.now, products=4)
     async with served([Mount("/", build_app(shops))]) as stores_url:

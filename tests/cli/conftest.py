@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import threading
 import time
@@ -40,8 +41,7 @@ class Stores:
     """Imitation stores that answer over HTTP from a thread."""
 
     def __init__(self):
-        self.listener = socket.socket()
-        self.listener.bind((HOST, 0))
+        self.listener = socket.create_server((HOST, 0))  # whoever comes before the thread waits
         self.url = f"http://{HOST}:{self.listener.getsockname()[1]}"
         self.shops = build_shops(wall_clock, products=4, base_url=self.url)
         config = uvicorn.Config(build_app(self.shops), log_config=None, access_log=False)
@@ -183,8 +183,9 @@ def lone(bare):
 
 
 @pytest.fixture
-def known(tipo):
+def known(tipo, bare, migrated_file):
     """The command line after the catalogue has been read."""
+    shutil.copy(migrated_file, bare / "tipo.db")
     tipo.work(_has_pools)
     return tipo
 
