@@ -243,6 +243,8 @@ class Harness:
         self.witness = Witness(self.shops)
         if opened:
             self._copy_opened(stores, items)
+        elif self._is_file:
+            _copy_migrated(self.path, self.shops)
         else:
             _migrated(self.url, self.shops)
         self.start()
