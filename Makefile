@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 to 3.14 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo playground test check lint simulate fuzz mutants bench migration lock audit clean
+.PHONY: help demo playground test check lint simulate model chaos fuzz mutants bench migration lock audit clean
 
 # The first of these that runs here and is new enough; the packages are locked for 3.11 to 3.14.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -43,6 +43,12 @@ simulate: $(READY)  ## The long mode of the simulation: make simulate HISTORIES=
 
 fuzz: $(READY)  ## What nobody would send, signed, at both entrances: make fuzz MINUTES=30
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+model: $(READY)  ## Search small worlds through, and each broken design; writes docs/broken-designs.md
+	$(BIN)/python -m tests.model --long
+
+chaos: $(READY)  ## Three processes on one PostgreSQL, every fault, a kill every 3 s: make chaos MINUTES=10
+	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 mutants: $(READY)  ## Break the rules on purpose: every break must be noticed
 	$(BIN)/python -m tests.mutants --jobs $(JOBS)

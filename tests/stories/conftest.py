@@ -44,9 +44,10 @@ class Harness:
 
     # -- processes
 
-    def open_stores(self, products=5):
+    def open_stores(self, products=5, aliases="eu,us"):
         port = self.stores.rpartition(":")[2]
         shop = (sys.executable, "-m", "sandbox", "--port", port, "--products", str(products))
+        shop = (*shop, "--stores", aliases)
         self._start(shop, out="settings.txt")
         self.until(lambda: self._answers(f"{self.stores}/control/us/stock"), "the stores open")
         self.start = self.stock("us")
