@@ -83,9 +83,12 @@ class SlackOutbox:
 
     async def round(self) -> float:
         """Aggregate and send what is due; return the seconds until the next round."""
+        was_leading = self.leading
         self.leading = await self._core.take_leadership(JOB, self._owner, LEADER_LEASE_SECONDS)
         if not self.leading:
             return LEADER_LEASE_SECONDS / 3
+        if not was_leading:
+            self._sender.begin()
         self._policy_now = None
         pages = 0
         while pages < MAX_PAGES_PER_ROUND and await self._aggregate():

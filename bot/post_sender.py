@@ -90,6 +90,10 @@ class PostSender:
         self._wide_batch_at = NEVER
         self._refused_posts: dict[str, str] = {}  # posts that Slack does not take, and why
 
+    def begin(self) -> None:
+        """Begin to send for all: what was due before, somebody else may have sent already."""
+        self._began = self._clock.now()
+
     def health(self) -> dict[str, object]:
         """Say what waits, and why."""
         troubles = {name: queue.trouble for name, queue in self._queues.items() if queue.trouble}

@@ -259,6 +259,23 @@ async def test_a_restart_after_a_lost_answer_looks_first(staff, news):
     assert box.health()["waiting"] == 0
 
 
+async def test_a_standby_that_takes_over_after_a_lost_answer_looks_first(staff, news):
+    """It began long before; what is in doubt is what was due before it leads."""
+    staff.slack.app.scopes |= {"channels:history"}
+    box, standby = outbox(staff, news.service), outbox(staff, news.service)
+    await box.round()
+    await standby.round()
+    staff.clock.forward(1)
+    staff.slack.faults.once("chat.postMessage", SlackFault.DROP_AFTER)
+    await news.tell("oversold", "pool:1", title="Jacket", units=1, acts=[])
+    await pass_time(staff, box, 1)
+    assert len(said(staff)) == 1
+    staff.clock.forward(60)
+    await pass_time(staff, standby, 10)
+    assert len(said(staff)) == 1
+    assert standby.health()["waiting"] == 0
+
+
 @pytest.mark.parametrize(
     ("code", "part"),
     [

@@ -62,6 +62,7 @@ class Surroundings(threading.Thread):
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self.team.slack.app.scopes |= {"channels:history"}  # so that nothing has to be said twice
         async with self.team.slack.running():
             self.ready.set()
             await self.balancer.run()
