@@ -107,7 +107,7 @@ class App:
             },
         )
         token = "" if settings.metrics_token is None else settings.metrics_token.get_secret_value()
-        return Starlette(
+        web = Starlette(
             routes=[
                 *([Route("/webhooks/shopify", webhooks)] if self._has(ProcessRole.WEB) else ()),
                 Route("/healthz", health.healthz),
@@ -116,6 +116,9 @@ class App:
                 *(route for frontend in self._frontends for route in frontend.routes),
             ]
         )
+        # A redirect would name whatever host the request has named.
+        web.router.redirect_slashes = False
+        return web
 
     async def run(self, *, listener: socket.socket | None = None) -> None:
         """Serve until told to stop by SIGTERM or SIGINT, then finish within seconds."""

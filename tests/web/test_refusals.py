@@ -340,6 +340,17 @@ async def test_the_time_limit_is_each_requests_own(harness, monkeypatch):
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "path", [f"{HOOK}/", f"/{HOOK}", f"{HOOK};x", "/metrics/", "/x/../metrics"]
+)
+async def test_an_address_that_is_nearly_one_leads_nowhere(harness, path):
+    """Not to the right one either: the host in a redirect would be the sender's."""
+    asked = f"GET {path} HTTP/1.1\r\nhost: evil.example.com\r\n\r\n"
+    answer = await harness.raw(asked.encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"evil" not in answer
+
+
 async def test_nobody_is_upgraded_to_a_socket(harness):
     asked = b"GET /healthz HTTP/1.1\r\nhost: t\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
     assert (await harness.raw(asked)).startswith(b"HTTP/1.1 200 ")
