@@ -32,6 +32,10 @@ NEAR_ROOMS = ("unit", "db", "wire", "engine")  # quickest first
 DOMAIN = "sync_core/domain"
 WORKERS = "sync_core/workers"
 LEASES = "tests/engine/test_lease_keeper.py"
+PROMISES = "tests/engine/test_promises.py"
+SENDER = "tests/engine/test_sender.py"
+CONTESTS = "tests/engine/test_contest_detector.py"
+PROPOSALS = "tests/db/test_proposals.py"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ MUTANTS = (
         f"{DOMAIN}/adjustments.py",
         "book=level.book + done.delta",
         "book=pool.shared",
+        first="tests/unit/test_pack_sizes.py",
     ),
     mutant(
         "a new key on each sending",
@@ -64,30 +69,35 @@ MUTANTS = (
             "self._store.send(batch.body.replace(batch.key.encode(), "
             "self._context.ids.new().encode()))"
         ),
+        first=f"{PROMISES}::test_a_lost_answer_is_asked_for_with_the_same_key",
     ),
     mutant(
         "no answer is taken for refused",
         f"{WORKERS}/sender.py",
         "case KeySpent() | BatchRefused():",
         "case KeySpent() | BatchRefused() | NoAnswer() | StillRunning():",
+        first=f"{PROMISES}::test_a_lost_answer_is_asked_for_with_the_same_key",
     ),
     mutant(
         "a sending that was never executed leaves its stamp",
         f"{WORKERS}/sender.py",
         "until=until, executed=False)",
         "until=until, executed=True)",
+        first=f"{SENDER}::test_what_is_certainly_not_executed_is_as_good_as_never_sent",
     ),
     mutant(
         "a sending that may have been executed is forgotten",
         f"{WORKERS}/sender.py",
         "until=until, executed=True)",
         "until=until, executed=False)",
+        first=f"{SENDER}::test_a_doubtful_sending_stays_doubtful_however_often_it_is_refused_later",
     ),
     mutant(
         "a request that is refused says that no earlier one was executed",
         f"{WORKERS}/sender.py",
         "case Refused() if not was_sent:",
         "case Refused():",
+        first=f"{SENDER}::test_a_refusal_of_the_request_says_nothing_of_an_earlier_sending",
     ),
     mutant(
         "that a store says who it is ends its refusal to be written to",
@@ -181,6 +191,7 @@ MUTANTS = (
         f"{DOMAIN}/adjustments.py",
         "book=level.book + done.delta",
         "book=level.book",
+        first="tests/unit/test_promises.py",
     ),
     mutant(
         "the book moves before the answer",
@@ -188,6 +199,7 @@ MUTANTS = (
         "replace(level, open=True, version",
         "replace(level, open=True, book=level.book + delta, version",
         (f"{DOMAIN}/adjustments.py", "book=level.book + done.delta", "book=level.book"),
+        first=f"{PROMISES}::test_a_lost_answer_is_asked_for_with_the_same_key",
     ),
     mutant(
         "two open adjustments of one level",
@@ -205,12 +217,14 @@ MUTANTS = (
         f"{WORKERS}/sender.py",
         "            if number in reasons:\n",
         "            if number in reasons or reasons:\n",
+        first=f"{PROMISES}::test_one_refused_row_holds_up_only_itself",
     ),
     mutant(
         "a refused row is owed again at once",
         f"{WORKERS}/sender.py",
         "            if number in reasons:\n",
         "            if False:\n",
+        first=f"{PROMISES}::test_one_refused_row_holds_up_only_itself",
     ),
     mutant(
         "an answer that comes twice settles twice",
@@ -227,6 +241,7 @@ MUTANTS = (
             'self.run(query.where(ADJUSTMENT.c.state == "open"))',
             "self.run(query)",
         ),
+        first="tests/engine/test_answers.py::test_an_answer_that_comes_twice_moves_the_book_once",
     ),
     mutant(
         "a key that is too old is sent blindly",
@@ -251,6 +266,7 @@ MUTANTS = (
         f"{DOMAIN}/values.py",
         "return self.role is Role.SOURCE or self.mode is Mode.TWO_WAY",
         "return True",
+        first=f"{PROMISES}::test_one_way_follows_the_source_only",
     ),
     mutant(
         "unknown is zero",
@@ -281,6 +297,7 @@ MUTANTS = (
         f"{DOMAIN}/quantities.py",
         "    shared -= level.withheld\n",
         "",
+        first="tests/engine/test_circuit_breaker.py::test_a_wiped_store_does_not_wipe_the_others",
     ),
     mutant(
         "what was held from an old meeting is owed in the new one",
@@ -379,12 +396,14 @@ MUTANTS = (
         "sync_core/db/proposals.py",
         "still = IS_OPEN & PROPOSAL.",
         "still = PROPOSAL.",
+        first=f"{PROPOSALS}::test_ten_people_decide_one_proposal_and_one_has_decided",
     ),
     mutant(
         "what has expired can be decided",
         "sync_core/db/proposals.py",
         ") & (PROPOSAL.c.expires_at > now)",
         ")",
+        first=f"{PROPOSALS}::test_what_has_expired_cannot_be_decided",
     ),
     mutant(
         "a buffer forgets what was ordered",
@@ -434,6 +453,7 @@ MUTANTS = (
         f"{WORKERS}/outcomes.py",
         "tx.contests.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER",
         "NEVER",
+        first=f"{CONTESTS}::test_resumed_too_early_it_is_told_again_and_not_at_once",
     ),
     mutant(
         "a contested level is written to",
@@ -441,12 +461,14 @@ MUTANTS = (
         "return self.mode is not Mode.OFF and self.suspended is None",
         "return self.mode is not Mode.OFF and not self.is_unreadable",
         ("sync_core/db/stock.py", "        LEVEL.c.suspended.is_(None),\n", ""),
+        first=f"{CONTESTS}::test_stopped_means_not_written_to_and_nothing_else",
     ),
     mutant(
         "what a contested level shows is not accounted for",
         f"{DOMAIN}/values.py",
         "return self.suspended not in {None, Suspension.CONTESTED}",
         "return self.suspended is not None",
+        first="tests/unit/test_contests.py::test_what_a_stopped_level_shows_counts_as_ever",
     ),
     mutant(
         "a resumed level is not read before it is written to",
@@ -476,12 +498,14 @@ MUTANTS = (
         f"{DOMAIN}/accounting.py",
         "    if level.suspended is Suspension.UNBALANCED:\n",
         "    if False:\n",
+        first="tests/engine/test_auditor.py::test_whatever_is_altered_is_found_and_a_person_answers",
     ),
     mutant(
         "a person's answer keeps the old books",
         f"{DOMAIN}/decisions.py",
         "        outcome = Outcome(pool=restart_pool(pool), events=ended(pool))\n",
         "        outcome = Outcome(pool=pool, events=ended(pool))\n",
+        first="tests/engine/test_auditor.py::test_whatever_is_altered_is_found_and_a_person_answers",
     ),
     mutant(
         "an update that nobody will settle is waited for",
@@ -705,12 +729,17 @@ def apply_mutant(folder: Path, broken: Mutant) -> None:
 
 
 def misplaced(broken: Mutant) -> list[str]:
-    """Return what is wrong with the edits: each must be found exactly once."""
+    """Return what is wrong: each edit must be found exactly once, and the test that is named."""
     texts = {file: (ROOT / file).read_text() for file, _, _ in broken.edits}
+    path, _, test = broken.first.partition("::")
+    lost = test and f"def {test}(" not in (ROOT / path).read_text()
     return [
-        f"{broken.name}: {file} has {texts[file].count(old)} times: {old}"
-        for file, old, _ in broken.edits
-        if texts[file].count(old) != 1
+        *([f"{broken.name}: there is no {broken.first}"] if lost else []),
+        *(
+            f"{broken.name}: {file} has {texts[file].count(old)} times: {old}"
+            for file, old, _ in broken.edits
+            if texts[file].count(old) != 1
+        ),
     ]
 
 
