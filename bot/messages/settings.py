@@ -88,9 +88,9 @@ def settings_saved(*, settings: BotSettings, changed: Sequence[str], zone: str) 
 def changed_meanwhile(settings: BotSettings, lost: Sequence[str]) -> str:
     """Say that somebody else has changed what this form changes, too."""
     what = " and ".join(LABELS[each].lower() for each in lost)
-    by = settings.set_by.get(lost[0], "Somebody")
+    by = settings.set_by.get(lost[0], "somebody")
     return (
-        f"{by} has changed the {what} since you opened this form. Nothing was saved: open the "
+        f"Since you opened this form {by} has changed the {what}. Nothing was saved: open the "
         "settings again."
     )
 

@@ -158,7 +158,7 @@ async def test_two_forms_at_once_lose_nothing(slack_app, staff, core):
     await staff.slack.submit(staff.ann, anns, {"nightly": "04:00"})
     await says(staff, "Saved.")
     await staff.slack.submit(staff.bob, bobs, {"nightly": "05:00", "alerts": "digest"})
-    await says(staff, "ann has changed the nightly comparison since", staff.bob)
+    await says(staff, "ann has changed the nightly comparison.", staff.bob)
     assert (core.preferences["nightly"], core.preferences["alerts"]) == ('"04:00"', '"all"')
 
 
