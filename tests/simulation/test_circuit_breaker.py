@@ -27,6 +27,7 @@ TWICE = """
 SELECT e.receipt_id, e.pool_id FROM effect e JOIN proposal p ON p.id = e.proposal_id
 WHERE p.kind = 'brake' GROUP BY e.receipt_id, e.pool_id HAVING count(*) > 1
 """
+ANSWERS = st.sampled_from([Choice.RELEASE, Choice.DISCARD, Choice.DISCARD, Choice.INVESTIGATE])
 CONTESTED = "SELECT token FROM proposal WHERE subject = 'contested' AND state = 'open'"
 
 
@@ -73,12 +74,7 @@ class BreakerHistory(DecidingHistory):
     def correct(self, store, item, to):
         self.edit(store, item, to)
 
-    @rule(
-        choice=st.sampled_from(
-            [Choice.RELEASE, Choice.DISCARD, Choice.DISCARD, Choice.INVESTIGATE]
-        ),
-        clicks=CLICKS,
-    )
+    @rule(choice=ANSWERS, clicks=CLICKS)
     def answer(self, choice, clicks):
         """Answer the oldest question that is open."""
         open_now = self.harness.rows(
@@ -133,6 +129,12 @@ class CorrectingHistory(BreakerHistory):
 
     def edit(self, store, item, to):
         super().edit(store, item, to)
+        self.harness.advance(6)
+
+    @rule(choice=ANSWERS, clicks=CLICKS)
+    def answer(self, choice, clicks):
+        """Answer, and see what comes of it: who types the number meanwhile has decided twice."""
+        super().answer(choice, clicks)
         self.harness.advance(6)
 
     @rule(store=st.integers(0, 2), item=st.integers(0, 1), quantity=st.sampled_from([1, 3]))
