@@ -72,11 +72,14 @@ def _visible(words: str) -> str:
     marks = 0
     for each in words:
         kind = unicodedata.category(each)
-        marks = marks + 1 if kind in {"Mn", "Me"} else 0
-        if each.isspace():
-            kept.append(" ")
-        elif marks <= MAX_COMBINING_MARKS and (kind not in HARMFUL or each in JOINERS):
-            kept.append(each)
+        if kind in {"Mn", "Me"}:
+            marks += 1
+        elif each.isspace() or kind not in HARMFUL:
+            marks = 0  # a letter of its own; what is invisible parts no tower
+        elif each not in JOINERS:
+            continue
+        if marks <= MAX_COMBINING_MARKS:
+            kept.append(" " if each.isspace() else each)
     return " ".join("".join(kept).split())
 
 

@@ -47,6 +47,14 @@ def test_what_slack_would_read_is_named_in_words(dirty, kept):
     assert text.mrkdwn(dirty) == kept
 
 
+@pytest.mark.parametrize("between", ["", "\u200b", "\u200d", "\u202e"])
+def test_a_tower_of_marks_is_cut_whatever_is_between_them(between):
+    """It climbs over the lines above; what is invisible does not begin another letter."""
+    kept = text.clean("a" + between.join(["\u0301" * 3] * 5) + "b")
+    assert kept.count("\u0301") == text.MAX_COMBINING_MARKS
+    assert (kept[0], kept[-1]) == ("a", "b")
+
+
 def test_a_flag_and_a_family_stay_whole():
     """Emoji are joined by invisible characters that must stay."""
     assert text.clean("👩‍👩‍👧") == "👩‍👩‍👧"
