@@ -131,8 +131,7 @@ class ShopState(ShopOrders):
             scopes=list(DEFAULT_SCOPES if scopes is None else scopes),
         )
         self.webhooks = self._build_outbox(client_secret)
-        self.keys = IdempotencyKeys(now)
-        self.bucket = LeakyBucket(now)
+        self.keys, self.bucket = IdempotencyKeys(now), LeakyBucket(now)
         self.exports: dict[int, ShopBulkOperation] = {}
         self.run_bulk_operation: Callable[[ShopBulkOperation], None] = lambda _export: None
         self.files_url = files_url or f"https://files.{domain}"

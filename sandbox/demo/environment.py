@@ -102,6 +102,17 @@ def free_port() -> int:
     return port
 
 
+def _own_settings(folder: Path, port: int, url: str) -> dict[str, str]:
+    """Return the settings that are not about the stores."""
+    return {
+        "TIPO_DATABASE_URL": f"sqlite:///{folder / 'tipo.db'}",
+        "TIPO_HOST": HOST,
+        "TIPO_PORT": str(port),
+        "TIPO_LOG_FORMAT": "text",  # people are shown its end where something fails
+        "TIPO_PUBLIC_URL": url,
+    }
+
+
 @asynccontextmanager
 async def start_environment(
     folder: Path, clock: Clock, *, seed: int = 1, products: int = 20
@@ -122,14 +133,7 @@ async def start_environment(
     stores_url = f"http://{HOST}:{listener.getsockname()[1]}"
     shops = build_shops(clock.now, seed=seed, products=products, base_url=stores_url)
     tipo_url = f"http://{HOST}:{port}"
-    settings = {
-        **environment(shops, stores_url),
-        "TIPO_DATABASE_URL": f"sqlite:///{folder / 'tipo.db'}",
-        "TIPO_HOST": HOST,
-        "TIPO_PORT": str(port),
-        "TIPO_LOG_FORMAT": "text",  # people are shown its end where something fails
-        "TIPO_PUBLIC_URL": tipo_url,
-    }
+    settings = {**environment(shops, stores_url), **_own_settings(folder, port, tipo_url)}
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("TIPO_")}
     async with httpx.AsyncClient(timeout=10, trust_env=False) as client, team.slack.running():
         team.slack.app.request_url = f"{tipo_url}/slack/events"

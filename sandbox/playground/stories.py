@@ -47,106 +47,113 @@ def _flash(sku: str, seed: int) -> tuple[Moment, ...]:
     return _steps(*lines, f"shows~{sku}~{left}")
 
 
+ALWAYS_THE_SAME = (
+    Story(
+        key="1",
+        title="A sale, then a delivery",
+        watch="Five jackets are sold in the US, ten arrive in the EU: watch both numbers go "
+        "50, 45, 55.",
+        sku="SFDJ-M",
+        moments=_steps(
+            "begin~SFDJ-M~50",
+            "sell~us~SFDJ-M~5",
+            "shows~SFDJ-M~45",
+            "restock~eu~SFDJ-M~10",
+            "shows~SFDJ-M~55",
+        ),
+    ),
+    Story(
+        key="3",
+        title="Oversell",
+        watch="The last one is sold in both stores at once: watch Slack, where the team learns "
+        "of it within seconds.",
+        sku="SFDJ-L",
+        moments=_steps(
+            "begin~SFDJ-L~1",
+            "sell~us~SFDJ-L~1+sell~eu~SFDJ-L~1",
+            "reads~oversold",
+            "shows~SFDJ-L~-1",
+        ),
+    ),
+    Story(
+        key="4",
+        title="Lost webhook",
+        watch="Shopify never reports a sale, so the EU still shows 50: the nightly compare "
+        "finds it, and ann approves the fix in Slack.",
+        sku="RFLS1-S",
+        moments=_steps(
+            "begin~RFLS1-S~50",
+            "lost~us~on",
+            "sell~us~RFLS1-S~4",
+            "wait~1",
+            "lost~us~off",
+            "night",
+            "click~ann~decide_all",
+            "shows~RFLS1-S~46",
+        ),
+    ),
+    Story(
+        key="5",
+        title="Late and double",
+        watch="Webhooks come late, twice and out of order: each sale still counts once.",
+        sku="RFLS1-M",
+        moments=_steps(
+            "begin~RFLS1-M~50",
+            "doubled~us~on+late~us~on+doubled~eu~on+late~eu~on",
+            "sell~us~RFLS1-M~3",
+            "sell~eu~RFLS1-M~2",
+            "sell~us~RFLS1-M~4",
+            "shows~RFLS1-M~41",
+            "heal",
+        ),
+    ),
+    Story(
+        key="6",
+        title="Outage",
+        watch="The US store is down while the EU sells on: the update waits, and is written "
+        "once the store is back.",
+        sku="RFCT2-M",
+        moments=_steps(
+            "begin~RFCT2-M~50",
+            "down~us~on",
+            "sell~eu~RFCT2-M~6",
+            "wait~3",
+            "down~us~off",
+            "shows~RFCT2-M~44",
+        ),
+    ),
+    Story(
+        key="7",
+        title="Second Tipo",
+        watch="Somebody starts a second Tipo on the same stores: it sees the mark of the first "
+        "and writes nothing, so the sale counts once.",
+        sku="RFMJ3-M",
+        moments=_steps(
+            "begin~RFMJ3-M~50",
+            "second~on",
+            "sell~us~RFMJ3-M~5",
+            "shows~RFMJ3-M~45",
+            "wait~3",
+            "shows~RFMJ3-M~45",
+            "second~off",
+        ),
+    ),
+)
+
+
+def _flash_sale(seed: int) -> Story:
+    """Return the story whose customers the seed chooses."""
+    return Story(
+        key="2",
+        title="Flash sale",
+        watch="Customers buy in both stores at the same moment: Tipo adds every sale up, the "
+        "naive sync overwrites one with the other.",
+        sku="SFDJ-S",
+        moments=_flash("SFDJ-S", seed),
+    )
+
+
 def stories(seed: int) -> Mapping[str, Story]:
     """Return all stories by their key; the seed chooses what customers buy in the flash sale."""
-    told = (
-        Story(
-            key="1",
-            title="A sale, then a delivery",
-            watch="Five jackets are sold in the US, ten arrive in the EU: watch both numbers go "
-            "50, 45, 55.",
-            sku="SFDJ-M",
-            moments=_steps(
-                "begin~SFDJ-M~50",
-                "sell~us~SFDJ-M~5",
-                "shows~SFDJ-M~45",
-                "restock~eu~SFDJ-M~10",
-                "shows~SFDJ-M~55",
-            ),
-        ),
-        Story(
-            key="2",
-            title="Flash sale",
-            watch="Customers buy in both stores at the same moment: Tipo adds every sale up, the "
-            "naive sync overwrites one with the other.",
-            sku="SFDJ-S",
-            moments=_flash("SFDJ-S", seed),
-        ),
-        Story(
-            key="3",
-            title="Oversell",
-            watch="The last one is sold in both stores at once: watch Slack, where the team learns "
-            "of it within seconds.",
-            sku="SFDJ-L",
-            moments=_steps(
-                "begin~SFDJ-L~1",
-                "sell~us~SFDJ-L~1+sell~eu~SFDJ-L~1",
-                "reads~oversold",
-                "shows~SFDJ-L~-1",
-            ),
-        ),
-        Story(
-            key="4",
-            title="Lost webhook",
-            watch="Shopify never reports a sale, so the EU still shows 50: the nightly compare "
-            "finds it, and ann approves the fix in Slack.",
-            sku="RFLS1-S",
-            moments=_steps(
-                "begin~RFLS1-S~50",
-                "lost~us~on",
-                "sell~us~RFLS1-S~4",
-                "wait~1",
-                "lost~us~off",
-                "night",
-                "click~ann~decide_all",
-                "shows~RFLS1-S~46",
-            ),
-        ),
-        Story(
-            key="5",
-            title="Late and double",
-            watch="Webhooks come late, twice and out of order: each sale still counts once.",
-            sku="RFLS1-M",
-            moments=_steps(
-                "begin~RFLS1-M~50",
-                "doubled~us~on+late~us~on+doubled~eu~on+late~eu~on",
-                "sell~us~RFLS1-M~3",
-                "sell~eu~RFLS1-M~2",
-                "sell~us~RFLS1-M~4",
-                "shows~RFLS1-M~41",
-                "heal",
-            ),
-        ),
-        Story(
-            key="6",
-            title="Outage",
-            watch="The US store is down while the EU sells on: the update waits, and is written "
-            "once the store is back.",
-            sku="RFCT2-M",
-            moments=_steps(
-                "begin~RFCT2-M~50",
-                "down~us~on",
-                "sell~eu~RFCT2-M~6",
-                "wait~3",
-                "down~us~off",
-                "shows~RFCT2-M~44",
-            ),
-        ),
-        Story(
-            key="7",
-            title="Second Tipo",
-            watch="Somebody starts a second Tipo on the same stores: it sees the mark of the first "
-            "and writes nothing, so the sale counts once.",
-            sku="RFMJ3-M",
-            moments=_steps(
-                "begin~RFMJ3-M~50",
-                "second~on",
-                "sell~us~RFMJ3-M~5",
-                "shows~RFMJ3-M~45",
-                "wait~3",
-                "shows~RFMJ3-M~45",
-                "second~off",
-            ),
-        ),
-    )
-    return {each.key: each for each in told}
+    told = (*ALWAYS_THE_SAME, _flash_sale(seed))
+    return {each.key: each for each in sorted(told, key=lambda each: each.key)}
