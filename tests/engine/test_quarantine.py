@@ -10,6 +10,7 @@ from sync_core.domain.webhook_events import OrderEvents
 from sync_core.ports import Delivery
 from sync_core.shopify.webhooks import parse_webhook
 from sync_core.workers import outcomes
+from sync_core.workers.context import EngineConfig
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from tests.simulation.harness import assert_at_rest, assert_conserved
 
@@ -115,6 +116,26 @@ def test_one_bad_delivery_costs_log_n_steps_and_only_itself(build_harness, monke
     assert harness.shows("eu", f"SKU-{place}") == 49
     assert_all_green(harness)
     assert notifications(harness) == 2
+
+
+def test_what_waits_behind_a_page_with_a_bad_one_follows_at_once(build_harness, monkeypatch):
+    """Nobody wakes it for them: they were there before."""
+    trap = Trap(lambda level: level["inventory_item_id"] == bad)
+    config = EngineConfig(recheck_every=30, deliveries_per_round=100)
+    harness = build_harness(items=150, read=trap, config=config)
+    harness.open()
+    bad = harness.shops["us"].item("SKU-0").id
+    inbox = harness.process.context.inbox
+    wake = inbox.notify
+    monkeypatch.setattr(inbox, "notify", lambda: None)
+    for sku in harness.skus:
+        harness.change_stock("us", sku, -1)
+    harness.advance(3)
+    waiting = "SELECT id FROM delivery WHERE store = 'us' AND handled_at IS NULL"
+    assert len(harness.rows(waiting)) >= 150
+    wake()
+    harness.advance(1)
+    assert harness.rows(waiting) == []
 
 
 def test_several_bad_ones_of_two_stores_are_two_alerts(build_harness):
