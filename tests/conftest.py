@@ -1,5 +1,6 @@
 """What every test has: profiles, a clean environment, and databases that are nobody else's."""
 
+import logging
 import os
 import shutil
 from contextlib import contextmanager
@@ -125,3 +126,9 @@ def database(database_url):
     """A migrated database, open; the test runs on each kind."""
     with _opened(database_url) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def uvicorn_speaks():
+    """Undo what a server that ran in this process has left behind: it quiets uvicorn for all."""
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
