@@ -72,6 +72,7 @@ async def _settle(demo: DemoEnvironment) -> bool:
         equal = await wait_until_equal(
             demo, LOST_WEBHOOK_SKU, INITIAL_QUANTITY - SOLD_WITHOUT_WEBHOOK
         )
+        await team.wait_for_message("Fixed")
         await team.run_command(team.ann, f"/tipo why {LOST_WEBHOOK_SKU}")
     except TimeoutError:
         return False

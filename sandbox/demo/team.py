@@ -69,8 +69,11 @@ class Team:
         """
 
         def find_message() -> SlackMessage | None:
-            there = self.slack.messages(self.stock)
-            return next((each for each in there if all(w in each.text for w in words)), None)
+            for each in self.slack.messages(self.stock):
+                said = f"{each.text} {each.blocks}"
+                if all(word in said for word in words):
+                    return each
+            return None
 
         found = await self.slack.until(find_message, ALERT_TIMEOUT_SECONDS)
         if found is None:

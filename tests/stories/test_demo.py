@@ -29,6 +29,7 @@ def test_the_demo_holds(harness):
     for words in ("/tipo mode two-way", "oversold", "/tipo why", "/tipo check", "receipt 2"):
         assert words in talked
     said = " ".join(talked.split())  # lines are folded by width
+    assert "Fixed Slim Fit Denim Jacket (S): EU 50 → 46" in said
     assert re.search(r"oversold by 10: order #\d+ in (EU|US) took what was left", said)
     named = re.findall(r" in (EU|US), order #(\d)\d+", talked)
     assert set(named) == {("EU", "1"), ("US", "2")}
