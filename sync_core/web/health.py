@@ -11,7 +11,7 @@ from sync_core.clock import Clock
 from sync_core.domain.views import Overview
 from sync_core.ports import Database
 from sync_core.service.service import Service
-from sync_core.web.metrics import Snapshot
+from sync_core.web.metrics import Scrape
 from sync_core.web.receiver import Receiver
 from sync_core.workers.supervisor import Supervisor
 
@@ -130,7 +130,7 @@ class Health:
             return PlainTextResponse(why, status_code=503)
         registry = CollectorRegistry()
         registry.register(
-            Snapshot(
+            Scrape(
                 now=self._clock.now(),
                 overview=overview,
                 backlog=backlog,

@@ -39,8 +39,8 @@ LEVELS = {  # what is counted of each store's levels
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Snapshot(Collector):
-    """Everything at the moment of one scrape."""
+class Scrape(Collector):
+    """One scrape: everything as it is at this moment."""
 
     now: datetime
     overview: Overview
