@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from bot.bolt import Bot, build_bot
 from bot.checks import check_slack
@@ -59,7 +59,7 @@ class SlackApp:
             SlackOutbox(core, sender, clock, policy, ids.new()) if setup.channel else None
         )
         self._failing: dict[str, str] = {}
-        self.routes: Sequence[BaseRoute] = (
+        self.routes: Sequence[Route] = (
             [Route(PATH, self._http.answer, methods=["POST"])] if self._http else []
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Protocol
 
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from sync_core.app.parts import Parts
 from sync_core.domain.checks import Check
@@ -14,7 +14,7 @@ class Frontend(Protocol):
     """What a face must be; packages announce theirs in the entry-point group `tipo.frontends`."""
 
     name: str
-    routes: Sequence[BaseRoute]
+    routes: Sequence[Route]
 
     async def run(self) -> None:
         """Show and tell until cancelled; started again when it fails."""

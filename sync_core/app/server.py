@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import re
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
@@ -107,15 +108,14 @@ class App:
             },
         )
         token = "" if settings.metrics_token is None else settings.metrics_token.get_secret_value()
-        web = Starlette(
-            routes=[
-                *([Route("/webhooks/shopify", webhooks)] if self._has(ProcessRole.WEB) else ()),
-                Route("/healthz", health.healthz),
-                Route("/readyz", for_bearers(token, health.readyz, health.is_ready)),
-                Route("/metrics", for_bearers(token, health.metrics, refused)),
-                *(route for frontend in self._frontends for route in frontend.routes),
-            ]
-        )
+        routes = [
+            *([Route("/webhooks/shopify", webhooks)] if self._has(ProcessRole.WEB) else ()),
+            Route("/healthz", health.healthz),
+            Route("/readyz", for_bearers(token, health.readyz, health.is_ready)),
+            Route("/metrics", for_bearers(token, health.metrics, refused)),
+            *(route for frontend in self._frontends for route in frontend.routes),
+        ]
+        web = Starlette(routes=[_exact(each) for each in routes])
         # A redirect would name whatever host the request has named.
         web.router.redirect_slashes = False
         return web
@@ -219,6 +219,15 @@ class App:
             server_header=False,
         )
         return _Server(config)
+
+
+def _exact(route: Route) -> Route:
+    """Have a route match its whole path: by Starlette's `$` a line break may follow it.
+
+    A proxy that keeps `/metrics` to itself would let `/metrics%0a` through.
+    """
+    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+    return route
 
 
 def _listener(parts: Parts) -> Listener:

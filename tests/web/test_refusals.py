@@ -341,7 +341,7 @@ async def test_the_time_limit_is_each_requests_own(harness, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "path", [f"{HOOK}/", f"/{HOOK}", f"{HOOK};x", "/metrics/", "/x/../metrics"]
+    "path", [f"{HOOK}/", f"/{HOOK}", f"{HOOK};x", "/metrics/", "/x/../metrics", "/metrics%0a"]
 )
 async def test_an_address_that_is_nearly_one_leads_nowhere(harness, path):
     """Not to the right one either: the host in a redirect would be the sender's."""
