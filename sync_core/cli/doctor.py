@@ -24,7 +24,7 @@ from sync_core.cli.status import next_night_at
 from sync_core.clock import WallClock
 from sync_core.domain.checks import Check, CheckState, fail, ok, warn
 from sync_core.domain.leases import LeaseState, LeaseView, RecordedLease
-from sync_core.domain.process_roles import describe_missing, partly_missing
+from sync_core.domain.process_roles import ProcessRole, describe_missing, partly_missing
 from sync_core.domain.proposals import ReportKind
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings, TipoError, cut
@@ -175,15 +175,15 @@ async def _check_stores(
 async def _check_service(parts: Parts) -> list[Check]:
     """Say whether anybody serves, and whether anything is kept equal."""
     found = []
+    overview = await parts.service.overview()
+    missing = partly_missing(parts.settings.expected_roles, overview.roles, parts.clock.now())
     if await parts.service.is_serving():
         found.append(ok("service", "`tipo serve` runs"))
-    else:
+    elif ProcessRole.WORKER not in missing:  # else some of it runs
         found.append(warn("service", "`tipo serve` isn't running", "start it"))
-    overview = await parts.service.overview()
-    expected = parts.settings.expected_roles
     found += [
         fail("service", describe_missing(each), f"start `tipo serve --only {each}`")
-        for each in partly_missing(expected, overview.roles, parts.clock.now())
+        for each in missing
     ]
     if overview.paused:
         then = "`tipo resume` writes all pending changes"

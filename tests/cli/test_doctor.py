@@ -291,7 +291,9 @@ def test_a_role_that_is_missing_is_a_fault_with_its_next_step(tipo):
     assert "No worker is running: nothing is synced; webhooks are kept." in said
     assert "Start `tipo serve --only worker`." in said
     assert "`tipo serve` isn't running" not in said
-    told = says(printed(tipo, expect=1), "service", "fail", "No worker is running")
+    found = printed(tipo, expect=1)
+    told = says(found, "service", "fail", "No worker is running")
     assert told == ["start `tipo serve --only worker`"]
+    assert not says(found, "service", "warn", "isn't running")
     rest()
     assert "No worker" not in tipo("status").output
