@@ -5,12 +5,12 @@
     says or sends more than a body may have     BodyTooLarge, without reading on
     takes longer than a body may take           BodyTooSlow
     goes away                                   SenderGone
-    is one of too many, or one byte too much    whoever has been sending for longest is put off
-    of all that is held in memory               (TooManyBodies), and this one is read
+    is one of too many, or one byte too much    the body that has been arriving for longest is put
+    of all that is held in memory               off (TooManyBodies), and this one is read
 
 Anybody may send a body, and hold it back. What a store or Slack sends is there within a few
-milliseconds, so whoever has been at it for longest is the one to put off: those who hold back their
-bodies take the room of one another.
+milliseconds, so the one that has been arriving for longest is the one to put off: those who hold
+back their bodies take the room of one another.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class BodyReader:
     def __init__(self, *, max_bodies: int, max_bytes: int) -> None:
         """Take how many bodies may arrive at once, and how many bytes all of them may have."""
         self.max_bodies, self.max_bytes = max_bodies, max_bytes
-        self._arriving: dict[_Arriving, None] = {}  # whoever began first is first
+        self._arriving: dict[_Arriving, None] = {}  # in the order in which they began
         self._bytes = 0  # of all that arrive
 
     async def read(
@@ -95,7 +95,7 @@ class BodyReader:
         self._make_room()
 
     def _make_room(self) -> None:
-        """Put off whoever began first, until the others fit."""
+        """Put off those that began first, until the others fit."""
         while self._arriving and (
             len(self._arriving) > self.max_bodies or self._bytes > self.max_bytes
         ):

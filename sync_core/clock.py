@@ -55,7 +55,7 @@ class WallClock:
 class SteadyClock:
     """A time of day that goes on as steadily as `monotonic`, whatever is done to the machine's.
 
-    Within one process no interval is ever wrong. Whoever keeps it (workers/timekeeper.py) brings it
+    Within one process no interval is ever wrong. The timekeeper (workers/timekeeper.py) brings it
     nearer to the right time little by little; where that is far away, the process starts over.
     """
 

@@ -5,7 +5,7 @@
     stderr is a terminal         text: time, level, sentence, `fact=value`; a traceback below
     a file, a pipe, a container  one JSON object a line
 
-Whoever logs uses `logging`, our code and libraries alike, and structlog writes all of it. Facts are
+Our code and libraries alike log by `logging`, and structlog writes all of it. Facts are
 those given with a line, and those of what is going on around it (see tracing.py): store, batch.
 
 Names that merchants wrote and texts of others pass through here: control characters are escaped,

@@ -2,7 +2,8 @@
 
     span      one is                                     goes on from
     --------  -----------------------------------------  ------------------------------------
-    webhook   a request of a store, until its answer     nothing: whoever calls is not trusted
+    webhook   a request of a store, until its answer     nothing: what callers say of theirs
+                                                         is not trusted
     commit    deliveries that are kept in one commit     the webhooks
     process   a page of deliveries, in one commit        the webhooks, by `delivery.trace`
     plan      a batch that is written down               the webhooks that moved what is in it
@@ -81,7 +82,7 @@ def recording(processor: Any) -> Iterator[None]:
         yield
     finally:
         _tracer = None
-        # Whoever takes the spans may be away: that must not keep the process from ending.
+        # The collector of the spans may be away: that must not keep the process from ending.
         ending = threading.Thread(target=provider.shutdown, daemon=True)
         ending.start()
         ending.join(FLUSH_SECONDS)

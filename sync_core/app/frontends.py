@@ -1,4 +1,4 @@
-"""Faces: programs in the same process that show Tipo to people. The core knows none by name."""
+"""Programs in the same process that show Tipo to people. The core knows none by name."""
 
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -11,7 +11,7 @@ from sync_core.domain.checks import Check
 
 
 class Frontend(Protocol):
-    """What a face must be; packages announce theirs in the entry-point group `tipo.frontends`."""
+    """What each must be; packages announce theirs in the entry-point group `tipo.frontends`."""
 
     name: str
     routes: Sequence[Route]
@@ -27,6 +27,6 @@ class Frontend(Protocol):
 
 
 def open_frontends(parts: Parts) -> list[Frontend]:
-    """Return the faces that the settings ask for."""
+    """Return those that the settings ask for."""
     made = (entry.load()(parts) for entry in entry_points(group="tipo.frontends"))
     return [frontend for frontend in made if frontend is not None]

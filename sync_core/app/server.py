@@ -1,4 +1,4 @@
-"""The serving process: engine, web, faces, and what happens by the clock."""
+"""The serving process: engine, web, frontends, and what happens by the clock."""
 
 import asyncio
 import contextlib
@@ -33,8 +33,8 @@ from sync_core.workers.engine import Engine
 from sync_core.workers.supervisor import Supervisor
 from sync_core.workers.timekeeper import Timekeeper
 
-FRONTEND_STEADY_SECONDS = 60.0  # after which a face that runs has got something done
-# The end takes some 8 s at most: whoever stops processes kills them after 10.
+FRONTEND_STEADY_SECONDS = 60.0  # after which one that runs has got something done
+# The end takes some 8 s at most: Docker kills a process 10 s after it was told to stop.
 FINISH_SECONDS = 4  # seconds that requests and updates under way have to end
 FAREWELL_SECONDS = 2  # seconds that our last words to the database have
 GARBAGE_BEFORE_COLLECTION = 10_000  # objects made and not yet freed; a page of webhooks makes more
@@ -59,7 +59,7 @@ def spared_collector() -> Iterator[None]:
 
 
 class App:
-    """The serving process: engine, web, faces and housekeeping, or some of it."""
+    """The serving process: engine, web, frontends and housekeeping, or some of it."""
 
     def __init__(self, parts: Parts, roles: Collection[ProcessRole] = ALL_ROLES) -> None:
         self._parts = parts
@@ -85,7 +85,7 @@ class App:
         return role in self._watch.roles
 
     def web(self) -> Starlette:
-        """Return the HTTP face: how this process is, and what its roles take."""
+        """Return what answers HTTP: how this process is, and what its roles take."""
         settings, parts = self._parts.settings, self._parts
         secrets = {Alias(name): each.secrets for name, each in settings.stores.items()}
         webhooks = WebhookEndpoint(
@@ -150,7 +150,7 @@ class App:
             self._server.handle_exit(number, None)
 
     def _restart(self) -> None:
-        """End as ever, but for another one to go on."""
+        """End as at a signal, but for another one to go on."""
         self.must_restart = not self._must_stop
         self._begin_end()
         if self._server is not None:
@@ -164,7 +164,7 @@ class App:
     async def _finish_updates(self) -> None:
         """Let the updates under way end, for a while: an answer that is heard leaves no doubt.
 
-        What has none by then is sent again under its key, by whoever comes next.
+        What has none by then is sent again under its key, by the next process.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._finish_by):
@@ -196,7 +196,7 @@ class App:
             group.create_task(run_jobs(by_the_clock, self._supervisor, machine_time))
 
     async def _run_frontend(self, frontend: Frontend, done: Callable[[], None]) -> None:
-        """Run a face: it does not say what it gets done, so it is well once it has run a while."""
+        """Run one: it does not say what it gets done, so it is well once it has run a while."""
         async with asyncio.TaskGroup() as group:
             running = group.create_task(frontend.run())
             while not running.done():

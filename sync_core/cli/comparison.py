@@ -6,7 +6,7 @@
     does not run       here
     stops meanwhile    here, from then on
 
-Only one comparison is made at a time: whoever asks for a second one waits for the first.
+Only one comparison is made at a time: a second one that is asked for waits for it.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ Timeout = Annotated[float, timeout_option("for the comparison")]
 
 
 class ComparisonTimedOut(CommandFailed):
-    """A comparison is not done in time; it goes on without whoever asked."""
+    """A comparison is not done in time; it goes on, and nobody waits for it."""
 
 
 class ComparisonImpossible(CommandFailed):
@@ -109,7 +109,7 @@ async def _is_finished(parts: Parts, number: int) -> bool:
 
 
 def _hand_back(parts: Parts, number: int, tx: Transaction) -> None:
-    """Leave a report to whoever comes next, at once: nobody works on it here any more.
+    """Leave a report to the next process, at once: nobody works on it here any more.
 
     A preflight that nobody in Slack waits for is closed: its question would have no reader.
     """
@@ -118,13 +118,13 @@ def _hand_back(parts: Parts, number: int, tx: Transaction) -> None:
         return
     now = parts.clock.now()
     if report.kind is ReportKind.PREFLIGHT and not report.facts.reply:
-        tx.reports.finish(number, now=now, why_failed="it was stopped by whoever asked")
+        tx.reports.finish(number, now=now, why_failed="the person who asked stopped it")
     else:
         tx.reports.update(number, report.state, until=now)
 
 
 def _close_failed(parts: Parts, number: int, tx: Transaction) -> None:
-    """Close a report that could not be made here: whoever waits for it is told so now.
+    """Close a report that could not be made here: those who wait for it are told so now.
 
     A night is tried again by `tipo serve`.
     """

@@ -31,7 +31,7 @@ from sync_core.errors import BadSettings, TipoError, cut
 from sync_core.ports import StoreState
 from sync_core.settings import Settings, load, needed
 
-APP_CHECK_TIMEOUT_SECONDS = 30.0  # seconds that the checks of a face may take
+APP_CHECK_TIMEOUT_SECONDS = 30.0  # seconds that the checks of a frontend may take
 IN_MEMORY_URL = "sqlite://"
 STATE_STYLES = {CheckState.OK: "green", CheckState.WARN: "yellow", CheckState.FAIL: "bold red"}
 
@@ -209,7 +209,7 @@ async def _check_nightly(parts: Parts) -> list[Check]:
 
 
 async def _check_apps_without_database(settings: Settings) -> list[Check]:
-    """Ask each face how it is while there is no database: an empty one in memory takes its place.
+    """Ask each frontend how it is without a database: an empty one in memory takes its place.
 
     It says what the database will say once it is made: nobody has changed anything in Slack yet.
     """
@@ -221,17 +221,17 @@ async def _check_apps_without_database(settings: Settings) -> list[Check]:
 
 
 async def _check_apps(parts: Parts) -> list[Check]:
-    """Ask each face how it is."""
+    """Ask each frontend how it is."""
     try:
-        faces = open_frontends(parts)
+        frontends = open_frontends(parts)
     except BadSettings as exc:
         return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
     found: list[Check] = []
-    for each in faces:
+    for each in frontends:
         try:
             async with asyncio.timeout(APP_CHECK_TIMEOUT_SECONDS):
                 found += await each.checks()
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the face is not well
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the frontend is not well
             why = cut(str(exc)) or type(exc).__name__
             found.append(fail(each.name, f"it couldn't be checked: {why}", "try again later"))
     return found

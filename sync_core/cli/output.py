@@ -16,7 +16,7 @@ from rich.table import Table
 
 from sync_core.errors import cut
 
-PIPE_WIDTH = 240  # columns for a pipe: whoever reads it must not find lines folded
+PIPE_WIDTH = 240  # columns for a pipe: the program that reads it must not find lines folded
 EMPTY_CELL = "-"
 
 

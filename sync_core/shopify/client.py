@@ -287,7 +287,7 @@ class ShopifyStore:
     # -- who may write
 
     async def mark(self) -> StoredMark:
-        """Return the mark that the store holds of whoever may write to it."""
+        """Return the mark that the store holds of the Tipo that may write to it."""
         return await self._lease_metafield.read()
 
     async def write_mark(self, mark: LeaseMark, digest: str | None) -> str:

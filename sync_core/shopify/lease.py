@@ -1,4 +1,4 @@
-"""The mark of whoever may write, as an app-data metafield of our own installation.
+"""The mark of the Tipo that may write, as an app-data metafield of our own installation.
 
 Nobody but our app reads or writes it, and no scope is needed. It is written by compare-and-set:
 `compareDigest` must be that of the value we read, or null where there is none yet. An engine that

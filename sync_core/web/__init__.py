@@ -1,1 +1,1 @@
-"""The HTTP face: webhooks in, health and metrics out."""
+"""HTTP: webhooks in, health and metrics out."""

@@ -22,8 +22,8 @@ PROBE_SETTING = "probe"  # the setting that is written to see whether the databa
 class Health:
     """Says how the service is.
 
-        path      200 when                                         else 503: whoever asks should
-        --------  -----------------------------------------------  -----------------------------
+        path      200 when                                         else 503, and the caller should
+        --------  -----------------------------------------------  -------------------------------
         /healthz  what all stores need is at work                  restart this process
         /readyz   this process can take webhooks and keep them     send them to another one
         /metrics  the database answers                             ask again

@@ -1,4 +1,4 @@
-"""Group commit: whatever has arrived while the last commit ran goes into the next.
+"""Group commit: what has arrived while the last commit ran goes into the next.
 
 Each answer waits for its own commit: what was answered 200 is in the database.
 
@@ -159,7 +159,7 @@ class Receiver:
                 await self._database.transaction(
                     partial(_save, deliveries), limit=STORE_TIMEOUT_SECONDS
                 )
-        except Exception as exc:  # noqa: BLE001 - whoever waits for it is told, and answers 503
+        except Exception as exc:  # noqa: BLE001 - each that waits for it is told, and answers 503
             failed = exc
             _log(len(some), exc)
         for _, stored in some:

@@ -18,7 +18,7 @@
 A refusal is one line in the log; nothing of it is stored. Of what could not be kept, thousands
 perhaps, the receiver says once how many they were.
 
-A body is parsed here only to refuse what cannot be read. Whoever processes the delivery (perhaps
+A body is parsed here only to refuse what cannot be read. The delivery processor (perhaps in
 another process, or after a restart) parses it again: 14 µs for a level, of some 2 ms from here to
 the books, and 150 µs for a product of 12 variants. Handing the result on would take a cache with a
 limit, the ids of what was new, and a second way for all that is not in it.
