@@ -41,7 +41,7 @@ class Stores:
     """Imitation stores that answer over HTTP from a thread."""
 
     def __init__(self):
-        self.listener = socket.create_server((HOST, 0))  # whoever comes before the thread waits
+        self.listener = socket.create_server((HOST, 0))  # what connects before the thread waits
         self.url = f"http://{HOST}:{self.listener.getsockname()[1]}"
         self.shops = build_shops(wall_clock, products=4, base_url=self.url)
         config = uvicorn.Config(build_app(self.shops), log_config=None, access_log=False)

@@ -1,4 +1,4 @@
-"""Back up, restore, take over: what whoever runs Tipo types, and is told."""
+"""Back up, restore, take over: what a person who runs Tipo types, and is told."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`tipo check` compares now: here if nobody serves, else by whoever does."""
+"""`tipo check` compares now: here if nobody serves, else by the process that does."""
 
 import asyncio
 import tempfile
@@ -38,7 +38,7 @@ def test_a_missed_change_is_bad_news_with_its_numbers_and_the_way_on(alone):
     assert alone.shops["eu"].available(JACKET) == 50  # it approves nothing
 
 
-def test_whoever_serves_makes_the_comparison(alone):
+def test_the_process_that_serves_makes_the_comparison(alone):
     """Two that compare at once would cost the stores twice."""
     alone.shops["us"].add_product("Cap", "cap", ["One"])
     with serving():
@@ -162,7 +162,7 @@ def test_ctrl_c_leaves_the_wish_to_the_next(alone, monkeypatch):
 
 
 def test_cancelled_halfway_the_report_is_free_at_once(alone):
-    """Whoever comes next need not wait until the hold of one that is gone runs out."""
+    """The next process need not wait until the hold of one that is gone runs out."""
     ask(_cancelled)
     assert alone.json("check")["report"] == OURS
 

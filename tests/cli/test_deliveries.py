@@ -80,7 +80,7 @@ def test_nothing_is_tried_without_a_yes(alone, person):
     assert alone.json("deliveries", expect=1)["deliveries"][0]["retrying"] is False
 
 
-def test_it_waits_for_whoever_serves_next(alone):
+def test_it_waits_for_the_next_process_that_serves(alone):
     (number,) = keep_aside(level(alone, alone.shops["us"].available("SFDJ-M")))
     said = alone("deliveries", "retry", "--yes").output
     assert "1 will be processed when `tipo serve` starts" in said

@@ -115,7 +115,7 @@ def test_a_night_without_room_or_folder(baselined):
 
 
 class Slack:
-    """A face that is asked how it is."""
+    """A frontend that is asked how it is."""
 
     name = "slack"
 
@@ -136,13 +136,13 @@ class Slack:
         pytest.param(BadSettings("TIPO_SLACK__BOT_TOKEN: wrong"), "fail", "wrong", id="settings"),
     ],
 )
-def test_faces_are_asked_how_they_are(known, monkeypatch, answer, state, words):
-    def faces(parts):
+def test_frontends_are_asked_how_they_are(known, monkeypatch, answer, state, words):
+    def frontends(parts):
         if isinstance(answer, BadSettings):
             raise answer
         return [Slack(answer)]
 
-    monkeypatch.setattr(doctor, "open_frontends", faces)
+    monkeypatch.setattr(doctor, "open_frontends", frontends)
     about = "settings" if isinstance(answer, BadSettings) else "slack"
     assert says(printed(known, expect=1 if state == "fail" else 0), about, state, words)
 

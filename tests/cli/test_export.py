@@ -62,7 +62,7 @@ def sold(baselined):
 
 @pytest.mark.parametrize("what", list(ExportKind))
 def test_an_empty_range_is_a_heading_with_every_column(known, what):
-    """Whoever reads the file by its heading must find it on quiet days, too."""
+    """A program that reads the file by its heading must find it on quiet days, too."""
     said = known("export", what, "--to", "2001-01-01").stdout
     assert said == ",".join(COLUMNS[what]) + "\n"
     assert known("export", what, "--to", "2001-01-01", "--json").stdout == ""

@@ -50,7 +50,7 @@ def shown(tipo):
 
 
 def test_a_receipt_is_listed_shown_and_taken_back(decided):
-    """The way back from a wrong click, by whoever has the terminal and not Slack."""
+    """The way back from a wrong click, by a person who has the terminal and not Slack."""
     (receipt,) = decided.json("receipts")["receipts"]
     assert (receipt["id"], receipt["by"]["name"], receipt["rule"]) == (1, "ann", "listed")
     assert "fix: use number" in decided("receipts").output
@@ -117,7 +117,7 @@ def test_nothing_is_taken_back_without_an_answer(decided, person):
         pytest.param(("receipts", "--limit", "1001"), "Invalid value", id="too many"),
         pytest.param(("undo", "9" * 20), "Invalid value", id="more than a database takes"),
         pytest.param(("undo", "1", "--time-out", "nan"), "Invalid value", id="no time"),
-        pytest.param(("undo", "1", "--time-out", "inf"), "Invalid value", id="for ever"),
+        pytest.param(("undo", "1", "--time-out", "inf"), "Invalid value", id="without end"),
         pytest.param(("history", "x", "--limit", "-1"), "Invalid value", id="less than none"),
         pytest.param(("deliveries", "retry", "9" * 20), "Invalid value", id="no such delivery"),
     ],

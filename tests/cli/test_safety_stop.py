@@ -1,4 +1,4 @@
-"""`tipo safety-stop`: the same question as in Slack, for whoever has the terminal."""
+"""`tipo safety-stop`: the same question as in Slack, for people who have the terminal."""
 
 import asyncio
 import csv

@@ -49,7 +49,7 @@ def imported(*words, **variables):
 
 
 def test_help_imports_neither_the_database_nor_what_serving_needs(bare):
-    """Whoever only looks for the name of a command must not wait for all of them."""
+    """A person who only looks for the name of a command must not wait for all of them."""
     found = imported("--help")
     assert "typer" in found
     assert found & (DATABASE | SERVING | {"pydantic", "msgspec"}) == set()

@@ -42,7 +42,7 @@ PAUSED = "Writing is paused (ann). Changes are counted, and written after `tipo 
     ],
 )
 def test_status_says_the_worst_first_and_what_else_must_be_known(given, told):
-    """Whoever wonders why nothing is written looks here first."""
+    """A person who wonders why nothing is written looks here first."""
     assert headline(replace(FINE, **given), NOON, serving=True, compared=True) == told
 
 

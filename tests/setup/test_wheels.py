@@ -140,7 +140,7 @@ def test_tipo_works_without_the_sandbox(tipo):
 
 @pytest.mark.parametrize("words", [("demo",), ("demo", "--keep"), ("playground", "--port", "1")])
 def test_the_demo_without_its_extra_says_what_to_install(tipo, words):
-    """Whoever reads of `tipo demo` must not be told that there is no such command."""
+    """A person who reads of `tipo demo` must not be told that there is no such command."""
     said = tipo(*words)
     assert said.returncode == 2
     assert "pip install 'tipo[demo]'" in said.stderr

@@ -68,7 +68,7 @@ class Watched(SqlDatabase):
         self.steps = 0
         self.trouble = None
         self.read_only = False
-        self.slow = None  # the question that takes for ever
+        self.slow = None  # the question that never ends
         self.gate = asyncio.Event()
         self.gate.set()
 

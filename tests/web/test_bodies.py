@@ -16,7 +16,7 @@ LARGEST = 1_000
 
 
 class Sender:
-    """Whoever sends a body: part by part, as the test says."""
+    """One that sends a body: part by part, as the test says."""
 
     def __init__(self, reader, declared=""):
         self.parts = asyncio.Queue()
@@ -66,7 +66,7 @@ async def test_what_grows_too_large_is_not_read_on():
     assert room(reader) == (0, 0)
 
 
-async def test_whoever_goes_leaves_no_trace():
+async def test_a_sender_that_goes_leaves_no_trace():
     reader = BodyReader(max_bodies=1, max_bytes=LARGEST)
     sender = Sender(reader)
     await sender.send(b"abc")
@@ -83,7 +83,7 @@ async def test_a_body_has_its_time():
 
 
 async def test_of_too_many_the_slowest_is_put_off():
-    """Whoever sends what a store sends, all at once, gets through while others hold back."""
+    """One that sends as a store does, all at once, gets through while others hold back."""
     reader = BodyReader(max_bodies=3, max_bytes=LARGEST)
     slow = [Sender(reader) for _ in range(3)]
     for each in slow:
@@ -120,7 +120,7 @@ async def test_of_too_much_the_oldest_is_put_off():
     assert room(reader) == (0, 0)
 
 
-async def test_whoever_is_alone_and_too_much_is_put_off():
+async def test_one_alone_that_is_too_much_is_put_off():
     reader = BodyReader(max_bodies=1, max_bytes=5)
     sender = Sender(reader)
     await sender.send(b"123456")

@@ -1,4 +1,4 @@
-"""What the process keeps at work beside the engine: the receiver, and the faces."""
+"""What the process keeps at work beside the engine: the receiver, and the frontends."""
 
 import asyncio
 from dataclasses import replace
@@ -9,7 +9,7 @@ from tests.web.conftest import until
 
 
 class Shaky:
-    """A face that fails until it is mended."""
+    """A frontend that fails until it is mended."""
 
     name = "slack"
     routes = ()
@@ -26,7 +26,7 @@ class Shaky:
         return {}
 
 
-async def test_a_face_that_fails_is_begun_again_and_is_well_once_it_runs(harness, monkeypatch):
+async def test_a_frontend_that_fails_is_begun_again_and_is_well_once_it_runs(harness, monkeypatch):
     """Nobody may miss what is to be told; and nobody restarts the process for it."""
     monkeypatch.setattr(supervisor, "RESTART", replace(supervisor.RESTART, longest=0.01))
     monkeypatch.setattr(server, "FRONTEND_STEADY_SECONDS", 0.05)

@@ -20,7 +20,7 @@ SICK = {"outbox": {"waiting": 40}, "socket": {"last_heard_seconds": 900}}
 
 
 class Sick:
-    """A face that is not well."""
+    """A frontend that is not well."""
 
     name = "slack"
 
@@ -98,7 +98,7 @@ async def test_it_is_ready_and_says_how_it_is(harness):
 
 
 async def test_it_says_who_writes_to_each_store_and_is_ready_all_the_same(harness):
-    """Webhooks of a store that another Tipo writes to are kept and counted as ever."""
+    """Webhooks of a store that another Tipo writes to are kept and counted as before."""
     now = harness.clock.now()
 
     def work(tx):

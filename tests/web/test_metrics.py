@@ -114,7 +114,7 @@ async def test_they_say_what_waits_and_for_how_long(harness):
 
 
 async def test_a_webhook_begins_a_trace_that_its_row_keeps(harness):
-    """Whoever calls is not trusted: what it says of a trace of its own is not taken."""
+    """Callers are not trusted: what one says of a trace of its own is not taken."""
     exporter = InMemorySpanExporter()
     theirs = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     with tracing.recording(SimpleSpanProcessor(exporter)):

@@ -173,7 +173,7 @@ async def test_a_few_large_bodies_are_as_many_small_ones(harness, monkeypatch):
 
 
 async def test_what_is_not_signed_takes_no_room_of_what_is(harness, monkeypatch):
-    """Whoever knows a store's domain may send in its name; nothing of it is counted."""
+    """Anyone who knows a store's domain may send in its name; nothing of it is counted."""
     monkeypatch.setattr("sync_core.web.receiver.MAX_REQUESTS", 4)
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers().items())
     head = f"POST {HOOK} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}\r\n{lines}\r\n"

@@ -68,7 +68,7 @@ async def test_what_is_too_old_goes_every_hour(parts, supervisor):
 
 
 async def test_the_stock_is_counted_in_the_background(parts, supervisor):
-    """Whoever asks at a glance finds a count that is minutes old, and does not wait for it."""
+    """People who ask at a glance find a count that is minutes old, and do not wait for it."""
 
     def fill(tx):
         tx.run(text("INSERT INTO location_group (name) VALUES ('Berlin')"))
@@ -105,7 +105,7 @@ async def test_a_process_without_the_scheduler_has_its_own_jobs_alone(parts, sup
 
 
 async def test_a_role_that_nobody_has_is_told_and_its_return_too(parts, supervisor, monkeypatch):
-    """In the alerts, in /readyz and in the figures; not before whoever looks has looked a while."""
+    """In the alerts, in /readyz and in the figures; not before the process has looked a while."""
     watch = RoleWatch(parts, {ProcessRole.WORKER})
 
     async def alerts():

@@ -364,7 +364,7 @@ def test_a_file_without_a_secret_is_named_by_its_setting(wrong, tmp_path, conten
 
 
 def test_a_secret_is_given_in_one_way(wrong, tmp_path):
-    """Whoever rotates one in the file must not wonder why the old one is used."""
+    """A person who rotates one in the file must not wonder why the old one is used."""
     (tmp_path / "token").write_text("new")
     assert "set one" in wrong({f"{EU}ACCESS_TOKEN_FILE": f"{tmp_path / 'token'}"})
 

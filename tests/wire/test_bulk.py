@@ -214,7 +214,7 @@ def test_a_state_that_is_none_is_no_answer(given):
 
 
 def test_the_address_of_a_file_is_not_shown():
-    """It opens the file to whoever has it: a log must not."""
+    """It opens the file to anyone who has it: a log must not."""
     state = ExportState(operation="x", stage=ExportStage.DONE, url="https://files/secret")
     assert "secret" not in repr(state)
 

@@ -1,4 +1,4 @@
-"""The mark of whoever may write: read and set by compare-and-set, byte for byte."""
+"""The mark of the Tipo that may write: read and set by compare-and-set, byte for byte."""
 
 import json
 

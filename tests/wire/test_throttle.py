@@ -55,7 +55,7 @@ async def test_reading_leaves_something_to_writing(throttle, clock):
 
 
 async def test_what_is_dearer_than_the_bucket_waits_for_a_full_one(throttle, clock):
-    """It must not wait for ever."""
+    """It must not wait without end."""
     throttle.finish(0, told(0.0, maximum=50.0, restore=10.0))
     await throttle.acquire_to_read(400)
     assert sum(clock.slept) == pytest.approx(5.0)
