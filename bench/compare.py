@@ -250,7 +250,7 @@ def write_database(folder: Path, count: int) -> None:
             dict(
                 zip(DUMP_COLUMNS, variant(alias, n), strict=False),
                 variant_id=n + 1, product_id=n // 4 + 1, title="Jacket", options=[],
-                tracked=True, bundle=False, gift_card=False, status="ACTIVE",
+                barcode="", tracked=True, bundle=False, gift_card=False, status="ACTIVE",
             )
             for alias in (EU, US)
         ],

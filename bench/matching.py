@@ -112,15 +112,15 @@ def measure(count: int, size: int) -> None:
         migrate(database.engine)
         _fill_database(database, count)
         for name in ("first", "daily"):
-            database = TimedDatabase(database)
+            timed = TimedDatabase(database)
             database.run(lambda tx: tx.settings.set(MATCHED_SETTING, None))
-            asyncio.run(CatalogueSync(cast("Context", MinimalContext(database))).arrange_all())
-            longest, total = max(database.step_seconds), sum(database.step_seconds)
+            asyncio.run(CatalogueSync(cast("Context", MinimalContext(timed))).arrange_all())
+            longest, total = max(timed.step_seconds), sum(timed.step_seconds)
             how = f"slices of {size}" if size < count else "in one go"
             print(
                 f"{count:>9,} variants a store  {name:5}  {how:14}  "
                 f"longest {longest * 1000:>9,.0f} ms  all {total:>6.1f} s  "
-                f"{len(database.step_seconds):>5,} transactions"
+                f"{len(timed.step_seconds):>5,} transactions"
             )
         database.close()
 
