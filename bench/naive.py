@@ -36,7 +36,6 @@ from sync_core.domain.values import Alias
 from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
 from sync_core.shopify.webhooks import parse_inventory_level
-from tests.simulation.fault_mix import CountedFaults
 from tests.simulation.harness import Harness
 from tests.simulation.virtual_time import CountingIds, Fuse, KillableTransport
 
@@ -155,7 +154,7 @@ def play(seed: int, changes: int, begin: Callable[[Harness], None], into: Seen) 
             _break(shop.faults)
         made = _make_changes(harness, Random(seed), changes)
         for shop in harness.shops.values():
-            _mend(shop.faults)
+            shop.faults.clear()
         harness.advance(CALM_SECONDS)
         into.points.append(spent.total() / changes)
         into.units_wrong.append(
@@ -202,16 +201,6 @@ def _break(faults: ShopFaults) -> None:
     faults.webhook_reordered, faults.webhook_late_by = 0.1, 60.0
     faults.answers = {ShopFault.DROP_AFTER: 0.01, 503: 0.01}
     faults.read_lag = 1.5
-
-
-def _mend(faults: ShopFaults) -> None:
-    for name, value in vars_of(CountedFaults()).items():
-        setattr(faults, name, value)
-
-
-def vars_of(faults: ShopFaults) -> dict[str, Any]:
-    """Return the switches, as they are without any fault."""
-    return {name: getattr(faults, name) for name in ShopFaults.__slots__}
 
 
 def _delays(harness: Harness, made: list[tuple[datetime, Alias, str]]) -> list[float]:

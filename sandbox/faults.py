@@ -1,6 +1,6 @@
 """What goes wrong on purpose: by chance (with the shop's own seed), or exactly once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
@@ -54,6 +54,12 @@ class ShopFaults:
     no_metafields: bool = False  # the app may not keep anything on its installation
 
     bulk_fails: str | None = None  # the errorCode of every export from now on
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        defaults = type(self)()
+        for each in fields(self):
+            setattr(self, each.name, getattr(defaults, each.name))
 
     def draw(self, rng: Random, *, mutation: bool) -> ShopFault | int | None:
         """Return what goes wrong with this request, if anything."""
