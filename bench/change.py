@@ -18,8 +18,6 @@ import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
-import uvicorn
 from flood import bodies, requests
 from receipt import Served, serving
 from table import machine, markdown, times
@@ -52,22 +50,6 @@ class Target(BaseHTTPRequestHandler):
 
     def log_message(self, *_given: object) -> None:
         """Say nothing."""
-
-
-def serve_bare(port: int, target: str) -> None:
-    """Serve webhooks by a mutation each, without any logic."""
-    client = httpx.AsyncClient(trust_env=False)
-
-    async def app(scope, receive, send) -> None:
-        if scope["type"] != "http":
-            return
-        body = (await receive()).get("body", b"")
-        if scope["method"] == "POST":
-            await client.post(target, content=body)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off")
 
 
 def measure(served: Served, request: bytes) -> float:
