@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from flood import bodies, requests
 from receipt import Served, serving
-from table import machine, markdown, times
+from table import arguments, machine, markdown, times
 
 PAUSE_SECONDS = 0.7  # longer than Tipo waits between two batches that are not full
 MAX_SECONDS = 10.0
@@ -66,7 +66,7 @@ def measure(served: Served, request: bytes) -> float:
 
 def main() -> None:
     """Measure, and print the table."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    (count,) = arguments(40)
     target = ThreadingHTTPServer(("127.0.0.1", 0), Target)
     threading.Thread(target=target.serve_forever, daemon=True).start()
     os.environ["TIPO_BENCH_STORE"] = f"http://127.0.0.1:{target.server_port}"

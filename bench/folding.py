@@ -14,6 +14,7 @@ import itertools
 import random
 import shutil
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ from pathlib import Path
 from flood import ITEMS, bodies
 from service import EU, US, fill
 from sqlalchemy import func, select
-from table import machine, markdown, median, times, with_spread
+from table import arguments, machine, markdown, times, with_spread
 
 from sync_core.app.server import spared_collector
 from sync_core.clock import RandomIds, WallClock
@@ -135,7 +136,7 @@ def timed(work: Callable[[], None]) -> tuple[float, float]:
 
 def main() -> None:
     """Measure, and print the table."""
-    count, rounds = ([int(each) for each in sys.argv[1:]] + [100_000, 5][len(sys.argv) - 1 :])[:2]
+    count, rounds = arguments(100_000, 5)
     floor: list[tuple[float, float]] = []
     ours: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -158,7 +159,7 @@ def main() -> None:
         walls, cpus = ([1e6 * each[n] / count for each in seen] for n in (0, 1))
         rows.append([name, with_spread(walls, ".1f"), with_spread(cpus, ".1f")])
     ratios = [[a[n] / b[n] for a, b in zip(ours, floor, strict=True)] for n in (0, 1)]
-    rows.append(["ratio", *(times(median(each)) for each in ratios)])
+    rows.append(["ratio", *(times(statistics.median(each)) for each in ratios)])
     sys.stdout.write(f"{machine()}\n\n{markdown(rows)}")
 
 

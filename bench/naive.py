@@ -28,7 +28,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
-from table import markdown
+from table import arguments, markdown
 
 from sandbox.faults import ShopFault, ShopFaults
 from sandbox.shop_transport import ShopTransport
@@ -221,9 +221,7 @@ def _delays(harness: Harness, made: list[tuple[datetime, Alias, str]]) -> list[f
 
 def main() -> None:
     """Play, and print the table."""
-    histories, changes = ([int(each) for each in sys.argv[1:]] + [200, 1000][len(sys.argv) - 1 :])[
-        :2
-    ]
+    histories, changes = arguments(200, 1000)
     seen = {name: Seen() for name in WAYS}
     for seed in range(histories):
         for name, begin in WAYS.items():

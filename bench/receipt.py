@@ -18,6 +18,7 @@ busy machine distorts it least.
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from pathlib import Path
 
 import httpx
 from flood import flood
-from table import machine, markdown, median, times, with_spread
+from table import arguments, machine, markdown, times, with_spread
 
 MODES = ("parse", "idle", "folding")
 FIGURES = {"rate": ".0f", "p50": ".1f", "p99": ".1f", "cpu": ".0f"}
@@ -116,13 +117,12 @@ def measure(rounds: int, seconds: float) -> dict[str, dict[str, list[float]]]:
 
 def main() -> None:
     """Measure, and print the table."""
-    rounds, seconds = ([float(each) for each in sys.argv[1:]] + [5, 3][len(sys.argv) - 1 :])[:2]
-    seen = measure(int(rounds), seconds)
+    seen = measure(*arguments(5, 3.0))
     rows = [["webhooks received", "a second", "p50 ms", "p99 ms", "CPU µs", "rate", "p99", "CPU"]]
     peer = seen["parse"]
     for mode, figures in seen.items():
         ratios = [
-            median([a / b for a, b in zip(figures[name], peer[name], strict=True)])
+            statistics.median(a / b for a, b in zip(figures[name], peer[name], strict=True))
             for name in ("rate", "p99", "cpu")
         ]
         rows.append(

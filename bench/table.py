@@ -1,10 +1,19 @@
-"""What every figure here is printed with: the machine, medians, how far they spread."""
+"""What the benches share: their arguments, and how figures are printed."""
 
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+
+def arguments(*defaults: float) -> list[float]:
+    """Return the numbers on the command line; those that are missing are as given here."""
+    words = sys.argv[1:]
+    return [
+        type(default)(words[n]) if n < len(words) else default for n, default in enumerate(defaults)
+    ]
 
 
 def machine() -> str:
@@ -20,14 +29,9 @@ def machine() -> str:
     )
 
 
-def median(values: Sequence[float]) -> float:
-    """Return the middle one."""
-    return statistics.median(values)
-
-
 def with_spread(values: Sequence[float], form: str = ".0f") -> str:
     """Return a median with the least and the most: 4100 (3900 to 4400)."""
-    return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def times(ratio: float) -> str:
