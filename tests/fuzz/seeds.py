@@ -26,13 +26,19 @@ TEXTS = (
     "takeover us",
     'stock "denim & jacket"',
 )
-CALLBACKS = ("places", "review", "bulk", "bulk_confirm", "number", "old")
+CALLBACKS = ("places", "review", "bulk", "bulk_confirm", "number", "settings", "old")
 FIELDS = {
     "choice.1.use_source.1": {"choice": {"selected_option": {"value": "use_number"}}},
     "number.1": {"number": {"type": "plain_text_input", "value": "5"}},
     "location.1.eu": {"element": {"selected_option": {"value": "101"}}},
     "location.0.name": {"element": {"value": "Berlin"}},
     "without": {"element": {"selected_options": [{"value": "1"}, {"value": "2"}]}},
+    "who": {"who": {"selected_option": {"value": "listed"}}},
+    "people": {"people": {"selected_users": ["U1"]}},
+    "quiet_from": {"quiet_from": {"selected_time": "22:00"}},
+    "quiet_to": {"quiet_to": {"selected_time": "07:00"}},
+    "alerts": {"alerts": {"selected_option": {"value": "all"}}},
+    "nightly": {"nightly": {"selected_time": "02:00"}},
 }
 METADATA = '{"t":"token","c":[[1,"use_number",5,1]],"r":"use_lower","u":7,"o":10,"p":[4,5]}'
 
