@@ -1,9 +1,10 @@
 """Other apps beside Tipo that set stock, each in its own way, as some merchants have them."""
 
 import asyncio
+from abc import ABC, abstractmethod
 
 
-class RivalApp:
+class RivalApp(ABC):
     """An app that looks every so often, and sets what is not as it thinks."""
 
     def __init__(self, harness, *, every=1.0, late=0.0) -> None:
@@ -23,8 +24,9 @@ class RivalApp:
             await asyncio.sleep(self.every)
             await self.look()
 
+    @abstractmethod
     async def look(self) -> None:
-        raise NotImplementedError
+        """Look at the stores, and set what is not as it thinks."""
 
     def set(self, alias, sku, to) -> None:
         shop = self.harness.shops[alias]
