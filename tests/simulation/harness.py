@@ -452,12 +452,12 @@ class Harness:
         if not works:
             return []
         self.advance(0)  # who is dead is started again
-        existence_query = self.process
-        if existence_query is None:
+        asked = self.process
+        if asked is None:
             return []
-        tasks = [self.loop.create_task(work(existence_query.service)) for work in works]
+        tasks = [self.loop.create_task(work(asked.service)) for work in works]
         until = self.loop.passed + ANSWERED_WITHIN
-        while self.process is existence_query and self.loop.passed < until:
+        while self.process is asked and self.loop.passed < until:
             if all(each.done() for each in tasks):
                 break
             self.advance(0.05)

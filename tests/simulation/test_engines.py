@@ -418,8 +418,8 @@ class TwoEngines(History):
         """Decide all that stands, as somebody does who reads the numbers first."""
         chosen.ask(lambda service: service.drift("ann"))
         self.harness.advance(3)
-        existence_query = chosen.ask(lambda service: service.open_findings())
-        found = [task.result() for task in existence_query if not task.cancelled()]
+        tasks = chosen.ask(lambda service: service.open_findings())
+        found = [task.result() for task in tasks if not task.cancelled()]
         choices = [
             (proposal, choice)
             for _, proposal in (found[0] if found else [])
