@@ -158,8 +158,8 @@ class DecidingHistory(History):
         receipt = rows[which % len(rows)]["id"]
         questions = self.ask(*[lambda service: service.ask_undo(receipt, by)] * clicks)
 
-        def confirm(existence_query):
-            return lambda service: service.decide(existence_query.token, Choice.CONFIRM, by, "x")
+        def confirm(question):
+            return lambda service: service.decide(question.token, Choice.CONFIRM, by, "x")
 
         answers = self.ask(*(confirm(each) for each in questions if each is not None))
         assert sum(each.taken for each in answers if each is not None) <= 1

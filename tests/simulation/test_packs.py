@@ -64,8 +64,8 @@ class PackHistory(History):
         service = self.harness.process.service
         self.harness.process.fuse.left = None  # what would die here is the test's own call
         try:
-            existence_query = service.ask_pack([number], pack, None if everywhere else alias, ANN)
-            question = self.harness.do(existence_query)
+            asked = service.ask_pack([number], pack, None if everywhere else alias, ANN)
+            question = self.harness.do(asked)
         except NotAllowed:
             return
         self.harness.do(service.decide(question.token, Choice.CONFIRM, ANN, "test"))
