@@ -28,6 +28,7 @@ from sqlalchemy.engine import make_url
 
 from tests.chaos.services import HOST, Balancer, Gremlin, Surroundings
 from tests.judge import complaints
+from tests.say import say
 from tests.stories.conftest import Harness, free_port
 from tests.stories.people import People
 
@@ -177,11 +178,6 @@ class Chaos:
             posted[key or each.text] += 1
         say(f"{posted.total()} messages in Slack")
         yield from (f"posted {n} times: {key}" for key, n in posted.items() if n > 1)
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def main() -> int:

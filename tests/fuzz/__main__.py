@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.fuzz.fuzzer import Fuzzer, Run, save
 from tests.fuzz.tipo import open_tipo
+from tests.say import say
 
 PORTIONS = {"webhooks": 1_000, "slack": 200, "bytes": 1_000}
 FINDINGS = Path("build/fuzz")
@@ -47,12 +48,6 @@ def progress(run: Run) -> str:
         f"{', '.join(told)} in {time.process_time():.0f} s of CPU; {'; '.join(answers)}; "
         f"{len(run.findings)} findings"
     )
-
-
-def say(words: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
 
 
 def main() -> int:

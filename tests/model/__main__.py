@@ -13,6 +13,7 @@ from tests.model.broken import BROKEN
 from tests.model.design import Design
 from tests.model.search import Found, search
 from tests.model.worlds_to_search import LARGE, WORLDS
+from tests.say import say
 
 MANY = 30_000  # worlds, after which a broken design has survived
 PAGE = Path(__file__).parents[2] / "docs/broken-designs.md"
@@ -47,11 +48,6 @@ def broken_designs() -> list[Found]:
         with each.applied() as design:
             found.append(search(design, WORLDS[each.world], most=MANY))
     return found
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def main() -> int:

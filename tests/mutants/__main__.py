@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.say import say
+
 ROOT = Path(__file__).parents[2]
 COPIED = ("alembic", "bot", "sandbox", "sync_core", "tests", "pyproject.toml")
 # The quickest first: what to run, and the seconds after which it has certainly come to a halt.
@@ -828,11 +830,6 @@ def main() -> int:
     for name in alive:
         say(f"  {name}")
     return int(bool(alive))
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

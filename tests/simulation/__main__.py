@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 
+from tests.say import say
 from tests.simulation.coverage import CHANGES, HISTORIES_PLAYED, RARE
 from tests.simulation.fault_mix import KINDS as KINDS_OF_FAULTS
 from tests.simulation.shards import HISTORIES_PER_SHARD, KINDS, ShardResult, play, shards
@@ -62,11 +63,6 @@ def progress(played: int, histories: int, seconds: float) -> str:
     left = seconds / max(1, played) * max(0, histories - played)
     passed = f"{seconds / 60:.1f} minutes, {left / 60:.0f} to go"
     return f"{played:8,} of {histories:,} histories after {passed}"
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def main() -> int:
