@@ -4,15 +4,14 @@ import logging
 import os
 import shutil
 from contextlib import contextmanager
-from uuid import uuid4
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
 from sync_core.db.database import SqlDatabase
 from sync_core.db.migrate import migrate
+from tests.postgres import new_database
 
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile(
@@ -38,7 +37,7 @@ def anyio_backend():
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch):
-    """No setting of whoever runs the tests may change what they do."""
+    """No setting of the person who runs the tests may change what they do."""
     ours = {"TIPO_TEST_POSTGRES_URL", "TIPO_HISTORIES"}
     for name in set(os.environ) - ours:
         if name.startswith(("TIPO_", "SLACK_")):
@@ -74,13 +73,8 @@ def _postgres(template="template1"):
     """Yield the URL of a new database on the PostgreSQL that the tests were given."""
     if POSTGRES is None:
         pytest.skip(NO_POSTGRES)
-    name = f"tipo_{uuid4().hex}"
-    with psycopg.connect(POSTGRES, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with new_database(POSTGRES, template=template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

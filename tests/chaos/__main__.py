@@ -4,7 +4,7 @@ While people buy and restock everywhere, stores fail in every way that they know
 the database are cut, and every three seconds one of the three processes is killed by SIGKILL. Then
 all heals. In the end
 
-- a judge who knows only what people were answered finds every store right, to the unit;
+- a judge that knows only what people were answered finds every store right, to the unit;
 - no adjustment was made twice: what the stores have on record is what Tipo has settled, row by row;
 - nothing waits for a person, and no message came to Slack twice.
 
@@ -19,15 +19,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
-from sqlalchemy.engine import make_url
 
 from tests.chaos.services import HOST, Balancer, Gremlin, Surroundings
 from tests.judge import complaints
+from tests.postgres import new_database
 from tests.say import say
 from tests.stories.conftest import Harness, free_port
 from tests.stories.people import People
@@ -42,23 +40,6 @@ SELECT b.store, b.key, l.item, a.delta FROM adjustment a JOIN batch b ON b.id = 
 JOIN level l ON l.id = a.level_id WHERE a.state = 'settled'
 """
 OPEN = "SELECT kind, subject FROM finding WHERE closed_at IS NULL ORDER BY kind, subject"
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    """Yield the URL of a new database."""
-    server = os.environ.get("TIPO_TEST_POSTGRES_URL")
-    if server is None:
-        sys.exit(
-            "say where a PostgreSQL is: TIPO_TEST_POSTGRES_URL=postgresql://user@host/postgres"
-        )
-    name = f"tipo_chaos_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield make_url(server).set(database=name).render_as_string(hide_password=False)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class Chaos:
@@ -185,8 +166,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
+    server = os.environ.get("TIPO_TEST_POSTGRES_URL")
+    if server is None:
+        sys.exit(
+            "say where a PostgreSQL is: TIPO_TEST_POSTGRES_URL=postgresql://user@host/postgres"
+        )
     say(f"seed {options.seed}")
-    with database() as url, tempfile.TemporaryDirectory() as folder:
+    with new_database(server) as url, tempfile.TemporaryDirectory() as folder:
         chaos = Chaos(Path(folder), url, options.seed)
         try:
             chaos.begin()
