@@ -29,7 +29,7 @@ from sync_core.errors import NotAllowed
 from sync_core.ports import Draft, ReportRequest, Transaction
 from sync_core.service.commands import QUESTION_OPEN_FOR, ServiceCommands
 from sync_core.stored import to_plain
-from sync_core.workers.decider import pools_of_effects, try_undo
+from sync_core.workers.decider import try_undo
 from sync_core.workers.quantity_decisions import explain_obstacle, pending_writes, pools_to_repack
 from sync_core.workers.refresher import LevelReadings, read_levels
 
@@ -194,7 +194,7 @@ def _would_undo(
     """Return what taking effects back would write, and why some cannot be taken back."""
     writes: list[Write] = []
     reasons: list[str] = []
-    pools = pools_of_effects(tx, effects)
+    pools = tx.stock.pools(each.pool for each in effects)
     for effect in effects:
         did = try_undo(effect, pools[effect.pool], tx, now=now)
         if isinstance(did, str):

@@ -45,7 +45,6 @@ from sync_core.domain.values import (
     Mode,
     Outcome,
     Pool,
-    PoolId,
     Role,
 )
 from sync_core.errors import NoDatabase, UnreadableValue
@@ -68,7 +67,6 @@ from sync_core.workers.safety_questions import ask_about_breakers, ask_about_con
 log = logging.getLogger(__name__)
 
 MAX_PROPOSALS_PER_ROUND = 50  # proposals carried out in one round
-POOLS_PER_QUERY = 500  # pools read in one query
 BREAKER_IS_OVER = "the safety stop is over: nothing is left to decide"
 INTERNAL_ERROR = "a fault of Tipo's own; the log says more"
 UNREADABLE = "what was kept of it can't be read; ask again"
@@ -297,7 +295,7 @@ def undo_receipt(each: ApprovedProposal, tx: Transaction, now: datetime) -> Deci
     why: list[str] = []
     writes: list[Write] = []
     moved = 0
-    pools = pools_of_effects(tx, effects)
+    pools = tx.stock.pools(each.pool for each in effects)
     for effect in effects:
         again = effect.pool not in pools  # this very commit has changed it
         pool = tx.stock.pools([effect.pool])[effect.pool] if again else pools.pop(effect.pool)
@@ -322,15 +320,6 @@ def try_undo(
     """Return what taking back one effect comes to, or why it cannot be; nothing is kept."""
     did = SAFETY_STOP_FIRST if tx.breaker.asks_about(pool.id) else undo(pool, effect, now=now)
     return f"{pool.title}: {did}" if isinstance(did, str) else did
-
-
-def pools_of_effects(tx: Transaction, effects: Sequence[Effect]) -> dict[PoolId, Pool]:
-    """Return the pools that effects are about."""
-    found: dict[PoolId, Pool] = {}
-    wanted = list(dict.fromkeys(each.pool for each in effects))
-    for start in range(0, len(wanted), POOLS_PER_QUERY):
-        found |= tx.stock.pools(wanted[start : start + POOLS_PER_QUERY])
-    return found
 
 
 def link_variants(proposal: Proposal, tx: Transaction, now: datetime) -> DecisionResult:
