@@ -6,7 +6,7 @@ changed copy is a copy of that. Types are checked as those of `dataclasses.repla
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ else:
         return made
 
 
-def made_of(kind: type[T], fields: dict[str, Any] | Iterable[tuple[str, Any]]) -> T:
+def made_of(kind: type[T], fields: Mapping[str, Any]) -> T:
     """Return a value of a class without slots that has all of these fields, and no defaults."""
     made = object.__new__(kind)
     vars(made).update(fields)
