@@ -129,3 +129,7 @@ class Context:
     requests: WakeupTopic = field(default_factory=WakeupTopic)  # reports, decisions
     comparer: Comparer | None = None  # None: this process cannot compare stores
     auto: AutoApproval = field(default_factory=AutoApproval)
+
+    def may_write(self, store: Alias) -> bool:
+        """Whether a request that writes may leave: the store has said who it is, and is ours."""
+        return store in self.identified and self.permits.may_write(store, self.clock.monotonic())

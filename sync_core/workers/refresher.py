@@ -186,8 +186,8 @@ class Refresher:
     async def _confirms(self, reading: Reading) -> bool:
         """Ask the store's primary whether a reading holds; no answer means that nobody knows."""
         context, alias = self._context, self._store.alias
-        may_write = context.permits.may_write(alias, context.clock.monotonic())
-        if not (self._answers_questions and may_write) or reading.available is None:
+        may_ask = self._answers_questions and context.may_write(alias)
+        if not may_ask or reading.available is None:
             return False
         try:
             return await self._store.confirm(reading.key, reading.available, key=context.ids.new())

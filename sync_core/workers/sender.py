@@ -96,8 +96,8 @@ class Sender:
 
         0: at once. None: when it is woken.
         """
-        if not self._may_write():
-            return None  # whoever finds that it may wakes us
+        if not self._context.may_write(self._store.alias):
+            return None  # the worker that finds that it may wakes us
         now = self._context.clock.now()
         if self._paused_until is not None and now < self._paused_until:
             return (self._paused_until - now).total_seconds()
@@ -107,7 +107,9 @@ class Sender:
         if is_doubtful(first_sent_at=batch.first_sent_at, now=self._context.clock.now()):
             await self._context.database.transaction(lambda tx: self._mark_doubtful(tx, batch))
             return 0.0
-        if not self._may_write():  # it may have run out while the database was busy
+        if not self._context.may_write(
+            batch.store
+        ):  # it may have run out while the database was busy
             await self._context.database.transaction(
                 lambda tx: tx.batches.release(batch, until=now, executed=False)
             )
@@ -120,12 +122,6 @@ class Sender:
         finally:
             self._context.sending.discard(batch.store)
         return 0.0
-
-    def _may_write(self) -> bool:
-        """Whether a request that writes may leave: the store has said who it is, and is ours."""
-        if self._store.alias not in self._context.identified:
-            return False
-        return self._context.permits.may_write(self._store.alias, self._context.clock.monotonic())
 
     def _claim(self, tx: Transaction) -> tuple[Batch | None, float | None]:
         """Write down what may leave now, and take the next batch; or say how long to wait."""

@@ -233,7 +233,7 @@ def test_a_store_that_does_not_answer_so_is_waited_for_and_it_is_said_once(build
     assert events.count("primary_not_asked") == 1
 
 
-@pytest.mark.parametrize("why", ["no lease", "paused", "a silent store"])
+@pytest.mark.parametrize("why", ["no lease", "a doubt who it is", "paused", "a silent store"])
 def test_nobody_is_asked_who_may_not_be_written_to(build_harness, why):
     """The question is a write, though it changes nothing: it needs leave as any other does."""
     harness = build_harness(opened=True)
@@ -241,6 +241,8 @@ def test_nobody_is_asked_who_may_not_be_written_to(build_harness, why):
     harness.advance(1)
     if why == "no lease":
         harness.process.context.permits.end("eu")
+    elif why == "a doubt who it is":
+        harness.process.context.identified.discard("eu")
     elif why == "paused":
         harness.do(harness.process.service.pause(by="ann"))
     else:

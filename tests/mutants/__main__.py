@@ -131,7 +131,7 @@ MUTANTS = (
     mutant(
         "who may not write asks the primary all the same",
         f"{WORKERS}/refresher.py",
-        "self._answers_questions and may_write",
+        "self._answers_questions and context.may_write(alias)",
         "self._answers_questions",
         first="tests/engine/test_refresher.py",
     ),
@@ -290,9 +290,9 @@ MUTANTS = (
     ),
     mutant(
         "a store is written to before it says who it is",
-        f"{WORKERS}/sender.py",
-        "self._store.alias not in self._context.identified",
-        "False",
+        f"{WORKERS}/context.py",
+        "return store in self.identified and ",
+        "return ",
     ),
     mutant(
         "what the brake holds is owed all the same",
