@@ -27,7 +27,6 @@ probes it; that the store can be read, or does not answer, or wants another key,
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from sync_core import metrics, tracing
 from sync_core.backoff import Backoff
@@ -59,10 +58,10 @@ from sync_core.errors import (
     WrongShop,
     cut,
 )
-from sync_core.ports import Batch, QuantityChange, Store, StoreState, Transaction
+from sync_core.ports import Batch, QuantityChange, Store, StoreState, StoreWork, Transaction
 from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.workers.context import Context
-from sync_core.workers.outcomes import Committed, commit_outcomes
+from sync_core.workers.outcomes import commit_outcomes
 from sync_core.workers.supervisor import StoreAvailability
 
 log = logging.getLogger(__name__)
@@ -70,8 +69,6 @@ log = logging.getLogger(__name__)
 # From a refusal to the next question, which may cost a batch; the first refusal is told.
 PROBE = Backoff(first=60, longest=600, notify_after=1)
 MAX_FULL_BATCHES = 8  # full batches planned at once
-
-T = TypeVar("T")
 
 
 class Sender:
@@ -107,9 +104,7 @@ class Sender:
         if is_doubtful(first_sent_at=batch.first_sent_at, now=self._context.clock.now()):
             await self._context.database.transaction(lambda tx: self._mark_doubtful(tx, batch))
             return 0.0
-        if not self._context.may_write(
-            batch.store
-        ):  # it may have run out while the database was busy
+        if not self._context.may_write(batch.store):  # it may have run out meanwhile
             await self._context.database.transaction(
                 lambda tx: tx.batches.release(batch, until=now, executed=False)
             )
@@ -146,22 +141,21 @@ class Sender:
             written_at = await self._send_counted(batch)
         except RowsRefused as refused:
             reasons = refused.reasons
-            committed = await self._record(lambda tx: self._split(tx, batch, reasons))
+            await self._record(lambda tx: self._split(tx, batch, reasons))
         except KeyMisused:
             log.exception(
                 "a key is known otherwise",
                 extra={"event": "key_misused", "store": self._store.alias},
             )
-            committed = await self._record(lambda tx: self._mark_doubtful(tx, batch))
+            await self._record(lambda tx: self._mark_doubtful(tx, batch))
         except StoreError as exc:
             await self._handle_refusal(batch, exc)
             return
         else:
-            committed = await self._record(lambda tx: self._settle(tx, batch, written_at))
+            await self._record(lambda tx: self._settle(tx, batch, written_at))
             took = self._context.clock.now() - batch.planned_at
             metrics.UPDATE.labels(self._store.alias).observe(max(0.0, took.total_seconds()))
         await self._note_success()
-        self._context.store_work.notify(committed.store_work)
 
     async def _send_counted(self, batch: Batch) -> datetime:
         """Send a batch, and count what the store answers."""
@@ -174,10 +168,16 @@ class Sender:
         metrics.BATCH_ANSWERS.labels(alias, "taken").inc()
         return written_at
 
-    async def _record(self, work: Callable[[Transaction], T]) -> T:
-        """Commit what an answer means for our books."""
+    async def _record(self, work: Callable[[Transaction], None]) -> None:
+        """Commit what an answer means for our books; wake those who have work by it."""
+
+        def record(tx: Transaction) -> frozenset[StoreWork]:
+            work(tx)
+            return frozenset(tx.stock.store_work)
+
         with tracing.span("answer"):
-            return await self._context.database.transaction(work)
+            store_work = await self._context.database.transaction(record)
+        self._context.store_work.notify(store_work)
 
     async def _handle_refusal(self, batch: Batch, exc: StoreError) -> None:
         """Do what an answer asks for that is neither yes nor no to the rows of a batch."""
@@ -242,7 +242,7 @@ class Sender:
         open_ones = tx.batches.close(batch.id, state, now=now)
         return open_ones, tx.stock.pools_of(each.level for each in open_ones), now
 
-    def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> Committed:
+    def _settle(self, tx: Transaction, batch: Batch, written_at: datetime) -> None:
         """Move the books by what the store has done."""
         now = self._context.clock.now()
         done = tx.batches.close(batch.id, "settled", now=now, written_at=written_at)
@@ -260,11 +260,9 @@ class Sender:
             if each.id in hit and pools[each.level].level(each.level).last_delta * each.delta < 0
         ]
         tx.stores.unblock(self._store.alias, now=now, written=True)
-        return commit_outcomes(
-            tx, outcomes, self._context, now=now, reversed_levels=reversed_levels
-        )
+        commit_outcomes(tx, outcomes, self._context, now=now, reversed_levels=reversed_levels)
 
-    def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> Committed:
+    def _split(self, tx: Transaction, batch: Batch, reasons: Mapping[int, str]) -> None:
         """Leave the refused rows alone; the rest is pending again, under a new key."""
         rows, pools, now = self._close(tx, batch, "refused")
         outcomes: list[Outcome] = []
@@ -279,7 +277,7 @@ class Sender:
         rest = [each.id for number, each in enumerate(rows) if number not in reasons]
         tx.batches.close_adjustments(rest, "replaced", now=now)
         tx.stores.unblock(self._store.alias, now=now, written=True)
-        return commit_outcomes(tx, outcomes, self._context, now=now)
+        commit_outcomes(tx, outcomes, self._context, now=now)
 
     def _replan(self, tx: Transaction, batch: Batch) -> None:
         """Nothing was written under this key: all is pending again."""
@@ -288,12 +286,12 @@ class Sender:
         outcomes = [mark_unwritten(pools[each.level], each, now=now) for each in rows]
         commit_outcomes(tx, outcomes, self._context, now=now)
 
-    def _mark_doubtful(self, tx: Transaction, batch: Batch) -> Committed:
+    def _mark_doubtful(self, tx: Transaction, batch: Batch) -> None:
         """Nobody can say whether it was written: the levels stop, and people are told both."""
         rows, pools, now = self._close(tx, batch, "doubtful")
         tx.batches.close_adjustments([each.id for each in rows], "doubtful", now=now)
         outcomes = [expire(pools[each.level], each, now=now) for each in rows]
-        return commit_outcomes(tx, outcomes, self._context, now=now)
+        commit_outcomes(tx, outcomes, self._context, now=now)
 
 
 def plan_batches(

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from sandbox.faults import ShopFault
 from sync_core.workers.context import EngineConfig
 from sync_core.workers.delivery_processor import DeliveryProcessor
 from sync_core.workers.lease_keeper import LeaseKeeper
@@ -69,6 +70,23 @@ def test_a_doubt_wakes_the_refresher_of_its_store_alone(build_harness, monkeypat
     harness.advance(10)
     assert harness.shows("eu", "SKU-0") == harness.shows("us", "SKU-0") == 44
     assert 0 < steps.count("Refresher._due") < 6
+    assert_at_rest(harness)
+
+
+def test_what_waited_for_a_key_that_is_spent_wakes_those_whom_it_concerns(build_harness):
+    """A sale in the store meanwhile is judged when the update is given up: the other's sender."""
+    harness = build_harness(config=SELDOM)
+    harness.open()
+    harness.advance(60)
+    us = harness.shops["us"].faults
+    us.mutations_only, us.next = True, [ShopFault.DROP_BEFORE, ShopFault.SPENT]
+    harness.change_stock("eu", "SKU-0", -5)
+    harness.advance(0.3)
+    assert us.next == [ShopFault.SPENT], "the update is under way"
+    harness.change_stock("us", "SKU-0", -1)
+    harness.advance(10)
+    assert us.next == []
+    assert harness.shows("eu", "SKU-0") == harness.shows("us", "SKU-0") == 44
     assert_at_rest(harness)
 
 
