@@ -169,19 +169,21 @@ class Refresher:
         doubtful = [
             each
             for each in requests
-            if is_doubtful(
+            if not confirmed
+            and is_doubtful(
                 pools[each.level].level(each.level),
                 readings[each.level],
                 each,
                 read_lag=config.read_lag,
             )
         ]
-        is_written_to = (
-            tx.settings.get(PAUSED_SETTING) is None
-            and tx.stores.get(self._store.alias).blocked_since is None
-        )
         emptied = commit_outcomes(tx, outcomes, self._context, now=now).emptied
-        return emptied, doubtful if is_written_to and not confirmed else []
+        return emptied, doubtful if doubtful and self._is_written_to(tx) else []
+
+    def _is_written_to(self, tx: Transaction) -> bool:
+        """Whether the store is written to at all."""
+        is_blocked = tx.stores.get(self._store.alias).blocked_since is not None
+        return not is_blocked and tx.settings.get(PAUSED_SETTING) is None
 
     async def _confirms(self, reading: Reading) -> bool:
         """Ask the store's primary whether a reading holds; no answer means that nobody knows."""
