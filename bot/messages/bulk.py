@@ -20,7 +20,7 @@ from bot.messages.block_kit import (
     sentence,
 )
 from bot.text import clean, counted, number, number_in, store_name, units
-from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview, ChangeTotals, empties
+from sync_core.domain.bulk_decisions import FOR_ALL, BulkChoice, BulkPreview, ChangeTotals
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 from sync_core.domain.values import Alias
 
@@ -101,7 +101,7 @@ def _weight(proposal: Proposal) -> tuple[bool, int]:
     """Return how much there is to think about: whether a store goes to 0, how many units move."""
     options = [each for each in proposal.options if each.choice in FOR_ALL]
     moved = [abs(w.delta) for each in options for w in each.writes]
-    return any(map(empties, options)), max(moved, default=0)
+    return any(each.empties for each in options), max(moved, default=0)
 
 
 def _shows(proposal: Proposal) -> str:

@@ -37,7 +37,7 @@ class BulkChoice:
     def takes(self, proposal: Proposal) -> Option | None:
         """Return the option by which it decides a proposal; None if it leaves it alone."""
         option = self.option(proposal)
-        if option is None or (empties(option) and not self.zeros):
+        if option is None or (option.empties and not self.zeros):
             return None
         return option
 
@@ -97,7 +97,7 @@ def _with(found: BulkPreview, proposal: Proposal, chosen: BulkChoice) -> BulkPre
     if option is None:
         return replace(found, cannot=found.cannot + 1)
     found = replace(found, stores=found.stores | {str(proposal.facts.get("store") or "")})
-    if not empties(option):
+    if not option.empties:
         changes = _written(found.changes, option)
         return replace(found, taken=found.taken + 1, changes=changes)
     return replace(
@@ -116,11 +116,6 @@ def _written(changes: dict[Alias, ChangeTotals], option: Option) -> dict[Alias, 
         if each.delta:
             more[each.store] = more.get(each.store, ChangeTotals()).plus(each.delta)
     return more
-
-
-def empties(option: Option) -> bool:
-    """Whether an option takes a store that has stock to 0 or less."""
-    return any(each.empties for each in option.writes)
 
 
 def default_of(proposal: Proposal) -> Choice | None:

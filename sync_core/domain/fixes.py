@@ -170,6 +170,5 @@ def _option(
 
 def _is_safe(option: Option) -> bool:
     """Whether a fix may be approved together with others, without a closer look."""
-    emptied = any(each.empties for each in option.writes)
     in_stock = option.target is None or option.target >= 0
-    return option.units <= MAX_SAFE_UNITS and not emptied and in_stock
+    return option.units <= MAX_SAFE_UNITS and not option.empties and in_stock

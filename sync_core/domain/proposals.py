@@ -122,6 +122,11 @@ class Option:
         """Return how many units move, up or down."""
         return sum(abs(each.delta) for each in self.writes)
 
+    @property
+    def empties(self) -> bool:
+        """Whether it takes a store that has stock to 0 or less."""
+        return any(each.empties for each in self.writes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionResult:

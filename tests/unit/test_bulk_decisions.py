@@ -11,7 +11,6 @@ from sync_core.domain.bulk_decisions import (
     BulkChoice,
     BulkPreview,
     ChangeTotals,
-    empties,
     taken,
 )
 from sync_core.domain.proposals import Choice, Option, Proposal, ProposalKind, Write
@@ -85,10 +84,10 @@ def test_ten_thousand_titles_are_not_kept():
 
 def test_a_store_at_0_or_below_is_not_emptied_again():
     """It stays as it is, or comes back: nothing is lost by it."""
-    assert not empties(option(Choice.USE_LOWER, us=(0, 0)))
-    assert not empties(option(Choice.USE_LOWER, us=(-3, 0)))
-    assert not empties(option(Choice.USE_LOWER, us=(None, 0)))
-    assert empties(option(Choice.USE_LOWER, us=(1, -1), eu=(3, 5)))
+    assert not option(Choice.USE_LOWER, us=(0, 0)).empties
+    assert not option(Choice.USE_LOWER, us=(-3, 0)).empties
+    assert not option(Choice.USE_LOWER, us=(None, 0)).empties
+    assert option(Choice.USE_LOWER, us=(1, -1), eu=(3, 5)).empties
 
 
 quantities = st.integers(-5, 60)
