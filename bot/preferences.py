@@ -58,7 +58,7 @@ class Preferences:
         self, core: CoreClient, *, approvers: Sequence[str], nightly: time = DEFAULT_NIGHT
     ) -> None:
         self._core = core
-        self._approvers = tuple(approvers)
+        self.named_by_environment = tuple(approvers)  # it never changes while we run
         self._nightly = nightly
 
     async def approvers(self) -> tuple[str, ...]:
@@ -91,12 +91,12 @@ class Preferences:
             NIGHTLY: nightly is not None,
         }
         return BotSettings(
-            approvers=self._approvers if listed is None else listed,
+            approvers=self.named_by_environment if listed is None else listed,
             quiet=quiet_hours(text.get(QUIET)),
             alerts=alert_level(text.get(ALERTS)),
             nightly=self._nightly if nightly is None else nightly,
             set_by={name: each.by for name, each in kept.items() if is_set[name]},
-            named_by_environment=self._approvers,
+            named_by_environment=self.named_by_environment,
             night_of_environment=self._nightly,
             kept=text,
         )

@@ -59,7 +59,7 @@ class SettingsForm:
     async def errors(self, submission: Submission) -> Mapping[str, str]:
         """Return what is wrong with a form, by block."""
         state, made_from = submission.view.state, _made_from(submission)
-        before = await self._approvers_in(made_from)
+        before = self._approvers_in(made_from)
         if found := said.settings_errors(state, before):
             return found
         listed = said.read_approvers(state, before)
@@ -72,12 +72,10 @@ class SettingsForm:
             why = TOO_SLOW
         return {said.PEOPLE if listed else said.WHO: why} if why else {}
 
-    async def _approvers_in(self, made_from: Mapping[str, str]) -> tuple[str, ...]:
+    def _approvers_in(self, made_from: Mapping[str, str]) -> tuple[str, ...]:
         """Return the approvers from whom a form was made."""
         listed = approvers_of(made_from.get(APPROVERS))
-        if listed is not None:
-            return listed
-        return (await self._preferences.read()).named_by_environment
+        return self._preferences.named_by_environment if listed is None else listed
 
     async def submit(self, submission: Submission, _allowed: Allowed) -> None:
         """Save what was changed, and say what it is now.
@@ -86,7 +84,7 @@ class SettingsForm:
             NotAllowed: If somebody else has changed the same meanwhile.
         """
         made_from, settings = _made_from(submission), await self._preferences.read()
-        before, now = await self._approvers_in(made_from), settings.texts()
+        before, now = self._approvers_in(made_from), settings.texts()
         wanted = said.read_settings(submission.view.state, before)
         changed = {name: text for name, text in wanted.items() if text != made_from.get(name)}
         if lost := [name for name in changed if now[name] != made_from.get(name)]:
