@@ -46,7 +46,7 @@ class BotSettings:
         return {
             APPROVERS: approvers_text(sorted(self.approvers) if APPROVERS in self.set_by else None),
             QUIET: quiet_text(self.quiet),
-            ALERTS: json.dumps(self.alerts.value),
+            ALERTS: alerts_text(self.alerts),
             NIGHTLY: hour_text(self.nightly if NIGHTLY in self.set_by else None),
         }
 
@@ -136,6 +136,11 @@ def hours_for(hours: Hours, zone: ZoneInfo, reader: ZoneInfo, now: datetime) -> 
     if theirs == list(hours):
         return ""
     return f"{theirs[0]:%H:%M} to {theirs[1]:%H:%M} ({reader})"
+
+
+def alerts_text(level: AlertLevel) -> str:
+    """Return how much the channel is told, as it is kept."""
+    return json.dumps(level.value)
 
 
 def alert_level(text: str | None) -> AlertLevel:

@@ -1,6 +1,5 @@
 """Commands about Tipo's own settings: who may approve, when to be silent, how much to say."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,7 +16,15 @@ from bot.handler_context import HandlerContext
 from bot.messages import answers
 from bot.messages.block_kit import Message
 from bot.payloads import TypedCommand
-from bot.preferences import ALERTS, APPROVERS, QUIET, approvers_text, hours_for, quiet_text
+from bot.preferences import (
+    ALERTS,
+    APPROVERS,
+    QUIET,
+    alerts_text,
+    approvers_text,
+    hours_for,
+    quiet_text,
+)
 from bot.text import zone_name
 
 BuildMessage = Callable[[Any, TypedCommand], Awaitable[Message | None]]
@@ -69,5 +76,5 @@ class PreferenceCommands:
         return await self._quiet(command, asked)
 
     async def _set_alerts(self, command: SetAlerts, asked: TypedCommand) -> Message:
-        await self._preferences.keep({ALERTS: json.dumps(str(command.level))}, asked.person)
+        await self._preferences.keep({ALERTS: alerts_text(command.level)}, asked.person)
         return await self._alerts(command, asked)

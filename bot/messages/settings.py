@@ -23,6 +23,7 @@ from bot.preferences import (
     NIGHTLY,
     QUIET,
     BotSettings,
+    alerts_text,
     approvers_text,
     quiet_text,
 )
@@ -295,7 +296,7 @@ def read_settings(state: State, listed: Sequence[str]) -> dict[str, str]:
     return {
         APPROVERS: approvers_text(None if entered is None else sorted(entered)),
         QUIET: quiet_text(None if begins is None or ends is None else (begins, ends)),
-        ALERTS: f'"{AlertLevel(_option(state, ALERTS))}"',
+        ALERTS: alerts_text(AlertLevel(_option(state, ALERTS))),
         NIGHTLY: hour_text(_time(state, NIGHTLY)),
     }
 
