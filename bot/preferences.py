@@ -77,8 +77,9 @@ class Preferences:
         Raises:
             NotAllowed: If one of them is not what it was in `chosen_from` any more.
         """
-        kept = None if chosen_from is None else chosen_from.kept
-        expected = None if kept is None else {name: kept.get(name) for name in values}
+        expected = None
+        if chosen_from is not None:
+            expected = {name: chosen_from.kept.get(name) for name in values}
         await self._core.set_preferences(values, by, expected=expected)
 
     def _settings(self, kept: Mapping[str, Preference]) -> BotSettings:

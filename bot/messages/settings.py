@@ -280,13 +280,11 @@ def _quiet_errors(state: State) -> dict[str, str]:
 
 def read_approvers(state: State, listed: Sequence[str]) -> list[str] | None:
     """Return the list of approvers as entered; None leaves it to the environment."""
-    match _option(state, WHO):
-        case "listed":
-            people = _entered(state, PEOPLE, "selected_users") or []
-            return [*dict.fromkeys([*people, *_kept(listed)])]
-        case "channel":
-            return []
-    return None
+    who = _option(state, WHO)
+    if who == LISTED:
+        people = _entered(state, PEOPLE, "selected_users") or []
+        return [*dict.fromkeys([*people, *_kept(listed)])]
+    return [] if who == CHANNEL else None
 
 
 def read_settings(state: State, listed: Sequence[str]) -> dict[str, str]:
