@@ -243,16 +243,16 @@ def read_click(body: Json) -> Click | Unreadable:
 def read_shortcut(body: Json) -> Shortcut | Unreadable:
     """Read a shortcut in the menu of a message, and what the message says."""
     person, message = _clicker(body), map_in(body, "message")
-    ts, response_url = id_in(body, "message_ts"), word_in(body, "response_url")
-    if person is None or not TIMESTAMP.fullmatch(ts) or not response_url:
+    ts, response_url = _ts_in(body, "message_ts"), word_in(body, "response_url")
+    if person is None or not ts or not response_url:
         return Unreadable("a shortcut without user, team, message or response_url")
-    thread, said = id_in(message, "thread_ts"), [word_in(message, "text")]
+    said = [word_in(message, "text"), *_texts(message.get("blocks"))]
     return Shortcut(
         person=person,
         channel=id_in(map_in(body, "channel"), "id"),
         ts=ts,
-        thread=thread if TIMESTAMP.fullmatch(thread) else "",
-        text=" ".join([*said, *_texts(message.get("blocks"))])[:MAX_TEXT_CHARS],
+        thread=_ts_in(message, "thread_ts"),
+        text=" ".join(said)[:MAX_TEXT_CHARS],
         response_url=response_url,
     )
 
@@ -312,17 +312,12 @@ def read_message(body: Json, us: str) -> TypedCommand | NotForUs | Unreadable:
         return NotForUs("a message that no person has just written")
     team = first(id_in(event, "user_team"), id_in(event, "team"), id_in(body, "team_id"))
     person = _person(team, id_in(event, "user"), "")
-    channel, ts = id_in(event, "channel"), id_in(event, "ts")
-    if person is None or person.id == SLACKBOT or not channel or not TIMESTAMP.fullmatch(ts):
+    channel, ts = id_in(event, "channel"), _ts_in(event, "ts")
+    if person is None or person.id == SLACKBOT or not channel or not ts:
         return NotForUs("a message without user, team, channel or ts")
-    thread, words = id_in(event, "thread_ts"), _to_us(word_in(event, "text"), us)
-    place = UserMessage(
-        ts=ts,
-        thread=thread if TIMESTAMP.fullmatch(thread) else "",
-        direct=direct,
-        sent_at=float(ts),
-    )
-    return TypedCommand(person=person, text=words, channel=channel, message=place)
+    thread, words = _ts_in(event, "thread_ts"), _to_us(word_in(event, "text"), us)
+    message = UserMessage(ts=ts, thread=thread, direct=direct, sent_at=float(ts))
+    return TypedCommand(person=person, text=words, channel=channel, message=message)
 
 
 READINGS: Mapping[
@@ -352,6 +347,12 @@ def _to_us(text: str, user: str) -> str:
     words = after if after.strip() else before
     words = words.replace(mention, " ") if mention else words
     return words.strip().lstrip(",:;").rstrip("?! ").strip()
+
+
+def _ts_in(found: Json, name: str) -> str:
+    """Return the id of a message, which is the time when it came; empty if it is no such time."""
+    ts = id_in(found, name)
+    return ts if TIMESTAMP.fullmatch(ts) else ""
 
 
 def _clicker(body: Json) -> Person | None:
@@ -384,16 +385,13 @@ def _view(body: Json) -> View | None:
 def _state(values: Json) -> Json:
     """Return what somebody entered, by block and field, once it is sure to have its shape."""
     for block in values.values():
-        for each in as_map(block, "a block of a form").values():
-            entered = as_map(each, "a field of a form")
+        for given in as_map(block, "a block of a form").values():
+            entered = as_map(given, "a field of a form")
             word_in(entered, "value")
             word_in(entered, "selected_time")
-            several, people = (
-                list_in(entered, "selected_options"),
-                list_in(entered, "selected_users"),
-            )
-            if not all(isinstance(person, str) for person in people):
+            if not all(isinstance(each, str) for each in list_in(entered, "selected_users")):
                 raise OddField("somebody chosen is no text")
-            for option in (entered.get("selected_option"), *several):
+            options = list_in(entered, "selected_options")
+            for option in (entered.get("selected_option"), *options):
                 word_in(as_map(option, "a chosen option"), "value")
     return values
