@@ -17,6 +17,7 @@ from typing import Any
 from bot.commands.handlers import CommandHandlers
 from bot.commands.tokens import undone
 from bot.handler_context import HandlerContext
+from bot.incidents.incident import pool_in
 from bot.messages import answers
 from bot.payloads import Shortcut
 from sync_core.domain.proposals import Proposal
@@ -51,11 +52,12 @@ class MessageShortcut:
 
     async def _products(self, asked: Shortcut) -> list[PoolView]:
         words = undone(MARKUP.sub(lambda found: f" {found[1] or ''} ", asked.text)).strip(" ?!.")
-        above = [asked.thread] if asked.thread not in {"", asked.ts} else []
-        for nth, ts in enumerate([asked.ts, *above]):
+        messages = {asked.ts: words}
+        if asked.thread:
+            messages.setdefault(asked.thread, "")  # of the one above, only its row counts
+        for ts, text in messages.items():
             post = await self._core.post_at(asked.channel, ts)
             pools = [] if post is None else await self._pools_of(post)
-            text = "" if nth else words
             if found := await self._core.products_named(text, pools, limit=MAX_POOLS):
                 return found
         return []
@@ -73,9 +75,8 @@ def _named(body: Mapping[str, Any]) -> Iterator[int]:
     """Yield the products of an incident, or of each in a summary."""
     told = body.get("open")
     for subject in [body.get("subject"), *(told if isinstance(told, Mapping) else ())]:
-        kind, _, number = f"{subject}".partition(":")
-        if kind == "pool" and number.isdecimal():
-            yield int(number)
+        if (pool := pool_in(subject)) is not None:
+            yield pool
     facts = body.get("facts")
     if isinstance(facts, Mapping) and isinstance(facts.get("pool"), int):
         yield facts["pool"]

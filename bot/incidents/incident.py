@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bot.text import number_in
 from sync_core.domain.values import Severity
 from sync_core.domain.views import Notification
 
@@ -32,6 +33,12 @@ SINGLE_SUBJECT_PREFIXES = (
     "circuit_breaker:",
     "contest:",
 )  # subjects with incidents of their own
+
+
+def pool_in(subject: object) -> int | None:
+    """Return the product that a subject names, if it names one."""
+    kind, _, name = f"{subject}".partition(":")
+    return number_in(name) if kind == "pool" else None
 
 
 def incident_key(notification: Notification) -> str:

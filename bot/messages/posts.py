@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from bot.incidents.incident import pool_in
 from bot.incidents.ledger import report_key
 from bot.messages import activity, incidents
 from bot.messages.block_kit import (
@@ -111,9 +112,7 @@ def _counts(report: Report) -> str:
 
 def _pool_of(post: Post) -> int | None:
     """Return the product that an incident is about, if it is one product."""
-    kind, _, number = f"{post.body.get('subject') or ''}".partition(":")
-    is_one = post.kind == "incident" and kind == "pool" and number.isdecimal()
-    return int(number) if is_one else None
+    return pool_in(post.body.get("subject")) if post.kind == "incident" else None
 
 
 def _contested(body: dict[str, Any]) -> int | None:
