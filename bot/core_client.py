@@ -63,7 +63,7 @@ class CoreQueries(Protocol):
     async def products_named(
         self, text: str, pools: Sequence[PoolId] = (), *, limit: int = 50
     ) -> list[PoolView]:
-        """Return these pools; if there is none of them, those that a text names."""
+        """Return these pools; if there is none of them, those that a text names or searches for."""
 
     async def pool(self, pool_id: PoolId, *, live: bool = True) -> PoolView | None:
         """Return one pool."""

@@ -213,6 +213,19 @@ def test_products_are_found_in_what_people_write(furnished, text, pools):
     assert furnished.run(lambda tx: tx.views.find_pools_in(text)) == pools
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["", " \n", "a " * 2_000, f"{'nothing of ours '} " * 200],
+    ids=["nothing", "no letter", "as many words as a message holds", "a long message"],
+)
+def test_what_no_product_can_be_called_finds_none(furnished, words):
+    """A message without words means no product, and not those without a SKU."""
+    bare = {"sku": "", "handle": "", "barcodes": ()}
+    stocked(furnished, variant("eu", item=1, **bare), variant("us", item=1, **bare))
+    assert furnished.run(lambda tx: tx.views.find_pools(words)) == []
+    assert furnished.run(lambda tx: tx.views.find_pools_in(words)) == []
+
+
 # -- places
 
 
