@@ -14,6 +14,7 @@ from bot.messages.block_kit import (
     button,
     code,
     mention_part,
+    mention_parts,
     message,
     sentence,
     share_button,
@@ -27,6 +28,7 @@ LEVELS = {
     "problems": "problems only",
 }
 MAX_HELP_ROWS = 20  # of a group
+MAX_APPROVERS_NAMED = 50
 ENDS = (".", "!", "?", "\u2026", "`")
 
 
@@ -171,11 +173,7 @@ def approvers(*, listed: Sequence[str]) -> Message:
             code("/tipo approvers @ann @stock-team"),
             ".",
         )
-    parts: list[Part] = []
-    for each in listed[:50]:
-        parts += [", " if parts else "", mention_part(each)]
-    left = f" and {len(listed) - 50} more" if len(listed) > 50 else ""  # noqa: PLR2004
-    return message("Approvers: ", *parts[1:], f"{left}.")
+    return message("Approvers: ", *mention_parts(listed, MAX_APPROVERS_NAMED), ".")
 
 
 def quiet(*, start: str | None, end: str | None, zone: str, yours: str = "") -> Message:

@@ -80,6 +80,15 @@ def mention_part(name: str) -> Part:
     return clean(name, 80)
 
 
+def mention_parts(names: Sequence[str], most: int) -> list[Part]:
+    """Return people and groups, the first of them by mention; nothing for nobody."""
+    parts: list[Part] = []
+    for each in names[:most]:
+        parts += [", ", mention_part(each)]
+    left = len(names) - most
+    return [*parts[1:], *([f" and {left} more"] if left > 0 else [])]
+
+
 def link(words: str, url: str | None) -> Part:
     """Return words that lead somewhere; the words alone if no address is known."""
     return {"type": "link", "url": url, "text": words} if url else words

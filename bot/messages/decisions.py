@@ -10,6 +10,7 @@ from bot.messages.block_kit import (
     date,
     link,
     mention_part,
+    mention_parts,
     message,
     sentence,
 )
@@ -19,6 +20,7 @@ from bot.messages.proposals import ending
 from bot.text import clean, counted
 from sync_core.domain.proposals import Answer, Choice, Clicked, ProposalKind
 
+MAX_TO_ASK = 20  # approvers whom somebody who may not decide can ask
 SAID = {
     Choice.ACCEPT: "accept the change",
     Choice.USE_SOURCE: "use the source's number",
@@ -156,11 +158,5 @@ def _by(clicked: Clicked, links: Links) -> list[Part]:
 
 def not_allowed(*, why: str, listed: Sequence[str] = ()) -> Message:
     """Say that somebody may not do this, and who may."""
-    parts: list[Part] = [clean(why, 400)]
-    if listed:
-        names: list[Part] = []
-        for each in listed[:20]:
-            names += [", ", mention_part(each)]
-        left = f" and {len(listed) - 20} more" if len(listed) > 20 else ""  # noqa: PLR2004
-        parts += [" Ask ", *names[1:], f"{left}."]
-    return message(*parts)
+    ask = [" Ask ", *mention_parts(listed, MAX_TO_ASK), "."] if listed else []
+    return message(clean(why, 400), *ask)

@@ -15,6 +15,7 @@ from bot.messages.block_kit import (
     confirm_dialog,
     date,
     mention_part,
+    mention_parts,
     message,
 )
 from bot.text import clean, is_group, is_person
@@ -50,11 +51,7 @@ def called_parts(body: Body) -> list[Part]:
     """Return whom a message calls: mentions at the end of its first line."""
     called = [f"{each}" for each in body.get("mentions") or ()]
     known = [each for each in called if is_person(each) or is_group(each)]
-    parts: list[Part] = []
-    for each in known[:MAX_MENTIONS]:
-        parts += [", " if parts else " For ", mention_part(each)]
-    left = len(known) - MAX_MENTIONS
-    return [*parts, f" and {left} more." if left > 0 else "."] if parts else []
+    return [" For ", *mention_parts(known, MAX_MENTIONS), "."] if known else []
 
 
 def reminded_parts(body: Body) -> list[Part]:

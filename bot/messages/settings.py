@@ -5,7 +5,7 @@ from datetime import time
 from typing import Any
 
 from bot.commands.requests import AlertLevel
-from bot.messages.answers import LEVELS
+from bot.messages.answers import LEVELS, MAX_APPROVERS_NAMED
 from bot.messages.block_kit import (
     Block,
     Message,
@@ -13,7 +13,7 @@ from bot.messages.block_kit import (
     bold,
     bullets,
     context_block,
-    mention_part,
+    mention_parts,
     message,
     plain_text,
 )
@@ -30,7 +30,6 @@ from bot.preferences import (
 from bot.text import clean, counted, is_person, mention, mrkdwn
 from sync_core.domain.nights import hour_text
 
-MAX_APPROVERS_SHOWN = 50
 MAX_PEOPLE = 100  # that a field shows
 ENVIRONMENT = {APPROVERS: "TIPO_SLACK__APPROVERS", NIGHTLY: "TIPO_NIGHTLY__AT"}
 LABELS = {
@@ -53,7 +52,7 @@ def setting_lines(
 ) -> list[list[Part]]:
     """Return a line for each setting: what it is, and who says so."""
     said: dict[str, list[Part]] = {
-        APPROVERS: _approvers(settings.approvers),
+        APPROVERS: mention_parts(settings.approvers, MAX_APPROVERS_NAMED) or [EVERYBODY],
         QUIET: [_quiet(settings, zone)],
         ALERTS: [f"{settings.alerts}, {LEVELS[settings.alerts]}"],
         NIGHTLY: [f"{settings.nightly:%H:%M} ({clean(zone, 60)})"],
@@ -94,14 +93,6 @@ def changed_meanwhile(settings: BotSettings, lost: Sequence[str]) -> str:
         f"Since you opened this form {by} has changed the {what}. Nothing was saved: open the "
         "settings again."
     )
-
-
-def _approvers(listed: Sequence[str]) -> list[Part]:
-    parts: list[Part] = []
-    for each in listed[:MAX_APPROVERS_SHOWN]:
-        parts += [", " if parts else "", mention_part(each)]
-    left = len(listed) - MAX_APPROVERS_SHOWN
-    return [*parts[1:], *([f" and {left} more"] if left > 0 else [])] if parts else [EVERYBODY]
 
 
 def _quiet(settings: BotSettings, zone: str) -> str:
@@ -239,7 +230,7 @@ def _kept_line(settings: BotSettings) -> list[Block]:
     kept = _kept(settings.approvers)
     if not kept:
         return []
-    names = ", ".join(map(mention, kept[:MAX_APPROVERS_SHOWN]))
+    names = ", ".join(map(mention, kept[:MAX_APPROVERS_NAMED]))
     return [context_block(f"Named, too: {names}. Change user groups by `/tipo approvers`.")]
 
 
