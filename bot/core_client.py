@@ -134,7 +134,7 @@ class CoreCommands(Protocol):
         """Propose to take back what a receipt did."""
 
     async def check(self, by: str, reply: str | None = None) -> Report:
-        """Compare the stores now, and tell whoever asks there what came of it."""
+        """Compare the stores now, and tell the person who asks there what came of it."""
 
     async def drift(self, by: str) -> Report:
         """Return what stands, with fresh buttons."""

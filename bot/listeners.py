@@ -1,11 +1,11 @@
-"""What Slack sends, handed to whoever answers it: each command, button and form has its handler.
+"""What Slack sends, handed to what answers it: each command, button and form has its handler.
 
     what stands around a handler   does
     -----------------------------  -------------------------------------------------------------
-    `read`, Bolt's middleware      reads the payload; what it is no use to go on with is logged
+    `read`, Bolt's middleware      reads the payload; what cannot be read is refused, and logged
     the ack                        comes next, before anything that may take long
-    `_guarded`                        keeps the task until it is done, and lets nothing escape
-    `_answer`                   origin, time limit, errors: whoever asked gets an answer
+    `_guarded`                     keeps the task until it is done, and lets nothing escape
+    `_answer`                      origin, time limit, errors: people who asked get an answer
     `failed`, Bolt's error handler acks events that have no handler, and logs them
 
 Bolt answers Slack when its middlewares are through, and who somebody is may cost a question to
@@ -127,7 +127,7 @@ class Listeners:
         return None
 
     async def failed(self, error: Exception, body: Json) -> BoltResponse | None:
-        """Say that there is no handler, so that whoever clicked sees it.
+        """Say that there is no handler, so that people see that a click did nothing.
 
         Events are acked all the same: else Slack sends them again, and one day none at all.
         """

@@ -4,10 +4,10 @@
     --------------------------------------------  ---------------------------------------------
     of ours, and its post names products          these
     a report of ours                              the products of its mismatches
-    any other, whoever wrote it                   the products that it names
+    any other, of people or apps                  the products that it names
     one in a thread, if it names none             what the message above it is about, if it is ours
 
-It is a question: everybody of our workspace may ask it.
+It is a question: everybody in our workspace may ask it.
 """
 
 import re

@@ -178,7 +178,7 @@ def read(
 
 
 def _odd_event(body: Json) -> Unreadable | None:
-    """Return what is odd about an event: whoever answers it reads it when it is acked."""
+    """Return what is odd about an event; its handler reads it once more, after the ack."""
     kind = word_in(map_in(body, "event"), "type")
     if not kind:
         return Unreadable("an event without a type")

@@ -1,8 +1,8 @@
 """Draw what a post says now: by the outbox in its turn, and at once after a click.
 
-Whoever clicks looks at the message. So the handler of the click changes it itself, past the line
-in which other messages wait; the same change is in the outbox, a little later, for the case that
-this one is lost. What both draw is read from the database at that moment.
+The person who clicks looks at the message. So the handler of the click changes it itself, past the
+line in which other messages wait; the same change is in the outbox, a little later, for the case
+that this one is lost. What both draw is read from the database at that moment.
 
     while the click changes the message      then
     ---------------------------------------  ------------------------------------------------

@@ -209,7 +209,7 @@ class PostSender:
         if url and await self._respond(post, url, message):
             return post.channel, AT_RESPONSE_URL
         if url or post.kind == "answer" or (post.ts is None and is_question_of_one(post)):
-            # Whoever asked waits for it, and nobody else does.
+            # The person who asked waits for it, and nobody else does.
             asker = str(post.body.get("by") or "")
             channel = asker if is_person(asker) else post.channel
             post = replace(post, channel=channel, ts=None)

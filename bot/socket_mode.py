@@ -175,7 +175,7 @@ async def _close(handler: AsyncSocketModeHandler) -> None:
             await handler.close_async()  # type: ignore[no-untyped-call]
     except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, RuntimeError) as exc:
         log.info("a socket did not close well: %s", type(exc).__name__, extra={"event": "closing"})
-    finally:  # also where whoever closes it is told to stop at once
+    finally:  # also if the task that closes it is told to stop at once
         await client.aiohttp_client_session.close()
 
 

@@ -4,7 +4,7 @@ who has joined                            then
 ----------------------------------------  ---------------------------------------------------
 Tipo, for the first time                  what it is, where its alerts go, three buttons
 Tipo, who was there before                nothing: it has introduced itself
-Tipo, and Slack tells of it once more     nothing: whoever does it claims the channel first
+Tipo, and Slack tells of it once more     nothing: the channel is claimed before the words
 anybody else                              nothing
 """
 

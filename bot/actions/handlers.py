@@ -1,4 +1,4 @@
-"""Answer clicks: each gets an answer, and a decision is made once, whoever clicks how often.
+"""Answer clicks: each gets an answer, and a decision is made once, however often people click.
 
 action                          does
 ------------------------------  ------------------------------------------------------
@@ -87,7 +87,7 @@ class ActionHandlers:
         }
 
     def _by_approver(self, decide: Decide) -> Handle:
-        """Let only approvers do something; whoever may not is told who may."""
+        """Let only approvers do something; others are told who may."""
 
         async def decided(click: Click) -> None:
             if (allowed := await self._context.require_approver(click)) is not None:

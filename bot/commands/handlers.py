@@ -269,7 +269,7 @@ class CommandHandlers:
         return await self.check(asked.person.id, asked.response_url)
 
     async def check(self, by: str, response_url: str) -> Message:
-        """Compare the stores now; whoever asked is told what came of it, where they asked."""
+        """Compare the stores now; the person who asked hears what came of it, where they asked."""
         report = await self._core.check(by, response_url)
         if not self._context.channel:  # without one there is no outbox that could answer
             promise = modes.ASK_AGAIN

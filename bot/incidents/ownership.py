@@ -44,7 +44,7 @@ class Owner:
     id: str  # of the person in Slack; empty for somebody at the command line
     name: str
     since: datetime | None  # None: before Tipo kept that
-    before: str = ""  # the name of whoever was on it before
+    before: str = ""  # the name of the person who was on it before
 
     @property
     def mark(self) -> str:

@@ -79,7 +79,7 @@ class PostEditor:
         self.put(key, post.kind, body, max(due, at_least) if at_least else due)
 
     def after_quiet_hours(self, at: datetime, *, asked: bool) -> datetime:
-        """Return when something not critical may be said; whoever has asked is awake."""
+        """Return when something not critical may be said; a person who has asked is awake."""
         return at if asked else self.policy.quiet_until(max(at, self.now)) or at
 
 

@@ -38,7 +38,7 @@ class ReportPosts:
         self._editor = editor
 
     def answer(self, notification: Notification) -> None:
-        """Tell whoever asked for a report what came of it."""
+        """Tell the person who asked for a report what came of it."""
         facts = notification.facts
         names = {"by": truncate(facts.get("by") or ""), "reply": _url(facts)}
         body = {"report": facts["report"], **names}
@@ -106,8 +106,8 @@ class ReportPosts:
     def decided(self, notification: Notification) -> None:
         """Write into the message that asked what people decided, or say it on its own.
 
-        Whoever clicked looks at it. So its outcome is said at once, and that it is under way, too,
-        in case the click itself could not change the message.
+        The person who clicked looks at it. So its outcome is said at once, and that it is under
+        way, too, in case the click itself could not change the message.
         """
         receipt, is_over = notification.facts.get("receipt"), notification.kind == "decided"
         if notification.facts.get("kind") == "mode":

@@ -81,7 +81,7 @@ def _books(overview: Overview) -> list[Block]:
 
 
 def _settings(lines: Sequence[Sequence[Part]], *, is_approver: bool) -> list[Block]:
-    """Return Tipo's own settings, and for whoever may change them the button."""
+    """Return Tipo's own settings, and for people who may change them the button."""
     if not lines:
         return []
     change = button(Action.SETTINGS, "Change settings\u2026", "settings") if is_approver else None
@@ -95,7 +95,7 @@ def is_serving(overview: Overview, now: datetime) -> bool:
 
 
 def _buttons(overview: Overview, *, is_approver: bool) -> list[Block]:
-    """Return what can be done from here; whoever may not decide may look."""
+    """Return what can be done from here; people who may not decide may look."""
     drift = button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None
     check = button(Action.HOME_CHECK, "Compare now", "check")
     if not is_approver:

@@ -199,7 +199,7 @@ def _details(_body: dict[str, Any], lookup: Lookup) -> Message | None:
 
 
 def _answer(_body: dict[str, Any], lookup: Lookup) -> Message:
-    """Return the answer to whoever asked for a report."""
+    """Return the answer to the person who asked for a report."""
     if lookup.report is None:
         return message(GONE)
     return answer(report=lookup.report, url=lookup.links.posts.get(_counts(lookup.report), ""))

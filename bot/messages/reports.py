@@ -10,8 +10,8 @@ waits for decisions               a table to sort and turn pages of; [Approve al
                                   [Same for all] [Review] [Dismiss]
 is decided                        who, when, what was written, [Undo]
 
-Whoever asked for a check is answered in a message of their own: what it found, and where the
-report is.
+The person who asked for a check is answered in a message of their own: what it found, and where
+the report is.
 """
 
 from collections.abc import Sequence
@@ -118,7 +118,7 @@ def _failed(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Re
 
 
 def answer(*, report: Report, url: str = "") -> Message:
-    """Tell whoever asked for a check what came of it; the report itself is in the channel."""
+    """Tell the person who asked for a check what came of it; the report is in the channel."""
     if report.state is ReportState.FAILED:
         return _failed(report, (), ())
     blocks = [*_unsure(report), *_small(report)]

@@ -140,7 +140,7 @@ class ViewHandlers:
             await self._feedback.follow_up(click, outcome)
 
     def _by_approver(self, decide: Decide) -> Submit:
-        """Let only approvers submit a form; whoever may not is told in its place."""
+        """Let only approvers submit a form; others are told so in its place."""
 
         async def decided(submission: Submission) -> None:
             found = await self._context.approvers.authorize(submission.person)

@@ -46,7 +46,7 @@ class SettingsForm:
         self._zone = zone_name(context.zones.otherwise)
 
     async def open(self, click: Click) -> None:
-        """Open the form: whoever may not save it may look."""
+        """Open the form: people who may not save it may look."""
         await self._modals.open(click, "Settings", self._view)
 
     async def _view(self, _view_id: str) -> Json:

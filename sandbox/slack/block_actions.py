@@ -53,7 +53,7 @@ class BlockActions:
 
     # Clicks -----------------------------------------------------------------------------------
 
-    async def click(  # noqa: PLR0913  whoever clicks chooses all of this
+    async def click(  # noqa: PLR0913  a person who clicks chooses all of this
         self,
         person: SlackUser,
         where: SlackMessage | SlackView,
@@ -139,7 +139,7 @@ class BlockActions:
         version: int = -1,
         forgery: Forgery = HONEST,
     ) -> Interaction:
-        """Send a click at something that need not be there, by whomever: Slack checks nothing."""
+        """Send a click at something that need not be there, by anybody: Slack checks nothing."""
         made = {"type": "button", "block_id": "forged", "action_ts": self.api.state.new_ts()}
         what = f"sends a click at {action.get('action_id')}"
         return await self._send_action(person, where, (what, made | dict(action)), version, forgery)
@@ -152,7 +152,7 @@ class BlockActions:
         *,
         forgery: Forgery = HONEST,
     ) -> Interaction:
-        """Let somebody choose a shortcut in the menu of a message, whoever wrote it.
+        """Let somebody choose a shortcut in the menu of a message, of a person or an app.
 
         Raises:
             Impossible: If they cannot see it, only they can, or no such shortcut is installed.

@@ -1,6 +1,6 @@
 """Blocks as HTML, the way a person sees and uses them; `blocks.css` goes with it.
 
-Whatever is pressed or chosen says what it is in `data-action`, `data-block` and `data-value`: a
+Each button, menu and field says what it is in `data-action`, `data-block` and `data-value`: a
 page that listens can pass it to the app.
 """
 

@@ -29,7 +29,7 @@ def apply_response(api: ApiContext, url: ResponseUrl, given: dict[str, Any]) -> 
     """Delete, replace or post, as the response says.
 
     Where a clicked message is concerned and the answer names neither `replace_original` nor
-    `response_type`, it replaces: sources disagree, so whoever means something should say it.
+    `response_type`, it replaces: sources disagree, so an app that means one of them should say it.
     """
     args = CallArguments(given)
     original = url.message

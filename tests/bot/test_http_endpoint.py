@@ -120,7 +120,7 @@ async def test_a_body_that_is_no_text_is_refused(slack_app, staff):
 async def test_a_signed_body_that_slack_would_not_send_is_refused(
     slack_app, staff, caplog, body, kind
 ):
-    """Whoever has signed it learns nothing from a 500, and a line in the log says that it came."""
+    """The sender learns nothing from a 500, and a line in the log says that it came."""
     interaction = await staff.slack.send(body.encode(), signed(staff, body, kind=kind))
     assert interaction.status == 400
     assert [each.event for each in caplog.records if each.name.startswith("bot")] == [

@@ -91,7 +91,7 @@ async def test_of_several_products_one_is_chosen(staff, core):
     ],
 )
 async def test_a_colleagues_message_is_read(staff, core, words, expected):
-    """In any channel, also in one that Tipo is not in: the answer goes to whoever asked."""
+    """In any channel, also in one that Tipo is not in: the answer goes to the person who asked."""
     talk = staff.slack.add_channel("talk", [staff.bob, staff.carl], bot=False)
     async with at_work(staff, core):
         message = await staff.slack.say(staff.carl, talk, words)

@@ -1,6 +1,6 @@
 """How much Tipo says: the channel hears of one thing once, and sees its message change.
 
-docs/operating.md has the numbers. Whoever raises one makes the channel louder for everybody.
+docs/operating.md has the numbers. Raising one makes the channel louder for everybody.
 """
 
 import re
