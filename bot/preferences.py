@@ -18,13 +18,12 @@ from zoneinfo import ZoneInfo
 
 from bot.commands.requests import AlertLevel
 from bot.core_client import CoreClient
-from sync_core.domain.nights import HOUR_PREFERENCE, hour_of, hour_text
+from sync_core.domain.nights import DEFAULT_HOUR, HOUR_PREFERENCE, hour_of, hour_text
 from sync_core.domain.proposals import Person
 from sync_core.service.queries import Preference
 
 APPROVERS, QUIET, ALERTS, NIGHTLY = "approvers", "quiet", "alerts", HOUR_PREFERENCE
 NAMES = (APPROVERS, QUIET, ALERTS, NIGHTLY)
-DEFAULT_NIGHT = time(2, 30)
 Hours = tuple[time, time]
 
 
@@ -35,10 +34,10 @@ class BotSettings:
     approvers: tuple[str, ...] = ()  # ids of people and groups; empty: members of the channel
     quiet: Hours | None = None
     alerts: AlertLevel = AlertLevel.DIGEST
-    nightly: time = DEFAULT_NIGHT  # by the clock of TIPO_NIGHTLY__TIMEZONE
+    nightly: time = DEFAULT_HOUR  # by the clock of TIPO_NIGHTLY__TIMEZONE
     set_by: Mapping[str, str] = field(default_factory=dict)  # names of people, by setting
     named_by_environment: tuple[str, ...] = ()  # the approvers of TIPO_SLACK__APPROVERS
-    night_of_environment: time = DEFAULT_NIGHT  # TIPO_NIGHTLY__AT
+    night_of_environment: time = DEFAULT_HOUR  # TIPO_NIGHTLY__AT
     kept: Mapping[str, str] = field(default_factory=dict)  # the rows that somebody has made
 
     def texts(self) -> dict[str, str]:
@@ -55,7 +54,7 @@ class Preferences:
     """Reads the settings, and keeps them."""
 
     def __init__(
-        self, core: CoreClient, *, approvers: Sequence[str], nightly: time = DEFAULT_NIGHT
+        self, core: CoreClient, *, approvers: Sequence[str], nightly: time = DEFAULT_HOUR
     ) -> None:
         self._core = core
         self.named_by_environment = tuple(approvers)  # it never changes while we run

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import time
 
+from sync_core.domain.nights import DEFAULT_HOUR
 from sync_core.errors import BadSettings
 
 UNSIGNED = (
@@ -30,7 +31,7 @@ class SlackSetup:
     approvers: tuple[str, ...] = ()
     api_url: str = "https://slack.com/api/"
     zone: str = "UTC"
-    nightly: time = time(2, 30)  # by the clock of the zone, unless people have set it
+    nightly: time = DEFAULT_HOUR  # by the clock of the zone, unless people have set it
     stores: tuple[str, ...] = ()
     pages: dict[str, str] = field(default_factory=dict)  # of each store, in Shopify's admin
 

@@ -34,6 +34,7 @@ from pydantic_settings import (
 )
 
 from sync_core.domain.matching import MatchBy
+from sync_core.domain.nights import DEFAULT_HOUR
 from sync_core.domain.process_roles import ProcessRole, expected_roles
 from sync_core.domain.values import Alias, Role
 from sync_core.errors import BadSettings
@@ -187,7 +188,7 @@ class SlackSettings(Strict):
 class NightlySettings(Strict):
     """When the stores are compared."""
 
-    at: time = time(2, 30)
+    at: time = DEFAULT_HOUR
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     auto_approve: Annotated[list[str], *JsonList] = Field(default_factory=list)  # safe fixes only
     auto_units: int = Field(10, ge=0, le=MAX_COUNT)  # that one such fix may move

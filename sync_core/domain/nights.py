@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 MAX_LATENESS = timedelta(hours=12)  # a night that was missed by more is left to the next
 DAY = timedelta(days=1)
+DEFAULT_HOUR = time(2, 30)  # of the setting
 HOUR_PREFERENCE = "nightly"  # the preference that holds the hour that people have set
 
 
