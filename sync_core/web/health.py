@@ -8,10 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sync_core.clock import Clock
-from sync_core.domain.views import Overview
 from sync_core.ports import Database
 from sync_core.service.service import Service
-from sync_core.web.metrics import Scrape
+from sync_core.web.metrics import Scrape, age
 from sync_core.web.receiver import Receiver
 from sync_core.workers.supervisor import Supervisor
 
@@ -99,8 +98,9 @@ class Health:
                 overview = await self._service.overview()
         except Exception as exc:  # noqa: BLE001 - it can be written, so we are ready
             return {"stores": None, "stores_why": type(exc).__name__}
+        oldest = overview.oldest_unhandled_at
         return {
-            "oldest_unprocessed_delivery_seconds": round(self._age(overview), 1),
+            "oldest_unprocessed_delivery_seconds": round(age(oldest, self._clock.now()), 1),
             "instance": overview.instance,
             "stores": {
                 each.alias: {
@@ -113,11 +113,6 @@ class Health:
                 for each in overview.stores
             },
         }
-
-    def _age(self, overview: Overview) -> float:
-        """Return the age of the oldest delivery that nobody has handled, in seconds."""
-        oldest = overview.oldest_unhandled_at
-        return 0.0 if oldest is None else (self._clock.now() - oldest).total_seconds()
 
     async def metrics(self, _request: Request) -> Response:
         """Return figures for Prometheus; what is counted in the database is counted again."""

@@ -161,8 +161,12 @@ class Scrape(Collector):
         )
 
     def _age(self, since: datetime | None) -> float:
-        """Return how long ago something was; seconds, 0 where it never was."""
-        return 0.0 if since is None else max(0.0, (self.now - since).total_seconds())
+        return age(since, self.now)
+
+
+def age(since: datetime | None, now: datetime) -> float:
+    """Return how long ago something was; seconds, 0 where it never was."""
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:
