@@ -70,8 +70,12 @@ def _run_checks() -> list[Check]:
     try:
         settings = needed(load())
     except BadSettings as exc:
-        return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
+        return _wrong_settings(exc)
     return asyncio.run(_run_checks_with(settings))
+
+
+def _wrong_settings(exc: BadSettings) -> list[Check]:
+    return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
 
 
 async def _run_checks_with(settings: Settings) -> list[Check]:
@@ -225,7 +229,7 @@ async def _check_apps(parts: Parts) -> list[Check]:
     try:
         frontends = open_frontends(parts)
     except BadSettings as exc:
-        return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
+        return _wrong_settings(exc)
     found: list[Check] = []
     for each in frontends:
         try:
