@@ -125,7 +125,7 @@ class CommandGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command that can be run; None if there is none of that name."""
         if cmd_name in COMMANDS:
-            return _registered(_imported(COMMANDS[cmd_name].module).register, cmd_name)
+            return _registered(_imported(COMMANDS[cmd_name].module).register)[cmd_name]
         self._add_announced()
         return super().get_command(ctx, cmd_name)
 
@@ -161,7 +161,7 @@ class CommandGroup(TyperGroup):
         from importlib.metadata import entry_points  # noqa: PLC0415
 
         for entry in entry_points(group=plugins.GROUP):
-            self.commands.update(_all_registered(plugins.load(entry)))
+            self.commands.update(_registered(plugins.load(entry)))
 
 
 def _imported(module: str) -> Any:
@@ -178,12 +178,7 @@ def _imported(module: str) -> Any:
         gc.enable()
 
 
-def _registered(register: Any, name: str) -> Any:
-    """Return the command of that name, of those that a module adds."""
-    return _all_registered(register)[name]
-
-
-def _all_registered(register: Any) -> Any:
+def _registered(register: Any) -> Any:
     """Return all commands that a module adds, by name."""
     app = typer.Typer(pretty_exceptions_enable=False)
     register(app)
