@@ -25,6 +25,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -143,11 +144,12 @@ def _open(name: str, parents: Sequence[str], facts: Mapping[str, Any]) -> Iterat
     )
 
     read = TraceContextTextMapPropagator().extract
-    known = [get_current_span(read({"traceparent": each})) for each in dict.fromkeys(parents)]
+    first = islice(dict.fromkeys(parents), 1 + MAX_LINKS)  # a commit may have thousands
+    known = [get_current_span(read({"traceparent": each})) for each in first]
     with _tracer.start_as_current_span(
         name,
         context=set_span_in_context(known[0]) if known else None,
-        links=[Link(each.get_span_context()) for each in known[1 : 1 + MAX_LINKS]],
+        links=[Link(each.get_span_context()) for each in known[1:]],
         attributes={f"tipo.{key}": value for key, value in facts.items()},
         record_exception=False,
         set_status_on_exception=False,

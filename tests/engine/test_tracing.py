@@ -72,6 +72,17 @@ def test_what_comes_of_many_webhooks_is_linked_with_each(build_harness, spans):
     assert len(sources) == 3
 
 
+def test_a_commit_of_many_webhooks_is_linked_with_so_many_of_them(spans):
+    """The first is its parent; one that counts twice is one link."""
+    webhooks = [f"00-{'a' * 32}-{number:016x}-01" for number in range(1, 100)]
+    with tracing.span("commit", [None, webhooks[0], *webhooks]):
+        pass
+    [commit] = spans()["commit"]
+    assert commit.parent.span_id == 1
+    linked = [each.context.span_id for each in commit.links]
+    assert linked == list(range(2, 2 + tracing.MAX_LINKS))
+
+
 def test_a_comparison_is_a_trace_of_its_own(build_harness, spans):
     harness = build_harness(opened=True)
     harness.do(harness.process.service.check("ann"))
