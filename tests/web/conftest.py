@@ -157,6 +157,12 @@ def settings(sqlite_url, tmp_path, monkeypatch):
     )
 
 
+def loopback_client(port, **options):
+    """A client of this machine; what it trusts is read once, since that takes 20 ms."""
+    defaults = {"timeout": 20, "trust_env": False, "verify": trusted_authorities()}
+    return httpx.AsyncClient(base_url=f"http://{HOST}:{port}", **(defaults | options))
+
+
 @pytest.fixture
 async def harness(settings, monkeypatch, caplog):
     """The application, served; its engine is at rest, so that deliveries stay as they came."""
@@ -172,13 +178,7 @@ async def harness(settings, monkeypatch, caplog):
             receiving = group.create_task(app._receiver.run(lambda: None))
             serving = group.create_task(server.serve(sockets=[listener]))
             await until(lambda: server.started)
-            async with httpx.AsyncClient(
-                base_url=f"http://{HOST}:{port}",
-                limits=limits,
-                timeout=20,
-                trust_env=False,
-                verify=trusted_authorities(),
-            ) as client:
+            async with loopback_client(port, limits=limits) as client:
                 caplog.clear()
                 yield Harness(app, parts, port, client)
             server.should_exit = True

@@ -5,7 +5,6 @@ import socket
 from dataclasses import replace
 from functools import partial
 
-import httpx
 import pytest
 
 from sandbox.sample_shops import environment
@@ -16,12 +15,11 @@ from sync_core.db.database import SqlDatabase
 from sync_core.db.engines import TimeLimits
 from sync_core.domain.values import Mode
 from sync_core.settings import load
-from sync_core.shopify.http_client import trusted_authorities
 from sync_core.workers import supervisor
 from tests.cli.conftest import Stores
 from tests.conftest import needs_postgres
 from tests.db.partition import partitioned
-from tests.web.conftest import HOST
+from tests.web.conftest import HOST, loopback_client
 
 SHORT = TimeLimits(transaction=6.0, statement=5.0, lock=3.0, idle=6.0, connect=2)
 pytestmark = needs_postgres
@@ -61,12 +59,7 @@ async def served(stores, postgres_url, monkeypatch, tmp_path):
             async with asyncio.TaskGroup() as group:
                 working = group.create_task(app.work())
                 serving = group.create_task(server.serve(sockets=[listener]))
-                async with httpx.AsyncClient(
-                    base_url=f"http://{HOST}:{port}",
-                    timeout=30,
-                    trust_env=False,
-                    verify=trusted_authorities(),
-                ) as client:
+                async with loopback_client(port, timeout=30) as client:
                     yield proxy, parts, client
                 server.should_exit = True
                 await serving

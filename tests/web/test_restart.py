@@ -10,9 +10,8 @@ import httpx
 
 from sync_core.app.parts import assemble
 from sync_core.app.server import App
-from sync_core.shopify.http_client import trusted_authorities
 from sync_core.workers import timekeeper
-from tests.web.conftest import HOST
+from tests.web.conftest import HOST, loopback_client
 
 
 async def is_ready(client):
@@ -35,10 +34,7 @@ async def test_another_one_goes_on_at_the_same_listener(settings, monkeypatch):
 
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(0)
-        url = f"http://{HOST}:{listener.getsockname()[1]}"
-        async with httpx.AsyncClient(
-            base_url=url, timeout=20, trust_env=False, verify=trusted_authorities()
-        ) as client:
+        async with loopback_client(listener.getsockname()[1]) as client:
             first = App(assemble(settings))
             serving = asyncio.ensure_future(first.run(listener=listener.dup()))
             assert (await ready(client))["clock"] == {"was_set_by_seconds": 0}
