@@ -116,7 +116,7 @@ async def _check(parts: Parts, time_out: float) -> CheckResult:
 
 
 async def _compare(parts: Parts, time_out: float) -> Report:
-    """Return a comparison that says what stands; a preflight that was under way does not."""
+    """Return a comparison that says what is open; a preflight that was under way does not."""
     await require_stores(parts)
     for _ in range(MAX_COMPARISONS):
         report = await parts.service.check(by=user_name())

@@ -75,7 +75,7 @@ def _describe_subject(receipt: Receipt) -> str:
 
 
 def _describe_state(receipt: Receipt) -> str:
-    """Return where a receipt stands, in words."""
+    """Return how far a receipt is, in words."""
     if receipt.undone_by is not None:
         return f"undone by receipt {receipt.undone_by}"
     if receipt.running:

@@ -153,7 +153,7 @@ def _remarks(overview: Overview) -> list[str]:
 
 
 def headline(overview: Overview, now: datetime, *, serving: bool, compared: bool) -> list[str]:
-    """Return how things stand, in a sentence; and what else people must know, however it is."""
+    """Return how things are, in a sentence; and what else people must know, however it is."""
     found = sync_status(overview, serving=serving, compared=compared)
     first = [STATE_SENTENCES[found.state](overview, found)]
     if not serving:
