@@ -13,11 +13,11 @@ from sync_core.domain import accounting, adjustments, baseline, leases
 from sync_core.domain.accounting import Verdict
 from sync_core.domain.values import NEVER, Level, Outcome, Reading
 from tests.model.design import Design, adjustment
-from tests.model.world import STORES, Batch, Engine, World, at
+from tests.model.world import Batch, World, at
 
 judge_webhook, judge_reading = accounting.judge_webhook, accounting.judge_reading
 apply_reading, request_refresh = accounting.apply_reading, accounting.request_refresh
-settle_adjustment, is_stale = adjustments.settle_adjustment, accounting._is_stale
+settle_adjustment, claim_of = adjustments.settle_adjustment, leases.claim_of
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,23 @@ class SentFirst(Design):
             if not name.endswith("dies"):
                 yield name, after
                 continue
-            for number, engine in enumerate(after.engines):
-                if any(world.engines[number].answers):
-                    after = self.forgotten(after, number, engine)  # noqa: PLW2901
+            for number, engine in enumerate(world.engines):
+                if any(engine.answers):
+                    after = self.forgotten(after, number)  # noqa: PLW2901
             yield name, after
 
-    def forgotten(self, world: World, number: int, engine: Engine) -> World:
-        for store in STORES:
-            batch = engine.db.batches[store]
+    def forgotten(self, world: World, number: int) -> World:
+        for store, batch in enumerate(world.engines[number].db.batches):
             if batch is not None:
-                undone = adjustment(batch, store)
-                outcome = adjustments.mark_unwritten(engine.db.pool, undone, now=at(world.now))
-                world = self.with_batch(self.commit(world, number, outcome), number, store, None)
+                world = unwritten(self, world, number, store, batch)
         return world
+
+
+def unwritten(design: Design, world: World, number: int, store: int, batch: Batch) -> World:
+    """Return the world in which a batch is taken for not done."""
+    undone, pool = adjustment(batch, store), world.engines[number].db.pool
+    outcome = adjustments.mark_unwritten(pool, undone, now=at(world.now))
+    return design.closed(world, number, store, outcome)
 
 
 class NewKeys(Design):
@@ -95,10 +99,7 @@ class NoAnswerIsNo(Design):
     """What got no answer is taken for not done."""
 
     def sending_again(self, world, number, engine, store, batch):
-        undone = adjustment(batch, store)
-        outcome = adjustments.mark_unwritten(engine.db.pool, undone, now=at(world.now))
-        after = self.with_batch(self.commit(world, number, outcome), number, store, None)
-        yield f"{engine.name} takes it for not done", after
+        yield f"{engine.name} takes it for not done", unwritten(self, world, number, store, batch)
 
 
 class NoAnswerIsYes(Design):
@@ -238,11 +239,8 @@ class NoLease(Design):
 
 def renewing(found, recorded):
     """Take an older database for the newest."""
-    claim = CLAIM_OF(found, recorded)
+    claim = claim_of(found, recorded)
     return leases.LeaseClaim.RENEW if claim is leases.LeaseClaim.OLDER else claim
-
-
-CLAIM_OF = leases.claim_of
 
 
 def seizing(found, recorded):

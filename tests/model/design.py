@@ -191,7 +191,7 @@ class Design(Leasing, ReadingById):
         if not level.due:
             return
         pool = engine.db.pool
-        outcome, deltas = self.plan(pool, store, world.now)
+        outcome, deltas = adjustments.plan_adjustments(pool, KEYS[store].store, now=at(world.now))
         delta = deltas.get(LEVELS[store], 0)
         if not delta:
             if outcome.pool != pool:
@@ -216,9 +216,6 @@ class Design(Leasing, ReadingById):
         if world.left.refusals:
             refused = self.refused(self.less(planned, "refusals"), number, store, batch)
             yield f"{what}, which refuses it", refused
-
-    def plan(self, pool, store, now):
-        return adjustments.plan_adjustments(pool, KEYS[store].store, now=at(now))
 
     def key(self, world: World, engine: Engine, store: int, delta: int) -> str:
         """Return a key for a new batch: never one that the store knows."""
@@ -271,7 +268,7 @@ class Design(Leasing, ReadingById):
             outcome = adjustments.expire(
                 engine.db.pool, adjustment(batch, store), now=at(world.now)
             )
-            after = self.with_batch(self.commit(world, number, outcome), number, store, None)
+            after = self.closed(world, number, store, outcome)
             yield f"{engine.name} gives up on a key that is too old", after
             return
         again = self.stamped(world, number, store)
@@ -310,9 +307,7 @@ class Design(Leasing, ReadingById):
         level = pool.levels[store]
         counts = level.level_baseline == batch.level_baseline and level.book is not None
         written = {store: batch.delta} if counts else None
-        return self.with_batch(
-            self.commit(world, number, outcome, written=written), number, store, None
-        )
+        return self.closed(world, number, store, outcome, written=written)
 
     def settle(self, world: World, pool, done: Adjustment, written_at: int) -> Outcome:
         return adjustments.settle_adjustment(
@@ -327,7 +322,7 @@ class Design(Leasing, ReadingById):
             why="refused",
             now=at(world.now),
         )
-        return self.with_batch(self.commit(world, number, outcome), number, store, None)
+        return self.closed(world, number, store, outcome)
 
     # -- time
     def time(self, world: World) -> Iterator[Step]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sync_core.domain.values import Level, Outcome
+from sync_core.domain.values import Outcome
 from tests.model.world import (
     Batch,
     Engine,
@@ -46,6 +46,10 @@ class Worlds:
         db = engine.db._replace(batches=put(engine.db.batches, store, batch))
         return self.with_engine(world, number, engine._replace(db=db))
 
+    def closed(self, world: World, number: int, store: int, outcome: Outcome, **more) -> World:
+        """Return the world in which a batch has ended, in one commit."""
+        return self.with_batch(self.commit(world, number, outcome, **more), number, store, None)
+
     def less(self, world: World, name: str) -> World:
         left = world.left
         return world._replace(left=left._replace(**{name: getattr(left, name) - 1}))
@@ -54,12 +58,10 @@ class Worlds:
 def _without_counters(engine: Engine) -> Engine:
     """A level's version and mark are only ever compared with those of a read under way."""
     levels = tuple(
-        each if read is not None or not (each.version or each.refresh_mark) else reset(each)
+        each
+        if read is not None or not (each.version or each.refresh_mark)
+        else replace(each, version=0, refresh_mark=0)
         for each, read in zip(engine.db.pool.levels, engine.reads, strict=True)
     )
     pool = replace(engine.db.pool, levels=levels)
     return engine._replace(db=engine.db._replace(pool=pool))
-
-
-def reset(level: Level) -> Level:
-    return replace(level, version=0, refresh_mark=0)
