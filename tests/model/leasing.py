@@ -1,4 +1,4 @@
-"""Who may write in a small world: one mark stands for those of both stores."""
+"""Who may write in a small world: both stores always hold the same mark."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from sync_core.domain import leases
 from sync_core.domain.audit import restart_pool
 from sync_core.domain.suspension import request_refresh
 from sync_core.domain.values import Outcome
-from tests.model.world import Durable, Engine, Step, World, at, recorded
+from tests.model.world import Durable, Engine, Step, World, at, lease_from, recorded
 from tests.model.worlds import Worlds
 
 
@@ -18,23 +18,17 @@ class Leasing(Worlds):
         return not world.leased or world.now < engine.lease
 
     def leasing(self, world: World, number: int, engine: Engine) -> Iterator[Step]:
-        """Renew the lease, or ask; or take over, and wait, and begin anew. One mark for both."""
+        """Renew the lease, or ask; or take over, wait, and take a new baseline."""
         if engine.db.asks:
             return
-        mark = world.shops[0].mark
-        found = mark and leases.LeaseMark(instance=mark[0], renewal=mark[1], at=at(0))
-        known = leases.RecordedLease(
-            instance=self.instance(engine), renewals=frozenset(engine.db.renewals)
-        )
-        claim = leases.claim_of(found, known)
         db = engine.db
+        known = leases.RecordedLease(instance=engine.name, renewals=frozenset(db.renewals))
+        claim = leases.claim_of(mark_in(world), known)
         if db.taking:
             yield from self.taking_over(world, number, engine)
         elif claim.may_write and world.left.renewals and world.now >= due_at(engine):
             after = self.with_mark(world, number, engine)
-            lease = leases.Lease()
-            lease.renew(world.now)
-            engine = after.engines[number]._replace(lease=self.lasts(lease, world.now))
+            engine = after.engines[number]._replace(lease=lease_from(world.now))
             after = self.with_engine(after, number, engine)
             yield f"{engine.name} renews its lease", self.less(after, "renewals")
         elif not claim.may_write:
@@ -44,21 +38,14 @@ class Leasing(Worlds):
                 self.with_engine(world, number, asking),
             )
 
-    def lasts(self, lease: leases.Lease, now: int) -> int:
-        """Return until when a lease lasts."""
-        return next(each for each in (now + 45, now) if not lease.may_write(each))
-
-    def instance(self, engine: Engine) -> str:
-        return engine.name
-
     def with_mark(self, world: World, number: int, engine: Engine) -> World:
         """Put a new mark into the stores, which the database knows first."""
-        renewal = f"r{world.keys}"
+        renewal = f"r{world.marks}"
         db = engine.db._replace(renewals=(renewal,))
-        mark = self.instance(engine), renewal
+        mark = engine.name, renewal
         return self.with_engine(
             world._replace(
-                keys=world.keys + 1,
+                marks=world.marks + 1,
                 shops=tuple(each._replace(mark=mark) for each in world.shops),
             ),
             number,
@@ -69,29 +56,31 @@ class Leasing(Worlds):
         if engine.writes_from is None:
             if not world.left.renewals:
                 return
-            mark = world.shops[0].mark
-            found = mark and leases.LeaseMark(instance=mark[0], renewal=mark[1], at=at(0))
             after = self.with_mark(world, number, engine)
-            until = self.waits_until(found, world.now)
-            engine = after.engines[number]._replace(writes_from=until)
+            until = leases.waits_until(mark_in(world), world.now)
+            engine = after.engines[number]._replace(writes_from=round(until))
             yield (
                 f"{engine.name} puts its mark there",
                 self.less(self.with_engine(after, number, engine), "renewals"),
             )
         elif world.now >= engine.writes_from:
-            db = self.begin_anew(engine.db, world.now)._replace(taking=False)
-            engine = engine._replace(db=db, writes_from=None, lease=world.now + 45)
+            db = rebaselined(engine.db, world.now)._replace(taking=False)
+            engine = engine._replace(db=db, writes_from=None, lease=lease_from(world.now))
             after = self.with_engine(world, number, engine)
             yield f"{engine.name} takes a new baseline, and may write", after
 
-    def waits_until(self, found: leases.LeaseMark | None, now: int) -> int:
-        return round(leases.waits_until(found, now))
 
-    def begin_anew(self, db: Durable, now: int) -> Durable:
-        """Take a new baseline of everything: nothing that the database remembers holds."""
-        pool = restart_pool(db.pool)
-        fresh = [request_refresh(each, now=at(now)) for each in pool.levels]
-        return recorded(db, Outcome(pool=pool.with_levels(fresh)))
+def mark_in(world: World) -> leases.LeaseMark | None:
+    """Return the mark that the stores hold."""
+    mark = world.shops[0].mark
+    return mark and leases.LeaseMark(instance=mark[0], renewal=mark[1], at=at(0))
+
+
+def rebaselined(db: Durable, now: int) -> Durable:
+    """Take a new baseline of everything: nothing that the database remembers holds."""
+    pool = restart_pool(db.pool)
+    fresh = [request_refresh(each, now=at(now)) for each in pool.levels]
+    return recorded(db, Outcome(pool=pool.with_levels(fresh)))
 
 
 def due_at(engine: Engine) -> int:

@@ -1,8 +1,8 @@
 """A world small enough to be searched through: two stores, one pool, and all that may happen to it.
 
 What a store does, who dies and what is lost is modelled here, in a few lines each; what Tipo makes
-of it is decided by the real functions of the domain. A world is a value: whoever searches compares
-and counts them.
+of it is decided by the real functions of the domain. A world is a value: the search
+compares and counts them.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from sync_core.domain.leases import Lease
 from sync_core.domain.values import (
     Alias,
     ItemId,
@@ -30,7 +31,6 @@ NAMES = ("EU", "US")
 STORES = range(len(NAMES))
 FIRST_QUANTITY = 10
 LONG_AGO = -1000  # seconds
-FIRST_LEASE = 45  # until when the first may write without a renewal
 KEYS = tuple(
     LevelKey(store=Alias(name.lower()), item=ItemId(n), location=LocationId(n))
     for n, name in enumerate(NAMES)
@@ -42,6 +42,13 @@ LEVELS = tuple(LevelId(n) for n in STORES)
 def at(second: int) -> datetime:
     """Return the moment so many seconds after the start."""
     return START + timedelta(seconds=second)
+
+
+def lease_from(now: int) -> int:
+    """Return until when a lease lasts that is renewed now."""
+    lease = Lease()
+    lease.renew(now)
+    return round(lease.until)
 
 
 def seconds(moment: datetime) -> int:
@@ -58,7 +65,7 @@ class Shop(NamedTuple):
     done: tuple[tuple[str, int], ...] = ()  # keys, and when each was carried out
     outside: int = 0  # units that others have moved
     written: int = 0  # units that engines have written
-    mark: tuple[str, str] | None = None  # instance and renewal of whoever may write
+    mark: tuple[str, str] | None = None  # instance and renewal of the one that may write
 
     def changed(self, quantity: int, now: int, **more: object) -> "Shop":
         """Return the store with another quantity."""
@@ -148,7 +155,7 @@ class World(NamedTuple):
     shops: tuple[Shop, ...] = (Shop(), Shop())
     webhooks: tuple[Webhook, ...] = ()
     now: int = 0
-    keys: int = 0  # made so far
+    marks: int = 0  # put into the stores so far
     copy: Durable | None = None
     moved: int = 0  # by how much others have changed all stores together
     leased: bool = False  # whether leases are part of this world
@@ -208,7 +215,7 @@ def world(
     mark = None
     if leased:  # the first has just renewed its lease
         mark = names[0], "r"
-        made[0] = made[0]._replace(db=made[0].db._replace(renewals=("r",)), lease=FIRST_LEASE)
+        made[0] = made[0]._replace(db=made[0].db._replace(renewals=("r",)), lease=lease_from(0))
     return World(
         engines=tuple(made),
         left=Left(**left),

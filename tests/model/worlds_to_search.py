@@ -4,14 +4,14 @@ from sync_core.domain.values import Mode
 from tests.model.world import World, at, level, pool, world
 
 
-def _unmet(store: int):
-    """Return a level that has not been baselined: it is read first."""
+def _new(store: int):
+    """Return a level without a baseline: it is read first."""
     return level(
         store, book=None, first_book=None, baselined=False, refresh_at=at(0), refresh_since=at(0)
     )
 
 
-UNMET = pool(_unmet(0), _unmet(1), shared=None)
+NEW = pool(_new(0), _new(1), shared=None)
 ONE_WAY = pool(level(0), level(1, mode=Mode.ONE_WAY))
 
 WORLDS: dict[str, World] = {
@@ -24,8 +24,8 @@ WORLDS: dict[str, World] = {
     "a key too old": world(changes=(-1, -2), lost=1, days=1),
     "refused, or no quantity": world(changes=(-1, -2), refusals=1, odd=1, early=1),
     "one-way": world(start=ONE_WAY, changes=(-1, -2), lost=1, crashes=1),
-    "equal at first": world(start=UNMET, changes=(-1, -2), crashes=1),
-    "different at first": world(start=UNMET, shown=(10, 8), changes=(-1, -2)),
+    "equal at first": world(start=NEW, changes=(-1, -2), crashes=1),
+    "different at first": world(start=NEW, shown=(10, 8), changes=(-1, -2)),
     "two engines": world(engines=2, leased=True, changes=(-1,), renewals=1),
     "a restored copy": world(
         leased=True, changes=(-1,), renewals=2, takeovers=1, copies=1, restores=1
