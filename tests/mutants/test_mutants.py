@@ -1,8 +1,9 @@
-"""A mutant that can no longer be made would be missed only by whoever runs them all."""
+"""A mutant that can no longer be made would be missed only by a run of them all."""
 
 import pytest
 
-from tests.mutants.__main__ import MUTANTS, misplaced
+from tests.mutants.__main__ import misplaced
+from tests.mutants.table import MUTANTS
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)

@@ -1,0 +1,690 @@
+"""The rules that are broken on purpose, one at a time: what is edited, and where that must show.
+
+An edit replaces text that is in its file exactly once (a test checks that).
+"""
+
+from dataclasses import dataclass
+
+DOMAIN = "sync_core/domain"
+WORKERS = "sync_core/workers"
+LEASES = "tests/engine/test_lease_keeper.py"
+PROMISES = "tests/engine/test_promises.py"
+SENDER = "tests/engine/test_sender.py"
+CONTESTS = "tests/engine/test_contest_detector.py"
+PROPOSALS = "tests/db/test_proposals.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One rule, broken."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]  # file, what is there, what comes there instead
+    first: str = ""  # the tests that are asked before all others: where it should be noticed
+
+
+def mutant(
+    name: str, file: str, old: str, new: str, *more: tuple[str, str, str], first: str = ""
+) -> Mutant:
+    return Mutant(name, ((file, old, new), *more), first)
+
+
+MUTANTS = (
+    mutant(
+        "the book becomes the total instead of moving by the delta",
+        f"{DOMAIN}/adjustments.py",
+        "book=level.book + done.delta",
+        "book=pool.shared",
+        first="tests/unit/test_pack_sizes.py",
+    ),
+    mutant(
+        "a new key on each sending",
+        f"{WORKERS}/sender.py",
+        "self._store.send(batch.body)",
+        (
+            "self._store.send(batch.body.replace(batch.key.encode(), "
+            "self._context.ids.new().encode()))"
+        ),
+        first=f"{PROMISES}::test_a_lost_answer_is_asked_for_with_the_same_key",
+    ),
+    mutant(
+        "no answer is taken for refused",
+        f"{WORKERS}/sender.py",
+        "case KeySpent() | BatchRefused():",
+        "case KeySpent() | BatchRefused() | NoAnswer() | StillRunning():",
+        first=f"{PROMISES}::test_a_lost_answer_is_asked_for_with_the_same_key",
+    ),
+    mutant(
+        "a sending that was never executed leaves its stamp",
+        f"{WORKERS}/sender.py",
+        "until=until, executed=False)",
+        "until=until, executed=True)",
+        first=f"{SENDER}::test_what_is_certainly_not_executed_is_as_good_as_never_sent",
+    ),
+    mutant(
+        "a sending that may have been executed is forgotten",
+        f"{WORKERS}/sender.py",
+        "until=until, executed=True)",
+        "until=until, executed=False)",
+        first=f"{SENDER}::test_a_doubtful_sending_stays_doubtful_however_often_it_is_refused_later",
+    ),
+    mutant(
+        "a request that is refused says that no earlier one was executed",
+        f"{WORKERS}/sender.py",
+        "case Refused() if not was_sent:",
+        "case Refused():",
+        first=f"{SENDER}::test_a_refusal_of_the_request_says_nothing_of_an_earlier_sending",
+    ),
+    mutant(
+        "that a store says who it is ends its refusal to be written to",
+        "sync_core/db/stores.py",
+        "unblock_store = unblock_store.where(STORE.c.write_refused.is_(written))",
+        "pass",
+        first="tests/engine/test_sender.py",
+    ),
+    mutant(
+        "no guard against stale readings",
+        f"{DOMAIN}/accounting.py",
+        ("    if reading.updated_at is None:\n        return undone\n"),
+        ("    if reading.updated_at is None or True:\n        return False\n"),
+    ),
+    mutant(
+        "what the store's primary refuses is believed",
+        "sync_core/shopify/responses.py",
+        "    return not codes\n",
+        "    return True\n",
+        first="tests/engine/test_refresher.py",
+    ),
+    mutant(
+        "a question to the primary sets a total",
+        "sync_core/shopify/client.py",
+        '"changeFromQuantity": quantity,',
+        '"changeFromQuantity": None,',
+        first="tests/engine/test_refresher.py",
+    ),
+    mutant(
+        "who may not write asks the primary all the same",
+        f"{WORKERS}/refresher.py",
+        "self._answers_questions and context.may_write(alias)",
+        "self._answers_questions",
+        first="tests/engine/test_refresher.py",
+    ),
+    mutant(
+        "a read counts without the two quiet seconds",
+        f"{DOMAIN}/accounting.py",
+        "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",
+        "False",
+    ),
+    mutant(
+        "a read counts although the level has moved since it began",
+        f"{DOMAIN}/accounting.py",
+        "level.open or level.version != request.version",
+        "False",
+        (
+            f"{DOMAIN}/accounting.py",
+            "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",
+            "False",
+        ),
+    ),
+    mutant(
+        "the same second is late enough",
+        f"{DOMAIN}/accounting.py",
+        "updated_at > known and",
+        "updated_at >= known and",
+    ),
+    mutant(
+        "accounting while an adjustment is open",
+        f"{DOMAIN}/accounting.py",
+        "if level.open or (level.awaits_refresh",
+        "if (level.awaits_refresh",
+    ),
+    mutant(
+        "dropping instead of looking",
+        f"{DOMAIN}/accounting.py",
+        (
+            "pool.with_level(request_refresh(level, now=now, read_lag=read_lag)))\n"
+            "        case Verdict.ACCEPT"
+        ),
+        "pool.with_level(level))\n        case Verdict.ACCEPT",
+    ),
+    mutant(
+        "what is heard while an adjustment is open is forgotten",
+        f"{DOMAIN}/accounting.py",
+        "pool.with_level(_remember(level, seen, now=now))",
+        "pool",
+    ),
+    mutant(
+        "written_at is forgotten",
+        f"{DOMAIN}/adjustments.py",
+        (
+            "        written_at=max(level.written_at, written_at),\n"
+            "        reported_at=max(level.reported_at, written_at),\n"
+        ),
+        "",
+    ),
+    mutant(
+        "settling leaves the book",
+        f"{DOMAIN}/adjustments.py",
+        "book=level.book + done.delta",
+        "book=level.book",
+        first="tests/unit/test_promises.py",
+    ),
+    mutant(
+        "the book moves before the answer",
+        f"{DOMAIN}/adjustments.py",
+        "replace(level, open=True, version",
+        "replace(level, open=True, book=level.book + delta, version",
+        (f"{DOMAIN}/adjustments.py", "book=level.book + done.delta", "book=level.book"),
+        first=f"{PROMISES}::test_a_lost_answer_is_asked_for_with_the_same_key",
+    ),
+    mutant(
+        "two open adjustments of one level",
+        f"{DOMAIN}/adjustments.py",
+        "level.active and not level.open and",
+        "level.active and",
+        (
+            "sync_core/db/stock.py",
+            "        LEVEL.c.open.is_(False),\n        LEVEL.c.refresh_at.is_(None)",
+            "        LEVEL.c.refresh_at.is_(None)",
+        ),
+    ),
+    mutant(
+        "a refused row takes its batch along",
+        f"{WORKERS}/sender.py",
+        "            if number in reasons:\n",
+        "            if number in reasons or reasons:\n",
+        first=f"{PROMISES}::test_one_refused_row_holds_up_only_itself",
+    ),
+    mutant(
+        "a refused row is owed again at once",
+        f"{WORKERS}/sender.py",
+        "            if number in reasons:\n",
+        "            if False:\n",
+        first=f"{PROMISES}::test_one_refused_row_holds_up_only_itself",
+    ),
+    mutant(
+        "an answer that comes twice settles twice",
+        f"{WORKERS}/sender.py",
+        "            if each.id in hit\n",
+        "            if each.id in hit or True\n",
+        (
+            "sync_core/db/batches.py",
+            ("        if closed.rowcount != 1:\n            return []\n"),
+            "",
+        ),
+        (
+            "sync_core/db/batches.py",
+            'self.run(query.where(ADJUSTMENT.c.state == "open"))',
+            "self.run(query)",
+        ),
+        first="tests/engine/test_answers.py::test_an_answer_that_comes_twice_moves_the_book_once",
+    ),
+    mutant(
+        "a key that is too old is sent blindly",
+        f"{DOMAIN}/adjustments.py",
+        "first_sent_at is not None and now - first_sent_at >= KEY_LIFETIME",
+        "False",
+    ),
+    mutant(
+        "an initial comparison takes a difference for equal",
+        f"{DOMAIN}/baseline.py",
+        "    if level.book == target_of(level, shared):\n",
+        "    if level.book is not None:\n",
+    ),
+    mutant(
+        "a baseline settles what an older one sent",
+        f"{DOMAIN}/adjustments.py",
+        "level.level_baseline == done.level_baseline and ",
+        "",
+    ),
+    mutant(
+        "one-way counts the destination",
+        f"{DOMAIN}/values.py",
+        "return self.role is Role.SOURCE or self.mode is Mode.TWO_WAY",
+        "return True",
+        first=f"{PROMISES}::test_one_way_follows_the_source_only",
+    ),
+    mutant(
+        "unknown is zero",
+        f"{DOMAIN}/accounting.py",
+        "    if reading.trouble is not None or reading.available is None:\n",
+        ("    reading = replace(reading, available=reading.available or 0)\n    if False:\n"),
+        (
+            f"{DOMAIN}/accounting.py",
+            "    if reading.available is None:  # weigh() has seen to it\n",
+            ("    reading = replace(reading, available=reading.available or 0)\n    if False:\n"),
+        ),
+    ),
+    mutant(
+        "catch-up learns nothing",
+        f"{WORKERS}/catch_up.py",
+        "if each.trouble is not None or each.available != level.book:",
+        "if False:",
+        first="tests/engine/test_store_upkeep.py",
+    ),
+    mutant(
+        "a store is written to before it says who it is",
+        f"{WORKERS}/context.py",
+        "return store in self.identified and ",
+        "return ",
+    ),
+    mutant(
+        "what the safety stop withholds is written all the same",
+        f"{DOMAIN}/quantities.py",
+        "    shared -= level.withheld\n",
+        "",
+        first="tests/engine/test_circuit_breaker.py::test_a_wiped_store_does_not_wipe_the_others",
+    ),
+    mutant(
+        "what an old baseline withheld is withheld under the new one",
+        f"{DOMAIN}/circuit_breaker.py",
+        "if kept.get(each.id) == each.level_baseline else each",
+        "if each.id in kept else each",
+    ),
+    mutant(
+        "what has reached a level is withheld from it",
+        f"{DOMAIN}/circuit_breaker.py",
+        "(not level.due or planned >= each.at)",
+        "not level.due",
+    ),
+    mutant(
+        "more is withheld from a level than it owes",
+        f"{DOMAIN}/circuit_breaker.py",
+        "or 2 * still * (1 if total > 0 else -1) >= abs(total)",
+        "or still",
+    ),
+    mutant(
+        "an order explains every movement of its size",
+        f"{DOMAIN}/circuit_breaker.py",
+        "            theirs.remove(order_event)\n",
+        "            continue\n",
+    ),
+    mutant(
+        "what has been decided on trips the safety stop again",
+        f"{WORKERS}/circuit_breaker.py",
+        "if decided is None or each.at > decided or each.breaker == self._waiting_list",
+        "if True",
+    ),
+    mutant(
+        "sales wait for the safety stop as well",
+        f"{DOMAIN}/circuit_breaker.py",
+        "or (is_part and move.counted > 0)",
+        "or is_part",
+    ),
+    mutant(
+        "a decision ignores what has moved since it was shown",
+        f"{DOMAIN}/decisions.py",
+        "    if _has_moved(pool, chosen, values):\n",
+        "    if False:\n",
+    ),
+    mutant(
+        "a decision grants a look that was wished for while it read",
+        f"{DOMAIN}/decisions.py",
+        "        if read.mark != level.refresh_mark:",
+        "        if False:",
+    ),
+    mutant(
+        "a decision believes a number that is visibly stale",
+        f"{DOMAIN}/decisions.py",
+        (
+            "        if judge_reading(level, read.reading, request, read_lag=read_lag) is "
+            "not Verdict.ACCEPT:\n"
+        ),
+        ("        if False and judge_reading(level, read.reading, request, read_lag=read_lag):\n"),
+    ),
+    mutant(
+        "an undo takes back the total instead of the difference",
+        f"{DOMAIN}/decisions.py",
+        "    shared = pool.shared - effect.moved\n",
+        "    shared = (pool.first_shared or 0) - effect.moved\n",
+    ),
+    mutant(
+        "an undo gives back what was never written",
+        f"{DOMAIN}/decisions.py",
+        "    unwritten = 0 if level.open else outstanding(level, shared)\n",
+        "    unwritten = 0 * shared\n",
+    ),
+    mutant(
+        "an undo does not see that a level has a new baseline",
+        f"{DOMAIN}/decisions.py",
+        ("level is None or level.level_baseline != joined.level_baseline or not level.baselined"),
+        "level is None",
+    ),
+    mutant(
+        "a decision is not kept as an effect",
+        f"{WORKERS}/quantity_decisions.py",
+        (
+            "    tx.receipts.save_effect(each.receipt, proposal.id, effect, outcome.pool.shared or "
+            "0, now=now)\n"
+        ),
+        "",
+        first="tests/engine/test_decider.py",
+    ),
+    mutant(
+        "two processes carry out one decision",
+        "sync_core/db/proposals.py",
+        "return self.run(mine.with_for_update()).first() is not None",
+        "return True or self.run(mine).first() is not None",
+        first="tests/engine/test_postgresql.py",
+    ),
+    mutant(
+        "the one who clicks last has decided, too",
+        "sync_core/db/proposals.py",
+        "still = IS_OPEN & PROPOSAL.",
+        "still = PROPOSAL.",
+        first=f"{PROPOSALS}::test_ten_people_decide_one_proposal_and_one_has_decided",
+    ),
+    mutant(
+        "what has expired can be decided",
+        "sync_core/db/proposals.py",
+        ") & (PROPOSAL.c.expires_at > now)",
+        ")",
+        first=f"{PROPOSALS}::test_what_has_expired_cannot_be_decided",
+    ),
+    mutant(
+        "a buffer forgets what was ordered",
+        "sync_core/db/stock.py",
+        "LEVEL.c.baselined | LEVEL.c.due",
+        "LEVEL.c.baselined",
+        first="tests/engine/test_pack_size_changes.py",
+    ),
+    mutant(
+        "two answers are enough for a contest",
+        f"{DOMAIN}/contests.py",
+        "MIN_UNDOING_CHANGES = 3",
+        "MIN_UNDOING_CHANGES = 2",
+    ),
+    mutant(
+        "sales of a sold-out item are taken for another app",
+        f"{DOMAIN}/contests.py",
+        "if undoing and (seen or any(each.delta > 0 for each in undoing)):",
+        "if undoing:",
+    ),
+    mutant(
+        "sales in both stores are taken for another app",
+        f"{DOMAIN}/contests.py",
+        "if repeating and (seen or all(each.delta > 0 for each in repeating)):",
+        "if repeating:",
+    ),
+    mutant(
+        "what an order explains counts as an answer",
+        f"{DOMAIN}/contests.py",
+        "answer = None if each.explained else _answer(each, ours)",
+        "answer = _answer(each, ours)",
+    ),
+    mutant(
+        "a sale and its cancellation by turns are a contest",
+        f"{DOMAIN}/contests.py",
+        "if not turned or not causes or any(each.explained for each in causes):",
+        "if not turned or not causes:",
+    ),
+    mutant(
+        "only the last update can be undone",
+        f"{DOMAIN}/contests.py",
+        "sums = {ours[-1].delta, sum(each.delta for each in ours)} - {0}",
+        "sums = {ours[-1].delta}",
+    ),
+    mutant(
+        "what was before a contest counts after it",
+        f"{WORKERS}/outcomes.py",
+        "tx.contests.contested_at(pool, since=now - CONTEST_WINDOW) or NEVER",
+        "NEVER",
+        first=f"{CONTESTS}::test_resumed_too_early_it_is_told_again_and_not_at_once",
+    ),
+    mutant(
+        "a contested level is written to",
+        f"{DOMAIN}/values.py",
+        "return self.mode is not Mode.OFF and self.suspended is None",
+        "return self.mode is not Mode.OFF and not self.is_unreadable",
+        ("sync_core/db/stock.py", "        LEVEL.c.suspended.is_(None),\n", ""),
+        first=f"{CONTESTS}::test_stopped_means_not_written_to_and_nothing_else",
+    ),
+    mutant(
+        "what a contested level shows is not accounted for",
+        f"{DOMAIN}/values.py",
+        "return self.suspended not in {None, Suspension.CONTESTED}",
+        "return self.suspended is not None",
+        first="tests/unit/test_contests.py::test_what_a_stopped_level_shows_counts_as_ever",
+    ),
+    mutant(
+        "a resumed level is not read before it is written to",
+        f"{DOMAIN}/contests.py",
+        "pool = pool.with_level(request_refresh(back, now=now))",
+        "pool = pool.with_level(back)",
+    ),
+    mutant(
+        "a pool whose books don't add up is not stopped",
+        f"{DOMAIN}/audit.py",
+        "        if level.active:\n            why",
+        "        if False:\n            why",
+    ),
+    mutant(
+        "what stores did while a pool was stopped is not counted",
+        f"{DOMAIN}/audit.py",
+        (
+            "            going = request_refresh(\n"
+            "                replace(back, version=level.version + 1), now=now, "
+            "read_lag=read_lag\n"
+            "            )\n"
+        ),
+        "            going = replace(back, version=level.version + 1)\n",
+    ),
+    mutant(
+        "a reading lifts what only right books may lift",
+        f"{DOMAIN}/accounting.py",
+        "    if level.suspended is Suspension.UNBALANCED:\n",
+        "    if False:\n",
+        first="tests/engine/test_auditor.py::test_whatever_is_altered_is_found_and_a_person_answers",
+    ),
+    mutant(
+        "a person's answer keeps the old books",
+        f"{DOMAIN}/decisions.py",
+        "        outcome = Outcome(pool=restart_pool(pool), events=ended(pool))\n",
+        "        outcome = Outcome(pool=pool, events=ended(pool))\n",
+        first="tests/engine/test_auditor.py::test_whatever_is_altered_is_found_and_a_person_answers",
+    ),
+    mutant(
+        "an update that nobody will settle is waited for",
+        f"{WORKERS}/quantity_decisions.py",
+        "    tx.audit.close_orphaned(pool.id, now=now)\n",
+        "",
+        first="tests/engine/test_auditor.py",
+    ),
+    mutant(
+        "decisions are no part of the books",
+        f"{DOMAIN}/audit.py",
+        "_plus(books.first_shared, books.movements, books.decisions)",
+        "_plus(books.first_shared, books.movements)",
+    ),
+    mutant(
+        "orders that don't add up to their change are no breach",
+        f"{DOMAIN}/audit.py",
+        "    if level.misexplained == 0:\n",
+        "    if level.misexplained >= 0:\n",
+        first="tests/unit/test_audit.py",
+    ),
+    mutant(
+        "an order explains a second change",
+        f"{DOMAIN}/causes.py",
+        "for each in known[first:last] if each not in found]",
+        "for each in known[first:last]]",
+        first="tests/unit/test_causes.py",
+    ),
+    mutant(
+        "a recorded cause is asked for again",
+        f"{DOMAIN}/causes.py",
+        "    if recorded:\n",
+        "    if False:\n",
+        first="tests/unit/test_causes.py",
+    ),
+    mutant(
+        "half of what explained a change is kept",
+        "sync_core/db/retention.py",
+        "self.run(update(ORDER_EVENT).where(left).values(movement_id=None))",
+        "pass",
+        first="tests/db/test_causes.py",
+    ),
+    mutant(
+        "what is open at a line is in no seal",
+        f"{WORKERS}/sealer.py",
+        "    carried = () if before is None else before.open\n",
+        "    carried: tuple[int, ...] = ()\n",
+        first="tests/engine/test_auditor.py",
+    ),
+    mutant(
+        "a seal stands alone",
+        f"{DOMAIN}/seals.py",
+        "*(seal.format, seal.day, before, _microseconds(seal.drawn_at)),",
+        "*(seal.format, seal.day, _microseconds(seal.drawn_at)),",
+    ),
+    mutant(
+        "the newest adjustment's number is given again",
+        "sync_core/db/retention.py",
+        ("            ADJUSTMENT.c.id < select(func.max(ADJUSTMENT.c.id)).scalar_subquery(),\n"),
+        "",
+    ),
+    # -- who may write: the table of the design, row by row
+    mutant(
+        "a store without a mark is somebody else's",
+        f"{DOMAIN}/leases.py",
+        "        return LeaseClaim.TAKE\n",
+        "        return LeaseClaim.FOREIGN\n",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "our own renewal is one that we do not know",
+        f"{DOMAIN}/leases.py",
+        "return LeaseClaim.RENEW if found.renewal in recorded.renewals else LeaseClaim.OLDER",
+        "return LeaseClaim.OLDER",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a database that is older goes on",
+        f"{DOMAIN}/leases.py",
+        "return LeaseClaim.RENEW if found.renewal in recorded.renewals else LeaseClaim.OLDER",
+        "return LeaseClaim.RENEW",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "another Tipo's mark is taken for ours",
+        f"{DOMAIN}/leases.py",
+        "return LeaseClaim.FOREIGN  # also",
+        "return LeaseClaim.RENEW  # also",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a mark is written whatever is there",
+        "sync_core/shopify/lease.py",
+        '            "compareDigest": digest,\n',
+        "",
+        first="tests/wire/test_lease_metafield.py",
+    ),
+    mutant(
+        "a renewal that is refused counts as one",
+        f"{WORKERS}/lease_keeper.py",
+        "                self._held = None\n                continue\n",
+        '                digest = held.digest or ""\n',
+        first=LEASES,
+    ),
+    mutant(
+        "a lease has no end",
+        f"{DOMAIN}/leases.py",
+        "        return now < self.until\n",
+        '        return self.until > float("-inf")\n',
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a Tipo that takes over waits for nobody",
+        f"{DOMAIN}/leases.py",
+        "return taken_at if found is None else taken_at + TAKEOVER_WAIT_SECONDS",
+        "return taken_at",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a Tipo that takes over writes while it waits",
+        f"{WORKERS}/lease_keeper.py",
+        "                return min(wait, RENEW_EVERY_SECONDS)\n",
+        "                context.permits.renew(alias, asked_at)\n"
+        "                return min(wait, RENEW_EVERY_SECONDS)\n",
+        first=LEASES,
+    ),
+    mutant(
+        "after the wait nobody looks whose the mark is",
+        f"{WORKERS}/lease_keeper.py",
+        "digest = await self._marks().write_mark(mark, held.digest)",
+        'digest = (held.digest or "") if self._writes_from else '
+        "await self._marks().write_mark(mark, held.digest)",
+        first=LEASES,
+    ),
+    mutant(
+        "two that take over put their marks over each other's",
+        f"{WORKERS}/lease_keeper.py",
+        "may_take = claim.may_write or self._writes_from is None",
+        "may_take = True",
+        first=LEASES,
+    ),
+    mutant(
+        "a Tipo that has taken over goes on from its old numbers",
+        f"{WORKERS}/lease_keeper.py",
+        "            tx.baselines.reset(store, now=now)\n",
+        "            pass\n",
+        first=LEASES,
+    ),
+    mutant(
+        "a takeover is over before its baseline",
+        f"{WORKERS}/lease_keeper.py",
+        "            if not await context.database.transaction(self._finish_takeover):\n"
+        "                return NOT_READY_SECONDS\n",
+        "",
+        first=LEASES,
+    ),
+    mutant(
+        "two that share the stores both write",
+        f"{DOMAIN}/leases.py",
+        "(not self._elsewhere or self._lasts(self._source, now))",
+        "True",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "the source is taken over alone",
+        "sync_core/db/leases.py",
+        "lease.state is LeaseState.FOREIGN and not is_source",
+        "lease.state is LeaseState.FOREIGN",
+        first="tests/db/test_leases.py",
+    ),
+    mutant(
+        "a store whose mark looks right is written to by an older database",
+        f"{DOMAIN}/leases.py",
+        "if self._older or (self._unseen",
+        "if (self._unseen",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a store is written to before the others have shown their marks",
+        f"{DOMAIN}/leases.py",
+        "(self._unseen and now < self._began + FIRST_MARK_WITHIN_SECONDS)",
+        "False",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "what was noted of a store is forgotten while it is down",
+        f"{DOMAIN}/leases.py",
+        "            self._elsewhere.add(noted.store)\n",
+        "            pass\n",
+        first="tests/unit/test_leases.py",
+    ),
+    mutant(
+        "a copy of the database takes the webhooks of the one that writes",
+        f"{WORKERS}/store_upkeep.py",
+        "if old and not context.permits.may_write(alias, context.clock.monotonic()):",
+        "if False:",
+        first=LEASES,
+    ),
+    mutant(
+        "a restored database does not know that it is older",
+        "sync_core/db/backups.py",
+        "        tx.leases.restored(now=now)\n",
+        "",
+        first="tests/engine/test_backup.py",
+    ),
+)
