@@ -27,6 +27,7 @@ from sync_core.db.tables import (
     ORDER_EVENT,
     POOL,
     SETTLED_SUM,
+    SOLD_AS,
     VARIANT,
 )
 from sync_core.domain.audit import LevelBooks, PoolBooks
@@ -58,7 +59,6 @@ ORDERED = (  # what the orders that explain a movement come to; null, and equal 
     .where(EXPLAINS)
     .scalar_subquery()
 )
-SOLD_AS = and_(VARIANT.c.store == LEVEL.c.store, VARIANT.c.item == LEVEL.c.item)
 # A variant's item never changes. What the catalogue no longer knows may be right.
 OF_ANOTHER_LEVEL = exists(
     select(ORDER_EVENT.c.id)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.rows import variant_columns, variant_of
-from sync_core.db.tables import BARCODE, LEVEL, TO_READ, VARIANT
+from sync_core.db.tables import BARCODE, LEVEL, SOLD_AS, TO_READ, VARIANT
 from sync_core.domain.admin_pages import product_page
 from sync_core.domain.matching import MATCHED_BY, Key, MatchBy, clash, code_of, codes_of, title_of
 from sync_core.domain.values import Alias, ItemId, Variant
@@ -193,8 +193,7 @@ class SqlCatalogue(SqlRepository):
             self.run(delete(BARCODE).where(BARCODE.c.store == store, BARCODE.c.item.in_(some)))
 
     def unmatched(self, *, limit: int, offset: int) -> tuple[int, list[Unmatched]]:
-        same = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
-        alone = ~select(LEVEL.c.id).where(same).exists()
+        alone = ~select(LEVEL.c.id).where(SOLD_AS).exists()
         total = int(self.run(select(func.count()).select_from(VARIANT).where(alone)).scalar_one())
         page = select(VARIANT).where(alone).order_by(VARIANT.c.store, VARIANT.c.title)
         rows = self.run(page.order_by(VARIANT.c.item).offset(offset).limit(limit)).all()
@@ -231,8 +230,7 @@ class SqlCatalogue(SqlRepository):
             and_(VARIANT.c.sku == row.sku, VARIANT.c.sku != ""),
             select(BARCODE.c.item).where(OF_VARIANT, codes).exists(),
         )
-        pooled = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
-        free = ~select(LEVEL.c.id).where(pooled).exists()
+        free = ~select(LEVEL.c.id).where(SOLD_AS).exists()
         query = select(VARIANT.c.store, VARIANT.c.item).where(alike, free, VARIANT.c.store != store)
         found: dict[Alias, list[ItemId]] = defaultdict(list)
         for each in self.run(query.limit(50)):

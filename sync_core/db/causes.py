@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, case, exists, func, select, update
 
-from sync_core.db.order_events import OF_LEVEL, OF_VARIANT, order_event_of
+from sync_core.db.order_events import OF_VARIANT, order_event_of
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import LEVEL, MOVEMENT, ORDER_EVENT, STORE, VARIANT
+from sync_core.db.tables import LEVEL, MOVEMENT, ORDER_EVENT, SOLD_AS, STORE, VARIANT
 from sync_core.domain.audit import OrderShare
 from sync_core.domain.causes import ORDER_WINDOW, UnexplainedMovement, find_causes
 from sync_core.domain.values import Alias, LevelId, PoolId
@@ -23,7 +23,7 @@ IS_EXPLAINED = exists(select(ORDER_EVENT.c.id).where(ORDER_EVENT.c.movement_id =
 FREE = (
     select(LEVEL.c.pool_id)
     .select_from(LEVEL)
-    .join(VARIANT, OF_LEVEL)
+    .join(VARIANT, SOLD_AS)
     .join(ORDER_EVENT, OF_VARIANT)
     .where(
         LEVEL.c.pool_id.in_(bindparam("some", expanding=True)),

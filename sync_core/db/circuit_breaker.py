@@ -25,6 +25,7 @@ from sync_core.db.tables import (
     LEVEL,
     LOCATION_GROUP,
     POOL,
+    SOLD_AS,
     TRAFFIC_MINUTE,
     VARIANT,
     WITHHELD,
@@ -183,8 +184,7 @@ class SqlCircuitBreaker(SqlRepository):
 
     def _skus(self, pools: Iterable[PoolId], store: Alias) -> dict[int, str]:
         """Return what the variants of pools are called in a store."""
-        of_level = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
-        query = select(LEVEL.c.pool_id, VARIANT.c.sku).join(VARIANT, of_level)
+        query = select(LEVEL.c.pool_id, VARIANT.c.sku).join(VARIANT, SOLD_AS)
         return {
             row.pool_id: row.sku
             for some in chunks(sorted(pools), 500)

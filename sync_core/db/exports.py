@@ -35,6 +35,7 @@ from sync_core.db.tables import (
     POOL,
     PROPOSAL,
     RECEIPT,
+    SOLD_AS,
     VARIANT,
 )
 from sync_core.domain.causes import ORDER_NOT_KEPT, ORDER_WINDOW
@@ -48,7 +49,6 @@ OrderEventKey = tuple[str, str, int, int]
 CAUSE_LOOKBACK = (
     2 * ORDER_WINDOW
 )  # movements before a range that may have used up the orders at its beginning
-OF_VARIANT = and_(VARIANT.c.store == LEVEL.c.store, VARIANT.c.item == LEVEL.c.item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ def _with_names(page: Subquery, *more: ColumnElement[Any], by_level: bool = Fals
         .join(LEVEL, LEVEL.c.id == page.c.level_id)
         .join(POOL, POOL.c.id == pool)
         .join(LOCATION_GROUP, LOCATION_GROUP.c.id == POOL.c.location_group_id)
-        .outerjoin(VARIANT, OF_VARIANT)
+        .outerjoin(VARIANT, SOLD_AS)
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, select
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, VARIANT
+from sync_core.db.tables import FINDING, LEVEL, MOVEMENT, ORDER_EVENT, SOLD_AS, VARIANT
 from sync_core.domain.admin_pages import order_page
 from sync_core.domain.causes import ORDER_WINDOW, explain, explain_movement
 from sync_core.domain.values import NEVER, Alias, Event, LevelId, PoolId, Severity
@@ -22,11 +22,10 @@ CAUSES_SINCE = "causes_since"  # the setting that says since when we know what o
 OF_VARIANT = and_(
     VARIANT.c.store == ORDER_EVENT.c.store, VARIANT.c.variant_id == ORDER_EVENT.c.variant_id
 )
-OF_LEVEL = and_(LEVEL.c.store == VARIANT.c.store, LEVEL.c.item == VARIANT.c.item)
 BY_LEVEL = (
     select(ORDER_EVENT, LEVEL.c.id.label("level"))
     .join(VARIANT, OF_VARIANT)
-    .join(LEVEL, OF_LEVEL)
+    .join(LEVEL, SOLD_AS)
     .order_by(ORDER_EVENT.c.at, ORDER_EVENT.c.id)
 )
 

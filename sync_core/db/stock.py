@@ -29,6 +29,7 @@ from sync_core.db.tables import (
     OVERSOLD,
     POOL,
     SETTING,
+    SOLD_AS,
     STORE,
     VARIANT,
 )
@@ -70,7 +71,6 @@ def joined(*columns: Any) -> Select[Any]:
 
 
 # What every round asks is built once: putting a statement together costs more than running it.
-SOLD_AS = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)
 LEVELS = joined(LEVEL.c.pool_id, *LEVEL_COLUMNS).outerjoin(VARIANT, SOLD_AS).order_by(LEVEL.c.id)
 LEVELS_OF = LEVELS.where(one_of(LEVEL.c.pool_id, "some"))
 POOLS = select(POOL).where(one_of(POOL.c.id, "some")).order_by(POOL.c.id).with_for_update()

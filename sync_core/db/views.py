@@ -31,6 +31,7 @@ from sync_core.db.tables import (
     REFRESH_DUE,
     REPORT,
     SETTING,
+    SOLD_AS,
     STORE,
     SUSPENDED,
     UNAGREED,
@@ -242,7 +243,7 @@ class SqlViews(SqlRepository):
         text = " ".join(text.split())[:MAX_TEXT_CHARS]
         query = (
             select(LEVEL.c.pool_id, VARIANT.c.title, POOL.c.title.label("whole"))
-            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .join(VARIANT, SOLD_AS)
             .join(POOL, POOL.c.id == LEVEL.c.pool_id)
             .where(VARIANT.c.title != "", literal(text).icontains(VARIANT.c.title))
             .distinct()
@@ -262,7 +263,7 @@ class SqlViews(SqlRepository):
     def _pools_where(self, condition: Any, limit: int) -> list[PoolId]:
         query = (
             select(LEVEL.c.pool_id)
-            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .join(VARIANT, SOLD_AS)
             .where(condition)
             .distinct()
             .order_by(LEVEL.c.pool_id)
@@ -307,7 +308,7 @@ class SqlViews(SqlRepository):
                 STORE.c.domain,
             )
             .join(STORE, STORE.c.alias == LEVEL.c.store)
-            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .join(VARIANT, SOLD_AS)
             .where(LEVEL.c.pool_id.in_(wanted))
         )
         return {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from sync_core.db.repository import SqlRepository, chunks
-from sync_core.db.tables import LEVEL, VARIANT, WITHHELD
+from sync_core.db.tables import LEVEL, SOLD_AS, VARIANT, WITHHELD
 from sync_core.domain.circuit_breaker import (
     CountedMovement,
     WithheldMovement,
@@ -46,7 +46,7 @@ class SqlWithheld(SqlRepository):
         query = (
             select(WITHHELD)
             .join(LEVEL, LEVEL.c.id == WITHHELD.c.level_id)
-            .join(VARIANT, (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item))
+            .join(VARIANT, SOLD_AS)
             .where(WITHHELD.c.breaker.in_(breakers), NOT_RELEASED, VARIANT.c.store == store)
             .order_by(WITHHELD.c.id)
         )

@@ -52,6 +52,7 @@ from sync_core.db.tables.stock import (
     LEVEL,
     MOVEMENT,
     POOL,
+    SOLD_AS,
     TRAFFIC_MINUTE,
     UNREAD,
     WITHHELD,

@@ -6,6 +6,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from sync_core.db.tables.catalogue import VARIANT
 from sync_core.db.tables.columns import (
     DUE,
     NOT_BASELINED,
@@ -90,6 +91,7 @@ class LevelRow(SQLModel, table=True):
 
 
 LEVEL: Table = LevelRow.__table__  # type: ignore[attr-defined]
+SOLD_AS = (VARIANT.c.store == LEVEL.c.store) & (VARIANT.c.item == LEVEL.c.item)  # its variant
 
 
 class UnreadLevelRow(SQLModel, table=True):
