@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from html import escape
 
 from sandbox.playground import naive_sync
-from sandbox.playground.snapshot import Lane, Snapshot
+from sandbox.playground.snapshot import Lane, PlaygroundSnapshot
 from sandbox.playground.store_column import name_of, variant_of
 from sync_core.domain.audit import LevelBooks
 from sync_core.domain.views import HistoryEntry
@@ -20,7 +20,7 @@ def _n(number: int | None, *, sign: bool = False) -> str:
 
 
 # -- the equation
-def equation(now: Snapshot) -> str:
+def equation(now: PlaygroundSnapshot) -> str:
     """Return how the shared quantity, and each store's book, come about: term by term."""
     head = '<h2>Where every unit comes from</h2><p class="lead">Tipo\u2019s own books, live.</p>'
     books = now.books
@@ -68,7 +68,7 @@ def _decided(entry: HistoryEntry) -> str:
     return f"{_n(entry.delta, sign=True)} {entry.cause}"
 
 
-def _book(now: Snapshot, level: LevelBooks) -> str:
+def _book(now: PlaygroundSnapshot, level: LevelBooks) -> str:
     store = level.store
     mine = [each for each in now.history if each.store == store]
     moved = [_moved(each) for each in mine if each.kind == "movement"]
@@ -90,7 +90,7 @@ def _book(now: Snapshot, level: LevelBooks) -> str:
 
 
 # -- the two lanes
-def lanes(now: Snapshot) -> str:
+def lanes(now: PlaygroundSnapshot) -> str:
     """Return the same day twice: with Tipo, and with a naive sync."""
     return (
         "<h2>The same customers, with a naive sync</h2>"
@@ -104,7 +104,7 @@ def lanes(now: Snapshot) -> str:
     )
 
 
-def _lane(now: Snapshot, lane: Lane, title: str, kind: str) -> str:
+def _lane(now: PlaygroundSnapshot, lane: Lane, title: str, kind: str) -> str:
     tally = lane.tally
     shows = "".join(
         f'<span data-flash="{shop.available(now.world.focus)}"><small>{alias.upper()}</small> '

@@ -3,7 +3,7 @@
 from html import escape
 from urllib.parse import quote
 
-from sandbox.playground.snapshot import Snapshot
+from sandbox.playground.snapshot import PlaygroundSnapshot
 
 STARTING = "Starting two stores, a Slack workspace and Tipo\u2026"
 
@@ -13,7 +13,7 @@ def quoted(text: str) -> str:
     return quote(text, safe="~,+/")
 
 
-def status(now: Snapshot) -> str:
+def status(now: PlaygroundSnapshot) -> str:
     """Return how it stands in a line: whether the stores are in sync, and the score."""
     differing = sum(
         1

@@ -40,7 +40,7 @@ Given = Mapping[str, Any]
 NOT_YET = "Everything is still starting; try again in a few seconds."
 
 
-class Page:
+class PlaygroundPage:
     """The endpoints."""
 
     def __init__(self, session: Session, token: str) -> None:
@@ -124,7 +124,7 @@ async def _body(request: Request) -> bytes:
 
 def build_page(session: Session, token: str) -> Starlette:
     """Return the app that serves the page."""
-    page = Page(session, token)
+    page = PlaygroundPage(session, token)
     return Starlette(
         routes=[
             Route("/", page.show),

@@ -11,7 +11,7 @@ from sandbox.demo.environment import DemoFailed
 from sandbox.playground import lanes, parts, slack_column, store_column, wire
 from sandbox.playground.player import Player
 from sandbox.playground.replay import as_test
-from sandbox.playground.snapshot import Snapshot, take
+from sandbox.playground.snapshot import PlaygroundSnapshot, take
 from sandbox.playground.steps import Moment, unparse
 from sandbox.playground.stories import Story
 from sandbox.playground.story_bar import story_bar
@@ -159,7 +159,7 @@ class Session:
             changed.set()
 
 
-def _drawn(now: Snapshot) -> dict[str, str]:
+def _drawn(now: PlaygroundSnapshot) -> dict[str, str]:
     done = now.world.done
     steps = f"&steps={parts.quoted(unparse(done))}" if done else ""
     return {

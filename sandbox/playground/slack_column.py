@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 
-from sandbox.playground.snapshot import Snapshot
+from sandbox.playground.snapshot import PlaygroundSnapshot
 from sandbox.slack import SlackMessage, SlackView
 from sandbox.slack.block_html import HtmlReader, message_html, view_html
 from sandbox.slack.state import HistoryKind
@@ -14,18 +14,18 @@ PEOPLE = {"ann": "approver", "bob": "stranger"}
 TOLD = {HistoryKind.TYPED: "types", HistoryKind.CLICKED: "", HistoryKind.SUBMITTED: ""}
 
 
-def reader_of(now: Snapshot) -> HtmlReader:
+def reader_of(now: PlaygroundSnapshot) -> HtmlReader:
     """Return who reads."""
     return HtmlReader(name=now.world.demo.team.slack.state.name_of, now=now.world.clock.now())
 
 
-def slack_column(now: Snapshot) -> str:
+def slack_column(now: PlaygroundSnapshot) -> str:
     """Return the channel, or the person's Home."""
     feed = _home(now) if now.at_home else _feed(now)
     return f"{_head(now)}{feed}{_box(now)}"
 
 
-def _head(now: Snapshot) -> str:
+def _head(now: PlaygroundSnapshot) -> str:
     choices = "".join(
         f'<button type="button" data-act="who" data-who="{name}" '
         f'aria-pressed="{str(name == now.world.who).lower()}"><b>{name}</b> {role}</button>'
@@ -44,7 +44,7 @@ def _head(now: Snapshot) -> str:
     )
 
 
-def _home(now: Snapshot) -> str:
+def _home(now: PlaygroundSnapshot) -> str:
     view = now.world.demo.team.slack.home(now.world.person)
     if view is None:
         return '<div class="feed"><p class="empty">Tipo is drawing its Home\u2026</p></div>'
@@ -52,7 +52,7 @@ def _home(now: Snapshot) -> str:
     return f'<div class="feed slack" tabindex="0" data-view="{escape(view.id)}">{made}</div>'
 
 
-def _feed(now: Snapshot) -> str:
+def _feed(now: PlaygroundSnapshot) -> str:
     items = sorted(_items(now), key=lambda pair: pair[0])[-MAX_ITEMS:]
     made = "".join(html for _, html in items)
     if not made:
@@ -63,7 +63,7 @@ def _feed(now: Snapshot) -> str:
     )
 
 
-def _items(now: Snapshot) -> Iterator[tuple[float, str]]:
+def _items(now: PlaygroundSnapshot) -> Iterator[tuple[float, str]]:
     """Yield what this person sees, each with its time."""
     slack, person, reader = now.world.demo.team.slack, now.world.person, reader_of(now)
     for message in slack.state.messages.values():
@@ -76,7 +76,7 @@ def _items(now: Snapshot) -> Iterator[tuple[float, str]]:
             yield entry.at, f'<p class="told" data-key="h{entry.seq}">{words}</p>'
 
 
-def _message(now: Snapshot, message: SlackMessage, reader: HtmlReader) -> str:
+def _message(now: PlaygroundSnapshot, message: SlackMessage, reader: HtmlReader) -> str:
     slack = now.world.demo.team.slack
     is_bot = message.user == slack.bot.id
     who = "Tipo" if is_bot else (reader.name(message.user) or "Slackbot")
@@ -94,7 +94,7 @@ def _message(now: Snapshot, message: SlackMessage, reader: HtmlReader) -> str:
     )
 
 
-def _box(now: Snapshot) -> str:
+def _box(now: PlaygroundSnapshot) -> str:
     who = now.world.who
     return (
         '<form class="say" data-act="type"><label class="sr" for="say">Message to #stock</label>'
@@ -110,7 +110,7 @@ def _box(now: Snapshot) -> str:
     )
 
 
-def modal(now: Snapshot) -> str:
+def modal(now: PlaygroundSnapshot) -> str:
     """Return the form in front of the person, or nothing."""
     view: SlackView | None = now.world.demo.team.slack.modal(now.world.person)
     if view is None:

@@ -34,7 +34,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class PlaygroundSnapshot:
     """One moment."""
 
     world: World
@@ -49,7 +49,7 @@ class Snapshot:
     at_home: bool = False  # whether the person looks at the app's Home
 
 
-async def take(world: World, player: Player, *, at_home: bool) -> Snapshot:
+async def take(world: World, player: Player, *, at_home: bool) -> PlaygroundSnapshot:
     """Return what there is now."""
     overview = await world.service.overview()
     found = await world.service.stock(world.focus, live=False, limit=1)
@@ -62,7 +62,7 @@ async def take(world: World, player: Player, *, at_home: bool) -> Snapshot:
         history = await world.service.history(wanted, limit=MAX_HISTORY_ENTRIES)
     pending = any(each.due or each.open or each.refreshes for each in overview.stores)
     tipo, naive = world.lanes
-    return Snapshot(
+    return PlaygroundSnapshot(
         world=world,
         player=player,
         tipo=Lane(

@@ -4,7 +4,7 @@ from html import escape
 
 from sandbox.models import ShopVariant, StockLogEntry
 from sandbox.playground.actions import has_trouble
-from sandbox.playground.snapshot import Snapshot
+from sandbox.playground.snapshot import PlaygroundSnapshot
 from sandbox.playground.steps import TROUBLES, Step
 from sandbox.playground.tally import BY_SYNC
 from sandbox.shop import Shop
@@ -14,7 +14,7 @@ DEEDS = {"sale": "sold", "refund": "refunded", "restock": "restocked", "edit": "
 ROLES = {"eu": "Source store", "us": "Destination store"}
 
 
-def store_column(now: Snapshot, alias: str) -> str:
+def store_column(now: PlaygroundSnapshot, alias: str) -> str:
     """Return a store's column."""
     shop = now.world.shops[alias]
     trouble = any(has_trouble(shop, each) for each in TROUBLES)
@@ -36,7 +36,7 @@ def variant_of(shop: Shop, sku: str) -> ShopVariant:
     return shop.item(sku).variant
 
 
-def _hero(now: Snapshot, shop: Shop) -> str:
+def _hero(now: PlaygroundSnapshot, shop: Shop) -> str:
     sku = now.world.focus
     quantity = shop.available(sku)
     sign = " neg" if quantity < 0 else ""
@@ -47,7 +47,7 @@ def _hero(now: Snapshot, shop: Shop) -> str:
     )
 
 
-def _products(now: Snapshot, shop: Shop) -> str:
+def _products(now: PlaygroundSnapshot, shop: Shop) -> str:
     """Return all products by size; a click chooses the one to play with."""
     sizes = [each.title for each in next(iter(shop.products.values())).variants]
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in sizes)
@@ -62,7 +62,7 @@ def _products(now: Snapshot, shop: Shop) -> str:
     )
 
 
-def _quantity(now: Snapshot, shop: Shop, variant: ShopVariant) -> str:
+def _quantity(now: PlaygroundSnapshot, shop: Shop, variant: ShopVariant) -> str:
     sku = variant.sku or ""
     quantity, chosen = shop.available(sku), sku == now.world.focus
     label = f"{name_of(variant)}: {quantity}"

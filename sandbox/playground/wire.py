@@ -12,7 +12,7 @@ from html import escape
 from itertools import islice
 
 from sandbox.exchanges import Exchange
-from sandbox.playground.snapshot import Snapshot
+from sandbox.playground.snapshot import PlaygroundSnapshot
 from sandbox.playground.world import World
 from sandbox.slack.api_call import ApiCall
 
@@ -42,7 +42,7 @@ class Line:
         return f"curl -X POST {shlex.quote(self.url)}{headers} \\\n  --data-raw {text}"
 
 
-def raw_pane(now: Snapshot) -> str:
+def raw_pane(now: PlaygroundSnapshot) -> str:
     """Return the newest requests, each opening to its curl."""
     head = (
         '<h2>On the wire</h2><p class="lead">Webhooks, mutations and Slack payloads as they were '
