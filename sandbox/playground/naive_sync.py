@@ -36,11 +36,6 @@ class NaiveSync:
                 id=1, topic=TOPIC, uri="naive:", created_at=at, updated_at=at
             )
 
-    @property
-    def on_the_way(self) -> int:
-        """Return how many totals are still to be written."""
-        return len(self._writes)
-
     def advance(self) -> None:
         """Hear what the stores report, and write what is due by now."""
         for alias, shop in self.shops.items():

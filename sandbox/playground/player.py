@@ -47,7 +47,6 @@ class Player:
         self.speed = 1
         self._changed = changed
         self._may_go_on = asyncio.Event()
-        self._steps = 0  # that may be played although it is paused
         self._task: asyncio.Task[None] | None = None
 
     def play(self, world: World, story: Story, group: asyncio.TaskGroup) -> None:
@@ -80,7 +79,6 @@ class Player:
         """Pause, and play one step."""
         self.pause()
         if self.state is PlayerState.PAUSED:
-            self._steps = 1
             self._may_go_on.set()
 
     def set_speed(self, *, fast: bool) -> None:
@@ -89,7 +87,7 @@ class Player:
         self._changed()
 
     def _set(self, state: PlayerState) -> None:
-        self.state, self._steps = state, 0
+        self.state = state
         if state is PlayerState.PLAYING:
             self._may_go_on.set()
         else:
@@ -115,8 +113,7 @@ class Player:
         """Wait while it is paused."""
         await self._may_go_on.wait()
         if self.state is PlayerState.PAUSED:
-            self._steps -= 1
-            self._may_go_on.clear()
+            self._may_go_on.clear()  # a step lets one pass
 
     async def _breathe(self, world: World, moment: Moment) -> None:
         if self.state is PlayerState.PLAYING and not _is_quick(moment):

@@ -150,15 +150,12 @@ async def _play(session: Session, given: Given) -> None:
 
 async def _steps(session: Session, given: Given) -> None:
     del given
-    moments = session.steps
-    sku = next((each.args[0] for one in moments for each in one if each.verb == "begin"), "")
     session.play(
         Story(
             key="",
             title="The steps of this address",
             watch="Played as they were, with the same seed: both stores must end the same.",
-            sku=sku,
-            moments=moments,
+            moments=session.steps,
         )
     )
 
@@ -199,7 +196,7 @@ async def _last(session: Session, given: Given) -> None:
     lines = f"begin~{sku}~1,sell~us~{sku}~1+sell~eu~{sku}~1,reads~oversold,shows~{sku}~-1"
     title = "The last unit, in both stores at once"
     watch = "Two customers take the same last one: both stores show \u22121, and Slack is told."
-    session.play(Story(key="", title=title, watch=watch, sku=sku, moments=parse(lines)))
+    session.play(Story(key="", title=title, watch=watch, moments=parse(lines)))
 
 
 async def _focus(session: Session, given: Given) -> None:

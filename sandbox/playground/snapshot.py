@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from sandbox.playground.player import Player
 from sandbox.playground.tally import Tally, count
@@ -15,8 +14,6 @@ from sync_core.domain.views import HistoryEntry, Overview, PoolView
 MAX_HISTORY_ENTRIES = 200
 QUIET_SECONDS = 0.8  # without a change in any store: then all that was on its way has arrived
 NAIVE_SECONDS = 2.0  # after which a naive sync has had its time
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

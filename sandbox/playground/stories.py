@@ -28,7 +28,6 @@ class Story:
     key: str  # "1" to "7"; empty: the steps of an address
     title: str
     watch: str  # what to look at, in a sentence
-    sku: str
     moments: tuple[Moment, ...]
 
 
@@ -53,7 +52,6 @@ ALWAYS_THE_SAME = (
         title="A sale, then a delivery",
         watch="Five jackets are sold in the US, ten arrive in the EU: watch both numbers go "
         "50, 45, 55.",
-        sku="SFDJ-M",
         moments=_steps(
             "begin~SFDJ-M~50",
             "sell~us~SFDJ-M~5",
@@ -67,7 +65,6 @@ ALWAYS_THE_SAME = (
         title="Oversell",
         watch="The last one is sold in both stores at once: watch Slack, where the team learns "
         "of it within seconds.",
-        sku="SFDJ-L",
         moments=_steps(
             "begin~SFDJ-L~1",
             "sell~us~SFDJ-L~1+sell~eu~SFDJ-L~1",
@@ -80,7 +77,6 @@ ALWAYS_THE_SAME = (
         title="Lost webhook",
         watch="Shopify never reports a sale, so the EU still shows 50: the nightly compare "
         "finds it, and ann approves the fix in Slack.",
-        sku="RFLS1-S",
         moments=_steps(
             "begin~RFLS1-S~50",
             "lost~us~on",
@@ -96,7 +92,6 @@ ALWAYS_THE_SAME = (
         key="5",
         title="Late and double",
         watch="Webhooks come late, twice and out of order: each sale still counts once.",
-        sku="RFLS1-M",
         moments=_steps(
             "begin~RFLS1-M~50",
             "doubled~us~on+late~us~on+doubled~eu~on+late~eu~on",
@@ -112,7 +107,6 @@ ALWAYS_THE_SAME = (
         title="Outage",
         watch="The US store is down while the EU sells on: the update waits, and is written "
         "once the store is back.",
-        sku="RFCT2-M",
         moments=_steps(
             "begin~RFCT2-M~50",
             "down~us~on",
@@ -127,7 +121,6 @@ ALWAYS_THE_SAME = (
         title="Second Tipo",
         watch="Somebody starts a second Tipo on the same stores: it sees the mark of the first "
         "and writes nothing, so the sale counts once.",
-        sku="RFMJ3-M",
         moments=_steps(
             "begin~RFMJ3-M~50",
             "second~on",
@@ -148,7 +141,6 @@ def _flash_sale(seed: int) -> Story:
         title="Flash sale",
         watch="Customers buy in both stores at the same moment: Tipo adds every sale up, the "
         "naive sync overwrites one with the other.",
-        sku="SFDJ-S",
         moments=_flash("SFDJ-S", seed),
     )
 
