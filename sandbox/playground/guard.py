@@ -11,10 +11,10 @@ A name that somebody makes point to 127.0.0.1 (DNS rebinding) fails by its Host.
 that keep other sites from framing them, and them from loading anything from elsewhere.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from hmac import compare_digest
-from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,9 +52,7 @@ class Guard:
             await refused(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        given = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        given = Headers(scope=scope)
         if given.get("host") not in self._hosts:
             return PlainTextResponse("Open the playground at the address that was printed.", 421)
         origin = given.get("origin")
@@ -64,7 +62,7 @@ class Guard:
             return PlainTextResponse("Reload the page: it belongs to an earlier start.", 403)
         return None
 
-    def _knows_token(self, given: MutableMapping[str, Any]) -> bool:
+    def _knows_token(self, given: Mapping[str, str]) -> bool:
         return compare_digest(given.get(TOKEN_HEADER, "").encode(), self._token.encode())
 
 

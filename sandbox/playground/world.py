@@ -1,7 +1,6 @@
 """What the playground plays with: the demo's environment, and a naive sync on stores of its own."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -172,9 +171,10 @@ async def open_world(folder: Path, seed: int, clock: Clock | None = None) -> Asy
         )
         async with asyncio.TaskGroup() as group:
             running = group.create_task(_run_naive(naive, now))
-            with contextlib.ExitStack() as stack:
-                stack.callback(running.cancel)
+            try:
                 yield world
+            finally:
+                running.cancel()
 
 
 async def _run_naive(naive: NaiveSync, clock: Clock) -> None:
