@@ -58,6 +58,8 @@ async def _perform(world: World, step: Step) -> str:
         raise StepFailed("There are not that many left to sell.") from None
     except ImpossibleAction as no:
         raise StepFailed(f"Slack does not allow that: {no}.") from no
+    except httpx.HTTPStatusError as refused:
+        raise StepFailed(f"The store refused: {refused.response.json()['error']}.") from refused
     except httpx.HTTPError as exc:
         raise StepFailed("The store did not answer; start over.") from exc
 
@@ -70,11 +72,7 @@ async def _in_both(world: World, alias: str, verb: str, given: Mapping[str, obje
     """
     with contextlib.suppress(SoldOut):
         control_api.perform(world.naive.shops[alias], verb, dict(given))
-    answer = await world.demo.client.post(
-        f"{world.demo.stores_url}/control/{alias}/{verb}", json=dict(given)
-    )
-    if answer.is_error:
-        raise StepFailed(f"The store refused: {answer.json()['error']}.")
+    await world.demo.perform(alias, verb, given)
 
 
 async def _sell(world: World, alias: str, sku: str, units: str) -> None:
