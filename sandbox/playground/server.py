@@ -20,7 +20,7 @@ from starlette.routing import Route
 from sandbox.models import UnknownId
 from sandbox.playground.actions import StepFailed, keep, perform
 from sandbox.playground.session import Session, event_of
-from sandbox.playground.steps import BadStep, Step, parse, parse_step
+from sandbox.playground.steps import BadStep, Step, is_whole, parse, parse_step
 from sandbox.playground.stories import Story, stories
 from sandbox.playground.wire import as_curl
 from sandbox.playground.world import World
@@ -65,7 +65,7 @@ class PlaygroundPage:
         seed = given.get("seed", "")
         if not seed:
             return
-        if not seed.isdigit() or int(seed) > MAX_SEED:
+        if not is_whole(seed, 0, MAX_SEED):
             raise BadStep(f"a seed is a number up to {MAX_SEED}.")
         if int(seed) != session.seed:
             session.restart(int(seed))

@@ -12,11 +12,13 @@
 Steps that happen at the same moment are joined by `+`, others by `,`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 MAX_STEPS = 80  # that an address may hold
 MAX_UNITS = 999
+WHOLE = re.compile("-?[0-9]{1,10}")
 TROUBLES: Mapping[str, str] = {
     "lost": "Webhooks are lost",
     "doubled": "Webhooks come twice",
@@ -62,16 +64,21 @@ def _person(text: str) -> bool:
     return text in PEOPLE
 
 
+def is_whole(text: str, low: int, high: int) -> bool:
+    """Whether a text is a whole number from one to another."""
+    return WHOLE.fullmatch(text) is not None and low <= int(text) <= high
+
+
 def _number(text: str) -> bool:
-    return text.lstrip("-").isdigit() and abs(int(text)) <= MAX_UNITS
+    return is_whole(text, -MAX_UNITS, MAX_UNITS)
 
 
 def _units(text: str) -> bool:
-    return text.isdigit() and 1 <= int(text) <= MAX_UNITS
+    return is_whole(text, 1, MAX_UNITS)
 
 
 def _seconds(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit() and float(text) <= 60  # noqa: PLR2004
+    return text.replace(".", "", 1).isdecimal() and float(text) <= 60  # noqa: PLR2004
 
 
 def _switch(text: str) -> bool:

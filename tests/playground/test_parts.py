@@ -17,6 +17,7 @@ from sandbox.playground.guard import Guard
 from sandbox.playground.naive_sync import NaiveSync
 from sandbox.playground.replay import as_test, replay
 from sandbox.playground.run import run_playground
+from sandbox.playground.server import build_page
 from sandbox.playground.session import Session
 from sandbox.playground.steps import MAX_STEPS, BadStep, describe, parse, unparse
 from sandbox.playground.stories import stories
@@ -84,6 +85,10 @@ def test_steps_survive_an_address():
         ("sell~uk~SFDJ-M~1", "a store: eu or us"),
         ("sell~us~SFDJ-M~0", "from 1 to 999"),
         ("edit~us~SFDJ-M~1e9", "a whole number"),
+        ("edit~us~SFDJ-M~--5", "a whole number"),
+        ("sell~us~SFDJ-M~\u00b2", "from 1 to 999"),
+        (f"shows~SFDJ-M~{'9' * 5000}", "a whole number"),
+        ("wait~\u00b2", "up to 60 seconds"),
         ("wait~9999", "up to 60 seconds"),
         (",".join(["heal"] * (MAX_STEPS + 1)), f"at most {MAX_STEPS} steps"),
     ],
@@ -92,6 +97,18 @@ def test_an_address_that_is_not_right_says_why(text, says):
     """Addresses are edited by hand, and cut by chat programs."""
     with pytest.raises(BadStep, match=says):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "asked", ["seed=-1", "seed=\u00b2", "seed=9999999999", "steps=edit~us~SFDJ-M~--5"]
+)
+async def test_the_page_says_why_an_address_is_not_right(asked, tmp_path):
+    """In words, and as the fault of the address."""
+    app = build_page(Session(tmp_path, WallClock(), seed=1, boot=TOKEN), TOKEN)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        answer = await client.get(f"{HERE}/?{asked}")
+    assert answer.status_code == 400
+    assert answer.text.startswith("This address is not right: ")
 
 
 def test_what_is_copied_as_a_test_is_one():
