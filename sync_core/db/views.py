@@ -64,7 +64,7 @@ COUNTS_LIVE_FOR = timedelta(minutes=10)
 NOT_SUSPENDED = LEVEL.c.suspended.is_(None)
 NAMELESS = ("", "", "")
 MAX_SEARCH_HITS = 50
-MAX_TEXT_CHARS = 500  # of a search, or of a text in which products are named
+MAX_TEXT_CHARS = 500  # of a search in titles, or of a text in which products are named
 MAX_NAMED = 1_000  # levels whose titles it may have in it
 
 
@@ -225,15 +225,15 @@ class SqlViews(SqlRepository):
 
     def find_pools(self, words: str, *, limit: int = MAX_SEARCH_HITS) -> list[PoolId]:
         words = " ".join(words.split())
-        if not words or len(words) > MAX_TEXT_CHARS:
-            return []  # an empty SKU is none, and nothing has so long a name
+        if not words:
+            return []  # an empty SKU is none
         exact = or_(
             func.lower(VARIANT.c.handle) == words.lower(),
             func.lower(VARIANT.c.sku) == words.lower(),
             has_barcode(words),
         )
         found = self._pools_where(exact, limit)
-        if found:
+        if found or len(words) > MAX_TEXT_CHARS:  # a SKU may be longer than that, a title is not
             return found
         every = [POOL.c.title.icontains(word, autoescape=True) for word in words.split()]
         query = select(POOL.c.id).where(*every).order_by(POOL.c.title, POOL.c.id).limit(limit)
