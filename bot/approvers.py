@@ -12,6 +12,7 @@
 The list is the preference that `/tipo approvers` sets, else the setting.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 ANSWERS_VALID_FOR = timedelta(seconds=60)
 MAX_CACHED_ANSWERS = 1_000  # answers that are remembered
+MAX_QUESTIONS = 10  # to Slack at once, about the names on a list
 NO_PLAN = (
     "Slack says that this workspace's plan has no user groups, so nobody in {group} can be "
     "recognised. Name people instead: /tipo approvers @somebody."
@@ -100,9 +102,14 @@ class Approvers:
 
     async def objection(self, listed: Sequence[str], by: Person) -> str:
         """Return why somebody cannot make this the list, or nothing: a wrong name locks out."""
-        for each in listed:
-            if why := await self._objection_to(each, by.team):
-                return why
+        slots = asyncio.Semaphore(MAX_QUESTIONS)
+
+        async def ask(name: str) -> str:
+            async with slots:
+                return await self._objection_to(name, by.team)
+
+        if why := next(filter(None, await asyncio.gather(*map(ask, listed))), ""):
+            return why
         own = await self.authorize_with(by, tuple(listed))
         return WOULD_LOCK_OUT if isinstance(own, Denied) else ""
 

@@ -40,9 +40,10 @@ class OwnershipHandlers:
 
     async def own(self, click: Click) -> None:
         """Note that somebody is on it; the core is told of it where it says so itself."""
-        if click.value != "own" and await self._context.require_approver(click) is None:
+        seen = "" if click.value == "own" else click.value  # the first button names nobody
+        if seen and await self._context.require_approver(click) is None:
             return
-        change = partial(own, seen=click.value)
+        change = partial(own, seen=seen)
         post = await self._change(click, change, OwnershipAnswer.OWNED)
         if post is not None and post.body.get("kind") == "circuit_breaker":
             await self._core.investigate(f"{post.body.get('subject')}", click.person)

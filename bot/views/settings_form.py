@@ -101,6 +101,7 @@ def _made_from(submission: Submission) -> Mapping[str, str]:
     """Return the settings from which a form was made; a form that does not say it saves nothing."""
     try:
         found = json.loads(submission.view.metadata)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    given = found.items() if isinstance(found, dict) else ()
+    return {name: text for name, text in given if isinstance(text, str)}

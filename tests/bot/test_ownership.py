@@ -277,6 +277,23 @@ async def test_whoever_is_on_a_safety_stop_is_shown_by_the_command_line_too(staf
     assert core.decisions == []
 
 
+async def test_the_first_button_takes_nothing_over_whatever_the_owner_is_called(staff):
+    """It says "own", and so may the name of somebody at the command line."""
+    staff.slack.rate_limiter.enabled = False
+    core = FakeService(WallClock())
+    async with at_work(staff, core, approvers=(staff.bob.id,)):
+        facts = {"store": "eu", "pools": 25}
+        core.tell("circuit_breaker", "circuit_breaker:eu:1", "critical", **facts)
+        message = await until(lambda: next(iter(said(staff)), None))
+        core.tell(
+            "circuit_breaker", "circuit_breaker:eu:1", "critical", **facts, investigated_by="own"
+        )
+        await until(lambda: "own is on it" in said(staff)[0].text, 20)
+        interaction = await staff.slack.click(staff.ann, message, OWN)
+        assert "Your click changed nothing" in await answer(interaction)
+    assert core.investigated == []
+
+
 async def test_it_survives_a_restart(staff, core):
     """What was clicked is a row: the next process goes on with it, and says so at the end."""
     staff.slack.rate_limiter.enabled = False

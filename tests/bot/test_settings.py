@@ -5,9 +5,12 @@ from datetime import time
 
 import pytest
 
+from bot.payloads import Submission, View
 from bot.preferences import BotSettings
+from bot.views.settings_form import _made_from
 from sandbox.slack.faults import SlackFault
 from sandbox.slack.form_input import ImpossibleAction
+from sync_core.domain.proposals import Person
 from tests.bot.conftest import ACKED_WITHIN_MS, at_work
 from tests.bot.test_views import says
 
@@ -197,6 +200,28 @@ async def test_only_approvers_save(staff, core):
         with pytest.raises(ImpossibleAction):
             await staff.slack.click(staff.bob, staff.slack.home(staff.bob), "settings")
     assert list(core.preferences) == ["approvers"]
+
+
+async def test_a_long_list_of_approvers_is_saved_although_slack_takes_its_time(staff, core):
+    """Slack is asked about several people at once: it waits three seconds for all of them."""
+    listed = [staff.ann.id, *(staff.slack.add_user(f"p{number}").id for number in range(8))]
+    core.preferences["approvers"] = json.dumps(listed)
+    async with at_work(staff, core, running=False):
+        view = await opened(staff)
+        staff.slack.faults.slow_for = 0.25
+        staff.slack.faults.always["users.info"] = SlackFault.SLOW
+        people = [*listed, staff.carl.id]
+        assert await errors(staff, view, within_ms=2_000, people=people) == {}
+        await says(staff, "Saved.")
+    assert sorted(json.loads(core.preferences["approvers"])) == sorted(people)
+
+
+@pytest.mark.parametrize("metadata", ["", "{", "[]", "7", "[" * 100_000, '{"approvers": 5}'])
+def test_a_form_that_does_not_say_what_it_was_made_from_was_made_from_nothing(metadata):
+    """So it saves nothing, and is no failure of Tipo's with a traceback."""
+    person = Person(team="T1", id="U1", name="ann")
+    view = View(id="V1", kind="modal", metadata=metadata)
+    assert _made_from(Submission(person=person, view=view)) == {}
 
 
 def test_what_a_form_would_keep_is_what_is_kept():
