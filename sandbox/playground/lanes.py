@@ -49,7 +49,7 @@ def _term(label: str, value: str, lines: Iterable[str], key: str = "shared") -> 
     rows = "".join(f"<li>{escape(each)}</li>" for each in lines) or "<li>None yet</li>"
     return (
         f'<details class="term" data-key="term-{key}-{label}"><summary><b>{value}</b>'
-        f"<small>{label}</small></summary><ul>{rows}</ul></details>"
+        f'<small>{label}</small></summary><ul tabindex="0">{rows}</ul></details>'
     )
 
 

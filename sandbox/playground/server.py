@@ -21,7 +21,7 @@ from sandbox.models import UnknownId
 from sandbox.playground.actions import StepFailed, keep, perform
 from sandbox.playground.session import Session, event_of
 from sandbox.playground.steps import BadStep, Step, is_whole, parse, parse_step
-from sandbox.playground.stories import Story, stories
+from sandbox.playground.stories import Story, oversell, stories
 from sandbox.playground.wire import as_curl
 from sandbox.playground.world import World
 from sandbox.slack import ImpossibleAction, SlackMessage, SlackView
@@ -160,6 +160,13 @@ async def _steps(session: Session, given: Given) -> None:
     )
 
 
+async def _again(session: Session, given: Given) -> None:
+    del given
+    if session.player.story is None:
+        raise StepFailed("No story was played yet.")
+    session.play(session.player.story)
+
+
 async def _speed(session: Session, given: Given) -> None:
     session.player.set_speed(fast=bool(given["on"]))
 
@@ -193,10 +200,9 @@ async def _last(session: Session, given: Given) -> None:
     del given
     world = _world(session)
     sku = world.focus
-    lines = f"begin~{sku}~1,sell~us~{sku}~1+sell~eu~{sku}~1,reads~oversold,shows~{sku}~-1"
     title = "The last unit, in both stores at once"
     watch = "Two customers take the same last one: both stores show \u22121, and Slack is told."
-    session.play(Story(key="", title=title, watch=watch, moments=parse(lines)))
+    session.play(Story(key="", title=title, watch=watch, moments=oversell(sku)))
 
 
 async def _focus(session: Session, given: Given) -> None:
@@ -280,6 +286,7 @@ async def _close(session: Session, given: Given) -> None:
 ACTS: Mapping[str, Callable[[Session, Given], Awaitable[None]]] = {
     "play": _play,
     "steps": _steps,
+    "again": _again,
     "pause": _player("pause"),
     "resume": _player("resume"),
     "step": _player("step"),

@@ -25,7 +25,7 @@ START = 50
 class Story:
     """One story."""
 
-    key: str  # "1" to "7"; empty: the steps of an address
+    key: str  # "1" to "7"; empty: of no story in the list
     title: str
     watch: str  # what to look at, in a sentence
     moments: tuple[Moment, ...]
@@ -33,6 +33,16 @@ class Story:
 
 def _steps(*lines: str) -> tuple[Moment, ...]:
     return parse(",".join(lines))
+
+
+def oversell(sku: str) -> tuple[Moment, ...]:
+    """Return how customers take the last unit of a product in both stores at once."""
+    return _steps(
+        f"begin~{sku}~1",
+        f"sell~us~{sku}~1+sell~eu~{sku}~1",
+        "reads~oversold",
+        f"shows~{sku}~-1",
+    )
 
 
 def _flash(sku: str, seed: int) -> tuple[Moment, ...]:
@@ -65,12 +75,7 @@ ALWAYS_THE_SAME = (
         title="Oversell",
         watch="The last one is sold in both stores at once: watch Slack, where the team learns "
         "of it within seconds.",
-        moments=_steps(
-            "begin~SFDJ-L~1",
-            "sell~us~SFDJ-L~1+sell~eu~SFDJ-L~1",
-            "reads~oversold",
-            "shows~SFDJ-L~-1",
-        ),
+        moments=oversell("SFDJ-L"),
     ),
     Story(
         key="4",

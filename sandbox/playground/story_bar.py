@@ -54,15 +54,13 @@ def _now(player: Player, first: Story) -> str:
 
 
 def _controls(player: Player) -> str:
-    story, state = player.story, player.state
+    state = player.state
     if state is PlayerState.PLAYING:
         main = _control("pause", "\u23f8 Pause")
     elif state is PlayerState.PAUSED:
         main = _control("resume", "\u25b6 Go on")
     else:
-        key = story.key if story else "1"
-        what = f'data-act="play" data-story="{key}"' if key else 'data-act="steps"'
-        main = f'<button type="button" class="go" {what}>\u21bb Play again</button>'
+        main = _control("again", "\u21bb Play again")
     ended = state in {PlayerState.DONE, PlayerState.FAILED}
     step = f'<button type="button" data-act="step"{" disabled" if ended else ""}>One step</button>'
     fast = str(player.speed == FAST).lower()

@@ -4,8 +4,8 @@
     lost             = units that a store shows too few: nobody will buy them
     invented         = units that a store shows too many: somebody will buy what is not there
 
-Of a product the store counts that is further off. What is still on its way is off, too: whoever
-counts waits until all is quiet.
+Of a product the store counts that is further off. What is still on its way is off, too: one
+who counts waits until all is quiet.
 """
 
 from collections.abc import Mapping

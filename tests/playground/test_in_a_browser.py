@@ -63,6 +63,7 @@ async def test_the_playground_as_a_person_uses_it(address, tmp_path):
         await every_story_comes_out_right(tab)
         await a_stranger_may_not_approve_and_an_approver_uses_the_form(tab)
         await every_request_can_be_seen(tab)
+        await the_last_unit_can_be_sold_again(tab)
         assert await tab.js("window.jumps") < MAX_JUMPS
         await accessible(tab)
         await the_address_plays_the_same_again(tab, address)
@@ -161,8 +162,24 @@ async def every_request_can_be_seen(tab):
     assert '"available":47' in curl
 
 
+async def the_last_unit_can_be_sold_again(tab):
+    """The switch plays steps of no story in the list; "Play again" plays the same once more."""
+    title = "The last unit, in both stores at once"
+    await tab.click("#store-us .trouble summary")
+    await tab.click("#store-us [data-act=last]")
+    await tab.until(f"document.querySelector('.now h2').textContent === '{title}'")
+    for _ in range(2):
+        assert await tab.until(STATE) == "done"
+        assert await tab.js("document.querySelector('.now h2').textContent") == title
+        assert await tab.js("document.querySelectorAll('.steps .done').length") == 4
+        await tab.click(".now .go")
+        await tab.until(f"!{STATE}")
+    assert await tab.until(STATE) == "done"
+    await tab.click("#store-us .trouble summary")
+
+
 async def the_address_plays_the_same_again(tab, address):
-    """Whoever is sent the link sees what the sender saw."""
+    """Anyone who is sent the link sees what the sender saw."""
     await play(tab, "1")
     link = await tab.until("location.search.includes('shows~SFDJ-M~55') && location.search")
     assert link.startswith("?seed=1&steps=begin~SFDJ-M~50,sell~us~SFDJ-M~5,")

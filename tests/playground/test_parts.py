@@ -71,7 +71,7 @@ async def test_only_its_own_page_may_use_it(method, url, headers, status):
 
 # -- steps
 def test_steps_survive_an_address():
-    """Whoever is sent a link plays the same."""
+    """Anyone who is sent a link plays the same."""
     for story in stories(7).values():
         assert parse(unparse(story.moments)) == story.moments
         assert all(describe(each) for each in story.moments)
@@ -180,7 +180,7 @@ def test_what_a_store_does_not_take_is_never_tried_again():
 
 
 def test_what_people_set_is_counted_and_what_a_sync_writes_is_not():
-    """Else a sync would be right by definition."""
+    """Otherwise a sync would be right by definition."""
     lane = Lane()
     lane.shops["us"].edit("SFDJ-M", to=40)
     assert lane.tally() == Tally(invented=10)

@@ -137,6 +137,7 @@ const ACTS = {
   home: (data) => act({ act: "home", on: Boolean(data.on) }),
   speed: (data) => act({ act: "speed", on: Boolean(data.on) }),
   steps: () => act({ act: "steps" }),
+  again: () => act({ act: "again" }),
   pause: () => act({ act: "pause" }),
   resume: () => act({ act: "resume" }),
   step: () => act({ act: "step" }),
