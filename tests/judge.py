@@ -1,6 +1,6 @@
 """A judge that is blind to our books: it knows what people asked of stores, and what these show.
 
-    a change, as whoever asked for it saw it    the quantity in the end, in every store
+    a change, as the one who asked saw it       the quantity in the end, in every store
     ------------------------------------------  ---------------------------------------
     the store said that it was done             has it, once
     the store said that it was not              does not have it

@@ -1,7 +1,7 @@
 """The demo's environment: two stores, a Slack workspace and a real `tipo serve`, all over HTTP.
 
 Tipo runs as a process of its own, in a folder of its own: it knows nothing of the demo, and none
-of the settings of whoever runs the demo reach it.
+of the settings of the person who runs the demo reach it.
 """
 
 import asyncio

@@ -125,7 +125,7 @@ EVERY = dict(settings_of(Settings, "TIPO_"))
 
 
 def test_the_settings_table_has_every_setting_with_its_default():
-    """Whoever sets something by the table must get what it says."""
+    """A person who sets something by the table must get what it says."""
     rows = ROW.findall(section(SETTINGS_PAGE, "Every setting"))
     told = {name: default.partition(":")[0].strip() for name, default in rows if "`" not in default}
     told |= {name: default[: default.rindex("`") + 1] for name, default in rows if "`" in default}
@@ -273,7 +273,7 @@ def headings(chapter):
 
 
 def test_every_kind_of_alert_is_in_the_runbook():
-    """Whoever is woken by an alert looks it up by its kind, or by its name."""
+    """The person who is woken by an alert looks it up by its kind, or by its name."""
     told = [each.partition("(`")[2].rstrip("`)") for each in headings("Alerts in Slack")]
     assert sorted(told) == sorted(INCIDENT_TEXTS)
     rules = RULES.read_text("utf-8")
@@ -362,7 +362,7 @@ def lines_of(rooms):
 
 
 def test_the_size_of_each_room_is_about_right():
-    """Whoever plans a day of reading by the table must not be off by half of it."""
+    """A person who plans a day of reading by the table must not be off by half of it."""
     told = {room: int(n.replace(",", "")) for room, n in ROOM.findall(section(HOW, "The rooms"))}
     counted = lines_of(told)
     off = {
@@ -441,7 +441,7 @@ def test_everything_that_is_tried_again_is_told_with_its_end():
 
 
 def test_every_part_that_may_stop_is_told_with_what_it_means():
-    """`dead_worker` names a part; whoever is woken by it looks up what stands still."""
+    """`dead_worker` names a part; the person who is woken by it looks up what stops."""
     source = "".join(
         (ROOT / "sync_core" / each).read_text("utf-8")
         for each in ("workers/engine.py", "app/server.py", "app/scheduler.py")

@@ -193,7 +193,7 @@ MODULES += [ROOT / "sync_core/errors.py", ROOT / "sync_core/settings.py"]
 
 
 def is_log(node):
-    """Whether a call writes to the log, which is for whoever reads code."""
+    """Whether a call writes to the log, which is for people who read code."""
     of = getattr(node.func, "value", None)
     return isinstance(of, ast.Name) and of.id in {"log", "logger"}
 

@@ -53,13 +53,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return done
         try:
             done.set_result(func(*args))
-        except Exception as exc:  # noqa: BLE001 - whoever waits for it gets it
+        except Exception as exc:  # noqa: BLE001 - the one who waits for it gets it
             done.set_exception(exc)
         return done
 
 
 def _pass_on(source: Future, done: asyncio.Future) -> None:
-    """Give whoever waits what the work came to."""
+    """Give the one who waits what the work came to."""
     if done.done():
         return
     error = source.exception()

@@ -1,4 +1,4 @@
-"""Real processes: imitation stores, `tipo serve` and whoever gives it orders."""
+"""Real processes: imitation stores, `tipo serve`, and people who type commands."""
 
 import os
 import signal

@@ -32,7 +32,7 @@ class Shared:
 
 
 def test_each_does_its_part_and_a_missing_one_is_told(harness, empty_postgres_url):
-    """What one takes another accounts for; whoever asks learns that a third is not there."""
+    """What one takes another accounts for; anyone who asks learns that a third is not there."""
     shared = Shared(harness)
     harness.open_stores(products=1)
     harness.environment |= {
@@ -59,7 +59,7 @@ def test_each_does_its_part_and_a_missing_one_is_told(harness, empty_postgres_ur
     assert shared.processes["scheduler"].wait(10) == 0
     said = harness.tipo("status").stdout
     assert "No scheduler is running: no nightly check" in said
-    assert said.count("is running:") == 1, "whoever ends takes back its own sign of life alone"
+    assert said.count("is running:") == 1, "one that ends withdraws only its own sign of life"
     harness.perform("eu", "restock", item=JACKET, quantity=10)
     harness.until(lambda: harness.shows(JACKET) == {"eu": 55, "us": 55}, "the others go on")
 
