@@ -417,7 +417,7 @@ class Harness:
 
     def backup(self, path: Path) -> Path:
         """Copy the database as it is now."""
-        with sqlite3.connect(self.path) as here, sqlite3.connect(path) as there:
+        with closing(sqlite3.connect(self.path)) as here, closing(sqlite3.connect(path)) as there:
             here.backup(there)
         return path
 
