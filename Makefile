@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 to 3.14 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo playground test check lint simulate model chaos fuzz mutants bench migration lock audit clean
+.PHONY: help demo playground test check lint simulate fortnight model chaos fuzz mutants bench migration lock audit clean
 
 # The first of these that runs here and is new enough; the packages are locked for 3.11 to 3.14.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -40,6 +40,9 @@ check: lint test  ## Exactly what CI runs, in the same order
 simulate: $(READY)  ## The long mode of the simulation: make simulate HISTORIES=100000 MINUTES=600
 	$(BIN)/python -m tests.simulation --jobs $(JOBS) --histories $(or $(HISTORIES),20000) \
 		--minutes $(or $(MINUTES),180) $(if $(SEED),--seed $(SEED)) $(if $(AFTER),--after $(AFTER))
+
+fortnight: $(READY)  ## Two weeks of operation in virtual time, with faults: make fortnight DAYS=60
+	$(BIN)/python -m tests.simulation.fortnight --days $(or $(DAYS),14) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(READY)  ## What nobody would send, signed, at both entrances: make fuzz MINUTES=30
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

@@ -41,11 +41,11 @@ def kill_token(harness):
     return lambda: setattr(access, "permanent_token", known)
 
 
-def release_withheld(harness, hours):
+def release_withheld(harness, hours, *, awake=3 * MINUTE):
     """Let hours pass in which the machine is mostly asleep: virtual time is not for nothing."""
     for _ in range(hours):
-        harness.advance(3 * MINUTE)
-        harness.loop.passed += 57 * MINUTE
+        harness.advance(awake)
+        harness.loop.passed += 60 * MINUTE - awake
 
 
 # -- how long nothing was written
@@ -73,7 +73,7 @@ def test_what_is_certainly_not_executed_is_as_good_as_never_sent(build_harness, 
     harness = build_harness(opened=True)
     harness.shops["us"].faults.answers = {code: 1.0}
     harness.change_stock("eu", "SKU-0", -5)
-    release_withheld(harness, 25)
+    release_withheld(harness, 25, awake=MINUTE)
     harness.shops["us"].faults.answers = {}
     harness.advance(20 * MINUTE)
     assert harness.rows("SELECT id FROM adjustment WHERE state = 'doubtful'") == []
