@@ -226,6 +226,7 @@ class Fortnight:
         """Restore yesterday's backup, and take the stores' numbers as they are."""
         self.harness.wall.skew = timedelta(0)
         self.harness.rest(900)
+        self.tell()
         self.harness.restore(self.backup, by_tipo=True)
         self.told = self.harness.rows("SELECT max(id) AS id FROM notification")[0]["id"] or 0
         self.harness.advance(60)
