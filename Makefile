@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`, on a machine with Python 3.11 to 3.14 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo playground test check lint simulate fortnight model chaos fuzz mutants bench migration lock audit clean
+.PHONY: help demo playground test check lint docs links simulate fortnight model chaos fuzz mutants bench migration lock audit clean
 
 # The first of these that runs here and is new enough; the packages are locked for 3.11 to 3.14.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -36,6 +36,18 @@ lint: $(READY)  ## Linters, types and the contracts between packages
 	$(BIN)/lint-imports
 
 check: lint test  ## Exactly what CI runs, in the same order
+
+docs: build/docs/.ready  ## The pages as a site, build/site/index.html; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
+
+build/docs/.ready: $(READY) requirements-docs.lock
+	@$(BIN)/python -m venv --clear --without-pip build/docs
+	@$(BIN)/python -m pip --python build/docs/bin/python install --quiet --no-compile --no-deps --require-hashes \
+		--requirement requirements-docs.lock
+	@touch $@
+
+links:  ## Every link of the pages that leads elsewhere, to try by hand: it asks nobody
+	@grep -rhoE '\]\(https://[^)]+' README.md SECURITY.md CHANGELOG.md docs --include='*.md' | cut -c 3- | sort -u
 
 simulate: $(READY)  ## The long mode of the simulation: make simulate HISTORIES=100000 MINUTES=600
 	$(BIN)/python -m tests.simulation --jobs $(JOBS) --histories $(or $(HISTORIES),20000) \
@@ -78,6 +90,7 @@ lock: $(READY)  ## Lock what is new in pyproject.toml: make lock, or UPGRADE=--u
 	$(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --constraint requirements-build.lock -o requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-runtime.lock
+	$(COMPILE) $(UPGRADE) --group docs --constraint requirements.lock -o requirements-docs.lock
 
 audit:  ## Known weaknesses of what is locked, and a bill of materials; asks a public list
 	@"$(PYTHON)" -m venv build/audit
