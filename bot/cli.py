@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bot.manifest import manifest
+from bot.manifest import manifest, manifest_link
 from sync_core.errors import NotAllowed
 
 Url = Annotated[
@@ -51,9 +51,9 @@ def print_manifest(*, url: Url = None, socket: Socket = False, as_json: AsJson =
             "say either --url https://… (Slack reaches this server there) or --socket (it does "
             "not): `tipo slack manifest --url https://tipo.example.com`"
         )
-    text = manifest(url)
+    text, link = manifest(url), manifest_link(url)
     if as_json:
-        typer.echo(json.dumps({"manifest": text, "next": NEXT}, indent=2))
+        typer.echo(json.dumps({"manifest": text, "link": link, "next": NEXT}, indent=2))
         return
     typer.echo(text, nl=False)
-    typer.echo(f"# {NEXT}", err=True)
+    typer.echo(f"# {NEXT}\n# This link has it filled in already: {link}", err=True)

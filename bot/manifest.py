@@ -1,6 +1,7 @@
 """The manifest of the Slack app, to be pasted at api.slack.com/apps → From a manifest."""
 
 import re
+from urllib.parse import quote
 
 from bot.messages.action_ids import WHY_THIS_NUMBER
 from sync_core.errors import NotAllowed
@@ -98,6 +99,16 @@ def manifest(url: str | None) -> str:
         events="".join(f"      - {each}\n" for each in EVENTS),
         socket="false" if address else "true",
     )
+
+
+def manifest_link(url: str | None) -> str:
+    """Return the address at which Slack offers to create the app, with the manifest filled in.
+
+    Raises:
+        NotAllowed: If Slack would send nothing to that address.
+    """
+    bare = re.sub(r"  #.*", "", manifest(url))  # a link need not say what each scope is for
+    return f"https://api.slack.com/apps?new_app=1&manifest_yaml={quote(bare, safe='')}"
 
 
 def _address(url: str) -> str:

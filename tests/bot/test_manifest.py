@@ -1,13 +1,14 @@
 """The manifest is what a person pastes into Slack: a wrong line costs them an hour."""
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from bot.cli import register
-from bot.manifest import manifest
+from bot.manifest import manifest, manifest_link
 from sync_core.errors import NotAllowed
 
 URL = "https://tipo.example.com/slack/events"
@@ -179,10 +180,25 @@ def test_the_command_prints_it():
     assert "tipo doctor" in said.stderr
 
 
+@pytest.mark.parametrize("url", [URL, None], ids=["an address", "Socket Mode"])
+def test_the_link_has_all_of_it_filled_in(url):
+    """What each scope is for is left out: browsers and terminals cut long links."""
+    link = manifest_link(url)
+    address, _, query = link.partition("?")
+    assert address == "https://api.slack.com/apps"
+    given = parse_qs(query, strict_parsing=True)
+    assert given["new_app"] == ["1"]
+    [text] = given["manifest_yaml"]
+    assert read(text) == read(manifest(url))
+    assert "  #" not in text
+    assert len(link) < 3_000
+
+
 def test_the_command_speaks_json():
     """For programs."""
     said = CliRunner().invoke(app(), ["slack", "manifest", "--socket", "--json"])
     assert json.loads(said.stdout)["manifest"] == manifest(None)
+    assert json.loads(said.stdout)["link"] == manifest_link(None)
 
 
 @pytest.mark.parametrize("words", [[], ["--socket", "--url", "https://tipo.example.com"]])
