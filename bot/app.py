@@ -122,9 +122,9 @@ class SlackApp:
             found["http"] = self._http.health()
         return found
 
-    async def checks(self) -> list[Check]:
-        """Check all that Slack needs, for `tipo doctor`."""
-        return await check_slack(self._setup, self._bot.context)
+    async def checks(self, step: str = "") -> list[Check]:
+        """Check all that Slack needs, or what one step of the set-up is about."""
+        return await check_slack(self._setup, self._bot.context, step)
 
 
 def open_app(parts: Parts) -> SlackApp | None:

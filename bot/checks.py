@@ -6,16 +6,22 @@ from bot.handler_context import HandlerContext
 from bot.manifest import LATER_SCOPES, SCOPES, WELCOME, WHY
 from bot.setup import SlackSetup
 from bot.slack_api import BotIdentity
-from bot.slack_calls import open_client
+from bot.slack_calls import call, open_client
 from bot.slack_errors import SlackError, SlackRefused
 from sync_core.domain.checks import Check, fail, ok, warn
 
 ABOUT = "slack"
 APP_PAGE = "your Slack app's page"
+UPDATE_APP = (
+    f"on {APP_PAGE}, App Manifest: paste `tipo slack manifest`, Save; then Install App → Reinstall"
+)
 
 
-async def check_slack(setup: SlackSetup, context: HandlerContext) -> list[Check]:
-    """Check all, as far as one is the ground for the next."""
+APP, CHANNEL, APPROVERS = "app", "channel", "approvers"  # steps of the set-up
+
+
+async def check_slack(setup: SlackSetup, context: HandlerContext, step: str = "") -> list[Check]:
+    """Check all, as far as one is the ground for the next, or what one step is about."""
     try:
         identity = await context.slack.fetch_identity()
     except SlackRefused as exc:
@@ -24,26 +30,27 @@ async def check_slack(setup: SlackSetup, context: HandlerContext) -> list[Check]
     except SlackError as exc:
         then = "check the network, and TIPO_SLACK__API_URL if you have set it"
         return [fail(ABOUT, f"{setup.api_url} does not answer ({exc})", then)]
-    found = [
-        ok(ABOUT, f"token accepted by {identity.team_name}"),
-        _scopes(identity),
-        _secret(setup),
-    ]
-    found += [each async for each in _channel(setup, context)]
-    if setup.app_token:
-        found.append(await _socket(setup))
-    found += [each async for each in _approvers(context)]
+    found: list[Check] = []
+    if step in {"", APP}:
+        token = ok(ABOUT, f"token accepted by {identity.team_name}")
+        found += [token, _scopes(identity), _secret(setup)]
+        if setup.app_token:
+            found.append(await _socket(setup))
+    if step in {"", CHANNEL}:
+        found += [each async for each in _channel(setup, context)]
+    if step in {"", APPROVERS}:
+        found += [each async for each in _approvers(context)]
     return found
 
 
 def _scopes(identity: BotIdentity) -> Check:
     missing = [each for each in SCOPES if each not in identity.scopes]
     if missing:
-        then = "update the app from `tipo slack manifest`, and install it again"
+        then = UPDATE_APP
         return fail(ABOUT, f"scopes are missing: {', '.join(missing)}", then)
     lacks = [each for each in LATER_SCOPES if each not in identity.scopes]
     if lacks:
-        then = "update the app from `tipo slack manifest`, and install it again"
+        then = UPDATE_APP
         what = " and ".join(f"{WHY[each]} ({each})" for each in lacks)
         return warn(ABOUT, f"scopes are missing, so Tipo gives no {what}", then)
     if not set(WELCOME) <= identity.scopes:
@@ -82,12 +89,17 @@ async def _channel(setup: SlackSetup, context: HandlerContext) -> AsyncIterator[
 
 async def _socket(setup: SlackSetup) -> Check:
     client = open_client(setup.app_token, setup.api_url)
-    then = f"make an app-level token with connections:write on {APP_PAGE}, Basic Information"
+    then = (
+        f"on {APP_PAGE}, Basic Information → App-Level Tokens: make one with connections:write; "
+        "Socket Mode must be on, too"
+    )
     try:
-        answer = await client.apps_connections_open(app_token=setup.app_token)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, Slack opens no socket
-        return fail(ABOUT, f"Slack opens no socket ({type(exc).__name__})", then)
-    if not answer.get("url"):
+        answer = await call(client.apps_connections_open(app_token=setup.app_token))
+    except SlackRefused as exc:
+        return fail(ABOUT, f"Slack opens no socket ({exc.code})", then)
+    except SlackError as exc:
+        return warn(ABOUT, f"the app token could not be checked ({exc})", "ask again later")
+    if not answer.data.get("url"):
         return fail(ABOUT, "Slack opens no socket", then)
     return ok(ABOUT, "Socket Mode: the app token opens sockets")
 
@@ -112,4 +124,5 @@ async def _approvers(context: HandlerContext) -> AsyncIterator[Check]:
     if listed and not good:
         yield fail(ABOUT, "nobody can approve anything", "type /tipo approvers, or name others")
     elif listed:
-        yield ok(ABOUT, f"{good} approvers and groups of approvers are known to Slack")
+        counted = "1 approver, or group of them, is" if good == 1 else f"{good} approvers are"
+        yield ok(ABOUT, f"{counted} known to Slack")

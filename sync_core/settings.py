@@ -6,7 +6,8 @@ TIPO_SLACK__BOT_TOKEN, as Docker and Kubernetes hand secrets over.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,7 +45,7 @@ ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 MAX_COUNT = 1_000_000_000  # of products or units
 
 
-def _address(url: str) -> str:
+def read_address(url: str) -> str:
     """Return an http(s) address without its last slash."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
         raise ValueError("must be an address such as https://tipo.example.com")
@@ -68,7 +69,7 @@ def _listed(given: object) -> object:
         raise ValueError('must be a JSON list such as ["one", "two"]') from None
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(read_address)]
 JsonList = (NoDecode, BeforeValidator(_listed))  # read here, so that an error names its variable
 
 
@@ -306,10 +307,42 @@ def load(**given: object) -> Settings:
     Raises:
         BadSettings: If one is missing or wrong; the message names each and says what to write.
     """
-    try:
+    with _in_words():
         return Settings(**given)  # type: ignore[arg-type]
+
+
+def written() -> dict[str, Mapping[str, Any]]:
+    """Return what each source says, the strongest first, also where `load` would miss something.
+
+    Raises:
+        BadSettings: If one can't be read.
+    """
+    with _in_words():
+        return {
+            "the environment": Environment(Settings)(),
+            ".env": DotEnv(Settings)(),
+            "tipo.toml": TomlConfigSettingsSource(Settings)(),
+        }
+
+
+def only_store(alias: str, given: object, public_url: str | None) -> Settings:
+    """Return settings that have one store alone: the others need not be there yet.
+
+    Raises:
+        BadSettings: If something of the store is missing or wrong.
+    """
+    with _in_words("stores", alias):
+        store = StoreSettings.model_validate(given)
+    return Settings.model_construct(stores={alias: store}, public_url=public_url)
+
+
+@contextmanager
+def _in_words(*within: str) -> Iterator[None]:
+    """Turn what is wrong with settings into words; `within`: where in them we are."""
+    try:
+        yield
     except ValidationError as exc:
-        raise BadSettings("\n".join(_words(each) for each in exc.errors())) from exc
+        raise BadSettings("\n".join(_words(each, within) for each in exc.errors())) from exc
     except (ValueError, OSError) as exc:  # a broken tipo.toml, or JSON that is none
         where = f" ({Path('tipo.toml').resolve()})" if "toml" in type(exc).__module__ else ""
         raise BadSettings(f"the settings cannot be read{where}: {exc}") from exc
@@ -329,9 +362,9 @@ def needed(settings: Settings) -> Settings:
     return settings
 
 
-def _words(error: object) -> str:
+def _words(error: object, within: tuple[str, ...]) -> str:
     """Return what is wrong with one setting, without its value: it may be a secret."""
     details = dict(error)  # type: ignore[call-overload]
-    name = "__".join(str(part) for part in details["loc"]).upper()
+    name = "__".join(str(part) for part in (*within, *details["loc"])).upper()
     message = str(details["msg"]).removeprefix("Value error, ")
     return f"TIPO_{name}: {message}" if name else message

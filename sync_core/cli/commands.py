@@ -89,6 +89,10 @@ COMMANDS = {
         "sync_core.cli.doctor",
         "Check settings, database and each store; say what to do about what is wrong.",
     ),
+    "init": Listing(
+        "sync_core.cli.init",
+        "Set up stores and Slack step by step; each answer is checked at once.",
+    ),
     "migrate": Listing("sync_core.cli.migrate", "Make the database, or bring it up to date."),
     "takeover": Listing(
         "sync_core.cli.takeover",

@@ -46,18 +46,19 @@ def doctor(*, as_json: AsJson = False) -> None:
 
     Changes nothing in any store. Exit 1 if anything fails; a warning is not a failure.
     """
-    found = _run_checks()
+    found = run_checks()
     failed = any(each.state is CheckState.FAIL for each in found)
     if as_json:
         echo_json({"healthy": not failed, "checks": found})
     else:
-        _print_checks(found)
+        print_checks(found)
     if failed:
         raise typer.Exit(EXIT_PROBLEM)
 
 
-def _print_checks(found: Sequence[Check]) -> None:
-    out = console()
+def print_checks(found: Sequence[Check], *, err: bool = False) -> None:
+    """Print each check on a line, and what to do below."""
+    out = console(err=err)
     for each in found:
         out.print(f"{each.state:<5}", style=STATE_STYLES[each.state], end="")
         out.print(f"{each.about:<9} {each.says}", soft_wrap=True)
@@ -65,16 +66,17 @@ def _print_checks(found: Sequence[Check]) -> None:
             out.print(f"{'':<15}→ {each.then}", soft_wrap=True)
 
 
-def _run_checks() -> list[Check]:
+def run_checks() -> list[Check]:
     """Return every check, as far as one is the ground for the next."""
     try:
         settings = needed(load())
     except BadSettings as exc:
-        return _wrong_settings(exc)
+        return wrong_settings(exc)
     return asyncio.run(_run_checks_with(settings))
 
 
-def _wrong_settings(exc: BadSettings) -> list[Check]:
+def wrong_settings(exc: BadSettings) -> list[Check]:
+    """Return each thing that is wrong with the settings as a check that failed."""
     return [fail("settings", line, "see docs/set-up.md") for line in str(exc).splitlines()]
 
 
@@ -89,11 +91,11 @@ async def _run_checks_with(settings: Settings) -> list[Check]:
             {} if parts is None else {each.alias: each for each in await parts.service.stores()}
         )
         mapped = None if parts is None else await _mapped_locations(parts)
-        found += await _check_stores(settings, states, mapped, _lease_reader(parts))
+        found += await check_stores(settings, states, mapped, _lease_reader(parts))
         if parts is not None:
             found += await _check_service(parts)
             found += await _check_nightly(parts)
-            found += await _check_apps(parts)
+            found += await check_apps(parts)
         elif all(each.state is not CheckState.FAIL for each in told):
             found += await _check_apps_without_database(settings)
     finally:
@@ -143,18 +145,16 @@ def _lease_reader(parts: Parts | None) -> doctor_checks.LeaseReader:
     return read_lease
 
 
-async def _check_stores(
+async def check_stores(
     settings: Settings,
     states: dict[Alias, StoreState],
     mapped: set[tuple[Alias, int]] | None,
-    read_lease: doctor_checks.LeaseReader,
+    read_lease: doctor_checks.LeaseReader | None,
 ) -> list[Check]:
-    """Ask all stores at once."""
+    """Ask all stores at once. `read_lease`: None asks nobody who writes to them."""
     clock = WallClock()
-    stores = {
-        Alias(name): open_store(Alias(name), settings.stores[name], clock)
-        for name in sorted(settings.stores, key=lambda each: (each != settings.source, each))
-    }
+    listed = sorted(settings.stores.items(), key=lambda each: (each[1].role != "source", each[0]))
+    stores = {Alias(name): open_store(Alias(name), store, clock) for name, store in listed}
     try:
         async with asyncio.TaskGroup() as group:
             asked = [
@@ -217,24 +217,29 @@ async def _check_apps_without_database(settings: Settings) -> list[Check]:
 
     It says what the database will say once it is made: nobody has changed anything in Slack yet.
     """
-    parts = assemble(settings.model_copy(update={"database_url": SecretStr(IN_MEMORY_URL)}))
+    parts = assemble_in_memory(settings)
     try:
-        return await _check_apps(parts)
+        return await check_apps(parts)
     finally:
         await parts.close()
 
 
-async def _check_apps(parts: Parts) -> list[Check]:
-    """Ask each frontend how it is."""
+def assemble_in_memory(settings: Settings) -> Parts:
+    """Return the parts with an empty database that nobody else sees."""
+    return assemble(settings.model_copy(update={"database_url": SecretStr(IN_MEMORY_URL)}))
+
+
+async def check_apps(parts: Parts, step: str = "") -> list[Check]:
+    """Ask each frontend how it is, in all or in what one step of the set-up is about."""
     try:
         frontends = open_frontends(parts)
     except BadSettings as exc:
-        return _wrong_settings(exc)
+        return wrong_settings(exc)
     found: list[Check] = []
     for each in frontends:
         try:
             async with asyncio.timeout(APP_CHECK_TIMEOUT_SECONDS):
-                found += await each.checks()
+                found += await each.checks(step)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the frontend is not well
             why = cut(str(exc)) or type(exc).__name__
             found.append(fail(each.name, f"it couldn't be checked: {why}", "try again later"))

@@ -100,9 +100,9 @@ async def check_store(
     mapped: MappedLocations | None,
     *,
     clock: Clock,
-    read_lease: LeaseReader,
+    read_lease: LeaseReader | None,
 ) -> list[Check]:
-    """Check one store, from the token on."""
+    """Check one store, from the token on; without `read_lease` not who writes to it."""
     alias = shop.alias
     own_settings = settings.stores[alias]
     try:
@@ -128,7 +128,7 @@ async def check_store(
         *_check_clock(alias, facts.time, now),
         *await _check_webhooks(shop, settings, facts.scopes),
         *_check_blocked(alias, state),
-        await _check_lease(shop, read_lease),
+        *([] if read_lease is None else [await _check_lease(shop, read_lease)]),
     ]
 
 
@@ -136,7 +136,11 @@ def _token_advice(alias: Alias, settings: StoreSettings) -> str:
     head = f"TIPO_STORES__{alias.upper()}__"
     if settings.access_token is not None:
         return f"install the app again and renew {head}ACCESS_TOKEN"
-    return f"check {head}CLIENT_ID and {head}CLIENT_SECRET, and that the app is installed"
+    where = "in the Dev Dashboard under Settings → Credentials"
+    return (
+        f"compare {head}CLIENT_ID and {head}CLIENT_SECRET with those {where}; the app must be "
+        "installed (Home → Install app), in a store of the same organization"
+    )
 
 
 def _check_identity(
@@ -156,7 +160,9 @@ def _check_scopes(alias: Alias, scopes: Iterable[str]) -> Iterator[Check]:
     granted = {*scopes, *(each.replace("write_", "read_") for each in scopes)}
     missing = [each for each in REQUIRED_SCOPES if each not in granted]
     if missing:
-        then = "add them to the app in the Dev Dashboard, release it and install it again"
+        then = (
+            "add them in the Dev Dashboard under Versions → Select scopes, Release, install again"
+        )
         yield fail(alias, f"scopes are missing: {', '.join(missing)}", then)
     else:
         yield ok(alias, f"scopes: {', '.join(REQUIRED_SCOPES)}")

@@ -55,7 +55,7 @@ async def test_an_app_installed_before_goes_on_and_is_told_what_it_lacks(staff, 
         "scopes are missing, so Tipo gives no answers to @Tipo (app_mentions:read) and answers to "
         "direct messages (im:history)" in said
     )
-    assert "install it again" in said
+    assert "Install App → Reinstall" in said
 
 
 async def test_wrong_settings_are_found(staff, core):

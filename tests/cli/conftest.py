@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
+from sandbox.demo.team import create_team
 from sandbox.sample_shops import build_shops, environment
 from sandbox.server import build_app
 from sync_core.app.parts import assemble
@@ -196,6 +197,31 @@ def baselined(known):
     known("mode", "two-way", "--yes", "--time-out", 0, expect=1)
     known.work(_all_met)
     return known
+
+
+@pytest.fixture
+def team(bare, monkeypatch):
+    """People in an imitation Slack, and the settings with which Tipo reaches it."""
+    made = create_team(lambda: WallClock().now().timestamp())
+    stop, begun = asyncio.Event(), threading.Event()
+    loops = []
+
+    async def run():
+        loops.append(asyncio.get_running_loop())
+        async with made.slack.running():
+            begun.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        assert begun.wait(10)
+        for name, value in made.settings().items():
+            monkeypatch.setenv(name, value)
+        yield made
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join(10)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """The doctor finds what is wrong before the stores do, and says what to do about it."""
 
 import asyncio
-import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from sandbox.demo.team import create_team
 from sync_core.app.parts import open_store
 from sync_core.cli import doctor, doctor_checks
 from sync_core.clock import WallClock
@@ -122,7 +120,7 @@ class Slack:
     def __init__(self, answer):
         self.answer = answer
 
-    async def checks(self):
+    async def checks(self, step=""):
         if isinstance(self.answer, Exception):
             raise self.answer
         return [self.answer]
@@ -154,31 +152,6 @@ def test_no_settings(lone):
 def test_no_database_yet(tipo, bare):
     assert says(printed(tipo), "database", "warn", "does not exist yet")
     assert not (bare / "tipo.db").exists()
-
-
-@pytest.fixture
-def team(monkeypatch):
-    """People in an imitation Slack, and the settings with which Tipo reaches it."""
-    made = create_team(lambda: WallClock().now().timestamp())
-    stop, begun = asyncio.Event(), threading.Event()
-    loops = []
-
-    async def run():
-        loops.append(asyncio.get_running_loop())
-        async with made.slack.running():
-            begun.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
-        assert begun.wait(10)
-        for name, value in made.settings().items():
-            monkeypatch.setenv(name, value)
-        yield made
-    finally:
-        loops[0].call_soon_threadsafe(stop.set)
-        thread.join(10)
 
 
 def test_slack_is_checked_before_there_is_a_database(tipo, team, bare, monkeypatch):
