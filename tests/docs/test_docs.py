@@ -38,7 +38,6 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 BLOCK = re.compile(r"^( *)```\w*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| `(TIPO_[A-Z_<>]+)` \| .+ \| ([^|]+) \|$", re.MULTILINE)
-SHELL = re.compile(r"^(?:docker exec \w+ )?(/?tipo)(?: |$)(.*)")
 CLI = typer.main.get_command(app)
 
 
@@ -193,64 +192,6 @@ def test_the_table_of_slack_says_for_which_commands_one_must_be_an_approver():
     )
     told = {word for word, who in rows if who and word != "drift"}
     assert told == {row.word for row in COMMANDS if row.order}
-
-
-def commands_in(page):
-    """Yield what a page tells people to type, as `tipo` or `/tipo` and the rest."""
-    text = page.read_text("utf-8")
-    lines = [line for _, block in BLOCK.findall(text) for line in block.splitlines()]
-    lines += re.findall(r"^ {4,}(.+)$", prose(page), re.MULTILINE)
-    for line in [*lines, *SPAN.findall(prose(page))]:
-        found = SHELL.match(line.strip())
-        if found and not re.match(r"\(|:$", found[2]):
-            yield found[1], found[2].partition("#")[0].replace("\\|", "|").split()
-
-
-def odd_of(head, words):
-    """Return what of a command does not exist, or nothing."""
-    if head == "/tipo":
-        known = {row.word for row in COMMANDS}
-        return words[0] if words and words[0] not in known | {"…"} else ""
-    command, rest = CLI, list(words)
-    while rest and getattr(command, "commands", None):
-        if rest[0] not in command.list_commands(None):
-            break
-        command = command.get_command(None, rest.pop(0))
-    options = {name for each in command.params for name in each.opts} | {"--help"}
-    if command is CLI and rest and rest[0] not in options:
-        return rest[0]
-    return next((each for each in rest if each.startswith("--") and each not in options), "")
-
-
-@pytest.mark.parametrize("page", [each for each in PAGES if "slack" not in each.parts], ids=by_name)
-def test_every_command_that_is_told_exists_with_its_options(page):
-    """A command that is copied from a page must run."""
-    typed = list(commands_in(page))
-    assert [(head, words) for head, words in typed if odd_of(head, words)] == []
-
-
-def test_the_check_of_commands_finds_what_does_not_exist():
-    """A check that lets everything pass is none."""
-    assert odd_of("tipo", ["stok", "SFDJ-M"]) == "stok"
-    assert odd_of("tipo", ["locations", "set", "Berlin", "--force"]) == "--force"
-    assert odd_of("/tipo", ["stok"]) == "stok"
-    assert odd_of("tipo", ["export", "decisions", "--from", "2026-11-01"]) == ""
-
-
-def test_every_target_of_make_that_is_told_exists():
-    """The first thing that a newcomer types must work."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    told = {each for page in PAGES for each in re.findall(r"\bmake ([a-z]+)\b", _code(page))}
-    assert told - targets == set()
-    assert {"demo", "test", "check"} <= told
-
-
-def _code(page):
-    """Return a page's code: blocks, indented lines and spans."""
-    text = page.read_text("utf-8")
-    lines = [block for _, block in BLOCK.findall(text)]
-    lines += re.findall(r"^ {4,}.+$", prose(page), re.MULTILINE)
-    return "\n".join([*lines, *SPAN.findall(prose(page))])
 
 
 # -- what people read in Slack
