@@ -80,6 +80,19 @@ def test_what_is_certainly_not_executed_is_as_good_as_never_sent(build_harness, 
     assert_quiet(harness)
 
 
+def test_a_store_is_written_to_once_it_has_said_who_it_is(build_harness):
+    """Another store may have taken over its address."""
+    harness = build_harness(opened=True)
+    harness.process.context.identified.discard("us")
+    harness.change_stock("eu", "SKU-0", -5)
+    harness.advance(14)
+    assert harness.written("us", "SKU-0") == []
+    harness.process.context.catalogues.notify()
+    harness.advance(60)
+    assert harness.written("us", "SKU-0") == [-5]
+    assert_quiet(harness)
+
+
 def test_a_doubtful_sending_stays_doubtful_however_often_it_is_refused_later(build_harness):
     """Only that batch needs a person; all else is written when the token is back."""
     harness = build_harness(opened=True)

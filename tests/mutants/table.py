@@ -267,6 +267,7 @@ MUTANTS = (
         f"{WORKERS}/context.py",
         "return store in self.identified and ",
         "return ",
+        first=f"{SENDER}::test_a_store_is_written_to_once_it_has_said_who_it_is",
     ),
     mutant(
         "what the safety stop withholds is written all the same",
@@ -304,6 +305,7 @@ MUTANTS = (
         f"{WORKERS}/circuit_breaker.py",
         "if decided is None or each.at > decided or each.breaker == self._waiting_list",
         "if True",
+        first="tests/engine/test_circuit_breaker.py",
     ),
     mutant(
         "sales wait for the safety stop as well",

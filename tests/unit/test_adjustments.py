@@ -11,9 +11,10 @@ from sync_core.domain.adjustments import (
     may_send,
     may_write,
     plan_adjustments,
+    settle_adjustment,
 )
 from sync_core.domain.values import MAX_QUANTITY, Mode, Suspension
-from tests.unit.builders import NOON, at, key, level, new_level, pool, seen
+from tests.unit.builders import LONG_AGO, NOON, adjustment, at, key, level, new_level, pool, seen
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_a_level_is_planned_by_the_table(facts, delta, stays_due):
     assert mine.due is stays_due
     assert mine.open is (delta is not None or facts.get("open", False))
     assert mine.version == (0 if delta is None else 1)
+    assert mine.book == start.at(key("us")).book
     assert told.pool.at(key("eu")) == start.at(key("eu"))
     assert (told.events, told.movements) == ((), ())
 
@@ -98,6 +100,36 @@ def test_what_was_heard_waits_for_the_settlement_of_what_is_owed():
 def test_nothing_is_planned_before_the_first_agreement():
     """Even if somebody marked it due."""
     assert not may_write(new_level("us", 50, due=True))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "book"),
+    [
+        pytest.param(3, 45, id="the same baseline"),
+        pytest.param(4, 50, id="baselined again meanwhile"),
+    ],
+)
+def test_a_write_that_is_done_moves_its_book_unless_it_is_baselined_again(baseline, book):
+    """A later baseline was read from the store, and has it or has not."""
+    sent = adjustment(level("us", level_baseline=3), -5)
+    start = pool(45, level("eu", 45), level("us", open=True, level_baseline=baseline))
+    mine = settle_adjustment(start, sent, written_at=at(1), now=at(2)).pool.at(key("us"))
+    assert (mine.book, mine.open, mine.settled_at, mine.last_delta) == (book, False, at(2), -5)
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        pytest.param(at(1), at(1), id="newer than what is known"),
+        pytest.param(LONG_AGO - timedelta(1), LONG_AGO, id="older than what is known"),
+    ],
+)
+def test_a_write_tells_when_the_store_last_changed_the_level(written, known):
+    """What the store reports of before is no news."""
+    start = pool(45, level("eu", 45), level("us", open=True))
+    sent = adjustment(level("us"), -5)
+    mine = settle_adjustment(start, sent, written_at=written, now=at(2)).pool.at(key("us"))
+    assert (mine.written_at, mine.reported_at) == (known, known)
 
 
 @pytest.mark.parametrize(
