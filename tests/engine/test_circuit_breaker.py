@@ -219,6 +219,22 @@ def test_after_a_decision_the_brake_is_as_new(braked):
     assert shown(harness, "eu") == shown(harness, "us") == [0] * PRODUCTS
 
 
+def test_what_was_let_through_is_not_counted_again(build_harness):
+    """One more product that sells out a moment later is one, and no wipe."""
+    harness = build_harness(items=6, config=EngineConfig(recheck_every=30, breaker=SMALL))
+    harness.open()
+    harness.advance(30)
+    wipe(harness, "eu", harness.skus[:4])
+    harness.advance(5)
+    release(harness)
+    harness.advance(5)
+    wipe(harness, "eu", harness.skus[4:5])
+    harness.advance(5)
+    assert breakers(harness) == []
+    assert shown(harness, "us") == [*[0] * 5, INITIAL_QUANTITY]
+    check(harness)
+
+
 def test_somebody_looks_into_it(braked):
     """[Hold and investigate]: everything stays as it is, and others see who does."""
     harness = braked

@@ -305,7 +305,7 @@ MUTANTS = (
         f"{WORKERS}/circuit_breaker.py",
         "if decided is None or each.at > decided or each.breaker == self._waiting_list",
         "if True",
-        first="tests/engine/test_circuit_breaker.py",
+        first="tests/engine/test_circuit_breaker.py::test_what_was_let_through_is_not_counted_again",
     ),
     mutant(
         "sales wait for the safety stop as well",
