@@ -356,8 +356,9 @@ def needed(settings: Settings) -> Settings:
     """
     if len(settings.stores) < 2:  # noqa: PLR2004
         raise BadSettings(
-            "at least two stores are needed; set TIPO_STORES__EU__DOMAIN, "
-            "TIPO_STORES__EU__ROLE and TIPO_STORES__EU__ACCESS_TOKEN, and the same for another"
+            "at least two stores are needed: `tipo init` asks for them; or set "
+            "TIPO_STORES__EU__DOMAIN, TIPO_STORES__EU__ROLE and TIPO_STORES__EU__ACCESS_TOKEN, "
+            "and the same for another"
         )
     return settings
 

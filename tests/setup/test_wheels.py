@@ -33,9 +33,11 @@ STORES = {
     "TIPO_STORES__EU__DOMAIN": "urbanwear-eu.myshopify.com",
     "TIPO_STORES__EU__ROLE": "source",
     "TIPO_STORES__EU__ACCESS_TOKEN": "shpat_1",
+    "TIPO_STORES__EU__API_URL": "http://127.0.0.1:1",
     "TIPO_STORES__US__DOMAIN": "urbanwear-us.myshopify.com",
     "TIPO_STORES__US__ROLE": "destination",
     "TIPO_STORES__US__ACCESS_TOKEN": "shpat_2",
+    "TIPO_STORES__US__API_URL": "http://127.0.0.1:1",
 }
 
 
@@ -65,6 +67,7 @@ def tipo(wheels, tmp_path):
             [sys.executable, "-I", "-S", "-c", code, *words],
             cwd=tmp_path / "work",
             env={"PATH": os.environ["PATH"], "COLUMNS": "200", **STORES},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -126,7 +129,7 @@ def test_the_image_is_built_without_the_sandbox():
 
 
 def test_tipo_works_without_the_sandbox(tipo):
-    """Its commands, its migrations and a question, as in the image."""
+    """Its commands, its migrations and a question, as in the image or after `pipx install`."""
     said = tipo("--help")
     assert (said.returncode, said.stderr) == (0, "")
     assert "serve" in said.stdout
@@ -136,6 +139,14 @@ def test_tipo_works_without_the_sandbox(tipo):
     said = tipo("status")
     assert (said.returncode, said.stderr) == (0, "")
     assert "eu" in said.stdout
+
+    said = tipo("doctor")
+    assert (said.returncode, said.stderr) == (1, "")  # nobody answers for the stores here
+    assert "sqlite:///tipo.db answers and is up to date" in said.stdout
+
+    said = tipo("init")
+    assert said.returncode == 2
+    assert said.stderr.startswith("tipo: `tipo init` asks questions, and there is no terminal here")
 
 
 @pytest.mark.parametrize("words", [("demo",), ("demo", "--keep"), ("playground", "--port", "1")])
