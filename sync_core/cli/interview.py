@@ -33,6 +33,9 @@ T = TypeVar("T")
 Checking = Callable[[], list[Check]]
 ENOUGH_STORES = 2
 ODD_IN_SECRETS = set("\"'`\\$#")
+SOURCE_FIRST = """
+First the stores. One is the source, the others are destinations: alike in two-way mode; in one-way
+mode only the source's changes are written. Each gets a short name for commands and messages."""
 AGAIN, CHANGE, LATER = "again", "change", "later"
 WHAT_NOW = "Enter checks again; `change` corrects your answers; `later` goes on without"
 
@@ -90,8 +93,9 @@ class Interview:
             return alias
 
         role, example = (Role.DESTINATION, "us") if known else (Role.SOURCE, "eu")
-        what = "whose numbers count when they differ at first" if not known else "to keep in sync"
-        alias = self._prompt(f"\nShort name of the {role} store, {what}, such as {example}", read)
+        if not known:
+            self._say.print(SOURCE_FIRST, soft_wrap=True)
+        alias = self._prompt(f"\nShort name of the {role}, such as {example}", read)
         self._answers.put(f"stores.{alias}.role", str(role))
         return alias
 
@@ -192,6 +196,8 @@ class Interview:
         asks = question.asks
         if now is not None and secret:
             asks += " (Enter keeps the one that is there)"
+        elif secret and not question.blank:
+            asks += " (not shown as you type)"
         elif question.blank and now is None:
             asks += f" (Enter: {question.blank})"
         default = _shown(now) if not secret else ""

@@ -58,7 +58,7 @@ def store_step(alias: str, role: str) -> Step:
     asked = (
         Question(
             setting=f"{head}.domain",
-            asks="Domain, such as urbanwear-eu.myshopify.com",
+            asks=f"Domain, such as urbanwear-{alias}.myshopify.com",
             reads=read_domain,
         ),
         Question(

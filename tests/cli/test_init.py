@@ -311,7 +311,7 @@ def test_in_a_terminal_secrets_are_not_shown_and_ctrl_c_leaves(stores):
         said = said.partition(words)[2]
 
     for asked, typed in zip(
-        (b"such as eu: ", b"myshopify.com: ", b"token): ", b"Client secret: "),
+        (b"such as eu: ", b"myshopify.com: ", b"token): ", b"as you type): "),
         ("eu", *EU),
         strict=True,
     ):
