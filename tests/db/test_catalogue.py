@@ -140,6 +140,15 @@ def test_a_buffer_is_set_where_it_differs_and_counted(furnished):
     assert furnished.run(lambda tx: tx.stock.set_buffer([99], 7, [US])) == 0
 
 
+def test_a_buffer_forgets_nothing_that_was_ordered_of_one_level(furnished):
+    """That is owed back to the store, whatever the pool says."""
+    out = {"baselined": False, "manual_delta": -3, "due": True}
+    furnished.run(lambda tx: tx.run(update(LevelRow).where(LevelRow.id == 2).values(out)))
+    furnished.run(lambda tx: tx.stock.set_buffer([1], 5, [US]))
+    kept = level(furnished)
+    assert (kept.due, kept.manual_delta, kept.buffer) == (True, -3, 5)
+
+
 def test_a_buffer_for_all_is_for_those_to_come_too(furnished):
     assert furnished.run(lambda tx: tx.stock.set_buffer(None, 5, [US])) == 1
     assert furnished.run(lambda tx: tx.settings.get("buffer:us")) == "5"

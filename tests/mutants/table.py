@@ -388,7 +388,8 @@ MUTANTS = (
         "sync_core/db/stock.py",
         "LEVEL.c.baselined | LEVEL.c.due",
         "LEVEL.c.baselined",
-        first="tests/engine/test_pack_size_changes.py",
+        first="tests/db/test_catalogue.py"
+        "::test_a_buffer_forgets_nothing_that_was_ordered_of_one_level",
     ),
     mutant(
         "two answers are enough for a contest",
