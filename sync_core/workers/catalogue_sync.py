@@ -45,6 +45,7 @@ from sync_core.workers.context import Context
 
 log = logging.getLogger(__name__)
 
+CONFLICT = "conflict"  # a match that would merge two pools
 MATCHED_SETTING = "arranged"  # the setting that names what has been matched
 VARIANTS_PER_SLICE = 250  # variants of the source that are matched in one transaction
 PRODUCTS_PER_STEP = 100  # that are looked up as to be read
@@ -234,8 +235,10 @@ class CatalogueSync:
         self._arrange(tx, {key for _, key in page if key is not None})
         return page[-1][0] if page else None
 
-    def _arrange(self, tx: Transaction, keys: Collection[Key]) -> None:
-        """Match the variants that have one of these keys."""
+    def _arrange(
+        self, tx: Transaction, keys: Collection[Key], changed: Iterable[Variant] = ()
+    ) -> None:
+        """Match the variants that have one of these keys; `changed`: what may have lost its key."""
         context = self._context
         variants = tx.catalogue.variants_with(keys)
         matches = match(variants, by=context.match_by, source=context.source)
@@ -247,15 +250,20 @@ class CatalogueSync:
         now = context.clock.now()
         arrangement = assign_pools(matches, tx.location_groups.all(), taken)
         tx.stock.assign_pools(arrangement, now=now)
+        conflicts = {
+            _item_subject(level_keys[0].store, level_keys[0].item): title
+            for title, level_keys in arrangement.conflicts
+        }
+        looked_at = {_item_subject(each.store, each.item) for each in (*variants, *changed)}
+        ended = {
+            each.subject
+            for each in tx.findings.on(looked_at - set(conflicts))
+            if each.kind == CONFLICT
+        }
         tx.notifications.notify(
             [
-                Event(
-                    kind="conflict",
-                    subject=f"item:{level_keys[0].store}:{level_keys[0].item}",
-                    severity=Severity.WARNING,
-                    facts={"title": title},
-                )
-                for title, level_keys in arrangement.conflicts
+                *(_conflict(each, title) for each, title in conflicts.items()),
+                *(Event(kind=CONFLICT, subject=each, resolved=True) for each in sorted(ended)),
             ],
             now=now,
         )
@@ -322,11 +330,21 @@ class CatalogueSync:
         tx.refreshes.refresh_items(alias, [each.item for each in gone], now=now)
         keys = self._save_variants(variants, tx, gone)
         if all(each.catalogue_at for each in self._ours(tx)):
-            self._arrange(tx, keys)  # else all is matched once the last has been read
+            self._arrange(
+                tx, keys, [*variants, *gone]
+            )  # else all is matched once the last has been read
         tx.notifications.notify(
             [*_renamed(alias, before, variants), _product_unread(alias, read.product)], now=now
         )
         tx.catalogue.product_done(alias, read, now=now)
+
+
+def _item_subject(store: Alias, item: ItemId) -> str:
+    return f"item:{store}:{item}"
+
+
+def _conflict(subject: str, title: str) -> Event:
+    return Event(kind=CONFLICT, subject=subject, severity=Severity.WARNING, facts={"title": title})
 
 
 def _mark_for_reading(alias: Alias, product: int, now: datetime, tx: Transaction) -> None:

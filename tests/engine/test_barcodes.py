@@ -140,3 +140,29 @@ def test_another_way_of_matching_begins_with_reading_the_catalogues_again(coded)
     assert {"eu NEW-1", "us NEW-2"} in pooled(harness)
     keys = {row["key"] for row in harness.rows("SELECT key FROM variant WHERE key IS NOT NULL")}
     assert keys == {'["1"]', '["9"]', '["77"]'}
+
+
+@pytest.mark.parametrize("end", ["another code", "none", "deleted"])
+def test_a_product_that_matches_several_is_told_until_it_no_longer_does(coded, end):
+    """Its match is in a pool that already has a product of its store."""
+    harness = coded({"eu SKU-0": "1", "us SKU-0": "1", "us SKU-1": "9", "eu SKU-1": "8"})
+    give(harness, "us SKU-0", "7")
+    give(harness, "us SKU-1", "1")
+    harness.advance(20)
+    assert conflicts(harness) == [0]
+    assert pooled(harness) == [{"eu SKU-0", "us SKU-0"}]
+    if end == "deleted":
+        shop = harness.shops["us"]
+        shop.delete_product("thing-1")
+    else:
+        give(harness, "us SKU-1", "" if end == "none" else "9")
+    harness.advance(20)
+    assert conflicts(harness) == [0, 1]
+    assert pooled(harness) == [{"eu SKU-0", "us SKU-0"}]
+    assert_conserved(harness)
+
+
+def conflicts(harness):
+    """Return what people were told of it: 0 for what is so, 1 for its end."""
+    rows = harness.rows("SELECT resolved FROM notification WHERE kind = 'conflict' ORDER BY id")
+    return [int(each["resolved"]) for each in rows]

@@ -17,6 +17,7 @@ asked after what nobody changed; memory and tables do not grow by the day. The a
 import argparse
 import gc
 import json
+import logging
 import random
 import re
 import sys
@@ -317,6 +318,7 @@ def main() -> int:
     say(f"seed {options.seed}")
     began = time.process_time()
     surroundings.JOBS |= JOBS
+    logging.disable()  # what went wrong on purpose
     fortnight = Fortnight(options.seed, changes=options.changes)
     try:
         fortnight.play(options.days)
