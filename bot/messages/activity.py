@@ -23,10 +23,10 @@ from bot.messages.history import verb
 from bot.text import between, clean, counted, number, signed, store_name, when
 
 CHANGES = ("sold", "refunded", "restocked", "changed")
-COLUMNS = (
+COLUMNS = (  # as many as a phone has room for
     TableColumn("Store", wrapped=True),
-    *(TableColumn(each.capitalize(), right=True) for each in CHANGES),
-    TableColumn("Products", right=True),
+    TableColumn("Units", wrapped=True),
+    TableColumn("Of", wrapped=True),
 )
 Body = Mapping[str, Any]
 
@@ -64,6 +64,11 @@ def changes(body: Body) -> str:
     if not words:
         return "changed nothing"
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _units(done: Mapping[str, int]) -> str:
+    """Return the same in short: 12 sold, 10 restocked."""
+    return ", ".join(f"{number(done[each])} {each}" for each in CHANGES if done.get(each))
 
 
 def products(body: Body) -> str:
@@ -105,11 +110,7 @@ def day(*, body: Body) -> Message:
     total = sum(sum(each.get("acts", {}).values()) for each in stores.values())
     sold = sum(each.get("acts", {}).get("sold", 0) for each in stores.values())
     rows = (
-        (
-            store_name(store),
-            *(each.get("acts", {}).get(change, 0) for change in CHANGES),
-            products(each),
-        )
+        (store_name(store), _units(each.get("acts", {})), products(each))
         for store, each in sorted(stores.items())
     )
     blocks, shown = table(COLUMNS, rows)

@@ -33,12 +33,10 @@ from sync_core.domain.views import StoppedProduct
 Facts = Mapping[str, object]
 MAX_STORES_ON_BUTTON = 2  # stores that a button names
 EXPORT = "tipo safety-stop --csv products.csv"
-COLUMNS = (
+COLUMNS = (  # as many as a phone has room for
     TableColumn("Product", wrapped=True),
-    TableColumn("SKU"),
-    TableColumn("Before", right=True),
-    TableColumn("Now", right=True),
-    TableColumn("Also in"),
+    TableColumn("Stock", wrapped=True),
+    TableColumn("Also in", wrapped=True),
 )
 
 
@@ -166,11 +164,7 @@ def products(*, total: int, rows: Sequence[StoppedProduct]) -> Message:
 
 
 def _row(product: StoppedProduct) -> tuple[object, ...]:
+    before, now = ("?" if each is None else number(each) for each in (product.before, product.now))
+    sku = f" \u00b7 {clean(product.sku, 60)}" if product.sku else ""
     reached = ", ".join(store_name(each) for each in product.reached)
-    return (
-        product.title,
-        clean(product.sku, 60) if product.sku else None,
-        product.before,
-        product.now,
-        reached or None,
-    )
+    return (f"{product.title}{sku}", f"{before} \u2192 {now}", reached or None)

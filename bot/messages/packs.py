@@ -20,13 +20,10 @@ from bot.messages.proposals import ending, expiry
 from bot.text import counted, number, store_name
 from sync_core.domain.proposals import Choice, Proposal, ProposalState
 
-COLUMNS = (
+COLUMNS = (  # as many as a phone has room for
     TableColumn("Product", wrapped=True),
-    TableColumn("Shared location", wrapped=True),
-    TableColumn("Store"),
-    TableColumn("Now", right=True),
-    TableColumn("Then", right=True),
-    TableColumn("Note", wrapped=True),
+    TableColumn("Where", wrapped=True),
+    TableColumn("Shows", wrapped=True),
 )
 
 
@@ -67,11 +64,11 @@ def pack_question(*, proposal: Proposal) -> Message:
 def _row(line: Mapping[str, Any]) -> tuple[object, ...]:
     """Return what becomes of one store."""
     shows, expected = line.get("shows"), line.get("expected")
-    note = {
-        "write": None,
-        "fits": "nothing to write",
-        "differs": f"expected {expected}; stays a mismatch, nothing is written",
-        "off": "off, nothing is written",
-    }.get(f"{line.get('what')}")
-    then = expected if line.get("what") == "write" else shows
-    return (line.get("title"), line.get("place"), store_name(line.get("store")), shows, then, note)
+    then = {
+        "write": f"{shows} \u2192 {expected}",
+        "fits": f"{shows}: nothing to write",
+        "differs": f"{shows}, expected {expected}: stays a mismatch, nothing is written",
+        "off": f"{shows}: off, nothing is written",
+    }.get(f"{line.get('what')}", shows)
+    where = f"{store_name(line.get('store'))} \u00b7 {line.get('place')}"
+    return (line.get("title"), where, then)

@@ -184,7 +184,8 @@ def _option(choice: Choice, words: str, store: Alias, before: int, after: int) -
     return Option(choice=choice, words=words, target=after, writes=writes)
 
 
-def _fix(number: int, title: str, kind: str, **given: Any) -> Proposal:
+def fix(number: int, title: str, kind: str, **given: Any) -> Proposal:
+    """Return an open mismatch with its choices."""
     shows, should = given.pop("numbers", (46, 50))
     known = {
         "store": US,
@@ -221,12 +222,12 @@ def _fix(number: int, title: str, kind: str, **given: Any) -> Proposal:
 
 
 FIXES = (
-    _fix(1, JACKET, "missed"),
-    _fix(2, "Canvas Tote", "suspended", numbers=(12, 10), about={"why": "unfinished"}),
-    _fix(3, "Chino Trousers (32)", "missed", numbers=(4, 6), about={"order": "order #1009"}),
-    _fix(4, "Rain Parka (L)", "one_way", numbers=(9, 7)),
-    _fix(5, "Linen Shirt (S)", "differs", numbers=(0, 8), safe=False),
-    _fix(6, "Wool Beanie", "differs", numbers=(31, 30), about={"was_off": True}, safe=False),
+    fix(1, JACKET, "missed"),
+    fix(2, "Canvas Tote", "suspended", numbers=(12, 10), about={"why": "unfinished"}),
+    fix(3, "Chino Trousers (32)", "missed", numbers=(4, 6), about={"order": "order #1009"}),
+    fix(4, "Rain Parka (L)", "one_way", numbers=(9, 7)),
+    fix(5, "Linen Shirt (S)", "differs", numbers=(0, 8), safe=False),
+    fix(6, "Wool Beanie", "differs", numbers=(31, 30), about={"was_off": True}, safe=False),
 )
 REPORT = Report(
     id=3,
@@ -257,7 +258,8 @@ PREFLIGHT = replace(
 MODE = replace(FIXES[0], id=40, kind=ProposalKind.MODE, expires_at=NOW + 30 * MINUTE)
 
 
-def _done(title: str, before: int, after: int, why: str = "") -> ReceiptLine:
+def done(title: str, before: int, after: int, why: str = "") -> ReceiptLine:
+    """Return a line of a receipt: what was written, or why nothing was."""
     return ReceiptLine(
         title=title,
         choice=Choice.USE_SOURCE,
@@ -276,10 +278,10 @@ RECEIPT = Receipt(
     at=NOW - MINUTE,
     running=False,
     lines=(
-        _done(JACKET, 46, 50),
-        _done("Canvas Tote", 12, 10),
-        _done("Wool Beanie", 31, 30),
-        _done("Linen Shirt (S)", 0, 8, "it sold meanwhile"),
+        done(JACKET, 46, 50),
+        done("Canvas Tote", 12, 10),
+        done("Wool Beanie", 31, 30),
+        done("Linen Shirt (S)", 0, 8, "it sold meanwhile"),
     ),
 )
 UNMATCHED = tuple(
@@ -301,30 +303,33 @@ HOURS = tuple(
 )
 
 
-def _notice(number: int, kind: str, subject: str, minutes: float = 0, **given: Any) -> Notification:
+def notice(number: int, kind: str, subject: str, minutes: float = 0, **given: Any) -> Notification:
+    """Return a notification of the core, some minutes after the first one."""
     facts: dict[str, Any] = {"severity": "warning", "facts": {}, "resolved": False}
     at = NOW - 30 * MINUTE + minutes * MINUTE
     return Notification(id=number, kind=kind, subject=subject, at=at, **{**facts, **given})
 
 
-def _told(
+def told(
     *arrived: Notification, kind: str = "incident", found: posts.Lookup = posts.NOTHING_FOUND
 ) -> Message:
     """Return the first message of a kind that notifications become."""
     made = notifications.aggregate_notifications({}, arrived, now=NOW, policy=POLICY)
-    return _said(next(each for each in made if each.kind == kind), found)
+    return said(next(each for each in made if each.kind == kind), found)
 
 
-def _said(post: Post, found: posts.Lookup = posts.NOTHING_FOUND) -> Message:
+def said(post: Post, found: posts.Lookup = posts.NOTHING_FOUND) -> Message:
+    """Return what a post says now."""
     return posts.render(post, found, NOW) or Message("")
 
 
-def _sale(store: Alias, name: str, number: int) -> dict[str, str]:
+def sale(store: Alias, name: str, number: int) -> dict[str, str]:
+    """Return an order of an oversell."""
     page = order_page(f"urbanwear-{store}.myshopify.com", number)
     return {"store": store, "name": name, "page": page}
 
 
-OVERSOLD = _notice(
+OVERSOLD = notice(
     1,
     "oversold",
     "pool:7",
@@ -332,7 +337,7 @@ OVERSOLD = _notice(
     facts={
         "title": JACKET,
         "units": 1,
-        "orders": [_sale(EU, "#1009", 6009), _sale(US, "#2041", 7041)],
+        "orders": [sale(EU, "#1009", 6009), sale(US, "#2041", 7041)],
     },
 )
 
@@ -345,10 +350,10 @@ SETTINGS = BotSettings(
 
 
 def _oversold() -> Message:
-    return _told(OVERSOLD, found=posts.Lookup(pool=POOL))
+    return told(OVERSOLD, found=posts.Lookup(pool=POOL))
 
 
-def _on_it(change: Callable[..., Any] | None = None, kind: str = "incident") -> Message:
+def on_it(change: Callable[..., Any] | None = None, kind: str = "incident") -> Message:
     """Return the oversell once ann is on it, or has snoozed it; or the reminder of it."""
     made = notifications.aggregate_notifications({}, [OVERSOLD], now=NOW, policy=POLICY)
     kept = {each.key: each for each in made}
@@ -358,33 +363,34 @@ def _on_it(change: Callable[..., Any] | None = None, kind: str = "incident") -> 
     if kind == "reminder":
         later = notifications.remind(kept, now=NOW + 4 * 60 * MINUTE, policy=POLICY)
         reminder = next(each for each in later if each.kind == "reminder")
-        return _said(reminder, posts.Lookup(incident=post))
+        return said(reminder, posts.Lookup(incident=post))
     if change is not None:
         post = replace(post, body=dict(change(post.body, ANN, NOW)))
-    return _said(post, posts.Lookup(pool=POOL))
+    return said(post, posts.Lookup(pool=POOL))
 
 
 def _safety_stop() -> Message:
-    told = _notice(1, "circuit_breaker", SUBJECT, 30, severity="critical", facts=STOPPED)
+    asks = notice(1, "circuit_breaker", SUBJECT, 30, severity="critical", facts=STOPPED)
     asked = replace(FIXES[0], token=TOKEN)
-    return _told(told, found=posts.Lookup(question=asked))
+    return told(asks, found=posts.Lookup(question=asked))
 
 
 def _held(*, resolved: bool = False) -> Message:
     facts = {"store": US, "why": "Shopify rejected Tipo's access token (401)"}
-    begun = _notice(1, "store_blocked", f"store:{US}", severity="critical", facts=facts)
-    ended = _notice(
+    begun = notice(1, "store_blocked", f"store:{US}", severity="critical", facts=facts)
+    ended = notice(
         2, "store_blocked", f"store:{US}", 12, severity="info", resolved=True, facts=facts
     )
-    return _told(begun, *([ended] if resolved else []))
+    return told(begun, *([ended] if resolved else []))
 
 
-def _left_alone(kind: str = "incident") -> Message:
+def unsynced(kind: str = "incident") -> Message:
+    """Return the message about six products that are not synced, or its thread."""
     names = ("Gift Wrap", "Tailoring service", "Summer Box", "Winter Box", "Engraving", "Repair")
     whys = ("untracked", "untracked", "bundle", "bundle", "untracked", "missing")
-    return _told(
+    return told(
         *(
-            _notice(
+            notice(
                 n, "suspended", f"level:{n}", n / 10, facts={"title": each, "store": US, "why": why}
             )
             for n, (each, why) in enumerate(zip(names, whys, strict=True), 1)
@@ -393,7 +399,8 @@ def _left_alone(kind: str = "incident") -> Message:
     )
 
 
-def _group(kind: str = "activity") -> Message:
+def sales(kind: str = "activity") -> Message:
+    """Return the message about what a store sold, or its thread."""
     sold = [(JACKET, -5, "order #1002"), ("Linen Shirt (S)", -3, "order #1003")]
     sold += [("Wool Beanie", -2, "order #1003"), ("Canvas Tote", -1, "order #1004")]
     sold += [("Rain Parka (L)", -1, "order #1005"), ("Wool Beanie", 10, "restock or edit")]
@@ -411,15 +418,15 @@ def _group(kind: str = "activity") -> Message:
         for n, (title, delta, cause) in enumerate(sold, 1)
     ]
     made = activities.aggregate_movements({}, moved, now=NOW, policy=POLICY)
-    return _said(next(each for each in made if each.kind == kind))
+    return said(next(each for each in made if each.kind == kind))
 
 
 def _connected() -> Message:
     facts = {"mode": "two-way", "stores": US, "by": "ann", "report": 5}
-    told = [
-        _notice(1, "mode", "mode", severity="info", facts=facts),
-        _notice(2, "decided", "receipt:4", facts={"receipt": 4, "kind": "mode"}),
-        _notice(3, "report", "report:5", facts={"report": 5, "kind": "baseline"}),
+    arrived = [
+        notice(1, "mode", "mode", severity="info", facts=facts),
+        notice(2, "decided", "receipt:4", facts={"receipt": 4, "kind": "mode"}),
+        notice(3, "report", "report:5", facts={"report": 5, "kind": "baseline"}),
     ]
     line = ReceiptLine(title=f"two-way for {US}", choice=Choice.CONFIRM, done=True, why="", moved=0)
     switched = replace(RECEIPT, id=4, kind=ProposalKind.MODE, lines=(line,))
@@ -427,7 +434,7 @@ def _connected() -> Message:
         REPORT, id=5, kind=ReportKind.BASELINE, open=0, safe=0, counts={}, summary={"levels": 2408}
     )
     found = posts.Lookup(report=compared, receipts=(switched,))
-    return _told(*told, kind="report", found=found)
+    return told(*arrived, kind="report", found=found)
 
 
 PLACES = (LocationGroup(id=1, name="Berlin", locations={EU: LocationId(1), US: LocationId(2)}),)
@@ -488,11 +495,11 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     ),
     "on-it": (
         "The same message, once somebody clicked [I'm on it] and [Snooze 1 h].",
-        lambda: _on_it(ownership.snooze),
+        lambda: on_it(ownership.snooze),
     ),
     "reminder": (
         "Four hours later: a reminder that names who has been on it.",
-        lambda: _on_it(kind="reminder"),
+        lambda: on_it(kind="reminder"),
     ),
     "cant-update": (
         "A store no longer accepts the token: no alerts about its products meanwhile.",
@@ -501,13 +508,13 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     "resolved": ("The same message at its end.", lambda: _held(resolved=True)),
     "not-synced": (
         "Six products, one cause, one message; each step is in its thread.",
-        _left_alone,
+        unsynced,
     ),
     "safety-stop": (
         "The safety stop: updates wait until a person says that they are right.",
         _safety_stop,
     ),
-    "activity": ("Who sold how much of what, and which stores follow.", _group),
+    "activity": ("Who sold how much of what, and which stores follow.", sales),
     "stock": (
         "`/tipo stock`: live numbers beside what is expected.",
         lambda: stock.stock(pools=[POOL], now=NOW, share="stock"),

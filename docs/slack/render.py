@@ -1,14 +1,15 @@
-# ruff: noqa: INP001, S603, T201  # a script of the documentation, not a package
+# ruff: noqa: INP001, T201  # a script of the documentation, not a package
 """Draw the examples as people see them, and write them down as text.
 
-python docs/slack/render.py              the text alone: docs/slack/transcript.md
-python docs/slack/render.py --pictures   also the pictures; needs Chromium
+python docs/slack/render.py                      the text alone: docs/slack/transcript.md
+python docs/slack/render.py --pictures           also the pictures; needs Chromium
+python docs/slack/render.py --pictures night     also this one
 """
 
+import asyncio
+import base64
 import html
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,11 +19,21 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
-from examples import EXAMPLES, NOW  # noqa: E402  # the script's own folder comes first
+from alerts import ALERTS  # noqa: E402  # the script's own folder comes first
+from examples import EXAMPLES as FIRST  # noqa: E402
+from examples import NOW  # noqa: E402
+from replies import REPLIES  # noqa: E402
 
 from sandbox.slack.block_html import HtmlReader, message_html, view_html  # noqa: E402
 from sandbox.slack.block_text import render_blocks  # noqa: E402
+from tests.playground.browser import Tab, chromium  # noqa: E402
 
+GROUPS = {
+    "What people see most": FIRST,
+    "The other alerts": ALERTS,
+    "The other answers, lists and forms": REPLIES,
+}
+EXAMPLES = {name: each for group in GROUPS.values() for name, each in group.items()}
 PEOPLE = {"U0ANN": "ann"}
 CSS = HERE.parents[1] / "sandbox/slack/blocks.css"
 SCALE = 1.25
@@ -30,6 +41,7 @@ PAGE = (
     '<!doctype html><meta charset="utf-8"><style>body{{margin:0;padding:18px 22px}}{css}</style>'
     '<body class="slack">{body}'
 )
+LIVE = "../../sandbox/playground/static/gallery.html"
 PLAYGROUND = HERE.parents[1] / "sandbox/playground/static/gallery.html"
 GALLERY = """<!doctype html>
 <html lang="en">
@@ -62,25 +74,32 @@ def page(made: Any) -> str:
     return message_html(made.text, list(made.blocks), READER, who="Tipo", at=NOW)
 
 
-def picture(name: str, made: Any, chromium: str) -> int:
-    """Draw one example; return the picture's size."""
-    is_modal = isinstance(made, dict) and made["type"] == "modal"
-    wide = 560 if is_modal else 820
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "page.html", Path(folder) / "page.png"
-        tall = "<script>document.title=document.body.scrollHeight</script>"
-        source.write_text(
-            PAGE.format(css=CSS.read_text(), body=page(made)) + tall, encoding="utf-8"
-        )
-        base = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        asked = [*base, f"--window-size={wide},300", "--dump-dom", source.as_uri()]
-        dom = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
-        high = int(dom.split("<title>")[1].split("<")[0])
-        shot = [f"--force-device-scale-factor={SCALE}", f"--window-size={wide},{high}"]
-        asked = [*base, *shot, f"--screenshot={target}", source.as_uri()]
-        subprocess.run(asked, capture_output=True, check=True, timeout=60)
-        shutil.copy(target, HERE / f"{name}.png")
-    return (HERE / f"{name}.png").stat().st_size
+async def draw(names: list[str], profile: Path) -> None:
+    """Draw some examples, and say how large each picture is."""
+    async with chromium(profile) as tab:
+        for name in names:
+            made = EXAMPLES[name][1]()
+            is_modal = isinstance(made, dict) and made["type"] == "modal"
+            source = profile / "page.html"
+            source.write_text(PAGE.format(css=CSS.read_text(), body=page(made)), encoding="utf-8")
+            await size(tab, 560 if is_modal else 820, 300)
+            await tab.open(source.as_uri())
+            await size(tab, 560 if is_modal else 820, await tab.js("document.body.scrollHeight"))
+            shot = await picture(tab)
+            (HERE / f"{name}.webp").write_bytes(shot)
+            print(name, len(shot))
+
+
+async def picture(tab: Tab) -> bytes:
+    """Return what is seen, in a format that is a third of a PNG."""
+    shot = await tab.send("Page.captureScreenshot", format="webp", quality=85)
+    return base64.b64decode(shot["data"])
+
+
+async def size(tab: Tab, width: int, height: int) -> None:
+    """Make the page as large as what is drawn."""
+    about = {"width": width, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
+    await tab.send("Emulation.setDeviceMetricsOverride", **about)
 
 
 def transcript() -> Iterator[str]:
@@ -88,52 +107,66 @@ def transcript() -> Iterator[str]:
     yield "# What Tipo says, as text"
     yield ""
     yield "Each message: its sentence for phones and screen readers, then what a screen shows."
-    for words, make in EXAMPLES.values():
-        made = make()
-        yield from ("", f"## {words}", "")
-        if isinstance(made, dict):
-            blocks = made["blocks"]
-        else:
-            blocks = made.blocks
-            yield from (f"> {html.unescape(re.sub('<[^>]+>', '', READER.mrkdwn(made.text)))}", "")
-        yield "```"
-        yield from render_blocks(blocks, PEOPLE.get)
-        yield "```"
+    for title, group in GROUPS.items():
+        yield from ("", f"## {title}")
+        for words, make in group.values():
+            yield from ("", f"### {words}", "")
+            made = make()
+            if isinstance(made, dict):
+                blocks = made["blocks"]
+            else:
+                blocks = made.blocks
+                text = html.unescape(re.sub("<[^>]+>", "", READER.mrkdwn(made.text)))
+                yield from (f"> {text}", "")
+            yield "```"
+            yield from render_blocks(blocks, PEOPLE.get)
+            yield "```"
 
 
 def gallery() -> Iterator[str]:
     """Yield the lines of the page that shows the pictures."""
     yield "# What Tipo says in Slack"
     yield ""
-    yield "Made by `python docs/slack/render.py --pictures` from what the bot itself uses, with the"
-    yield "values of one shop. The same as text: [transcript.md](transcript.md)."
-    for name, (words, _) in EXAMPLES.items():
-        head, _, rest = words.partition(": ")
-        lead = f"{head}: {rest}" if rest else head
-        yield from ("", lead, "", f"![{head.strip('.').replace('`', '')}]({name}.png)")
+    yield "Every message, answer, list and form, with the values of one shop: made by"
+    yield "`python docs/slack/render.py --pictures` of what the bot itself uses. Also [as"
+    yield f"text](transcript.md), and [as a page]({LIVE})"
+    yield "that is light or dark like your screen and fits a phone."
+    for title, group in GROUPS.items():
+        yield from ("", f"## {title}")
+        for name, (words, _) in group.items():
+            head = words.partition(": ")[0]
+            yield from ("", words, "", f"![{head.strip('.').replace('`', '')}]({name}.webp)")
 
 
 def playground_gallery() -> str:
     """Return the page of the playground that shows every message."""
-    examples = "\n".join(
-        f'<section class="card" aria-label="{html.escape(words)}"><h2>{html.escape(words)}</h2>'
-        f'<div class="slack" inert>{page(make())}</div></section>'
-        for words, make in EXAMPLES.values()
+    return GALLERY.format(
+        examples="\n".join(
+            f'<h2 class="part">{title}</h2>\n' + "\n".join(map(card, group.values()))
+            for title, group in GROUPS.items()
+        )
     )
-    return GALLERY.format(examples=examples)
+
+
+def card(example: tuple[str, Any]) -> str:
+    """Return one example of that page."""
+    words, make = example
+    said = html.escape(words)
+    return (
+        f'<section class="card" aria-label="{said}"><h3>{said}</h3>'
+        f'<div class="slack" inert>{page(make())}</div></section>'
+    )
 
 
 def main() -> None:
-    """Write the transcript, and on wish the pictures."""
+    """Write the pages, and the pictures if they are asked for."""
     PLAYGROUND.write_text(playground_gallery(), encoding="utf-8")
     (HERE / "transcript.md").write_text("\n".join(transcript()) + "\n", encoding="utf-8")
     (HERE / "README.md").write_text("\n".join(gallery()) + "\n", encoding="utf-8")
     if "--pictures" in sys.argv:
-        chromium = shutil.which("chromium")
-        if chromium is None:
-            raise SystemExit("There is no Chromium here: apt-get install chromium")
-        for name, (_, make) in EXAMPLES.items():
-            print(name, picture(name, make(), chromium))
+        names = sys.argv[sys.argv.index("--pictures") + 1 :] or list(EXAMPLES)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            asyncio.run(draw(names, Path(folder)))
 
 
 if __name__ == "__main__":

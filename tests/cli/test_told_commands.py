@@ -1,7 +1,6 @@
 """What the pages tell people to type is run, as far as it changes nothing."""
 
-from tests.docs.test_docs import PAGES
-from tests.docs.test_told_commands import commands_in, refused
+from tests.docs.test_told_commands import TOLD_IN, commands_in, refused
 
 LOOK = {"status", "stock", "history", "receipts", "audit", "export", "backup", "doctor"}
 LOOK |= {"locations", "safety-stop", "contested", "deliveries", "slack"}
@@ -18,7 +17,7 @@ def test_the_commands_that_the_pages_tell_can_be_run(known):
     """Each that changes nothing works in two stores where all is well."""
     told = {
         tuple(words)
-        for page in PAGES
+        for page in TOLD_IN
         for head, words, _ in commands_in(page)
         if head == "tipo" and words and changes_nothing(words) and not refused(words)
     }

@@ -250,8 +250,8 @@ def test_pages_are_in_plain_words(page):
 def examples():
     """The examples that the pictures show."""
     before = list(sys.path)
-    place = ROOT / "docs" / "slack" / "examples.py"
-    spec = importlib.util.spec_from_file_location("glossary_examples", place)
+    script = ROOT / "docs" / "slack" / "render.py"
+    spec = importlib.util.spec_from_file_location("glossary_render", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module.EXAMPLES

@@ -25,6 +25,7 @@ from tests.docs.test_docs import BLOCK, PAGES, ROOT, SPAN, by_name, prose
 SHELL = re.compile(r"^(?:docker (?:compose )?exec \w+ )?(/?tipo)(?: |$)(.*)")
 MAKE = re.compile(r"\bmake ([a-z]+)((?: [A-Z]+=\S+)*)")
 INDENTED = re.compile(r"^ {4,}(.+)$", re.MULTILINE)
+TOLD_IN = [each for each in PAGES if each.name != "transcript.md"]  # messages, broken into lines
 CLI = typer.main.get_command(app)
 UsageError = typer.BadParameter.__base__
 MISSING = "Missing argument"  # what is only named may leave out what it needs
@@ -93,7 +94,7 @@ def odd_of(head, words, *, named=False):
     return "" if named and why.startswith(MISSING) else why
 
 
-@pytest.mark.parametrize("page", PAGES, ids=by_name)
+@pytest.mark.parametrize("page", TOLD_IN, ids=by_name)
 def test_every_command_that_is_told_is_understood(page):
     """A command that is copied from a page must run."""
     told = {
