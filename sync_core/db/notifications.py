@@ -1,11 +1,11 @@
 """Notifications: what people must know, with the findings that this opens and closes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
-from sync_core.db.repository import SqlRepository
+from sync_core.db.repository import SqlRepository, chunks
 from sync_core.db.tables import FINDING, NOTIFICATION
 from sync_core.domain.values import Event
 from sync_core.domain.views import Notification
@@ -20,11 +20,14 @@ OPEN_FINDING = select(FINDING.c.id, FINDING.c.facts).where(
     FINDING.c.subject == bindparam("subject"),
     FINDING.c.closed_at.is_(None),
 )
+OPEN_SUBJECTS = select(FINDING.c.kind, FINDING.c.subject).where(
+    FINDING.c.closed_at.is_(None), FINDING.c.subject.in_(bindparam("some", expanding=True))
+)
 
 
 class SqlNotifications(SqlRepository):
     def notify(self, events: Iterable[Event], *, now: datetime) -> None:
-        for each in events:
+        for each in self._without_idle(list(events)):
             about = {"kind": each.kind, "subject": each.subject}
             known = self.run(OPEN_FINDING, about).first()
             if each.resolved and known is not None:
@@ -40,6 +43,16 @@ class SqlNotifications(SqlRepository):
                 changed = update(FINDING).where(FINDING.c.id == known.id)
                 self.run(changed.values(facts=dict(each.facts), severity=each.severity.value))
                 self._notify(each, now, facts=dict(each.facts))
+
+    def _without_idle(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return the events without those that are over and were never told, which are the most."""
+        over = {each.subject for each in events if each.resolved}
+        if len(over) <= 1:
+            return events
+        told = {(each.kind, each.subject) for each in events if not each.resolved}
+        for some in chunks(sorted(over), 500):
+            told.update((kind, about) for kind, about in self.run(OPEN_SUBJECTS, {"some": some}))
+        return [each for each in events if (each.kind, each.subject) in told]
 
     def notify_once(self, events: Iterable[Event], *, now: datetime) -> None:
         for each in events:
