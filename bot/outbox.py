@@ -33,6 +33,7 @@ from bot.notifications import AlertPolicy
 from bot.post_sender import PostSender
 from bot.preferences import Preferences
 from sync_core.clock import Clock
+from sync_core.domain.proposals import ReportState
 from sync_core.domain.values import NEVER
 from sync_core.domain.views import MovementView, Notification, Post
 
@@ -197,6 +198,8 @@ class SlackOutbox:
         report = await self._core.report(int(str(post.body["report"])))
         if report is None:
             return None
+        if report.state not in {ReportState.DONE, ReportState.FAILED}:
+            return notifications.ReportOffer(progress=dict(report.progress))
         if report.newer is None:
             return notifications.ReportOffer(open=report.open, safe=report.safe)
         key = report_key(report.newer)

@@ -4,6 +4,7 @@ There is no HTTP and no GraphQL here.
 """
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -97,7 +98,8 @@ class RequestCounts:
 class ShopState(ShopOrders):
     """Everything a shop has, except for its HTTP API."""
 
-    export_seconds: float = 1.0  # that a bulk operation takes
+    export_seconds: float = 1.0  # that a bulk operation takes, at least
+    export_rate: float = math.inf  # products that one exports in a second
 
     def __init__(  # noqa: PLR0913  each is a fact about the shop
         self,
@@ -244,12 +246,18 @@ class ShopState(ShopOrders):
         for export in self.running():
             if export.status == "CANCELING":
                 self._finish(export, "CANCELED")
-            elif now - export.created_at >= timedelta(seconds=self.export_seconds):
+            elif now - export.created_at >= timedelta(seconds=self._export_takes()):
                 export.error_code = self.faults.bulk_fails
                 self.run_bulk_operation(export)
                 self._finish(export, "FAILED" if export.error_code else "COMPLETED")
             elif now > export.created_at:
                 export.status = "RUNNING"
+                share = (now - export.created_at).total_seconds() / self._export_takes()
+                export.root_object_count = int(share * len(self.products))
+
+    def _export_takes(self) -> float:
+        """Return the seconds that an export takes."""
+        return max(self.export_seconds, len(self.products) / self.export_rate)
 
     def _finish(self, export: ShopBulkOperation, status: str) -> None:
         export.status, export.completed_at = status, self.now()

@@ -25,10 +25,12 @@ class ReportOffer:
     newer: int | None = None  # the report that counts instead
     link: str = ""  # to that one's message
     is_final: bool = False  # nothing of it will change any more
+    progress: Mapping[str, str] | None = None  # of each store; None: it is done
 
     def kept(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return {"open": self.open, "safe": self.safe, "newer": self.newer, "link": self.link}
+        kept = {"open": self.open, "safe": self.safe, "newer": self.newer, "link": self.link}
+        return kept if self.progress is None else {**kept, "progress": dict(self.progress)}
 
 
 class ReportPosts:
@@ -51,6 +53,9 @@ class ReportPosts:
         told = {each: truncate(facts.get(each) or "") for each in ("mode", "stores", "by")}
         body = {"report": number, "kind": "baseline", "receipts": [], "notices": 1, **told}
         key = self._editor.state["mode"] = report_key(number)
+        if number is not None:
+            body["running"] = True  # it says how far it is, until it is done
+            self._editor.state["reports"].append(key)
         self._editor.put(key, "report", body, notification.at)
 
     def report(self, notification: Notification) -> None:
@@ -67,11 +72,13 @@ class ReportPosts:
         }
         key = report_key(number)
         if key in self._editor.posts:  # told again: as it stands now
-            kept = self._editor.posts[key].body
+            kept = dict(self._editor.posts[key].body)
+            was_running = kept.pop("running", False)
             self._editor.revise(
                 key, {**kept, "notices": integer(kept.get("notices")) + 1}, notification.at
             )
-            if thread_key(key, 0) in self._editor.posts or key in self._editor.state["reports"]:
+            has_thread = thread_key(key, 0) in self._editor.posts
+            if not was_running and (has_thread or key in self._editor.state["reports"]):
                 return
         else:
             asked = bool(body["reply"]) or body["kind"] == "preflight"  # somebody waits for it
@@ -84,7 +91,8 @@ class ReportPosts:
             self._editor.put(
                 thread_key(key, 0), "report_thread", {"report": number}, due, parent=key
             )
-        self._editor.state["reports"].append(key)
+        if key not in self._editor.state["reports"]:
+            self._editor.state["reports"].append(key)
 
     def update(self, key: str, offer: ReportOffer | None) -> None:
         """Say again what a report offers, if that has changed; once it is outdated, the last time.
@@ -97,6 +105,8 @@ class ReportPosts:
         post = self._editor.posts.get(key)
         if offer is None or post is None or post.body.get("shown") == offer.kept():
             return
+        if offer.progress == {}:
+            return  # it has just begun, and its message says so
         waits = post.sent and (post.version > post.sent or self._editor.is_new(post))
         self._editor.revise(key, {**post.body, "shown": offer.kept()}, self._editor.now)
         if waits:  # for what somebody has just decided, say: that is not put off by this

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from sync_core.app.parts import Parts
+from sync_core.cli.baseline_display import BaselineDisplay
 from sync_core.cli.check import EXIT_INTERRUPTED, as_number, as_texts
 from sync_core.cli.comparison import COMPARISON_TIMEOUT_SECONDS, require_stores, wait_for_report
 from sync_core.cli.output import console, echo, echo_json, echo_table
@@ -28,7 +28,7 @@ from sync_core.domain.values import Alias, Mode
 from sync_core.domain.views import BaselineProgress, Overview
 from sync_core.errors import NotAllowed
 
-POLL_SECONDS = 0.2  # seconds between looks at how far an initial comparison has come
+POLL_SECONDS = 0.5  # seconds between looks at how far an initial comparison has come
 MATCHING_WAIT_SECONDS = 2.0  # seconds from the last catalogue read to its pools, at most
 
 CONSEQUENCES = {
@@ -64,7 +64,7 @@ def mode(
     alias: AliasArgument = None,
     *,
     yes: Yes = False,
-    time_out: Timeout = 300.0,
+    time_out: Timeout = COMPARISON_TIMEOUT_SECONDS,
     as_json: AsJson = False,
 ) -> None:
     """Show how the stores are connected, or change it: two-way, one-way, off.
@@ -235,19 +235,16 @@ async def _change(
 
 async def _wait_for_baseline(parts: Parts, alias: Alias | None, time_out: float) -> bool:
     """Return whether every level has met its pool, or cannot, before the time is out."""
-    out = console(err=True)
-    watched = out.status("Comparing the stores …") if out.is_terminal else nullcontext()
     try:
         async with asyncio.timeout(time_out):
-            with watched as line:
+            with BaselineDisplay(console(err=True)) as display:
                 await _wait_for_catalogue(parts)
                 while True:
                     meetings = await parts.service.baselines(alias)
                     waiting = sum(each.waiting for each in meetings)
                     if not waiting:
                         return True
-                    if line is not None:
-                        line.update(f"Comparing the stores: {waiting} stock levels to go …")
+                    display.show(await parts.service.reading(), waiting, parts.clock.now())
                     await parts.clock.sleep(POLL_SECONDS)
     except TimeoutError:
         return False

@@ -1,10 +1,23 @@
 """New baselines: a store's numbers are taken as they are, and nothing from before is replayed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from heapq import nlargest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from sync_core.db.repository import SqlRepository
 from sync_core.db.tables import (
@@ -19,8 +32,56 @@ from sync_core.db.tables import (
     WITHHELD,
 )
 from sync_core.db.withheld import NOT_RELEASED
+from sync_core.domain.read_progress import ReadProgress, ReadStage
 from sync_core.domain.values import NEVER, Alias, Mode, PoolId, Role
 from sync_core.domain.views import BaselineProgress, Difference
+from sync_core.stored import from_json, to_json
+
+READING_SETTING = "reading:"  # the setting, by store, of how far its levels have been read
+
+SOURCE = select(STORE.c.alias).where(STORE.c.role == Role.SOURCE.value).scalar_subquery()
+OF_SOURCE = LEVEL.alias()  # the source's level of the same pool
+OF_STORE = LEVEL.c.store == bindparam("store")
+COUNTED = (
+    select(func.count(), func.count().filter(LEVEL.c.baselined)).select_from(LEVEL).where(OF_STORE)
+)
+# A pool that has agreed on nothing yet waits for its source.
+AWAITS_SOURCE = and_(
+    POOL.c.shared.is_(None),
+    OF_SOURCE.c.id != LEVEL.c.id,
+    OF_SOURCE.c.refresh_at.is_not(None),
+    OF_SOURCE.c.suspended.is_(None),
+)
+DIFFERS = and_(
+    LEVEL.c.suspended.is_(None),
+    LEVEL.c.refresh_at.is_(None),
+    LEVEL.c.book.is_not(None),
+    func.coalesce(AWAITS_SOURCE, false()).is_(False),
+)
+
+
+def _unbaselined(*columns: Any) -> Select[Any]:
+    """Select from a store's levels that have no baseline, with their pools and source levels."""
+    same_pool = (OF_SOURCE.c.pool_id == LEVEL.c.pool_id) & (OF_SOURCE.c.store == SOURCE)
+    return (
+        select(*columns)
+        .select_from(LEVEL)
+        .join(POOL, POOL.c.id == LEVEL.c.pool_id)
+        .outerjoin(OF_SOURCE, same_pool)
+        .where(OF_STORE, LEVEL.c.baselined.is_(False))
+    )
+
+
+UNBASELINED = _unbaselined(
+    func.count().filter(LEVEL.c.suspended.is_not(None)), func.count().filter(DIFFERS)
+)
+DIFFERING = _unbaselined(LEVEL.c.id, LEVEL.c.pool_id, LEVEL.c.book, POOL.c.title).where(DIFFERS)
+UNREAD = (
+    select(func.count())
+    .select_from(LEVEL)
+    .where(OF_STORE, LEVEL.c.refresh_at.is_not(None), LEVEL.c.book.is_(None))
+    .where(LEVEL.c.suspended.is_(None))
+)
 
 
 def restarted_values(*, now: datetime | None) -> dict[str, Any]:
@@ -111,8 +172,7 @@ class SqlBaselines(SqlRepository):
 
     def _refresh_unbaselined_sources(self, pools: Select[Any], now: datetime) -> None:
         """Have source levels read that have no baseline: their pools can agree on nothing else."""
-        source = select(STORE.c.alias).where(STORE.c.role == Role.SOURCE.value).scalar_subquery()
-        unbaselined = LEVEL.c.baselined.is_(False) & (LEVEL.c.store == source)
+        unbaselined = LEVEL.c.baselined.is_(False) & (LEVEL.c.store == SOURCE)
         here = LEVEL.c.pool_id.in_(pools)
         self.run(update(LEVEL).where(unbaselined, here).values(restarted_values(now=now)))
 
@@ -121,43 +181,56 @@ class SqlBaselines(SqlRepository):
         self.run(insert(BASELINE).values(row))
 
     def progress(self, store: Alias) -> BaselineProgress:
-        theirs = LEVEL.c.store == store
-        query = select(LEVEL, POOL.c.title, POOL.c.shared).join(POOL, POOL.c.id == LEVEL.c.pool_id)
-        rows = self.run(query.where(theirs, LEVEL.c.baselined.is_(False))).all()
-        total = int(self.run(select(func.count()).select_from(LEVEL).where(theirs)).scalar_one())
-        suspended = [row for row in rows if row.suspended is not None]
-        known = [row for row in rows if row.suspended is None and row.refresh_at is None]
-        differing = [row for row in known if row.book is not None]
-        facts = self._facts_of_open("differs", [f"level:{row.id}" for row in differing])
-        told = [(row, facts.get(f"level:{row.id}", {})) for row in differing]
-        worst = sorted(
-            told,
-            key=lambda pair: -abs((pair[1].get("should_show") or 0) - (pair[0].book or 0)),
-        )
+        total, agreed = self.run(COUNTED, {"store": store}).one()
+        suspended, differing = self.run(UNBASELINED, {"store": store}).one()
+        worst: list[Difference] = []
+        if differing:
+            shown = {each.id: each for each in self.run(DIFFERING, {"store": store})}
+            said = self._facts_of_open("differs", {f"level:{level}": level for level in shown})
+            worst = [
+                Difference(
+                    pool=PoolId(each.pool_id),
+                    title=each.title,
+                    store=store,
+                    shows=each.book,
+                    should_show=said.get(level, {}).get("should_show"),
+                )
+                for level, each in shown.items()
+            ]
         return BaselineProgress(
             store=store,
             levels=total,
-            agreed=total - len(rows),
-            differing=len(differing),
-            waiting=len(rows) - len(suspended) - len(differing),
-            suspended=len(suspended),
+            agreed=agreed,
+            differing=differing,
+            waiting=total - agreed - suspended - differing,
+            suspended=suspended,
             alone=self.tx.catalogue.alone(store),
-            worst=tuple(
-                Difference(
-                    pool=PoolId(row.pool_id),
-                    title=row.title,
-                    store=store,
-                    shows=row.book,
-                    should_show=said.get("should_show"),
-                )
-                for row, said in worst[:10]
-            ),
+            worst=tuple(nlargest(10, worst, key=_gap)),
         )
 
-    def _facts_of_open(self, kind: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the facts of open findings by subject."""
-        wanted = set(subjects)
+    def note(self, store: Alias, reading: ReadProgress | None) -> None:
+        text = None if reading is None else to_json(reading)
+        if self.tx.settings.get(READING_SETTING + store) != text:
+            self.tx.settings.set(READING_SETTING + store, text)
+
+    def reading(self, store: Alias) -> ReadProgress | None:
+        text = self.tx.settings.get(READING_SETTING + store)
+        found = None if text is None else from_json(text, ReadProgress)
+        if found is None or found.stage is not ReadStage.DIRECT:
+            return found
+        left = int(self.run(UNREAD, {"store": store}).scalar_one())
+        return replace(found, done=max(0, found.total - left)) if left else None
+
+    def _facts_of_open(self, kind: str, subjects: Mapping[str, int]) -> dict[int, dict[str, Any]]:
+        """Return the facts of open findings by what they are about."""
         query = select(FINDING.c.subject, FINDING.c.facts).where(
             FINDING.c.kind == kind, FINDING.c.closed_at.is_(None)
         )
-        return {row.subject: row.facts for row in self.run(query) if row.subject in wanted}
+        return {
+            subjects[row.subject]: row.facts for row in self.run(query) if row.subject in subjects
+        }
+
+
+def _gap(each: Difference) -> int:
+    """Return by how much a level differs."""
+    return abs((each.should_show or 0) - (each.shows or 0))

@@ -79,6 +79,10 @@ class SqlCatalogue(SqlRepository):
             self.upsert(VARIANT, rows)
             self.save_barcodes(variants)
 
+    def count(self, store: Alias) -> int:
+        mine = select(func.count()).select_from(VARIANT).where(VARIANT.c.store == store)
+        return int(self.run(mine).scalar_one())
+
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
         rows = self.run(VARIANTS_OF, {"store": store, "product": product})
         return [variant_of(row) for row in rows]

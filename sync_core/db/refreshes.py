@@ -23,13 +23,25 @@ from sync_core.domain.values import (
 from sync_core.ports import UnreadLevel
 
 NEEDS_REFRESH = OF_STORE & LEVEL.c.refresh_at.is_not(None) & LEVEL.c.open.is_(False) & FOLLOWED
+HAS_NO_BOOK = LEVEL.c.book.is_(None) & LEVEL.c.suspended.is_(None)
+WANTED_LATER = LEVEL.c.refresh_since > bindparam("since")
+IS_DUE = NEEDS_REFRESH & (LEVEL.c.refresh_at <= bindparam("now"))
 DUE_REFRESHES = (
     joined(LEVEL.c.id, LEVEL.c.item, LEVEL.c.location, LEVEL.c.version, LEVEL.c.refresh_mark)
-    .where(NEEDS_REFRESH, LEVEL.c.refresh_at <= bindparam("now"))
+    .where(IS_DUE)
     .order_by(LEVEL.c.refresh_at)
     .limit(bindparam("most"))
 )
 NEXT_REFRESH = joined(LEVEL.c.refresh_at).where(NEEDS_REFRESH).order_by(LEVEL.c.refresh_at).limit(1)
+# Those that no export will read: whose refresh has no beginning is none of them.
+BY_ID = ~HAS_NO_BOOK | LEVEL.c.refresh_since.is_(None) | ~WANTED_LATER
+DUE_BY_ID, NEXT_BY_ID = DUE_REFRESHES.where(BY_ID), NEXT_REFRESH.where(BY_ID)
+FIRST_READS = (
+    joined(LEVEL.c.id, LEVEL.c.version, LEVEL.c.refresh_mark)
+    .where(IS_DUE, HAS_NO_BOOK, WANTED_LATER, LEVEL.c.id > bindparam("after"))
+    .order_by(LEVEL.c.id)
+    .limit(bindparam("most"))
+)
 # What every round asks is built once: putting a statement together costs more than running it.
 UNREAD_OF_STORE = (
     select(UNREAD, LEVEL.c.refresh_at.is_(None).label("done"))
@@ -40,7 +52,15 @@ UNREAD_OF_STORE = (
 
 
 class SqlRefreshes(SqlRepository):
-    def due(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
+    def due(
+        self, store: Alias, *, now: datetime, limit: int, first_until: datetime | None = None
+    ) -> list[RefreshRequest]:
+        given = {"store": store, "now": now, "most": limit}
+        found = (
+            self.run(DUE_REFRESHES, given)
+            if first_until is None
+            else self.run(DUE_BY_ID, {**given, "since": first_until})
+        )
         return [
             RefreshRequest(
                 level=LevelId(level),
@@ -49,14 +69,22 @@ class SqlRefreshes(SqlRepository):
                 version=version,
                 mark=mark,
             )
-            for level, item, location, version, mark in self.run(
-                DUE_REFRESHES, {"store": store, "now": now, "most": limit}
-            )
+            for level, item, location, version, mark in found
         ]
 
-    def next_at(self, store: Alias) -> datetime | None:
-        found: datetime | None = self.run(NEXT_REFRESH, {"store": store}).scalar()
+    def next_at(self, store: Alias, *, first_until: datetime | None = None) -> datetime | None:
+        if first_until is None:
+            found: datetime | None = self.run(NEXT_REFRESH, {"store": store}).scalar()
+        else:
+            found = self.run(NEXT_BY_ID, {"store": store, "since": first_until}).scalar()
         return found
+
+    def first_reads(
+        self, store: Alias, *, now: datetime, since: datetime, after: LevelId, limit: int
+    ) -> list[tuple[LevelId, int, int]]:
+        given = {"store": store, "now": now, "since": since, "after": after, "most": limit}
+        rows = self.run(FIRST_READS, given)
+        return [(LevelId(level), version, mark) for level, version, mark in rows]
 
     def refresh_items(self, store: Alias, items: Iterable[ItemId], *, now: datetime) -> None:
         for some in chunks(list(items), 500):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from sync_core.domain.read_progress import ReadProgress
 from sync_core.domain.values import Alias, Mode
 from sync_core.domain.views import BaselineProgress
 
@@ -31,3 +32,9 @@ class BaselineRepository(Protocol):
 
     def progress(self, store: Alias) -> BaselineProgress:
         """Return how far a store's initial comparison has come."""
+
+    def note(self, store: Alias, reading: ReadProgress | None) -> None:
+        """Note how far the levels of a store have been read that had no book; None: they are."""
+
+    def reading(self, store: Alias) -> ReadProgress | None:
+        """Return what was noted last."""

@@ -28,6 +28,9 @@ class CatalogueRepository(Protocol):
     def save_variants(self, variants: Sequence[Variant], keys: Sequence[Key | None]) -> None:
         """Keep what stores sell."""
 
+    def count(self, store: Alias) -> int:
+        """Return how many variants of a store we know."""
+
     def variants_of(self, store: Alias, product: int) -> list[Variant]:
         """Return what we know of a product."""
 

@@ -20,11 +20,24 @@ class UnreadLevel:
 class RefreshRepository(Protocol):
     """Levels that have to be read, and those that could not be."""
 
-    def due(self, store: Alias, *, now: datetime, limit: int) -> list[RefreshRequest]:
-        """Return the refreshes that are due at a store, the longest wanted first."""
+    def due(
+        self, store: Alias, *, now: datetime, limit: int, first_until: datetime | None = None
+    ) -> list[RefreshRequest]:
+        """Return the refreshes that are due at a store, the longest wanted first.
 
-    def next_at(self, store: Alias) -> datetime | None:
-        """Return when the next refresh is due."""
+        With `first_until`: of levels that have no book yet, only those wanted until then.
+        """
+
+    def next_at(self, store: Alias, *, first_until: datetime | None = None) -> datetime | None:
+        """Return when the next refresh is due, of the same levels."""
+
+    def first_reads(
+        self, store: Alias, *, now: datetime, since: datetime, after: LevelId, limit: int
+    ) -> list[tuple[LevelId, int, int]]:
+        """Return levels without a book whose refresh is due, and was wanted later than `since`.
+
+        Each with its version and its refresh mark, those behind that level, in order.
+        """
 
     def unread(self, store: Alias) -> dict[LevelId, UnreadLevel]:
         """Return the levels of a store that could not be read at the last attempt."""

@@ -188,6 +188,12 @@ class Store(Protocol):
     async def export_page(self, locations: Sequence[LocationId], after: str | None) -> ExportPage:
         """Return some lines of the same shape, read in the ordinary way."""
 
+    def exported(self, line: bytes, locations: Sequence[LocationId]) -> Sequence[Reading]:
+        """Return what a line of an export of these locations says: a reading for each. No I/O.
+
+        None, where the line cannot be read.
+        """
+
     async def facts(self) -> ShopFacts:
         """Return what the store says of itself."""
 

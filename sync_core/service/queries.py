@@ -18,6 +18,7 @@ from sync_core.domain.leases import (
 from sync_core.domain.location_groups import LocationGroups
 from sync_core.domain.nights import HOUR_PREFERENCE, hour_of
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
+from sync_core.domain.read_progress import ReadProgress
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
@@ -94,6 +95,15 @@ class ServiceQueries:
         """Return how far the first meeting of each destination, or of one, has come."""
         wanted = await self._destinations(alias)
         return await self._transaction(lambda tx: [tx.baselines.progress(each) for each in wanted])
+
+    async def reading(self) -> dict[Alias, ReadProgress]:
+        """Return how far stores have been read whose many levels have no baseline yet."""
+
+        def work(tx: Transaction) -> dict[Alias, ReadProgress]:
+            found = {each.alias: tx.baselines.reading(each.alias) for each in tx.stores.all()}
+            return {alias: each for alias, each in found.items() if each is not None}
+
+        return await self._transaction(work)
 
     async def stores(self) -> list[StoreState]:
         """Return what we know of each store, the source first."""

@@ -245,6 +245,10 @@ class ShopifyStore:
         """Return some lines of the same shape, read in the ordinary way."""
         return await self._exports.page(locations, after)
 
+    def exported(self, line: bytes, locations: Sequence[LocationId]) -> Sequence[Reading]:
+        """Return what a line of an export says of its item at these locations."""
+        return tuple(nodes.exported_readings(self.alias, line, locations))
+
     # -- webhooks
 
     async def subscriptions(self) -> list[Subscription]:

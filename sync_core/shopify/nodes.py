@@ -12,6 +12,8 @@ no quantity, or two, or none a store can hold     MISSING
 a quantity                                        that quantity
 """
 
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -114,6 +116,18 @@ class LevelNode(Node):
     is_active: bool | None = None
     quantities: list[QuantityNode | None] | None = None
     item: SoldItem | None = None
+
+
+class ExportedQuantity(QuantityNode):
+    """A quantity of an export, which asks for no other than this one, nor for its name."""
+
+    name: str | None = "available"
+
+
+class ExportedLevel(LevelNode):
+    """A level in a line of an export."""
+
+    quantities: list[ExportedQuantity | None] | None = None  # type: ignore[assignment]
 
 
 class ItemNode(Node):
@@ -238,7 +252,10 @@ def level_reading(key: LevelKey, level: LevelNode | None, *, tracked: bool | Non
 
 
 def _product_trouble(variants: VariantNodes | None) -> Suspension | None:
-    variant = next(iter((variants and variants.nodes) or ()), None)
+    return _variant_trouble(next(iter((variants and variants.nodes) or ()), None))
+
+
+def _variant_trouble(variant: VariantNode | None) -> Suspension | None:
     if variant is None or variant.requires_components is None:
         return Suspension.MISSING
     if variant.requires_components:
@@ -246,6 +263,40 @@ def _product_trouble(variants: VariantNodes | None) -> Suspension | None:
     if variant.product is None or variant.product.is_gift_card is None:
         return Suspension.MISSING
     return Suspension.GIFT_CARD if variant.product.is_gift_card else None
+
+
+def exported_readings(
+    store: Alias, line: bytes, locations: Sequence[LocationId]
+) -> Iterator[Reading]:
+    """Yield what a line of an export says of its item at each location, the columns in order.
+
+    Nothing, where the line cannot be read: who wants to know asks by id.
+    """
+    try:
+        node = _line_decoder(len(locations)).decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    sold = node.inventory_item or SoldItem()
+    number = id_in_gid(sold.id, "InventoryItem")
+    if number is None:
+        return
+    trouble = _variant_trouble(node)
+    for column, location in enumerate(locations):
+        key = LevelKey(store=store, item=ItemId(number), location=location)
+        if trouble is not None:
+            yield Reading(key=key, trouble=trouble)
+        else:
+            yield level_reading(key, getattr(sold, f"l{column}"), tracked=sold.tracked)
+
+
+@cache
+def _line_decoder(columns: int) -> msgspec.json.Decoder[VariantNode]:
+    """Return what reads a line with so many levels."""
+    levels = [(f"l{column}", ExportedLevel | None, None) for column in range(columns)]
+    item = msgspec.defstruct("ExportedItem", levels, bases=(SoldItem,), kw_only=True)
+    field = ("inventory_item", item | None, None)
+    line = msgspec.defstruct("ExportedLine", [field], bases=(VariantNode,), kw_only=True)
+    return msgspec.json.Decoder(line)
 
 
 def listed_level(store: Alias, location: LocationId, level: LevelNode) -> Reading:

@@ -1,6 +1,7 @@
 """What every worker is given, and how one wakes another: nobody polls for what that can tell."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from sync_core.domain.circuit_breaker import BREAKER_LIMITS, BreakerLimits, Traf
 from sync_core.domain.leases import WritePermits
 from sync_core.domain.matching import MatchBy
 from sync_core.domain.suspension import READ_LAG, ReadLag
-from sync_core.domain.values import Alias, LevelId
+from sync_core.domain.values import NEVER, Alias, LevelId
 from sync_core.ports import Comparer, Database, Store, StoreWork, WebhookParser, WorkKind
 from sync_core.workers.supervisor import StoreAvailability
 
@@ -83,6 +84,9 @@ class EngineConfig:
     recheck_every: float = 15.0  # between looks for deliveries that nobody has announced
     deliveries_per_round: int = 1000
     levels_per_round: int = 100
+    # Without a book, from which an export reads them: a full bucket of the smallest plan reads
+    # some 400 by id at once, and then 20 a second; an export takes seconds, and 15 points.
+    levels_for_export: int = 300
     batch_lease: timedelta = timedelta(seconds=60)  # longer than any request may take
     breaker: BreakerLimits = BREAKER_LIMITS
 
@@ -126,6 +130,10 @@ class Context:
     store_work: WakeupTopic = field(default_factory=WakeupTopic)  # stores have batches or looks
     catalogues: WakeupTopic = field(default_factory=WakeupTopic)  # catalogues have to be read
     exports: WakeupTopic = field(default_factory=WakeupTopic)  # a store has finished an export
+    first_reads: WakeupTopic = field(default_factory=WakeupTopic)  # many levels have no book yet
+    # When each store's last export began by which levels got their books: what it left is read by
+    # id. A new process begins with an export of its own.
+    exported_at: dict[Alias, datetime] = field(default_factory=lambda: defaultdict(lambda: NEVER))
     requests: WakeupTopic = field(default_factory=WakeupTopic)  # reports, decisions
     comparer: Comparer | None = None  # None: this process cannot compare stores
     auto: AutoApproval = field(default_factory=AutoApproval)

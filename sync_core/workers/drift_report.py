@@ -35,6 +35,7 @@ from sync_core.domain.proposals import (
     ReportKind,
     ReportState,
 )
+from sync_core.domain.read_progress import describe
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Event, LevelId, Severity
 from sync_core.errors import NotCompared, StoreError, cut
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 FAILED_REPORT = Backoff(first=30, factor=4, longest=600, attempts=4)
 BASELINE_POLL_SECONDS = 5.0  # seconds between checks of how far a baseline is
 BASELINE_REPORT_WITHIN = timedelta(minutes=30)  # then it is reported as far as it is
+LONG_BASELINE_WITHIN = timedelta(hours=12)  # the same, while very many levels are being read
 CONFIRM_WITHIN = timedelta(minutes=15)  # a confirmation is bound to numbers, and numbers move
 MAX_OPEN_FINDINGS = 2000  # findings on levels in one step, and in a report that somebody waits for
 LEVEL_KINDS = ("missed", "one_way", "differs", "suspended", BOOKS)
@@ -174,10 +176,10 @@ class Reporter:
             lambda tx: [tx.baselines.progress(each) for each in report.facts.stores]
         )
         waiting = sum(each.waiting for each in baselines)
-        if waiting and now - report.wanted_at < BASELINE_REPORT_WITHIN:
-            words: dict[str, str] = {
-                each.store: f"{each.waiting} still to be read" for each in baselines
-            }
+        words = await context.database.transaction(partial(self._how_far, report))
+        within = LONG_BASELINE_WITHIN if words else BASELINE_REPORT_WITHIN
+        if waiting and now - report.wanted_at < within:
+            words = words or {each.store: f"{each.waiting} still to be read" for each in baselines}
             until = now + timedelta(seconds=BASELINE_POLL_SECONDS)
             await context.database.transaction(
                 lambda tx: tx.reports.update(
@@ -196,6 +198,13 @@ class Reporter:
         }
         await self._finish(report, summary)
         return 0.0
+
+    def _how_far(self, report: Report, tx: Transaction) -> dict[str, str]:
+        """Return how far each store is that has very many levels to be read."""
+        now = self._context.clock.now()
+        stores = dict.fromkeys([self._context.source, *report.facts.stores])
+        found = {each: tx.baselines.reading(each) for each in stores}
+        return {store: describe(each, now=now) for store, each in found.items() if each}
 
     # -- the end
     async def _finish(self, report: Report, summary: Mapping[str, object]) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from sync_core.backoff import Backoff
 from sync_core.errors import AccessLost, Refused, StoreError, Throttled, WrongShop, cut
 from sync_core.ports import Store, StoreWork, WorkKind
+from sync_core.workers.bulk_refresher import BulkRefresher
 from sync_core.workers.catalogue_sync import CatalogueSync
 from sync_core.workers.context import Context, Listener, Wakeup
 from sync_core.workers.decider import Decider
@@ -87,6 +88,10 @@ class Engine:
             mine = context.store_work.subscribe(StoreWork(store.alias, is_read=True))
             await self._run_store_rounds(store, Refresher(context, store).round, mine, done)
 
+        async def read_in_bulk(done: Callable[[], None]) -> None:
+            mine = context.first_reads.subscribe(StoreWork(store.alias, is_read=True))
+            await self._run_store_rounds(store, BulkRefresher(context, store).round, mine, done)
+
         async def upkeep_(done: Callable[[], None]) -> None:
             upkeep = StoreUpkeep(context, store, self._catalogue_sync)
             mine = context.catalogues.subscribe()
@@ -96,7 +101,8 @@ class Engine:
             keeper = LeaseKeeper(context, store)
             await self._run_store_rounds(store, keeper.round, context.requests.subscribe(), done)
 
-        yield from (("sender", send), ("refresher", refresh), ("upkeep", upkeep_), ("lease", lease))
+        yield from (("sender", send), ("refresher", refresh), ("bulk refresher", read_in_bulk))
+        yield from (("upkeep", upkeep_), ("lease", lease))
 
     async def _decide(self, done: Callable[[], None]) -> None:
         """Carry out decisions."""

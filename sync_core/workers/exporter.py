@@ -87,6 +87,7 @@ class ExportRequest:
     to: Path
     operation: str | None = None  # an export that was begun before a restart
     expected: int | None = None  # how many variants there will be, roughly
+    by_pages: bool = True  # whether to read page by page where the store gives no export
     started: Callable[[str], Awaitable[None]] = field(
         default=_ignore_operation
     )  # save the new name
@@ -124,13 +125,16 @@ class Exporter:
         """Make the file, whole.
 
         Raises:
+            NoExport: The store gives us no export, and the caller wants no pages.
             StoreError: The store gives us neither an export nor pages; there is no file.
             OSError: The file cannot be written here.
         """
         try:
             return await self._export(wanted)
-        except (Refused, StillRunning, _NoExport) as exc:
+        except (Refused, StillRunning, NoExport) as exc:
             why = cut(str(exc))
+            if not wanted.by_pages:
+                raise NoExport(why) from exc
         log.warning(
             "%s gives no export, reading page by page",
             self._store.alias,
@@ -184,7 +188,7 @@ class Exporter:
                 moved = self._clock.now()
                 wanted.progress(state.objects, wanted.expected)
         if state.stage is not ExportStage.DONE:
-            raise _NoExport(f"the export is {state.stage}: {state.why or 'no reason was given'}")
+            raise NoExport(f"the export is {state.stage}: {state.why or 'no reason was given'}")
         return state
 
     async def _wait(self, seconds: float) -> None:
@@ -197,9 +201,9 @@ class Exporter:
     def _check_time_limits(self, began: datetime, moved: datetime) -> None:
         now = self._clock.now()
         if now - moved > self._limits.still:
-            raise _NoExport(f"the export has made no progress for {self._limits.still}")
+            raise NoExport(f"the export has made no progress for {self._limits.still}")
         if now - began > self._limits.export:
-            raise _NoExport(f"the export has taken longer than {self._limits.export}")
+            raise NoExport(f"the export has taken longer than {self._limits.export}")
 
     async def _fetch(self, wanted: ExportRequest, state: ExportState) -> int:
         """Fetch the file; each time with an address that the store has just given us."""
@@ -214,7 +218,7 @@ class Exporter:
                 return lines
             await self._clock.sleep(EXPORT_WAITS.delay(failures))
             state = await self._with_retries(partial(self._store.export_state, state.operation))
-        raise _NoExport(f"the file of the export did not come: {why}")
+        raise NoExport(f"the file of the export did not come: {why}")
 
     # -- page by page
 
@@ -250,7 +254,7 @@ class Exporter:
         )
 
 
-class _NoExport(StoreError):
+class NoExport(StoreError):
     """The store has not given us an export, and pages may still do."""
 
 

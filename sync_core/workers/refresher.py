@@ -2,6 +2,7 @@
 
     reading some levels of a location      then
     -------------------------------------  --------------------------------------------------------
+    many have no book yet                  an export reads these: bulk_refresher.py
     they were read                         accounted for
     it fails, several                      in halves, in any order, until those at fault are alone
     it fails, one alone                    it is put off, longer each time
@@ -36,7 +37,7 @@ from sync_core.domain.values import (
     Severity,
 )
 from sync_core.errors import NoAnswer, NotSent, Refused, StoreError, cut
-from sync_core.ports import Store, Transaction, UnreadLevel
+from sync_core.ports import Store, StoreWork, Transaction, UnreadLevel
 from sync_core.ports.settings import PAUSED_SETTING
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
@@ -85,8 +86,19 @@ class Refresher:
         unread = tx.refreshes.unread(alias)
         if unread:
             self._forget(tx)
-        requests = tx.refreshes.due(alias, now=now, limit=self._context.config.levels_per_round)
-        return requests, None if requests else tx.refreshes.next_at(alias), unread
+        limit, enough = (
+            self._context.config.levels_per_round,
+            self._context.config.levels_for_export,
+        )
+        requests, until = tx.refreshes.due(alias, now=now, limit=limit), None
+        if len(requests) >= min(limit, enough) and is_worth_export(
+            tx, self._context, alias, now=now
+        ):
+            until = self._context.exported_at[alias]
+            requests = tx.refreshes.due(alias, now=now, limit=limit, first_until=until)
+            self._context.first_reads.notify({StoreWork(alias, is_read=True)})
+        next_at = None if requests else tx.refreshes.next_at(alias, first_until=until)
+        return requests, next_at, unread
 
     async def _read_levels(self, location: LocationId, requests: Sequence[RefreshRequest]) -> None:
         """Read levels of one location, and put off those that cannot be read: the table."""
@@ -262,6 +274,13 @@ def _facts(
     # Not how many: each more or less of them would be told.
     title = tx.stock.pools_of(reported)[reported[0]].title if len(reported) == 1 else None
     return {"store": alias, "place": names[0] if names else "", "title": title, "why": why}
+
+
+def is_worth_export(tx: Transaction, context: Context, store: Alias, *, now: datetime) -> bool:
+    """Whether so many of a store's levels have no book yet that an export reads them faster."""
+    enough, since = context.config.levels_for_export, context.exported_at[store]
+    some = tx.refreshes.first_reads(store, now=now, since=since, after=LevelId(0), limit=enough)
+    return len(some) >= enough
 
 
 # -- for whoever asks: decisions, reports, people

@@ -250,7 +250,7 @@ class ReportExports:
                 made = [await each for each in tasks]
                 watching.cancel()
         except BaseExceptionGroup as many:
-            raise _first_error(many) from None
+            raise first_error(many) from None
         return dict(made)
 
     async def _make_one(self, store: Store) -> tuple[Alias, ExportedFile]:
@@ -371,7 +371,7 @@ def _columns(alias: Alias, location_groups: LocationGroups) -> tuple[Column, ...
     )
 
 
-def _first_error(many: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(many: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first real error of a group: one store's failure fails the comparison."""
     errors = [each for each in many.exceptions if not isinstance(each, asyncio.CancelledError)]
     return errors[0] if errors else many

@@ -10,6 +10,7 @@ WORKERS = "sync_core/workers"
 LEASES = "tests/engine/test_lease_keeper.py"
 PROMISES = "tests/engine/test_promises.py"
 SENDER = "tests/engine/test_sender.py"
+BULK = "tests/engine/test_bulk_refresher.py"
 CONTESTS = "tests/engine/test_contest_detector.py"
 PROPOSALS = "tests/db/test_proposals.py"
 
@@ -108,6 +109,27 @@ MUTANTS = (
         "self._answers_questions and context.may_write(alias)",
         "self._answers_questions",
         first="tests/engine/test_refresher.py",
+    ),
+    mutant(
+        "an export follows on another for the levels that it left",
+        f"{WORKERS}/bulk_refresher.py",
+        "        self._context.exported_at[self._store.alias] = began\n",
+        "",
+        first=f"{BULK}::test_what_an_export_does_not_have_is_read_by_id",
+    ),
+    mutant(
+        "what webhooks told during an export is not known when it is taken over",
+        f"{WORKERS}/bulk_refresher.py",
+        "mark=self._marks[at],",
+        "mark=10**9,",
+        first=f"{BULK}",
+    ),
+    mutant(
+        "a destination that is faster than the source differs from it",
+        "sync_core/db/baselines.py",
+        "func.coalesce(AWAITS_SOURCE, false()).is_(False)",
+        "true()",
+        first=f"{BULK}::test_the_comparison_is_not_over_before_the_source_has_been_read",
     ),
     mutant(
         "a read counts without the two quiet seconds",

@@ -37,6 +37,9 @@ AMONG_TWO = {
     "a store had the mark of another engine": "SELECT 1 FROM lease WHERE state = 'foreign'",
     "an older database asked": "SELECT 1 FROM lease WHERE state = 'older'",
     "another app contested a level": "SELECT 1 FROM level WHERE suspended = 'contested'",
+    "a new baseline was read by an export": (
+        "SELECT 1 FROM setting WHERE name LIKE 'lead:export:%'"
+    ),
 }
 # Asked after every step where the safety stop may trip.
 WHILE_STOPPED = {

@@ -22,7 +22,7 @@ from sync_core.domain.texts import storable_json
 from sync_core.domain.values import Alias, LocationId
 from sync_core.errors import AccessLost, NoAnswer, NotSent, Refused, StillRunning
 from sync_core.ports import ExportStage, ExportState
-from sync_core.shopify import bulk, documents
+from sync_core.shopify import bulk, documents, nodes
 from sync_core.shopify.auth import PermanentToken
 from sync_core.shopify.client import ShopifyStore
 from sync_core.workers.exporter import (
@@ -620,3 +620,32 @@ async def test_pages_that_never_end_are_left(harness, to):
     harness.net.bend = again
     with pytest.raises(NoAnswer, match="again"):
         await harness.make(to)
+
+
+def test_a_line_of_an_export_is_read_as_a_read_by_id_is():
+    """Whatever is unknown of a level is no quantity; a line that cannot be read says nothing."""
+    places = (LocationId(101), LocationId(102))
+
+    def read(**changes):
+        sold = {"id": "gid://shopify/InventoryItem/5201", "tracked": True}
+        level = {"isActive": True, "quantities": [{"quantity": 7, "updatedAt": None}]}
+        line = {"requiresComponents": False, "product": {"isGiftCard": False}}
+        item = {**sold, "l0": level, "l1": None, **changes.pop("item", {})}
+        text = json.dumps({**line, "inventoryItem": item, **changes}).encode()
+        return [
+            each.trouble or each.available for each in nodes.exported_readings("eu", text, places)
+        ]
+
+    stale = {"isActive": False, "quantities": [{"quantity": 7, "updatedAt": None}]}
+    two = {"isActive": True, "quantities": [{"quantity": 7}, {"quantity": 8}]}
+    assert read() == [7, "missing"]
+    assert read(item={"l1": stale}) == [7, "inactive"]
+    assert read(item={"l0": two}) == ["missing", "missing"]
+    assert read(item={"tracked": False}) == ["untracked"] * 2
+    assert read(item={"tracked": None}) == ["missing"] * 2
+    assert read(requiresComponents=True) == ["bundle"] * 2
+    assert read(requiresComponents=None) == ["missing"] * 2
+    assert read(product={"isGiftCard": True}) == ["gift_card"] * 2
+    assert read(inventoryItem=None) == read(item={"id": "gid://shopify/Product/1"}) == []
+    assert [*nodes.exported_readings("eu", b'{"inventoryItem": 5}', places)] == []
+    assert [*nodes.exported_readings("eu", b"\xff{", places)] == []

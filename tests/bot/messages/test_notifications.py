@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import notifications
+from bot.incidents.ledger import thread_key
+from bot.incidents.report_posts import ReportOffer
 from bot.messages import posts as said
 from bot.notifications import LEDGER, QuietHours
 from sync_core.domain.proposals import Choice, ReceiptLine
@@ -633,6 +635,26 @@ def test_a_change_of_mode_is_one_message_with_its_comparison():
     assert message.key in kept.posts[LEDGER].body["reports"]
     kinds = {each.kind for each in kept.posts.values() if each.due_at != NEVER_DUE}
     assert kinds == {"report", "report_thread"}
+
+
+def test_an_initial_comparison_says_how_far_it_is_in_its_one_message():
+    """It changes only where there is something else to say, and ends as the result."""
+    kept = Kept()
+    mode = {"mode": "two-way", "stores": "us", "by": "ann", "report": 5}
+    kept.fold(notice(1, "mode", "mode", facts=mode, severity="info"))
+    kept.send(NOW)
+    (key,) = kept.posts[LEDGER].body["reports"]
+    assert kept.redraw({key: ReportOffer(progress={})}, NOW) == []
+    for seconds, words in ((10, "exporting: 1 of 9"), (20, "exporting: 1 of 9"), (30, "5 of 9")):
+        at = NOW + timedelta(seconds=seconds)
+        drawn = kept.redraw({key: ReportOffer(progress={"us": words})}, at)
+        assert [each.key for each in drawn] == ([] if seconds == 20 else [key])
+        kept.send(at)
+    done = {"report": 5, "kind": "baseline", "by": "ann", "reply": None}
+    kept.fold(notice(2, "report", "report:5", facts=done, severity="info"))
+    assert kept.posts[LEDGER].body["reports"] == [key]
+    assert thread_key(key, 0) in kept.posts
+    assert [each.key for each in kept.redraw({key: ReportOffer(open=1)}, NOW)] == [key]
 
 
 def test_what_an_outage_leaves_behind_is_not_told_if_it_passes():
