@@ -74,6 +74,7 @@ bench: $(READY)  ## Figures, as ratios measured in the same run
 	$(BIN)/python bench/change.py
 	PYTHONPATH=. $(BIN)/python bench/naive.py 20 300
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/first.py
 
 migration: $(READY)  ## Draft a migration for what the models have got: make migration NAME=second_place
 	@test -n "$(NAME)" || { echo "say what it does: make migration NAME=second_place"; exit 1; }
