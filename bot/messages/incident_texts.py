@@ -317,7 +317,7 @@ INCIDENT_TEXTS = {
     "dead_worker": IncidentText(
         headline=_dead_worker,
         did="Tipo restarts it every 30 seconds. Everything else keeps working; nothing is lost.",
-        can="Send the log's last error to whoever runs Tipo.",
+        can="Send the log's last error to the person who runs Tipo.",
     ),
     "role_missing": IncidentText(
         headline=_role_missing,

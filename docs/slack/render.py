@@ -151,9 +151,10 @@ def playground_gallery() -> str:
 def card(example: tuple[str, Any]) -> str:
     """Return one example of that page."""
     words, make = example
-    said = html.escape(words)
+    said = html.escape(words.replace("`", ""))
+    head = re.sub("`(.+?)`", r"<code>\1</code>", html.escape(words))
     return (
-        f'<section class="card" aria-label="{said}"><h3>{said}</h3>'
+        f'<section class="card" aria-label="{said}"><h3>{head}</h3>'
         f'<div class="slack" inert>{page(make())}</div></section>'
     )
 
