@@ -112,7 +112,8 @@ class SocketMode:
                 await handler.connect_async()  # type: ignore[no-untyped-call]
         except SlackApiError as exc:
             code = exc.response.get("error") if exc.response is not None else "no answer"
-            self._note_failure(f"Slack opens no socket ({code}): check TIPO_SLACK__APP_TOKEN")
+            then = "asked again later" if code == "ratelimited" else "check TIPO_SLACK__APP_TOKEN"
+            self._note_failure(f"Slack opens no socket ({code}): {then}")
         except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError) as exc:
             self._note_failure(f"Slack opens no socket: {type(exc).__name__}")
         else:

@@ -92,6 +92,13 @@ async def test_a_token_that_is_not_accepted_is_named(staff, app):
         await until(lambda: "TIPO_SLACK__APP_TOKEN" in sockets.trouble)
 
 
+async def test_a_token_is_not_blamed_for_asking_too_often(staff, app):
+    """Slack opens about one socket a minute; `tipo doctor`, just before, may have had it."""
+    staff.slack.faults.refuse["apps.connections.open"] = "ratelimited"
+    async with watching(staff, app) as sockets:
+        await until(lambda: "(ratelimited): asked again later" in sockets.trouble)
+
+
 async def test_slacks_own_wish_to_reconnect_is_followed(staff, app):
     """Slack asks for it several times a day."""
     async with watching(staff, app) as sockets:
