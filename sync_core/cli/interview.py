@@ -148,9 +148,7 @@ class Interview:
             if not (talks or is_well):
                 self._say.print(f"\n{step.title}", style="bold", soft_wrap=True)
             if talks or not is_well:
-                # What works, but not as well as it could, is for the doctor at the end.
-                told = [each for each in found if each.state is not CheckState.WARN]
-                doctor.print_checks(told, err=True)
+                doctor.print_checks(found, err=True)
             if is_well:
                 return True
             talks = True
