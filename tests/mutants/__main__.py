@@ -4,7 +4,7 @@ The tests that a mutant names are asked first, then those that are called as the
 then the suites: the quick ones first, the simulation last. `--suites simulation` says what the
 simulation alone notices. What it cannot see (a rule that another one heals) must have a test of its
 own. A mutant on which a suite does not come to an end is killed by the clock. Exit code 1 if a
-mutant survives.
+mutant survives. Before that, the nearest tests must pass on what is not broken.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def nearest_tests(broken: Mutant) -> list[str]:
 
 def first_failure(folder: Path, paths: list[str], limit: int, histories: int) -> str | None:
     """Run tests until one fails; return its name, None if all pass."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:logging", "-p", "no:randomly",
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly",
                "-p", "no:cacheprovider", *paths]  # fmt: skip
     environment = {**os.environ, "TIPO_HISTORIES": str(histories), "TIPO_SHRINK": "0"}
     with subprocess.Popen(
@@ -112,6 +112,14 @@ def first_failure(folder: Path, paths: list[str], limit: int, histories: int) ->
     return failed[0].split("::")[-1].split(" - ")[0]
 
 
+def unfit(chosen: list[Mutant], histories: int) -> str | None:
+    """Return which of the nearest tests fails although nothing is broken: it notices nothing."""
+    nearest = sorted({tests for each in chosen for tests in nearest_tests(each)[:1]})
+    with tempfile.TemporaryDirectory() as name:
+        apply_mutant(Path(name), Mutant("none", ()))
+        return first_failure(Path(name), nearest, 1800, histories)
+
+
 def examine(broken: Mutant, suites: list[str], histories: int) -> tuple[str | None, float]:
     """Return what has killed a mutant, and the seconds that it took."""
     began = time.monotonic()
@@ -132,6 +140,8 @@ def main() -> int:
     wrong = [line for each in chosen for line in misplaced(each)]
     if wrong or not chosen:
         raise SystemExit("\n".join(wrong) or "no mutant has such a name")
+    if failing := unfit(chosen, options.histories):
+        raise SystemExit(f"fails on what is not broken: {failing}")
     alive: list[str] = []
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = {

@@ -81,34 +81,37 @@ MUTANTS = (
         "sync_core/db/stores.py",
         "unblock_store = unblock_store.where(STORE.c.write_refused.is_(written))",
         "pass",
-        first="tests/engine/test_sender.py",
+        first=f"{SENDER}::test_a_refusal_as_a_whole_is_told_once_and_its_end_once",
     ),
     mutant(
         "no guard against stale readings",
         f"{DOMAIN}/accounting.py",
         ("    if reading.updated_at is None:\n        return undone\n"),
         ("    if reading.updated_at is None or True:\n        return False\n"),
+        first="tests/unit/test_accounting.py::test_a_reading_gets_one_verdict",
     ),
     mutant(
         "what the store's primary refuses is believed",
         "sync_core/shopify/responses.py",
         "    return not codes\n",
         "    return True\n",
-        first="tests/engine/test_refresher.py",
+        first="tests/engine/test_refresher.py"
+        "::test_a_read_that_is_really_stale_is_not_believed_whatever_it_says",
     ),
     mutant(
         "a question to the primary sets a total",
         "sync_core/shopify/client.py",
         '"changeFromQuantity": quantity,',
         '"changeFromQuantity": None,',
-        first="tests/engine/test_refresher.py",
+        first="tests/engine/test_refresher.py"
+        "::test_a_read_that_is_really_stale_is_not_believed_whatever_it_says",
     ),
     mutant(
         "who may not write asks the primary all the same",
         f"{WORKERS}/refresher.py",
         "self._answers_questions and context.may_write(alias)",
         "self._answers_questions",
-        first="tests/engine/test_refresher.py",
+        first="tests/engine/test_refresher.py::test_nobody_is_asked_who_may_not_be_written_to",
     ),
     mutant(
         "an export follows on another for the levels that it left",
@@ -136,6 +139,7 @@ MUTANTS = (
         f"{DOMAIN}/accounting.py",
         "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",
         "False",
+        first="tests/unit/test_accounting.py::test_a_reading_gets_one_verdict",
     ),
     mutant(
         "a read counts although the level has moved since it began",
@@ -147,18 +151,21 @@ MUTANTS = (
             "request.began < max(level.settled_at, level.accounted_at) + read_lag.settling",
             "False",
         ),
+        first="tests/unit/test_accounting.py::test_a_reading_gets_one_verdict",
     ),
     mutant(
         "the same second is late enough",
         f"{DOMAIN}/accounting.py",
         "updated_at > known and",
         "updated_at >= known and",
+        first="tests/unit/test_accounting.py::test_a_webhooks_value_gets_one_verdict",
     ),
     mutant(
         "accounting while an adjustment is open",
         f"{DOMAIN}/accounting.py",
         "if level.open or (level.awaits_refresh",
         "if (level.awaits_refresh",
+        first="tests/unit/test_accounting.py::test_a_webhooks_value_gets_one_verdict",
     ),
     mutant(
         "dropping instead of looking",
@@ -168,12 +175,15 @@ MUTANTS = (
             "        case Verdict.ACCEPT"
         ),
         "pool.with_level(level))\n        case Verdict.ACCEPT",
+        first="tests/unit/test_accounting.py"
+        "::test_an_old_value_after_one_that_equals_the_book_is_looked_at",
     ),
     mutant(
         "what is heard while an adjustment is open is forgotten",
         f"{DOMAIN}/accounting.py",
         "pool.with_level(_remember(level, seen, now=now))",
         "pool",
+        first="tests/unit/test_accounting.py::test_no_value_never_moves_anything",
     ),
     mutant(
         "written_at is forgotten",
@@ -189,7 +199,8 @@ MUTANTS = (
         f"{DOMAIN}/adjustments.py",
         "book=level.book + done.delta",
         "book=level.book",
-        first="tests/unit/test_promises.py",
+        first="tests/unit/test_promises.py"
+        "::test_doubled_and_reordered_webhooks_lose_and_invent_nothing",
     ),
     mutant(
         "the book moves before the answer",
@@ -209,6 +220,7 @@ MUTANTS = (
             "        LEVEL.c.open.is_(False),\n        LEVEL.c.refresh_at.is_(None)",
             "        LEVEL.c.refresh_at.is_(None)",
         ),
+        first="tests/unit/test_adjustments.py::test_a_level_is_planned_by_the_table",
     ),
     mutant(
         "a refused row takes its batch along",
@@ -246,12 +258,15 @@ MUTANTS = (
         f"{DOMAIN}/adjustments.py",
         "first_sent_at is not None and now - first_sent_at >= KEY_LIFETIME",
         "False",
+        first="tests/unit/test_adjustments.py::test_an_old_key_is_not_sent_blindly",
     ),
     mutant(
         "an initial comparison takes a difference for equal",
         f"{DOMAIN}/baseline.py",
         "    if level.book == target_of(level, shared):\n",
         "    if level.book is not None:\n",
+        first="tests/unit/test_baseline.py"
+        "::test_a_sale_between_the_two_first_reads_does_not_keep_them_apart",
     ),
     mutant(
         "a baseline settles what an older one sent",
@@ -276,13 +291,15 @@ MUTANTS = (
             "    if reading.available is None:  # weigh() has seen to it\n",
             ("    reading = replace(reading, available=reading.available or 0)\n    if False:\n"),
         ),
+        first="tests/unit/test_accounting.py::test_a_reading_gets_one_verdict",
     ),
     mutant(
         "catch-up learns nothing",
         f"{WORKERS}/catch_up.py",
         "if each.trouble is not None or each.available != level.book:",
         "if False:",
-        first="tests/engine/test_store_upkeep.py",
+        first="tests/engine/test_store_upkeep.py"
+        "::test_a_product_that_cannot_be_read_stops_nothing_else",
     ),
     mutant(
         "a store is written to before it says who it is",
@@ -303,24 +320,29 @@ MUTANTS = (
         f"{DOMAIN}/circuit_breaker.py",
         "if kept.get(each.id) == each.level_baseline else each",
         "if each.id in kept else each",
+        first="tests/engine/test_circuit_breaker.py"
+        "::test_a_store_that_meets_anew_owes_nothing_of_it",
     ),
     mutant(
         "what has reached a level is withheld from it",
         f"{DOMAIN}/circuit_breaker.py",
         "(not level.due or planned >= each.at)",
         "not level.due",
+        first="tests/unit/test_circuit_breaker.py::test_no_more_is_withheld_than_is_outstanding",
     ),
     mutant(
         "more is withheld from a level than it owes",
         f"{DOMAIN}/circuit_breaker.py",
         "or 2 * still * (1 if total > 0 else -1) >= abs(total)",
         "or still",
+        first="tests/unit/test_circuit_breaker.py::test_what_has_been_written_is_not_held",
     ),
     mutant(
         "an order explains every movement of its size",
         f"{DOMAIN}/circuit_breaker.py",
         "            theirs.remove(order_event)\n",
         "            continue\n",
+        first="tests/unit/test_circuit_breaker.py::test_an_order_explains_one_movement",
     ),
     mutant(
         "what has been decided on trips the safety stop again",
@@ -334,18 +356,21 @@ MUTANTS = (
         f"{DOMAIN}/circuit_breaker.py",
         "or (is_part and move.counted > 0)",
         "or is_part",
+        first="tests/unit/test_circuit_breaker.py::test_what_is_held_follows_the_table",
     ),
     mutant(
         "a decision ignores what has moved since it was shown",
         f"{DOMAIN}/decisions.py",
         "    if _has_moved(pool, chosen, values):\n",
         "    if False:\n",
+        first="tests/unit/test_decisions.py::test_a_number_that_moved_stops_everything",
     ),
     mutant(
         "a decision grants a look that was wished for while it read",
         f"{DOMAIN}/decisions.py",
         "        if read.mark != level.refresh_mark:",
         "        if False:",
+        first="tests/unit/test_decisions.py::test_what_was_heard_while_reading_is_not_forgotten",
     ),
     mutant(
         "a decision believes a number that is visibly stale",
@@ -355,24 +380,31 @@ MUTANTS = (
             "not Verdict.ACCEPT:\n"
         ),
         ("        if False and judge_reading(level, read.reading, request, read_lag=read_lag):\n"),
+        first="tests/unit/test_decisions.py"
+        "::test_a_level_that_cannot_be_believed_yet_is_asked_again",
     ),
     mutant(
         "an undo takes back the total instead of the difference",
         f"{DOMAIN}/decisions.py",
         "    shared = pool.shared - effect.moved\n",
         "    shared = (pool.first_shared or 0) - effect.moved\n",
+        first="tests/unit/test_decisions.py"
+        "::test_a_first_meeting_is_taken_back_to_the_numbers_before",
     ),
     mutant(
         "an undo gives back what was never written",
         f"{DOMAIN}/decisions.py",
         "    unwritten = 0 if level.open else outstanding(level, shared)\n",
         "    unwritten = 0 * shared\n",
+        first="tests/unit/test_decisions.py"
+        "::test_a_first_meeting_is_taken_back_to_the_numbers_before",
     ),
     mutant(
         "an undo does not see that a level has a new baseline",
         f"{DOMAIN}/decisions.py",
         ("level is None or level.level_baseline != joined.level_baseline or not level.baselined"),
         "level is None",
+        first="tests/unit/test_decisions.py::test_what_cannot_be_taken_back_says_why",
     ),
     mutant(
         "a decision is not kept as an effect",
@@ -389,7 +421,7 @@ MUTANTS = (
         "sync_core/db/proposals.py",
         "return self.run(mine.with_for_update()).first() is not None",
         "return True or self.run(mine).first() is not None",
-        first="tests/engine/test_postgresql.py",
+        first=f"{PROPOSALS}::test_what_is_decided_is_carried_out_by_one",
     ),
     mutant(
         "the one who clicks last has decided, too",
@@ -418,36 +450,43 @@ MUTANTS = (
         f"{DOMAIN}/contests.py",
         "MIN_UNDOING_CHANGES = 3",
         "MIN_UNDOING_CHANGES = 2",
+        first="tests/unit/test_contests.py::test_less_than_three_answers_in_a_row_are_nothing",
     ),
     mutant(
         "sales of a sold-out item are taken for another app",
         f"{DOMAIN}/contests.py",
         "if undoing and (seen or any(each.delta > 0 for each in undoing)):",
         "if undoing:",
+        first="tests/unit/test_contests.py"
+        "::test_sales_that_answer_restocks_need_orders_that_do_not_explain_them",
     ),
     mutant(
         "sales in both stores are taken for another app",
         f"{DOMAIN}/contests.py",
         "if repeating and (seen or all(each.delta > 0 for each in repeating)):",
         "if repeating:",
+        first="tests/unit/test_contests.py::test_five_repeats_in_a_row",
     ),
     mutant(
         "what an order explains counts as an answer",
         f"{DOMAIN}/contests.py",
         "answer = None if each.explained else _answer(each, ours)",
         "answer = _answer(each, ours)",
+        first="tests/unit/test_contests.py::test_less_than_three_answers_in_a_row_are_nothing",
     ),
     mutant(
         "a sale and its cancellation by turns are a contest",
         f"{DOMAIN}/contests.py",
         "if not turned or not causes or any(each.explained for each in causes):",
         "if not turned or not causes:",
+        first="tests/unit/test_contests.py::test_updates_to_and_fro_that_nobody_caused",
     ),
     mutant(
         "only the last update can be undone",
         f"{DOMAIN}/contests.py",
         "sums = {ours[-1].delta, sum(each.delta for each in ours)} - {0}",
         "sums = {ours[-1].delta}",
+        first="tests/unit/test_contests.py::test_three_answers_in_a_row_that_undo_our_updates",
     ),
     mutant(
         "what was before a contest counts after it",
@@ -476,12 +515,15 @@ MUTANTS = (
         f"{DOMAIN}/contests.py",
         "pool = pool.with_level(request_refresh(back, now=now))",
         "pool = pool.with_level(back)",
+        first="tests/unit/test_contests.py::test_resumed_it_is_read_and_then_written",
     ),
     mutant(
         "a pool whose books don't add up is not stopped",
         f"{DOMAIN}/audit.py",
         "        if level.active:\n            why",
         "        if False:\n            why",
+        first="tests/unit/test_audit.py"
+        "::test_a_stopped_pool_is_not_written_to_and_people_are_told_once",
     ),
     mutant(
         "what stores did while a pool was stopped is not counted",
@@ -493,6 +535,8 @@ MUTANTS = (
             "            )\n"
         ),
         "            going = replace(back, version=level.version + 1)\n",
+        first="tests/unit/test_audit.py"
+        "::test_a_pool_whose_books_are_right_again_counts_what_was_sold_meanwhile",
     ),
     mutant(
         "a reading lifts what only right books may lift",
@@ -513,13 +557,15 @@ MUTANTS = (
         f"{WORKERS}/quantity_decisions.py",
         "    tx.audit.close_orphaned(pool.id, now=now)\n",
         "",
-        first="tests/engine/test_auditor.py",
+        first="tests/engine/test_auditor.py"
+        "::test_whatever_is_altered_is_found_and_a_person_answers",
     ),
     mutant(
         "decisions are no part of the books",
         f"{DOMAIN}/audit.py",
         "_plus(books.first_shared, books.movements, books.decisions)",
         "_plus(books.first_shared, books.movements)",
+        first="tests/unit/test_audit.py::test_a_shared_quantity_is_the_first_and_all_that_moved_it",
     ),
     mutant(
         "orders that don't add up to their change are no breach",
@@ -547,26 +593,29 @@ MUTANTS = (
         "sync_core/db/retention.py",
         "self.run(update(ORDER_EVENT).where(left).values(movement_id=None))",
         "pass",
-        first="tests/db/test_causes.py",
+        first="tests/db/test_causes.py::test_orders_that_are_too_old_take_their_causes_with_them",
     ),
     mutant(
         "what is open at a line is in no seal",
         f"{WORKERS}/sealer.py",
         "    carried = () if before is None else before.open\n",
         "    carried: tuple[int, ...] = ()\n",
-        first="tests/engine/test_auditor.py",
+        first="tests/engine/test_auditor.py::test_what_is_open_at_the_line_is_in_the_next_seal",
     ),
     mutant(
         "a seal stands alone",
         f"{DOMAIN}/seals.py",
         "*(seal.format, seal.day, before, _microseconds(seal.drawn_at)),",
         "*(seal.format, seal.day, _microseconds(seal.drawn_at)),",
+        first="tests/unit/test_seals.py::test_a_seal_that_is_made_again_breaks_the_next",
     ),
     mutant(
         "the newest adjustment's number is given again",
         "sync_core/db/retention.py",
         ("            ADJUSTMENT.c.id < select(func.max(ADJUSTMENT.c.id)).scalar_subquery(),\n"),
         "",
+        first="tests/db/test_retention.py"
+        "::test_two_processes_that_tidy_at_once_count_each_adjustment_once",
     ),
     # -- who may write: the table of the design, row by row
     mutant(
@@ -574,14 +623,14 @@ MUTANTS = (
         f"{DOMAIN}/leases.py",
         "        return LeaseClaim.TAKE\n",
         "        return LeaseClaim.FOREIGN\n",
-        first="tests/unit/test_leases.py",
+        first="tests/unit/test_leases.py::test_what_a_mark_means",
     ),
     mutant(
         "our own renewal is one that we do not know",
         f"{DOMAIN}/leases.py",
         "return LeaseClaim.RENEW if found.renewal in recorded.renewals else LeaseClaim.OLDER",
         "return LeaseClaim.OLDER",
-        first="tests/unit/test_leases.py",
+        first="tests/unit/test_leases.py::test_what_a_mark_means",
     ),
     mutant(
         "a database that is older goes on",
@@ -595,7 +644,7 @@ MUTANTS = (
         f"{DOMAIN}/leases.py",
         "return LeaseClaim.FOREIGN  # also",
         "return LeaseClaim.RENEW  # also",
-        first="tests/unit/test_leases.py",
+        first="tests/unit/test_leases.py::test_what_a_mark_means",
     ),
     mutant(
         "a mark is written whatever is there",
@@ -609,7 +658,7 @@ MUTANTS = (
         f"{WORKERS}/lease_keeper.py",
         "                self._held = None\n                continue\n",
         '                digest = held.digest or ""\n',
-        first=LEASES,
+        first=f"{LEASES}::test_two_that_start_in_the_same_second_have_one_winner",
     ),
     mutant(
         "a lease has no end",
@@ -631,7 +680,8 @@ MUTANTS = (
         "                return min(wait, RENEW_EVERY_SECONDS)\n",
         "                context.permits.renew(alias, asked_at)\n"
         "                return min(wait, RENEW_EVERY_SECONDS)\n",
-        first=LEASES,
+        first="tests/engine/test_lease_keeper.py"
+        "::test_whoever_takes_over_fences_the_other_out_and_starts_from_present_numbers",
     ),
     mutant(
         "after the wait nobody looks whose the mark is",
@@ -639,21 +689,22 @@ MUTANTS = (
         "digest = await self._marks().write_mark(mark, held.digest)",
         'digest = (held.digest or "") if self._writes_from else '
         "await self._marks().write_mark(mark, held.digest)",
-        first=LEASES,
+        first=f"{LEASES}::test_of_two_that_take_over_at_the_same_time_the_last_one_has_it",
     ),
     mutant(
         "two that take over put their marks over each other's",
         f"{WORKERS}/lease_keeper.py",
         "may_take = claim.may_write or self._writes_from is None",
         "may_take = True",
-        first=LEASES,
+        first=f"{LEASES}::test_of_two_that_take_over_at_the_same_time_the_last_one_has_it",
     ),
     mutant(
         "a Tipo that has taken over goes on from its old numbers",
         f"{WORKERS}/lease_keeper.py",
         "            tx.baselines.reset(store, now=now)\n",
         "            pass\n",
-        first=LEASES,
+        first="tests/engine/test_lease_keeper.py"
+        "::test_whoever_takes_over_fences_the_other_out_and_starts_from_present_numbers",
     ),
     mutant(
         "a takeover is over before its baseline",
@@ -661,7 +712,8 @@ MUTANTS = (
         "            if not await context.database.transaction(self._finish_takeover):\n"
         "                return NOT_READY_SECONDS\n",
         "",
-        first=LEASES,
+        first="tests/engine/test_lease_keeper.py"
+        "::test_whoever_takes_over_fences_the_other_out_and_starts_from_present_numbers",
     ),
     mutant(
         "two that share the stores both write",
