@@ -234,9 +234,8 @@ class Harness:
             self._build(Alias(ALIASES[number]), number, items)
         self.setup_lines = {alias: len(shop.log) for alias, shop in self.shops.items()}
         self._reader: sqlite3.Connection | None = None
-        self._first_receivers: dict[
-            str, Process | None
-        ] = {}  # webhooks, and the process that got each first
+        # Webhooks, and the process that got each first: whose, and after how many deaths.
+        self._first_receivers: dict[str, tuple[str, int] | None] = {}
         self.process: Process | None = None
         self.is_stopped = False  # by an operator: nobody starts it again
         self.restores = 0
@@ -348,8 +347,9 @@ class Harness:
         host = next((r for r in self.rivals if message.url.startswith(r.public_url)), self)
         process = host.process
         taken = process is not None and not process.fuse.blown
-        before = self._first_receivers.setdefault(message.headers["X-Shopify-Webhook-Id"], process)
-        COVERAGE[BROUGHT_AGAIN] += taken and before is not process
+        receiver = (host.name, host.deaths) if taken else None
+        first = self._first_receivers.setdefault(message.headers["X-Shopify-Webhook-Id"], receiver)
+        COVERAGE[BROUGHT_AGAIN] += taken and first != receiver
         COVERAGE[BROUGHT_TO_NOBODY] += not taken
         shop.delivered(message, taken and await process.receive(alias, message))
 
