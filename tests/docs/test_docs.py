@@ -78,6 +78,20 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
     assert broken == []
 
 
+def test_the_site_leads_to_every_page():
+    """A page that is in no list of the site is found by nobody; `make docs` fails over it, too."""
+    told = set(re.findall(r"^ +- .+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert told == pages | {"index.md", "security.md", "changelog.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_a_block_in_a_list_is_read_as_one_on_the_site_too(page):
+    """The site wants four spaces, where the code host takes three."""
+    odd = re.findall(r"^ {1,3}(?: {4})*```.*$", page.read_text("utf-8"), re.MULTILINE)
+    assert odd == []
+
+
 def test_the_first_page_can_be_read_in_a_minute():
     """It is where somebody decides to read on; tables have pages of their own."""
     assert len(README.read_text("utf-8").splitlines()) < 150
