@@ -8,7 +8,7 @@ a check fails               again; change, which asks all of the step; or later
 was left for later          so is the rest of the same program; the doctor tells of it
 """
 
-import json
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,7 @@ from sync_core.domain.checks import Check, CheckState, fail
 from sync_core.domain.questions import Question, Step
 from sync_core.domain.values import Role
 from sync_core.errors import BadSettings
-from sync_core.settings import load, only_store
+from sync_core.settings import Settings, load, only_store
 
 T = TypeVar("T")
 Checking = Callable[[], list[Check]]
@@ -116,7 +116,7 @@ class Interview:
 
     def _public_url(self) -> None:
         """Ask for the address, once: who has gone on to Slack has answered."""
-        has_answered = self._answers.get("public_url") or self._answers.group("slack").keys() & {
+        has_answered = self._url() or self._answers.group("slack").keys() & {
             "bot_token",
             "app_token",
         }
@@ -124,8 +124,7 @@ class Interview:
 
     def _frontend(self, name: str) -> list[str]:
         """Settle all steps of one program; return what is left to do when Tipo serves."""
-        url = self._answers.get("public_url")
-        steps = self._steps[name](url if isinstance(url, str) else None)
+        steps = self._steps[name](self._url())
         asked = [each.setting for step in steps for each in step.questions]
         is_new = all(self._answers.get(each) is None for each in asked)
         if is_new and not self._confirm(f"Connect {name.title()} now?", default=True):
@@ -185,8 +184,11 @@ class Interview:
     def _answer(self, question: Question, now: object) -> str | list[str] | None:
         """Return what somebody answers; None: nothing, or what is there already."""
         secret = is_secret(question.setting)
+        may_be_blank = now is not None or question.blank
 
         def read(text: str) -> str | list[str] | None:
+            if not (text.strip() or may_be_blank):
+                raise ValueError("an answer is needed here")
             if not text.strip():
                 return question.reads("") if question.needed and now is None else None
             return question.reads(_plain_secret(text) if secret else text)
@@ -199,7 +201,6 @@ class Interview:
         elif question.blank and now is None:
             asks += f" (Enter: {question.blank})"
         default = _shown(now) if not secret else ""
-        may_be_blank = now is not None or question.blank
         return self._prompt(asks, read, default=default if may_be_blank else None, secret=secret)
 
     def _prompt(
@@ -234,24 +235,24 @@ class Interview:
     def _confirm(self, asks: str, *, default: bool = False) -> bool:
         return typer.confirm(f"\n{asks}", default=default, err=True)
 
+    def _url(self) -> str | None:
+        found = self._answers.get("public_url")
+        return found if isinstance(found, str) else None
+
     # -- checks
     def _check_store(self, alias: str) -> list[Check]:
-        url = self._answers.get("public_url")
         given = self._answers.group(f"stores.{alias}")
         for other in self._answers.aliases():
             if other != alias and self._answers.get(f"stores.{other}.domain") == given["domain"]:
                 return [fail(alias, f"{given['domain']} is {other} already", "correct the domain")]
         try:
-            settings = only_store(alias, given, url if isinstance(url, str) else None)
+            settings = only_store(alias, given, self._url())
             return self._run(doctor.check_stores(settings, {}, None, None))
         except BadSettings as exc:
             return doctor.wrong_settings(exc)
 
     def _check_public_url(self) -> list[Check]:
-        try:
-            return list(check_public_url(load()))
-        except BadSettings as exc:
-            return doctor.wrong_settings(exc)
+        return list(check_public_url(Settings.model_construct(public_url=self._url())))
 
     def _check_frontends(self, step: str) -> list[Check]:
         try:
@@ -285,5 +286,5 @@ def _plain_secret(text: str) -> str:
 def _shown(value: object) -> str:
     """Return a value as somebody would type it."""
     if isinstance(value, str) and value.startswith("["):
-        value = json.loads(value)  # a list that `.env` or the environment has
+        value = re.findall(r"\w+", value)  # a list, as `.env` or the environment has it
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")

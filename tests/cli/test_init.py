@@ -141,7 +141,8 @@ def test_without_an_address_slack_is_reached_by_socket_mode(answer, slack):
 
 
 def test_a_wrong_secret_is_told_at_once_and_corrected(answer):
-    said = answer("eu", "urbanwear-eu", "sandbox-eu", "a$b", "wrong", "change", "", "", EU[-1])
+    said = answer("eu", "urbanwear-eu", "sandbox-eu", " ", "a$b", "wrong", "change", "", "", EU[-1])
+    assert "an answer is needed here" in said
     assert "That has characters in it that no token has" in said
     assert "the store knows no app with this client id and secret" in said
     assert "Settings → Credentials" in said
@@ -270,6 +271,19 @@ def test_a_file_that_cannot_be_read_is_left_as_it_is(answer, name, text):
     said = answer(expect=2)
     assert "cannot be read" in said
     assert Path(name).read_bytes() == text.encode("latin-1")
+
+
+def test_what_is_written_wrongly_by_hand_is_shown_and_asked_for(answer, slack):
+    """An http address, and a list that is none."""
+    Path("tipo.toml").write_text('public_url = "http://tipo.example.com"\n')
+    Path(".env").write_text(f"TIPO_SLACK__APPROVERS=[{slack.ann.id}]\n")
+    said = answer(
+        *(*STORES, "change", URL, *APP[1:], "later"),
+        expect=1,
+    )
+    assert "http://tipo.example.com is not https" in said
+    assert f"[{slack.ann.id}]" not in said
+    assert "TIPO_SLACK__APPROVERS: must be a JSON list such as" in said
 
 
 def test_without_a_terminal_it_says_so(lone):
