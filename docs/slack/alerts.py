@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from examples import EU, FIXES, JACKET, NOW, POOL, US, Made, notice, told
+from shop import EU, FIXES, JACKET, NOW, POOL, US, Made, notice, told
 
 from bot.messages import posts
 from bot.messages.block_kit import Message

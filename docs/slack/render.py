@@ -21,8 +21,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 from alerts import ALERTS  # noqa: E402  # the script's own folder comes first
 from examples import EXAMPLES as FIRST  # noqa: E402
-from examples import NOW  # noqa: E402
 from replies import REPLIES  # noqa: E402
+from shop import NOW  # noqa: E402
 
 from sandbox.slack.block_html import HtmlReader, message_html, view_html  # noqa: E402
 from sandbox.slack.block_text import render_blocks  # noqa: E402

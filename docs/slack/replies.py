@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from examples import (
+from examples import sales, unsynced
+from shop import (
     ANN,
     CLICKED,
     EU,
@@ -23,8 +24,6 @@ from examples import (
     Made,
     fix,
     said,
-    sales,
-    unsynced,
 )
 
 from bot import notifications

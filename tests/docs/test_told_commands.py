@@ -148,3 +148,17 @@ def test_every_target_of_make_that_is_told_exists():
     assert made.returncode == 0, made.stderr
     read = set(re.findall(r"\$\((?:if |or )?(?:\$\()?([A-Z]+)\b", (ROOT / "Makefile").read_text()))
     assert {name for _, given in told for name in re.findall(r"([A-Z]+)=", given)} <= read
+
+
+def test_every_script_that_is_told_is_there():
+    told = {
+        found
+        for page in PAGES
+        for line, _ in lines_of(page)
+        for found in re.findall(r"\bpython (?:-m )?((?:tests|sandbox|bench|docs)\b[\w./]*)", line)
+    }
+    paths = {
+        each if each.endswith(".py") else f"{each.replace('.', '/')}/__main__.py" for each in told
+    }
+    assert {each for each in paths if not (ROOT / each).is_file()} == set()
+    assert len(told) > 3

@@ -29,7 +29,7 @@ def render():
     spec.loader.exec_module(module)
     yield module
     sys.path[:] = before
-    for name in ("examples", "alerts", "replies"):
+    for name in ("shop", "examples", "alerts", "replies"):
         sys.modules.pop(name, None)
 
 
