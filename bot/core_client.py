@@ -20,6 +20,7 @@ from sync_core.domain.proposals import (
     Report,
     ReportKind,
 )
+from sync_core.domain.shadow import ShadowView
 from sync_core.domain.values import Alias, LocationId, Mode, PoolId
 from sync_core.domain.views import (
     HistoryEntry,
@@ -106,6 +107,9 @@ class CoreQueries(Protocol):
     async def report_of(self, token: str) -> Report | None:
         """Return the report that a button means."""
 
+    async def shadow(self) -> ShadowView | None:
+        """Return what shadow mode has come to by now; None where it is off."""
+
     async def stopped_products(
         self, subject: str, *, offset: int = 0, limit: int = 50
     ) -> tuple[int, list[StoppedProduct]]:
@@ -127,7 +131,9 @@ class CoreCommands(Protocol):
     async def take_over(self, tokens: Sequence[str], by: Person) -> Takeover:
         """Fence another Tipo out, where these questions are still open."""
 
-    async def ask_mode(self, mode: Mode, alias: Alias | None, by: Person, reply: str) -> Report:
+    async def ask_mode(
+        self, mode: Mode, alias: Alias | None, by: Person, reply: str, *, shadow: bool = False
+    ) -> Report:
         """Start the preflight of a change of mode."""
 
     async def ask_undo(self, receipt_id: int, by: Person) -> Proposal:

@@ -24,14 +24,17 @@ Posts are rows: a restart forgets nothing. Within a channel they keep their orde
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import activity, notifications
 from bot.core_client import CoreClient
 from bot.incidents.ledger import report_key
 from bot.notifications import AlertPolicy
+from bot.policy import PROBLEMS
 from bot.post_sender import PostSender
 from bot.preferences import Preferences
+from bot.shadow import POINTER, named_in, shadow_posts
 from sync_core.clock import Clock
 from sync_core.domain.proposals import ReportState
 from sync_core.domain.values import NEVER
@@ -46,6 +49,7 @@ GATHERING_SECONDS = 0.1  # at least between rounds: what is told together become
 MAX_NOTIFICATIONS = 100
 MAX_MOVEMENTS = 500
 REMINDER_INTERVAL = timedelta(minutes=1)  # between looks for what must be said again
+SHADOW_UPDATE_INTERVAL = timedelta(minutes=1)  # between looks at what shadow mode has come to
 REPORT_UPDATE_INTERVAL = timedelta(seconds=10)  # between looks at what reports still offer
 MAX_PAGES_PER_ROUND = 50  # of notifications and movements
 
@@ -64,7 +68,8 @@ class SlackOutbox:
         self._owner = owner
         self._policy_now: AlertPolicy | None = None  # of this round, once somebody asked for it
         self._reminded_at: datetime | None = None
-        self._reports_updated_at = NEVER
+        self._reports_updated_at = self._shadow_updated_at = NEVER
+        self._in_shadow: bool | None = None  # None: not known yet
         self.leading = False
 
     def health(self) -> dict[str, object]:
@@ -90,7 +95,9 @@ class SlackOutbox:
             return LEADER_LEASE_SECONDS / 3
         if not was_leading:
             self._sender.begin()
+            self._in_shadow = None
         self._policy_now = None
+        await self._update_shadow()
         pages = 0
         while pages < MAX_PAGES_PER_ROUND and await self._aggregate():
             pages += 1
@@ -155,12 +162,16 @@ class SlackOutbox:
     ) -> list[Post]:
         now = self._clock.now()
         posts: list[Post] = []
+        if any(each.kind == "mode" for each in told):  # before what moves in it is told
+            await self._update_shadow(at_once=True)
         if told:
             known = await self._known(await self._ledger(), told)
             posts += notifications.aggregate_notifications(known, told, now=now, policy=policy)
         if moved:
             ledger = (await self._core.posts([activity.LEDGER])).get(activity.LEDGER)
             known = await self._core.posts([activity.LEDGER, *activity.needed_posts(ledger)])
+            if self._in_shadow:  # nobody follows
+                policy = replace(policy, level=PROBLEMS)
             posts += activity.aggregate_movements(known, moved, now=now, policy=policy)
         return posts
 
@@ -175,6 +186,24 @@ class SlackOutbox:
         return await self._core.posts(
             [notifications.LEDGER, *notifications.needed_posts(ledger, told)]
         )
+
+    async def _update_shadow(self, *, at_once: bool = False) -> None:
+        """Have the message about shadow mode say what it has come to."""
+        now = self._clock.now()
+        if not at_once and now - self._shadow_updated_at < SHADOW_UPDATE_INTERVAL:
+            return
+        self._shadow_updated_at = now
+        view, was = await self._core.shadow(), self._in_shadow
+        self._in_shadow = view is not None
+        if was is False and view is None:
+            return
+        known = await self._core.posts([POINTER])
+        if key := named_in(known.get(POINTER)):
+            known |= await self._core.posts([key])
+        posts = shadow_posts(known, view, now=now, policy=await self._current())
+        if posts:
+            cursors = await self._core.cursors()
+            await self._core.save_posts(posts, cursors, cursors)
 
     async def _update_reports(self, *, at_once: bool) -> None:
         """Have the messages of reports say what these offer now."""

@@ -7,6 +7,7 @@ decide.use_number               asks for the number first, in a modal
 decide_all, dismiss_report      decides a report
 incident.own, incident.snooze   notes who is on an incident, or that it may wait
 take_over                       takes stores over, as they stood when the question was asked
+go_live                         compares, then asks whether shadow mode is to end
 undo                            asks whether to take back what a receipt did
 review, settings, places.open   opens a modal; *.page turns its page, review.* draws it again
 pool.*, choose.*, drift, …      asks the core, and shows
@@ -31,6 +32,7 @@ from bot.payloads import Click
 from bot.text import number_in
 from bot.views.handlers import ViewHandlers
 from sync_core.domain.proposals import Choice
+from sync_core.domain.shadow import live_target
 from sync_core.domain.values import Alias, Mode, PoolId
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,12 @@ log = logging.getLogger(__name__)
 UNKNOWN_ACTION = (
     "This button comes from another version of Tipo and doesn't work any more. "
     "Nothing was done; type /tipo drift or /tipo status."
+)
+
+NOT_IN_SHADOW = "Shadow mode is over already. /tipo status shows how things are."
+LIVE_BY_COMMAND = (
+    "The stores are in different modes. Type /tipo mode two-way or /tipo mode one-way: it ends "
+    "shadow mode for all stores."
 )
 
 Handle = Callable[[Click], Awaitable[None]]
@@ -67,6 +75,7 @@ class ActionHandlers:
             Action.DISMISS_REPORT: by_approver(self._dismiss),
             Action.UNDO: by_approver(self._undo),
             Action.TAKE_OVER: by_approver(self._take_over),
+            Action.GO_LIVE: by_approver(self._go_live),
             Action.INCIDENT_OWN: ownership.own,
             Action.INCIDENT_SNOOZE: ownership.snooze,
             **_forms(views),
@@ -180,6 +189,20 @@ class ActionHandlers:
         mode = Mode(click.action.rpartition(".")[2])
         alias = Alias(click.value) if click.value else None
         report = await self._core.ask_mode(mode, alias, click.person, click.response_url)
+        promise = modes.QUESTION_HERE if click.response_url else modes.QUESTION_DIRECT
+        await self._context.answer(click, modes.progress(report=report, promise=promise))
+
+    async def _go_live(self, click: Click, _allowed: Allowed) -> None:
+        """Ask what `/tipo mode` asks: compare, then confirm. Nothing is live by this click."""
+        overview = await self._core.overview()
+        if overview.shadow is None:
+            await self._context.answer(click, answers.refused(sentence=NOT_IN_SHADOW))
+            return
+        found = live_target({each.alias: each.mode for each in overview.stores if each.mode})
+        if found is None:
+            await self._context.answer(click, answers.refused(sentence=LIVE_BY_COMMAND))
+            return
+        report = await self._core.ask_mode(*found, click.person, click.response_url)
         promise = modes.QUESTION_HERE if click.response_url else modes.QUESTION_DIRECT
         await self._context.answer(click, modes.progress(report=report, promise=promise))
 

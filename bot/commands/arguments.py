@@ -5,6 +5,7 @@ None means that the usage hint will do.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import time
 from difflib import get_close_matches
 
@@ -36,6 +37,7 @@ MAX_APPROVERS = 50
 ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 NUMBER = re.compile(r"[0-9]{1,9}")
 RECEIPT = re.compile(r"#?([0-9]{1,9})")
+SHADOW_FLAGS = {"--shadow", "-shadow"}  # keyboards make one dash of two hyphens
 HOURS = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])-([01]?[0-9]|2[0-3]):([0-5][0-9])")
 PERSON = re.compile(r"[UW][A-Z0-9]{2,20}")
 GROUP = re.compile(r"S[A-Z0-9]{2,20}")
@@ -55,7 +57,10 @@ def joined(words: Words) -> str:
 
 
 def read_mode(words: Words) -> Command | Unclear | None:
-    """Read a mode and a store."""
+    """Read a mode, a store, and whether nothing is to be written."""
+    if any(each.key in SHADOW_FLAGS for each in words):
+        asked = read_mode([each for each in words if each.key not in SHADOW_FLAGS])
+        return replace(asked, shadow=True) if isinstance(asked, SetMode) else None
     match [each.key for each in words]:
         case []:
             return ShowMode()

@@ -101,8 +101,9 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(
         word="mode",
-        takes="[two-way | one-way | off] [store]",
-        does="show the mode, or change it: you see what it means before you confirm",
+        takes="[two-way | one-way | off] [store] [--shadow]",
+        does="show the mode, or change it: you see what it means before you confirm; "
+        "with --shadow nothing is written",
         example="/tipo mode two-way",
         button="Mode",
         read=read_mode,

@@ -259,7 +259,11 @@ class CommandHandlers:
     # -- orders
     async def _set_mode(self, command: SetMode, asked: TypedCommand) -> Message:
         report = await self._core.ask_mode(
-            command.mode, command.alias, asked.person, asked.response_url
+            command.mode,
+            command.alias,
+            asked.person,
+            asked.response_url,
+            shadow=command.shadow,
         )
         # What was found follows as an answer of its own, from the row that remembers us.
         promise = modes.QUESTION_HERE if asked.response_url else modes.QUESTION_DIRECT

@@ -36,6 +36,7 @@ class SetMode:
 
     mode: Mode
     alias: Alias | None = None
+    shadow: bool = False  # nothing is written
 
 
 @dataclass(frozen=True, slots=True)

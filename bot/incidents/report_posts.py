@@ -52,6 +52,7 @@ class ReportPosts:
         number = facts.get("report")
         told = {each: truncate(facts.get(each) or "") for each in ("mode", "stores", "by")}
         body = {"report": number, "kind": "baseline", "receipts": [], "notices": 1, **told}
+        body |= {"shadow": facts["shadow"]} if "shadow" in facts else {}
         key = self._editor.state["mode"] = report_key(number)
         if number is not None:
             body["running"] = True  # it says how far it is, until it is done

@@ -9,6 +9,7 @@ The ids of actions are `Action` (a StrEnum); what their `value` carries:
     decide.<choice>     token of one proposal (decide.use_number opens a form)
     decide_all, review, bulk, dismiss_report      token of a report
     take_over           tokens of questions, with commas
+    go_live             nothing that counts: it asks for the end of shadow mode
     undo                number of a receipt
     share               what was handed in as `share`
     choose.stock, choose.history            a static_select; its value is a pool id

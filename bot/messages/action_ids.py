@@ -26,6 +26,7 @@ class Action(StrEnum):
     REVIEW_NEXT = "review.page.next"
     REVIEW_PREVIOUS = "review.page.previous"
     TAKE_OVER = "take_over"
+    GO_LIVE = "go_live"
     INCIDENT_OWN = "incident.own"
     INCIDENT_SNOOZE = "incident.snooze"
     DRIFT = "drift"

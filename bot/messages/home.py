@@ -24,6 +24,7 @@ from bot.messages.block_kit import (
 from bot.messages.links import NO_LINKS, Links, mrkdwn_link
 from bot.messages.modes import STEPS
 from bot.messages.reports import NAMES
+from bot.messages.shadow import go_live
 from bot.messages.state import books, counts, headline, last_compare, store_lines, writers
 from bot.text import between, clean, number, store_name, when, zone_name
 from sync_core.domain.proposals import Report
@@ -103,7 +104,7 @@ def _buttons(overview: Overview, *, is_approver: bool) -> list[Block]:
         only = context_block(words)
         return [*actions("home", drift, check), only]
     return [
-        *actions("home", drift, check, _pause(overview)),
+        *actions("home", drift, check, go_live() if overview.shadow else _pause(overview)),
         *actions("home-mode", *_modes(overview)),
     ]
 

@@ -204,10 +204,10 @@ def _mode(facts: Facts, _: int) -> list[Part]:
     alias = ", ".join(map(store_name, stores)) if stores[0] else "Every destination"
     by = f" (set by {clean(facts['by'], 80)})" if facts.get("by") else ""
     verb = "are" if len(stores) > 1 else "is"
-    return [
-        bold(clean(alias, 200)),
-        f" {verb} now {clean(facts.get('mode') or 'in another mode', 20)}{by}.",
-    ]
+    how = " in shadow mode: nothing is written" if facts.get("shadow") else ""
+    over = " Shadow mode is over." if facts.get("shadow") is False else ""
+    now = f"{clean(facts.get('mode') or 'in another mode', 20)}{how}"
+    return [bold(clean(alias, 200)), f" {verb} now {now}{by}.{over}"]
 
 
 def _export_odd(facts: Facts, _: int) -> list[Part]:

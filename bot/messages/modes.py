@@ -76,7 +76,7 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
         )
     if report.state is not ReportState.DONE:
         return progress(report=report)
-    mode = clean(report.facts.mode or "the new mode", 20)
+    mode = _mode(report)
     alias = report.facts.alias
     whom = f"{store_name(alias)} becomes" if alias else "all stores become"
     match, differ = count(report.summary, *MATCH), count(report.summary, *DIFFER)
@@ -98,11 +98,19 @@ def preflight(*, report: Report, proposal: Proposal | None) -> Message:
     return message(*parts, sign="Question", blocks=blocks)
 
 
+def _mode(report: Report) -> str:
+    """Return what the stores become."""
+    return clean(report.facts.mode or "the new mode", 20) + " in shadow mode" * report.facts.shadow
+
+
 def _would(report: Report, differ: int) -> list[list[Part]]:
     """Return what would be written, line by line."""
-    lines: list[list[Part]] = [
-        ["The switch itself writes nothing; what matches is kept in sync from then on."]
-    ]
+    kept = "The switch itself writes nothing; what matches is kept in sync from then on."
+    shadow = "In shadow mode nothing is written to any store: you see what would have been."
+    lines: list[list[Part]] = [[shadow if report.facts.shadow else kept]]
+    if report.facts.ends_shadow:
+        ends = "Shadow mode ends: nothing of it is written."
+        lines.append([ends if report.facts.mode == Mode.OFF else f"{ends} Then Tipo writes."])
     if report.facts.mode == Mode.ONE_WAY:
         lines.append([bold(_one_way(report))])
     if differ:
@@ -147,12 +155,13 @@ def _worst(report: Report) -> list[Block]:
 
 def _buttons(report: Report, match: int, differ: int, proposal: Proposal) -> list[Block]:
     """Return Confirm, with the count that was shown in its label, and Cancel."""
-    mode = clean(report.facts.mode or "the new mode", 20)
+    mode = _mode(report)
     label = f"Switch to {mode}: {number(match)} match, {number(differ)} don't"
     lost = f" {_one_way(report)}" if mode == Mode.ONE_WAY else ""
+    kept = "compared" if report.facts.shadow else "kept in sync"
     question = confirm_dialog(
         f"Switch to {mode}?",
-        f"What matches is kept in sync from now on; {number(differ)} that "
+        f"What matches is {kept} from now on; {number(differ)} that "
         f"{'does' if differ == 1 else 'do'} not match {'is' if differ == 1 else 'are'} not synced "
         f"until you decide.{lost}",
         "Switch",

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.incidents.incident import pool_in
 from bot.incidents.ledger import report_key
-from bot.messages import activity, incidents
+from bot.messages import activity, incidents, shadow
 from bot.messages.block_kit import (
     Block,
     Message,
@@ -150,6 +150,7 @@ PLAIN: dict[str, Callable[[dict[str, Any]], Message]] = {
     "activity": lambda body: activity.group(body=body),
     "activity_thread": lambda body: activity.details(rows=body["rows"]),
     "summary": lambda body: activity.day(body=body),
+    "shadow": lambda body: shadow.standing(body=body),
 }
 
 

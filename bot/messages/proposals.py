@@ -234,7 +234,7 @@ def _mode_of(line: ReceiptLine) -> str:
         return "The mode was changed."
     names = [store_name(each) for each in stores.split(", ")]
     verb = "is" if len(names) == 1 else "are"
-    return f"{' and '.join(names)} {verb} now {clean(mode, 20)}."
+    return f"{' and '.join(names)} {verb} now {clean(mode, 40)}."
 
 
 def _fix(receipt: Receipt, done: Sequence[ReceiptLine], writes: Sequence[Write]) -> list[Part]:

@@ -5,6 +5,7 @@ the report                        the message
 is not finished                   how far it has come
 has failed                        why, and what it had found by then, with the buttons
 has a newer one                   outdated, with a link to the latest, without buttons
+was made in shadow mode           what it has come to; what differs, without buttons; [Go live]
 differs in nothing                in sync
 waits for decisions               a table to sort and turn pages of; [Approve all safe]
                                   [Same for all] [Review] [Dismiss]
@@ -16,7 +17,9 @@ the report is.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+from bot.messages import shadow
 from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     Block,
@@ -88,6 +91,8 @@ def report(
         return progress(report=report)
     if report.newer is not None:
         return _superseded(report, receipts, latest)
+    if isinstance(body := report.summary.get("shadow"), dict):
+        return _in_shadow(report, body, proposals)
     if report.open:
         return _open(report, proposals, receipts)
     return _decided(report, receipts) if report.decided or receipts else _agree(report)
@@ -129,7 +134,9 @@ def answer(*, report: Report, url: str = "") -> Message:
         return message(
             f"{_mismatches(report.open)}{fresh}. The ",
             link("report", url),
-            " is in the channel: decide there.",
+            " is in the channel."
+            if report.summary.get("shadow")
+            else " is in the channel: decide there.",
             sign="Question",
             blocks=blocks,
         )
@@ -226,6 +233,21 @@ def _open(report: Report, proposals: Sequence[Proposal], receipts: Sequence[Rece
         *_small(report),
     ]
     return message(*parts, sign="Question", blocks=blocks)
+
+
+def _in_shadow(report: Report, body: dict[str, Any], proposals: Sequence[Proposal]) -> Message:
+    """Say whether Tipo would have kept the stores equal; nothing can be decided meanwhile."""
+    rows, shown = _sortable([each for each in proposals if each.state is ProposalState.OPEN])
+    head = [sentence(f"{_mismatches(report.open)}:")] if report.open else []
+    found = [*head, *rows, *more_line(report.open - shown, "/tipo drift")]
+    if report.kind not in {ReportKind.NIGHT, ReportKind.CHECK}:  # nothing was compared as a whole
+        few = f"{_mismatches(report.open)}." if report.open else "No mismatch is open."
+        said = [*_name(report), ": ", *shadow.nothing_written(), few]
+        return message(*said, sign="Note", blocks=[*found[1:], *_unsure(report), *_small(report)])
+    sign = "Warning" if body.get("wrong") or _unsure(report) else "Done"
+    said = [*_name(report), ": ", *shadow.nothing_written(), *shadow.verdict(body)]
+    blocks = [*shadow.wrong_lines(body), *found, *shadow.go_live_row(f"report-{report.id}")]
+    return message(*said, sign=sign, blocks=[*blocks, *_unsure(report), *_small(report)])
 
 
 def _offers(report: Report, proposals: Sequence[Proposal]) -> list[Block]:

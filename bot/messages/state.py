@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from bot.messages import shadow
 from bot.messages.action_ids import Action
 from bot.messages.block_kit import (
     Block,
@@ -82,6 +83,7 @@ def status(  # noqa: PLR0913 - all that a message says, each by its name
             *actions(
                 "status",
                 button(Action.DRIFT, "Show mismatches", "drift") if overview.findings else None,
+                shadow.go_live() if overview.shadow else None,
                 share_button(share),
             ),
         ],
@@ -96,8 +98,10 @@ def headline(
     sign, parts = SAYS[now.state](overview, now)
     kinds = ALERTS.get(now.state, ())
     parts = [*parts, *see_alerts([each for kind in kinds for each in links.alerts.get(kind, ())])]
-    if now.off and now.state is not SyncState.OFF:
+    if now.off and now.state not in {SyncState.OFF, SyncState.SHADOW}:
         parts = [*parts, " ", *_off(now)]
+    if overview.shadow is not None and now.state is not SyncState.SHADOW:
+        parts = [*parts, " ", *shadow.headline(overview.shadow)]
     return sign, parts
 
 
@@ -137,6 +141,10 @@ def _cant_update(_: Overview, now: SyncStatus) -> Said:
     names = join_names(each.alias for each in now.refusing)
     why = clean(now.refusing[0].blocked_why, 200).rstrip(".")
     return "Critical", [f"Can't update {names}: {why}. Changes are queued; none are lost."]
+
+
+def _in_shadow(overview: Overview, _: SyncStatus) -> Said:
+    return "Note", [] if overview.shadow is None else shadow.headline(overview.shadow)
 
 
 def _safety_stop(overview: Overview, _: SyncStatus) -> Said:
@@ -234,6 +242,7 @@ SAYS: dict[SyncState, Callable[[Overview, SyncStatus], Said]] = {
     SyncState.NOT_RUNNING: _not_running,
     SyncState.NOT_OURS: _not_ours,
     SyncState.CANT_UPDATE: _cant_update,
+    SyncState.SHADOW: _in_shadow,
     SyncState.SAFETY_STOP: _safety_stop,
     SyncState.OVERSOLD: _oversold,
     SyncState.PAUSED: _paused,
@@ -284,6 +293,8 @@ def connection(store: StoreView) -> str:
 
 def writers(overview: Overview) -> str:
     """Return which stores this Tipo writes to and since when, as small print."""
+    if overview.shadow is not None:
+        return "This Tipo writes to no store: shadow mode."
     ours = [each for each in overview.stores if each.lease.state is LeaseState.OURS]
     told = [
         f"{mrkdwn(store_name(each.alias), 40)} since {when(each.lease.since, '{date_short}')}"
@@ -348,6 +359,8 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         parts += [f" ({MODES[mode]})"]
     if not parts:
         return message("Only one store is set up: add a second store to sync with.")
+    if overview.shadow is not None:
+        parts += [". ", *shadow.headline(overview.shadow)[:-1]]
     hint = sentence(
         "To change it: ",
         code("/tipo mode two-way"),
@@ -355,7 +368,9 @@ def mode_now(*, overview: Overview, share: str = "") -> Message:
         code("/tipo mode one-way"),
         " or ",
         code("/tipo mode off"),
-        ", and a store's name to change only one. You see what it means before anything changes.",
+        ", and a store's name to change only one. With ",
+        code("--shadow"),
+        " nothing is written. You see what it means before anything changes.",
     )
     writing_blocked = [
         f"{mrkdwn(store_name(each.alias), 40)} can't be updated"

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from shop import (
@@ -57,6 +58,7 @@ from bot.messages import (
     reports,
     review,
     settings,
+    shadow,
     state,
     stock,
     unmatched,
@@ -162,10 +164,48 @@ def _connected() -> Message:
     return told(*arrived, kind="report", found=found)
 
 
+SHADOW: dict[str, Any] = {
+    "by": "ann",
+    "since": (NOW - timedelta(days=3, hours=6)).isoformat(),
+    "at": NOW.isoformat(),
+    "changes": 412,
+    "wrong": {},
+    "apart": {"differs": 3, "suspended": 2},
+    "latest": [
+        {
+            "at": (NOW - 2 * MINUTE).isoformat(),
+            "title": JACKET,
+            "store": US,
+            "delta": -2,
+            "cause": "order #2208",
+            "writes": [{"store": EU, "before": 47, "after": 45}],
+        },
+        {
+            "at": (NOW - 9 * MINUTE).isoformat(),
+            "title": "Wool Scarf",
+            "store": EU,
+            "delta": 10,
+            "cause": "restock or edit",
+            "writes": [{"store": US, "before": 4, "after": 14}],
+        },
+    ],
+}
+SHADOW_NIGHT = {**REPORT.summary, "shadow": {**SHADOW, "at": REPORT.finished_at.isoformat()}}
+
 EXAMPLES: dict[str, tuple[str, Made]] = {
     "night": (
         "The night's report: what doesn't match, a suggested fix, one click for all that is safe.",
         lambda: reports.report(report=REPORT, proposals=FIXES),
+    ),
+    "shadow": (
+        "Shadow mode: one message, updated in place, with what would have been written.",
+        lambda: shadow.standing(body=SHADOW),
+    ),
+    "shadow-night": (
+        "The night in shadow mode: would Tipo have kept the stores equal?",
+        lambda: reports.report(
+            report=replace(REPORT, open=0, safe=0, counts={}, summary=SHADOW_NIGHT), proposals=()
+        ),
     ),
     "decided": (
         "The same message afterwards: who decided, what was written, and Undo.",

@@ -28,7 +28,6 @@ from sync_core.domain.process_roles import ProcessRole, describe_missing, partly
 from sync_core.domain.proposals import ReportKind
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings, TipoError, cut
-from sync_core.ports import StoreState
 from sync_core.settings import Settings, load, needed
 
 APP_CHECK_TIMEOUT_SECONDS = 30.0  # seconds that the checks of a frontend may take
@@ -87,11 +86,8 @@ async def _run_checks_with(settings: Settings) -> list[Check]:
     try:
         parts, told = _check_database(settings)
         found += told
-        states = (
-            {} if parts is None else {each.alias: each for each in await parts.service.stores()}
-        )
-        mapped = None if parts is None else await _mapped_locations(parts)
-        found += await check_stores(settings, states, mapped, _lease_reader(parts))
+        known = doctor_checks.Known() if parts is None else await _known(parts)
+        found += await check_stores(settings, known, _lease_reader(parts))
         if parts is not None:
             found += await _check_service(parts)
             found += await _check_nightly(parts)
@@ -125,10 +121,14 @@ def _check_database(settings: Settings) -> tuple[Parts | None, list[Check]]:
     return parts, [ok("database", f"{name} answers and is up to date"), durable]
 
 
-async def _mapped_locations(parts: Parts) -> set[tuple[Alias, int]]:
-    """Return the locations that are on the map."""
+async def _known(parts: Parts) -> doctor_checks.Known:
+    """Return what the database knows of the stores, and which locations are on the map."""
     groups, _ = await parts.service.location_groups()
-    return {(alias, number) for group in groups for alias, number in group.locations.items()}
+    return doctor_checks.Known(
+        states={each.alias: each for each in await parts.service.stores()},
+        mapped={(alias, number) for group in groups for alias, number in group.locations.items()},
+        in_shadow=(await parts.service.overview()).shadow is not None,
+    )
 
 
 def _lease_reader(parts: Parts | None) -> doctor_checks.LeaseReader:
@@ -147,8 +147,7 @@ def _lease_reader(parts: Parts | None) -> doctor_checks.LeaseReader:
 
 async def check_stores(
     settings: Settings,
-    states: dict[Alias, StoreState],
-    mapped: set[tuple[Alias, int]] | None,
+    known: doctor_checks.Known,
     read_lease: doctor_checks.LeaseReader | None,
 ) -> list[Check]:
     """Ask all stores at once. `read_lease`: None asks nobody who writes to them."""
@@ -162,8 +161,7 @@ async def check_stores(
                     doctor_checks.check_store(
                         store,
                         settings,
-                        states.get(alias),
-                        mapped,
+                        known,
                         clock=clock,
                         read_lease=read_lease,
                     )
@@ -189,6 +187,9 @@ async def _check_service(parts: Parts) -> list[Check]:
         fail("service", describe_missing(each), f"start `tipo serve --only {each}`")
         for each in missing
     ]
+    if overview.shadow is not None:
+        says, then = "shadow mode: nothing is written", "`tipo mode two-way` goes live"
+        found.append(warn("service", says, then))
     if overview.paused:
         then = "`tipo resume` writes all pending changes"
         found.append(warn("service", f"writing is paused by {overview.paused}", then))

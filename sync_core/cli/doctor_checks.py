@@ -1,7 +1,8 @@
 """What `tipo doctor` checks: one function for each thing that has to be right."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from sync_core.domain.leases import (
     RecordedLease,
     claim_of,
 )
+from sync_core.domain.shadow import WRITE_SCOPE
 from sync_core.domain.values import Alias
 from sync_core.errors import AccessLost, NotPermitted, StoreError, WrongShop, cut
 from sync_core.ports import ShopFacts, Store, StoreState
@@ -29,12 +31,23 @@ from sync_core.shopify.documents import API_VERSION
 from sync_core.shopify.webhooks import ORDER_SCOPE, topics
 from sync_core.workers.store_upkeep import WEBHOOK_PATH
 
-REQUIRED_SCOPES = ("read_products", "read_inventory", "write_inventory", "read_locations")
+REQUIRED_SCOPES = ("read_products", "read_inventory", WRITE_SCOPE, "read_locations")
 EXPORT_BYTES_PER_VARIANT = 1100  # of a store's export, for each of its variants
 MAX_CLOCK_SKEW_SECONDS = 5.0  # seconds that two clocks may differ
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 MappedLocations = set[tuple[Alias, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the database knows, if there is one."""
+
+    states: Mapping[Alias, StoreState] = field(default_factory=dict)
+    mapped: MappedLocations | None = None
+    in_shadow: bool = False  # nothing is written
+
+
 LeaseReader = Callable[[Alias], Awaitable[tuple[LeaseView, RecordedLease]]]
 """Returns what our database knows of who writes to a store."""
 
@@ -96,15 +109,14 @@ def _format_size(count: int) -> str:
 async def check_store(
     shop: Store,
     settings: Settings,
-    state: StoreState | None,
-    mapped: MappedLocations | None,
+    known: Known,
     *,
     clock: Clock,
     read_lease: LeaseReader | None,
 ) -> list[Check]:
     """Check one store, from the token on; without `read_lease` not who writes to it."""
     alias = shop.alias
-    own_settings = settings.stores[alias]
+    own_settings, state = settings.stores[alias], known.states.get(alias)
     try:
         facts = await shop.facts()
     except AccessLost as exc:
@@ -122,8 +134,8 @@ async def check_store(
     return [
         ok(alias, f"token accepted by {cut(facts.name)}"),
         _check_identity(alias, own_settings, facts, state),
-        *_check_scopes(alias, facts.scopes),
-        *_check_locations(alias, facts, mapped),
+        *_check_scopes(alias, facts.scopes, in_shadow=known.in_shadow),
+        *_check_locations(alias, facts, known.mapped),
         *_check_version(alias, facts.api_version),
         *_check_clock(alias, facts.time, now),
         *await _check_webhooks(shop, settings, facts.scopes),
@@ -155,14 +167,17 @@ def _check_identity(
     return ok(alias, f"it is {settings.domain}")
 
 
-def _check_scopes(alias: Alias, scopes: Iterable[str]) -> Iterator[Check]:
+def _check_scopes(alias: Alias, scopes: Iterable[str], *, in_shadow: bool) -> Iterator[Check]:
     # Shopify does not list the read scope beside the write scope that includes it.
     granted = {*scopes, *(each.replace("write_", "read_") for each in scopes)}
     missing = [each for each in REQUIRED_SCOPES if each not in granted]
-    if missing:
-        then = (
-            "add them in the Dev Dashboard under Versions → Select scopes, Release, install again"
-        )
+    then = "add them in the Dev Dashboard under Versions → Select scopes, Release, install again"
+    if in_shadow and missing == [WRITE_SCOPE]:
+        says = f"no {WRITE_SCOPE}: enough for shadow mode"
+        yield warn(alias, says, f"before you go live, {then}")
+    elif missing:
+        if WRITE_SCOPE in missing:
+            then += f"; without {WRITE_SCOPE} only `tipo mode two-way --shadow` is possible"
         yield fail(alias, f"scopes are missing: {', '.join(missing)}", then)
     else:
         yield ok(alias, f"scopes: {', '.join(REQUIRED_SCOPES)}")

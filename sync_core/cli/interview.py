@@ -21,7 +21,7 @@ from sync_core.app.frontends import AskedSteps
 from sync_core.app.parts import Parts
 from sync_core.cli import doctor
 from sync_core.cli.answers import Answers, is_secret
-from sync_core.cli.doctor_checks import check_public_url
+from sync_core.cli.doctor_checks import Known, check_public_url
 from sync_core.cli.store_questions import PUBLIC, read_alias, store_step
 from sync_core.domain.checks import Check, CheckState, fail
 from sync_core.domain.questions import Question, Step
@@ -247,7 +247,7 @@ class Interview:
                 return [fail(alias, f"{given['domain']} is {other} already", "correct the domain")]
         try:
             settings = only_store(alias, given, self._url())
-            return self._run(doctor.check_stores(settings, {}, None, None))
+            return self._run(doctor.check_stores(settings, Known(), None))
         except BadSettings as exc:
             return doctor.wrong_settings(exc)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ from sync_core.cli.runtime import (
     timeout_option,
     user_name,
 )
+from sync_core.cli.status import in_shadow
 from sync_core.domain.proposals import Report
 from sync_core.domain.values import Alias, Mode
 from sync_core.domain.views import BaselineProgress, Overview
@@ -44,6 +46,11 @@ CONSEQUENCES = {
     ),
     Mode.OFF: "Nothing is counted or written any more. Turning it on starts with a comparison.",
 }
+IN_SHADOW = (
+    "Shadow mode: changes are counted, and nothing is written to any store. `tipo status` and the "
+    "Slack channel show what would have been written. It ends with `tipo mode`, without --shadow."
+)
+GOING_LIVE = "This ends shadow mode. What has come together in it isn't written: Tipo starts over."
 
 ModeArgument = Annotated[
     Mode | None, typer.Argument(help="The new mode; leave it out to see the present one.")
@@ -52,6 +59,23 @@ AliasArgument = Annotated[
     str | None, typer.Argument(help="The destination's alias; all destinations if not given.")
 ]
 Timeout = Annotated[float, timeout_option("for the initial comparison")]
+InShadow = Annotated[
+    bool, typer.Option("--shadow", help="Only show what would be written; write nothing.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody wants."""
+
+    wanted: Mode
+    alias: Alias | None
+    shadow: bool
+
+    @property
+    def words(self) -> str:
+        """Return it as people call it."""
+        return f"{self.wanted}{' in shadow mode' if self.shadow else ''}"
 
 
 def register(app: typer.Typer) -> None:
@@ -63,11 +87,14 @@ def mode(
     wanted: ModeArgument = None,
     alias: AliasArgument = None,
     *,
+    shadow: InShadow = False,
     yes: Yes = False,
     time_out: Timeout = COMPARISON_TIMEOUT_SECONDS,
     as_json: AsJson = False,
 ) -> None:
     """Show how the stores are connected, or change it: two-way, one-way, off.
+
+    With --shadow everything runs and nothing is written to any store: try it without risk.
 
     Compares the stores before it asks, unless --yes is given or the mode is off. A change starts a
     new initial comparison: what matches is kept in sync, what doesn't match is listed and not
@@ -79,20 +106,22 @@ def mode(
         return
     destination = None if alias is None else Alias(alias.lower())
     before = run_with_parts(lambda parts: _read_current(parts, destination), create=True)
+    change = Change(wanted, destination, shadow)
     if not as_json or not yes:
-        _print_preflight(*before, wanted)
+        _print_preflight(*before, change)
     if not yes and is_interactive() and wanted is not Mode.OFF and before[0].pools:
-        _compare_and_print(wanted, destination)
-    if not confirm(f"Set {_join_stores(before[1])} to {wanted}?", yes=yes):
+        _compare_and_print(change)
+    if not confirm(f"Set {_join_stores(before[1])} to {change.words}?", yes=yes):
         echo("Nothing was changed.")
         return
-    run_with_parts(lambda parts: _change(parts, wanted, destination, time_out, as_json=as_json))
+    run_with_parts(lambda parts: _change(parts, change, time_out, as_json=as_json))
 
 
 async def _print_modes(parts: Parts, *, as_json: bool) -> None:
     overview, meetings = await parts.service.overview(), await parts.service.baselines()
     if as_json:
-        echo_json({"modes": _modes_by_store(overview), "baselines": meetings})
+        facts = {"modes": _modes_by_store(overview), "shadow": overview.shadow}
+        echo_json({**facts, "baselines": meetings})
         return
     modes = _modes_by_store(overview)
     echo_table(
@@ -120,6 +149,8 @@ async def _print_modes(parts: Parts, *, as_json: bool) -> None:
             for each in meetings
         ),
     )
+    if overview.shadow is not None:
+        echo(f"\n{in_shadow(overview.shadow)}")
     if overview.pools == 0:
         echo("\nThe products haven't been read yet: `tipo serve` reads them when it starts.")
     elif all(each == Mode.OFF for each in modes.values()):
@@ -141,7 +172,7 @@ def _join_stores(meetings: Sequence[BaselineProgress]) -> str:
 
 
 def _print_preflight(
-    overview: Overview, meetings: Sequence[BaselineProgress], wanted: Mode
+    overview: Overview, meetings: Sequence[BaselineProgress], change: Change
 ) -> None:
     """Say what is there and what will happen."""
     out, modes = console(err=True), _modes_by_store(overview)
@@ -156,14 +187,18 @@ def _print_preflight(
             "The products haven't been read yet; `tipo serve` reads and then compares them.",
             soft_wrap=True,
         )
-    out.print(CONSEQUENCES[wanted], soft_wrap=True)
+    out.print(CONSEQUENCES[change.wanted], soft_wrap=True)
+    if change.shadow:
+        out.print(IN_SHADOW, soft_wrap=True)
+    elif overview.shadow is not None and change.wanted is not Mode.OFF:
+        out.print(GOING_LIVE, soft_wrap=True)
 
 
-def _compare_and_print(wanted: Mode, alias: Alias | None) -> None:
+def _compare_and_print(change: Change) -> None:
     """Compare the stores and show what a change would meet; where that fails, say so and go on."""
     out = console(err=True)
     try:
-        _print_comparison(run_with_parts(lambda parts: _compare(parts, wanted, alias)))
+        _print_comparison(run_with_parts(lambda parts: _compare(parts, change)))
     except KeyboardInterrupt:
         out.print("Stopped. Nothing was changed.", soft_wrap=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -173,9 +208,11 @@ def _compare_and_print(wanted: Mode, alias: Alias | None) -> None:
         )
 
 
-async def _compare(parts: Parts, wanted: Mode, alias: Alias | None) -> Report:
+async def _compare(parts: Parts, change: Change) -> Report:
     await require_stores(parts)
-    report = await parts.service.ask_mode(wanted, alias, operator(), reply="")
+    report = await parts.service.ask_mode(
+        change.wanted, change.alias, operator(), reply="", shadow=change.shadow
+    )
     return await wait_for_report(parts, report, time_out=COMPARISON_TIMEOUT_SECONDS)
 
 
@@ -204,11 +241,12 @@ def _print_comparison(report: Report) -> None:
         )
 
 
-async def _change(
-    parts: Parts, wanted: Mode, alias: Alias | None, time_out: float, *, as_json: bool
-) -> None:
+async def _change(parts: Parts, change: Change, time_out: float, *, as_json: bool) -> None:
     """Give the order, wait for the meeting, and say how it went."""
-    changed = await parts.service.set_mode(wanted, by=user_name(), alias=alias)
+    wanted, alias = change.wanted, change.alias
+    changed = await parts.service.set_mode(
+        wanted, by=user_name(), alias=alias, shadow=change.shadow
+    )
     serving = await parts.service.is_serving()
     ended = wanted is Mode.OFF or (serving and await _wait_for_baseline(parts, alias, time_out))
     meetings = await parts.service.baselines(alias)
@@ -219,6 +257,7 @@ async def _change(
             {
                 "changed": changed,
                 "mode": wanted,
+                "shadow": overview.shadow,
                 "modes": _modes_by_store(overview),
                 "serving": serving,
                 "ended": ended,
@@ -227,7 +266,7 @@ async def _change(
             }
         )
     else:
-        echo(f"{' and '.join(changed)}: {wanted}")
+        echo(f"{' and '.join(changed)}: {change.words}")
         _print_result(overview, meetings, wanted, serving=serving, ended=ended)
     if differing or (serving and not ended):
         raise typer.Exit(EXIT_PROBLEM)

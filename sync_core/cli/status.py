@@ -15,6 +15,7 @@ from sync_core.domain.leases import LeaseState
 from sync_core.domain.nights import next_night
 from sync_core.domain.process_roles import ProcessRole, describe_missing, partly_missing
 from sync_core.domain.proposals import Report
+from sync_core.domain.shadow import SHADOW_WORDS, Shadow, ShadowView
 from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
 from sync_core.domain.views import Overview
 
@@ -39,13 +40,14 @@ def status(*, as_json: AsJson = False) -> None:
 async def _status(parts: Parts, *, as_json: bool) -> None:
     overview, serving = await parts.service.overview(), await parts.service.is_serving()
     findings = await parts.service.findings(limit=10)
-    report = await parts.service.last_report()
+    report, shadow = await parts.service.last_report(), await parts.service.shadow()
     night = await next_night_at(parts)
     if as_json:
         echo_json(
             {
                 "serving": serving,
                 "overview": overview,
+                "shadow": shadow,
                 "findings": findings,
                 "last_report": None if report is None else _report_as_json(report),
                 "next_night": night,
@@ -63,6 +65,8 @@ async def _status(parts: Parts, *, as_json: bool) -> None:
         echo(line)
     _echo_stores(overview, now)
     for line in _remarks(overview):
+        echo(line)
+    for line in [] if shadow is None else _shadow_lines(shadow):
         echo(line)
     echo(f"{_last_comparison(report, now)} Next night: {format_time(night)}.")
     if findings:
@@ -161,6 +165,7 @@ def headline(overview: Overview, now: datetime, *, serving: bool, compared: bool
     also = {
         SyncState.NOT_OURS: found.not_ours,
         SyncState.CANT_UPDATE: found.refusing,
+        SyncState.SHADOW: overview.shadow,
         SyncState.SAFETY_STOP: overview.breakers,
         SyncState.PAUSED: overview.paused,
         SyncState.OFF: found.off,
@@ -195,6 +200,30 @@ LEASE_SENTENCES = {
 def _cant_update(_: Overview, now: SyncStatus) -> str:
     sentences = [f"Can't update {each.alias}: {each.blocked_why}." for each in now.refusing]
     return f"{' '.join(sentences)} Changes are queued; none are lost. See `tipo doctor`."
+
+
+def in_shadow(shadow: Shadow) -> str:
+    """Return that nothing is written, since when, and how that ends."""
+    since = f"{shadow.by}, {format_time(shadow.since)}"
+    return (
+        f"Shadow mode ({since}): changes are counted, and nothing is written to any store. "
+        "Go live with `tipo mode two-way`."
+    )
+
+
+def _shadow_lines(shadow: ShadowView) -> Iterator[str]:
+    """Yield what shadow mode has come to, and what would have been written last."""
+    changes = f"{shadow.changes:,} {'change' if shadow.changes == 1 else 'changes'}"
+    wrong = sum(shadow.wrong.values())
+    why = ", ".join(f"{n:,} {SHADOW_WORDS[kind]}" for kind, n in shadow.wrong.items())
+    yield f"In shadow: {changes}, {wrong:,} would have gone wrong{f': {why}' if why else ''}."
+    apart = ", ".join(f"{n:,} {SHADOW_WORDS[kind]}" for kind, n in shadow.apart.items())
+    if apart:
+        yield f"Not part of it: {apart}."
+    for each in shadow.latest:
+        writes = ", ".join(f"{one.store} {one.before} \u2192 {one.after}" for one in each.writes)
+        would = f"would write {writes}" if writes else "nothing to write"
+        yield f"  {each.title}: {each.store} {each.delta:+,} ({each.cause}); {would}"
 
 
 def _safety_stop(overview: Overview, _: SyncStatus) -> str:
@@ -234,6 +263,7 @@ STATE_SENTENCES: dict[SyncState, Callable[[Overview, SyncStatus], str]] = {
     SyncState.NOT_RUNNING: lambda *_: "`tipo serve` isn't running: nothing is counted or written.",
     SyncState.NOT_OURS: _not_ours,
     SyncState.CANT_UPDATE: _cant_update,
+    SyncState.SHADOW: lambda overview, _: in_shadow(overview.shadow) if overview.shadow else "",
     SyncState.SAFETY_STOP: _safety_stop,
     SyncState.OVERSOLD: lambda overview, _: f"{format_products(overview.oversold)} oversold.",
     SyncState.PAUSED: _paused,

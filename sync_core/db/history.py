@@ -42,6 +42,8 @@ CHOICE_WORDS = {
 GAPS = {
     "foreign": "numbers taken as they were, since another Tipo may have written",
     "older": "numbers taken as they were, since this database was older",
+    "shadow_begins": "shadow mode began; numbers were taken as they were",
+    "shadow_ends": "shadow mode ended; nothing of it was written",
 }
 ENTRY_ORDER = ("movement", "decision", "adjustment", "gap")  # of what happened in the same moment
 

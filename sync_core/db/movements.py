@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, func, select
 
 from sync_core.db.order_events import explained_by, page_of
 from sync_core.db.repository import SqlRepository, chunks
@@ -43,6 +43,11 @@ MOVEMENTS = (
     .where(MOVEMENT.c.counted != 0)
     .order_by(MOVEMENT.c.id)
 )
+TOLD = (
+    select(MOVEMENT, LEVEL.c.store, POOL.c.title)
+    .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
+    .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
+)
 
 
 class SqlMovements(SqlRepository):
@@ -77,14 +82,22 @@ class SqlMovements(SqlRepository):
         return move_of(row, title=row.title, emptied=emptied, breaker=row.breaker)
 
     def page(self, *, after: int, limit: int) -> list[MovementView]:
-        query = (
-            select(MOVEMENT, LEVEL.c.store, POOL.c.title)
-            .join(LEVEL, LEVEL.c.id == MOVEMENT.c.level_id)
-            .join(POOL, POOL.c.id == MOVEMENT.c.pool_id)
-            .where(MOVEMENT.c.id > after)
-            .order_by(MOVEMENT.c.id)
-            .limit(limit)
-        )
+        return self._views(TOLD.where(MOVEMENT.c.id > after).order_by(MOVEMENT.c.id).limit(limit))
+
+    def latest(self, *, after: int, limit: int) -> list[MovementView]:
+        passed_on = TOLD.where(MOVEMENT.c.id > after, MOVEMENT.c.counted != 0)
+        return self._views(passed_on.order_by(MOVEMENT.c.id.desc()).limit(limit))
+
+    def pools_moved(self, *, after: int, limit: int) -> list[PoolId]:
+        passed_on = select(MOVEMENT.c.pool_id).where(MOVEMENT.c.id > after, MOVEMENT.c.counted != 0)
+        last = passed_on.group_by(MOVEMENT.c.pool_id).order_by(func.max(MOVEMENT.c.id).desc())
+        return [PoolId(number) for number in self.run(last.limit(limit)).scalars()]
+
+    def count(self, *, after: int) -> int:
+        passed_on = select(func.count()).where(MOVEMENT.c.id > after, MOVEMENT.c.counted != 0)
+        return int(self.run(passed_on).scalar_one())
+
+    def _views(self, query: Select[Any]) -> list[MovementView]:
         rows = self.run(query).all()
         order_events = self.tx.order_events.around(rows)
         domains = self.tx.stores.domains()
@@ -149,6 +162,7 @@ def _view(row: Row[Any], order_events: list[OrderEvent], domain: str) -> Movemen
         store=Alias(row.store),
         delta=row.delta,
         counted=row.counted,
+        shared=row.shared,
         cause=cause,
         page=page_of(used, domain),
     )

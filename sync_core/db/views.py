@@ -43,6 +43,7 @@ from sync_core.domain.oversell import PRESOLD, below_zero_kind
 from sync_core.domain.process_roles import HEARTBEATS, ProcessRole
 from sync_core.domain.proposals import ReportState
 from sync_core.domain.quantities import outstanding, target_of
+from sync_core.domain.shadow import Shadow
 from sync_core.domain.texts import codes_in, names_in
 from sync_core.domain.values import Alias, Level, LevelId, Mode, Pool, PoolId, Role
 from sync_core.domain.views import (
@@ -55,7 +56,7 @@ from sync_core.domain.views import (
     PoolView,
     StoreView,
 )
-from sync_core.ports.settings import PAUSED_SETTING
+from sync_core.ports.settings import PAUSED_SETTING, SHADOW_SETTING
 from sync_core.stored import from_json, to_json
 
 ROLE_OF = {name: role for role, name in HEARTBEATS.items()}
@@ -89,7 +90,7 @@ class SqlViews(SqlRepository):
         still_open = select(FINDING.c.kind, func.count()).where(FINDING.c.closed_at.is_(None))
         kinds = {row[0]: row[1] for row in self.run(still_open.group_by(FINDING.c.kind))}
         roles = self.roles()
-        audited = self.tx.settings.get(AUDITED)
+        audited, shadow = (self.tx.settings.get(each) for each in (AUDITED, SHADOW_SETTING))
         return Overview(
             stores=self._store_views(counted.levels, now),
             pools=counted.pools,
@@ -100,6 +101,7 @@ class SqlViews(SqlRepository):
             unhandled=int(unhandled.scalar_one()),
             oldest_unhandled_at=self.run(first).scalar(),
             paused=self.tx.settings.get(PAUSED_SETTING),
+            shadow=None if shadow is None else from_json(shadow, Shadow),
             serving_at=roles.get(ProcessRole.WORKER),
             roles=roles,
             breakers=tuple(self.tx.breaker.all()),

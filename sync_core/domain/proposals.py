@@ -302,6 +302,8 @@ class ReportFacts:
     operations: dict[Alias, str] = field(default_factory=dict)  # exports that were begun
     stores: tuple[Alias, ...] = ()  # of an initial comparison
     mode: Mode | None = None  # of a preflight, from here on: the one that somebody wants
+    shadow: bool = False  # in shadow
+    ends_shadow: bool = False  # shadow mode is on, and ends by it
     source: Alias | None = None
     alias: Alias | None = None  # None: of every destination
     before: dict[Alias, Mode] = field(default_factory=dict)
@@ -356,6 +358,7 @@ class ModeFacts:
 
     mode: Mode
     before: dict[Alias, Mode]
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ Every face says it; the worst holds:
     no process serves                                  NOT_RUNNING
     a store's mark is not ours, or not ours yet        NOT_OURS
     a store refuses us, so that it can't be updated    CANT_UPDATE
+    shadow mode is on                                  SHADOW
     a safety stop waits for a decision                 SAFETY_STOP
     a product has been sold more often than there was  OVERSOLD
     somebody has paused writing                        PAUSED
@@ -40,6 +41,7 @@ class SyncState(StrEnum):
     NOT_RUNNING = "not_running"
     NOT_OURS = "not_ours"
     CANT_UPDATE = "cant_update"
+    SHADOW = "shadow"
     SAFETY_STOP = "safety_stop"
     OVERSOLD = "oversold"
     PAUSED = "paused"
@@ -80,6 +82,7 @@ def sync_status(overview: Overview, *, serving: bool, compared: bool) -> SyncSta
         SyncState.NOT_RUNNING: not serving,
         SyncState.NOT_OURS: bool(not_ours),
         SyncState.CANT_UPDATE: bool(refusing),
+        SyncState.SHADOW: overview.shadow is not None,
         SyncState.SAFETY_STOP: bool(overview.breakers),
         SyncState.OVERSOLD: overview.oversold > 0,
         SyncState.PAUSED: overview.paused is not None,

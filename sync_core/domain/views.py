@@ -8,6 +8,7 @@ from sync_core.domain.audit import Breach, OrderShare
 from sync_core.domain.leases import LeaseView
 from sync_core.domain.process_roles import ProcessRole
 from sync_core.domain.seals import AlteredSeal
+from sync_core.domain.shadow import Shadow
 from sync_core.domain.values import Alias, ItemId, LevelId, LocationId, Mode, PoolId, Role
 
 
@@ -109,6 +110,7 @@ class Overview:
     unhandled: int
     oldest_unhandled_at: datetime | None
     paused: str | None  # who paused, and when
+    shadow: Shadow | None = None  # nothing is written
     serving_at: datetime | None  # last sign of life of a `tipo serve` that keeps stores in sync
     roles: Mapping[ProcessRole, datetime] = field(default_factory=dict)  # last sign of life of each
     breakers: tuple[CircuitBreakerView, ...] = ()
@@ -225,6 +227,7 @@ class MovementView:
     store: Alias
     delta: int
     counted: int  # by how much it moved the pool
+    shared: int | None = None  # of the pool, after it
     cause: str  # "order #1002", "restock or edit" …
     page: str = ""  # of the order that explains it, in the store's admin
 

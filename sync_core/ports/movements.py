@@ -30,6 +30,15 @@ class MovementRepository(Protocol):
     def page(self, *, after: int, limit: int) -> list[MovementView]:
         """Return movements in order, those after that number, each with its cause."""
 
+    def latest(self, *, after: int, limit: int) -> list[MovementView]:
+        """Return the newest movements after that number that moved their pools, newest first."""
+
+    def pools_moved(self, *, after: int, limit: int) -> list[PoolId]:
+        """Return pools that movements after that number moved, those that moved last."""
+
+    def count(self, *, after: int) -> int:
+        """Return how many movements after that number moved their pools."""
+
     def last(self) -> int:
         """Return the number of the newest movement; 0 while there is none."""
 

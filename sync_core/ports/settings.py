@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 PAUSED_SETTING = "paused"  # the setting that stops all writing
+SHADOW_SETTING = "shadow"  # the setting by which nothing is ever written: domain/shadow.py
 
 
 class SettingRepository(Protocol):

@@ -21,18 +21,13 @@ from sync_core.domain.proposals import (
     ReportFacts,
     ReportKind,
 )
-from sync_core.domain.sync_status import pause_text
 from sync_core.domain.texts import store_name
-from sync_core.domain.values import Alias, Event, LocationId, Mode, PoolId, Severity
+from sync_core.domain.values import Alias, LocationId, PoolId
 from sync_core.errors import NotAllowed
-from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction, WorkKind
-from sync_core.ports.settings import PAUSED_SETTING
-from sync_core.service.queries import PREFERENCE_PREFIX, Preference, ServiceQueries
+from sync_core.ports import LONG_TRANSACTION_SECONDS, ReportRequest, Transaction
+from sync_core.service.queries import PREFERENCE_PREFIX, Preference
+from sync_core.service.writing import ServiceWriting
 from sync_core.stored import from_json, to_json
-from sync_core.workers.context import WAKEUP_SETTING
-from sync_core.workers.decider import (
-    request_baselines,
-)
 from sync_core.workers.drift_report import report_open_findings
 from sync_core.workers.proposer import Proposer
 
@@ -43,35 +38,8 @@ QUESTION_OPEN_FOR = timedelta(minutes=15)  # how long a question that somebody a
 MAX_BUFFER_UNITS = 1_000_000
 
 
-class ServiceCommands(ServiceQueries):
+class ServiceCommands(ServiceWriting):
     """The part of the service that takes orders."""
-
-    # -- modes
-    async def set_mode(self, mode: Mode, *, by: str, alias: Alias | None = None) -> list[Alias]:
-        """Change the mode of every connection, or of one: a new initial comparison each.
-
-        Returns the destinations whose mode it is now; one that had it already is left in peace.
-        Nothing is written by this: levels that agree are adopted, levels that differ are left
-        alone and listed.
-
-        Raises:
-            NotAllowed: If there is no such destination.
-        """
-        wanted = await self._destinations(alias)
-        now = self._clock.now()
-        call = partial(self._change_mode, wanted=wanted, mode=mode, by=by, now=now)
-        await self._transaction(call, limit=LONG_TRANSACTION_SECONDS)
-        log.info(
-            "mode %s for %s", mode, ", ".join(wanted), extra={"event": "mode_changed", "by": by}
-        )
-        return wanted
-
-    def _change_mode(
-        self, tx: Transaction, wanted: Sequence[Alias], mode: Mode, by: str, now: datetime
-    ) -> None:
-        others = [each for each in wanted if tx.stores.get(each).mode is not mode]
-        request_baselines(tx, others, mode, by=by, token=self._ids.new(), now=now)
-        self._wake_server(tx)
 
     # -- who may write
     async def take_over(self, tokens: Sequence[str], by: Person) -> Takeover:
@@ -173,40 +141,6 @@ class ServiceCommands(ServiceQueries):
         if report is None:  # the transaction has just made it
             raise NotAllowed("the report is no longer kept; ask again")
         return report, is_new
-
-    # -- writing
-    async def pause(self, *, by: str) -> None:
-        """Stop writing; go on counting."""
-        paused_by = pause_text(by, self._clock.now())
-        await self._transaction(lambda tx: self._set_paused(tx, paused_by))
-
-    async def resume(self) -> None:
-        """Write the sum of what is pending."""
-        await self._transaction(lambda tx: self._set_paused(tx, None))
-
-    def _set_paused(self, tx: Transaction, paused_by: str | None) -> None:
-        # Two people at once: only the one whose statement has changed the row tells of it.
-        said = (
-            tx.settings.add(PAUSED_SETTING, paused_by)
-            if paused_by
-            else tx.settings.pop(PAUSED_SETTING)
-        )
-        if said is not None:
-            facts: dict[str, str | int | float | bool | None] = {"by": said}
-            events = Event(
-                kind="paused",
-                subject="writing",
-                severity=Severity.WARNING,
-                facts=facts,
-                resolved=paused_by is None,
-            )
-            tx.notifications.notify([events], now=self._clock.now())
-        self._wake_server(tx)
-
-    def _wake_server(self, tx: Transaction) -> None:
-        """Wake the serving process, whichever it is: this one, or one that looks or listens."""
-        tx.settings.set(WAKEUP_SETTING, self._ids.new())
-        tx.announce(WorkKind.REQUESTS)
 
     # -- places and buffers
     async def set_location_groups(self, location_groups: LocationGroups, by: Person) -> None:

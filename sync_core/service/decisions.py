@@ -22,6 +22,7 @@ from sync_core.domain.values import Event
 from sync_core.errors import NotAllowed
 from sync_core.ports import DecisionRecord, Transaction
 from sync_core.service.questions import ServiceQuestions
+from sync_core.service.writing import refuse_in_shadow
 from sync_core.stored import from_plain
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class ServiceDecisions(ServiceQuestions):
             if proposal is None:
                 return Clicked(answer=Answer.UNKNOWN)
             _refuse_invalid_choice(proposal, choice, number)
+            refuse_in_shadow(tx, proposal.kind, [choice])
             signed = DecisionRecord(
                 kind=proposal.kind,
                 choice=choice,
@@ -222,6 +224,7 @@ class ServiceDecisions(ServiceQuestions):
         now: datetime,
     ) -> Clicked:
         """Decide proposals of one report under one receipt."""
+        refuse_in_shadow(tx, ProposalKind.FIX, (choice for choice, _ in wanted.values()))
         if first is not None:
             signed = DecisionRecord(
                 kind=ProposalKind.FIX, choice=first, by=by, rule=rule, origin=where

@@ -19,6 +19,7 @@ from sync_core.domain.location_groups import LocationGroups
 from sync_core.domain.nights import HOUR_PREFERENCE, hour_of
 from sync_core.domain.proposals import Proposal, ProposalKind, Receipt, Report, ReportKind
 from sync_core.domain.read_progress import ReadProgress
+from sync_core.domain.shadow import ShadowView
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Alias, ItemId, LocationId, PoolId, Role
 from sync_core.domain.views import (
@@ -41,6 +42,7 @@ from sync_core.ports import Budget, Database, QuarantinedDelivery, Store, StoreS
 from sync_core.stored import from_json
 from sync_core.workers.auditor import audit_read_only
 from sync_core.workers.sealer import verify_seals
+from sync_core.workers.shadow import shadow_view
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,11 @@ class ServiceQueries:
         """Return everything at a glance."""
         now = self._clock.now()
         return await self._transaction(lambda tx: tx.views.overview(now=now))
+
+    async def shadow(self) -> ShadowView | None:
+        """Return what shadow mode has come to by now; None where it is off."""
+        now = self._clock.now()
+        return await self._transaction(lambda tx: shadow_view(tx, now=now))
 
     async def backlog(self) -> Backlog:
         """Return what waits, for figures."""

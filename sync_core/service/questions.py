@@ -24,10 +24,12 @@ from sync_core.domain.proposals import (
     Write,
 )
 from sync_core.domain.quantities import outstanding, target_of
+from sync_core.domain.shadow import shadow_after
 from sync_core.domain.values import Alias, Level, LevelId, Mode, Outcome, Pool, PoolId, Role
 from sync_core.errors import NotAllowed
 from sync_core.ports import Draft, ReportRequest, Transaction
 from sync_core.service.commands import QUESTION_OPEN_FOR, ServiceCommands
+from sync_core.service.writing import refuse_in_shadow
 from sync_core.stored import to_plain
 from sync_core.workers.decider import try_undo
 from sync_core.workers.quantity_decisions import explain_obstacle, pending_writes, pools_to_repack
@@ -40,20 +42,34 @@ MAX_WRITES_KEPT = 100  # that the question before an undo keeps; it names fewer
 class ServiceQuestions(ServiceCommands):
     """The part of the service that asks before it changes anything."""
 
-    async def ask_mode(self, mode: Mode, alias: Alias | None, by: Person, reply: str) -> Report:
+    async def ask_mode(
+        self, mode: Mode, alias: Alias | None, by: Person, reply: str, *, shadow: bool = False
+    ) -> Report:
         """Begin a preflight: compare the stores, then ask for a confirmation.
 
         Raises:
-            NotAllowed: If there is no such destination, or all are in that mode already.
+            NotAllowed: If there is no such destination, or all are in that mode already; if shadow
+                mode is in the way, or Tipo may not write to a store.
         """
         wanted = await self._destinations(alias)
-        modes = {each.alias: each.mode for each in await self.stores()}
-        before = {each: modes[each] for each in wanted}
-        if not wanted or all(was is mode for was in before.values()):
+        states, overview = await self.stores(), await self.overview()
+        before = {each.alias: each.mode for each in states if each.alias in wanted}
+        others = {each.alias: each.mode for each in states if each.role is not Role.SOURCE}
+        is_on = overview.shadow is not None
+        after = shadow_after(mode, wanted, others, wanted=shadow, is_on=is_on)
+        if not wanted or (after is is_on and all(was is mode for was in before.values())):
             raise NotAllowed(f"the mode is {mode} already, for {', '.join(wanted) or 'no store'}")
-        source = [each for each in modes if each not in await self._destinations(None)]
+        if not shadow:
+            await self._require_write_scope(mode, wanted)
         facts = ReportFacts(
-            mode=mode, source=source[0], alias=alias, before=before, reply=reply, person=by
+            mode=mode,
+            shadow=shadow,
+            ends_shadow=is_on and not after,
+            source=next(each.alias for each in states if each.role is Role.SOURCE),
+            alias=alias,
+            before=before,
+            reply=reply,
+            person=by,
         )
         asked = ReportRequest(
             kind=ReportKind.PREFLIGHT, token=self._ids.new(), by=by.name, facts=facts
@@ -75,6 +91,7 @@ class ServiceQuestions(ServiceCommands):
 
     def _ask_undo(self, receipt: int, by: Person, tx: Transaction) -> Proposal:
         now = self._clock.now()
+        refuse_in_shadow(tx, ProposalKind.UNDO, [Choice.CONFIRM])
         effects = tx.receipts.effects(receipt)
         _refuse_undo(receipt, tx.receipts.get(receipt), effects)
         writes, reasons = _would_undo(tx, effects, now)
@@ -136,6 +153,7 @@ class ServiceQuestions(ServiceCommands):
         tx: Transaction,
     ) -> Proposal:
         now = self._clock.now()
+        refuse_in_shadow(tx, ProposalKind.PACK, [Choice.CONFIRM])
         pools = tx.stock.pools(numbers)
         location_groups = {
             each.id: each.location_group for each in tx.views.pool_views(list(numbers))

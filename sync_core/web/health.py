@@ -102,6 +102,7 @@ class Health:
         return {
             "oldest_unprocessed_delivery_seconds": round(age(oldest, self._clock.now()), 1),
             "instance": overview.instance,
+            "shadow": overview.shadow and overview.shadow.since.isoformat(),
             "stores": {
                 each.alias: {
                     "lease": each.lease.state,

@@ -6,7 +6,7 @@
     updates of each store              levels due, batches open and their oldest;
                                        tipo_update_seconds
     in doubt                           batches that were sent and not answered
-    may it write?                      lease, blocked, safety stop, paused, points of the budget
+    may it write?                      lease, blocked, safety stop, paused or in shadow, points
     does Slack hear of it?             posts that wait, their oldest
     does the night run?                when the last nightly comparison was done
     does anything fail by itself?      workers that are down, deliveries in quarantine
@@ -71,6 +71,9 @@ class Scrape(Collector):
             _gauge("tipo_pools_agreed", "Pools with a shared quantity", overview.agreed),
             _gauge("tipo_pools_oversold", "Pools below zero, pre-sales apart", overview.oversold),
             _gauge("tipo_findings", "Open mismatches", overview.findings),
+            _gauge(
+                "tipo_shadow", "1: shadow mode, nothing is written", overview.shadow is not None
+            ),
             _gauge("tipo_paused", "1: somebody has paused writing", overview.paused is not None),
             _gauge(
                 "tipo_unprocessed_deliveries",

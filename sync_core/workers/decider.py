@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync_core.clock import Ids
 from sync_core.domain.contests import contested, pool_of, resume
 from sync_core.domain.decisions import SAFETY_STOP_FIRST, Effect, undo
 from sync_core.domain.location_groups import NewPool, PoolAssignment
@@ -28,30 +27,20 @@ from sync_core.domain.proposals import (
     Choice,
     DecisionResult,
     LinkFacts,
-    ModeFacts,
     Proposal,
     ProposalKind,
-    ReportFacts,
-    ReportKind,
     SubjectFacts,
     UndoFacts,
     Write,
 )
-from sync_core.domain.values import (
-    Alias,
-    Event,
-    LevelId,
-    LevelKey,
-    Mode,
-    Outcome,
-    Pool,
-    Role,
-)
+from sync_core.domain.shadow import NOTHING_WRITTEN, needs_writing
+from sync_core.domain.values import Event, LevelId, LevelKey, Outcome, Pool
 from sync_core.errors import NoDatabase, UnreadableValue
-from sync_core.ports import LONG_TRANSACTION_SECONDS, ApprovedProposal, ReportRequest, Transaction
+from sync_core.ports import LONG_TRANSACTION_SECONDS, ApprovedProposal, Transaction
+from sync_core.ports.settings import SHADOW_SETTING
 from sync_core.stored import from_plain
 from sync_core.workers.context import Context
-from sync_core.workers.outcomes import recheck_oversold
+from sync_core.workers.mode_changes import change_mode
 from sync_core.workers.proposer import Proposer
 from sync_core.workers.quantity_decisions import (
     QUANTITIES,
@@ -191,7 +180,10 @@ class Decider:
         """Carry one decision out; return what came of it, or seconds to wait."""
         proposal, read_lag = each.proposal, self._context.config.read_lag
         result: DecisionResult | float = DecisionResult(why=NOTHING_TO_DO)
-        match proposal.kind, proposal.choice:
+        choice, is_shadow = proposal.choice, tx.settings.get(SHADOW_SETTING) is not None
+        if is_shadow and choice is not None and needs_writing(proposal.kind, choice):
+            return DecisionResult(why=NOTHING_WRITTEN)
+        match proposal.kind, choice:
             case ProposalKind.FIX, choice if choice in QUANTITIES:
                 result = set_quantity(each, found, settled, tx, now, read_lag)
             case ProposalKind.FIX, _:
@@ -255,40 +247,6 @@ def _by_report(again: Sequence[tuple[int | None, LevelId]]) -> dict[int | None, 
 
 
 # -- what needs no reading
-def change_mode(proposal: Proposal, tx: Transaction, ids: Ids, now: datetime) -> DecisionResult:
-    """Change the mode of the connections that were shown, if they still are in those modes."""
-    facts = from_plain(proposal.facts, ModeFacts)
-    modes = {each.alias: each.mode for each in tx.stores.all() if each.role is not Role.SOURCE}
-    other = [alias for alias, was in facts.before.items() if modes.get(alias) is not was]
-    if other:
-        return DecisionResult(done=False, why=f"the mode of {', '.join(other)} has changed since")
-    by = proposal.by.name if proposal.by is not None else ""
-    changed = [alias for alias, was in facts.before.items() if was is not facts.mode]
-    request_baselines(tx, changed, facts.mode, by=by, token=ids.new(), now=now)
-    return DecisionResult(done=True)
-
-
-def request_baselines(
-    tx: Transaction, stores: Sequence[Alias], mode: Mode, *, by: str, token: str, now: datetime
-) -> None:
-    """Change the mode of stores; where it is not off, a report follows when all have met."""
-    for alias in stores:
-        with recheck_oversold(tx, alias, now=now):  # without this store, it may be a pre-sale
-            tx.baselines.request(alias, mode, by=by, now=now)
-    if not stores:
-        return
-    facts: dict[str, str | int | float | bool | None] = {
-        "mode": mode.value,
-        "stores": ", ".join(stores),
-        "by": by,
-    }
-    if mode is not Mode.OFF:
-        kept = ReportFacts(stores=tuple(stores), mode=mode)
-        request = ReportRequest(kind=ReportKind.BASELINE, token=token, by=by, facts=kept)
-        facts["report"], _ = tx.reports.request(request, now=now)
-    tx.notifications.notify_once([Event(kind="mode", subject="mode", facts=facts)], now=now)
-
-
 def undo_receipt(each: ApprovedProposal, tx: Transaction, now: datetime) -> DecisionResult:
     """Take back what a receipt did, pool by pool, as deltas."""
     effects = tx.receipts.effects(from_plain(each.proposal.facts, UndoFacts).receipt)

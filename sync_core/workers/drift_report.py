@@ -36,6 +36,7 @@ from sync_core.domain.proposals import (
     ReportState,
 )
 from sync_core.domain.read_progress import describe
+from sync_core.domain.shadow import ShadowView
 from sync_core.domain.texts import store_name
 from sync_core.domain.values import Event, LevelId, Severity
 from sync_core.errors import NotCompared, StoreError, cut
@@ -44,6 +45,7 @@ from sync_core.stored import to_plain
 from sync_core.workers.auditor import audit_all
 from sync_core.workers.context import Context
 from sync_core.workers.proposer import REPORT_LEASE, Examination, Proposer
+from sync_core.workers.shadow import shadow_view
 from sync_core.workers.store_comparison import StoreComparison
 
 log = logging.getLogger(__name__)
@@ -154,13 +156,17 @@ class Reporter:
             raise NotCompared("which mode was asked for can't be read; ask again")
         now = self._context.clock.now()
         token = self._context.ids.new()
+        named = f"{asked.mode}{' in shadow mode' if asked.shadow else ''}"
         shown = {name: facts.get(name) for name in ("matching", "differing", "missing", "units")}
         draft = Draft(
             kind=ProposalKind.MODE,
             subject=asked.mode,
-            title=f"{asked.mode} for {', '.join(asked.before)}",
-            facts={**to_plain(ModeFacts(mode=asked.mode, before=asked.before)), **shown},
-            options=(Option(choice=Choice.CONFIRM, words=f"Switch to {asked.mode}"),),
+            title=f"{named} for {', '.join(asked.before)}",
+            facts={
+                **to_plain(ModeFacts(mode=asked.mode, before=asked.before, shadow=asked.shadow)),
+                **shown,
+            },
+            options=(Option(choice=Choice.CONFIRM, words=f"Switch to {named}"),),
             recommended=Choice.CONFIRM,
         )
         until = now + CONFIRM_WITHIN
@@ -220,9 +226,10 @@ class Reporter:
     def _close(self, report: Report, summary: Mapping[str, object], tx: Transaction) -> None:
         now = self._context.clock.now()
         counts, new = tx.findings.count(now=now), tx.reports.count_new(report.id)
-        facts = {**summary, "counts": counts, "new": new}
+        shadow = shadow_view(tx, now=now)
+        facts = {**summary, "counts": counts, "new": new, **_shadow_facts(shadow)}
         tx.reports.finish(report.id, now=now, summary=facts)
-        if report.kind is ReportKind.NIGHT:
+        if report.kind is ReportKind.NIGHT and shadow is None:
             self._approve(report, tx, now)
         tx.notifications.notify_once(report_events(tx, report), now=now)
 
@@ -274,10 +281,16 @@ async def report_open_findings(
     def close(tx: Transaction) -> None:
         now = clock.now()
         counts = tx.findings.count(now=now)
-        summary = {"unread": _unanswered(total), "counts": counts}
+        shadow = _shadow_facts(shadow_view(tx, now=now))
+        summary = {"unread": _unanswered(total), "counts": counts, **shadow}
         tx.reports.finish(report, now=now, summary=summary)
 
     await database.transaction(close)
+
+
+def _shadow_facts(shadow: ShadowView | None) -> dict[str, object]:
+    """Return what a report keeps of shadow mode: it is told in its message."""
+    return {} if shadow is None else {"shadow": to_plain(shadow)}
 
 
 def _levels_with_findings(tx: Transaction, *, after: int = 0) -> tuple[list[LevelId], int | None]:

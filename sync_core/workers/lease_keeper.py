@@ -42,7 +42,7 @@ from sync_core.errors import (
 )
 from sync_core.ports import Store, StoredMark, Subscription, Transaction
 from sync_core.workers.context import Context
-from sync_core.workers.outcomes import recheck_oversold
+from sync_core.workers.outcomes import take_new_baseline
 from sync_core.workers.supervisor import StoreAvailability
 
 log = logging.getLogger(__name__)
@@ -300,12 +300,7 @@ class LeaseKeeper:
         if ended is None or ended.reason is None:
             return tx.leases.of(alias).state is LeaseState.OURS
         store = alias if ended.reason is LeaseState.FOREIGN else None
-        with recheck_oversold(tx, store, now=now):
-            tx.baselines.reset(store, now=now)
-        for breaker in tx.breaker.all():
-            if not tx.withheld.by(breaker.subject):
-                gone = {"store": breaker.store, "ended": "baseline"}
-                tx.breaker.close(breaker.subject, gone, now=now)
+        take_new_baseline(tx, store, now=now)
         tx.baselines.save(store, ended.reason.value, ended.by, now=now)
         taken = Event(
             kind="baseline",

@@ -103,6 +103,19 @@ def recheck_oversold(tx: Transaction, store: Alias | None, *, now: datetime) -> 
         tx.notifications.notify(oversold_events(before[pool.id], pool), now=now)
 
 
+def take_new_baseline(tx: Transaction, store: Alias | None, *, now: datetime) -> None:
+    """Take a store's numbers as they are, or every store's; a safety stop holds nothing of before.
+
+    What is under way to it is given up: what is read now contains it.
+    """
+    with recheck_oversold(tx, store, now=now):
+        tx.baselines.reset(store, now=now)
+    for breaker in tx.breaker.all():
+        if not tx.withheld.by(breaker.subject):
+            gone: dict[str, str | int | float | bool | None] = {"store": breaker.store}
+            tx.breaker.close(breaker.subject, {**gone, "ended": "baseline"}, now=now)
+
+
 # -- contested levels: domain/contests.py. Sales cost nothing here: only a change against our last
 # update, or the very same once more, has the history read: a few short ranges of indexes.
 def stop_contested(

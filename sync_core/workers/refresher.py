@@ -38,7 +38,7 @@ from sync_core.domain.values import (
 )
 from sync_core.errors import NoAnswer, NotSent, Refused, StoreError, cut
 from sync_core.ports import Store, StoreWork, Transaction, UnreadLevel
-from sync_core.ports.settings import PAUSED_SETTING
+from sync_core.ports.settings import PAUSED_SETTING, SHADOW_SETTING
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 
@@ -195,7 +195,8 @@ class Refresher:
     def _is_written_to(self, tx: Transaction) -> bool:
         """Whether the store is written to at all."""
         is_blocked = tx.stores.get(self._store.alias).blocked_since is not None
-        return not is_blocked and tx.settings.get(PAUSED_SETTING) is None
+        holds = (PAUSED_SETTING, SHADOW_SETTING)
+        return not is_blocked and all(tx.settings.get(each) is None for each in holds)
 
     async def _confirms(self, reading: Reading) -> bool:
         """Ask the store's primary whether a reading holds; no answer means that nobody knows."""

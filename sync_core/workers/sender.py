@@ -59,7 +59,7 @@ from sync_core.errors import (
     cut,
 )
 from sync_core.ports import Batch, QuantityChange, Store, StoreState, StoreWork, Transaction
-from sync_core.ports.settings import PAUSED_SETTING
+from sync_core.ports.settings import PAUSED_SETTING, SHADOW_SETTING
 from sync_core.workers.context import Context
 from sync_core.workers.outcomes import commit_outcomes
 from sync_core.workers.supervisor import StoreAvailability
@@ -123,7 +123,8 @@ class Sender:
         context, alias = self._context, self._store.alias
         now = context.clock.now()
         state = tx.stores.get(alias)
-        if state.blocked_since is not None and not state.write_refused:
+        is_blocked = state.blocked_since is not None and not state.write_refused
+        if is_blocked or tx.settings.get(SHADOW_SETTING) is not None:
             return None, None
         is_more_pending = plan_batches(tx, self._store, state, context.ids, now=now)
         batch = tx.batches.lease(alias, now=now, until=now + context.config.batch_lease)

@@ -24,6 +24,7 @@ from sync_core.domain.proposals import (
     ReportState,
     Write,
 )
+from sync_core.domain.shadow import Shadow
 from sync_core.domain.texts import names_in
 from sync_core.domain.values import (
     Alias,
@@ -66,6 +67,8 @@ class FakeService:
         self.clock = clock
         self.modes = {US: Mode.OFF}
         self.paused = None
+        self.in_shadow = None  # what it has come to
+        self.asked_modes = []
         self.pools = {}
         self.buffers = []
         self.packs = []
@@ -232,6 +235,8 @@ class FakeService:
             unhandled=0,
             oldest_unhandled_at=None,
             paused=self.paused,
+            shadow=self.in_shadow
+            and Shadow(by=self.in_shadow.by, since=self.in_shadow.since, after=0),
             serving_at=self.clock.now(),
         )
 
@@ -354,7 +359,11 @@ class FakeService:
         }
 
     # -- orders
-    async def ask_mode(self, mode, alias, by, reply):
+    async def shadow(self):
+        return self.in_shadow
+
+    async def ask_mode(self, mode, alias, by, reply, *, shadow=False):
+        self.asked_modes.append((mode, alias, shadow))
         if alias not in {None, US}:
             raise NotAllowed(f"{alias} is not a destination; the destinations are us")
         report = self.new_report(ReportKind.PREFLIGHT, by.id, mode=str(mode), alias=alias)

@@ -27,6 +27,8 @@ JACKET = "slim fit denim jacket"
         ("  STATUS  ", g.ShowStatus()),
         ("mode", g.ShowMode()),
         ("mode two-way", g.SetMode(Mode.TWO_WAY)),
+        ("mode two-way us --shadow", g.SetMode(Mode.TWO_WAY, "us", shadow=True)),
+        ("mode \u2014shadow one-way", g.SetMode(Mode.ONE_WAY, shadow=True)),
         ("mode two\u2013way us", g.SetMode(Mode.TWO_WAY, "us")),
         ("mode one-way us", g.SetMode(Mode.ONE_WAY, "us")),
         ("mode off", g.SetMode(Mode.OFF)),
@@ -101,7 +103,7 @@ def test_a_command_is_read(typed, meant):
         (
             "mode two-way us now",
             (
-                "Type it like this: /tipo mode [two-way | one-way | off] [store], "
+                "Type it like this: /tipo mode [two-way | one-way | off] [store] [--shadow], "
                 "for example /tipo mode two-way."
             ),
         ),

@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from sync_core.app.parts import open_store
 from sync_core.cli import doctor, doctor_checks
 from sync_core.clock import WallClock
 from sync_core.db.database import SqlDatabase
+from sync_core.db.tables import STORE
 from sync_core.domain.checks import ok
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.process_roles import ALL_ROLES, ProcessRole
@@ -250,7 +252,7 @@ async def _checked(settings):
     try:
         read_lease = doctor._lease_reader(None)
         return await doctor_checks.check_store(
-            store, settings, None, None, clock=FastClock(), read_lease=read_lease
+            store, settings, doctor_checks.Known(), clock=FastClock(), read_lease=read_lease
         )
     finally:
         await store.close()
@@ -270,3 +272,26 @@ def test_a_role_that_is_missing_is_a_fault_with_its_next_step(tipo):
     assert not says(found, "service", "warn", "isn't running")
     rest()
     assert "No worker" not in tipo("status").output
+
+
+def test_a_store_that_may_not_be_written_is_enough_for_shadow_mode(known):
+    """Until somebody goes live: then it is named, with where to grant it."""
+    known.shops["us"].access.scopes.remove("write_inventory")
+    known("mode", "two-way", "--shadow", "--yes", "--time-out", 0, expect=1)
+    found = printed(known)
+    assert says(found, "us", "warn", "no write_inventory: enough for shadow mode")
+    assert says(found, "service", "warn", "shadow mode: nothing is written")
+    assert known.json("mode")["shadow"]["by"]
+    assert known.json("status")["shadow"]["changes"] == 0
+    said = known("status").output
+    assert "nothing is written to any store" in said
+    assert "0 changes, 0 would have gone wrong" in said
+    ask(lambda parts: parts.database.transaction(_has_read_only_scopes))  # as `tipo serve` learns
+    refused = known("mode", "two-way", "--yes", expect=2).output
+    assert "Tipo may not write to US: its app there has no write_inventory scope" in refused
+    known("mode", "off", "--yes", "--time-out", 0)
+    assert "shadow" not in known("status").output.lower()
+
+
+def _has_read_only_scopes(tx):
+    tx.run(update(STORE).where(STORE.c.alias == "us").values(scopes="read_inventory"))

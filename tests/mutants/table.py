@@ -12,6 +12,7 @@ PROMISES = "tests/engine/test_promises.py"
 SENDER = "tests/engine/test_sender.py"
 BULK = "tests/engine/test_bulk_refresher.py"
 CONTESTS = "tests/engine/test_contest_detector.py"
+SHADOW = "tests/engine/test_shadow.py"
 PROPOSALS = "tests/db/test_proposals.py"
 
 
@@ -133,6 +134,34 @@ MUTANTS = (
         "func.coalesce(AWAITS_SOURCE, false()).is_(False)",
         "true()",
         first=f"{BULK}::test_the_comparison_is_not_over_before_the_source_has_been_read",
+    ),
+    mutant(
+        "what is pending is written in shadow mode",
+        f"{WORKERS}/sender.py",
+        "if is_blocked or tx.settings.get(SHADOW_SETTING) is not None:",
+        "if is_blocked:",
+        first=SHADOW,
+    ),
+    mutant(
+        "the primary is asked in shadow mode",
+        f"{WORKERS}/refresher.py",
+        "holds = (PAUSED_SETTING, SHADOW_SETTING)",
+        "holds = (PAUSED_SETTING,)",
+        first=SHADOW,
+    ),
+    mutant(
+        "going live writes what came together in shadow mode",
+        f"{WORKERS}/mode_changes.py",
+        "        take_new_baseline(tx, None, now=now)",
+        "        pass",
+        first=SHADOW,
+    ),
+    mutant(
+        "a fix is applied in shadow mode",
+        "sync_core/service/writing.py",
+        "if writes and tx.settings.get(SHADOW_SETTING) is not None:",
+        "if False:",
+        first=SHADOW,
     ),
     mutant(
         "a read counts without the two quiet seconds",
@@ -701,8 +730,8 @@ MUTANTS = (
     mutant(
         "a Tipo that has taken over goes on from its old numbers",
         f"{WORKERS}/lease_keeper.py",
-        "            tx.baselines.reset(store, now=now)\n",
-        "            pass\n",
+        "        take_new_baseline(tx, store, now=now)\n",
+        "        pass\n",
         first="tests/engine/test_lease_keeper.py"
         "::test_whoever_takes_over_fences_the_other_out_and_starts_from_present_numbers",
     ),

@@ -93,6 +93,7 @@ async def test_it_is_ready_and_says_how_it_is(harness):
         "clock": {"was_set_by_seconds": 0},
         "roles": {"here": ["bot", "scheduler", "web", "worker"], "missing": []},
         "instance": "",
+        "shadow": None,
         "stores": {"eu": quiet, "us": quiet},
     }
 

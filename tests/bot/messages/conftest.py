@@ -21,6 +21,7 @@ from bot.messages import (
     reports,
     review,
     settings,
+    shadow,
     state,
     stock,
     unmatched,
@@ -50,6 +51,7 @@ from sync_core.domain.proposals import (
     Worst,
     Write,
 )
+from sync_core.domain.shadow import APART_KINDS, WRONG_KINDS
 from sync_core.domain.values import Mode, Role
 from sync_core.domain.views import (
     CircuitBreakerView,
@@ -241,6 +243,20 @@ def report(n, text, **given):
     return Report(**{**facts, **given})
 
 
+def shadow_body(n, text):
+    write = {"store": text, "before": -n, "after": n}
+    line = {"at": NOW.isoformat(), "title": text, "store": text, "delta": -n, "cause": text}
+    return {
+        "by": text,
+        "since": NOW.isoformat(),
+        "at": NOW.isoformat(),
+        "changes": n,
+        "wrong": dict.fromkeys(WRONG_KINDS, n),
+        "apart": {**dict.fromkeys(APART_KINDS, n), text: n},
+        "latest": [{**line, "writes": [write] * min(n, 300)}] * min(n, 5),
+    }
+
+
 def receipt(n, text, **given):
     lines = tuple(
         ReceiptLine(title=text, choice=Choice.USE_SOURCE, done=bool(i % 3), why=text, moved=i)
@@ -429,6 +445,12 @@ MESSAGES = {
         {"report": 3},
         report=report(n, t),
         proposals=tuple(decided(i, t, ProposalState.DONE) for i in range(max(13, min(n, 30)))),
+    ),
+    "shadow": lambda n, t: shadow.standing(body=shadow_body(n, t)),
+    "shadow, over": lambda n, t: shadow.standing(body={**shadow_body(n, t), "over": True}),
+    "report, in shadow": lambda n, t: reports.report(
+        report=report(n, t, summary={"shadow": shadow_body(n, t)}),
+        proposals=[proposal(i, t) for i in range(min(n, 100))],
     ),
     "report, running": lambda n, t: reports.report(
         report=report(n, t, state=ReportState.READING), proposals=[]
