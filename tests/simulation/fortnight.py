@@ -59,7 +59,13 @@ SELECT kind, subject FROM notification n WHERE NOT resolved AND severity <> 'inf
 """
 # What must be gone some days after it has served, and how many; see retention.py.
 KEPT_DAYS = {
-    "handled webhooks": ("SELECT min(received_at) FROM delivery WHERE handled_at IS NOT NULL", 9),
+    "handled webhooks": (  # what was quarantined waits for a person
+        """
+        SELECT min(received_at) FROM delivery
+        WHERE handled_at IS NOT NULL AND quarantined_at IS NULL
+        """,
+        9,
+    ),
     "bytes of closed batches": (
         "SELECT min(closed_at) FROM batch WHERE state <> 'open' AND length(body) > 0",
         9,
