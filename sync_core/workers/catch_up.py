@@ -175,6 +175,8 @@ class CatchUp:
         """Note how far we are; say so when webhooks do not come."""
         alias = self._store.alias
         tx.stores.set_caught_up(alias, to=began)
+        if tx.leases.of(alias).is_in_the_way:
+            return  # they came: to another Tipo, or before this backup was restored
         if missed and self._context.config.poll_every is None:
             events = Event(
                 kind="webhooks_missed",

@@ -97,6 +97,8 @@ def test_a_restored_backup_repeats_nothing_however_young_it_is(harness, tmp_path
     harness.change_stock(EU, "SKU-0", -1)
     harness.advance(1300)
     assert shown(harness) == (47, 48), "nothing is written before somebody says so"
+    missed = "SELECT 1 FROM notification WHERE kind = 'webhooks_missed'"
+    assert harness.rows(missed) == [], "its webhooks came, before the backup was put back"
     take_over(harness, US)
     harness.advance(100)
     assert states(harness) == {"eu": "ours", "us": "ours"}
