@@ -216,10 +216,12 @@ class SqlBaselines(SqlRepository):
     def reading(self, store: Alias) -> ReadProgress | None:
         text = self.tx.settings.get(READING_SETTING + store)
         found = None if text is None else from_json(text, ReadProgress)
-        if found is None or found.stage is not ReadStage.DIRECT:
+        left = 0 if found is None else int(self.run(UNREAD, {"store": store}).scalar_one())
+        if found is None or not left:
+            return None
+        if found.stage is not ReadStage.DIRECT:
             return found
-        left = int(self.run(UNREAD, {"store": store}).scalar_one())
-        return replace(found, done=max(0, found.total - left)) if left else None
+        return replace(found, done=max(0, found.total - left))
 
     def _facts_of_open(self, kind: str, subjects: Mapping[str, int]) -> dict[int, dict[str, Any]]:
         """Return the facts of open findings by what they are about."""

@@ -36,7 +36,7 @@ from sync_core.backoff import Backoff
 from sync_core.domain.accounting import apply_reading
 from sync_core.domain.read_progress import ReadProgress, ReadStage
 from sync_core.domain.values import NEVER, LevelId, LocationId, Outcome, Reading, RefreshRequest
-from sync_core.errors import cut
+from sync_core.errors import StoreError, cut
 from sync_core.ports import Store, Transaction
 from sync_core.workers.context import Context
 from sync_core.workers.exporter import Exporter, ExportRequest, NoExport
@@ -82,6 +82,10 @@ class BulkRefresher:
             await self._read_claimed(requests, folder / "export.jsonl")
         except (NoExport, OSError) as exc:
             return await self._failed(began, cut(str(exc)), len(requests))
+        except StoreError as exc:
+            self._set(ReadStage.RETRYING, len(requests), why=cut(str(exc)))
+            await context.database.transaction(self._note)
+            raise
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         self._failures = 0
@@ -91,6 +95,8 @@ class BulkRefresher:
     def _begin(self, now: datetime, tx: Transaction) -> bool | None:
         """Return whether to export: None if it does not pay, False if another process does."""
         if not is_worth_export(tx, self._context, self._store.alias, now=now):
+            if self._progress is None:  # what a process has noted that died
+                tx.baselines.note(self._store.alias, None)
             return None
         until = now + CLAIM
         return tx.settings.take_leadership(self._claim, self._me, now=now, until=until)

@@ -122,11 +122,16 @@ MUTANTS = (
         first=f"{BULK}::test_what_an_export_does_not_have_is_read_by_id",
     ),
     mutant(
-        "what webhooks told during an export is not known when it is taken over",
+        "an export counts for a baseline that began after it",
         f"{WORKERS}/bulk_refresher.py",
-        "mark=self._marks[at],",
-        "mark=10**9,",
-        first=f"{BULK}",
+        "by_key[key], request, now",
+        "by_key[key], replace(request, version=pool.at(key).version), now",
+        (
+            f"{WORKERS}/bulk_refresher.py",
+            "from functools import partial\n",
+            "from dataclasses import replace\nfrom functools import partial\n",
+        ),
+        first=f"{BULK}::test_a_baseline_that_begins_during_an_export_is_not_read_by_it",
     ),
     mutant(
         "a destination that is faster than the source differs from it",
