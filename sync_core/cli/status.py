@@ -14,11 +14,12 @@ from sync_core.domain.drift import PASSING
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.nights import next_night
 from sync_core.domain.process_roles import ProcessRole, describe_missing, partly_missing
-from sync_core.domain.proposals import Report
+from sync_core.domain.proposals import Report, ReportKind
 from sync_core.domain.shadow import SHADOW_WORDS, Shadow, ShadowView
 from sync_core.domain.sync_status import SyncState, SyncStatus, sync_status
 from sync_core.domain.views import Overview
 
+KIND_WORDS = {ReportKind.BASELINE: "initial comparison"}
 STORE_COLUMNS = (
     *("store", "role", "mode", "stock levels", "matched", "pending", "being written"),
     *("to be read", "not synced", "last webhook", "usual delay", "slowest 5 %"),
@@ -114,7 +115,8 @@ def _last_comparison(report: Report | None, now: datetime) -> str:
     at = format_age(report.finished_at, now)
     differ = count_waiting(report)
     differing = "everything matched" if not differ else f"{differ:,} didn't match"
-    return f"Last compared {at} ({report.kind}): {differing}, {report.open:,} open."
+    kind = KIND_WORDS.get(report.kind, report.kind)
+    return f"Last compared {at} ({kind}): {differing}, {report.open:,} open."
 
 
 def _report_as_json(report: Report) -> dict[str, object]:

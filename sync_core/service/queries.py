@@ -47,7 +47,7 @@ from sync_core.workers.shadow import shadow_view
 log = logging.getLogger(__name__)
 
 PREFERENCE_PREFIX = "preference:"  # settings of a face
-COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK)
+COMPARISONS = (ReportKind.NIGHT, ReportKind.CHECK, ReportKind.BASELINE)
 HEARTBEAT_LOST_SECONDS = 15.0  # seconds after which `tipo serve` counts as gone
 
 

@@ -47,7 +47,7 @@ from sync_core.domain.views import (
     Unmatched,
 )
 from sync_core.errors import NotAllowed
-from sync_core.service.queries import Preference
+from sync_core.service.queries import COMPARISONS, Preference
 from sync_core.workers.context import Wakeup
 
 EU, US = Alias("eu"), Alias("us")
@@ -316,7 +316,7 @@ class FakeService:
         return self.reported.get(report_id)
 
     async def last_report(self, kind=None):
-        kinds = {ReportKind.NIGHT, ReportKind.CHECK} if kind is None else {kind}
+        kinds = COMPARISONS if kind is None else {kind}
         found = [each for each in self.reported.values() if each.kind in kinds]
         return found[-1] if found else None
 

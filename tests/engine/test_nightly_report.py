@@ -11,7 +11,14 @@ from sqlalchemy import bindparam, text
 from sandbox.faults import ShopFault
 from sync_core.db.tables import Utc
 from sync_core.domain.nights import hour_of, hour_text
-from sync_core.domain.proposals import Answer, Choice, Person, ProposalState, ReportState
+from sync_core.domain.proposals import (
+    Answer,
+    Choice,
+    Person,
+    ProposalState,
+    ReportKind,
+    ReportState,
+)
 from sync_core.domain.values import Mode
 from sync_core.errors import NotAllowed
 from sync_core.service.service import Service
@@ -95,6 +102,17 @@ def differing(build_harness, us=30, **rest):
     harness.set_mode(Mode.TWO_WAY)
     harness.advance(20)
     return harness
+
+
+def test_the_initial_comparison_is_the_last_one_until_another(build_harness):
+    """Who has just connected the stores is not told that they were never compared."""
+    harness = build_harness(config=DEAF)
+    harness.open()
+    harness.advance(10)
+    last = harness.do(harness.process.service.last_report())
+    assert (last.kind, last.open) == (ReportKind.BASELINE, 0)
+    report = check(harness)
+    assert harness.do(harness.process.service.last_report()).id == report.id
 
 
 @pytest.mark.parametrize(
