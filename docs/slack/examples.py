@@ -58,7 +58,6 @@ from bot.messages import (
     reports,
     review,
     settings,
-    shadow,
     state,
     stock,
     unmatched,
@@ -71,9 +70,7 @@ from sync_core.domain.proposals import (
     ReportKind,
 )
 from sync_core.domain.values import PoolId
-from sync_core.domain.views import (
-    MovementView,
-)
+from sync_core.domain.views import MovementView, Post
 
 
 def _oversold() -> Message:
@@ -199,7 +196,7 @@ EXAMPLES: dict[str, tuple[str, Made]] = {
     ),
     "shadow": (
         "Shadow mode: one message, updated in place, with what would have been written.",
-        lambda: shadow.standing(body=SHADOW),
+        lambda: said(Post(key="shadow", channel="C0STOCK", kind="shadow", body=SHADOW, due_at=NOW)),
     ),
     "shadow-night": (
         "The night in shadow mode: would Tipo have kept the stores equal?",

@@ -77,6 +77,8 @@ LIVE_OBJECTS_GROWTH = 1.5  # of our own classes, from the first week to the seco
 class Operation(Harness):
     """Two stores and a Tipo that was upgraded a moment ago, with all its jobs."""
 
+    deletes_old = True
+
     def __init__(self, seed: int) -> None:
         self.alerts_told = 0
         super().__init__(items=len(WRITTEN["shows"]["eu"]), seed=seed, orders=True)

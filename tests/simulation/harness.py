@@ -138,7 +138,9 @@ class Process:
         watch = RoleWatch(served, ALL_ROLES)
         self.jobs = [
             each
-            for each in jobs(served, self.supervisor, watch, may_delete_old=lambda: False)
+            for each in jobs(
+                served, self.supervisor, watch, may_delete_old=lambda: harness.deletes_old
+            )
             if each.name in JOBS
         ]
         self.on_clock_step = False  # the clock was set: the process has to restart
@@ -188,6 +190,7 @@ class Harness:
     """Stores, a service that may be killed, and the webhooks between them."""
 
     name = "first"
+    deletes_old = False  # what is too old to be kept: histories are short
     public_url = "https://tipo.example.com"
 
     def __init__(
