@@ -30,6 +30,7 @@ class HotItemHistory(History):
             opened=True,
             orders=self.orders,
         )
+        self.harness.advance(5)  # it subscribes to what it may hear: else nothing tells of returns
 
     @rule(
         sales=st.lists(st.tuples(st.integers(0, 2), st.sampled_from([1, 1, 1, 2])), max_size=5),
