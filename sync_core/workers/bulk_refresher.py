@@ -147,7 +147,8 @@ class BulkRefresher:
         """Export, and account for every line."""
         context, alias = self._context, self._store.alias
         locations, expected = await context.database.transaction(self._asked)
-        self._set(ReadStage.EXPORTING, expected)
+        if self._progress is None or self._progress.stage is not ReadStage.RETRYING:
+            self._set(ReadStage.EXPORTING, expected)
         log.info(
             "%s exports its stock: %d levels are read for the first time",
             alias,
@@ -155,7 +156,12 @@ class BulkRefresher:
             extra={"event": "bulk_read", "store": alias, "n": len(requests)},
         )
         wanted = ExportRequest(
-            locations=locations, to=to, expected=expected, by_pages=False, progress=self._exported
+            locations=locations,
+            to=to,
+            expected=expected,
+            by_pages=False,
+            started=partial(self._started, expected),
+            progress=self._exported,
         )
         with context.exports.subscribe() as wakeup:
             await Exporter(self._store, context.clock, wakeup=wakeup).make(wanted)
@@ -171,6 +177,10 @@ class BulkRefresher:
         alias = self._store.alias
         found = [each.locations.get(alias) for each in tx.location_groups.all()]
         return tuple(each for each in found if each is not None), tx.catalogue.count(alias)
+
+    async def _started(self, expected: int, _operation: str) -> None:
+        """Say that the store exports; which one is not kept, since a new process asks anew."""
+        self._set(ReadStage.EXPORTING, expected)
 
     def _exported(self, objects: int, expected: int | None) -> None:
         self._set(ReadStage.EXPORTING, expected or 0, objects)

@@ -221,8 +221,8 @@ class Harness:
         self.clock = VirtualClock(self.loop)  # the right time, and that of the stores
         self.wall = VirtualClock(self.loop)  # what our machine takes it for
         self.ids = CountingIds()
-        # In every third history a new baseline is read by an export, however few the levels are.
-        few = {"levels_for_export": 1} if seed % 3 == 1 else {}
+        # In every second history a new baseline is read by an export, however few the levels are.
+        few = {"levels_for_export": 1} if seed % 4 > 1 else {}
         self.config = replace(config or EngineConfig(recheck_every=30, **few))  # its own
         self._latency = latency
         self._mail_wakeup = Wakeup()
