@@ -48,6 +48,7 @@ from bot.payloads import Click, TypedCommand
 from bot.slack_errors import SlackError, SlackRefused
 from bot.text import mrkdwn, number_in, zone_name
 from bot.zones import localized
+from sync_core.domain.shadow import PENDING_IN_SHADOW
 from sync_core.domain.values import PoolId
 from sync_core.domain.views import PoolView
 
@@ -192,8 +193,16 @@ class CommandHandlers:
             return None
         if len(pools) > MAX_POOLS_SHOWN:
             return stock.stock_choice(pools=pools, words=words)
+        return await self._stock_of(pools, share)
+
+    async def _stock_of(self, pools: Sequence[PoolView], share: str) -> Message:
+        """Show the stock of some products; in shadow mode, what is pending is written to nobody."""
         now = self._context.clock.now()
-        return stock.stock(pools=pools, now=now, total=len(pools), share=share)
+        said = stock.stock(pools=pools, now=now, total=len(pools), share=share)
+        is_pending = any(level.outstanding for each in pools for level in each.levels)
+        if not is_pending or (await self._core.overview()).shadow is None:
+            return said
+        return replace(said, blocks=[*said.blocks[:49], context_block(PENDING_IN_SHADOW)])
 
     async def _guess(self, command: GuessStock, asked: TypedCommand) -> Message | None:
         """Show the stock of what no command is called; else say what may have been meant."""
@@ -237,7 +246,7 @@ class CommandHandlers:
         value = f"{then}:{pool_id}" if share else ""
         if then == "history":
             return await self._timeline(pool, share=value)
-        return stock.stock(pools=[pool], now=self._context.clock.now(), total=1, share=value)
+        return await self._stock_of([pool], value)
 
     async def _unmatched(self, _command: ShowUnmatched, asked: TypedCommand) -> Message:
         return await self.unmatched(0, share=shared(asked))

@@ -8,6 +8,7 @@ import typer
 from sync_core.app.parts import Parts
 from sync_core.cli.output import echo, echo_json, echo_table, format_age, signed
 from sync_core.cli.runtime import EXIT_PROBLEM, AsJson, LimitOption, ProductWords, run_with_parts
+from sync_core.domain.shadow import PENDING_IN_SHADOW
 from sync_core.domain.values import Mode
 from sync_core.domain.views import HistoryEntry, LevelView, PoolView
 from sync_core.errors import cut
@@ -41,15 +42,18 @@ def stock(words: ProductWords, *, as_json: AsJson = False) -> None:
     elif len(pools) > MAX_POOLS_SHOWN:
         print_choices(pools)
     else:
-        now = run_with_parts(_now)
+        now, in_shadow = run_with_parts(_now)
         for number, pool in enumerate(pools):
             _print_pool(pool, now, gap=number > 0)
+        if in_shadow:
+            echo(PENDING_IN_SHADOW)
     if not pools:
         raise typer.Exit(EXIT_PROBLEM)
 
 
-async def _now(parts: Parts) -> datetime:
-    return parts.clock.now()
+async def _now(parts: Parts) -> tuple[datetime, bool]:
+    """Return the time, and whether nothing is written."""
+    return parts.clock.now(), (await parts.service.overview()).shadow is not None
 
 
 def print_not_found(asked: str) -> None:

@@ -45,6 +45,7 @@ NOTHING_WRITTEN = (
     "In shadow mode nothing is written, so this can't be done. Once you have gone live, "
     "what still doesn't match is listed again."
 )
+PENDING_IN_SHADOW = "In shadow mode nothing is written: pending is what Tipo would have written."
 # What Tipo would have got wrong: kinds of finding. `doubled` is what `is_doubled` says.
 WRONG_KINDS = ("missed", "oversold", "contested", "books", "circuit_breaker", "doubled")
 APART_KINDS = ("differs", "suspended", "ambiguous", "no_partner")  # Tipo doesn't sync them at all

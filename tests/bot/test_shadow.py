@@ -12,7 +12,7 @@ from bot.shadow import POINTER, shadow_posts
 from bot.slack_api import SlackApi
 from bot.slack_calls import open_client
 from sync_core.domain.proposals import ProposalKind, ReportKind, Write
-from sync_core.domain.shadow import ShadowUpdate, ShadowView
+from sync_core.domain.shadow import PENDING_IN_SHADOW, ShadowUpdate, ShadowView
 from sync_core.domain.values import Mode
 from tests.bot.conftest import Staff, Ticking, at_work
 from tests.bot.fake_service import FakeService
@@ -154,3 +154,15 @@ async def test_status_and_home_say_that_nothing_is_written(core, staff):
     buttons = str(home._buttons(overview, is_approver=True))
     assert "go_live" in buttons
     assert "home.pause" not in buttons
+
+
+async def test_what_is_pending_in_shadow_is_not_promised(slack_app, staff, core):
+    """The stock of a product names what Tipo would have written, and says that nobody gets it."""
+    core.in_shadow = view(1)
+    asked = await staff.slack.command(staff.ann, "/tipo stock WS-1", channel=staff.stock)
+    assert PENDING_IN_SHADOW not in str((await asked.answer()).blocks)
+    (number, pool) = next((n, each) for n, each in core.pools.items() if "Scarf" in each.title)
+    levels = tuple(replace(each, outstanding=-2) for each in pool.levels)
+    core.pools[number] = replace(pool, levels=levels)
+    asked = await staff.slack.command(staff.ann, "/tipo stock WS-1", channel=staff.stock)
+    assert PENDING_IN_SHADOW in str((await asked.answer()).blocks)

@@ -15,6 +15,7 @@ from sync_core.db.tables import STORE
 from sync_core.domain.checks import ok
 from sync_core.domain.leases import LeaseState
 from sync_core.domain.process_roles import ALL_ROLES, ProcessRole
+from sync_core.domain.shadow import PENDING_IN_SHADOW
 from sync_core.domain.values import Alias
 from sync_core.errors import BadSettings
 from sync_core.settings import load
@@ -286,6 +287,7 @@ def test_a_store_that_may_not_be_written_is_enough_for_shadow_mode(known):
     said = known("status").output
     assert "nothing is written to any store" in said
     assert "0 changes, 0 would have gone wrong" in said
+    assert PENDING_IN_SHADOW in known("stock", "slim-fit-denim-jacket").output
     ask(lambda parts: parts.database.transaction(_has_read_only_scopes))  # as `tipo serve` learns
     refused = known("mode", "two-way", "--yes", expect=2).output
     assert "Tipo may not write to US: its app there has no write_inventory scope" in refused
