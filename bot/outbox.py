@@ -34,7 +34,7 @@ from bot.notifications import AlertPolicy
 from bot.policy import PROBLEMS
 from bot.post_sender import PostSender
 from bot.preferences import Preferences
-from bot.shadow import POINTER, named_in, shadow_posts
+from bot.shadow import COUNTED_IN_SHADOW, POINTER, named_in, shadow_posts
 from sync_core.clock import Clock
 from sync_core.domain.proposals import ReportState
 from sync_core.domain.values import NEVER
@@ -164,6 +164,10 @@ class SlackOutbox:
         posts: list[Post] = []
         if any(each.kind == "mode" for each in told):  # before what moves in it is told
             await self._update_shadow(at_once=True)
+        if (
+            self._in_shadow
+        ):  # its message counts them: nobody can act, and another app may be at work
+            told = [each for each in told if each.resolved or each.kind not in COUNTED_IN_SHADOW]
         if told:
             known = await self._known(await self._ledger(), told)
             posts += notifications.aggregate_notifications(known, told, now=now, policy=policy)

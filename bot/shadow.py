@@ -18,6 +18,7 @@ from bot.policy import AlertPolicy
 from sync_core.domain.shadow import ShadowUpdate, ShadowView
 from sync_core.domain.views import NEVER_DUE, Post
 
+COUNTED_IN_SHADOW = {"oversold", "presold", "circuit_breaker"}  # no alerts of their own
 POINTER = "ledger:shadow"  # the post that names the message
 MAX_TITLE_CHARS, MAX_CAUSE_CHARS = 100, 80
 

@@ -107,6 +107,26 @@ async def test_an_approver_goes_live_from_the_night(slack_app, staff, core):
 
 
 # -- told
+async def test_what_the_message_counts_raises_no_alert_of_its_own():
+    """Another app's writes count twice in shadow mode: that is no oversell to wake people for."""
+    staff = Staff(Ticking())
+    async with staff.slack.running():
+        core = FakeService(staff.clock)
+        box = outbox(staff, core)
+        core.in_shadow = replace(view(since=staff.clock.now()), wrong={"oversold": 1})
+        core.tell("oversold", "pool:1", "critical", title="Jacket", units=1, acts=[])
+        core.tell("store_blocked", "store:eu", "critical", store="eu", why="token")
+        await pass_time(staff, box, 70, step=5)
+        (shadow,) = [each for each in said(staff) if "1 would have gone wrong" in each]
+        assert [each for each in said(staff) if each != shadow and "token" not in each] == []
+        assert len(said(staff)) == 2
+        core.in_shadow = None
+        await pass_time(staff, box, 70, step=5)
+        core.tell("oversold", "pool:2", "critical", title="Scarf", units=1, acts=[])
+        await pass_time(staff, box, 30, step=5)
+        assert any("Scarf" in each for each in said(staff))
+
+
 async def test_the_channel_has_one_message_and_no_activity():
     """Nobody follows, so nobody is told that they do."""
     staff = Staff(Ticking())
