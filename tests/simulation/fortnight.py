@@ -40,7 +40,7 @@ from tests.judge import Change, complaints
 from tests.say import say
 from tests.simulation import harness as surroundings
 from tests.simulation.coverage import COVERAGE
-from tests.simulation.fault_mix import ANSWERS, DEATH, KINDS, FaultMix
+from tests.simulation.fault_mix import ANSWERS, CLOCK, DEATH, KINDS, FaultMix
 from tests.simulation.harness import Harness, assert_conserved
 
 ANN = Person(team="T1", id="U1", name="ann")
@@ -179,7 +179,7 @@ class Fortnight:
         self.end_faults()
         shop = self.harness.shops[self.rng.choice(list(self.harness.shops))]
         faults = shop.faults
-        match self.rng.randrange(6):
+        match self.rng.randrange(7):
             case 0 if mix.has(*ANSWERS):
                 faults.next = [mix.answer(self.rng.getrandbits(16)) for _ in range(4)]
                 faults.mutations_only = self.rng.random() < 0.5
@@ -196,10 +196,11 @@ class Fortnight:
                 faults.outage = True
             case 4:
                 faults.read_lag = 1.5
-            case _ if mix.has(DEATH):
+            case 5 if mix.has(DEATH):
                 self.harness.process.fuse.left = self.rng.randrange(12)
                 COVERAGE[DEATH] += 1
             case _:
+                COVERAGE[CLOCK] += 1
                 self.harness.wall.skew = timedelta(hours=self.rng.choice([-1, 0, 1]))
 
     def end_faults(self) -> None:
