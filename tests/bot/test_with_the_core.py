@@ -193,7 +193,7 @@ async def test_a_pack_size_is_shown_confirmed_and_written(world, staff):
 
         await eventually(quiet)
         question = await ask(staff, "pack SFDJ-L 6 us", words="in packs of 6 units in US?")
-        assert "'US', '50', '8'" in str(cells(question)), question.blocks
+        assert "50 \u2192 8" in str(cells(question)), question.blocks
         await staff.slack.click(staff.ann, question, "decide.confirm")
         await until(lambda: tipo.shops["us"].available("SFDJ-L") == 8, LONG)
         assert tipo.shops["eu"].available("SFDJ-L") == 50
