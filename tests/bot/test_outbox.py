@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -25,9 +26,10 @@ from sandbox.slack import SlackFault
 from sync_core import tracing
 from sync_core.clock import RandomIds
 from sync_core.db.database import SqlDatabase
-from sync_core.domain.proposals import Person
+from sync_core.domain.proposals import Person, ReportFacts, ReportKind, ReportState
 from sync_core.domain.values import Event, Mode, Severity
 from sync_core.domain.views import Post
+from sync_core.ports import ReportRequest
 from sync_core.service.service import Service
 from tests.bot.conftest import Staff, Ticking
 from tests.bot.fake_service import FakeService
@@ -111,6 +113,50 @@ async def test_a_critical_notice_is_told_at_once(staff, news):
     assert len(said(staff)) == 1
     assert "Jacket" in said(staff)[0]
     assert "#1" in str(staff.slack.messages(staff.stock)[0].blocks)
+
+
+async def test_an_initial_comparison_says_how_far_it_is_in_its_one_message(staff, sqlite_url):
+    """However often that changes, the message changes every ten seconds; it ends as the result."""
+    news = RealNews(sqlite_url, staff.clock)
+    step, now = news.database.transaction, staff.clock.now
+    box = outbox(staff, news.service)
+    wanted = ReportRequest(
+        kind=ReportKind.BASELINE,
+        token="a",  # noqa: S106 - opens nothing
+        by="ann",
+        facts=ReportFacts(stores=("us",), mode=Mode.TWO_WAY),
+    )
+    number, _ = await step(lambda tx: tx.reports.request(wanted, now=now()))
+    await news.tell("mode", "mode", "info", mode="two-way", stores="us", by="ann", report=number)
+    await pass_time(staff, box, 3)
+    seen = []
+    for second in range(60):
+        note = partial(_note, number, {"us": f"exporting: {second} of 60 variants"}, now())
+        await step(note)
+        await box.round()
+        staff.clock.forward(1)
+        [message] = staff.slack.messages(staff.stock)
+        seen.append(str(message.blocks))
+    assert "exporting: " in seen[15]
+    assert 4 <= len(set(seen)) <= 8
+    await step(partial(_finish, number, now()))
+    await pass_time(staff, box, 30)
+    message = staff.slack.messages(staff.stock)[0]
+    assert "in sync" in message.text
+    assert "exporting" not in str(message.blocks)
+    news.database.close()
+
+
+def _note(report, progress, now, tx):
+    until = now + timedelta(minutes=3)
+    tx.reports.update(report, ReportState.READING, progress=progress, until=until)
+
+
+def _finish(report, now, tx):
+    tx.reports.finish(report, now=now, summary={"levels": 60})
+    facts = {"report": report, "kind": "baseline", "by": "ann", "reply": None}
+    done = Event(kind="report", subject=f"report:{report}", severity=Severity.INFO, facts=facts)
+    tx.notifications.notify_once([done], now=now)
 
 
 async def test_a_message_is_said_when_it_is_due_though_nobody_wakes_the_outbox(staff, news):
