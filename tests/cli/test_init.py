@@ -26,8 +26,9 @@ APP = ["", "xoxb-sandbox-bot", "sandbox-signing-secret"]  # the first: connect S
 
 
 IN_A_TERMINAL = """
-import fcntl, sys, termios
+import fcntl, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # as a login does: Ctrl-C is for this process
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs behind a shell ignores it
 from sync_core.cli import main
 sys.argv = ["tipo", "init"]
 main()
