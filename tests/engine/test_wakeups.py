@@ -14,7 +14,7 @@ SELDOM = EngineConfig(recheck_every=600, catch_up_every=0)
 
 
 def test_at_rest_a_process_asks_the_database_less_than_once_a_second(build_harness, monkeypatch):
-    """48 transactions a minute, of which the supervisor's are 12 and the two leases' 8."""
+    """51 transactions a minute, of which the supervisor's are 12 and the two leases' 8."""
     count = Counter()
     run = KeptConnection._run
 
@@ -27,7 +27,7 @@ def test_at_rest_a_process_asks_the_database_less_than_once_a_second(build_harne
     harness.advance(120)
     monkeypatch.setattr(KeptConnection, "_run", counting)
     harness.advance(600)
-    assert count["transactions"] <= 10 * 50
+    assert count["transactions"] <= 10 * 52
 
 
 def names_of_steps(monkeypatch):
