@@ -16,7 +16,7 @@ from tests.postgres import new_database
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile(
     "ci",
-    max_examples=500,
+    max_examples=250,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -27,7 +27,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 POSTGRES = os.environ.get("TIPO_TEST_POSTGRES_URL")
 NO_POSTGRES = "TIPO_TEST_POSTGRES_URL names no PostgreSQL to test against"
 needs_postgres = pytest.mark.skipif(POSTGRES is None, reason=NO_POSTGRES)
+LONGEST = ("tests/stories/", "tests/playground/")
 KINDS = ["sqlite", pytest.param("postgresql", marks=needs_postgres)]
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what waits for processes for minutes: at the end, the other workers would idle."""
+    items.sort(key=lambda each: not each.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture

@@ -785,7 +785,7 @@ def test_people_set_the_hour_of_nights(build_harness):
     harness = build_harness(items=2, config=DEAF, opened=True)
     service, otherwise = harness.process.service, time(2, 30)
     harness.do(service.remember_first_start())
-    harness.advance(3 * 3600)
+    harness.rest(3 * 3600)
 
     def set_hour(at):
         harness.do(service.set_preferences({"nightly": hour_text(at)}, ANN))
@@ -800,7 +800,7 @@ def test_people_set_the_hour_of_nights(build_harness):
     set_hour(later)
     assert harness.do(service.night_begins(otherwise)) == later
     assert not asked()
-    harness.advance(3600)
+    harness.rest(3600)
     assert asked()
     assert not asked(), "a date has one night"
     set_hour(None)

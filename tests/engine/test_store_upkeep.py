@@ -65,7 +65,7 @@ def test_a_product_that_cannot_be_read_stops_nothing_else(build_harness, code):
     harness.advance(HOUR + 2 * MINUTE)
     assert told(harness, "product_unread") == [0, 1]
     assert to_read(harness) == []
-    harness.advance(HOUR)
+    harness.rest(HOUR)
     assert set(standing(harness)) == {"renamed"}
 
 
@@ -102,7 +102,7 @@ def test_a_product_that_changes_while_it_is_read_is_read_once_more(build_harness
 def test_a_catalogue_that_cannot_be_read_stops_nothing_else(build_harness, code):
     """The daily renewal fails on one page: with pauses that grow, told once, closed once."""
     harness = build_harness(opened=True)
-    release_withheld(harness, 23)
+    release_withheld(harness, 23, awake=MINUTE)
     harness.shops["us"].faults.field_errors["variants"] = code
     release_withheld(harness, 4)
     harness.advance(10 * MINUTE)
@@ -112,7 +112,7 @@ def test_a_catalogue_that_cannot_be_read_stops_nothing_else(build_harness, code)
     harness.shops["us"].faults.field_errors.clear()
     harness.advance(HOUR + 5 * MINUTE)
     assert told(harness, "request_refused") == [0, 1]
-    harness.advance(HOUR)
+    harness.rest(HOUR)
     assert_quiet(harness)
 
 

@@ -4,7 +4,7 @@ The engine, the client and the database are the real ones; the stores are the sa
 virtual. After every step the books must add up; at the end, once all is quiet, every store must
 show what people made of it, and nothing may have been written that nobody caused.
 
-`TIPO_HISTORIES` says how many histories there are (240 in CI, more in the long mode).
+`TIPO_HISTORIES` says how many histories there are (150 in CI, more in the long mode).
 """
 
 import os
